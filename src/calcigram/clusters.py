@@ -1,0 +1,363 @@
+"""`ClusterSet`: the currency every file format makes and every later step takes.
+
+Ragged arrays in structure-of-arrays form: `offsets` says where each cluster begins in
+the flat float32 columns, so compiled kernels walk millions of calcifications without
+an object for each. What a table of people's own looks like is `longtable`'s business;
+files are `formats`'.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import EllipsisType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from calcigram.errors import BadInputError
+from calcigram.lexicon import MICRO_MACRO_LIMIT_MM, SIZE_CLASSES, SizeClass
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Float32 = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One numeric column: unit, the range it must lie in, and what to say where it does not."""
+
+    name: str
+    unit: str
+    expected: str
+    low: float
+    high: float
+    low_open: bool = False
+    high_open: bool = False
+    required: bool = False
+
+    def bad(self, values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+        """Return where `values` break the rules; NaN is allowed in columns not required."""
+        below = values <= self.low if self.low_open else values < self.low
+        above = values >= self.high if self.high_open else values > self.high
+        bad = below | above | np.isinf(values)
+        return bad | np.isnan(values) if self.required else bad
+
+
+_INF = float("inf")
+_LARGEST_MM = 1e6  # a kilometre: beyond it float32 keeps no tenth of a millimetre
+
+MARKS: tuple[Column, ...] = (
+    Column("x_mm", "mm", "a finite number in mm", -_LARGEST_MM, _LARGEST_MM, required=True),
+    Column("y_mm", "mm", "a finite number in mm", -_LARGEST_MM, _LARGEST_MM, required=True),
+    Column("diameter_mm", "mm", "a number above 0 in mm, or nothing", 0.0, _INF, low_open=True),
+    Column("aspect_ratio", "1", "a number of at least 1, or nothing", 1.0, _INF),
+    Column(
+        "orientation_deg",
+        "deg",
+        "degrees from 0 up to but not including 180, or nothing",
+        0.0,
+        180.0,
+        high_open=True,
+    ),
+    Column("solidity", "1", "a number above 0 and at most 1, or nothing", 0.0, 1.0, low_open=True),
+    Column("cnr", "1", "a number of at least 0, or nothing", 0.0, _INF),
+)
+"""The columns of one row a calcification, in file order."""
+
+CLUSTER_COLUMNS: tuple[Column, ...] = (
+    Column("nipple_x_mm", "mm", "a finite number in mm, or nothing", -_LARGEST_MM, _LARGEST_MM),
+    Column("nipple_y_mm", "mm", "a finite number in mm, or nothing", -_LARGEST_MM, _LARGEST_MM),
+    Column("breast_area_mm2", "mm2", "a number above 0 in mm2, or nothing", 0.0, _INF, low_open=True),
+)
+"""The optional columns of one value a cluster."""
+
+MARK_NAMES: tuple[str, ...] = tuple(column.name for column in MARKS)
+OPTIONAL_MARKS: tuple[str, ...] = tuple(c.name for c in MARKS if not c.required)
+CLUSTER_NAMES: tuple[str, ...] = tuple(column.name for column in CLUSTER_COLUMNS)
+META_COLUMNS: tuple[str, ...] = (
+    "image_id",
+    "group_id",
+    "laterality",
+    "view",
+    "mechanism",
+    "true_distribution",
+    "true_morphology",
+    "reported_distribution",
+    "reported_morphology",
+)
+"""Reserved names of `ClusterSet.meta`; other names are carried through alike."""
+
+
+@dataclass(frozen=True, eq=False)
+class ClusterSet:
+    """Clusters of calcifications as ragged arrays. Make one with `from_arrays` or `from_dataframe`.
+
+    Attributes
+    ----------
+    offsets : ndarray of int64, shape (C + 1,)
+        Cluster ``i`` owns rows ``offsets[i]:offsets[i + 1]`` of the marks.
+    cluster_id : ndarray of object (str), shape (C,)
+    x_mm, y_mm : ndarray of float32, shape (N,)
+        Centres; x to the right, y down.
+    diameter_mm : ndarray of float32, shape (N,)
+        Diameter of the circle of equal area, above 0; NaN where unknown, as in all below.
+    aspect_ratio : ndarray of float32, shape (N,)
+        Major over minor axis, at least 1.
+    orientation_deg : ndarray of float32, shape (N,)
+        Major axis from +x towards +y, in [0, 180).
+    solidity : ndarray of float32, shape (N,)
+        Area over convex area, in (0, 1].
+    cnr : ndarray of float32, shape (N,)
+        Contrast-to-noise ratio, at least 0.
+    nipple_x_mm, nipple_y_mm, breast_area_mm2 : ndarray of float32, shape (C,)
+        NaN where unknown.
+    meta : pandas.DataFrame, shape (C, any)
+        Carried through; features never see it.
+    """
+
+    offsets: npt.NDArray[np.int64]
+    cluster_id: npt.NDArray[np.object_]
+    x_mm: Float32
+    y_mm: Float32
+    diameter_mm: Float32
+    aspect_ratio: Float32
+    orientation_deg: Float32
+    solidity: Float32
+    cnr: Float32
+    nipple_x_mm: Float32
+    nipple_y_mm: Float32
+    breast_area_mm2: Float32
+    meta: pd.DataFrame = field(repr=False)
+
+    @classmethod
+    def from_arrays(
+        cls,
+        offsets: npt.ArrayLike,
+        x_mm: npt.ArrayLike,
+        y_mm: npt.ArrayLike,
+        *,
+        cluster_id: Sequence[str] | npt.ArrayLike | None = None,
+        meta: pd.DataFrame | Mapping[str, Any] | None = None,
+        **columns: npt.ArrayLike | None,
+    ) -> ClusterSet:
+        """Make a set from arrays, checking every value.
+
+        Parameters
+        ----------
+        offsets : array_like of int, shape (C + 1,)
+            Starts at 0, never falls, ends at N.
+        x_mm, y_mm : array_like, shape (N,)
+            Centres in mm, finite.
+        cluster_id : sequence of str, optional
+            Default ``"0"``, ``"1"``, ...
+        meta : pandas.DataFrame or mapping, optional
+            One row a cluster.
+        **columns : array_like
+            Any of `OPTIONAL_MARKS` (N values) and `CLUSTER_NAMES` (C values); NaN where unknown.
+
+        Returns
+        -------
+        ClusterSet
+
+        Raises
+        ------
+        BadInputError
+            A length or value is wrong; the message names the column, cluster and value.
+
+        Examples
+        --------
+        >>> clusters = ClusterSet.from_arrays([0, 3], [0, 1, 2], [0, 0.1, 0], diameter_mm=[0.2, 0.3, 0.2])
+        >>> len(clusters), int(clusters.n_calcifications[0])
+        (1, 3)
+        """
+        import pandas as pd
+
+        offsets = np.ascontiguousarray(offsets, dtype=np.int64)
+        n_marks = int(np.size(x_mm))
+        if (
+            offsets.ndim != 1
+            or offsets.size == 0
+            or offsets[0] != 0
+            or offsets[-1] != n_marks
+            or (np.diff(offsets) < 0).any()
+        ):
+            raise BadInputError(
+                f"offsets that start at 0, never fall and end at {n_marks}, the number of calcifications",
+                column="offsets",
+                value=offsets[:5].tolist() if offsets.ndim else offsets.item(),
+            )
+        n_clusters = offsets.size - 1
+        unknown = set(columns) - set(OPTIONAL_MARKS) - set(CLUSTER_NAMES)
+        if unknown:
+            raise BadInputError(
+                f"one of {', '.join((*OPTIONAL_MARKS, *CLUSTER_NAMES))}", column=sorted(unknown)[0]
+            )
+        ids = np.array(
+            [str(i) for i in (range(n_clusters) if cluster_id is None else np.asarray(cluster_id))],
+            dtype=object,
+        )
+        _check_length("cluster_id", ids, n_clusters)
+        given: dict[str, Any] = {"x_mm": x_mm, "y_mm": y_mm, **columns}
+        arrays = {}
+        for column in (*MARKS, *CLUSTER_COLUMNS):
+            per_mark = column.name in MARK_NAMES
+            n_expected = n_marks if per_mark else n_clusters
+            arrays[column.name] = _checked_column(
+                column, given.get(column.name), n_expected, offsets if per_mark else None, ids
+            )
+        table = pd.DataFrame(index=range(n_clusters)) if meta is None else pd.DataFrame(meta)
+        _check_length("meta", table, n_clusters)
+        return cls(offsets, ids, **arrays, meta=table.reset_index(drop=True))
+
+    @classmethod
+    def from_dataframe(cls, frame: pd.DataFrame, **options: Any) -> ClusterSet:
+        """Make a set from a long table, one row a calcification.
+
+        See `calcigram.longtable.clusters_from_frame` for the options: ``columns``,
+        ``units``, ``pixel_spacing``, ``skip_bad``, ``source``.
+        """
+        from calcigram.longtable import clusters_from_frame
+
+        return clusters_from_frame(frame, **options).clusters
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """Return the long table: one row a calcification, per-cluster columns repeated."""
+        from calcigram.longtable import frame_from_clusters
+
+        return frame_from_clusters(self)
+
+    def __len__(self) -> int:
+        return self.offsets.size - 1
+
+    @property
+    def shape(self) -> tuple[int]:
+        """``(C,)``; with it scikit-learn splits a set as it splits an array."""
+        return (len(self),)
+
+    @property
+    def n_calcifications(self) -> npt.NDArray[np.int64]:
+        """Number of calcifications of each cluster, int64, shape (C,)."""
+        return np.diff(self.offsets)
+
+    def __getitem__(
+        self, key: int | slice | npt.ArrayLike | tuple[Any, EllipsisType]
+    ) -> ClusterSet:
+        """Return a set of the chosen clusters: an index, a slice, indices or a mask."""
+        if isinstance(key, tuple):  # scikit-learn asks for ``X[indices, ...]``
+            key = key[0]
+        chosen = np.atleast_1d(np.arange(len(self))[key])  # type: ignore[index]
+        lengths = self.n_calcifications[chosen]
+        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        shift = np.repeat(self.offsets[chosen] - offsets[:-1], lengths)
+        rows = np.arange(offsets[-1]) + shift
+        return ClusterSet(
+            offsets,
+            self.cluster_id[chosen],
+            **{name: getattr(self, name)[rows] for name in MARK_NAMES},
+            **{name: getattr(self, name)[chosen] for name in CLUSTER_NAMES},
+            meta=self.meta.iloc[chosen].reset_index(drop=True),
+        )
+
+    def batches(self, size: int) -> Iterator[ClusterSet]:
+        """Yield the set in consecutive parts of at most `size` clusters."""
+        for start in range(0, len(self), size):
+            yield self[start : start + size]
+
+    def without(self, *names: str) -> ClusterSet:
+        """Return a copy that has forgotten the named optional columns (set to NaN).
+
+        Examples
+        --------
+        >>> clusters = ClusterSet.from_arrays([0, 2], [0, 1], [0, 1], cnr=[5, 6])
+        >>> clusters.without("cnr").cnr
+        array([nan, nan], dtype=float32)
+        """
+        unknown = set(names) - set(OPTIONAL_MARKS) - set(CLUSTER_NAMES)
+        if unknown:
+            raise BadInputError(
+                f"one of {', '.join((*OPTIONAL_MARKS, *CLUSTER_NAMES))}", value=sorted(unknown)[0]
+            )
+        return replace(self, **{name: np.full_like(getattr(self, name), np.nan) for name in names})
+
+    def positions_only(self) -> ClusterSet:
+        """Return a copy with nothing but the centres: no other mark, nipple or breast area."""
+        return self.without(*OPTIONAL_MARKS, *CLUSTER_NAMES)
+
+    @classmethod
+    def concat(cls, sets: Sequence[ClusterSet]) -> ClusterSet:
+        """Join several sets, in order."""
+        import pandas as pd
+
+        if not sets:
+            return cls.from_arrays([0], [], [])
+        lengths = np.concatenate([part.n_calcifications for part in sets])
+        return cls(
+            np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+            np.concatenate([part.cluster_id for part in sets]),
+            **{
+                name: np.concatenate([getattr(part, name) for part in sets])
+                for name in (*MARK_NAMES, *CLUSTER_NAMES)
+            },
+            meta=pd.concat([part.meta for part in sets], ignore_index=True),
+        )
+
+    def size_class(self) -> npt.NDArray[np.int8]:
+        """Say micro, macro or mixed for each cluster.
+
+        Returns
+        -------
+        ndarray of int8, shape (C,)
+            Indices of `lexicon.SIZE_CLASSES`; -1 where no diameter is known.
+
+        Notes
+        -----
+        The limit is 0.5 mm (DICOM PS3.16, code 111345).
+        """
+        known = np.isfinite(self.diameter_mm)
+        owner = np.repeat(np.arange(len(self)), self.n_calcifications)
+        large = self.diameter_mm >= MICRO_MACRO_LIMIT_MM
+        n_known = np.bincount(owner, weights=known, minlength=len(self))
+        n_large = np.bincount(owner, weights=known & large, minlength=len(self))
+        code = np.full(len(self), SIZE_CLASSES.index(SizeClass.MIXED), np.int8)
+        code[n_large == n_known] = SIZE_CLASSES.index(SizeClass.MACRO)
+        code[n_large == 0] = SIZE_CLASSES.index(SizeClass.MICRO)
+        code[n_known == 0] = -1
+        return code
+
+
+def _check_length(name: str, values: Any, n_expected: int) -> None:
+    if len(values) != n_expected:
+        raise BadInputError(f"{n_expected} values", column=name, value=f"{len(values)} values")
+
+
+def _checked_column(
+    column: Column,
+    values: npt.ArrayLike | None,
+    n_expected: int,
+    offsets: npt.NDArray[np.int64] | None,
+    ids: npt.NDArray[np.object_],
+) -> Float32:
+    if values is None:
+        return np.full(n_expected, np.nan, np.float32)
+    try:
+        array = np.ascontiguousarray(values, dtype=np.float32)
+    except (TypeError, ValueError):
+        raise BadInputError(column.expected, column=column.name, value=values) from None
+    if array.ndim != 1:
+        raise BadInputError("one dimension", column=column.name, value=f"shape {array.shape}")
+    _check_length(column.name, array, n_expected)
+    bad = column.bad(array)
+    if bad.any():
+        row = int(bad.argmax())
+        cluster = row if offsets is None else int(np.searchsorted(offsets, row, side="right")) - 1
+        raise BadInputError(
+            column.expected,
+            column=column.name,
+            row=row,
+            value=float(array[row]),
+            cluster_id=ids[cluster],
+        )
+    return array

@@ -1,0 +1,77 @@
+"""The exceptions: one class a failure, each builds its own message.
+
+All derive from `CalcigramError`, which is a `ValueError`; the command line turns any
+of them into a message on standard error and exit code 2.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class CalcigramError(ValueError):
+    """Base of everything calcigram refuses on purpose."""
+
+
+class BadInputError(CalcigramError):
+    """A value in the input is not what was expected.
+
+    Parameters
+    ----------
+    expected : str
+        What would have been right.
+    source : str, optional
+        File or object that holds the value.
+    row : int, optional
+        Row as a reader of the file counts: for CSV the line number, the header being 1.
+    column : str, optional
+        Column name as it stands in the input.
+    value : object, optional
+        What was got; shown as ``repr``.
+    cluster_id : str, optional
+        Cluster that holds the value.
+
+    Examples
+    --------
+    >>> print(BadInputError("a number in mm", source="a.csv", row=3, column="x_mm", value="?"))
+    a.csv, row 3, column 'x_mm': got '?', expected a number in mm
+    """
+
+    _NOTHING = object()
+
+    def __init__(
+        self,
+        expected: str,
+        *,
+        source: str | None = None,
+        row: int | None = None,
+        column: str | None = None,
+        value: Any = _NOTHING,
+        cluster_id: str | None = None,
+    ) -> None:
+        self.expected = expected
+        self.source = source
+        self.row = row
+        self.column = column
+        self.value = None if value is self._NOTHING else value
+        self.cluster_id = cluster_id
+        where = [] if source is None else [str(source)]
+        if row is not None:
+            where.append(f"row {row}")
+        if cluster_id is not None:
+            where.append(f"cluster {cluster_id!r}")
+        if column is not None:
+            where.append(f"column {column!r}")
+        got = "" if value is self._NOTHING else f"got {value!r}, "
+        super().__init__(
+            f"{', '.join(where)}: {got}expected {expected}" if where else f"{got}expected {expected}"
+        )
+
+
+class ModelFileError(CalcigramError):
+    """A model folder is damaged, foreign, too large or of a newer format."""
+
+    def __init__(self, path: object, problem: str) -> None:
+        self.path = str(path)
+        self.problem = problem
+        super().__init__(f"model {self.path}: {problem}")
