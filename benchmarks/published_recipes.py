@@ -94,7 +94,7 @@ def _segmental(rng, breast):
     # The nipple stands at (depth, 0); the wedge opens towards the chest wall.
     turn = np.pi + rng.uniform(-0.7, 0.7)
     xy = np.c_[radius * np.cos(angle + turn), radius * np.sin(angle + turn)]
-    return "textbook", xy + [breast[1], 0], angle + turn
+    return "textbook", xy + np.array([breast[1], 0.0]), angle + turn
 
 
 def _linear(rng, breast, vascular=False):
