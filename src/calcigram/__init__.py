@@ -1,6 +1,86 @@
 """calcigram: read the pattern of clustered breast calcifications twice, and cross-check.
 
 Research software, no medical device: it describes patterns and never states a diagnosis.
+
+The names below are the public interface. They are imported on first use, so that
+``import calcigram`` and ``calcigram --help`` do not wait for the numerical libraries.
 """
 
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from calcigram.classify import classify
+    from calcigram.clusters import ClusterSet
+    from calcigram.consequences import load_rulebook
+    from calcigram.crosscheck import crosscheck
+    from calcigram.features.catalogue import feature_catalogue
+    from calcigram.features.extract import extract_features
+    from calcigram.formats import read_clusters, write_clusters
+    from calcigram.model import load_model, train_model
+    from calcigram.plots import plot_cluster
+    from calcigram.simulate import simulate
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "ClusterSet",
+    "classify",
+    "crosscheck",
+    "extract_features",
+    "feature_catalogue",
+    "load_model",
+    "load_rulebook",
+    "plot_cluster",
+    "read_clusters",
+    "simulate",
+    "train_model",
+    "write_clusters",
+]
+
+_HOME = {
+    "ClusterSet": "calcigram.clusters",
+    "classify": "calcigram.classify",
+    "crosscheck": "calcigram.crosscheck",
+    "extract_features": "calcigram.features.extract",
+    "feature_catalogue": "calcigram.features.catalogue",
+    "load_model": "calcigram.model",
+    "load_rulebook": "calcigram.consequences",
+    "plot_cluster": "calcigram.plots",
+    "read_clusters": "calcigram.formats",
+    "simulate": "calcigram.simulate",
+    "train_model": "calcigram.model",
+    "write_clusters": "calcigram.formats",
+}
+
+
+class _Package(ModuleType):
+    """Keep ``calcigram.simulate`` the function, though a submodule has the same name.
+
+    Importing a submodule binds it on its parent; for the public names that share theirs with
+    a submodule (`classify`, `crosscheck`, `simulate`) the function must win, always.
+    """
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _HOME and isinstance(value, ModuleType):
+            return
+        super().__setattr__(name, value)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+sys.modules[__name__].__class__ = _Package
