@@ -1,0 +1,300 @@
+"""Rulebooks: what follows from a pattern - origin, concern, advice - according to a source.
+
+A rulebook is data (``rulebooks/*.toml``): lines read from top to bottom, of which the
+first that matches a pair (distribution, form) decides. Here the lines are checked and
+worked out once into small look-up tables over all pairs, so that a million readings
+cost one indexing step. How a pattern is recognised is no business of a rulebook.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from calcigram.lexicon import (
+    CONCERNS,
+    DISTRIBUTION_LABELS,
+    DISTRIBUTIONS,
+    MORPHOLOGIES,
+    MORPHOLOGY_LABELS,
+    ORIGINS,
+    Status,
+)
+from calcigram.rulebooks import Entry, check_unique, read_rule_file
+
+Codes = npt.NDArray[np.int8]
+
+NO_CONCERN = "none"
+"""What a line gives as concern where its source has no answer; code -1."""
+
+TAGS: tuple[str, ...] = ("stated", "inferred")
+"""A source says it, or it is read into the source."""
+
+_CONCERN_WORDS = (*CONCERNS, NO_CONCERN)
+_LINE_KEYS = ("id", "when", "concern", "origin", "advice", "source", "tag", "why")
+_NOTE_KEYS = ("id", "when", "image_clusters", "text", "source", "tag")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a rulebook.
+
+    Attributes
+    ----------
+    id : str
+    distributions, forms : tuple of str
+        The line holds for every pair of these words (``"unread"`` where none was read).
+    concern : str or None
+        A concern, ``"none"`` where the source has no answer, or None where the line gives none.
+    origin : str or None
+        None where the line gives none.
+    advice : str
+        What the source advises; may be empty.
+    document, heading : str
+        Where it stands.
+    tag : str
+        ``"stated"`` or ``"inferred"``.
+    why : str
+        The reasoning, in one sentence.
+    """
+
+    id: str
+    distributions: tuple[str, ...]
+    forms: tuple[str, ...]
+    concern: str | None
+    origin: str | None
+    advice: str
+    document: str
+    heading: str
+    tag: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Note:
+    """A remark of the source that changes no concern.
+
+    Attributes
+    ----------
+    id, text, document, heading, tag : str
+    distributions, forms : tuple of str
+        The pairs it holds for.
+    image_clusters : int
+        It holds only where an image shows at least this many clusters; 1 for any.
+    """
+
+    id: str
+    text: str
+    distributions: tuple[str, ...]
+    forms: tuple[str, ...]
+    image_clusters: int
+    document: str
+    heading: str
+    tag: str
+
+
+@dataclass(frozen=True, eq=False)
+class Rulebook:
+    """The consequences one source draws, worked out over all pairs of labels.
+
+    Rows are `lexicon.DISTRIBUTION_LABELS`, columns `lexicon.MORPHOLOGY_LABELS`;
+    ``insufficient`` counts like ``unread``.
+
+    Attributes
+    ----------
+    name, title, about : str
+    lines : tuple of Line
+        In the order of the file.
+    notes : tuple of Note
+    concern_codes : ndarray of int8, shape (8, 11)
+        Indices of `lexicon.CONCERNS`; -1 where the source has no answer.
+    origin_codes : ndarray of int8, shape (8, 11)
+        Indices of `lexicon.ORIGINS`.
+    line_id, origin_line_id : ndarray of object (str), shape (8, 11)
+        Id of the line that decided the concern, and the origin.
+    """
+
+    name: str
+    title: str
+    about: str
+    lines: tuple[Line, ...]
+    notes: tuple[Note, ...]
+    concern_codes: Codes
+    origin_codes: Codes
+    line_id: npt.NDArray[np.object_]
+    origin_line_id: npt.NDArray[np.object_]
+
+    def concern_of(self, distribution: npt.ArrayLike, morphology: npt.ArrayLike) -> Codes:
+        """Return the concern of each pair of label codes.
+
+        Parameters
+        ----------
+        distribution, morphology : array_like of int
+            Indices of `lexicon.DISTRIBUTION_LABELS` and `lexicon.MORPHOLOGY_LABELS`, which
+            broadcast together.
+
+        Returns
+        -------
+        ndarray of int8
+            Indices of `lexicon.CONCERNS`; -1 where the source has no answer.
+
+        Examples
+        --------
+        >>> book = load_rulebook("article")
+        >>> grouped, punctate, unread = 3, 1, 10
+        >>> [str(CONCERNS[code]) for code in book.concern_of([grouped] * 2, [punctate, unread])]
+        ['benign', 'suspicious']
+        """
+        return self.concern_codes[np.asarray(distribution), np.asarray(morphology)]
+
+    def origin_of(self, distribution: npt.ArrayLike, morphology: npt.ArrayLike) -> Codes:
+        """Return the origin of each pair of label codes, as indices of `lexicon.ORIGINS`."""
+        return self.origin_codes[np.asarray(distribution), np.asarray(morphology)]
+
+    def line_for(self, distribution: str, morphology: str) -> Line:
+        """Return the line that decides the concern of one pair of labels.
+
+        Examples
+        --------
+        >>> line = load_rulebook("article").line_for("grouped", "amorphous")
+        >>> line.id, line.advice, line.tag
+        ('article.cloud_like', 'Further tests.', 'stated')
+        """
+        row, column = (
+            DISTRIBUTION_LABELS.index(distribution),
+            MORPHOLOGY_LABELS.index(morphology),
+        )
+        wanted = self.line_id[row, column]
+        return next(line for line in self.lines if line.id == wanted)
+
+
+def load_rulebook(name_or_path: str | Path) -> Rulebook:
+    """Load and check a rulebook.
+
+    Parameters
+    ----------
+    name_or_path : str or Path
+        ``"article"``, ``"birads"``, or the path of a TOML file of the same layout.
+
+    Returns
+    -------
+    Rulebook
+
+    Raises
+    ------
+    BadInputError
+        No such file, no TOML, an unknown word or key, an id missing or standing twice, no
+        source, a tag that is neither ``stated`` nor ``inferred``, or a pair that no line decides.
+
+    Examples
+    --------
+    >>> book = load_rulebook("birads")
+    >>> book.name, book.concern_codes.shape
+    ('birads', (8, 11))
+    """
+    file = read_rule_file(name_or_path, ["name", "title", "about", "line", "note"])
+    line_entries = file.tables("line", _LINE_KEYS)
+    note_entries = file.tables("note", _NOTE_KEYS)
+    check_unique([*line_entries, *note_entries])
+    lines = tuple(_line(entry) for entry in line_entries)
+    concern, concern_line = _first_match(lines, "concern", _CONCERN_WORDS, file)
+    origin, origin_line = _first_match(lines, "origin", ORIGINS, file)
+    concern[concern == _CONCERN_WORDS.index(NO_CONCERN)] = -1
+    return Rulebook(
+        file.text("name"),
+        file.text("title"),
+        file.text("about", empty=True),
+        lines,
+        tuple(_note(entry) for entry in note_entries),
+        concern,
+        origin,
+        concern_line,
+        origin_line,
+    )
+
+
+def _when(entry: Entry) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    when = entry.table("when", ("distribution", "form"), required=False)
+    return (
+        when.words("distribution", (*DISTRIBUTIONS, Status.UNREAD)),
+        when.words("form", (*MORPHOLOGIES, Status.UNREAD)),
+    )
+
+
+def _line(entry: Entry) -> Line:
+    identity = entry.text("id")
+    distributions, forms = _when(entry)
+    source = entry.table("source", ("document", "heading"))
+    concern = entry.word("concern", _CONCERN_WORDS, required=False)
+    origin = entry.word("origin", ORIGINS, required=False)
+    if concern is None and origin is None:
+        raise entry.error("concern", "a concern or an origin, else the line says nothing")
+    return Line(
+        identity,
+        distributions,
+        forms,
+        concern,
+        origin,
+        entry.text("advice", empty=True),
+        source.text("document"),
+        source.text("heading"),
+        str(entry.word("tag", TAGS)),
+        entry.text("why", empty=True),
+    )
+
+
+def _note(entry: Entry) -> Note:
+    identity = entry.text("id")
+    distributions, forms = _when(entry)
+    source = entry.table("source", ("document", "heading"))
+    image_clusters = entry.values.get("image_clusters", 1)
+    if not isinstance(image_clusters, int) or isinstance(image_clusters, bool):
+        raise entry.error("image_clusters", "a whole number of at least 1")
+    return Note(
+        identity,
+        entry.text("text"),
+        distributions,
+        forms,
+        image_clusters,
+        source.text("document"),
+        source.text("heading"),
+        str(entry.word("tag", TAGS)),
+    )
+
+
+def _first_match(
+    lines: tuple[Line, ...], gives: str, words: tuple[Any, ...], file: Entry
+) -> tuple[Codes, npt.NDArray[np.object_]]:
+    """Work out, for every pair, what the first line that matches and gives something gives."""
+    codes = np.full((len(DISTRIBUTION_LABELS), len(MORPHOLOGY_LABELS)), -1, np.int8)
+    ids = np.full(codes.shape, "", dtype=object)
+    for line in lines:
+        given = getattr(line, gives)
+        if given is None:
+            continue
+        pairs = np.outer(
+            label_mask(DISTRIBUTION_LABELS, line.distributions),
+            label_mask(MORPHOLOGY_LABELS, line.forms),
+        )
+        undecided = pairs & (codes == -1)
+        codes[undecided] = words.index(given)
+        ids[undecided] = line.id
+    if (codes == -1).any():
+        row, column = np.argwhere(codes == -1)[0]
+        raise file.error(
+            "line",
+            f"a line for every pair that gives it its {gives}",
+            f"none for {DISTRIBUTION_LABELS[row]} and {MORPHOLOGY_LABELS[column]}",
+        )
+    return codes, ids
+
+
+def label_mask(labels: tuple[str, ...], words: tuple[str, ...]) -> npt.NDArray[np.bool_]:
+    """Mark the labels a line's words stand for; ``unread`` stands for both statuses."""
+    return np.array(
+        [label in words or (label in tuple(Status) and Status.UNREAD in words) for label in labels]
+    )
