@@ -1,0 +1,146 @@
+"""The catalogue: which features there are, in which order, and what each means.
+
+It computes nothing and imports no compiled code; `entries` holds the text, the family
+modules hold the kernels. ``python -m calcigram.features.catalogue > docs/features.md``
+writes the page.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections import namedtuple
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from calcigram.features.entries import ROWS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class FeatureSpec:
+    """One feature.
+
+    Attributes
+    ----------
+    name : str
+        Carries the unit where there is one.
+    family : str
+        The module of `calcigram.features` that computes it.
+    unit : str
+        "1" for pure numbers.
+    low, high : float
+        Closed range of its values, NaN apart.
+    formula : str
+        How it is computed; ``n >= k`` says below which count it is NaN.
+    source : str
+        Paper, standard or section of the domain notes.
+    needs : tuple of str
+        Marks without which it is NaN, beside the positions.
+    """
+
+    name: str
+    family: str
+    unit: str
+    low: float
+    high: float
+    formula: str
+    source: str
+    needs: tuple[str, ...]
+
+
+CATALOGUE: tuple[FeatureSpec, ...] = tuple(
+    FeatureSpec(name, family, unit, low, high, formula, source, needs)
+    for family, rows in ROWS.items()
+    for name, unit, low, high, formula, source, needs in rows
+)
+FEATURE_NAMES: tuple[str, ...] = tuple(spec.name for spec in CATALOGUE)
+FAMILIES: tuple[str, ...] = tuple(ROWS)
+
+
+def family_columns(family: str) -> Any:
+    """Return a named tuple of the columns' places within the row slice of `family`.
+
+    Examples
+    --------
+    >>> family_columns("roundness").hull_solidity
+    1
+    """
+    names = [row[0] for row in ROWS[family]]
+    return namedtuple(f"{family}_columns", names)(*range(len(names)))  # type: ignore[misc]
+
+
+def family_slice(family: str) -> slice:
+    """Return where the columns of `family` stand in the matrix.
+
+    Examples
+    --------
+    >>> FEATURE_NAMES[family_slice("linearity")][0]
+    'pca_axis_ratio'
+    """
+    start = sum(len(ROWS[name]) for name in FAMILIES[: FAMILIES.index(family)])
+    return slice(start, start + len(ROWS[family]))
+
+
+def feature_catalogue() -> pd.DataFrame:
+    """Return the catalogue as a table, one row a feature, in column order.
+
+    Examples
+    --------
+    >>> feature_catalogue().loc[0, ["name", "family"]].tolist()
+    ['n_calcifications', 'spread']
+    """
+    import pandas as pd
+
+    return pd.DataFrame([asdict(spec) for spec in CATALOGUE])
+
+
+def catalogue_hash() -> str:
+    """Return the SHA-256 of names and formulas; a model fits the features it was trained on.
+
+    Examples
+    --------
+    >>> len(catalogue_hash())
+    64
+    """
+    text = "\n".join(f"{spec.name}\t{spec.formula}" for spec in CATALOGUE)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _bound(value: float) -> str:
+    if math.isinf(value):
+        return "∞" if value > 0 else "-∞"
+    return f"{value:g}"
+
+
+def catalogue_page() -> str:
+    """Return the catalogue as a Markdown page, the text of ``docs/features.md``."""
+    lines = [
+        "# Features",
+        "",
+        f"The {len(CATALOGUE)} features of a cluster, in column order. This page is generated from",
+        "`calcigram.features.entries` by `python -m calcigram.features.catalogue > docs/features.md`;",
+        "a test holds that it is current.",
+        "",
+        "A feature is NaN where a mark it needs is unknown for every calcification, where there are",
+        "fewer calcifications than its formula asks for, or where it divides by zero (density of a line).",
+        "Where marks are known of some calcifications only, those are used. Standard deviations divide by n.",
+        "Quantiles are interpolated linearly. *domain.md* are the project's notes on the literature.",
+    ]
+    for family in FAMILIES:
+        lines += ["", f"## {family.capitalize()}", ""]
+        lines += ["| feature | unit | range | formula | source | needs |", "|---|---|---|---|---|---|"]
+        for spec in CATALOGUE[family_slice(family)]:
+            needs = ", ".join(f"`{name}`" for name in spec.needs) or "positions"
+            formula = spec.formula.replace("|", "\\|")
+            span = f"[{_bound(spec.low)}, {_bound(spec.high)}]"
+            lines.append(
+                f"| `{spec.name}` | {spec.unit} | {span} | {formula} | {spec.source} | {needs} |"
+            )
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    print(catalogue_page(), end="")

@@ -1,0 +1,139 @@
+"""What each feature is: the table behind `catalogue`. Data only.
+
+A row is (name, unit, low, high, formula, source, marks needed). `ROWS` holds the
+families in order, and the order of rows is the order of the columns.
+"""
+
+from __future__ import annotations
+
+from math import inf
+
+_D6 = "domain.md, section 6"
+_PRUNED = (
+    "The tree is first freed of strays (at most 5 % of the points, at least one if n >= 8, on an edge over "
+    "4 median edges) and of twigs (branches under 2 median edges or of a single node)"
+)
+_PAIRS = "n >= 2"
+_NIPPLE = ("nipple_x_mm", "nipple_y_mm")
+_AXES = ("orientation_deg", "aspect_ratio")
+_SIZE = ("diameter_mm",)
+_FORM = ("aspect_ratio",)
+_THIN = ("diameter_mm", "aspect_ratio")
+_SOLID = ("solidity",)
+_CNR = ("cnr",)
+
+Row = tuple[str, str, float, float, str, str, tuple[str, ...]]
+
+ROWS: dict[str, tuple[Row, ...]] = {
+    "spread": (
+        ("n_calcifications", "1", 0, inf, "Number of calcifications, n", "definition", ()),
+        ("radius_of_gyration_mm", "mm", 0, inf, "Root mean square distance to the centroid", _D6, ()),
+        ("max_distance_mm", "mm", 0, inf, "Greatest distance between two points", _D6, ()),
+        ("core_radius_mm", "mm", 0, inf, "Median distance to the geometric median", "Weiszfeld 1937", ()),
+        ("core_radius_90_mm", "mm", 0, inf, "90th percentile of the distance to the geometric median", "Weiszfeld 1937", ()),
+        ("hull_area_mm2", "mm2", 0, inf, "Area of the convex hull", _D6, ()),
+        ("density_per_cm2", "1/cm2", 0, inf, "100 n / hull area in mm2; undefined for a line", _D6, ()),
+        ("mean_distance_mm", "mm", 0, inf, "Mean distance over all pairs", _D6, ()),
+        ("nn_mean_mm", "mm", 0, inf, "Mean distance to the nearest neighbour", "DICOM PS3.16 code 112200; " + _D6, ()),
+        ("nn_sd_mm", "mm", 0, inf, "Standard deviation of the distance to the nearest neighbour", "DICOM PS3.16 code 112201; " + _D6, ()),
+        ("nn_cv", "1", 0, inf, "nn_sd_mm / nn_mean_mm", _D6, ()),
+        ("clark_evans_ratio", "1", 0, 15, "nn_mean_mm / (0.5 sqrt(A/n) + (0.0514 + 0.041/sqrt(n)) P/n), A and P area and perimeter of the hull; n >= 3", "Clark & Evans 1954; edge correction of Donnelly 1978", ()),
+        ("ripley_l_1mm", "mm", -1, inf, "L(r) - r at r = 1 mm, L = sqrt(A K / pi), K = ordered pairs within r / (n (n - 1)), A hull area; no edge correction; n >= 3", "Ripley 1977", ()),
+        ("ripley_l_3mm", "mm", -3, inf, "As ripley_l_1mm at 3 mm", "Ripley 1977", ()),
+        ("ripley_l_10mm", "mm", -10, inf, "As ripley_l_1mm at 10 mm", "Ripley 1977", ()),
+        ("max_count_1cm", "1", 0, inf, "Greatest number of points within 5 mm of a calcification, itself included", "domain.md, section 1 (grouped: 5 within 1 cm)", ()),
+        ("share_2cm", "1", 0, 1, "Greatest share of the points within 10 mm of a calcification, itself included", "domain.md, section 1 (grouped: 2 cm)", ()),
+        ("radial_kurtosis", "1", 1, inf, "mean(r^4) / mean(r^2)^2, r the distance to the centroid: 1 ring, 4/3 disc, 2 Gaussian; n >= 3", _D6, ()),
+        ("breast_share", "1", 0, inf, "hull_area_mm2 / breast_area_mm2", "lexicon, diffuse", ("breast_area_mm2",)),
+    ),
+    "linearity": (
+        ("pca_axis_ratio", "1", 0, 1, "sqrt(l2 / l1), l1 >= l2 the eigenvalues of the covariance: 0 is a line; n >= 3", _D6, ()),
+        ("line_residual_mm", "mm", 0, inf, "Root mean square distance to the major axis, sqrt(l2); n >= 3", _D6, ()),
+        ("line_residual_ratio", "1", 0, 1, "line_residual_mm / extent along the major axis", _D6, ()),
+        ("curve_residual_mm", "mm", 0, inf, "Root mean square distance to the principal curve; n >= 3", "Hastie & Stuetzle 1989; " + _D6, ()),
+        ("curve_residual_median_mm", "mm", 0, inf, "Median distance to the principal curve", "Hastie & Stuetzle 1989", ()),
+        ("curve_residual_ratio", "1", 0, inf, "curve_residual_mm / curve_length_mm", _D6, ()),
+        ("curve_length_mm", "mm", 0, inf, "Length of the principal curve", "Hastie & Stuetzle 1989", ()),
+        ("tortuosity", "1", 1, inf, "curve_length_mm / distance between the ends of the curve", _D6, ()),
+        ("curve_turning_deg", "deg", 0, inf, "Sum of the absolute turns between the pieces of the principal curve", _D6, ()),
+        ("path_share", "1", 0, 1, "Longest path / total length of the spanning tree without strays; n >= 3", "Prim 1957; " + _D6, ()),
+        ("path_members", "1", 0, 1, "Share of the calcifications on that path", _D6, ()),
+        ("path_gap_cv", "1", 0, inf, "Standard deviation / mean of the edges of that path", "domain.md, section 3 (f)", ()),
+        ("local_linearity_4", "1", 0, 1, "Mean over the points of 1 - l2/l1 of the point and its 4 nearest neighbours; n >= 3", _D6, ()),
+        ("local_linearity_8", "1", 0, 1, "As local_linearity_4 with 8 neighbours", _D6, ()),
+        ("direction_order", "1", 0, 1, "|sum a_k exp(2i t_k)| / sum a_k over the 8-neighbour directions t_k with anisotropies a_k = (l1 - l2)/(l1 + l2)", _D6, ()),
+        ("orientation_coherence", "1", -1, 1, "Mean cos 2(o_k - t_k) of major axis o_k and local direction t_k, weighted by (1 - 1/aspect) a_k", "domain.md, section 3 (g)", _AXES),
+        ("orientation_order", "1", 0, 1, "|sum w_k exp(2i o_k)| / sum w_k, w_k = 1 - 1/aspect", _D6, _AXES),
+        ("rail_score", "1", 0, 1, "Bimodality of the signed offsets from the principal curve: product of the share of variance between two halves above the uniform's 3/4, the emptiness of the middle third, the mixing of both sides along the curve, and 4pq; n >= 6", "domain.md, section 3 (a)", ()),
+        ("rail_separation_mm", "mm", 0, inf, "Distance between the mean offsets of the two halves; n >= 6", "domain.md, section 3 (a)", ()),
+        ("rail_center_share", "1", 0, 1, "Share of the points in the middle third between those means; n >= 6", "domain.md, section 3 (a)", ()),
+    ),
+    "branching": (
+        ("tree_edge_cv", "1", 0, inf, "Standard deviation / mean of the edges of the spanning tree; n >= 3", "Prim 1957", ()),
+        ("tree_longest_edge_ratio", "1", 1, inf, "Longest / median edge of the spanning tree; n >= 3", "Prim 1957", ()),
+        ("tree_length_ratio", "1", 0, inf, "Tree length / sqrt(n hull area); n >= 3", "Prim 1957", ()),
+        ("tree_leaf_share", "1", 0, 1, "Leaves of the unpruned spanning tree / n; n >= 3", _D6, ()),
+        ("junctions", "1", 0, inf, "Nodes of degree >= 3 of the pruned tree; n >= 3. " + _PRUNED, _D6, ()),
+        ("leaves", "1", 0, inf, "Ends of the pruned tree; n >= 3", _D6, ()),
+        ("junction_angle_mean_deg", "deg", 0, 180, "Mean over the side branches of the least angle between two arms where they leave, an arm being drawn to the mean of its next three nodes", _D6, ()),
+        ("junction_angle_sd_deg", "deg", 0, 90, "Standard deviation of those angles; two side branches or more", _D6, ()),
+        ("side_branch_share", "1", 0, 1, "Length off the main path / length of the pruned tree; n >= 3", _D6, ()),
+        ("longest_side_branch_ratio", "1", 0, 1, "Longest side branch of the pruned tree / main path; n >= 3", _D6, ()),
+        ("fork_gain", "1", 0, 1, "1 - mean distance to the principal curve with its three longest side branches (smoothed, four nodes or more) / mean distance to the curve alone; n >= 3", _D6, ()),
+        ("correlation_dimension", "1", 0, inf, "log(C(R) / C(R/4)) / log 4, C(r) the share of pairs within r, R the radius of gyration; n >= 3", "Batchelder 2014 (fractal dimension); " + _D6, ()),
+        *(
+            (f"components_{r}mm", "1", 0, 1, f"Components / n of the graph that joins points within {r} mm", "Chen et al. 2015", ())
+            for r in (1, 2, 4, 8)
+        ),
+        *(
+            (f"giant_share_{r}mm", "1", 0, 1, f"Share of the points in the largest component of the graph at {r} mm", "Chen et al. 2015", ())
+            for r in (1, 2, 4, 8)
+        ),
+    ),
+    "roundness": (
+        ("hull_circularity", "1", 0, 1, "4 pi A / P^2 of the hull", _D6, ()),
+        ("hull_solidity", "1", 0, 1, "Area of the concave outline / area of the hull; edges are dug while over twice the nearer distance to the point", "Park & Oh 2012", ()),
+        ("hull_eccentricity", "1", 0, 1, "sqrt(1 - m2/m1), m1 >= m2 the second central moments of the hull's area", _D6, ()),
+        ("hull_width_mm", "mm", 0, inf, "Least width of the hull", _D6, ()),
+        ("hull_width_ratio", "1", 0, 1, "hull_width_mm / max_distance_mm", _D6, ()),
+        ("hull_triangularity", "1", 0, 1, "Largest inscribed triangle / hull area: 1 triangle, 0.5 square, 0.41 disc", "domain.md, section 2 (triangular outline)", ()),
+        ("angular_resultant", "1", 0, 1, "Length of the mean unit vector from the centroid to the points; n >= 3", _D6, ()),
+    ),
+    "nipple": (
+        ("wedge_slope", "1", 0, inf, "|slope| of the distance from the major axis against the position along it; n >= 5", _D6, ()),
+        ("wedge_correlation", "1", 0, 1, "|correlation| of the same two; n >= 5", _D6, ()),
+        ("nipple_distance_mm", "mm", 0, inf, "Distance from the centroid to the nipple", _D6, _NIPPLE),
+        ("nipple_axis_angle_deg", "deg", 0, 90, "Angle between the major axis and the direction from the centroid to the nipple; n >= 3", _D6, _NIPPLE),
+        ("nipple_wedge_slope", "1", -inf, inf, "Slope of the distance from the ray nipple-centroid against the distance to the nipple; n >= 5", _D6, _NIPPLE),
+        ("nipple_span_deg", "deg", 0, 360, "10-90 % range of the angle seen from the nipple; n >= 3", _D6, _NIPPLE),
+        ("nipple_radial_span_mm", "mm", 0, inf, "10-90 % range of the distance to the nipple; n >= 3", _D6, _NIPPLE),
+        ("nipple_span_ratio", "1", 0, inf, "nipple_radial_span_mm / (mean distance x nipple_span in radians)", _D6, _NIPPLE),
+        ("nipple_alignment", "1", 0, 1, "Mean |cos| of the 8-neighbour direction with the direction to the nipple, weighted by anisotropy; n >= 3", _D6, _NIPPLE),
+    ),
+    "particles": (
+        ("diameter_median_mm", "mm", 0, inf, "Median diameter d", "domain.md, section 5", _SIZE),
+        ("diameter_area_mean_mm", "mm", 0, inf, "sum d^3 / sum d^2", "definition (Sauter mean)", _SIZE),
+        ("diameter_max_mm", "mm", 0, inf, "Greatest diameter", "domain.md, section 1 (popcorn: 2 to 3 mm)", _SIZE),
+        ("diameter_p10_mm", "mm", 0, inf, "10th percentile of the diameter", "domain.md, section 5", _SIZE),
+        ("diameter_cv", "1", 0, inf, "Standard deviation / mean of the diameter; two known or more", _D6, _SIZE),
+        ("diameter_log_sd", "1", 0, inf, "Standard deviation of log d; two known or more", "domain.md, section 5 (lognormal sizes)", _SIZE),
+        ("macro_share", "1", 0, 1, "Share with d >= 0.5 mm", "DICOM PS3.16 code 111345", _SIZE),
+        ("coarse_share", "1", 0, 1, "Share with d >= 2 mm", "domain.md, section 1 (popcorn: 2 to 3 mm)", _SIZE),
+        ("calibre_median_mm", "mm", 0, inf, "Median of d / sqrt(aspect), the minor axis of the ellipse of equal area", "domain.md, section 1 (fine linear: under 0.5 mm)", _THIN),
+        ("length_p90_mm", "mm", 0, inf, "90th percentile of d sqrt(aspect), the major axis of that ellipse", "domain.md, section 1", _THIN),
+        ("aspect_median", "1", 1, inf, "Median aspect ratio", _D6, _FORM),
+        ("aspect_p90", "1", 1, inf, "90th percentile of the aspect ratio", _D6, _FORM),
+        ("aspect_sd", "1", 0, inf, "Standard deviation of the aspect ratio; two known or more", _D6, _FORM),
+        ("elongated_share", "1", 0, 1, "Share with aspect ratio >= 2.5", _D6, _FORM),
+        ("solidity_median", "1", 0, 1, "Median solidity", _D6, _SOLID),
+        ("solidity_p10", "1", 0, 1, "10th percentile of the solidity", _D6, _SOLID),
+        ("solidity_sd", "1", 0, 1, "Standard deviation of the solidity; two known or more", _D6, _SOLID),
+        ("cnr_median", "1", 0, inf, "Median contrast-to-noise ratio", _D6, _CNR),
+        ("cnr_p10", "1", 0, inf, "10th percentile of the contrast-to-noise ratio", _D6, _CNR),
+        ("cnr_log_sd", "1", 0, inf, "Standard deviation of log max(cnr, 0.1); two known or more", _D6, _CNR),
+        ("faint_share", "1", 0, 1, "Share with cnr < 5", "Rose 1948", _CNR),
+        ("coverage_share", "1", 0, inf, "n x mean of pi d^2 / 4 over the known / hull area", "Shi 2017; " + _D6, _SIZE),
+        ("contact_share", "1", 0, 1, "Share nearer to their nearest neighbour than 1.5 times the sum of both radii, of those with both known; n >= 2", "domain.md, section 1 (coalescing)", _SIZE),
+        ("form_variety", "1", 0, inf, "Mean of the standard deviations of log d, log aspect and solidity; two known or more of each", "domain.md, section 2 (polymorphy)", ("diameter_mm", "aspect_ratio", "solidity")),
+    ),
+}  # fmt: skip
