@@ -69,8 +69,9 @@ def plot_confusion(
     >>> [text.get_text() for text in ax.texts]
     ['8', '2', '1', '9']
     """
-    rows = list(getattr(counts, "index", [])) if row_labels is None else list(row_labels)
-    columns = list(getattr(counts, "columns", [])) if column_labels is None else list(column_labels)
+    is_frame = hasattr(counts, "columns")
+    rows = counts.index if row_labels is None and is_frame else row_labels
+    columns = counts.columns if column_labels is None and is_frame else column_labels
     matrix = np.asarray(counts, dtype=float)
     if ax is None:
         ax = new_axes(1.6 + 0.55 * matrix.shape[1], 1.4 + 0.45 * matrix.shape[0])
@@ -82,10 +83,14 @@ def plot_confusion(
             j, i, f"{value:g}", ha="center", va="center", fontsize=8,
             color="white" if shares[i, j] > 0.55 else "black",
         )  # fmt: skip
-    ax.set_xticks(range(matrix.shape[1]), plain(columns or range(matrix.shape[1])), rotation=40)
+    ax.set_xticks(
+        range(matrix.shape[1]),
+        plain(range(matrix.shape[1]) if columns is None else columns),
+        rotation=40,
+    )
     for label in ax.get_xticklabels():
         label.set(ha="right", rotation_mode="anchor")
-    ax.set_yticks(range(matrix.shape[0]), plain(rows or range(matrix.shape[0])))
+    ax.set_yticks(range(matrix.shape[0]), plain(range(matrix.shape[0]) if rows is None else rows))
     ax.tick_params(labelsize=8, length=0)
     ax.set_xlabel(column_title)
     ax.set_ylabel(row_title)

@@ -95,7 +95,7 @@ def plot_cluster(
     _draw_nipple_direction(ax, cluster, points)
     _draw_scale_bar(ax)
     ax.set_title(verdict_title(cluster, verdict), fontsize=9, loc="left")
-    if legend:
+    if legend and len(points):
         ax.legend(
             loc="upper center",
             bbox_to_anchor=(0.5, -0.13),
@@ -246,7 +246,9 @@ def _draw_tree(ax: Axes, distinct: npt.NDArray[np.float64]) -> None:
 
     edges = minimum_spanning_tree(squareform(pdist(distinct))).tocoo()
     segments = np.stack([distinct[edges.row], distinct[edges.col]], axis=1)
-    lines = LineCollection(segments, colors=ORANGE, linewidths=1.0, zorder=2, label="spanning tree")
+    lines = LineCollection(
+        list(segments), colors=ORANGE, linewidths=1.0, zorder=2, label="spanning tree"
+    )
     ax.add_collection(lines)
 
 
@@ -273,10 +275,9 @@ def _draw_nipple_direction(ax: Axes, cluster: ClusterSet, points: npt.NDArray[np
     if distance == 0:
         return
     # the axes' y runs down, their fraction coordinates run up
-    tip = 0.5 + 0.47 * np.array([way[0], -way[1]]) / distance
-    tail = 0.5 + 0.38 * np.array([way[0], -way[1]]) / distance
+    across, up = way[0] / distance, -way[1] / distance
     ax.annotate(
-        "", xy=tip, xytext=tail, xycoords="axes fraction",
+        "", xy=(0.5 + 0.47 * across, 0.5 + 0.47 * up), xytext=(0.5 + 0.38 * across, 0.5 + 0.38 * up), xycoords="axes fraction",
         arrowprops={"arrowstyle": "-|>", "color": GREEN, "linewidth": 1.6},
     )  # fmt: skip
     ax.plot(

@@ -1,0 +1,55 @@
+# Every target sets up what it needs: a .venv with the pinned packages, made once.
+# Another Python:  make demo PYTHON=python3.12
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+WORKERS ?= 2
+
+# The first of these that is there and in range; each is asked its version, since python3 may be any.
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null && echo $$p && break; done)
+
+# One process, one thread: the tests share the cores among workers of their own.
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: help demo test test-all lint types bench docs clean
+
+help: ## print this list
+	@echo "calcigram: make TARGET"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(READY) ## train a small model, read the sample clusters twice, write demo/report.html
+	$(BIN)/calcigram demo -o demo
+
+test: $(READY) ## the fast tests (under 10 minutes)
+	$(BIN)/python -m pytest -m "not slow" -n $(WORKERS) -q
+
+test-all: $(READY) ## all tests, the slow ones too (under 45 minutes)
+	$(BIN)/python -m pytest -n $(WORKERS) -q
+
+lint: $(READY) ## style and likely mistakes
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY) ## check the types
+	$(BIN)/mypy
+
+bench: $(READY) ## run the benchmarks, one script a claim
+	set -e; for script in benchmarks/bench_*.py; do $(BIN)/python $$script; done
+
+docs: $(READY) ## write the generated pages of docs/ again
+	$(BIN)/python docs/generate.py
+
+clean: ## remove what these targets made, the environment too
+	rm -rf $(VENV) demo out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(READY): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "make: no Python 3.11, 3.12 or 3.13 found; say PYTHON=/path/to/python3" >&2; exit 2; }
+	@echo "Setting up $(VENV) with $$($(PYTHON) --version) (a few minutes, once)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	@touch $@

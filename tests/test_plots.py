@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+from matplotlib.collections import EllipseCollection, LineCollection
+from matplotlib.figure import Figure
+from matplotlib.transforms import Affine2D
+
+from calcigram import ClusterSet, plot_cluster
+from calcigram.plots import plot_gallery, verdict_title
+
+
+def cluster_of(x, y, **columns):
+    return ClusterSet.from_arrays([0, len(x)], x, y, **columns)
+
+
+def marks_of(ax):
+    return [c for c in ax.collections if isinstance(c, EllipseCollection)]
+
+
+def lines_labelled(ax, label):
+    return [line for line in ax.lines if line.get_label() == label]
+
+
+@pytest.fixture
+def sized():
+    return cluster_of(
+        [0, 4, 4, 0],
+        [0, 0, 3, 3],
+        diameter_mm=[0.5, 1.0, 0.4, np.nan],
+        aspect_ratio=[4.0, 1.0, np.nan, np.nan],
+        orientation_deg=[30.0, 0.0, np.nan, np.nan],
+        nipple_x_mm=[50],
+        nipple_y_mm=[1.5],
+        cluster_id=["A"],
+    )
+
+
+def test_marks_are_drawn_to_size_in_data_units(sized):
+    ax = plot_cluster(sized)
+    (marks,) = marks_of(ax)
+    assert marks.get_widths().tolist() == pytest.approx([1.0, 1.0, 0.4])
+    assert marks.get_heights().tolist() == pytest.approx([0.25, 1.0, 0.4])
+    assert marks.get_angles().tolist() == [30.0, 0.0, 0.0]
+    assert marks._units == "xy"
+
+
+def test_orientation_turns_from_x_towards_y_which_points_down():
+    ax = plot_cluster(
+        cluster_of(
+            [0, 2], [0, 2], diameter_mm=[1, 1], aspect_ratio=[9, 9], orientation_deg=[45, 45]
+        )
+    )
+    ax.figure.draw_without_rendering()
+    (marks,) = marks_of(ax)
+    tip_in_marks = np.array([0.5, 0.0])  # the end of the major axis of the unit circle
+    to_page = Affine2D(np.array(marks.get_transforms()[0])) + marks.get_transform()
+    dx, dy = to_page.transform(tip_in_marks) - to_page.transform([0.0, 0.0])
+    along_x, along_y = ax.transData.transform([1.0, 1.0]) - ax.transData.transform([0.0, 0.0])
+    assert np.sign(dx) == np.sign(along_x)
+    assert np.sign(dy) == np.sign(along_y)
+
+
+def test_marks_of_unknown_size_get_a_hollow_marker_and_a_word_in_the_legend(sized):
+    ax = plot_cluster(sized)
+    (hollow,) = lines_labelled(ax, "calcification, size unknown (not to scale)")
+    assert hollow.get_xydata().tolist() == [[0, 3]]
+    assert hollow.get_markerfacecolor() == "none"
+    words = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert "calcification, size unknown (not to scale)" in words
+    assert "calcification, to size" in words
+
+
+def test_positions_alone_are_drawn_without_ellipses(sized):
+    ax = plot_cluster(sized.positions_only())
+    assert not marks_of(ax)
+    assert not lines_labelled(ax, "calcification, to size")
+
+
+def test_y_points_down_and_millimetres_are_square(sized):
+    ax = plot_cluster(sized)
+    bottom, top = ax.get_ylim()
+    assert bottom > top
+    assert ax.get_aspect() == 1.0
+
+
+def test_hull_and_tree_differ_in_line_style_too(sized):
+    ax = plot_cluster(sized)
+    (hull,) = lines_labelled(ax, "convex hull")
+    (tree,) = [c for c in ax.collections if isinstance(c, LineCollection)]
+    assert hull.get_linestyle() != "-"
+    assert tree.get_linestyle()[0][1] is None  # solid
+    assert len(tree.get_segments()) == 3
+    assert sum(np.hypot(*np.diff(s, axis=0)[0]) for s in tree.get_segments()) == pytest.approx(10)
+
+
+def test_the_arrow_points_to_the_nipple(sized):
+    ax = plot_cluster(sized)
+    assert lines_labelled(ax, "to the nipple, 48 mm")
+    (arrow,) = [text for text in ax.texts if hasattr(text, "arrow_patch")]
+    assert arrow.xy[0] > 0.9
+    assert arrow.xy[1] == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    "points",
+    [
+        ([1.0], [2.0]),
+        ([0.0, 3.0], [0.0, 4.0]),
+        ([0.0, 1.0, 2.0, 3.0], [0.0, 1.0, 2.0, 3.0]),
+        ([2.0, 2.0, 2.0], [5.0, 5.0, 5.0]),
+        ([0.0, 0.0, 4.0, 4.0], [0.0, 0.0, 1.0, 1.0]),
+        ([], []),
+    ],
+    ids=["one", "two", "collinear", "identical", "duplicated", "none"],
+)
+def test_degenerate_clusters_are_drawn(points):
+    ax = plot_cluster(cluster_of(*points))
+    ax.figure.draw_without_rendering()
+    low, high = ax.get_xlim()
+    assert high - low >= 1.0
+
+
+def test_collinear_points_have_their_ends_as_hull():
+    ax = plot_cluster(cluster_of([3, 0, 1, 2], [3, 0, 1, 2]))
+    (hull,) = lines_labelled(ax, "convex hull")
+    assert {tuple(p) for p in hull.get_xydata().tolist()} == {(0, 0), (3, 3)}
+
+
+def test_the_scale_bar_fits_and_says_its_length():
+    for extent in (0.4, 3.0, 40.0, 180.0):
+        ax = plot_cluster(cluster_of([0, extent], [0, extent]))
+        (text,) = [t.get_text() for t in ax.texts if t.get_text().endswith(" mm")]
+        (bar,) = [line for line in ax.lines if line.get_linewidth() == 2.5]
+        x = bar.get_xdata()
+        assert x[1] - x[0] == pytest.approx(float(text.removesuffix(" mm")))
+        low, high = ax.get_xlim()
+        assert x[1] - x[0] <= 0.7 * (high - low)
+
+
+def test_two_clusters_are_refused(sized):
+    with pytest.raises(ValueError, match="got 2"):
+        plot_cluster(ClusterSet.concat([sized, sized]))
+
+
+def test_no_state_of_pyplot_is_touched(sized):
+    plot_gallery(sized[[0, 0]])
+    plot_cluster(sized)
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    assert pyplot is None or not pyplot.get_fignums()
+
+
+def test_it_draws_into_given_axes(sized):
+    ax = Figure().add_subplot()
+    assert plot_cluster(sized, ax=ax) is ax
+
+
+def test_the_title_holds_both_readings_and_no_missing_ones(sized):
+    title = verdict_title(
+        sized,
+        {
+            "distribution": "grouped",
+            "morphology": "fine_linear",
+            "concern": "suspicious",
+            "rule_distribution": float("nan"),
+            "rule_concern": None,
+        },
+    )
+    assert title == "A  (n = 4)\nmodel: grouped, fine linear ● suspicious"
+
+
+def test_a_hostile_id_is_drawn_as_text():
+    cluster = ClusterSet.from_arrays([0, 1], [0], [0], cluster_id=[r"$\frac{1}{$" + "x" * 100])
+    ax = plot_cluster(cluster)
+    ax.figure.draw_without_rendering()
+    assert len(ax.get_title(loc="left")) < 80
+
+
+def test_a_gallery_has_a_panel_a_cluster(sized):
+    figure = plot_gallery(sized[[0, 0, 0]], n_columns=2, titles=["a", "b", "c"])
+    assert [ax.get_title(loc="left") for ax in figure.axes] == ["a", "b", "c"]
