@@ -1,0 +1,1 @@
+"""The model: training, calibration, flattened trees, the model folder and the reader."""

@@ -1,0 +1,152 @@
+"""Labelled clusters: reading the truth from `ClusterSet.meta`, refusing what cannot be learnt."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from calcigram.errors import BadInputError
+from calcigram.lexicon import MIN_CALCIFICATIONS, STATUSES
+from calcigram.model.reader import AXES, form_is_known
+
+if TYPE_CHECKING:
+    from calcigram.clusters import ClusterSet
+    from calcigram.features.extract import Features
+
+Codes = npt.NDArray[np.int8]
+
+MIN_CLUSTERS_A_CLASS = 10
+"""A class with fewer clusters that can be read is refused: it is neither fitted nor
+calibrated soundly."""
+
+
+def label_codes(clusters: ClusterSet, axis: str) -> Codes:
+    """Return the true labels of one axis.
+
+    Parameters
+    ----------
+    clusters : ClusterSet
+        With ``true_<axis>`` in ``meta``, or without.
+    axis : {"distribution", "morphology"}
+
+    Returns
+    -------
+    ndarray of int8, shape (C,)
+        Places in `lexicon.DISTRIBUTIONS` or `lexicon.MORPHOLOGIES`; -1 where the label is
+        missing, empty or a status.
+
+    Raises
+    ------
+    BadInputError
+        A label is no word of the axis.
+    """
+    column = f"true_{axis}"
+    if column not in clusters.meta:
+        return np.full(len(clusters), -1, np.int8)
+    codes = {str(word): code for code, word in enumerate(AXES[axis])}
+    codes |= dict.fromkeys(["", *map(str, STATUSES)], -1)
+    given = clusters.meta[column]
+    words = given.astype(object).where(given.notna(), "")
+    labels = words.map(codes)
+    unknown = labels.isna().to_numpy()
+    if unknown.any():
+        row = int(unknown.argmax())
+        raise BadInputError(
+            f"one of {', '.join(AXES[axis])}, or nothing",
+            column=column,
+            cluster_id=clusters.cluster_id[row],
+            value=words.iloc[row],
+        )
+    return labels.to_numpy(np.int8)
+
+
+@dataclass(frozen=True, eq=False)
+class Labelled:
+    """Features of C clusters with the codes of their true labels, -1 where there is none."""
+
+    features: Features
+    distribution: Codes
+    morphology: Codes
+
+    def __getitem__(self, rows: npt.NDArray[Any]) -> Labelled:
+        return Labelled(self.features[rows], self.distribution[rows], self.morphology[rows])
+
+    def codes(self, axis: str) -> Codes:
+        """Return the labels of clusters whose `axis` can be read at all; -1 for the others."""
+        if axis == "distribution":
+            readable = self.features.n_calcifications >= MIN_CALCIFICATIONS
+        else:
+            readable = form_is_known(self.features)
+        return np.where(readable, getattr(self, axis), -1).astype(np.int8)
+
+
+def check_classes(codes: Codes, axis: str) -> None:
+    """Refuse an axis that cannot be learnt; warn of words that do not occur.
+
+    Raises
+    ------
+    BadInputError
+        Fewer than two classes, or a class of fewer than `MIN_CLUSTERS_A_CLASS` clusters.
+
+    Warns
+    -----
+    UserWarning
+        Words of the axis do not occur: a model trained so gives them probability 0.
+    """
+    counts = np.bincount(codes[codes >= 0], minlength=len(AXES[axis]))
+    column = f"true_{axis}"
+    if (counts > 0).sum() < 2:
+        raise BadInputError(
+            "labels of at least two classes, on clusters that can be read",
+            column=column,
+            value=[str(AXES[axis][k]) for k in np.flatnonzero(counts)],
+        )
+    few = (counts > 0) & (counts < MIN_CLUSTERS_A_CLASS)
+    if few.any():
+        word = AXES[axis][int(few.argmax())]
+        raise BadInputError(
+            f"at least {MIN_CLUSTERS_A_CLASS} clusters of each class that occurs",
+            column=column,
+            value=f"{counts[few.argmax()]} of {word}",
+        )
+    absent = [str(AXES[axis][k]) for k in np.flatnonzero(counts == 0)]
+    if absent:
+        warnings.warn(
+            f"no cluster is labelled {', '.join(absent)}: the model will give probability 0 to that",
+            stacklevel=3,
+        )
+
+
+def split_by_group(
+    clusters: ClusterSet, share: float, rng: np.random.Generator
+) -> npt.NDArray[np.bool_]:
+    """Choose about `share` of the clusters, all of a group (patient) or none.
+
+    Returns
+    -------
+    ndarray of bool, shape (C,)
+        A cluster without a ``group_id`` is a group of its own.
+    """
+    groups = group_codes(clusters)
+    order = rng.permutation(groups.max(initial=-1) + 1)
+    sizes = np.bincount(groups)[order] if groups.size else np.zeros(0, int)
+    wanted = np.cumsum(sizes) <= max(round(share * len(groups)), 1)
+    if not wanted.any():
+        wanted[:1] = True
+    chosen = np.zeros(len(order), bool)
+    chosen[order[wanted]] = True
+    return chosen[groups]
+
+
+def group_codes(clusters: ClusterSet) -> npt.NDArray[np.int64]:
+    """Return the group of each cluster as whole numbers from 0, int64, shape (C,)."""
+    alone = np.array([f"cluster {i}" for i in range(len(clusters))], dtype=object)
+    if "group_id" in clusters.meta:
+        given = clusters.meta["group_id"]
+        known = given.notna().to_numpy()
+        alone[known] = "group " + given[known].astype(str).to_numpy(object)
+    return np.unique(alone.astype(str), return_inverse=True)[1].astype(np.int64)

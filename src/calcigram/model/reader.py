@@ -1,0 +1,351 @@
+"""`Model`: two boosted heads that read a cluster's distribution and form from its features.
+
+It is one of the two readers; it knows nothing of the rules. Reading is array work only:
+no scikit-learn is imported. Training is `train`'s business, files are `store`'s.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from calcigram.consequences import load_rulebook
+from calcigram.errors import BadInputError
+from calcigram.features.catalogue import CATALOGUE, FEATURE_NAMES
+from calcigram.lexicon import (
+    ADMISSIBLE_PAIRS,
+    CONCERNS,
+    DISTRIBUTION_LABELS,
+    DISTRIBUTIONS,
+    MIN_CALCIFICATIONS,
+    MORPHOLOGIES,
+    MORPHOLOGY_LABELS,
+    Status,
+)
+from calcigram.model.calibrate import Scaling, log_probabilities
+from calcigram.model.forest import Forest
+from calcigram.readings import Readings
+
+if TYPE_CHECKING:
+    from calcigram.features.extract import Features
+
+Floats = npt.NDArray[np.float64]
+
+AXES: dict[str, tuple[str, ...]] = {"distribution": DISTRIBUTIONS, "morphology": MORPHOLOGIES}
+"""The words of each head, in the order of its probability columns."""
+
+FORM_MARKS: tuple[str, ...] = ("diameter_mm", "aspect_ratio", "solidity", "cnr")
+"""A form is read only where at least one calcification of the cluster has one of these."""
+
+HEAD_CASES: dict[str, tuple[str, ...]] = {
+    "distribution": ("form_known", "form_unknown"),
+    "morphology": ("form_known",),
+}
+"""The cases in which each head is calibrated by itself."""
+
+CONCERN_CASES: tuple[str, ...] = ("both_read", "form_unread", "distribution_insufficient")
+"""The cases in which the concern is calibrated by itself."""
+
+_UNREAD_FORM = MORPHOLOGY_LABELS.index(Status.UNREAD)
+_NO_DISTRIBUTION = DISTRIBUTION_LABELS.index(Status.INSUFFICIENT)
+_ADMISSIBLE = np.array([[(d, m) in ADMISSIBLE_PAIRS for m in MORPHOLOGIES] for d in DISTRIBUTIONS])
+_CHUNK_ROWS = 4096
+
+
+@dataclass(frozen=True, eq=False)
+class Head:
+    """One axis: a forest and its calibration.
+
+    Attributes
+    ----------
+    axis : str
+        A key of `AXES`.
+    classes : tuple of int
+        Codes of the words the forest was trained on, rising; others get probability 0.
+    forest : Forest
+    scalings : mapping of str to Scaling
+        One for each of the axis' `HEAD_CASES`.
+    """
+
+    axis: str
+    classes: tuple[int, ...]
+    forest: Forest
+    scalings: Mapping[str, Scaling]
+
+    def __post_init__(self) -> None:
+        n_words, n_classes = len(AXES[self.axis]), len(self.classes)
+        if list(self.classes) != sorted(set(self.classes) & set(range(n_words))) or n_classes < 2:
+            raise ValueError(f"{self.axis}: classes {self.classes}")
+        if self.forest.n_classes != (1 if n_classes == 2 else n_classes):
+            raise ValueError(f"{self.axis}: {self.forest.n_classes} scores, {n_classes} classes")
+        if set(self.scalings) != set(HEAD_CASES[self.axis]) or any(
+            len(scaling.bias) != n_classes for scaling in self.scalings.values()
+        ):
+            raise ValueError(f"{self.axis}: a calibration that does not fit the classes")
+
+    def logits(self, values: npt.NDArray[np.float32]) -> Floats:
+        """Return uncalibrated scores, shape (R, number of classes)."""
+        return two_sided(self.forest.raw_scores(values))
+
+    def probabilities(
+        self, values: npt.NDArray[np.float32], form_known: npt.NDArray[np.bool_]
+    ) -> Floats:
+        """Return calibrated probabilities of every word of the axis, shape (R, K)."""
+        logits = self.logits(values)
+        known = np.empty_like(logits)
+        for case in HEAD_CASES[self.axis]:
+            rows = form_known if case == "form_known" else ~form_known
+            known[rows] = self.scalings[case](logits[rows])
+        if self.axis == "morphology":
+            known[~form_known] = np.nan
+        p = np.zeros((len(values), len(AXES[self.axis])))
+        p[:, self.classes] = known
+        p[np.isnan(known[:, 0])] = np.nan
+        return p
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A trained model. Make one with `train_model` or `load_model`.
+
+    Attributes
+    ----------
+    distribution, morphology : Head
+    concern_scalings : mapping of str to Scaling
+        One for each of `CONCERN_CASES`.
+    name : str
+        Such as ``default-1``; `version` adds a digest.
+    feature_names : tuple of str
+        Columns the heads were trained on, in order.
+    catalogue_hash : str
+        `calcigram.features.catalogue.catalogue_hash` at training.
+    card : dict
+        How it was trained and what it reached on held-out clusters; JSON values only.
+    estimators : dict or None
+        The fitted scikit-learn objects by axis, where they were kept.
+    """
+
+    distribution: Head
+    morphology: Head
+    concern_scalings: Mapping[str, Scaling]
+    name: str
+    feature_names: tuple[str, ...]
+    catalogue_hash: str
+    card: dict[str, Any] = field(repr=False)
+    estimators: dict[str, Any] | None = field(default=None, repr=False)
+
+    @property
+    def heads(self) -> tuple[Head, Head]:
+        """Both heads, the distribution's first."""
+        return self.distribution, self.morphology
+
+    @cached_property
+    def version(self) -> str:
+        """Name and the first 8 hexadecimal digits of the digest of all that decides a reading."""
+        from calcigram.model.store import model_digest
+
+        return f"{self.name}+{model_digest(self)[:8]}"
+
+    def save(self, folder: str | Path) -> None:
+        """Write the model folder; see `calcigram.model.store.save_model`."""
+        from calcigram.model.store import save_model
+
+        save_model(self, folder)
+
+    def read(self, features: Features, *, n_threads: int | None = None) -> Readings:
+        """Read both axes of each cluster.
+
+        Parameters
+        ----------
+        features : Features
+            C clusters.
+        n_threads : int, optional
+            Default: all processors.
+
+        Returns
+        -------
+        Readings
+            With fewer than 3 calcifications the distribution is ``insufficient``; with no
+            diameter, aspect ratio, solidity or contrast the form is ``unread``; their
+            probabilities are then NaN. `concern` is the article's, of the pattern read; where
+            both axes were read, `p_concern` sums over all admissible patterns.
+
+        Raises
+        ------
+        BadInputError
+            The features are others than those the model was trained on.
+        """
+        if features.names != self.feature_names:
+            raise BadInputError(
+                f"the {len(self.feature_names)} features the model was trained on",
+                source="features",
+                value=_difference(features.names, self.feature_names),
+            )
+        form_known = form_is_known(features)
+        counted = features.n_calcifications >= MIN_CALCIFICATIONS
+        p_distribution, p_morphology = self._probabilities(features.values, form_known, n_threads)
+        p_distribution[~counted] = np.nan
+        p_concern = self._concern_probabilities(p_distribution, p_morphology)
+        p_distribution, p_morphology = make_admissible(p_distribution, p_morphology)
+        distribution = _labels(p_distribution, _NO_DISTRIBUTION)
+        morphology = _labels(p_morphology, _UNREAD_FORM)
+        article, birads = _rulebooks()
+        concern = article.concern_of(distribution, morphology)
+        p_concern[concern < 0] = np.nan
+        return Readings(
+            features.cluster_id,
+            distribution,
+            morphology,
+            p_distribution.astype(np.float32),
+            p_morphology.astype(np.float32),
+            article.origin_of(distribution, morphology),
+            concern,
+            birads.concern_of(distribution, morphology),
+            p_concern.astype(np.float32),
+            np.full(len(features), "", dtype=object),
+            f"model {self.version}",
+        )
+
+    def _probabilities(
+        self,
+        values: npt.NDArray[np.float32],
+        form_known: npt.NDArray[np.bool_],
+        n_threads: int | None,
+    ) -> list[Floats]:
+        """Return the calibrated probabilities of both heads, chunks of rows side by side."""
+
+        def both(rows: slice) -> list[Floats]:
+            return [head.probabilities(values[rows], form_known[rows]) for head in self.heads]
+
+        n_rows = len(values)
+        chunks = [slice(i, i + _CHUNK_ROWS) for i in range(0, n_rows, _CHUNK_ROWS)]
+        n_workers = min(n_threads or os.cpu_count() or 1, len(chunks))
+        if n_workers <= 1:
+            return both(slice(0, n_rows))
+        with ThreadPoolExecutor(n_workers) as pool:
+            parts = list(pool.map(both, chunks))
+        return [np.concatenate([part[axis] for part in parts]) for axis in range(2)]
+
+    def _concern_probabilities(self, p_distribution: Floats, p_morphology: Floats) -> Floats:
+        """Return calibrated probabilities of the concerns, shape (C, 3); NaN with neither axis."""
+        raw, case = raw_concern(p_distribution, p_morphology)
+        p = np.full_like(raw, np.nan)
+        for code, name in enumerate(CONCERN_CASES):
+            rows = case == code
+            p[rows] = self.concern_scalings[name](log_probabilities(raw[rows]))
+        return p
+
+
+def two_sided(scores: Floats) -> Floats:
+    """Return one score a class where a two-class forest gives only the second's."""
+    return np.hstack([np.zeros_like(scores), scores]) if scores.shape[1] == 1 else scores
+
+
+def form_is_known(features: Features) -> npt.NDArray[np.bool_]:
+    """Return where any feature that rests on a form mark has a value, bool, shape (C,)."""
+    return np.isfinite(features.values[:, _form_columns()]).any(axis=1)
+
+
+@lru_cache(maxsize=1)
+def _form_columns() -> npt.NDArray[np.int64]:
+    rests_on_form = {spec.name for spec in CATALOGUE if set(spec.needs) & set(FORM_MARKS)}
+    return np.flatnonzero([name in rests_on_form for name in FEATURE_NAMES])
+
+
+@lru_cache(maxsize=1)
+def _rulebooks() -> tuple[Any, Any]:
+    return load_rulebook("article"), load_rulebook("birads")
+
+
+def raw_concern(
+    p_distribution: npt.ArrayLike, p_morphology: npt.ArrayLike
+) -> tuple[Floats, npt.NDArray[np.int8]]:
+    """Sum the probabilities of the patterns that lead to each concern under the article.
+
+    Parameters
+    ----------
+    p_distribution : array_like, shape (C, 6)
+        Rows of NaN where the distribution is insufficient.
+    p_morphology : array_like, shape (C, 9)
+        Rows of NaN where the form is unread.
+
+    Returns
+    -------
+    p_concern : ndarray of float64, shape (C, 3)
+        Over admissible patterns that have a concern, renormalised; not yet calibrated.
+    case : ndarray of int8, shape (C,)
+        Index of `CONCERN_CASES`; -1 where neither axis was read, and `p_concern` is NaN.
+    """
+    p_d, p_m = np.asarray(p_distribution, float), np.asarray(p_morphology, float)
+    has_d, has_m = np.isfinite(p_d[:, 0]), np.isfinite(p_m[:, 0])
+    cases = [has_d & has_m, has_d & ~has_m, has_m & ~has_d]
+    p = np.empty((len(p_d), len(CONCERNS)))
+    for concern, leads_to in enumerate(_patterns_by_concern()):
+        both = ((p_d @ (leads_to[:-1, :-1] * _ADMISSIBLE)) * p_m).sum(axis=1)
+        masses = [both, p_d @ leads_to[:-1, -1], p_m @ leads_to[-1, :-1]]
+        p[:, concern] = np.select(cases, masses, np.nan)
+    with np.errstate(invalid="ignore"):  # no mass on any concern: no answer
+        p /= p.sum(axis=1, keepdims=True)
+    return p, np.select(cases, [0, 1, 2], -1).astype(np.int8)
+
+
+@lru_cache(maxsize=1)
+def _patterns_by_concern() -> npt.NDArray[np.float64]:
+    """Return 1 where a pattern leads to a concern, shape (3, 7, 10); last: no word read."""
+    d = [*range(len(DISTRIBUTIONS)), _NO_DISTRIBUTION]
+    m = [*range(len(MORPHOLOGIES)), _UNREAD_FORM]
+    codes = _rulebooks()[0].concern_codes[np.ix_(d, m)]
+    return np.array([codes == concern for concern in range(len(CONCERNS))], float)
+
+
+def make_admissible(p_distribution: Floats, p_morphology: Floats) -> tuple[Floats, Floats]:
+    """Give way, on one axis, where the two most probable words make no sense together.
+
+    Of the two ways out, keep the first word or the second, the more probable pattern is
+    taken, and the other axis' probabilities become those given the word that was kept.
+
+    Examples
+    --------
+    >>> grouped_or_linear = np.array([[0, 0, 0, 0.5, 0.4, 0.1]])
+    >>> vascular = np.array([[0, 0.1, 0, 0, 0, 0, 0, 0, 0.9]])
+    >>> make_admissible(grouped_or_linear, vascular)[0].round(2)
+    array([[0. , 0. , 0. , 0. , 0.8, 0.2]])
+    """
+    rows = np.flatnonzero(np.isfinite(p_distribution[:, 0]) & np.isfinite(p_morphology[:, 0]))
+    top_d, top_m = p_distribution[rows].argmax(axis=1), p_morphology[rows].argmax(axis=1)
+    clash = ~_ADMISSIBLE[top_d, top_m]
+    if not clash.any():
+        return p_distribution, p_morphology
+    rows, top_d, top_m = rows[clash], top_d[clash], top_m[clash]
+    p_d, p_m = p_distribution.copy(), p_morphology.copy()
+    given_m = p_d[rows] * _ADMISSIBLE[:, top_m].T
+    given_d = p_m[rows] * _ADMISSIBLE[top_d]
+    best_given_m = given_m.max(axis=1) * p_m[rows, top_m]
+    best_given_d = given_d.max(axis=1) * p_d[rows, top_d]
+    keep_form = best_given_m >= best_given_d
+    for p, chosen, given in ((p_d, keep_form, given_m), (p_m, ~keep_form, given_d)):
+        total = given.sum(axis=1, keepdims=True)
+        possible = chosen & (total[:, 0] > 0)  # a model of few classes may know no way out
+        p[rows[possible]] = given[possible] / total[possible]
+    return p_d, p_m
+
+
+def _labels(p: Floats, otherwise: int) -> npt.NDArray[np.int8]:
+    read = np.isfinite(p[:, 0])
+    return np.where(read, p.argmax(axis=1), otherwise).astype(np.int8)
+
+
+def _difference(got: tuple[str, ...], expected: tuple[str, ...]) -> str:
+    missing = [name for name in expected if name not in got]
+    extra = [name for name in got if name not in expected]
+    if missing or extra:
+        return f"{len(got)} features: missing {missing[:3]}, unknown {extra[:3]}"
+    return "the same features in another order"

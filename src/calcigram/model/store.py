@@ -1,0 +1,313 @@
+"""Model folders: arrays in `forest.npz`, everything else in `model.json`, never a pickle.
+
+A folder is written whole or not at all. On opening nothing is believed: sizes are read from
+the archive's directory before anything is unpacked, the digest must match, and the arrays
+must be such that a walk through them ends (`forest.Forest` checks that). The layout and how
+to change it stand in ``docs/model_format.md``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Mapping
+from importlib.resources import as_file, files
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from calcigram.errors import ModelFileError
+from calcigram.features.catalogue import FEATURE_NAMES, catalogue_hash
+from calcigram.model.calibrate import Scaling
+from calcigram.model.forest import STORED_ARRAYS, Forest
+from calcigram.model.reader import AXES, CONCERN_CASES, Head, Model
+
+FORMAT = "calcigram model"
+FORMAT_VERSION = 1
+
+ARRAYS_FILE, DOCUMENT_FILE, ESTIMATORS_FILE = "forest.npz", "model.json", "estimators.joblib"
+MAX_ARRAY_BYTES = 200 * 2**20
+"""All arrays together, unpacked, are at most this large."""
+MAX_DOCUMENT_BYTES = 4 * 2**20
+
+_ARRAY_NAMES = tuple(f"{axis}.{name}" for axis in AXES for name in STORED_ARRAYS)
+
+
+def save_model(model: Model, folder: str | Path) -> None:
+    """Write a model folder, whole or not at all.
+
+    Parameters
+    ----------
+    model : Model
+    folder : str or Path
+        Made, or replaced if it holds a model.
+
+    Raises
+    ------
+    ModelFileError
+        The folder is there, is not empty and holds no model: nothing is overwritten.
+    """
+    target = Path(folder)
+    holds_model = (target / DOCUMENT_FILE).exists()
+    if target.exists() and not holds_model and not (target.is_dir() and not any(target.iterdir())):
+        raise ModelFileError(target, "there is something else at this place")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    try:
+        fresh.chmod(0o755)
+        np.savez_compressed(fresh / ARRAYS_FILE, **_arrays(model))  # type: ignore[arg-type]
+        if model.estimators is not None:
+            import joblib
+
+            joblib.dump(model.estimators, fresh / ESTIMATORS_FILE, compress=3)
+        text = json.dumps(
+            {**_document(model), "digest": model_digest(model)}, indent=1, allow_nan=False
+        )
+        (fresh / DOCUMENT_FILE).write_text(text + "\n", encoding="utf-8")
+        _replace_folder(fresh, target)
+    except BaseException:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise
+
+
+def load_model(folder: str | Path | None = None, *, trusted: bool = False) -> Model:
+    """Open a model folder.
+
+    Parameters
+    ----------
+    folder : str or Path, optional
+        Default: the model that ships with calcigram.
+    trusted : bool
+        Also load the scikit-learn objects, if they were kept. They are a pickle, which can
+        run any code: only for folders you wrote yourself.
+
+    Returns
+    -------
+    Model
+        With `estimators` None unless `trusted`.
+
+    Raises
+    ------
+    ModelFileError
+        No model there, or it is damaged, foreign, too large, of a newer format, or made for
+        other features than this calcigram measures.
+    """
+    if folder is None:
+        with as_file(_default_folder()) as default:
+            return _open(default, trusted)
+    return _open(Path(folder), trusted)
+
+
+def model_digest(model: Model) -> str:
+    """Return the SHA-256, as hexadecimal, of all that a model folder says."""
+    return _digest(_document(model), _arrays(model))
+
+
+def _default_folder() -> Any:
+    checkout = Path(__file__).parents[3]
+    if (checkout / "pyproject.toml").exists() and (checkout / "models").exists():
+        return checkout / "models" / "default"
+    return files("calcigram") / "_shipped" / "models" / "default"
+
+
+def _replace_folder(fresh: Path, target: Path) -> None:
+    """Put `fresh` in the place of `target`; two renames, as a full folder is never renamed over."""
+    old = None
+    if target.exists():
+        old = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=target.parent))
+        target.rename(old / target.name)
+    try:
+        fresh.rename(target)
+    except BaseException:
+        if old is not None:
+            (old / target.name).rename(target)
+        raise
+    finally:
+        if old is not None:
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def _arrays(model: Model) -> dict[str, npt.NDArray[Any]]:
+    return {
+        f"{head.axis}.{name}": array
+        for head in model.heads
+        for name, array in head.forest.arrays().items()
+    }
+
+
+def _document(model: Model) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "name": model.name,
+        "catalogue_hash": model.catalogue_hash,
+        "feature_names": list(model.feature_names),
+        "heads": {
+            head.axis: {
+                "classes": [str(AXES[head.axis][code]) for code in head.classes],
+                "calibration": _scalings_document(head.scalings),
+            }
+            for head in model.heads
+        },
+        "concern_calibration": _scalings_document(model.concern_scalings),
+        "card": model.card,
+    }
+
+
+def _scalings_document(scalings: Mapping[str, Scaling]) -> dict[str, Any]:
+    return {
+        case: {"inverse_temperature": s.inverse_temperature, "bias": list(s.bias)}
+        for case, s in scalings.items()
+    }
+
+
+def _digest(document: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> str:
+    """Hash the document as canonical JSON and each array with its name, dtype and shape."""
+    told = {key: value for key, value in document.items() if key != "digest"}
+    digest = hashlib.sha256(json.dumps(told, sort_keys=True, separators=(",", ":")).encode())
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        digest.update(f"\n{name} {array.dtype.str} {array.shape}\n".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def _open(folder: Path, trusted: bool) -> Model:
+    document = _read_document(folder)
+    arrays = _read_arrays(folder)
+    if _digest(document, arrays) != document.get("digest"):
+        raise ModelFileError(folder, "its digest does not match: the files were changed or damaged")
+    if tuple(document.get("feature_names", ())) != FEATURE_NAMES:
+        raise ModelFileError(folder, "it was trained on other features: train it again")
+    if document.get("catalogue_hash") != catalogue_hash():
+        raise ModelFileError(
+            folder, "the features' formulas have changed since it was trained: train it again"
+        )
+    try:
+        return Model(
+            *(_head(axis, document["heads"][axis], arrays) for axis in AXES),
+            concern_scalings={
+                case: _scaling(document["concern_calibration"][case]) for case in CONCERN_CASES
+            },
+            name=str(document["name"]),
+            feature_names=FEATURE_NAMES,
+            catalogue_hash=document["catalogue_hash"],
+            card=dict(document["card"]),
+            estimators=_read_estimators(folder) if trusted else None,
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ModelFileError(folder, f"its content makes no sense: {error}") from error
+
+
+def _head(axis: str, document: dict[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> Head:
+    words = [str(word) for word in AXES[axis]]
+    return Head(
+        axis,
+        tuple(words.index(word) for word in document["classes"]),
+        Forest(
+            **{name: arrays[f"{axis}.{name}"] for name in STORED_ARRAYS},
+            n_features=len(FEATURE_NAMES),
+        ),
+        {case: _scaling(values) for case, values in document["calibration"].items()},
+    )
+
+
+def _scaling(document: dict[str, Any]) -> Scaling:
+    scaling = Scaling(
+        float(document["inverse_temperature"]), tuple(float(b) for b in document["bias"])
+    )
+    if not np.isfinite([scaling.inverse_temperature, *scaling.bias]).all():
+        raise ValueError("a calibration that is not finite")
+    return scaling
+
+
+def _read_document(folder: Path) -> dict[str, Any]:
+    path = folder / DOCUMENT_FILE
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_DOCUMENT_BYTES + 1)
+    except (FileNotFoundError, NotADirectoryError):
+        raise ModelFileError(folder, f"no model here: there is no {DOCUMENT_FILE}") from None
+    except OSError as error:
+        raise ModelFileError(folder, f"{DOCUMENT_FILE} cannot be read: {error}") from error
+    if len(content) > MAX_DOCUMENT_BYTES:
+        raise ModelFileError(folder, f"{DOCUMENT_FILE} is larger than {MAX_DOCUMENT_BYTES} bytes")
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError):
+        raise ModelFileError(folder, f"{DOCUMENT_FILE} is no JSON") from None
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise ModelFileError(folder, "this is no calcigram model")
+    version = document.get("format_version")
+    if not isinstance(version, int) or version < 1:
+        raise ModelFileError(folder, f"got format version {version!r}, expected a whole number")
+    if version > FORMAT_VERSION:
+        raise ModelFileError(
+            folder,
+            f"it was written by a newer calcigram (model format {version}; this one reads up to "
+            f"{FORMAT_VERSION})",
+        )
+    return document
+
+
+def _read_arrays(folder: Path) -> dict[str, npt.NDArray[Any]]:
+    """Read the arrays, none before the archive's own directory says that all are small."""
+    path = folder / ARRAYS_FILE
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+            if sorted(m.filename for m in members) != sorted(f"{n}.npy" for n in _ARRAY_NAMES):
+                raise ModelFileError(folder, f"{ARRAYS_FILE} holds other arrays than a model's")
+            if sum(member.file_size for member in members) > MAX_ARRAY_BYTES:
+                raise ModelFileError(
+                    folder, f"{ARRAYS_FILE} unpacks to more than {MAX_ARRAY_BYTES // 2**20} MB"
+                )
+            arrays = {}
+            for member in members:
+                with archive.open(member) as file:
+                    arrays[member.filename.removesuffix(".npy")] = _read_array(
+                        file, member.file_size
+                    )
+            return arrays
+    except ModelFileError:
+        raise
+    except FileNotFoundError:
+        raise ModelFileError(folder, f"there is no {ARRAYS_FILE}") from None
+    except (
+        OSError,
+        zlib.error,
+        EOFError,
+        ValueError,
+        RuntimeError,
+        NotImplementedError,
+        zipfile.BadZipFile,
+    ) as error:
+        raise ModelFileError(folder, f"{ARRAYS_FILE} is damaged: {error}") from error
+
+
+def _read_array(file: Any, n_bytes: int) -> npt.NDArray[Any]:
+    """Read one ``.npy`` member whose header must account for its size exactly."""
+    data = file.read(n_bytes)
+    buffer = BytesIO(data)
+    if np.lib.format.read_magic(buffer) != (1, 0):
+        raise ValueError("an array of an unknown layout")
+    shape, _, dtype = np.lib.format.read_array_header_1_0(buffer)
+    if dtype.hasobject or len(shape) != 1 or buffer.tell() + shape[0] * dtype.itemsize != len(data):
+        raise ValueError("an array that does not fit its own header")
+    return np.frombuffer(data, dtype, offset=buffer.tell()).copy()
+
+
+def _read_estimators(folder: Path) -> dict[str, Any] | None:
+    path = folder / ESTIMATORS_FILE
+    if not path.exists():
+        return None
+    import joblib
+
+    return dict(joblib.load(path))

@@ -1,0 +1,357 @@
+"""`train_model`: labelled clusters -> two boosted heads, calibrated on clusters held out.
+
+Clusters come from the simulator or are the user's own; the labels are the columns
+``true_distribution`` and ``true_morphology`` of ``clusters.meta``. Nothing here looks at
+rules, nor at any benchmark set.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from calcigram.consequences import load_rulebook
+from calcigram.errors import BadInputError
+from calcigram.features.catalogue import FEATURE_NAMES, catalogue_hash
+from calcigram.lexicon import CONCERNS, DISTRIBUTION_LABELS, MORPHOLOGY_LABELS, Status
+from calcigram.model.augment import ALL_MARKS, forget_marks, hide_marks
+from calcigram.model.calibrate import (
+    Scaling,
+    expected_calibration_error,
+    fit_scaling,
+    log_probabilities,
+)
+from calcigram.model.forest import flatten_forest
+from calcigram.model.labels import (
+    Codes,
+    Labelled,
+    check_classes,
+    label_codes,
+    split_by_group,
+)
+from calcigram.model.reader import (
+    AXES,
+    CONCERN_CASES,
+    HEAD_CASES,
+    Head,
+    Model,
+    form_is_known,
+    raw_concern,
+)
+
+if TYPE_CHECKING:
+    from calcigram.clusters import ClusterSet
+    from calcigram.features.extract import Features
+
+_UNREAD = MORPHOLOGY_LABELS.index(Status.UNREAD)
+_INSUFFICIENT = DISTRIBUTION_LABELS.index(Status.INSUFFICIENT)
+
+
+@dataclass(frozen=True)
+class TreeOptions:
+    """How a head is boosted; see `sklearn.ensemble.HistGradientBoostingClassifier`."""
+
+    n_iterations: int = 150
+    learning_rate: float = 0.1
+    max_leaf_nodes: int = 31
+    min_samples_leaf: int = 20
+    l2_regularization: float = 1.0
+
+
+def train_model(
+    clusters: ClusterSet,
+    *,
+    features: Features | None = None,
+    seed: int = 0,
+    n_iterations: int = TreeOptions.n_iterations,
+    learning_rate: float = TreeOptions.learning_rate,
+    max_leaf_nodes: int = TreeOptions.max_leaf_nodes,
+    min_samples_leaf: int = TreeOptions.min_samples_leaf,
+    l2_regularization: float = TreeOptions.l2_regularization,
+    calibration_share: float = 0.2,
+    missing_mark_augmentation: bool = True,
+    n_jobs: int | None = None,
+    progress: bool = False,
+    cache: str | Path | None = None,
+    keep_estimators: bool = False,
+    name: str = "trained",
+    description: Mapping[str, Any] | None = None,
+) -> Model:
+    """Train a model on labelled clusters.
+
+    Parameters
+    ----------
+    clusters : ClusterSet
+        Its ``meta`` holds the words in ``true_distribution`` and ``true_morphology``; a missing
+        label (or a status) leaves the cluster out of that head. ``group_id``, where there,
+        keeps all clusters of a patient on one side of the calibration split.
+    features : Features, optional
+        Of these clusters, where they have been measured before.
+    seed : int
+        Decides the split, the forgotten marks and the trees.
+    n_iterations, learning_rate, max_leaf_nodes, min_samples_leaf, l2_regularization
+        As in `sklearn.ensemble.HistGradientBoostingClassifier`; an iteration is a tree a class.
+    calibration_share : float
+        Share of the clusters held out, by group, for calibration; between 0 and 1.
+    missing_mark_augmentation : bool
+        Let part of the training clusters forget marks (`augment.FORGOTTEN`), so that positions
+        alone, or clusters without a nipple, can be read.
+    n_jobs : int, optional
+        Processes, of which the two heads can use two. Default: all processors.
+    progress : bool
+        Show a progress bar on standard error.
+    cache : str or Path, optional
+        Folder in which joblib keeps the features of clusters seen before.
+    keep_estimators : bool
+        Keep the fitted scikit-learn objects in `Model.estimators`.
+    name : str
+        Begins `Model.version`.
+    description : mapping, optional
+        JSON values for the model's card, such as the options of the simulator.
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    BadInputError
+        A label is no word of its axis, an axis has fewer than two classes, a class has fewer
+        than `labels.MIN_CLUSTERS_A_CLASS` clusters, or the features are of other clusters.
+
+    Warns
+    -----
+    UserWarning
+        Some words of an axis do not occur: the model gives them probability 0.
+
+    Notes
+    -----
+    Each head is held to one thread: with more, scikit-learn's boosting is several times slower
+    on processors that are shared. The two run side by side instead.
+    """
+    if not 0 < calibration_share < 1:
+        raise BadInputError(
+            "a number between 0 and 1", column="calibration_share", value=calibration_share
+        )
+    options = TreeOptions(
+        n_iterations, learning_rate, max_leaf_nodes, min_samples_leaf, l2_regularization
+    )
+    truth = {axis: label_codes(clusters, axis) for axis in AXES}
+    rng = np.random.default_rng(seed)
+    with _steps(progress) as step:
+        step("measuring features")
+        labelled = Labelled(_measure(clusters, features, cache), **truth)
+        for axis in AXES:
+            check_classes(labelled.codes(axis), axis)
+        held_out = split_by_group(clusters, calibration_share, rng)
+        training, calibration = labelled[~held_out], labelled[held_out]
+        if missing_mark_augmentation:
+            training = replace(training, features=forget_marks(training.features, rng))
+        step("growing trees")
+        estimators = _fit_heads(training, options, seed, n_jobs)
+        step("calibrating")
+        uncalibrated = Model(
+            *(_bare_head(axis, estimator) for axis, estimator in estimators.items()),
+            concern_scalings={case: Scaling.identity(len(CONCERNS)) for case in CONCERN_CASES},
+            name=name,
+            feature_names=FEATURE_NAMES,
+            catalogue_hash=catalogue_hash(),
+            card={},
+            estimators=estimators if keep_estimators else None,
+        )
+        card = {
+            "training": _describe(clusters, labelled, held_out),
+            "seed": seed,
+            "calibration_share": calibration_share,
+            "missing_mark_augmentation": missing_mark_augmentation,
+            "trees": vars(options),
+            "libraries": {
+                package: version(package)
+                for package in ("calcigram", "numpy", "scikit-learn", "scipy")
+            },
+            "held_out": _cross_fitted_figures(uncalibrated, calibration, rng),
+            **dict(description or {}),
+        }
+        return replace(calibrated(uncalibrated, calibration), card=card)
+
+
+def calibrated(model: Model, held_out: Labelled) -> Model:
+    """Return the model with its calibration fitted to labelled clusters it was not trained on.
+
+    Parameters
+    ----------
+    model : Model
+        Whatever calibration it has is replaced.
+    held_out : Labelled
+        Read as they are, and once more with positions alone.
+    """
+    bare = replace(held_out, features=hide_marks(held_out.features, ALL_MARKS))
+    sets = {"form_known": held_out, "form_unknown": bare}
+    heads = []
+    for head in model.heads:
+        scalings = {}
+        for case in HEAD_CASES[head.axis]:
+            codes = sets[case].codes(head.axis)
+            if case == "form_known":
+                codes = np.where(form_is_known(held_out.features), codes, -1)
+            rows = np.isin(codes, head.classes)
+            logits = head.logits(sets[case].features.values[rows])
+            scalings[case] = fit_scaling(logits, np.searchsorted(head.classes, codes[rows]))
+        heads.append(replace(head, scalings=scalings))
+    fitted = replace(model, distribution=heads[0], morphology=heads[1])
+    return replace(fitted, concern_scalings=_concern_scalings(fitted, held_out, bare))
+
+
+def _concern_scalings(model: Model, held_out: Labelled, bare: Labelled) -> dict[str, Scaling]:
+    """Fit the concern's calibration in each of `CONCERN_CASES`."""
+    article = load_rulebook("article")
+    p_d, p_m = (
+        head.probabilities(held_out.features.values, form_is_known(held_out.features))
+        for head in model.heads
+    )
+    d, m = held_out.codes("distribution"), held_out.codes("morphology")
+    p_bare = model.distribution.probabilities(bare.features.values, np.zeros(len(d), bool))
+    no_d, no_m = np.full_like(p_d, np.nan), np.full_like(p_m, np.nan)
+    cases = {
+        "both_read": (p_d, p_m, d, m),
+        "form_unread": (p_bare, no_m, d, np.full_like(m, _UNREAD)),
+        "distribution_insufficient": (no_d, p_m, np.full_like(d, _INSUFFICIENT), m),
+    }
+    scalings = {}
+    for case, (p_distribution, p_morphology, d_label, m_label) in cases.items():
+        raw, _ = raw_concern(p_distribution, p_morphology)
+        truth = np.where((d_label >= 0) & (m_label >= 0), article.concern_of(d_label, m_label), -1)
+        rows = (truth >= 0) & np.isfinite(raw).all(axis=1)
+        scalings[case] = fit_scaling(log_probabilities(raw[rows]), truth[rows])
+    return scalings
+
+
+def _cross_fitted_figures(
+    model: Model, held_out: Labelled, rng: np.random.Generator
+) -> dict[str, Any]:
+    """Calibrate on one half of the held-out clusters, measure on the other, and the reverse."""
+    first = rng.random(len(held_out.features)) < 0.5
+    article = load_rulebook("article")
+    probabilities: dict[str, list[Any]] = {axis: [] for axis in (*AXES, "concern")}
+    truth: dict[str, list[Any]] = {axis: [] for axis in (*AXES, "concern")}
+    for fitting, judged in ((first, ~first), (~first, first)):
+        part = held_out[judged]
+        readings = calibrated(model, held_out[fitting]).read(part.features)
+        d, m = part.codes("distribution"), part.codes("morphology")
+        concern = np.where((d >= 0) & (m >= 0), article.concern_of(d, m), -1)
+        for axis, codes in (("distribution", d), ("morphology", m), ("concern", concern)):
+            probabilities[axis].append(getattr(readings, f"p_{axis}")[codes >= 0])
+            truth[axis].append(codes[codes >= 0])
+    figures = {}
+    for axis in probabilities:
+        p, codes = np.concatenate(probabilities[axis]), np.concatenate(truth[axis])
+        if len(codes):
+            figures[axis] = {
+                "clusters": len(codes),
+                "accuracy": round(float((p.argmax(axis=1) == codes).mean()), 4),
+                "expected_calibration_error": round(expected_calibration_error(p, codes), 4),
+            }
+    return figures
+
+
+def _fit_heads(
+    training: Labelled, options: TreeOptions, seed: int, n_jobs: int | None
+) -> dict[str, Any]:
+    from joblib import Parallel, delayed
+
+    jobs = []
+    for axis in AXES:
+        codes = training.codes(axis)
+        rows = codes >= 0
+        jobs.append(delayed(_fit_trees)(training.features.values[rows], codes[rows], options, seed))
+    n_workers = min(n_jobs or os.cpu_count() or 1, len(jobs))
+    return dict(zip(AXES, Parallel(n_workers)(jobs), strict=True))
+
+
+def _fit_trees(
+    values: npt.NDArray[np.float32], codes: Codes, options: TreeOptions, seed: int
+) -> Any:
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from threadpoolctl import threadpool_limits
+
+    settings = {key: value for key, value in vars(options).items() if key != "n_iterations"}
+    with threadpool_limits(1):
+        return HistGradientBoostingClassifier(
+            max_iter=options.n_iterations, early_stopping=False, random_state=seed, **settings
+        ).fit(values, codes)
+
+
+def _bare_head(axis: str, estimator: Any) -> Head:
+    classes = tuple(int(code) for code in estimator.classes_)
+    scalings = {case: Scaling.identity(len(classes)) for case in HEAD_CASES[axis]}
+    return Head(axis, classes, flatten_forest(estimator), scalings)
+
+
+def _measure(clusters: ClusterSet, features: Features | None, cache: str | Path | None) -> Features:
+    from calcigram.features.extract import extract_features
+
+    if features is not None:
+        if not np.array_equal(features.cluster_id, clusters.cluster_id):
+            raise BadInputError("the features of these clusters, in order", source="features")
+        return features
+    if cache is None:
+        return extract_features(clusters)
+    from joblib import Memory
+
+    nothing = clusters.meta.iloc[:, :0]  # features never see it, so it must not part the cached
+    return Memory(cache, verbose=0).cache(_measure_as)(
+        replace(clusters, meta=nothing), catalogue_hash()
+    )
+
+
+def _measure_as(clusters: ClusterSet, formulas: str) -> Features:
+    """Measure; the hash of the formulas is there to part the cached results of each."""
+    from calcigram.features.extract import extract_features
+
+    return extract_features(clusters)
+
+
+def _describe(
+    clusters: ClusterSet, labelled: Labelled, held_out: npt.NDArray[np.bool_]
+) -> dict[str, Any]:
+    meta = clusters.meta
+    return {
+        "clusters": len(clusters),
+        "held_out_for_calibration": int(held_out.sum()),
+        "labels": {
+            axis: {
+                str(word): int((labelled.codes(axis) == code).sum())
+                for code, word in enumerate(AXES[axis])
+            }
+            for axis in AXES
+        },
+        "grades": _counts(meta["grade"]) if "grade" in meta else {},
+        "mechanisms": sorted(set(meta["mechanism"].dropna())) if "mechanism" in meta else [],
+    }
+
+
+def _counts(column: Any) -> dict[str, int]:
+    return {str(value): int(count) for value, count in column.value_counts().sort_index().items()}
+
+
+@contextmanager
+def _steps(show: bool) -> Iterator[Callable[[str], None]]:
+    """Yield a function that says which of the three steps begins."""
+    if not show:
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda text: bar.update(task, description=text)
