@@ -1,0 +1,255 @@
+"""The rule reader: features -> pattern, which rules fired, and which just missed.
+
+Applies the recognition rules to whole columns at a time. What follows from a pattern is
+looked up in the rulebooks; the rules give no probabilities.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from calcigram.consequences import load_rulebook
+from calcigram.errors import BadInputError
+from calcigram.lexicon import (
+    CONCERNS,
+    DISTRIBUTION_LABELS,
+    DISTRIBUTIONS,
+    MIN_CALCIFICATIONS,
+    MORPHOLOGIES,
+    MORPHOLOGY_LABELS,
+    Status,
+)
+from calcigram.readings import Readings
+from calcigram.rules.recognition import Condition, Recognition, Rule, load_recognition
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Mask = npt.NDArray[np.bool_]
+Float32 = npt.NDArray[np.float32]
+
+_COMPARE: dict[str, Callable[[Float32, Any], Mask]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "known": lambda values, _: ~np.isnan(values),
+    "missing": lambda values, _: np.isnan(values),
+}
+_LABELS = {"distribution": DISTRIBUTION_LABELS, "morphology": MORPHOLOGY_LABELS}
+_NEAR_MISS_COLUMNS = (
+    "cluster_id",
+    "rule",
+    "word",
+    "condition",
+    "feature",
+    "value",
+    "threshold",
+    "relative_gap",
+)
+
+
+class _FeatureColumns(Protocol):
+    """What the reader asks of `features.extract.Features`."""
+
+    cluster_id: npt.NDArray[np.object_]
+    names: tuple[str, ...]
+
+    def __len__(self) -> int: ...
+
+    def column(self, name: str) -> Float32: ...
+
+
+class RuleReader:
+    """Read clusters by the recognition rules.
+
+    Parameters
+    ----------
+    recognition : Recognition, optional
+        The rules that ship, by default.
+
+    Examples
+    --------
+    >>> from calcigram.clusters import ClusterSet
+    >>> from calcigram.features.extract import extract_features
+    >>> row = ClusterSet.from_arrays([0, 8], [0, 2, 4, 6, 8, 10, 12, 14], [0, 0, 0, 0, 0, 0, 0, 0.1])
+    >>> readings = RuleReader().read(extract_features(row))
+    >>> readings.to_dataframe()["distribution"].tolist(), readings.evidence.tolist()
+    (['linear'], ['distribution.linear.straight'])
+    """
+
+    def __init__(self, recognition: Recognition | None = None) -> None:
+        self.recognition = recognition if recognition is not None else load_recognition()
+        self._article = load_rulebook("article")
+        self._birads = load_rulebook("birads")
+
+    def read(self, features: _FeatureColumns) -> Readings:
+        """Read every cluster.
+
+        Parameters
+        ----------
+        features : Features
+            C clusters.
+
+        Returns
+        -------
+        Readings
+            Labels by the first rule of each axis that fired. Distribution is ``insufficient`` with
+            fewer than 3 calcifications; an axis on which no rule fired is ``unread``. All
+            probabilities are NaN. ``evidence`` holds the ids of the deciding rules, distribution
+            first, joined by ``|``.
+
+        Raises
+        ------
+        BadInputError
+            A rule asks for a feature that is not there.
+        """
+        _check_names(features, self.recognition)
+        decided = self._decide(features)
+        distribution = _label_codes(
+            self.recognition.distribution, decided["distribution"], "distribution"
+        )
+        distribution[self._too_few(features)] = DISTRIBUTION_LABELS.index(Status.INSUFFICIENT)
+        morphology = _label_codes(self.recognition.morphology, decided["morphology"], "morphology")
+        n = len(features)
+        return Readings(
+            cluster_id=features.cluster_id,
+            distribution=distribution,
+            morphology=morphology,
+            p_distribution=np.full((n, len(DISTRIBUTIONS)), np.nan, np.float32),
+            p_morphology=np.full((n, len(MORPHOLOGIES)), np.nan, np.float32),
+            origin=self._article.origin_of(distribution, morphology),
+            concern=self._article.concern_of(distribution, morphology),
+            birads_concern=self._birads.concern_of(distribution, morphology),
+            p_concern=np.full((n, len(CONCERNS)), np.nan, np.float32),
+            evidence=self._evidence(decided),
+            reader=f"rules {self.recognition.version}",
+        )
+
+    def near_misses(self, features: _FeatureColumns, tolerance: float = 0.1) -> pd.DataFrame:
+        """Find the rules that one condition, narrowly failed, kept from changing the reading.
+
+        Parameters
+        ----------
+        features : Features
+        tolerance : float
+            Greatest distance of the value from the threshold, as a share of the threshold.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``cluster_id, rule, word`` (what the rule would have named), ``condition, feature, value,
+            threshold, relative_gap``; in the order of clusters, then of rules. Only rules tried before
+            the one that decided, and that name another word.
+        """
+        import pandas as pd
+
+        _check_names(features, self.recognition)
+        decided = self._decide(features)
+        parts: list[pd.DataFrame] = []
+        for axis, rules in self.recognition.axes.items():
+            words = _label_codes(rules, decided[axis], axis)
+            last = np.where(decided[axis] < 0, len(rules), decided[axis])
+            readable = ~self._too_few(features) if axis == "distribution" else True
+            for index, rule in enumerate(rules):
+                open_to_change = (
+                    readable & (index < last) & (words != _LABELS[axis].index(rule.word))
+                )
+                parts += _near_misses_of(rule, features, open_to_change, tolerance)
+        if not parts:
+            return pd.DataFrame(columns=["row", *_NEAR_MISS_COLUMNS])[list(_NEAR_MISS_COLUMNS)]
+        found = pd.concat(parts).sort_values("row", kind="stable", ignore_index=True)
+        return found[list(_NEAR_MISS_COLUMNS)]
+
+    def _decide(self, features: _FeatureColumns) -> dict[str, npt.NDArray[np.int8]]:
+        """Return for each axis the index of the first rule that fired; -1 where none did."""
+        decided = {}
+        for axis, rules in self.recognition.axes.items():
+            first = np.full(len(features), -1, np.int8)
+            # From last to first, so that an earlier rule overwrites a later one.
+            for index in reversed(range(len(rules))):
+                first[_fires(rules[index], features)] = index
+            decided[axis] = first
+        decided["distribution"][self._too_few(features)] = -1
+        return decided
+
+    @staticmethod
+    def _too_few(features: _FeatureColumns) -> Mask:
+        return features.column("n_calcifications") < MIN_CALCIFICATIONS
+
+    def _evidence(self, decided: dict[str, npt.NDArray[np.int8]]) -> npt.NDArray[np.object_]:
+        """Look the joined ids up in a table of all combinations; no text is built per cluster."""
+        rows = [*(rule.id for rule in self.recognition.distribution), ""]
+        columns = [*(rule.id for rule in self.recognition.morphology), ""]
+        table = np.array(
+            [["|".join(filter(None, (r, c))) for c in columns] for r in rows], dtype=object
+        )
+        return table[decided["distribution"], decided["morphology"]]
+
+
+def _check_names(features: _FeatureColumns, recognition: Recognition) -> None:
+    for name in recognition.features:
+        if name not in features.names:
+            raise BadInputError(
+                "the name of a feature", source="recognition", column="feature", value=name
+            )
+
+
+def _holds(condition: Condition, features: _FeatureColumns) -> Mask:
+    # A float32 threshold: 0.11 as float64 would lie above a float32 feature of 0.11.
+    return _COMPARE[condition.comparison](
+        features.column(condition.feature), np.float32(condition.value)
+    )
+
+
+def _fires(rule: Rule, features: _FeatureColumns) -> Mask:
+    fires = np.ones(len(features), bool)
+    for condition in rule.conditions:
+        fires &= _holds(condition, features)
+    return fires
+
+
+def _label_codes(
+    rules: tuple[Rule, ...], decided: npt.NDArray[np.int8], axis: str
+) -> npt.NDArray[np.int8]:
+    labels = _LABELS[axis]
+    words = [*(rule.word for rule in rules), Status.UNREAD]
+    return np.array([labels.index(word) for word in words], np.int8)[decided]
+
+
+def _near_misses_of(
+    rule: Rule, features: _FeatureColumns, among: Mask, tolerance: float
+) -> Iterator[pd.DataFrame]:
+    """Yield the clusters in which exactly one condition of the rule failed, and by little."""
+    import pandas as pd
+
+    held = [_holds(condition, features) for condition in rule.conditions]
+    one_failed = among & (np.sum(held, axis=0) == len(held) - 1)
+    for condition, holds in zip(rule.conditions, held, strict=True):
+        row = np.flatnonzero(one_failed & ~holds)
+        value = features.column(condition.feature)[row].astype(np.float64)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            gap = np.abs(value - condition.value) / abs(condition.value)
+        near = gap <= tolerance  # false for NaN, so presence conditions never are near
+        if near.any():
+            yield pd.DataFrame(
+                {
+                    "row": row[near],
+                    "cluster_id": features.cluster_id[row[near]],
+                    "rule": rule.id,
+                    "word": rule.word,
+                    "condition": str(condition),
+                    "feature": condition.feature,
+                    "value": value[near],
+                    "threshold": condition.value,
+                    "relative_gap": gap[near],
+                }
+            )
+
+
+__all__ = ["RuleReader"]

@@ -1,0 +1,147 @@
+"""The rules as tables, for people to read: the rulebooks' lines and the recognition thresholds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from calcigram.consequences import load_rulebook
+from calcigram.lexicon import (
+    CONCERNS,
+    DISTRIBUTION_LABELS,
+    DISTRIBUTIONS,
+    MORPHOLOGIES,
+    MORPHOLOGY_LABELS,
+    Status,
+)
+from calcigram.rules.recognition import load_recognition
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def rulebook_table(name_or_path: str | Path) -> pd.DataFrame:
+    """Return a rulebook's lines, one row a line, in the order in which they are tried.
+
+    Parameters
+    ----------
+    name_or_path : str or Path
+        As `load_rulebook` takes it.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``id, distribution, form`` (the words it holds for, ``any`` for all of them), ``concern,
+        origin`` (empty where the line gives none), ``advice, tag, document, heading, why``.
+
+    Examples
+    --------
+    >>> rulebook_table("article").loc[0, ["id", "form", "concern", "tag"]].tolist()
+    ['article.vascular', 'vascular', 'benign', 'inferred']
+    """
+    import pandas as pd
+
+    return pd.DataFrame(
+        [
+            {
+                "id": line.id,
+                "distribution": _any_of(line.distributions, len(DISTRIBUTIONS) + 1),
+                "form": _any_of(line.forms, len(MORPHOLOGIES) + 1),
+                "concern": line.concern or "",
+                "origin": line.origin or "",
+                "advice": line.advice,
+                "tag": line.tag,
+                "document": line.document,
+                "heading": line.heading,
+                "why": line.why,
+            }
+            for line in load_rulebook(name_or_path).lines
+        ]
+    )
+
+
+def consequence_table(name_or_path: str | Path) -> pd.DataFrame:
+    """Return the concern of every pair: distributions down, forms across.
+
+    Examples
+    --------
+    >>> consequence_table("birads").loc["segmental", ["round", "amorphous"]].tolist()
+    ['intermediate', 'suspicious']
+    """
+    import pandas as pd
+
+    book = load_rulebook(name_or_path)
+    words = [*(str(word) for word in CONCERNS), "no answer"]
+    rows = [label for label in DISTRIBUTION_LABELS if label != Status.INSUFFICIENT]
+    columns = [label for label in MORPHOLOGY_LABELS if label != Status.INSUFFICIENT]
+    table = pd.DataFrame(
+        [[words[code] for code in row] for row in book.concern_codes],
+        index=pd.Index([str(label) for label in DISTRIBUTION_LABELS], name="distribution"),
+        columns=[str(label) for label in MORPHOLOGY_LABELS],
+    )
+    return table.loc[[str(r) for r in rows], [str(c) for c in columns]]
+
+
+def recognition_table() -> pd.DataFrame:
+    """Return the recognition rules, one row a condition, in the order in which they are tried.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``axis, rule, word, feature, comparison, value, unit, basis, why, source``.
+
+    Examples
+    --------
+    >>> table = recognition_table()
+    >>> table["axis"].unique().tolist()
+    ['distribution', 'morphology']
+    """
+    import pandas as pd
+
+    recognition = load_recognition()
+    return pd.DataFrame(
+        [
+            {
+                "axis": axis,
+                "rule": rule.id,
+                "word": rule.word,
+                "feature": condition.feature,
+                "comparison": condition.comparison,
+                "value": condition.value,
+                "unit": condition.unit,
+                "basis": condition.basis,
+                "why": condition.why,
+                "source": condition.source,
+            }
+            for axis, rules in recognition.axes.items()
+            for rule in rules
+            for condition in rule.conditions
+        ]
+    )
+
+
+def markdown_table(frame: pd.DataFrame) -> str:
+    """Return a table as Markdown; numbers to the right, index left out.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> print(markdown_table(pd.DataFrame({"form": ["round"], "n": [3]})))
+    | form | n |
+    |---|---:|
+    | round | 3 |
+    """
+    import pandas as pd
+
+    marks = ["---:" if pd.api.types.is_numeric_dtype(frame[name]) else "---" for name in frame]
+    lines = [[str(name) for name in frame.columns], marks]
+    lines += [
+        [str(cell).replace("|", "\\|") for cell in row] for row in frame.itertuples(index=False)
+    ]
+    text = [f"| {' | '.join(cells)} |" for cells in lines]
+    text[1] = f"|{'|'.join(marks)}|"
+    return "\n".join(text)
+
+
+def _any_of(words: tuple[str, ...], n_all: int) -> str:
+    return "any" if len(words) == n_all else ", ".join(words)
