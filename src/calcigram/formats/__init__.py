@@ -1,0 +1,25 @@
+"""Files in and out: clusters and tables as CSV and Parquet, and tables as JSON.
+
+Every file is written whole or not at all.
+"""
+
+from calcigram.formats.files import atomic_path
+from calcigram.formats.output import table_writer, write_table
+from calcigram.formats.tables import (
+    iter_clusters,
+    iter_intakes,
+    read_clusters,
+    read_intake,
+    write_clusters,
+)
+
+__all__ = [
+    "atomic_path",
+    "iter_clusters",
+    "iter_intakes",
+    "read_clusters",
+    "read_intake",
+    "table_writer",
+    "write_clusters",
+    "write_table",
+]

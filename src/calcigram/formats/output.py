@@ -1,0 +1,180 @@
+"""Tables out: any DataFrame to CSV, Parquet or JSON, at once or batch by batch.
+
+The suffix names the format. For clusters see `tables`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from calcigram.formats.files import PathLike, atomic_path, suffix_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+Write = Callable[["pd.DataFrame"], None]
+
+TABLE_SUFFIXES = (".csv", ".parquet", ".json")
+
+
+def write_table(frame: pd.DataFrame, path: PathLike) -> None:
+    """Write a table, whole or not at all; the index is left out.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+    path : path-like
+        ``.csv`` (missing values empty), ``.parquet`` or ``.json`` (a list of records, missing
+        values null).
+
+    Raises
+    ------
+    BadInputError
+        The suffix is another, or the path cannot be written.
+
+    Examples
+    --------
+    >>> import pandas as pd, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "t.json"
+    ...     write_table(pd.DataFrame({"a": [1], "b": [float("nan")]}), path)
+    ...     print(path.read_text())
+    [
+    {"a":1,"b":null}
+    ]
+    """
+    with table_writer(path) as write:
+        write(frame)
+
+
+@contextmanager
+def table_writer(path: PathLike) -> Iterator[Write]:
+    """Give a function that appends a DataFrame to the table at `path`.
+
+    Parameters
+    ----------
+    path : path-like
+        As in `write_table`. The file appears when the context ends well.
+
+    Yields
+    ------
+    callable
+        Takes a DataFrame; all must have the columns of the first.
+
+    Raises
+    ------
+    BadInputError
+        As `write_table`.
+    """
+    to_format = _FORMATS[suffix_of(path, TABLE_SUFFIXES)]
+    with atomic_path(path) as temporary, to_format(temporary) as write:
+        yield write
+
+
+def arrow_table(frame: pd.DataFrame) -> pa.Table:
+    """Return a DataFrame as an Arrow table; categories become plain text, NaN null.
+
+    A column of mixed objects becomes text. Batches of one table thus share a schema whatever
+    categories each holds.
+    """
+    import pyarrow as pa
+
+    columns = []
+    for name in frame.columns:
+        try:
+            column = pa.array(frame[name], from_pandas=True)
+        except (pa.ArrowInvalid, pa.ArrowTypeError):
+            column = pa.array([None if v is None else str(v) for v in frame[name]])
+        if isinstance(column, pa.ChunkedArray):
+            column = column.combine_chunks()
+        if pa.types.is_dictionary(column.type):
+            column = column.cast(column.type.value_type)
+        if pa.types.is_large_string(column.type) or pa.types.is_null(column.type):
+            column = column.cast(pa.string())
+        columns.append(column)
+    return pa.table(columns, names=[str(name) for name in frame.columns])
+
+
+def write_csv(table: pa.Table, file: Any, *, header: bool) -> None:
+    """Append an Arrow table to an open binary file as CSV that is quoted where needed only.
+
+    Floats are written in the shortest form that reads back to the same bits.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    from pyarrow import csv
+
+    special = any(
+        pc.any(pc.match_substring_regex(column, '[",\r\n]')).as_py()
+        for column in table.columns
+        if pa.types.is_string(column.type)
+    )
+    if header:
+        file.write((",".join(map(_csv_field, table.column_names)) + "\n").encode())
+    style = "needed" if special else "none"
+    csv.write_csv(
+        table, file, csv.WriteOptions(include_header=False, quoting_style=style, batch_size=65536)
+    )
+
+
+def _csv_field(text: str) -> str:
+    quoted = text.replace('"', '""')
+    return f'"{quoted}"' if any(sign in text for sign in '",\r\n') else text
+
+
+@contextmanager
+def _to_csv(path: Path) -> Iterator[Write]:
+    with path.open("wb") as file:
+
+        def write(frame: pd.DataFrame) -> None:
+            write_csv(arrow_table(frame), file, header=not file.tell())
+
+        yield write
+
+
+@contextmanager
+def _to_parquet(path: Path) -> Iterator[Write]:
+    from pyarrow import parquet
+
+    with ExitStack() as stack:
+        writers: list[Any] = []
+
+        def write(frame: pd.DataFrame) -> None:
+            table = arrow_table(frame)
+            if not writers:
+                writer = parquet.ParquetWriter(path, table.schema, compression="zstd")
+                writers.append(stack.enter_context(writer))
+            writers[0].write_table(table.cast(writers[0].schema))
+
+        yield write
+
+
+@contextmanager
+def _to_json(path: Path) -> Iterator[Write]:
+    import pyarrow as pa
+
+    with path.open("w", encoding="utf-8") as file:
+        separator = "[\n"
+
+        def write(frame: pd.DataFrame) -> None:
+            nonlocal separator
+            table = arrow_table(frame)
+            for index, column in enumerate(table.schema):
+                if pa.types.is_float32(column.type):  # as short as in CSV
+                    short = table[index].cast(pa.string()).cast(pa.float64())
+                    table = table.set_column(index, column.name, short)
+            for record in table.to_pylist():
+                line = json.dumps(record, ensure_ascii=False, separators=(",", ":"), default=str)
+                file.write(separator + line)
+                separator = ",\n"
+
+        yield write
+        file.write("[]\n" if separator == "[\n" else "\n]\n")
+
+
+_FORMATS = {".csv": _to_csv, ".parquet": _to_parquet, ".json": _to_json}

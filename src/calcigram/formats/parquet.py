@@ -1,0 +1,318 @@
+"""Clusters in Parquet: list columns, one row a cluster (the fast layout), or a long table.
+
+The list layout is streamed a batch at a time, clusters intact; a long table is read whole,
+because the rows of a cluster may lie anywhere in it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from calcigram.clusters import MARK_NAMES, META_COLUMNS, ClusterSet
+from calcigram.columnmap import NUMERIC_COLUMNS, Scale, resolve_columns
+from calcigram.errors import BadInputError
+from calcigram.formats.files import PathLike
+from calcigram.formats.output import arrow_table
+from calcigram.longtable import (
+    ID_EXPECTED,
+    Intake,
+    clusters_from_frame,
+    id_text,
+    in_our_unit,
+    meta_column,
+)
+from calcigram.rejects import Faults, Mask, Rows
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+FORMAT_VERSION = 1
+"""Version of the list layout. Raise it when an older reader would misread a newer file."""
+
+ROW_GROUP_CLUSTERS = 20_000
+
+_METADATA_KEY = b"calcigram"
+
+
+def write_parquet_clusters(
+    sets: Iterable[ClusterSet], path: Path, *, columns: Iterable[str] | None = None
+) -> None:
+    """Write clusters one row each, marks as lists of float32, compressed with zstd.
+
+    Parameters
+    ----------
+    sets : iterable of ClusterSet
+        Written one after the other; all have the meta columns of the first.
+    path : pathlib.Path
+        Where to write, at once (see `files.atomic_path`).
+    columns : iterable of str, optional
+        Numeric columns to write; all by default.
+    """
+    from pyarrow import parquet
+
+    names = list(NUMERIC_COLUMNS) if columns is None else list(columns)
+    note = {"format": "clusters", "layout": "lists", "version": FORMAT_VERSION}
+    writer = None
+    try:
+        for clusters in sets:
+            table = _list_table(clusters, names)
+            if writer is None:
+                schema = table.schema.with_metadata({_METADATA_KEY: json.dumps(note)})
+                # Random floats have no dictionary worth its price.
+                writer = parquet.ParquetWriter(
+                    path, schema, compression="zstd", use_dictionary=["cluster_id", *clusters.meta]
+                )
+            writer.write_table(table.cast(writer.schema), row_group_size=ROW_GROUP_CLUSTERS)
+        if writer is None:
+            raise BadInputError("at least one set of clusters to write")
+    finally:
+        if writer is not None:
+            writer.close()
+
+
+def _list_table(clusters: ClusterSet, names: list[str]) -> pa.Table:
+    import pyarrow as pa
+
+    clash = sorted(set(map(str, clusters.meta.columns)) & {"cluster_id", *NUMERIC_COLUMNS})
+    if clash:
+        raise BadInputError("a name in meta that no mark or id has", column=clash[0])
+    if clusters.offsets[-1] > np.iinfo(np.int32).max:
+        raise BadInputError(
+            "at most 2**31 - 1 calcifications at once", value=int(clusters.offsets[-1])
+        )
+    offsets = pa.array(clusters.offsets.astype(np.int32))
+    columns: dict[str, pa.Array] = {"cluster_id": pa.array(clusters.cluster_id, pa.string())}
+    for name in names:
+        values = pa.array(getattr(clusters, name))
+        columns[name] = pa.ListArray.from_arrays(offsets, values) if name in MARK_NAMES else values
+    meta = arrow_table(clusters.meta)
+    return pa.table(columns | dict(zip(meta.column_names, meta.columns, strict=True)))
+
+
+def iter_parquet_clusters(path: PathLike, batch_size: int, **options: Any) -> Iterator[Intake]:
+    """Yield the clusters of a Parquet file, at most `batch_size` at a time.
+
+    Parameters
+    ----------
+    path : path-like
+    batch_size : int
+        A long table is read whole and yielded at once, whatever its size.
+    **options
+        As `longtable.clusters_from_frame` takes them.
+
+    Yields
+    ------
+    Intake
+        `n_duplicates` stays 0 for the list layout, where no row is repeated by accident.
+
+    Raises
+    ------
+    BadInputError
+        The file is damaged, of a newer format, empty, or holds bad values. Rows count from 0.
+    """
+    with _opened(path) as file:
+        _check_version(file.schema_arrow.metadata or {}, str(path))
+        if file.metadata.num_rows == 0:
+            raise BadInputError("at least one row", source=str(path))
+        scale = Scale(options.get("units", "mm"), options.get("pixel_spacing"))
+        if not any(_is_list(field.type) for field in file.schema_arrow):
+            frame = _long_table(file).to_pandas(ignore_metadata=True)
+            yield clusters_from_frame(frame, source=str(path), **options)
+            return
+        names = resolve_columns(
+            file.schema_arrow.names,
+            options.get("columns"),
+            scale,
+            source=str(path),
+        )
+        first_row = 0
+        for batch in file.iter_batches(batch_size=batch_size):
+            yield _intake_of_lists(
+                batch, names, scale, str(path), first_row, skip_bad=options.get("skip_bad", False)
+            )
+            first_row += batch.num_rows
+
+
+@contextmanager
+def _opened(path: PathLike) -> Iterator[Any]:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        with parquet.ParquetFile(path) as file:
+            yield file
+    except (pa.ArrowException, OSError) as error:
+        problem = str(error).splitlines()[0]
+        raise BadInputError("a sound Parquet file", source=str(path), value=problem) from None
+
+
+def _check_version(metadata: Mapping[bytes, bytes], source: str) -> None:
+    if _METADATA_KEY in metadata:
+        version = json.loads(metadata[_METADATA_KEY]).get("version")
+        if not isinstance(version, int) or not 1 <= version <= FORMAT_VERSION:
+            raise BadInputError(
+                f"a format version up to {FORMAT_VERSION}; a newer calcigram wrote this",
+                source=source,
+                column="version",
+                value=version,
+            )
+
+
+def _is_list(kind: Any) -> bool:
+    import pyarrow as pa
+
+    return pa.types.is_list(kind) or pa.types.is_large_list(kind)
+
+
+def _long_table(file: Any) -> pa.Table:
+    """Read the flat columns of a table; nested ones can be no column of a long table."""
+    import pyarrow as pa
+
+    flat = [field.name for field in file.schema_arrow if not pa.types.is_nested(field.type)]
+    return file.read(columns=flat)
+
+
+def _intake_of_lists(
+    batch: pa.RecordBatch,
+    names: Mapping[str, str],
+    scale: Scale,
+    source: str,
+    first_row: int,
+    *,
+    skip_bad: bool,
+) -> Intake:
+    faults = Faults(source)
+    marks = {ours: theirs for ours, theirs in names.items() if ours in MARK_NAMES}
+    aligned = _aligned(batch, marks, faults)
+    rows = np.flatnonzero(aligned)
+    all_ids = _texts(batch.column(names["cluster_id"]), names["cluster_id"], faults)
+    if len(rows) < len(aligned):
+        batch = batch.filter(aligned)
+    lengths = _lengths(batch.column(names["x_mm"]))
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    values = {}
+    for ours, theirs in names.items():
+        if ours not in NUMERIC_COLUMNS:
+            continue
+        column = NUMERIC_COLUMNS[ours]
+        is_mark = ours in MARK_NAMES
+        numbers = _numbers(batch.column(theirs), lengths if is_mark else None, theirs, source)
+        values[ours] = in_our_unit(numbers, column, scale.factor(ours))
+        bad = np.flatnonzero(column.bad(values[ours]))
+        owner = np.searchsorted(offsets, bad, side="right") - 1 if is_mark else bad
+        faults.add_at(rows[owner], theirs, numbers[bad], column.expected)
+
+    def id_of(row: int) -> str | None:
+        return all_ids[row] or None
+
+    def numbered(positions: Rows) -> Rows:
+        return positions + first_row
+
+    if faults.found and not skip_bad:
+        raise faults.first(id_of, numbered)
+    missing = {name: np.nan for name in NUMERIC_COLUMNS if name not in values}
+    for name in missing:
+        size = offsets[-1] if name in MARK_NAMES else len(lengths)
+        values[name] = np.full(size, np.nan, np.float32)
+    meta, ignored = _meta(batch, names)
+    clusters = ClusterSet(offsets, all_ids[rows], **values, meta=meta)
+    rejected = faults.rows()
+    if len(rejected):
+        clusters = clusters[~np.isin(rows, rejected)]
+    return Intake(clusters, faults.table(id_of, numbered), 0, len(rejected), tuple(ignored))
+
+
+def _lengths(lists: pa.Array) -> Rows:
+    """Return the number of values in each list, 0 where it is null."""
+    import pyarrow.compute as pc
+
+    return pc.fill_null(pc.list_value_length(lists), 0).to_numpy().astype(np.int64)
+
+
+def _aligned(batch: pa.RecordBatch, marks: Mapping[str, str], faults: Faults) -> Mask:
+    """Return where all marks have as many values as x; a mark may be null as a whole."""
+    lengths = _lengths(batch.column(marks["x_mm"]))
+    aligned = np.ones(len(lengths), bool)
+    for ours, theirs in marks.items():
+        lists = batch.column(theirs)
+        if not _is_list(lists.type):
+            raise BadInputError(
+                "a list of numbers in each row, as in the column of x",
+                source=faults.source,
+                column=theirs,
+                value=str(lists.type),
+            )
+        differs = _lengths(lists) != lengths
+        if not NUMERIC_COLUMNS[ours].required:
+            differs &= lists.is_valid().to_numpy(zero_copy_only=False)
+        where = np.flatnonzero(differs)
+        faults.add_at(
+            where,
+            theirs,
+            [f"{n} values" for n in _lengths(lists)[where]],
+            f"as many values as in {marks['x_mm']!r}",
+        )
+        aligned &= ~differs
+    return aligned
+
+
+def _texts(column: pa.Array, theirs: str, faults: Faults) -> npt.NDArray[np.object_]:
+    """Return the ids as text, empty where missing."""
+    import pyarrow as pa
+
+    if pa.types.is_floating(column.type):
+        column = pa.array([None if v is None or v != v else id_text(v) for v in column.to_pylist()])
+    texts = column.cast(pa.string()).fill_null("").to_numpy(zero_copy_only=False)
+    empty = np.array([not text.strip() for text in texts], dtype=bool)
+    faults.add_at(np.flatnonzero(empty), theirs, texts[empty], ID_EXPECTED)
+    return texts
+
+
+def _numbers(column: pa.Array, lengths: Rows | None, theirs: str, source: str) -> npt.NDArray[Any]:
+    """Return a column as one flat array of floats of its own, NaN where null.
+
+    A copy, though Arrow's memory could be used as it is: kernels are compiled for writable
+    arrays, and the copy costs far less than compiling them a second time.
+    """
+    import pyarrow as pa
+
+    flat = column if lengths is None else column.flatten()
+    if not (pa.types.is_floating(flat.type) or pa.types.is_integer(flat.type)):
+        if pa.types.is_null(flat.type):
+            flat = flat.cast(pa.float32())
+        else:
+            raise BadInputError("numbers", source=source, column=theirs, value=str(flat.type))
+    wanted = np.float32 if pa.types.is_float32(flat.type) else np.float64
+    numbers: npt.NDArray[Any] = flat.to_numpy(zero_copy_only=False).astype(wanted)
+    if lengths is None or not column.null_count:
+        return numbers
+    filled = np.full(int(lengths.sum()), np.nan, wanted)
+    filled[np.repeat(column.is_valid().to_numpy(zero_copy_only=False), lengths)] = numbers
+    return filled
+
+
+def _meta(batch: pa.RecordBatch, names: Mapping[str, str]) -> tuple[pd.DataFrame, list[str]]:
+    import pandas as pd
+    import pyarrow as pa
+
+    ours_of = {theirs: ours for ours, theirs in names.items()}
+    taken = {"cluster_id", *NUMERIC_COLUMNS}
+    kept, ignored = {}, []
+    for index, field in enumerate(batch.schema):
+        ours = ours_of.get(field.name, field.name)
+        if ours in taken:
+            if field.name not in ours_of:
+                ignored.append(field.name)
+        elif pa.types.is_nested(field.type):
+            ignored.append(field.name)
+        else:
+            kept[ours] = meta_column(batch.column(index).to_pandas(), as_text=ours in META_COLUMNS)
+    return pd.DataFrame(kept, index=range(batch.num_rows)), ignored

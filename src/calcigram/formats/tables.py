@@ -1,0 +1,226 @@
+"""Clusters in and out of CSV and Parquet files.
+
+Which of the two a file is, its content says, not its name; the name decides on writing.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from calcigram.clusters import ClusterSet
+from calcigram.errors import BadInputError
+from calcigram.formats.files import PathLike, atomic_path, is_parquet, suffix_of
+from calcigram.longtable import (
+    Intake,
+    RejectedClustersWarning,
+    check_long,
+    frame_from_clusters,
+    known_columns,
+)
+
+BATCH_CLUSTERS = 20_000
+CLUSTER_SUFFIXES = (".csv", ".parquet")
+
+
+def read_clusters(
+    path: PathLike,
+    *,
+    columns: Mapping[str, str] | None = None,
+    units: str = "mm",
+    pixel_spacing: float | None = None,
+    skip_bad: bool = False,
+    single_cluster: str | None = None,
+) -> ClusterSet:
+    """Read clusters from a CSV or Parquet file.
+
+    Parameters
+    ----------
+    path : path-like
+        A long table (CSV or Parquet) or Parquet with list columns; told apart by content.
+    columns : mapping, optional
+        Our column names to the file's, such as ``{"x": "posX", "y": "posY"}``.
+    units : {"mm", "cm", "um", "px"}
+        What the file's lengths are given in; ``px`` needs `pixel_spacing`.
+    pixel_spacing : float, optional
+        Millimetres a pixel.
+    skip_bad : bool
+        Leave clusters with bad values out, with a warning; `read_intake` also lists them.
+    single_cluster : str, optional
+        Id for a file that has no column of ids because it is one cluster.
+
+    Returns
+    -------
+    ClusterSet
+
+    Raises
+    ------
+    BadInputError
+        The file cannot be read, or holds a bad value: its row, column and value are named.
+
+    Warns
+    -----
+    RepeatedRowsWarning, IgnoredColumnWarning, RejectedClustersWarning
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> clusters = ClusterSet.from_arrays([0, 2], [0, 1], [0, 0.1], cluster_id=["007"])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_clusters(clusters, Path(folder) / "a.csv")
+    ...     read_clusters(Path(folder) / "a.csv").cluster_id
+    array(['007'], dtype=object)
+    """
+    intakes = list(
+        iter_intakes(
+            path,
+            columns=columns,
+            units=units,
+            pixel_spacing=pixel_spacing,
+            skip_bad=skip_bad,
+            single_cluster=single_cluster,
+        )
+    )
+    n_rejected = sum(intake.n_rejected for intake in intakes)
+    if n_rejected:
+        warnings.warn(
+            f"{path}: {n_rejected} bad cluster{'s' * (n_rejected != 1)} left out",
+            RejectedClustersWarning,
+            stacklevel=2,
+        )
+    return ClusterSet.concat([intake.clusters for intake in intakes])
+
+
+def iter_clusters(
+    path: PathLike, batch_size: int = BATCH_CLUSTERS, **options: Any
+) -> Iterator[ClusterSet]:
+    """Yield the clusters of a file in parts, none of them cut in two.
+
+    Parameters
+    ----------
+    path : path-like
+        Parquet with list columns is streamed, so memory stays flat; a long table, in which
+        the rows of a cluster may lie anywhere, is read whole and then parted.
+    batch_size : int
+        At most so many clusters a part.
+    **options
+        As `read_clusters` takes them.
+
+    Yields
+    ------
+    ClusterSet
+    """
+    for intake in iter_intakes(path, batch_size, **options):
+        yield intake.clusters
+
+
+def read_intake(path: PathLike, **options: Any) -> Intake:
+    """Read a whole file as `read_clusters` does, and also say what was left out.
+
+    Returns
+    -------
+    Intake
+    """
+    import pandas as pd
+
+    intakes = list(iter_intakes(path, **options))
+    return Intake(
+        ClusterSet.concat([intake.clusters for intake in intakes]),
+        pd.concat([intake.rejects for intake in intakes], ignore_index=True),
+        sum(intake.n_duplicates for intake in intakes),
+        sum(intake.n_rejected for intake in intakes),
+        intakes[0].ignored,
+    )
+
+
+def iter_intakes(
+    path: PathLike, batch_size: int = BATCH_CLUSTERS, **options: Any
+) -> Iterator[Intake]:
+    """Yield the clusters of a file in parts, each with its rejects; see `iter_clusters`.
+
+    Yields
+    ------
+    Intake
+        What was left out of a long table is told with its first part.
+    """
+    if batch_size < 1:
+        raise BadInputError("at least 1 cluster", column="batch_size", value=batch_size)
+    if is_parquet(path):
+        from calcigram.formats.parquet import iter_parquet_clusters
+
+        intakes = iter_parquet_clusters(path, batch_size, **options)
+    else:
+        from calcigram.formats.csvtext import read_csv_clusters
+
+        intakes = iter([read_csv_clusters(path, **options)])
+    for intake in intakes:
+        if len(intake.clusters) <= batch_size:
+            yield intake
+            continue
+        parts = intake.clusters.batches(batch_size)
+        yield Intake(
+            next(parts), intake.rejects, intake.n_duplicates, intake.n_rejected, intake.ignored
+        )
+        yield from (Intake(part, intake.rejects.iloc[:0]) for part in parts)
+
+
+def write_clusters(
+    clusters: ClusterSet | Iterable[ClusterSet], path: PathLike, *, layout: str | None = None
+) -> None:
+    """Write clusters to a CSV or Parquet file, whole or not at all.
+
+    Parameters
+    ----------
+    clusters : ClusterSet or iterable of ClusterSet
+        An iterable, with the meta columns of its first set, is written part by part.
+    path : path-like
+        ``.csv`` or ``.parquet``.
+    layout : {"lists", "long"}, optional
+        Parquet is written with list columns, one row a cluster, unless ``"long"``.
+        CSV is always long.
+
+    Raises
+    ------
+    BadInputError
+        The suffix is another, the path cannot be written, or a long table cannot hold the
+        set: a cluster has no calcification, or two share an id.
+    """
+    suffix = suffix_of(path, CLUSTER_SUFFIXES)
+    layouts = ("long",) if suffix == ".csv" else ("lists", "long")
+    layout = layouts[0] if layout is None else layout
+    if layout not in layouts:
+        raise BadInputError(f"one of {', '.join(layouts)}", column="layout", value=layout)
+    with atomic_path(path) as temporary:
+        if layout == "lists":
+            _write_lists(clusters, temporary)
+        else:
+            _write_long(clusters, temporary, suffix)
+
+
+def _write_lists(clusters: ClusterSet | Iterable[ClusterSet], path: Path) -> None:
+    from calcigram.formats.parquet import write_parquet_clusters
+
+    if isinstance(clusters, ClusterSet):
+        write_parquet_clusters([clusters], path, columns=known_columns(clusters))
+    else:
+        write_parquet_clusters(clusters, path)
+
+
+def _write_long(clusters: ClusterSet | Iterable[ClusterSet], path: Path, suffix: str) -> None:
+    from calcigram.formats.output import arrow_table, write_csv
+
+    if not isinstance(clusters, ClusterSet):
+        clusters = ClusterSet.concat(list(clusters))
+    check_long(clusters)
+    if suffix == ".parquet":
+        from pyarrow import parquet
+
+        parquet.write_table(arrow_table(frame_from_clusters(clusters)), path, compression="zstd")
+        return
+    columns = known_columns(clusters)
+    with path.open("wb") as file:
+        for part in clusters.batches(BATCH_CLUSTERS):
+            table = arrow_table(frame_from_clusters(part, columns=columns))
+            write_csv(table, file, header=not file.tell())

@@ -1,0 +1,452 @@
+"""The long table, one row a calcification: from tables as people have them to clusters, and back.
+
+Every value that breaks the rules of `clusters` is refused by file, row, column and value,
+or its whole cluster is set aside. Files are not opened here; `formats` does that.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from calcigram.clusters import (
+    CLUSTER_NAMES,
+    MARK_NAMES,
+    META_COLUMNS,
+    ClusterSet,
+    Column,
+)
+from calcigram.columnmap import NUMERIC_COLUMNS, Scale, resolve_columns
+from calcigram.errors import BadInputError
+from calcigram.rejects import Faults, Mask, Rows, plain
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MISSING_WORDS = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None")
+"""Texts that stand for a missing value in a column of numbers."""
+
+ID_EXPECTED = "an identifier of the cluster, not empty"
+
+
+class TableWarning(UserWarning):
+    """Something in a table was left out."""
+
+
+class RepeatedRowsWarning(TableWarning):
+    """Exactly repeated rows were dropped."""
+
+
+class IgnoredColumnWarning(TableWarning):
+    """A column of no known meaning varies within clusters and was ignored."""
+
+
+class RejectedClustersWarning(TableWarning):
+    """Clusters with bad values were set aside."""
+
+
+@dataclass(frozen=True, eq=False)
+class Intake:
+    """What came of a table.
+
+    Attributes
+    ----------
+    clusters : ClusterSet
+        In order of first appearance; rows in order within each.
+    rejects : pandas.DataFrame
+        One row a bad value of the clusters set aside: `rejects.REJECT_COLUMNS`.
+    n_duplicates : int
+        Exactly repeated rows that were dropped.
+    n_rejected : int
+        Clusters set aside.
+    ignored : tuple of str
+        Columns left out because they vary within clusters.
+    """
+
+    clusters: ClusterSet
+    rejects: pd.DataFrame
+    n_duplicates: int = 0
+    n_rejected: int = 0
+    ignored: tuple[str, ...] = ()
+
+
+def clusters_from_frame(
+    frame: pd.DataFrame,
+    *,
+    columns: Mapping[str, str] | None = None,
+    units: str = "mm",
+    pixel_spacing: float | None = None,
+    skip_bad: bool = False,
+    single_cluster: str | None = None,
+    source: str | None = None,
+    row_number: Callable[[Rows], Rows] | int = 0,
+) -> Intake:
+    """Make clusters of a long table, one row a calcification.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame, shape (N, any)
+        The rows of a cluster may lie among others'. `clusters.MARKS` and
+        `clusters.CLUSTER_COLUMNS` say what each column may hold; values are checked at the
+        float32 precision they are kept in. Every other column goes to ``meta`` where it has
+        one value a cluster, and is ignored with a warning where it varies.
+    columns : mapping, optional
+        Our names to the table's, such as ``{"x": "posX"}``; `SHORT_NAMES` will do.
+    units : {"mm", "cm", "um", "px"}
+        What lengths (positions, diameters, nipple) are given in; areas in its square.
+    pixel_spacing : float, optional
+        Size of a pixel in mm, with units ``px``.
+    skip_bad : bool
+        Set clusters with bad values aside instead of raising.
+    single_cluster : str, optional
+        Id for a table that has no column of ids because it is one cluster.
+    source : str, optional
+        Name of the file, for messages.
+    row_number : int or callable, optional
+        Number of the first row, or what turns positions in `frame` into row numbers.
+
+    Returns
+    -------
+    Intake
+
+    Raises
+    ------
+    BadInputError
+        The table is empty, a column is missing, or (unless `skip_bad`) a value is bad;
+        the first bad row is named.
+
+    Warns
+    -----
+    RepeatedRowsWarning, IgnoredColumnWarning
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> frame = pd.DataFrame({"cluster_id": ["b", "a", "b"], "posX": [10, 20, 30], "y": [1, 2, 3]})
+    >>> intake = clusters_from_frame(frame, columns={"x": "posX"}, units="px", pixel_spacing=0.1)
+    >>> list(intake.clusters.cluster_id), intake.clusters.x_mm
+    (['b', 'a'], array([1., 3., 2.], dtype=float32))
+    """
+    scale = Scale(units, pixel_spacing)
+    frame = frame.set_axis([str(name) for name in frame.columns], axis=1)
+    names = resolve_columns(
+        list(frame.columns), columns, scale, source=source, single_cluster=single_cluster
+    )
+    if not len(frame):
+        raise BadInputError("at least one row below the headings", source=source)
+    faults = Faults(source)
+    owner, ids = _owners(frame, names, single_cluster, faults)
+    values = {
+        ours: _numbers(frame[theirs], NUMERIC_COLUMNS[ours], scale.factor(ours), theirs, faults)
+        for ours, theirs in names.items()
+        if ours in NUMERIC_COLUMNS
+    }
+    order, offsets = _by_cluster(owner, len(ids))
+    first = order[offsets[:-1]]
+    for ours, theirs in names.items():
+        if ours in CLUSTER_NAMES:
+            _check_constant(frame[theirs], values[ours], owner, first, theirs, faults)
+    meta, ignored = _meta(frame, names, owner, first, faults)
+
+    def id_of(row: int) -> str | None:
+        return ids[owner[row]] if owner[row] >= 0 else None
+
+    numbered = row_number if callable(row_number) else lambda rows: rows + row_number
+    if faults.found and not skip_bad:
+        raise faults.first(id_of, numbered)
+    keep = _keep_clusters(faults, owner, len(ids))
+    repeated = _repeated_rows(frame, names, owner, values)
+    _warn(int(repeated.sum()), ignored, source)
+    kept_rows = order[keep[owner[order]] & ~repeated[order]]
+    lengths = np.bincount(owner[kept_rows], minlength=len(ids))[keep]
+    clusters = ClusterSet.from_arrays(
+        np.concatenate([[0], np.cumsum(lengths)]),
+        cluster_id=ids[keep],
+        meta=meta[keep],
+        **{name: values[name][kept_rows] for name in MARK_NAMES if name in values},
+        **{name: values[name][first][keep] for name in CLUSTER_NAMES if name in values},
+    )
+    n_rejected = int((~keep).sum()) + bool((owner < 0).any())
+    return Intake(
+        clusters, faults.table(id_of, numbered), int(repeated.sum()), n_rejected, tuple(ignored)
+    )
+
+
+def _owners(
+    frame: pd.DataFrame, names: Mapping[str, str], single_cluster: str | None, faults: Faults
+) -> tuple[Rows, npt.NDArray[np.object_]]:
+    """Return the cluster index of each row (-1 without id) and the ids, by first appearance."""
+    import pandas as pd
+
+    if "cluster_id" not in names:
+        return np.zeros(len(frame), np.int64), np.array([str(single_cluster)], dtype=object)
+    column = frame[names["cluster_id"]]
+    codes, raw = pd.factorize(column)
+    # Distinct values may be one text (7 and "7"), so the texts are factorized again.
+    texts = [id_text(value) for value in raw]
+    merged, ids = pd.factorize(np.array([text or None for text in texts], dtype=object))
+    owner = np.where(codes >= 0, np.append(merged, -1)[codes], -1).astype(np.int64)
+    faults.add(owner < 0, names["cluster_id"], column, ID_EXPECTED)
+    return owner, np.asarray(ids, dtype=object)
+
+
+def id_text(value: Any) -> str:
+    """Return an id as text, a whole number without ``.0``; empty where there is nothing in it.
+
+    Examples
+    --------
+    >>> id_text(7.0), id_text("007"), id_text(" ")
+    ('7', '007', '')
+    """
+    value = plain(value)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    text = str(value)
+    return text if text.strip() else ""
+
+
+def _numbers(
+    series: pd.Series, column: Column, factor: float, theirs: str, faults: Faults
+) -> npt.NDArray[np.float32]:
+    """Return a column as float32 in our unit, NaN where missing, noting every bad value."""
+    numbers, not_a_number = _as_float(series)
+    values = in_our_unit(numbers, column, factor)
+    faults.add(not_a_number | column.bad(values), theirs, series, column.expected)
+    return values
+
+
+def in_our_unit(
+    numbers: npt.NDArray[Any], column: Column, factor: float
+) -> npt.NDArray[np.float32]:
+    """Return numbers times `factor` as float32, the precision at which they are checked.
+
+    Examples
+    --------
+    >>> in_our_unit(np.array([100.0]), NUMERIC_COLUMNS["x_mm"], 0.07)
+    array([7.], dtype=float32)
+    """
+    if factor != 1.0:
+        numbers = numbers * np.float64(factor)
+    with np.errstate(over="ignore"):
+        values = numbers.astype(np.float32, copy=False)
+    if column.high_open:  # what float32 rounds up to the open end, 180 degrees, is the same axis
+        values[(values == column.high) & (numbers < column.high)] = column.low
+    return values
+
+
+def _as_float(series: pd.Series) -> tuple[npt.NDArray[Any], Mask]:
+    import pandas as pd
+    from pandas.api import types
+
+    kind = series.dtype
+    if types.is_float_dtype(kind) or types.is_integer_dtype(kind):
+        wanted = np.float32 if kind == np.float32 else np.float64
+        return series.to_numpy(dtype=wanted, na_value=np.nan, copy=True), np.zeros(
+            len(series), bool
+        )
+    present = series.notna().to_numpy()
+    if isinstance(kind, pd.CategoricalDtype) or types.is_object_dtype(kind):
+        series = series.astype(object)
+    elif not types.is_string_dtype(kind):
+        return np.full(len(series), np.nan), present
+    numbers = pd.to_numeric(series, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    suspects = np.flatnonzero(np.isnan(numbers) & present)
+    not_a_number = np.zeros(len(series), bool)
+    texts = series.iloc[suspects].astype(str).str.strip()
+    not_a_number[suspects] = ~texts.isin(MISSING_WORDS).to_numpy()
+    return numbers, not_a_number
+
+
+def _by_cluster(owner: Rows, n_clusters: int) -> tuple[Rows, Rows]:
+    """Return the rows that have a cluster, brought together by cluster, and the offsets."""
+    if (np.diff(owner) >= 0).all():  # already together; rows without id sort first
+        order = np.arange(len(owner))
+    else:
+        order = np.argsort(owner, kind="stable")
+    counts = np.bincount(owner + 1, minlength=n_clusters + 1)
+    return order[counts[0] :], np.concatenate([[0], np.cumsum(counts[1:])])
+
+
+def _check_constant(
+    series: pd.Series, values: Any, owner: Rows, first: Rows, theirs: str, faults: Faults
+) -> None:
+    """Note rows whose value is not that of the first row of their cluster."""
+    of_first = np.append(values[first], values[:1])[owner]
+    same = (values == of_first) | ((values != values) & (of_first != of_first)) | (owner < 0)
+    faults.add(~same, theirs, series, "the value of the cluster's first row in all its rows")
+
+
+def _meta(
+    frame: pd.DataFrame, names: Mapping[str, str], owner: Rows, first: Rows, faults: Faults
+) -> tuple[pd.DataFrame, list[str]]:
+    """Return the columns of one value a cluster, and the names of those that vary."""
+    import pandas as pd
+
+    theirs_to_ours = {theirs: ours for ours, theirs in names.items()}
+    kept: dict[str, Any] = {}
+    ignored: list[str] = []
+    for theirs in frame.columns:
+        ours = theirs_to_ours.get(theirs, theirs)
+        if ours in NUMERIC_COLUMNS or ours == "cluster_id":
+            if theirs not in theirs_to_ours:
+                ignored.append(theirs)
+            continue
+        codes, _ = pd.factorize(frame[theirs])
+        if ours in META_COLUMNS:
+            _check_constant(frame[theirs], codes, owner, first, theirs, faults)
+        elif not (np.append(codes[first], -2)[owner] == codes)[owner >= 0].all():
+            ignored.append(theirs)
+            continue
+        kept[ours] = meta_column(frame[theirs].iloc[first], as_text=ours in META_COLUMNS)
+    reserved_first = sorted(kept, key=lambda name: name not in META_COLUMNS)
+    return pd.DataFrame(
+        {name: kept[name] for name in reserved_first}, index=range(len(first))
+    ), ignored
+
+
+def meta_column(series: pd.Series, *, as_text: bool) -> pd.Series:
+    """Return a column of meta; the reserved ones are text, a number as its shortest text."""
+    series = series.reset_index(drop=True)
+    if as_text:
+        present = series.notna()
+        texts = series.astype(object).where(present, None)
+        texts[present] = [v if isinstance(v, str) else id_text(v) for v in series[present]]
+        return texts.infer_objects()
+    return series
+
+
+def _keep_clusters(faults: Faults, owner: Rows, n_clusters: int) -> Mask:
+    keep = np.ones(n_clusters, bool)
+    bad = owner[faults.rows()]
+    keep[bad[bad >= 0]] = False
+    return keep
+
+
+def _repeated_rows(
+    frame: pd.DataFrame, names: Mapping[str, str], owner: Rows, values: Mapping[str, Any]
+) -> Mask:
+    """Return which rows repeat an earlier one in every column."""
+    import pandas as pd
+
+    # Few rows share cluster and position, so the whole rows of those few are compared.
+    bits = [
+        (values[name] + np.float32(0)).view(np.uint32).astype(np.uint64)
+        for name in ("x_mm", "y_mm")
+    ]
+    mixed = (bits[0] << np.uint64(32)) | bits[1]
+    mixed = (mixed ^ (mixed >> np.uint64(29))) * np.uint64(0x9E3779B97F4A7C15)
+    mixed ^= owner.astype(np.uint64) * np.uint64(0xBF58476D1CE4E5B9)
+    candidates = np.flatnonzero(pd.Series(mixed).duplicated(keep=False))
+    repeated = np.zeros(len(frame), bool)
+    if candidates.size:
+        numeric = {name: column[candidates] for name, column in values.items()}
+        known = {
+            theirs
+            for ours, theirs in names.items()
+            if ours in NUMERIC_COLUMNS or ours == "cluster_id"
+        }
+        others = {
+            f"their {name}": frame[name].iloc[candidates].array
+            for name in frame
+            if name not in known
+        }
+        rows = pd.DataFrame({"owner": owner[candidates], **numeric, **others})
+        repeated[candidates] = rows.duplicated().to_numpy()
+    return repeated
+
+
+def _warn(n_repeated: int, ignored: list[str], source: str | None) -> None:
+    where = "" if source is None else f"{source}: "
+    if n_repeated:
+        rows = "row was" if n_repeated == 1 else "rows were"
+        warnings.warn(
+            f"{where}{n_repeated} exactly repeated {rows} dropped",
+            RepeatedRowsWarning,
+            stacklevel=3,
+        )
+    if ignored:
+        listed = ", ".join(map(repr, ignored))
+        warnings.warn(
+            f"{where}ignored {listed}: not a known column, and not one value a cluster",
+            IgnoredColumnWarning,
+            stacklevel=3,
+        )
+
+
+def frame_from_clusters(
+    clusters: ClusterSet, *, columns: Sequence[str] | None = None
+) -> pd.DataFrame:
+    """Return the long table of a set: ids, marks, per-cluster columns repeated, then meta.
+
+    Parameters
+    ----------
+    clusters : ClusterSet
+    columns : sequence of str, optional
+        Numeric columns to give; by default those of which the set knows anything.
+
+    Returns
+    -------
+    pandas.DataFrame, shape (N, any)
+
+    Raises
+    ------
+    BadInputError
+        A cluster has no calcification, or two share an id: a long table cannot hold that.
+
+    Examples
+    --------
+    >>> clusters = ClusterSet.from_arrays([0, 2], [0, 1], [0, 1], cluster_id=["a"], cnr=[5, 6])
+    >>> list(frame_from_clusters(clusters).columns)
+    ['cluster_id', 'x_mm', 'y_mm', 'cnr']
+    """
+    import pandas as pd
+
+    check_long(clusters)
+    owner = np.repeat(np.arange(len(clusters)), clusters.n_calcifications)
+    table: dict[str, Any] = {"cluster_id": clusters.cluster_id[owner]}
+    for name in known_columns(clusters) if columns is None else columns:
+        values = getattr(clusters, name)
+        table[name] = values if name in MARK_NAMES else values[owner]
+    meta = clusters.meta.iloc[owner].reset_index(drop=True)
+    return pd.concat([pd.DataFrame(table), meta], axis=1)
+
+
+def check_long(clusters: ClusterSet) -> None:
+    """Raise `BadInputError` where a set cannot be a long table (see `frame_from_clusters`)."""
+    import pandas as pd
+
+    empty = clusters.n_calcifications == 0
+    if empty.any():
+        raise BadInputError(
+            "at least one calcification in each cluster of a long table",
+            cluster_id=clusters.cluster_id[int(empty.argmax())],
+        )
+    repeated = pd.Series(clusters.cluster_id).duplicated().to_numpy()
+    if repeated.any():
+        raise BadInputError(
+            "each cluster id once in a long table",
+            cluster_id=clusters.cluster_id[int(repeated.argmax())],
+        )
+    clash = sorted(set(map(str, clusters.meta.columns)) & {"cluster_id", *NUMERIC_COLUMNS})
+    if clash:
+        raise BadInputError("a name in meta that no mark or id has", column=clash[0])
+
+
+def known_columns(clusters: ClusterSet) -> list[str]:
+    """Return the names of the numeric columns of which a set knows at least one value.
+
+    Examples
+    --------
+    >>> known_columns(ClusterSet.from_arrays([0, 1], [0], [0], nipple_x_mm=[1]))
+    ['x_mm', 'y_mm', 'nipple_x_mm']
+    """
+    return [
+        column.name
+        for column in NUMERIC_COLUMNS.values()
+        if column.required or not np.isnan(getattr(clusters, column.name)).all()
+    ]
