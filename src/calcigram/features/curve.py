@@ -22,6 +22,9 @@ BANDWIDTHS = (1 / 3, 1 / 6, 1 / 12)
 
 MIN_POINTS_PER_BANDWIDTH = 4.0
 BISQUARE_CUT = 6.0
+REACH = 0.1
+"""The end pieces go on by this share of the length, so that a point past the end is no residual."""
+
 _FITTED_KNOTS = 25
 _EPANECHNIKOV_PEAK = 0.75
 
@@ -180,7 +183,7 @@ def fit_curve(work, n, path_size):
             continue
         last = width
         _smooth(u, v, n, first_arc, weight, length, width, trial, size)
-        residual = project(u, v, n, trial, size, width, work.arc, work.offset, best)
+        residual = project(u, v, n, trial, size, REACH * length, work.arc, work.offset, best)
         freedom = 1.5 + _EPANECHNIKOV_PEAK * length / width
         criterion = residual / max(0.05, 1.0 - freedom / n)
         if criterion < lowest:
@@ -190,5 +193,7 @@ def fit_curve(work, n, path_size):
     project(u, v, n, chosen, size, 0.0, work.arc, work.offset, best)
     _bisquare(work.offset, n, weight, first_arc, best)
     _smooth(u, v, n, work.arc, weight, length, bandwidth, work.knots, size)
-    residual = project(u, v, n, work.knots, size, bandwidth, work.arc, work.offset, best)
+    residual = project(
+        u, v, n, work.knots, size, REACH * length, work.arc, work.offset, best
+    )
     return Curve(size, _length(work.knots, size), residual)

@@ -1,0 +1,167 @@
+"""`extract_features`: from a `ClusterSet` to the matrix of all features.
+
+Compiled kernels walk the ragged arrays in chunks on a pool of threads (they hold no
+interpreter lock); nothing here is per calcification. What each column means stands in
+`catalogue`.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from calcigram.errors import BadInputError
+from calcigram.features.batch import extract_range
+from calcigram.features.catalogue import FEATURE_NAMES
+from calcigram.features.workspace import Workspace, make_workspace
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from calcigram.clusters import ClusterSet
+
+Float32 = npt.NDArray[np.float32]
+
+_CHUNK = 512
+_COLUMNS = (
+    "x_mm", "y_mm", "diameter_mm", "aspect_ratio", "orientation_deg", "solidity", "cnr",
+    "nipple_x_mm", "nipple_y_mm", "breast_area_mm2",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """The features of C clusters.
+
+    Attributes
+    ----------
+    values : ndarray of float32, shape (C, F)
+        NaN where undefined; see the catalogue.
+    cluster_id : ndarray of object (str), shape (C,)
+    names : tuple of str
+        The F column names.
+    """
+
+    values: Float32
+    cluster_id: npt.NDArray[np.object_]
+    names: tuple[str, ...] = FEATURE_NAMES
+
+    def __len__(self) -> int:
+        return len(self.cluster_id)
+
+    def column(self, name: str) -> Float32:
+        """Return one feature, float32, shape (C,).
+
+        Raises
+        ------
+        BadInputError
+            There is no such feature.
+        """
+        try:
+            return self.values[:, self.names.index(name)]
+        except ValueError:
+            raise BadInputError("the name of a feature", value=name) from None
+
+    @property
+    def n_calcifications(self) -> npt.NDArray[np.int64]:
+        """Number of calcifications of each cluster, int64, shape (C,)."""
+        return self.column("n_calcifications").astype(np.int64)
+
+    def __getitem__(self, key: int | slice | npt.ArrayLike) -> Features:
+        """Return the chosen clusters: an index, a slice, indices or a mask."""
+        chosen = np.atleast_1d(np.arange(len(self))[key])  # type: ignore[index]
+        return Features(self.values[chosen], self.cluster_id[chosen], self.names)
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """Return a table with ``cluster_id`` first, then one column a feature."""
+        import pandas as pd
+
+        frame = pd.DataFrame(self.values, columns=list(self.names))
+        frame.insert(0, "cluster_id", self.cluster_id)
+        return frame
+
+    @classmethod
+    def concat(cls, parts: Sequence[Features]) -> Features:
+        """Join several, in order; they must have the same columns."""
+        if not parts:
+            return cls(np.empty((0, len(FEATURE_NAMES)), np.float32), np.empty(0, object))
+        for part in parts:
+            if part.names != parts[0].names:
+                raise BadInputError("features with the same columns", value=part.names[:3])
+        return cls(
+            np.concatenate([part.values for part in parts]),
+            np.concatenate([part.cluster_id for part in parts]),
+            parts[0].names,
+        )
+
+
+def extract_features(clusters: ClusterSet, *, n_threads: int | None = None) -> Features:
+    """Compute all features of every cluster.
+
+    Parameters
+    ----------
+    clusters : ClusterSet
+        C clusters; read-only and writable arrays serve alike.
+    n_threads : int, optional
+        Threads to use; by default as many as there are processors this process may use.
+
+    Returns
+    -------
+    Features
+        Float32 matrix (C, F); the columns are those of `feature_catalogue`. NaN where a
+        needed mark is unknown, or there are too few calcifications.
+
+    Raises
+    ------
+    BadInputError
+        `n_threads` is less than 1.
+
+    Examples
+    --------
+    >>> from calcigram.clusters import ClusterSet
+    >>> square = ClusterSet.from_arrays([0, 4], [0, 2, 2, 0], [0, 0, 2, 2])
+    >>> extract_features(square).column("hull_area_mm2")
+    array([4.], dtype=float32)
+    """
+    if n_threads is None:
+        n_threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+    if n_threads < 1:
+        raise BadInputError("at least 1 thread", column="n_threads", value=n_threads)
+    values = np.full((len(clusters), len(FEATURE_NAMES)), np.nan, np.float32)
+    lengths = clusters.n_calcifications
+    capacity = int(lengths.max(initial=0))
+    offsets, *columns = (
+        _read_only(getattr(clusters, name)) for name in ("offsets", *_COLUMNS)
+    )
+    # At a few microseconds a cluster, a chunk must be long for the pool's own cost to vanish.
+    starts = range(0, len(clusters), _CHUNK)
+    per_thread = threading.local()
+
+    def run(start: int) -> None:
+        work: Workspace | None = getattr(per_thread, "work", None)
+        if work is None:
+            work = per_thread.work = make_workspace(capacity)
+        stop = min(start + _CHUNK, len(clusters))
+        extract_range(start, stop, offsets, tuple(columns), work, values)
+
+    if n_threads == 1 or len(starts) <= 1:
+        for start in starts:
+            run(start)
+    else:
+        with ThreadPoolExecutor(min(n_threads, len(starts))) as pool:
+            list(pool.map(run, starts))
+    return Features(values, clusters.cluster_id)
+
+
+def _read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return a read-only view: one array type to compile for, Arrow's and numpy's alike."""
+    view = np.ascontiguousarray(array).view()
+    view.flags.writeable = False
+    return view

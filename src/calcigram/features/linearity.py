@@ -1,0 +1,233 @@
+"""Features of linearity: how far a cluster follows a line, a curve, or two rails.
+
+The curve itself is fitted in `curve`. Side branches are `branching`'s.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from calcigram.features.catalogue import family_columns
+from calcigram.geometry import kernel, quantile, sort_values
+
+_C = family_columns("linearity")
+
+RAIL_MIN_POINTS = 6
+_RAIL_STEPS = 8
+_RAIL_TRIM = 3.0
+_RAIL_BINS = 8
+_UNIFORM_SHARE = 0.75
+_UNIFORM_CENTER = 1.0 / 6.0
+
+
+@kernel
+def _line(work, n, frame, out):
+    extent = float(work.u[n - 1]) - work.u[0]
+    if frame.major > 0.0:
+        residual = math.sqrt(frame.minor)
+        out[_C.pca_axis_ratio] = min(1.0, math.sqrt(frame.minor / frame.major))
+        out[_C.line_residual_mm] = residual
+        out[_C.line_residual_ratio] = residual / extent
+
+
+@kernel
+def _turning_deg(knots, size):
+    """Sum of the absolute turns; pieces without length have no direction."""
+    total = 0.0
+    last_u = last_v = 0.0
+    for k in range(size - 1):
+        du = float(knots[0, k + 1]) - knots[0, k]
+        dv = float(knots[1, k + 1]) - knots[1, k]
+        if du == 0.0 and dv == 0.0:
+            continue
+        if last_u != 0.0 or last_v != 0.0:
+            total += abs(math.atan2(last_u * dv - last_v * du, last_u * du + last_v * dv))
+        last_u, last_v = du, dv
+    return math.degrees(total)
+
+
+@kernel
+def _curve(work, n, curve, out):
+    distances, ordered = work.f[0], work.f[1]
+    if curve.size < 2 or curve.length <= 0.0:
+        return
+    square = 0.0
+    for i in range(n):
+        distances[i] = abs(work.offset[i])
+        square += float(work.offset[i]) ** 2
+    sort_values(distances, n, ordered)
+    residual = math.sqrt(square / n)
+    last = curve.size - 1
+    chord = math.hypot(
+        float(work.knots[0, last]) - work.knots[0, 0], float(work.knots[1, last]) - work.knots[1, 0]
+    )
+    out[_C.curve_residual_mm] = residual
+    out[_C.curve_residual_median_mm] = quantile(ordered, n, 0.5)
+    out[_C.curve_residual_ratio] = residual / curve.length
+    out[_C.curve_length_mm] = curve.length
+    out[_C.tortuosity] = max(1.0, curve.length / chord) if chord > 0.0 else np.nan
+    out[_C.curve_turning_deg] = _turning_deg(work.knots, curve.size)
+
+
+@kernel
+def _path(work, n, branches, out):
+    size = branches.main_size
+    if size < 2 or branches.main_length <= 0.0:
+        return
+    out[_C.path_share] = min(1.0, branches.main_length / branches.tree_length)
+    out[_C.path_members] = size / n
+    mean = branches.main_length / (size - 1)
+    square = 0.0
+    for k in range(1, size):
+        square += (float(work.trunk_edge[work.path[k]]) - mean) ** 2
+    out[_C.path_gap_cv] = math.sqrt(square / (size - 1)) / mean
+
+
+@kernel
+def _directions(work, n, out):
+    cos_sum = sin_sum = weights = 0.0
+    for i in range(n):
+        c, s = float(work.local_cos[i]), float(work.local_sin[i])
+        cos_sum += c
+        sin_sum += s
+        weights += math.sqrt(c * c + s * s)
+    if weights > 0.0:
+        out[_C.direction_order] = min(1.0, math.hypot(cos_sum, sin_sum) / weights)
+
+
+@kernel
+def _orientations(work, n, frame, orientation, aspect, start, out):
+    """Compare the marks' major axes with the local directions and with one another."""
+    doubled_frame_cos = frame.cos * frame.cos - frame.sin * frame.sin
+    doubled_frame_sin = 2.0 * frame.sin * frame.cos
+    along = along_weights = cos_sum = sin_sum = weights = 0.0
+    for i in range(n):
+        row = start + work.order[i]
+        angle, ratio = float(orientation[row]), float(aspect[row])
+        if math.isnan(angle) or math.isnan(ratio):
+            continue
+        weight = 1.0 - 1.0 / ratio
+        doubled = math.radians(2.0 * angle)
+        c, s = math.cos(doubled), math.sin(doubled)
+        c, s = (
+            c * doubled_frame_cos + s * doubled_frame_sin,
+            s * doubled_frame_cos - c * doubled_frame_sin,
+        )
+        cos_sum += weight * c
+        sin_sum += weight * s
+        weights += weight
+        tc, ts = float(work.local_cos[i]), float(work.local_sin[i])
+        along += weight * (c * tc + s * ts)
+        along_weights += weight * math.sqrt(tc * tc + ts * ts)
+    if weights > 0.0:
+        out[_C.orientation_order] = min(1.0, math.hypot(cos_sum, sin_sum) / weights)
+    if n >= 3 and along_weights > 0.0:
+        out[_C.orientation_coherence] = max(-1.0, min(1.0, along / along_weights))
+
+
+@kernel
+def _two_means(offset, n, limit, middle):
+    """Split the offsets within `limit` of `middle` in two about the midpoint of their means.
+
+    Returns the midpoint, both means and counts, and the share of variance between them.
+    """
+    split = middle
+    low = high = 0.0
+    n_low = n_high = 0
+    total = square = 0.0
+    for _ in range(_RAIL_STEPS):
+        sum_low = sum_high = square = 0.0
+        n_low = n_high = 0
+        for i in range(n):
+            o = float(offset[i])
+            if abs(o - middle) > limit:
+                continue
+            square += o * o
+            if o < split:
+                n_low += 1
+                sum_low += o
+            else:
+                n_high += 1
+                sum_high += o
+        if n_low == 0 or n_high == 0:
+            return split, 0.0, 0.0, n_low, n_high, 0.0
+        total = sum_low + sum_high
+        low, high = sum_low / n_low, sum_high / n_high
+        last, split = split, 0.5 * (low + high)
+        if split == last:
+            break
+    count = n_low + n_high
+    variance = square / count - (total / count) ** 2
+    between = n_low * n_high * (high - low) ** 2 / (count * count)
+    return split, low, high, n_low, n_high, (between / variance if variance > 0.0 else 0.0)
+
+
+@kernel
+def _mixing(work, n, limit, middle, split, length, p):
+    """Return how far both sides share each stretch of the curve: 1 as by chance, 0 apart."""
+    bins = max(1, min(_RAIL_BINS, n // 6))
+    inside = 0.0
+    counted = 0
+    for b in range(bins):
+        n_low = n_high = 0
+        for i in range(n):
+            if abs(float(work.offset[i]) - middle) > limit:
+                continue
+            place = int(work.arc[i] / length * bins)
+            if max(0, min(bins - 1, place)) == b:
+                if work.offset[i] < split:
+                    n_low += 1
+                else:
+                    n_high += 1
+        m = n_low + n_high
+        if m >= 2:
+            inside += n_low * n_high / (m - 1)
+            counted += m
+    return min(1.0, inside / (counted * p * (1.0 - p))) if counted else 0.0
+
+
+@kernel
+def _rails(work, n, curve, out):
+    """Score two rails: see `rail_score` in the catalogue."""
+    values, ordered = work.f[0], work.f[1]
+    sort_values(work.offset, n, ordered)
+    middle = quantile(ordered, n, 0.5)
+    for i in range(n):
+        values[i] = abs(work.offset[i] - middle)
+    sort_values(values, n, ordered)
+    limit = _RAIL_TRIM * quantile(ordered, n, 0.5)
+    split, low, high, n_low, n_high, share = _two_means(work.offset, n, limit, middle)
+    separation = high - low
+    out[_C.rail_score] = 0.0
+    out[_C.rail_separation_mm] = separation
+    if separation <= 0.0:
+        return
+    central = 0
+    for i in range(n):
+        if abs(float(work.offset[i]) - split) < separation / 6.0:
+            central += 1
+    central_share = central / n
+    p = n_low / (n_low + n_high)
+    bimodality = max(0.0, (share - _UNIFORM_SHARE) / (1.0 - _UNIFORM_SHARE))
+    emptiness = max(0.0, 1.0 - central_share / _UNIFORM_CENTER)
+    mixing = _mixing(work, n, limit, middle, split, curve.length, p)
+    out[_C.rail_center_share] = central_share
+    out[_C.rail_score] = min(1.0, bimodality * emptiness * mixing * 4.0 * p * (1.0 - p))
+
+
+@kernel
+def measure_linearity(work, n, frame, curve, branches, local_4, local_8, orientation, aspect, start, out):  # fmt: skip
+    """Write the family's columns to `out`, a view of one row."""
+    _orientations(work, n, frame, orientation, aspect, start, out)
+    if n < 3:
+        return
+    _line(work, n, frame, out)
+    _curve(work, n, curve, out)
+    _path(work, n, branches, out)
+    out[_C.local_linearity_4] = local_4
+    out[_C.local_linearity_8] = local_8
+    _directions(work, n, out)
+    if n >= RAIL_MIN_POINTS and curve.size >= 2 and curve.length > 0.0:
+        _rails(work, n, curve, out)

@@ -1,0 +1,156 @@
+"""Features of the single calcifications: size, form, contrast, and how much they vary.
+
+Where a mark is known of some calcifications only, those are used; NaN where of none.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from calcigram.features.catalogue import family_columns
+from calcigram.geometry import kernel, quantile, sort_values
+
+_C = family_columns("particles")
+
+MACRO_MM = 0.5
+COARSE_MM = 2.0
+ELONGATED_ASPECT = 2.5
+FAINT_CNR = 5.0
+CONTACT_RADII = 1.5
+LOWEST_CNR = 0.1
+
+
+@kernel
+def _known(mark, start, n, values):
+    """Copy the known values; return how many."""
+    count = 0
+    for i in range(start, start + n):
+        if not math.isnan(mark[i]):
+            values[count] = mark[i]
+            count += 1
+    return count
+
+
+@kernel
+def _mean_sd(values, n):
+    """Mean and population standard deviation, the latter NaN below two values."""
+    total = 0.0
+    for i in range(n):
+        total += float(values[i])
+    mean = total / n
+    square = 0.0
+    for i in range(n):
+        square += (float(values[i]) - mean) ** 2
+    return mean, (math.sqrt(square / n) if n >= 2 else np.nan)
+
+
+@kernel
+def _share_at_least(values, n, limit):
+    count = 0
+    for i in range(n):
+        count += values[i] >= limit
+    return count / n
+
+
+@kernel
+def _log_sd(values, n, lowest, logs):
+    for i in range(n):
+        logs[i] = np.log(max(values[i], np.float32(lowest)))
+    return _mean_sd(logs, n)[1]
+
+
+@kernel
+def _sizes(values, ordered, m, n, hull_area, logs, out):
+    sort_values(values, m, ordered)
+    square = cube = 0.0
+    for i in range(m):
+        d = float(values[i])
+        square += d * d
+        cube += d * d * d
+    mean, deviation = _mean_sd(values, m)
+    log_sd = _log_sd(values, m, 1e-6, logs)
+    out[_C.diameter_median_mm] = quantile(ordered, m, 0.5)
+    out[_C.diameter_p10_mm] = quantile(ordered, m, 0.1)
+    out[_C.diameter_max_mm] = ordered[m - 1]
+    out[_C.diameter_area_mean_mm] = cube / square
+    out[_C.diameter_cv] = deviation / mean
+    out[_C.diameter_log_sd] = log_sd
+    out[_C.macro_share] = _share_at_least(values, m, MACRO_MM)
+    out[_C.coarse_share] = _share_at_least(values, m, COARSE_MM)
+    if hull_area > 0.0:
+        out[_C.coverage_share] = 0.25 * math.pi * square / m * n / hull_area
+    return log_sd
+
+
+@kernel
+def _forms(values, ordered, m, logs, out):
+    sort_values(values, m, ordered)
+    out[_C.aspect_median] = quantile(ordered, m, 0.5)
+    out[_C.aspect_p90] = quantile(ordered, m, 0.9)
+    out[_C.aspect_sd] = _mean_sd(values, m)[1]
+    out[_C.elongated_share] = _share_at_least(values, m, ELONGATED_ASPECT)
+    return _log_sd(values, m, 1.0, logs)
+
+
+@kernel
+def _axes(diameter, aspect, start, n, work, out):
+    """Minor and major axes of the ellipses of equal area."""
+    minor, major, ordered = work.f[0], work.f[1], work.f[2]
+    m = 0
+    for i in range(start, start + n):
+        if not (math.isnan(diameter[i]) or math.isnan(aspect[i])):
+            root = np.sqrt(aspect[i])
+            minor[m], major[m] = diameter[i] / root, diameter[i] * root
+            m += 1
+    if m == 0:
+        return
+    sort_values(minor, m, ordered)
+    out[_C.calibre_median_mm] = quantile(ordered, m, 0.5)
+    sort_values(major, m, ordered)
+    out[_C.length_p90_mm] = quantile(ordered, m, 0.9)
+
+
+@kernel
+def _contact_share(work, n, diameter, start):
+    touching, counted = 0, 0
+    for i in range(n):
+        j = work.neighbours[i, 0]
+        radii = 0.5 * (diameter[start + work.order[i]] + diameter[start + work.order[j]])
+        if math.isnan(radii):
+            continue
+        counted += 1
+        touching += work.nearest[i] < CONTACT_RADII * radii
+    return touching / counted if counted else np.nan
+
+
+@kernel
+def measure_particles(work, start, n, hull, diameter, aspect, solidity, cnr, out):
+    """Write the family's columns to `out`, a view of one row."""
+    values, ordered, logs = work.f[0], work.f[1], work.f[2]
+    size_sd = form_sd = solidity_sd = np.nan
+    m = _known(diameter, start, n, values)
+    if m > 0:
+        size_sd = _sizes(values, ordered, m, n, hull.area, logs, out)
+        if n >= 2:
+            out[_C.contact_share] = _contact_share(work, n, diameter, start)
+    m = _known(aspect, start, n, values)
+    if m > 0:
+        form_sd = _forms(values, ordered, m, logs, out)
+    m = _known(solidity, start, n, values)
+    if m > 0:
+        sort_values(values, m, ordered)
+        solidity_sd = _mean_sd(values, m)[1]
+        out[_C.solidity_median] = quantile(ordered, m, 0.5)
+        out[_C.solidity_p10] = quantile(ordered, m, 0.1)
+        out[_C.solidity_sd] = solidity_sd
+    m = _known(cnr, start, n, values)
+    if m > 0:
+        sort_values(values, m, ordered)
+        out[_C.cnr_median] = quantile(ordered, m, 0.5)
+        out[_C.cnr_p10] = quantile(ordered, m, 0.1)
+        out[_C.cnr_log_sd] = _log_sd(values, m, LOWEST_CNR, logs)
+        out[_C.faint_share] = 1.0 - _share_at_least(values, m, FAINT_CNR)
+    _axes(diameter, aspect, start, n, work, out)
+    out[_C.form_variety] = (size_sd + form_sd + solidity_sd) / 3.0
