@@ -1,0 +1,153 @@
+"""Compiled growth of a tree of tubes inside the breast. No anatomy beyond that."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+_STEP_MM = 0.6
+
+
+@njit(cache=True, nogil=True)
+def _inside(x, y, z, depth, half_width, half_thickness):
+    u = (depth - x) / depth
+    v = y / half_width
+    e2 = u * u + v * v
+    w = z / half_thickness
+    return x <= depth and e2 * e2 + w * w < 1.0
+
+
+@njit(cache=True, nogil=True)
+def _turned(rng, dx, dy, dz, angle, flatness):
+    """Return the direction turned by `angle` about a random axis, mostly within the plane."""
+    px, py, pz = -dy, dx, 0.0
+    norm = math.sqrt(px * px + py * py) + 1e-9
+    px, py = px / norm, py / norm
+    qx, qy, qz = dy * pz - dz * py, dz * px - dx * pz, dx * py - dy * px
+    azimuth = 2.0 * math.pi * rng.random()
+    a, b = math.cos(azimuth), math.sin(azimuth) * flatness
+    norm = math.sqrt(a * a + b * b) + 1e-9
+    a, b = a / norm, b / norm
+    c, s = math.cos(angle), math.sin(angle)
+    ox, oy, oz = a * px + b * qx, a * py + b * qy, a * pz + b * qz
+    return c * dx + s * ox, c * dy + s * oy, c * dz + s * oz, ox, oy, oz
+
+
+@njit(cache=True, nogil=True)
+def grow_tree(
+    rng,
+    root,
+    direction,
+    shape,
+    root_length,
+    length_ratio,
+    root_radius,
+    min_radius,
+    angle_low,
+    angle_high,
+    min_curve_radius,
+    max_generation,
+    max_branches,
+):
+    """Grow a tree of forking branches from `root`, generation by generation.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    root, direction : ndarray of float64, shape (3,)
+    shape : ndarray of float64, shape (3,)
+        Depth, half width and half thickness of the breast, mm; branches stop at the skin.
+    root_length, length_ratio, root_radius, min_radius : float
+        mm; a child is `length_ratio` (+-10 %) as long as its parent.
+    angle_low, angle_high : float
+        Angle between a child and its parent, degrees.
+    min_curve_radius : float
+        mm.
+    max_generation, max_branches : int
+
+    Returns
+    -------
+    points : ndarray of float64, shape (M, 3)
+    first : ndarray of int64, shape (B + 1,)
+        Branch ``b`` owns points ``first[b]:first[b + 1]``.
+    parent : ndarray of int64, shape (B,)
+        -1 for the root.
+    """
+    depth, half_width, half_thickness = shape[0], shape[1], shape[2]
+    start = np.empty((max_branches, 3))
+    heading = np.empty((max_branches, 3))
+    length = np.empty(max_branches)
+    radius = np.empty(max_branches)
+    generation = np.empty(max_branches, np.int64)
+    parent = np.empty(max_branches, np.int64)
+    first = np.zeros(max_branches + 1, np.int64)
+    kept = np.empty(max_branches, np.int64)  # place in the output of a queued branch, or -1
+    kept_parent = np.empty(max_branches, np.int64)
+    capacity = 4096
+    points = np.empty((capacity, 3))
+    start[0], heading[0] = root, direction
+    length[0], radius[0], generation[0], parent[0] = root_length, root_radius, 0, -1
+    n_queued, n_branches, n_points, at = 1, 0, 0, 0
+    while at < n_queued:
+        x, y, z = start[at, 0], start[at, 1], start[at, 2]
+        dx, dy, dz = heading[at, 0], heading[at, 1], heading[at, 2]
+        n_steps = max(2, int(length[at] / _STEP_MM))
+        if n_points + n_steps + 1 > capacity:
+            capacity = 2 * capacity + n_steps
+            larger = np.empty((capacity, 3))
+            larger[:n_points] = points[:n_points]
+            points = larger
+        begin = n_points
+        points[n_points, 0], points[n_points, 1], points[n_points, 2] = x, y, z
+        n_points += 1
+        # A bend drifts rather than jumps, so that a branch is a smooth curve.
+        bend_u, bend_v = 0.0, 0.0
+        limit = _STEP_MM / min_curve_radius
+        for _ in range(n_steps):
+            bend_u = 0.8 * bend_u + 0.35 * limit * rng.normal()
+            bend_v = 0.8 * bend_v + 0.35 * limit * rng.normal()
+            bend_u = min(limit, max(-limit, bend_u))
+            bend_v = min(limit, max(-limit, bend_v))
+            dx, dy, dz = dx - bend_u * dy, dy + bend_u * dx, dz + bend_v
+            norm = math.sqrt(dx * dx + dy * dy + dz * dz)
+            dx, dy, dz = dx / norm, dy / norm, dz / norm
+            x, y, z = x + _STEP_MM * dx, y + _STEP_MM * dy, z + _STEP_MM * dz
+            if not _inside(x, y, z, depth, half_width, half_thickness):
+                break
+            points[n_points, 0], points[n_points, 1], points[n_points, 2] = x, y, z
+            n_points += 1
+        if n_points - begin < 3:
+            n_points = begin
+            kept[at] = -1
+            at += 1
+            continue
+        kept[at] = n_branches
+        kept_parent[n_branches] = kept[parent[at]] if parent[at] >= 0 else -1
+        complete = n_points - begin == n_steps + 1
+        if complete and generation[at] < max_generation:
+            spread = math.radians(angle_low + (angle_high - angle_low) * rng.random())
+            ax, ay, az, ox, oy, oz = _turned(rng, dx, dy, dz, spread, 0.35)
+            other = math.radians(angle_low + (angle_high - angle_low) * rng.random())
+            c, s = math.cos(0.8 * other), math.sin(0.8 * other)
+            for child in range(2):
+                child_radius = radius[at] * (0.65 + 0.34 * rng.beta(6.0, 10.0))
+                if child_radius < min_radius or n_queued >= max_branches:
+                    continue
+                start[n_queued, 0], start[n_queued, 1], start[n_queued, 2] = x, y, z
+                if child == 0:
+                    heading[n_queued, 0], heading[n_queued, 1], heading[n_queued, 2] = ax, ay, az
+                else:
+                    heading[n_queued, 0] = c * dx - s * ox
+                    heading[n_queued, 1] = c * dy - s * oy
+                    heading[n_queued, 2] = c * dz - s * oz
+                length[n_queued] = length[at] * length_ratio * (0.9 + 0.2 * rng.random())
+                radius[n_queued] = child_radius
+                generation[n_queued] = generation[at] + 1
+                parent[n_queued] = at
+                n_queued += 1
+        first[n_branches + 1] = n_points
+        n_branches += 1
+        at += 1
+    return points[:n_points], first[: n_branches + 1], kept_parent[:n_branches]

@@ -1,0 +1,213 @@
+"""What all arrangements share: the hand-over type, the registry, points along a curve."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from calcigram.lexicon import DISTRIBUTIONS, Distribution
+from calcigram.simulate.anatomy import Breast
+from calcigram.simulate.presets import Draw
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Rng = np.random.Generator
+
+
+@dataclass
+class Placement:
+    """Where calcifications lie in the projection, before any has a form.
+
+    Attributes
+    ----------
+    xy : ndarray of float64, shape (n, 2)
+        mm, in the frame of `anatomy`.
+    direction : ndarray of float64, shape (n,)
+        Direction of the duct or vessel there, radians; NaN where there is none.
+    path : ndarray of float64, shape (m, 2), or None
+        The one curve that a linear arrangement follows.
+    branch : ndarray of int64, shape (n,), or None
+        Tree branch of each calcification, for arrangements with junctions.
+    parent : ndarray of int64, shape (B,), or None
+        Parent of each branch, -1 for the root.
+    branch_end : ndarray of float64, shape (B, 2), or None
+        Where each branch ends.
+    """
+
+    xy: Floats
+    direction: Floats | None = None
+    path: Floats | None = None
+    branch: Ints | None = None
+    parent: Ints | None = None
+    branch_end: Floats | None = None
+
+    def __post_init__(self) -> None:
+        if self.direction is None:
+            self.direction = np.full(len(self.xy), np.nan)
+
+    def take(self, chosen: npt.NDArray[np.bool_] | Ints) -> Placement:
+        """Return the placement with only the chosen calcifications."""
+        assert self.direction is not None
+        return Placement(
+            self.xy[chosen],
+            self.direction[chosen],
+            self.path,
+            None if self.branch is None else self.branch[chosen],
+            self.parent,
+            self.branch_end,
+        )
+
+
+Builder = Callable[[Rng, Breast, Draw], Placement | None]
+
+
+@dataclass(frozen=True)
+class Arrangement:
+    """One way in which a distribution comes about.
+
+    Attributes
+    ----------
+    distribution : Distribution
+    name : str
+    build : callable
+        ``build(rng, breast, drawn values) -> Placement``, or None where the try failed.
+    vessel : bool
+        Follows a vessel: for form vascular, and for no other.
+    """
+
+    distribution: Distribution
+    name: str
+    build: Builder
+    vessel: bool = False
+
+    @property
+    def id(self) -> str:
+        """``"<distribution>.<name>"``."""
+        return f"{self.distribution}.{self.name}"
+
+
+ARRANGEMENTS: dict[Distribution, dict[str, Arrangement]] = {d: {} for d in DISTRIBUTIONS}
+"""Every arrangement by distribution and name."""
+
+
+def arrangement(distribution: Distribution, *, vessel: bool = False) -> Callable[[Builder], Builder]:
+    """Register a builder under its own name."""
+
+    def register(build: Builder) -> Builder:
+        name = build.__name__
+        ARRANGEMENTS[distribution][name] = Arrangement(distribution, name, build, vessel)
+        return build
+
+    return register
+
+
+def positions_along(rng: Rng, n: int, length: float, spacing: float) -> Floats:
+    """Return `n` sorted positions on [0, length], both ends nearly reached.
+
+    Parameters
+    ----------
+    spacing : float
+        Where between clumped (0), Poisson (about 0.5) and regular (1): the gaps are gamma
+        distributed with shape from 0.4 to 12, the spread of published point models.
+    """
+    gaps = rng.gamma(0.4 * 30.0**spacing, size=n + 1)
+    gaps[[0, -1]] *= 0.15
+    return length * np.cumsum(gaps)[:-1] / gaps.sum()
+
+
+def with_gaps(rng: Rng, positions: Floats, length: float, gap_share: float) -> Floats:
+    """Open one or two empty stretches, `gap_share` of the length in all, in the middle part."""
+    n_gaps = int(rng.integers(1, 3))
+    at = np.sort(rng.uniform(0.2, 0.8, n_gaps)) * length
+    squeezed = positions * (1.0 - gap_share)
+    for place in at * (1.0 - gap_share):
+        squeezed = squeezed + np.where(squeezed > place, gap_share * length / n_gaps, 0.0)
+    return np.sort(squeezed)
+
+
+def arc_lengths(path: Floats) -> Floats:
+    """Return the length along a polyline at each of its points, shape (m,)."""
+    steps = np.hypot(np.diff(path[:, 0]), np.diff(path[:, 1]))
+    return np.concatenate([[0.0], np.cumsum(steps)])
+
+
+def on_path(path: Floats, positions: Floats) -> tuple[Floats, Floats]:
+    """Return points (n, 2) and tangent directions (n,), radians, at arc lengths of a polyline."""
+    arc = arc_lengths(path)
+    x = np.interp(positions, arc, path[:, 0])
+    y = np.interp(positions, arc, path[:, 1])
+    ahead = np.minimum(positions + 0.5, arc[-1])
+    behind = np.maximum(positions - 0.5, 0.0)
+    dx = np.interp(ahead, arc, path[:, 0]) - np.interp(behind, arc, path[:, 0])
+    dy = np.interp(ahead, arc, path[:, 1]) - np.interp(behind, arc, path[:, 1])
+    return np.column_stack([x, y]), np.arctan2(dy, dx)
+
+
+def off_path(xy: Floats, direction: Floats, offset: Floats) -> Floats:
+    """Move points sideways, to the left of their direction."""
+    return xy + np.column_stack([-np.sin(direction) * offset, np.cos(direction) * offset])
+
+
+def cut(path: Floats, start: float, length: float) -> Floats:
+    """Return the part of a polyline from arc length `start` on, at steps of about 0.5 mm."""
+    arc = arc_lengths(path)
+    at = np.linspace(start, min(start + length, arc[-1]), max(3, int(length / 0.5)))
+    return np.column_stack([np.interp(at, arc, path[:, 0]), np.interp(at, arc, path[:, 1])])
+
+
+def smooth_curve(rng: Rng, length: float, turn_deg: float, wiggle: float, flips: bool) -> Floats:
+    """Return a curve from the origin whose heading turns by `turn_deg` in all, shape (m, 2).
+
+    The curvature runs linearly along the curve (a clothoid), changes sign half-way where
+    `flips`, and wanders by `wiggle` radians.
+    """
+    m = max(12, int(length / 0.5))
+    s = np.linspace(-1.0, 1.0, m)
+    curvature = s * rng.choice([-1.0, 1.0]) if flips else 1.0 + s * rng.uniform(-0.9, 0.9)
+    heading = np.cumsum(curvature)
+    heading = heading / max(np.abs(heading).max(), 1e-9) * math.radians(turn_deg)
+    phase = rng.uniform(0, 2 * math.pi, 2)
+    heading = heading + wiggle * np.sin(2.5 * s + phase[0]) + 0.4 * wiggle * np.sin(6 * s + phase[1])
+    heading = heading - heading.mean()
+    step = length / (m - 1)
+    xy = np.cumsum(np.column_stack([np.cos(heading), np.sin(heading)]) * step, axis=0)
+    return xy - xy.mean(axis=0)
+
+
+def turned(xy: Floats, angle: float) -> Floats:
+    """Rotate points about the origin."""
+    c, s = math.cos(angle), math.sin(angle)
+    return xy @ np.array([[c, s], [-s, c]])
+
+
+def ellipse_offsets(rng: Rng, n: int, extent: float, axis_ratio: float) -> Floats:
+    """Return points uniform in an ellipse of major axis `extent`, randomly turned, shape (n, 2)."""
+    angle = rng.uniform(0, 2 * math.pi, n)
+    radius = np.sqrt(rng.random(n)) * extent / 2
+    xy = np.column_stack([radius * np.cos(angle), axis_ratio * radius * np.sin(angle)])
+    return turned(xy, rng.uniform(0, math.pi))
+
+
+def polygon_mask(rng: Rng, xy: Floats, extent: float, roughness: float) -> npt.NDArray[np.bool_]:
+    """Tell which points, about the origin, lie in a random star-shaped outline of size `extent`."""
+    angle = np.arctan2(xy[:, 1], xy[:, 0])
+    waves = sum(
+        rng.normal(0, roughness / k) * np.cos(k * angle + rng.uniform(0, 2 * math.pi))
+        for k in (1, 2, 3, 5)
+    )
+    return np.hypot(xy[:, 0], xy[:, 1]) < extent / 2 * np.clip(1.0 + waves, 0.3, 1.6)
+
+
+def apart(xy: Floats, distance: float, n: int) -> Floats:
+    """Keep, in order, at most `n` points that are at least `distance` from all kept before."""
+    kept: list[int] = []
+    for i in range(len(xy)):
+        if len(kept) == n:
+            break
+        if not kept or ((xy[kept] - xy[i]) ** 2).sum(axis=1).min() >= distance * distance:
+            kept.append(i)
+    return xy[kept]

@@ -1,0 +1,453 @@
+"""Simulated clusters with a known label: the label is the mechanism's, checked once, kept.
+
+Cluster ``index`` of a seed is the same whatever the batch, the start or the worker: its
+numbers come from generators keyed by (seed, index), its breast from (seed, patient).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from calcigram.clusters import ClusterSet
+from calcigram.errors import BadInputError
+from calcigram.lexicon import ADMISSIBLE_PAIRS, DISTRIBUTIONS, MORPHOLOGIES, Distribution, Morphology
+from calcigram.simulate._shape import first_free
+from calcigram.simulate.acquisition import COLUMNS, TrueMarks, acquire, measure_truth
+from calcigram.simulate.anatomy import Breast, make_breast, stream
+from calcigram.simulate.arrangements import ARRANGEMENTS, Arrangement, Placement
+from calcigram.simulate.definitions import Truth, meets_distribution, meets_form
+from calcigram.simulate.particles import PARTICLE_MODELS, ParticleModel
+from calcigram.simulate.presets import Draw, Preset, load_preset
+
+Floats = npt.NDArray[np.float64]
+Rng = np.random.Generator
+
+GRADES = ("easy", "typical", "hard")
+CLUSTERS_A_PATIENT = 4
+BATCH = 500
+TRIES_A_MECHANISM = 60
+MAX_TRIES = 600
+_OUTSIDE_SHARE = 0.2
+_OVERLAP = 0.85
+
+_PATIENT, _TRUTH, _ACQUISITION, _VIEW = 1, 2, 3, 4
+
+
+@dataclass(frozen=True)
+class Menu:
+    """Which mechanisms may be drawn."""
+
+    arrangements: dict[tuple[Distribution, bool], tuple[Arrangement, ...]]
+    particles: dict[Morphology, tuple[ParticleModel, ...]]
+    forms_of: dict[Distribution, tuple[Morphology, ...]]
+    distributions_of: dict[Morphology, tuple[Distribution, ...]]
+
+    def draw(self, rng: Rng) -> tuple[Arrangement, ParticleModel]:
+        """Draw a distribution, then a form (or the reverse), then a mechanism of each."""
+        if rng.random() < 0.5:
+            distribution = _pick(rng, tuple(self.forms_of))
+            form = _pick(rng, self.forms_of[distribution])
+        else:
+            form = _pick(rng, tuple(self.distributions_of))
+            distribution = _pick(rng, self.distributions_of[form])
+        vessel = form is Morphology.VASCULAR
+        return (
+            _pick(rng, self.arrangements[distribution, vessel]),
+            _pick(rng, self.particles[form]),
+        )
+
+    def same_labels(
+        self, rng: Rng, arrangement: Arrangement, particle: ParticleModel
+    ) -> tuple[Arrangement, ParticleModel]:
+        """Draw again among the mechanisms of the same two labels: some breasts have no room."""
+        return (
+            _pick(rng, self.arrangements[arrangement.distribution, arrangement.vessel]),
+            _pick(rng, self.particles[particle.morphology]),
+        )
+
+
+def _pick(rng: Rng, choices: Sequence[Any]) -> Any:
+    return choices[int(rng.integers(0, len(choices)))]
+
+
+def mechanism_ids() -> tuple[str, ...]:
+    """Return the ids of all arrangements, then of all particle models.
+
+    Examples
+    --------
+    >>> "linear.duct_walk" in mechanism_ids(), "fine_linear.casting" in mechanism_ids()
+    (True, True)
+    """
+    tables: tuple[dict[Any, dict[str, Any]], ...] = (ARRANGEMENTS, PARTICLE_MODELS)
+    return tuple(m.id for table in tables for models in table.values() for m in models.values())
+
+
+@lru_cache(maxsize=64)
+def _menu(exclude: tuple[str, ...], only: tuple[str, ...]) -> Menu:
+    known = mechanism_ids()
+    for name in (*exclude, *only):
+        if name not in known:
+            raise BadInputError(f"one of {', '.join(known)}", column="mechanism", value=name)
+    n_arrangements = sum(len(models) for models in ARRANGEMENTS.values())
+    arrangement_ids, particle_ids = set(known[:n_arrangements]), set(known[n_arrangements:])
+
+    def allowed(ids: set[str]) -> set[str]:
+        return ((ids & set(only)) or ids) - set(exclude)
+
+    arrangement_ids, particle_ids = allowed(arrangement_ids), allowed(particle_ids)
+    arrangements = {
+        (d, vessel): tuple(
+            a for a in ARRANGEMENTS[d].values() if a.id in arrangement_ids and a.vessel == vessel
+        )
+        for d in DISTRIBUTIONS
+        for vessel in (False, True)
+    }
+    particles = {
+        m: tuple(p for p in PARTICLE_MODELS[m].values() if p.id in particle_ids)
+        for m in MORPHOLOGIES
+    }
+    pairs = {
+        (d, m)
+        for d, m in ADMISSIBLE_PAIRS
+        if particles[m] and arrangements[d, m is Morphology.VASCULAR]
+    }
+    if not pairs:
+        raise BadInputError("mechanisms that leave something to draw", value=(exclude, only))
+    forms = {d: tuple(m for m in MORPHOLOGIES if (d, m) in pairs) for d in DISTRIBUTIONS}
+    distributions = {m: tuple(d for d in DISTRIBUTIONS if (d, m) in pairs) for m in MORPHOLOGIES}
+    return Menu(
+        arrangements,
+        particles,
+        {d: f for d, f in forms.items() if f},
+        {m: d for m, d in distributions.items() if d},
+    )
+
+
+@dataclass(frozen=True)
+class View:
+    """How a patient's breast lies in one image."""
+
+    laterality: str
+    projection: str
+    image: int
+    turn: Floats
+    offset: Floats
+
+    def to_image(self, xy: Floats) -> Floats:
+        """Map points of the anatomy frame to the image, mm."""
+        return xy @ self.turn.T + self.offset
+
+    def direction(self, angle: Floats) -> Floats:
+        """Map directions, radians."""
+        vector = np.column_stack([np.cos(angle), np.sin(angle)]) @ self.turn.T
+        return np.arctan2(vector[:, 1], vector[:, 0])
+
+
+def _make_view(rng: Rng, breast: Breast, image: int, drawn: Draw) -> View:
+    left, mlo = rng.random() < drawn.left, image % 2 == 1
+    tilt = drawn.tilt_mlo_deg if mlo else drawn.tilt_cc_deg
+    if rng.random() < drawn.any_rotation:
+        tilt = 360.0 * rng.random()
+    c, s = math.cos(math.radians(tilt)), math.sin(math.radians(tilt))
+    # A left breast is displayed with the nipple to the right, so x is mirrored.
+    mirror = np.diag([-1.0 if left else 1.0, rng.choice([-1.0, 1.0])])
+    turn = np.array([[c, -s], [s, c]]) @ mirror
+    rim = breast.uniform(np.random.default_rng(0), 64, 0.0) @ turn.T
+    return View(
+        "L" if left else "R",
+        "MLO" if mlo else "CC",
+        image,
+        turn,
+        drawn.margin_mm - rim.min(axis=0),
+    )
+
+
+@dataclass(frozen=True)
+class _Patient:
+    breast: Breast
+    views: tuple[View, View]
+
+
+@lru_cache(maxsize=8)
+def _patient(seed: int, number: int, preset: Preset) -> _Patient:
+    breast = make_breast((seed, _PATIENT, number), preset)
+    rng = stream(seed, _VIEW, number)
+    views = [_make_view(rng, breast, image, preset.draw("view", rng)) for image in range(2)]
+    return _Patient(breast, (views[0], views[1]))
+
+
+@dataclass(frozen=True)
+class TrueCluster:
+    """A cluster before any detector has seen it; `truth` is in image coordinates."""
+
+    arrangement: Arrangement
+    particle: ParticleModel
+    truth: TrueMarks
+    placement: Placement
+    view: View
+    breast: Breast
+    nipple_known: bool
+    area_known: bool
+    region_of_interest: bool
+    tries: int
+
+
+def _inside(breast: Breast, placement: Placement | None) -> Placement | None:
+    """Leave out what lies beyond the skin; None where that is more than a fifth."""
+    if placement is None or len(placement.xy) == 0:
+        return None
+    inside = breast.contains(placement.xy, 1.0)
+    if inside.all():
+        return placement
+    return None if (~inside).mean() > _OUTSIDE_SHARE else placement.take(inside)
+
+
+def _with_room(rng: Rng, truth: TrueMarks) -> npt.NDArray[np.int64]:
+    """Return which calcifications stay when those drawn over one another are dropped."""
+    n = len(truth.xy)
+    order = rng.permutation(n)
+    largest = int(np.argmax(truth.diameter_mm))
+    order = np.concatenate([[largest], order[order != largest]])
+    half_width = truth.calibre_mm / 2
+    half_length = np.maximum(truth.diameter_mm * np.sqrt(truth.aspect) / 2 - half_width, 0.0)
+    axis = np.radians(truth.orientation_deg)
+    free = first_free(truth.xy, axis, half_length, _OVERLAP * half_width, order)
+    return np.flatnonzero(free)
+
+
+def _try_once(
+    rng: Rng,
+    patient: _Patient,
+    view: View,
+    preset: Preset,
+    arrangement: Arrangement,
+    particle: ParticleModel,
+    area: float,
+) -> tuple[TrueMarks, Placement] | None:
+    drawn = preset.draw(f"arrangement.{arrangement.id}", rng)
+    placement = _inside(patient.breast, arrangement.build(rng, patient.breast, drawn))
+    if placement is None:
+        return None
+    vessel = arrangement.vessel
+    if not meets_distribution(arrangement.distribution, Truth(placement, area, vessel)):
+        return None
+    assert placement.direction is not None
+    outlines = particle.build(
+        rng, view.direction(placement.direction), preset.draw(f"particle.{particle.id}", rng)
+    )
+    truth = measure_truth(rng, view.to_image(placement.xy), outlines)
+    stay = _with_room(rng, truth)
+    if stay.size < len(truth.xy):
+        truth, placement = truth.take(stay), placement.take(stay)
+        if not meets_distribution(arrangement.distribution, Truth(placement, area, vessel)):
+            return None
+    form_ok = meets_form(
+        particle.morphology, truth.diameter_mm, truth.aspect, truth.outlines.contrast
+    )
+    return (truth, placement) if form_ok else None
+
+
+def true_cluster(
+    index: int,
+    *,
+    seed: int = 0,
+    grade: str = "typical",
+    preset: str = "train",
+    exclude_mechanisms: Iterable[str] = (),
+    only_mechanisms: Iterable[str] = (),
+) -> TrueCluster:
+    """Return one cluster as it is, before a detector has seen it.
+
+    The grade matters only for what will be known of the nipple and the breast area, which the
+    definitions take into account. Parameters as in `simulate`.
+
+    Raises
+    ------
+    BadInputError
+        An unknown preset, grade or mechanism.
+    RuntimeError
+        No try met its definition, which ranges that exclude one another would cause.
+    """
+    menu = _menu(tuple(sorted(exclude_mechanisms)), tuple(sorted(only_mechanisms)))
+    return _true_cluster(index, seed, grade, load_preset(preset), menu)
+
+
+def _true_cluster(index: int, seed: int, grade: str, ranges: Preset, menu: Menu) -> TrueCluster:
+    rng = stream(seed, _TRUTH, index)
+    arrangement, particle = menu.draw(rng)
+    known = rng.random(2)
+    patient = _patient(seed, index // CLUSTERS_A_PATIENT, ranges)
+    view = patient.views[index % CLUSTERS_A_PATIENT * 2 // CLUSTERS_A_PATIENT]
+    levels = ranges.sections[f"grade.{grade}"]
+    nipple_known = bool(known[0] >= levels["nipple_unknown"].low)
+    area_known = bool(known[1] >= levels["area_unknown"].low)
+    area = patient.breast.area_mm2 if area_known else math.nan
+    roi = bool(rng.random() < ranges.sections["view"]["region_of_interest"].low)
+    for tries in range(1, MAX_TRIES + 1):
+        if tries % TRIES_A_MECHANISM == 0:
+            arrangement, particle = menu.same_labels(rng, arrangement, particle)
+        found = _try_once(rng, patient, view, ranges, arrangement, particle, area)
+        if found is not None:
+            return TrueCluster(
+                arrangement, particle, *found, view, patient.breast,
+                nipple_known, area_known, roi, tries,
+            )  # fmt: skip
+    raise RuntimeError(f"{arrangement.id}/{particle.id} met no definition in {MAX_TRIES} tries")
+
+
+def _grade_of(index: int, seed: int, grade: str) -> str:
+    if grade != "mixed":
+        return grade
+    return GRADES[int(stream(seed, _ACQUISITION, index, 1).integers(0, len(GRADES)))]
+
+
+def _one(index: int, seed: int, grade: str, preset: Preset, menu: Menu) -> tuple[Any, ...]:
+    grade = _grade_of(index, seed, grade)
+    cluster = _true_cluster(index, seed, grade, preset, menu)
+    view, breast = cluster.view, cluster.breast
+    rng = stream(seed, _ACQUISITION, index)
+    field = view.to_image(breast.uniform(rng, 32))
+    # Where too little is left the detector tries again; a mild one in the end leaves enough.
+    for attempt in range(MAX_TRIES):
+        device = preset.draw("acquisition", rng)
+        levels = preset.draw(f"grade.{grade}", rng)
+        if attempt > MAX_TRIES // 2:
+            levels["miss_rate"] = 0.0
+        marks = acquire(rng, cluster.truth, field, device, levels)
+        if marks is not None:
+            break
+    else:
+        raise RuntimeError(f"cluster {index} of seed {seed} never kept 3 calcifications")
+    nipple = view.offset if cluster.nipple_known else np.full(2, np.nan)
+    area = breast.area_mm2 * math.exp(0.03 * rng.normal()) if cluster.area_known else math.nan
+    if cluster.region_of_interest:
+        corner = marks[:, :2].min(axis=0) - rng.uniform(0.5, 8.0)
+        marks[:, :2] -= corner
+        nipple = nipple - corner
+    patient = f"sim-{seed}-p{index // CLUSTERS_A_PATIENT}"
+    return marks, nipple, area, {
+        "cluster_id": f"sim-{seed}-{index}",
+        "image_id": f"{patient}-{view.laterality}-{view.projection}",
+        "group_id": patient,
+        "laterality": view.laterality,
+        "view": view.projection,
+        "mechanism": f"{cluster.arrangement.id}/{cluster.particle.id}",
+        "true_distribution": str(cluster.arrangement.distribution),
+        "true_morphology": str(cluster.particle.morphology),
+        "grade": grade,
+    }  # fmt: skip
+
+
+def _batch(
+    start: int, stop: int, seed: int, grade: str, preset: str, menu_key: Any
+) -> ClusterSet:
+    import pandas as pd
+
+    ranges, menu = load_preset(preset), _menu(*menu_key)
+    records = [_one(index, seed, grade, ranges, menu) for index in range(start, stop)]
+    lengths = [len(record[0]) for record in records]
+    marks = np.concatenate([record[0] for record in records])
+    nipple = np.array([record[1] for record in records])
+    meta = pd.DataFrame([record[3] for record in records])
+    return ClusterSet.from_arrays(
+        np.concatenate([[0], np.cumsum(lengths)]),
+        **{name: marks[:, i] for i, name in enumerate(COLUMNS)},
+        nipple_x_mm=nipple[:, 0],
+        nipple_y_mm=nipple[:, 1],
+        breast_area_mm2=np.array([record[2] for record in records]),
+        cluster_id=meta.pop("cluster_id").to_numpy(),
+        meta=meta,
+    )
+
+
+def _batches(
+    bounds: list[tuple[int, int]], arguments: tuple[Any, ...], n_jobs: int
+) -> Iterator[ClusterSet]:
+    if n_jobs == 1 or len(bounds) == 1:
+        return (_batch(a, b, *arguments) for a, b in bounds)
+    from joblib import Parallel, delayed
+
+    parallel = Parallel(n_jobs=n_jobs, return_as="generator")
+    return parallel(delayed(_batch)(a, b, *arguments) for a, b in bounds)  # type: ignore[no-any-return]
+
+
+def simulate(
+    n: int,
+    *,
+    seed: int = 0,
+    start: int = 0,
+    grade: str = "typical",
+    preset: str = "train",
+    exclude_mechanisms: Iterable[str] = (),
+    only_mechanisms: Iterable[str] = (),
+    n_jobs: int = 1,
+    progress: bool = False,
+) -> ClusterSet:
+    """Simulate clusters of known distribution and form.
+
+    Parameters
+    ----------
+    n : int
+        Number of clusters.
+    seed : int, optional
+        At least 0. Cluster ``start + i`` of a seed is the same whatever `n`, `start`, `n_jobs`.
+    start : int, optional
+        Index of the first cluster.
+    grade : {"typical", "easy", "hard", "mixed"}, optional
+        How much the detector misses, invents and blurs; ``"mixed"`` draws one a cluster.
+    preset : str, optional
+        ``"train"``, ``"bench_v1"`` or a ``.toml`` file: see `load_preset`.
+    exclude_mechanisms, only_mechanisms : iterable of str, optional
+        Ids such as ``"linear.duct_walk"`` or ``"fine_linear.casting"``. `only_mechanisms`
+        restricts arrangements where it names one, and particle models where it names one.
+    n_jobs : int, optional
+        Processes, as in joblib; -1 for one a core.
+    progress : bool, optional
+        Show a progress bar on standard error.
+
+    Returns
+    -------
+    ClusterSet
+        With meta columns `image_id`, `group_id`, `laterality`, `view`, `mechanism`,
+        `true_distribution`, `true_morphology`, `grade`.
+
+    Raises
+    ------
+    BadInputError
+        An unknown grade, preset or mechanism, or a negative number.
+
+    Examples
+    --------
+    >>> clusters = simulate(4, seed=1)
+    >>> len(clusters), str(clusters.cluster_id[3])
+    (4, 'sim-1-3')
+    >>> again = simulate(1, seed=1, start=3)
+    >>> bool((again.x_mm == clusters[3].x_mm).all())
+    True
+    """
+    for name, value in (("n", n), ("seed", seed), ("start", start)):
+        if value < 0:
+            raise BadInputError("a whole number of at least 0", column=name, value=value)
+    if grade not in (*GRADES, "mixed"):
+        raise BadInputError(f"one of {', '.join(GRADES)}, mixed", column="grade", value=grade)
+    load_preset(preset)
+    menu_key = (tuple(sorted(exclude_mechanisms)), tuple(sorted(only_mechanisms)))
+    _menu(*menu_key)
+    bounds = [(a, min(a + BATCH, start + n)) for a in range(start, start + n, BATCH)]
+    if not bounds:
+        return ClusterSet.concat([])
+    parts = _batches(bounds, (seed, grade, preset, menu_key), n_jobs)
+    if progress:
+        from rich.console import Console
+        from rich.progress import track
+
+        console = Console(stderr=True)
+        parts = track(parts, "Simulating", total=len(bounds), console=console, transient=True)
+    return ClusterSet.concat(list(parts))

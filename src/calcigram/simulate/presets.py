@@ -1,0 +1,167 @@
+"""The ranges of the simulator, read from a table of data (``presets/*.toml``).
+
+A preset holds every number the simulator may draw: one entry a quantity, with its range,
+law, unit and source. Code asks for a section and gets one value of each quantity. This
+module knows nothing of what the quantities mean.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from calcigram.errors import BadInputError
+
+LAWS = ("uniform", "log", "integer", "log-integer", "probability")
+"""How a quantity spreads over its range; ``log`` is uniform in the logarithm."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """One quantity: what it may be, in which unit, and where that comes from.
+
+    Attributes
+    ----------
+    low, high : float
+        Both ends included.
+    law : str
+        One of `LAWS`; ``probability`` is a range of probabilities, drawn uniformly.
+    unit : str
+    source : str
+        Tag and source: S read in the named source, L measured, D a design choice.
+    """
+
+    low: float
+    high: float
+    law: str
+    unit: str
+    source: str
+
+    def at(self, u: float) -> float:
+        """Return the value at quantile `u` in [0, 1).
+
+        Examples
+        --------
+        >>> Range(1, 100, "log", "mm", "D").at(0.5)
+        10.0
+        >>> Range(1, 3, "integer", "count", "D").at(0.99)
+        3.0
+        """
+        if self.law == "uniform" or self.law == "probability":
+            return self.low + u * (self.high - self.low)
+        if self.law == "log":
+            return self.low * math.exp(u * math.log(self.high / self.low))
+        if self.law == "integer":
+            return float(math.floor(self.low + u * (self.high + 1 - self.low)))
+        return float(math.floor(self.low * math.exp(u * math.log((self.high + 1) / self.low))))
+
+
+class Draw(dict[str, float]):
+    """Drawn values by name, read as attributes."""
+
+    def __getattr__(self, name: str) -> float:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+
+@dataclass(frozen=True, eq=False)
+class Preset:
+    """All ranges of one preset.
+
+    Attributes
+    ----------
+    name : str
+    about : mapping
+        What the file says of itself: title, and for a benchmark its seed and size.
+    sections : mapping of str to mapping of str to Range
+        Ranges by dotted section, such as ``"arrangement.grouped.acini"``.
+    sha256 : str
+        Digest of the file, hexadecimal.
+    """
+
+    name: str
+    about: Mapping[str, Any]
+    sections: Mapping[str, Mapping[str, Range]]
+    sha256: str
+
+    def draw(self, section: str, rng: np.random.Generator) -> Draw:
+        """Draw one value of every quantity of a section, in the order of the file."""
+        ranges = self.sections[section]
+        uniforms = rng.random(len(ranges)).tolist()
+        return Draw(
+            (name, quantity.at(u))
+            for (name, quantity), u in zip(ranges.items(), uniforms, strict=True)
+        )
+
+
+def _collect(prefix: str, table: Mapping[str, Any], into: dict[str, dict[str, Range]]) -> None:
+    for name, entry in table.items():
+        if "range" in entry:
+            low, high = entry["range"]
+            if entry["law"] not in LAWS or low > high:
+                raise BadInputError(
+                    f"low <= high and a law among {', '.join(LAWS)}",
+                    column=f"{prefix}.{name}",
+                    value=entry,
+                )
+            into.setdefault(prefix, {})[name] = Range(
+                float(low), float(high), entry["law"], entry["unit"], entry["source"]
+            )
+        else:
+            _collect(f"{prefix}.{name}" if prefix else name, entry, into)
+
+
+@lru_cache(maxsize=16)
+def load_preset(name: str = "train") -> Preset:
+    """Read a preset that ships, or a TOML file of the same layout.
+
+    Parameters
+    ----------
+    name : str
+        ``"train"``, ``"bench_v1"``, or the path of a ``.toml`` file.
+
+    Returns
+    -------
+    Preset
+
+    Raises
+    ------
+    BadInputError
+        No such preset, or an entry is not a range.
+
+    Examples
+    --------
+    >>> preset = load_preset("train")
+    >>> preset.sections["grade.typical"]["miss_rate"].unit
+    'share'
+    """
+    shipped = resources.files("calcigram.simulate").joinpath("presets")
+    file = Path(name) if name.endswith(".toml") else shipped.joinpath(f"{name}.toml")
+    try:
+        raw = file.read_bytes()
+    except OSError:
+        known = sorted(p.name[:-5] for p in shipped.iterdir() if p.name.endswith(".toml"))
+        raise BadInputError(
+            f"one of {', '.join(known)}, or a .toml file", column="preset", value=name
+        ) from None
+    table = tomllib.loads(raw.decode("utf-8"))
+    about = table.pop("about", {})
+    sections: dict[str, dict[str, Range]] = {}
+    _collect("", table, sections)
+    return Preset(
+        Path(name).stem if name.endswith(".toml") else name,
+        about,
+        sections,
+        hashlib.sha256(raw).hexdigest(),
+    )
