@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from calcigram.clusters import META_COLUMNS
-from calcigram.columnmap import NUMERIC_COLUMNS, Scale, resolve_columns
 from calcigram.errors import BadInputError
 from calcigram.formats.files import PathLike, first_bytes
-from calcigram.longtable import MISSING_WORDS, Intake, clusters_from_frame
-from calcigram.rejects import Rows
+from calcigram.longtable import Intake, clusters_from_frame
+from calcigram.longtable.columns import MISSING_WORDS
+from calcigram.longtable.headings import NUMERIC_COLUMNS, Scale, resolve_columns
+from calcigram.longtable.rejects import Rows
 
 if TYPE_CHECKING:
     import pandas as pd

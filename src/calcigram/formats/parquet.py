@@ -16,19 +16,13 @@ import numpy as np
 import numpy.typing as npt
 
 from calcigram.clusters import MARK_NAMES, META_COLUMNS, ClusterSet
-from calcigram.columnmap import NUMERIC_COLUMNS, Scale, resolve_columns
 from calcigram.errors import BadInputError
 from calcigram.formats.files import PathLike
 from calcigram.formats.output import arrow_table
-from calcigram.longtable import (
-    ID_EXPECTED,
-    Intake,
-    clusters_from_frame,
-    id_text,
-    in_our_unit,
-    meta_column,
-)
-from calcigram.rejects import Faults, Mask, Rows
+from calcigram.longtable import Intake, clusters_from_frame
+from calcigram.longtable.columns import ID_EXPECTED, id_text, in_our_unit, meta_column
+from calcigram.longtable.headings import NUMERIC_COLUMNS, Scale, resolve_columns
+from calcigram.longtable.rejects import Faults, Mask, Rows
 
 if TYPE_CHECKING:
     import pandas as pd

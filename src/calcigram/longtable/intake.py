@@ -1,37 +1,26 @@
-"""The long table, one row a calcification: from tables as people have them to clusters, and back.
+"""From a long table to clusters: rows brought together by cluster, every bad value named.
 
-Every value that breaks the rules of `clusters` is refused by file, row, column and value,
-or its whole cluster is set aside. Files are not opened here; `formats` does that.
+Files are not opened here; `formats` does that.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from calcigram.clusters import (
-    CLUSTER_NAMES,
-    MARK_NAMES,
-    META_COLUMNS,
-    ClusterSet,
-    Column,
-)
-from calcigram.columnmap import NUMERIC_COLUMNS, Scale, resolve_columns
+from calcigram.clusters import CLUSTER_NAMES, MARK_NAMES, META_COLUMNS, ClusterSet
 from calcigram.errors import BadInputError
-from calcigram.rejects import Faults, Mask, Rows, plain
+from calcigram.longtable.columns import ID_EXPECTED, checked_numbers, id_text, meta_column
+from calcigram.longtable.headings import NUMERIC_COLUMNS, Scale, resolve_columns
+from calcigram.longtable.rejects import Faults, Mask, Rows
 
 if TYPE_CHECKING:
     import pandas as pd
-
-MISSING_WORDS = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None")
-"""Texts that stand for a missing value in a column of numbers."""
-
-ID_EXPECTED = "an identifier of the cluster, not empty"
 
 
 class TableWarning(UserWarning):
@@ -65,7 +54,7 @@ class Intake:
     n_rejected : int
         Clusters set aside.
     ignored : tuple of str
-        Columns left out because they vary within clusters.
+        Columns left out, for the most part because they vary within clusters.
     """
 
     clusters: ClusterSet
@@ -142,7 +131,9 @@ def clusters_from_frame(
     faults = Faults(source)
     owner, ids = _owners(frame, names, single_cluster, faults)
     values = {
-        ours: _numbers(frame[theirs], NUMERIC_COLUMNS[ours], scale.factor(ours), theirs, faults)
+        ours: checked_numbers(
+            frame[theirs], NUMERIC_COLUMNS[ours], scale.factor(ours), theirs, faults
+        )
         for ours, theirs in names.items()
         if ours in NUMERIC_COLUMNS
     }
@@ -195,73 +186,6 @@ def _owners(
     return owner, np.asarray(ids, dtype=object)
 
 
-def id_text(value: Any) -> str:
-    """Return an id as text, a whole number without ``.0``; empty where there is nothing in it.
-
-    Examples
-    --------
-    >>> id_text(7.0), id_text("007"), id_text(" ")
-    ('7', '007', '')
-    """
-    value = plain(value)
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    text = str(value)
-    return text if text.strip() else ""
-
-
-def _numbers(
-    series: pd.Series, column: Column, factor: float, theirs: str, faults: Faults
-) -> npt.NDArray[np.float32]:
-    """Return a column as float32 in our unit, NaN where missing, noting every bad value."""
-    numbers, not_a_number = _as_float(series)
-    values = in_our_unit(numbers, column, factor)
-    faults.add(not_a_number | column.bad(values), theirs, series, column.expected)
-    return values
-
-
-def in_our_unit(
-    numbers: npt.NDArray[Any], column: Column, factor: float
-) -> npt.NDArray[np.float32]:
-    """Return numbers times `factor` as float32, the precision at which they are checked.
-
-    Examples
-    --------
-    >>> in_our_unit(np.array([100.0]), NUMERIC_COLUMNS["x_mm"], 0.07)
-    array([7.], dtype=float32)
-    """
-    if factor != 1.0:
-        numbers = numbers * np.float64(factor)
-    with np.errstate(over="ignore"):
-        values = numbers.astype(np.float32, copy=False)
-    if column.high_open:  # what float32 rounds up to the open end, 180 degrees, is the same axis
-        values[(values == column.high) & (numbers < column.high)] = column.low
-    return values
-
-
-def _as_float(series: pd.Series) -> tuple[npt.NDArray[Any], Mask]:
-    import pandas as pd
-    from pandas.api import types
-
-    kind = series.dtype
-    if types.is_float_dtype(kind) or types.is_integer_dtype(kind):
-        wanted = np.float32 if kind == np.float32 else np.float64
-        return series.to_numpy(dtype=wanted, na_value=np.nan, copy=True), np.zeros(
-            len(series), bool
-        )
-    present = series.notna().to_numpy()
-    if isinstance(kind, pd.CategoricalDtype) or types.is_object_dtype(kind):
-        series = series.astype(object)
-    elif not types.is_string_dtype(kind):
-        return np.full(len(series), np.nan), present
-    numbers = pd.to_numeric(series, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-    suspects = np.flatnonzero(np.isnan(numbers) & present)
-    not_a_number = np.zeros(len(series), bool)
-    texts = series.iloc[suspects].astype(str).str.strip()
-    not_a_number[suspects] = ~texts.isin(MISSING_WORDS).to_numpy()
-    return numbers, not_a_number
-
-
 def _by_cluster(owner: Rows, n_clusters: int) -> tuple[Rows, Rows]:
     """Return the rows that have a cluster, brought together by cluster, and the offsets."""
     if (np.diff(owner) >= 0).all():  # already together; rows without id sort first
@@ -292,9 +216,10 @@ def _meta(
     ignored: list[str] = []
     for theirs in frame.columns:
         ours = theirs_to_ours.get(theirs, theirs)
+        if theirs not in theirs_to_ours and ours in (*names, "cluster_id", *NUMERIC_COLUMNS):
+            ignored.append(theirs)  # bears our name, though another column was mapped to it
+            continue
         if ours in NUMERIC_COLUMNS or ours == "cluster_id":
-            if theirs not in theirs_to_ours:
-                ignored.append(theirs)
             continue
         codes, _ = pd.factorize(frame[theirs])
         if ours in META_COLUMNS:
@@ -307,17 +232,6 @@ def _meta(
     return pd.DataFrame(
         {name: kept[name] for name in reserved_first}, index=range(len(first))
     ), ignored
-
-
-def meta_column(series: pd.Series, *, as_text: bool) -> pd.Series:
-    """Return a column of meta; the reserved ones are text, a number as its shortest text."""
-    series = series.reset_index(drop=True)
-    if as_text:
-        present = series.notna()
-        texts = series.astype(object).where(present, None)
-        texts[present] = [v if isinstance(v, str) else id_text(v) for v in series[present]]
-        return texts.infer_objects()
-    return series
 
 
 def _keep_clusters(faults: Faults, owner: Rows, n_clusters: int) -> Mask:
@@ -372,81 +286,7 @@ def _warn(n_repeated: int, ignored: list[str], source: str | None) -> None:
     if ignored:
         listed = ", ".join(map(repr, ignored))
         warnings.warn(
-            f"{where}ignored {listed}: not a known column, and not one value a cluster",
+            f"{where}ignored {listed}: no known column, or not one value a cluster",
             IgnoredColumnWarning,
             stacklevel=3,
         )
-
-
-def frame_from_clusters(
-    clusters: ClusterSet, *, columns: Sequence[str] | None = None
-) -> pd.DataFrame:
-    """Return the long table of a set: ids, marks, per-cluster columns repeated, then meta.
-
-    Parameters
-    ----------
-    clusters : ClusterSet
-    columns : sequence of str, optional
-        Numeric columns to give; by default those of which the set knows anything.
-
-    Returns
-    -------
-    pandas.DataFrame, shape (N, any)
-
-    Raises
-    ------
-    BadInputError
-        A cluster has no calcification, or two share an id: a long table cannot hold that.
-
-    Examples
-    --------
-    >>> clusters = ClusterSet.from_arrays([0, 2], [0, 1], [0, 1], cluster_id=["a"], cnr=[5, 6])
-    >>> list(frame_from_clusters(clusters).columns)
-    ['cluster_id', 'x_mm', 'y_mm', 'cnr']
-    """
-    import pandas as pd
-
-    check_long(clusters)
-    owner = np.repeat(np.arange(len(clusters)), clusters.n_calcifications)
-    table: dict[str, Any] = {"cluster_id": clusters.cluster_id[owner]}
-    for name in known_columns(clusters) if columns is None else columns:
-        values = getattr(clusters, name)
-        table[name] = values if name in MARK_NAMES else values[owner]
-    meta = clusters.meta.iloc[owner].reset_index(drop=True)
-    return pd.concat([pd.DataFrame(table), meta], axis=1)
-
-
-def check_long(clusters: ClusterSet) -> None:
-    """Raise `BadInputError` where a set cannot be a long table (see `frame_from_clusters`)."""
-    import pandas as pd
-
-    empty = clusters.n_calcifications == 0
-    if empty.any():
-        raise BadInputError(
-            "at least one calcification in each cluster of a long table",
-            cluster_id=clusters.cluster_id[int(empty.argmax())],
-        )
-    repeated = pd.Series(clusters.cluster_id).duplicated().to_numpy()
-    if repeated.any():
-        raise BadInputError(
-            "each cluster id once in a long table",
-            cluster_id=clusters.cluster_id[int(repeated.argmax())],
-        )
-    clash = sorted(set(map(str, clusters.meta.columns)) & {"cluster_id", *NUMERIC_COLUMNS})
-    if clash:
-        raise BadInputError("a name in meta that no mark or id has", column=clash[0])
-
-
-def known_columns(clusters: ClusterSet) -> list[str]:
-    """Return the names of the numeric columns of which a set knows at least one value.
-
-    Examples
-    --------
-    >>> known_columns(ClusterSet.from_arrays([0, 1], [0], [0], nipple_x_mm=[1]))
-    ['x_mm', 'y_mm', 'nipple_x_mm']
-    """
-    return [
-        column.name
-        for column in NUMERIC_COLUMNS.values()
-        if column.required or not np.isnan(getattr(clusters, column.name)).all()
-    ]

@@ -1,0 +1,21 @@
+"""Two readings of the same clusters held against each other: agreement, review, reason.
+
+It knows nothing of models or rules: a cross-check is a function of two `Readings`.
+"""
+
+from calcigram.crosscheck.kappa import Kappa, cohen_kappa
+from calcigram.crosscheck.verdicts import (
+    VERDICT_COLUMNS,
+    agreement_matrix,
+    cases_to_review,
+    crosscheck,
+)
+
+__all__ = [
+    "VERDICT_COLUMNS",
+    "Kappa",
+    "agreement_matrix",
+    "cases_to_review",
+    "cohen_kappa",
+    "crosscheck",
+]

@@ -1,0 +1,158 @@
+"""The one sentence that says how two readings of a cluster compare, and why to look at it.
+
+Words only; `crosscheck` decides what agrees and what is to be reviewed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from calcigram.lexicon import (
+    CONCERNS,
+    DISTRIBUTION_LABELS,
+    DISTRIBUTIONS,
+    MORPHOLOGIES,
+    MORPHOLOGY_LABELS,
+    Concern,
+    Status,
+    is_admissible,
+)
+
+WHY = {
+    "opposed": "the two are opposed",
+    "sure": "they differ though the model is sure",
+    "unsure_distribution": "the model's distribution has a probability below 0.5",
+    "unsure_morphology": "the model's form has a probability below 0.5",
+    "status": "not everything could be read",
+}
+"""Why a cluster is to be reviewed: a flag and its words."""
+
+_NOUNS: dict[tuple[str, str], str] = {
+    ("distribution", Status.INSUFFICIENT): "too few for a distribution",
+    ("distribution", Status.UNREAD): "distribution unread",
+    ("morphology", Status.INSUFFICIENT): "too few for a form",
+    ("morphology", Status.UNREAD): "form unread",
+}
+
+_VERBS: dict[tuple[str, str], tuple[str, str]] = {
+    ("distribution", Status.INSUFFICIENT): ("finds too few", "for a distribution"),
+    ("distribution", Status.UNREAD): ("leaves", "the distribution unread"),
+    ("morphology", Status.INSUFFICIENT): ("finds too few", "for a form"),
+    ("morphology", Status.UNREAD): ("leaves", "the form unread"),
+}
+
+_CONCERN_WORDS = {
+    Concern.BENIGN: "benign",
+    Concern.INTERMEDIATE: "of intermediate concern",
+    Concern.SUSPICIOUS: "suspicious",
+    None: "of unknown concern",
+}
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """What one reader says: two labels and a concern, None where there is none."""
+
+    distribution: str
+    morphology: str
+    concern: Concern | None
+
+    @classmethod
+    def from_codes(cls, distribution: int, morphology: int, concern: int) -> Pattern:
+        """Make a pattern of the codes that `Readings` holds."""
+        return cls(
+            DISTRIBUTION_LABELS[distribution],
+            MORPHOLOGY_LABELS[morphology],
+            CONCERNS[concern] if concern >= 0 else None,
+        )
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The two labels by axis."""
+        return {"distribution": self.distribution, "morphology": self.morphology}
+
+    @property
+    def is_contradiction(self) -> bool:
+        """Whether both labels are words that make no sense together."""
+        readable = self.distribution in DISTRIBUTIONS and self.morphology in MORPHOLOGIES
+        return readable and not is_admissible(self.distribution, self.morphology)
+
+
+def reason(model: Pattern, rules: Pattern, why: Collection[str] = ()) -> str:
+    """Return the sentence for one cluster.
+
+    Parameters
+    ----------
+    model, rules : Pattern
+        The two readings.
+    why : collection of str
+        The flags of `WHY` that are raised.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> model = Pattern("linear", "fine_linear", Concern.SUSPICIOUS)
+    >>> reason(model, model)
+    'Model and rules agree: linear, fine linear; suspicious.'
+    >>> reason(model, Pattern("grouped", "fine_linear", Concern.SUSPICIOUS))
+    'Model reads linear, rules read grouped; both suspicious.'
+    """
+    axes = [axis for axis, label in model.labels.items() if rules.labels[axis] != label]
+    clauses = []
+    if axes:
+        clauses.append(
+            f"Model {_reads(model, axes, plural=False)}, rules {_reads(rules, axes, plural=True)}"
+        )
+    else:
+        nouns = ", ".join(_noun(axis, label) for axis, label in model.labels.items())
+        clauses.append(f"Model and rules agree: {nouns}")
+    clauses.append(_concerns(model.concern, rules.concern, both=bool(axes)))
+    clauses += _contradictions(model, rules)
+    if why:
+        clauses.append("to review: " + ", and ".join(WHY[flag] for flag in WHY if flag in why))
+    return "; ".join(clauses) + "."
+
+
+def _noun(axis: str, label: str) -> str:
+    return _NOUNS.get((axis, label), label.replace("_", " "))
+
+
+def _reads(pattern: Pattern, axes: list[str], *, plural: bool) -> str:
+    """Return "reads segmental and leaves the form unread", or the same of several."""
+    phrases: list[tuple[str, str]] = []
+    for axis in axes:
+        label = pattern.labels[axis]
+        verb, rest = _VERBS.get((axis, label), ("reads", _noun(axis, label)))
+        phrases.append((verb, rest))
+    if [verb for verb, _ in phrases] == ["reads", "reads"]:
+        phrases = [("reads", f"{phrases[0][1]} and {phrases[1][1]}")]
+    return " and ".join(f"{_verb(verb, plural)} {rest}" for verb, rest in phrases)
+
+
+def _verb(verb: str, plural: bool) -> str:
+    first, *others = verb.split()
+    return " ".join([first.removesuffix("s") if plural else first, *others])
+
+
+def _concerns(model: Concern | None, rules: Concern | None, *, both: bool) -> str:
+    if model != rules:
+        return f"{_CONCERN_WORDS[model]} by the model, {_CONCERN_WORDS[rules]} by the rules"
+    if model is None:
+        return "no concern follows"
+    return f"both {_CONCERN_WORDS[model]}" if both else _CONCERN_WORDS[model]
+
+
+def _contradictions(model: Pattern, rules: Pattern) -> list[str]:
+    owners: dict[tuple[str, ...], list[str]] = {}
+    for name, pattern in (("model", model), ("rules", rules)):
+        if pattern.is_contradiction:
+            nouns = tuple(_noun(axis, label) for axis, label in pattern.labels.items())
+            owners.setdefault(nouns, []).append(name)
+    return [
+        f"{' and '.join(nouns)} ({' and '.join(names)}) do not go together"
+        for nouns, names in owners.items()
+    ]

@@ -1,0 +1,27 @@
+"""The long table, one row a calcification: from tables as people have them to clusters, and back.
+
+Every value that breaks the rules of `clusters` is refused by file, row, column and value,
+or its whole cluster is set aside. Files are not opened here; `formats` does that.
+"""
+
+from calcigram.longtable.export import check_long, frame_from_clusters, known_columns
+from calcigram.longtable.intake import (
+    IgnoredColumnWarning,
+    Intake,
+    RejectedClustersWarning,
+    RepeatedRowsWarning,
+    TableWarning,
+    clusters_from_frame,
+)
+
+__all__ = [
+    "IgnoredColumnWarning",
+    "Intake",
+    "RejectedClustersWarning",
+    "RepeatedRowsWarning",
+    "TableWarning",
+    "check_long",
+    "clusters_from_frame",
+    "frame_from_clusters",
+    "known_columns",
+]
