@@ -17,7 +17,6 @@ EVERYWHERE = {
     "GL08": "there is a docstring",
     "SS01": "there is a summary",
     "SS03": "the summary ends with a period",
-    "SS05": "the summary does not start with a verb in the third person",
     "SS06": "the summary fits one line",
     "PR02": "no parameter is documented that is not there",
     "PR03": "parameters are documented in order",
@@ -61,6 +60,12 @@ def is_class(name: str) -> bool:
     return inspect.isclass(getattr(importlib.import_module(module), attribute))
 
 
+def is_kernel(name: str) -> bool:
+    """Tell whether numba compiled it: kernels are called by position, from one place each."""
+    module, _, attribute = name.rpartition(".")
+    return hasattr(getattr(importlib.import_module(module), attribute), "py_func")
+
+
 def documented(name: str) -> str:
     module, _, attribute = name.rpartition(".")
     value = getattr(importlib.import_module(module), attribute)
@@ -70,7 +75,7 @@ def documented(name: str) -> str:
 @pytest.mark.parametrize("name", public_names())
 def test_docstring(name):
     checks = set(EVERYWHERE)
-    if "Parameters\n---" in documented(name):
+    if not is_kernel(name) and "Parameters\n---" in documented(name):
         checks |= set(PARAMETERS)
     assert not faults(name, checks)
 

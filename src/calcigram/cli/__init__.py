@@ -1,0 +1,110 @@
+"""The command line: it parses and prints, and leaves every decision to the rooms below.
+
+One module a command, each with ``add(commands)``, which describes it, and ``run(args)``,
+which does it. Nothing here imports a numerical library before a command runs, so that
+``calcigram --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+
+from calcigram import __version__
+from calcigram.cli import (
+    classify,
+    demo,
+    evaluate,
+    features,
+    inspect,
+    report,
+    rules,
+    simulate,
+    train,
+)
+from calcigram.cli._options import FOOTER, HelpFormatter
+from calcigram.errors import CalcigramError
+
+COMMANDS = (demo, classify, inspect, simulate, features, train, evaluate, rules, report)
+
+EXIT_OK, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 0, 2, 130
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line.
+
+    Returns
+    -------
+    argparse.ArgumentParser
+        After parsing, the attribute ``run`` holds the function of the chosen command.
+
+    Examples
+    --------
+    >>> build_parser().parse_args(["rules", "--json"]).json
+    True
+    """
+    parser = argparse.ArgumentParser(
+        prog="calcigram",
+        description="Read the pattern of clusters of breast calcifications twice, by a model and\n"
+        "by rules, and show where the two readings agree, where they differ, and why.",
+        epilog=f"Start with: calcigram demo\n\n{FOOTER}",
+        formatter_class=HelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"calcigram {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        command.add(commands)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Arguments without the program's name. Default: those of the process.
+
+    Returns
+    -------
+    int
+        0 on success, 2 on bad input, 130 when interrupted. Bad usage leaves through
+        `SystemExit` with code 2, as argparse does.
+
+    Examples
+    --------
+    >>> main(["features", "no-such-file.csv", "-o", "features.csv"])
+    2
+    """
+    args = build_parser().parse_args(argv)
+    try:
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            warnings.simplefilter("always", UserWarning)
+            code = args.run(args)
+            sys.stdout.flush()
+    except CalcigramError as error:
+        return _refuse(str(error))
+    except BrokenPipeError:
+        # whoever read our output has left; keep the interpreter from flushing into the void
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_OK
+    except KeyboardInterrupt:
+        print("\ncalcigram: interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except OSError as error:
+        return _refuse(f"{error.filename or 'file'}: {error.strerror or error}")
+    return code or EXIT_OK
+
+
+def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
+    print(f"calcigram: warning: {message}", file=sys.stderr)
+
+
+def _refuse(message: str) -> int:
+    print(f"calcigram: error: {message}", file=sys.stderr)
+    return EXIT_BAD_INPUT

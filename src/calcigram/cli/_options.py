@@ -1,0 +1,156 @@
+"""What several commands share: options, their types, and the help format."""
+
+from __future__ import annotations
+
+import argparse
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+NOTICE = (
+    "Research software, not a medical device: it describes patterns and states no diagnosis. "
+    "Do not use it for diagnosis or for the management of patients."
+)
+
+FOOTER = textwrap.fill(NOTICE, 79)
+
+GRADES = ("easy", "typical", "hard", "mixed")
+
+Commands = Any  # argparse's own name for what add_subparsers returns is private
+
+
+class HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Keep examples as they are written, and give option names room."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=30)
+
+
+def add_command(
+    commands: Commands,
+    name: str,
+    run: Callable[[argparse.Namespace], int | None],
+    summary: str,
+    example: str,
+) -> argparse.ArgumentParser:
+    """Add one command: every one of them has a summary, an example and the notice."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=summary,
+        description=f"{summary[0].upper()}{summary[1:]}.",
+        epilog=f"example:\n  {example}\n\n{FOOTER}",
+        formatter_class=HelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.set_defaults(run=run, command=name)
+    return parser
+
+
+def add_reading_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say how a table of the user's own is to be read."""
+    group = parser.add_argument_group("how to read the table")
+    group.add_argument(
+        "--columns",
+        type=column_map,
+        default=None,
+        metavar="x=posX,y=posY",
+        help="our column names and yours, where they differ",
+    )
+    group.add_argument(
+        "--units",
+        choices=("mm", "cm", "um", "px"),
+        default="mm",
+        help="unit of positions and sizes (mm)",
+    )
+    group.add_argument(
+        "--pixel-spacing",
+        type=positive_float,
+        default=None,
+        metavar="MM",
+        help="millimetres a pixel, with --units px",
+    )
+
+
+def reading_options(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the options of `add_reading_options` as `read_clusters` takes them."""
+    return {"columns": args.columns, "units": args.units, "pixel_spacing": args.pixel_spacing}
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """Add ``--model``."""
+    parser.add_argument(
+        "--model", type=Path, metavar="DIR", help="model folder (the one that ships with calcigram)"
+    )
+
+
+def add_seed(parser: argparse.ArgumentParser) -> None:
+    """Add ``--seed``."""
+    parser.add_argument(
+        "--seed", type=count, default=0, metavar="N", help="seed of everything random (0)"
+    )
+
+
+def add_jobs(parser: argparse.ArgumentParser, what: str = "processes") -> None:
+    """Add ``--jobs``."""
+    parser.add_argument(
+        "--jobs", type=positive_int, default=1, metavar="N", help=f"{what} to use (1)"
+    )
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Add ``--json``."""
+    parser.add_argument("--json", action="store_true", help="print JSON on standard output")
+
+
+def add_output(
+    parser: argparse.ArgumentParser,
+    help_text: str,
+    *,
+    required: bool = False,
+    metavar: str = "FILE",
+) -> None:
+    """Add ``-o``."""
+    parser.add_argument(
+        "-o", "--output", type=Path, required=required, metavar=metavar, help=help_text
+    )
+
+
+def column_map(text: str) -> dict[str, str]:
+    """Read ``x=posX,y=posY`` into a mapping from our names to the user's.
+
+    Examples
+    --------
+    >>> column_map("x=posX, y=posY")
+    {'x': 'posX', 'y': 'posY'}
+    """
+    pairs = [pair.partition("=") for pair in text.split(",")]
+    names = {ours.strip(): theirs.strip() for ours, _, theirs in pairs}
+    if len(names) < len(pairs) or not all(names) or not all(names.values()):
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected pairs like x=posX,y=posY")
+    return names
+
+
+def positive_int(text: str) -> int:
+    """Read a whole number of at least 1."""
+    return _number(text, int, 1, "a whole number of at least 1")
+
+
+def count(text: str) -> int:
+    """Read a whole number of at least 0."""
+    return _number(text, int, 0, "a whole number of at least 0")
+
+
+def positive_float(text: str) -> float:
+    """Read a finite number above 0."""
+    return _number(text, float, 5e-324, "a number above 0")
+
+
+def _number(text: str, kind: Callable[[str], Any], low: float, expected: str) -> Any:
+    try:
+        value = kind(text)
+    except ValueError:
+        value = None
+    if value is None or not low <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected {expected}")
+    return value

@@ -1,0 +1,97 @@
+"""``calcigram demo``: the whole way once, small: train, read twice, cross-check, report."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from calcigram.cli import _options
+from calcigram.cli._output import picture_progress, print_json, print_verdicts, say, working
+from calcigram.errors import BadInputError
+
+N_CLUSTERS = 4000
+N_ITERATIONS = 80
+
+
+def add(commands: _options.Commands) -> None:
+    """Describe the command."""
+    parser = _options.add_command(
+        commands,
+        "demo",
+        run,
+        "train a small model, read the sample clusters twice, write a report with pictures",
+        "calcigram demo -o demo",
+    )
+    _options.add_output(parser, "folder to write to (demo)", metavar="DIR")
+    _options.add_seed(parser)
+    _options.add_jobs(parser)
+    _options.add_json(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Train, classify, print, write."""
+    folder = args.output or Path("demo")
+    if folder.exists() and not folder.is_dir():
+        raise BadInputError("a folder", value=str(folder))
+    folder.mkdir(parents=True, exist_ok=True)
+    from calcigram import classify, read_clusters, simulate, train_model
+    from calcigram.formats import write_table
+    from calcigram.report import write_report
+
+    say(f"Training a small model on {N_CLUSTERS} simulated clusters (seed {args.seed}) ...")
+    with working("Simulating"):
+        training = simulate(N_CLUSTERS, seed=args.seed, n_jobs=args.jobs)
+    model = train_model(
+        training,
+        seed=args.seed,
+        n_iterations=N_ITERATIONS,
+        n_jobs=args.jobs,
+        progress=sys.stderr.isatty(),
+        name="demo",
+        description={"simulated": N_CLUSTERS, "simulation_seed": args.seed},
+    )
+    model.save(folder / "model")
+    clusters = read_clusters(sample_clusters())
+    verdicts = classify(clusters, model)
+    write_table(verdicts, folder / "verdicts.csv")
+    with picture_progress() as progress:
+        write_report(
+            clusters,
+            verdicts,
+            folder / "report.html",
+            title="calcigram demo: the sample clusters, read twice",
+            progress=progress,
+        )
+    if args.json:
+        print_json(verdicts)
+    else:
+        print_verdicts(verdicts)
+        print(f"\n{_options.NOTICE}")
+    say(f"\nReport with pictures: {folder / 'report.html'}")
+    say(f"Verdicts:             {folder / 'verdicts.csv'}")
+    say(
+        f"Model:                {folder / 'model'}  (small; `calcigram classify` uses a better one)"
+    )
+
+
+def sample_clusters() -> Path:
+    """Return the sample clusters: those of the source tree, else those in the installed package.
+
+    Raises
+    ------
+    BadInputError
+        They are in neither place.
+
+    Examples
+    --------
+    >>> sample_clusters().name
+    'sample_clusters.csv'
+    """
+    package = Path(__file__).parents[1]
+    places = (package.parents[1], package / "_shipped")
+    for place in places:
+        path = place / "data" / "sample_clusters.csv"
+        if path.is_file():
+            return path
+    raise BadInputError("the sample clusters that come with calcigram", value=str(places[-1]))

@@ -1,0 +1,133 @@
+"""``calcigram inspect``: say what a file of clusters holds, and what is wrong with it."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from calcigram.cli import _options
+from calcigram.cli._output import check_exists, print_json
+
+if TYPE_CHECKING:
+    from calcigram.clusters import ClusterSet
+
+MAX_PROBLEMS = 20
+
+
+def add(commands: _options.Commands) -> None:
+    """Describe the command."""
+    parser = _options.add_command(
+        commands,
+        "inspect",
+        run,
+        "say what a file of clusters holds, which marks are known, and what is wrong with it",
+        "calcigram inspect clusters.csv",
+    )
+    parser.add_argument("file", type=Path, metavar="FILE", help="CSV or Parquet file of clusters")
+    _options.add_json(parser)
+    _options.add_reading_options(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Inspect one file; exit code 2 if it holds anything bad."""
+    check_exists([args.file])
+    from calcigram.formats import read_intake
+
+    intake = read_intake(args.file, skip_bad=True, **_options.reading_options(args))
+    contents = {
+        "file": str(args.file),
+        **describe(intake.clusters),
+        "repeated_rows": intake.n_duplicates,
+        "ignored_columns": list(intake.ignored),
+        "bad_clusters": intake.n_rejected,
+        "problems": intake.rejects,
+    }
+    if args.json:
+        print_json(contents)
+    else:
+        _print_contents(contents)
+    return 2 if len(intake.rejects) else 0
+
+
+def describe(clusters: ClusterSet) -> dict[str, Any]:
+    """Return what a set holds, as plain numbers.
+
+    Parameters
+    ----------
+    clusters : ClusterSet
+
+    Returns
+    -------
+    dict
+        Counts, how many calcifications have each mark, the range of each, and sizes of clusters.
+    """
+    import numpy as np
+
+    from calcigram.clusters import CLUSTER_NAMES, MARK_NAMES
+    from calcigram.lexicon import MIN_CALCIFICATIONS
+
+    counts = clusters.n_calcifications
+    owner = np.repeat(np.arange(len(clusters)), counts)
+    extents = np.zeros(len(clusters))
+    for values in (clusters.x_mm, clusters.y_mm):
+        low, high = np.full(len(clusters), np.inf), np.full(len(clusters), -np.inf)
+        np.minimum.at(low, owner, values)
+        np.maximum.at(high, owner, values)
+        extents = np.maximum(extents, np.where(counts > 0, high - low, 0.0))
+    return {
+        "clusters": len(clusters),
+        "calcifications": int(counts.sum()),
+        "calcifications_a_cluster": _spread(counts),
+        "fewer_than_3_calcifications": int((counts < MIN_CALCIFICATIONS).sum()),
+        "extent_mm": _spread(extents),
+        "marks": {name: _known(getattr(clusters, name)) for name in (*MARK_NAMES, *CLUSTER_NAMES)},
+        "meta_columns": [str(name) for name in clusters.meta.columns],
+    }
+
+
+def _spread(values: Any) -> dict[str, float] | None:
+    import numpy as np
+
+    if len(values) == 0:
+        return None
+    low, middle, high = np.quantile(values, [0.0, 0.5, 1.0])
+    return {"least": float(low), "median": float(middle), "greatest": float(high)}
+
+
+def _known(values: Any) -> dict[str, Any]:
+    import numpy as np
+
+    known = values[np.isfinite(values)]
+    return {"known": len(known), "of": len(values), "range": _spread(known)}
+
+
+def _print_contents(contents: dict[str, Any]) -> None:
+    print(f"{contents['file']}: {contents['clusters']} clusters, ", end="")
+    print(f"{contents['calcifications']} calcifications")
+    for key, label in (("calcifications_a_cluster", "calcifications a cluster"), ("extent_mm", "extent in mm")):  # fmt: skip
+        if contents[key]:
+            print(f"  {label}: {_range_text(contents[key])}")
+    if contents["fewer_than_3_calcifications"]:
+        print(
+            f"  {contents['fewer_than_3_calcifications']} with fewer than 3 calcifications: form only"
+        )
+    print("  marks:")
+    for name, mark in contents["marks"].items():
+        share = "none" if not mark["known"] else f"{mark['known']} of {mark['of']}"
+        print(f"    {name:<16} {share:<18} {_range_text(mark['range'])}".rstrip())
+    print(f"  carried along: {', '.join(contents['meta_columns']) or 'nothing'}")
+    if contents["bad_clusters"]:
+        print(f"  {contents['bad_clusters']} bad clusters, set aside above:")
+    for row in contents["problems"].head(MAX_PROBLEMS).itertuples():
+        print(
+            f"    row {row.row}, column {row.column!r}: got {row.value!r}, expected {row.expected}"
+        )
+    if len(contents["problems"]) > MAX_PROBLEMS:
+        print(f"    ... and {len(contents['problems']) - MAX_PROBLEMS} more; --json lists them all")
+
+
+def _range_text(spread: dict[str, float] | None) -> str:
+    if spread is None:
+        return ""
+    return f"{spread['least']:.4g} to {spread['greatest']:.4g}, median {spread['median']:.4g}"

@@ -1,0 +1,87 @@
+"""``calcigram rules``: print the rulebooks, or hold them against known outcomes."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from calcigram.cli import _options
+from calcigram.cli._output import check_exists, check_suffix, print_json, print_table, say, working
+from calcigram.errors import BadInputError
+
+
+def add(commands: _options.Commands) -> None:
+    """Describe the command and its ``check``."""
+    parser = _options.add_command(
+        commands,
+        "rules",
+        run,
+        "print the rules, or hold their consequences against known outcomes",
+        "calcigram rules\n  calcigram rules check calc_case_description_train_set.csv",
+    )
+    parser.add_argument(
+        "action",
+        nargs="?",
+        choices=("print", "check"),
+        default="print",
+        help="print the rules, or check them against pathology (print)",
+    )
+    parser.add_argument(
+        "files",
+        type=Path,
+        nargs="*",
+        metavar="FILE",
+        help="with check: CBIS-DDSM case descriptions (the counts that ship)",
+    )
+    parser.add_argument(
+        "--rulebook",
+        action="append",
+        metavar="NAME",
+        help="article, birads or a TOML file; may be repeated (article and birads)",
+    )
+    _options.add_output(parser, "with check: Markdown or JSON file to write")
+    _options.add_seed(parser)
+    _options.add_json(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Print or check."""
+    from calcigram.rulebooks import SHIPPED
+
+    books = args.rulebook or list(SHIPPED)
+    if args.action == "check":
+        _check(args, books)
+        return
+    if args.files or args.output:
+        raise BadInputError("FILE and -o only with 'rules check'")
+    from calcigram.rules.tables import recognition_table, rulebook_table
+
+    recognition = recognition_table()
+    consequences = {book: rulebook_table(book) for book in books}
+    if args.json:
+        print_json({"recognition": recognition, "rulebooks": consequences})
+        return
+    shown = recognition[["rule", "word", "feature", "comparison", "value", "unit", "basis"]]
+    print_table(shown, "Recognition: the first rule whose every condition holds names the pattern")
+    for book, table in consequences.items():
+        columns = ["id", "distribution", "form", "concern", "origin", "tag", "advice"]
+        print_table(table[columns], f"Consequences, {book}: the first line that fits decides")
+
+
+def _check(args: argparse.Namespace, books: list[str]) -> None:
+    check_suffix(args.output, (".md", ".json"))
+    check_exists(args.files)
+    from calcigram.cli._output import json_text
+    from calcigram.formats import atomic_path
+    from calcigram.rules.outcomes import check_outcomes
+
+    with working("Holding the rules against outcomes"):
+        result = check_outcomes(args.files, rulebooks=books, seed=args.seed)
+    as_json = args.json if args.output is None else args.output.suffix.lower() == ".json"
+    if args.output is None:
+        print(json_text(result.to_dict()) if as_json else result.to_markdown(), end="")
+        return
+    text = json_text(result.to_dict()) if as_json else result.to_markdown()
+    with atomic_path(args.output) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    say(f"{result.n_lesions} lesions -> {args.output}")

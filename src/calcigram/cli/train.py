@@ -1,0 +1,94 @@
+"""``calcigram train``: train a model on simulated clusters, or on labelled ones of the user's."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from calcigram.cli import _options
+from calcigram.cli._output import check_exists, print_json, say, working
+from calcigram.errors import BadInputError
+
+if TYPE_CHECKING:
+    from calcigram.clusters import ClusterSet
+
+
+def add(commands: _options.Commands) -> None:
+    """Describe the command."""
+    parser = _options.add_command(
+        commands,
+        "train",
+        run,
+        "train a model on simulated clusters, on your own labelled ones, or on both",
+        "calcigram train --simulated 20000 -o my_model --seed 1",
+    )
+    parser.add_argument(
+        "files",
+        type=Path,
+        nargs="*",
+        metavar="CLUSTERS",
+        help="labelled clusters, with columns true_distribution and true_morphology",
+    )
+    _options.add_output(parser, "folder to write the model to", required=True, metavar="DIR")
+    parser.add_argument(
+        "--simulated",
+        type=_options.positive_int,
+        metavar="N",
+        help="simulated clusters to train on",
+    )
+    parser.add_argument(
+        "--keep-estimators", action="store_true", help="also write the scikit-learn objects"
+    )
+    parser.add_argument(
+        "--cache", type=Path, metavar="DIR", help="folder that keeps features once measured"
+    )
+    _options.add_seed(parser)
+    _options.add_jobs(parser)
+    _options.add_json(parser)
+    _options.add_reading_options(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Train and save."""
+    if not args.files and args.simulated is None:
+        raise BadInputError("files of labelled clusters, or --simulated N")
+    check_exists(args.files)
+    if args.output.exists() and not args.output.is_dir():
+        raise BadInputError("a folder", value=str(args.output))
+    from calcigram import train_model
+
+    clusters = _clusters(args)
+    model = train_model(
+        clusters,
+        seed=args.seed,
+        n_jobs=args.jobs,
+        progress=sys.stderr.isatty(),
+        cache=args.cache,
+        keep_estimators=args.keep_estimators,
+        name=args.output.resolve().name,
+        description={
+            "files": [path.name for path in args.files],
+            "simulated": args.simulated or 0,
+            "simulation_seed": args.seed,
+        },
+    )
+    model.save(args.output)
+    if args.json:
+        print_json({"model": str(args.output), "version": model.version, "card": model.card})
+    say(f"model {model.version}, trained on {len(clusters)} clusters -> {args.output}")
+
+
+def _clusters(args: argparse.Namespace) -> ClusterSet:
+    from calcigram import ClusterSet, read_clusters, simulate
+
+    sets = []
+    for path in args.files:
+        sets.append(read_clusters(path, **_options.reading_options(args)))
+        if "true_distribution" not in sets[-1].meta and "true_morphology" not in sets[-1].meta:
+            raise BadInputError("columns true_distribution and true_morphology", source=str(path))
+    if args.simulated is not None:
+        with working(f"Simulating {args.simulated} clusters"):
+            sets.append(simulate(args.simulated, seed=args.seed, n_jobs=args.jobs))
+    return ClusterSet.concat(sets)

@@ -1,0 +1,349 @@
+"""The HTML report: one self-contained file of verdicts with pictures, to read or print.
+
+It lays out what it is given and classifies nothing. The file needs no network, holds no
+script, and every text from the input is escaped, for cluster ids come from strangers.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections import Counter
+from collections.abc import Callable, Mapping
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from calcigram import __version__
+from calcigram.charts import CONCERN_SIGNS, new_axes, plain
+from calcigram.lexicon import (
+    CONCERNS,
+    DISTRIBUTION_LABELS,
+    DISTRIBUTIONS,
+    MORPHOLOGIES,
+    MORPHOLOGY_LABELS,
+    Agreement,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from calcigram.clusters import ClusterSet
+
+NOTICE = (
+    "Not a medical device; not cleared or approved by any authority. Trained on simulated data. It "
+    "describes patterns and states no diagnosis; do not use it for diagnosis or for the management "
+    "of patients."
+)
+
+MAX_PICTURES = 200
+"""Clusters drawn unless told otherwise: a browser still opens the file at once."""
+
+MAX_REVIEW_ROWS = 1000
+
+_AXES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("distribution", "Distribution", DISTRIBUTION_LABELS),
+    ("morphology", "Form", MORPHOLOGY_LABELS),
+    ("concern", "Concern", tuple(CONCERNS)),
+)
+
+
+def write_report(
+    clusters: ClusterSet,
+    verdicts: pd.DataFrame,
+    path: str | PathLike[str],
+    *,
+    title: str = "Patterns of calcification clusters",
+    max_pictures: int = MAX_PICTURES,
+    rule_texts: Mapping[str, str] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Path:
+    """Write verdicts and pictures of clusters as one HTML file.
+
+    Parameters
+    ----------
+    clusters : ClusterSet
+        The clusters, in the order of `verdicts`.
+    verdicts : pandas.DataFrame
+        The verdict table of `calcigram.classify`, one row a cluster.
+    path : str or path-like
+        File to write; it appears only when complete.
+    title : str
+        Heading of the report.
+    max_pictures : int
+        At most so many clusters are shown, those most in need of a look first. The summary counts all.
+    rule_texts : mapping, optional
+        Rule id to its text in words. Default: the rules that ship.
+    progress : callable, optional
+        Called with (done, total) after each picture.
+
+    Returns
+    -------
+    pathlib.Path
+        The file.
+
+    Raises
+    ------
+    ValueError
+        `clusters` and `verdicts` are not of the same length or order.
+
+    Examples
+    --------
+    >>> import calcigram, tempfile
+    >>> from calcigram.report import write_report
+    >>> clusters = calcigram.simulate(2, seed=1)
+    >>> verdicts = calcigram.classify(clusters)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_report(clusters, verdicts, folder + "/report.html").name
+    'report.html'
+    """
+    if list(clusters.cluster_id) != [str(name) for name in verdicts["cluster_id"]]:
+        raise ValueError("clusters and verdicts must hold the same clusters in the same order")
+    texts = rule_words() if rule_texts is None else rule_texts
+    order = review_order(verdicts)
+    shown = order[:max_pictures]
+    items = []
+    for done, i in enumerate(shown, start=1):
+        items.append(_item(clusters[i], verdicts.iloc[i], texts))
+        if progress is not None:
+            progress(done, len(shown))
+    anchors = {i: f"cluster-{k + 1}" for k, i in enumerate(shown)}
+    for i, item in zip(shown, items, strict=True):
+        item["anchor"] = anchors[i]
+    to_look = [i for i in order if verdicts["review"].iloc[i]]
+    return _render(
+        "report.html.j2",
+        path,
+        title=title,
+        model_version=str(verdicts["model_version"].iloc[0]) if len(verdicts) else "",
+        cards=_cards(verdicts),
+        concerns=[str(word) for word in CONCERNS],
+        concern_counts=_concern_counts(verdicts),
+        matrices=[_matrix(verdicts, *axis) for axis in _AXES],
+        review=[_review_row(verdicts.iloc[i], anchors.get(i)) for i in to_look[:MAX_REVIEW_ROWS]],
+        review_caption=_of("cluster asks", "clusters ask", len(to_look), MAX_REVIEW_ROWS)
+        + " for a second look",
+        cluster_note=f"{_of('cluster', 'clusters', len(verdicts), max_pictures)}, "
+        "those most in need of a look first. Marks are drawn to size; hollow squares have no known "
+        "size; dashed: convex hull; solid lines: spanning tree; arrow: to the nipple.",
+        items=items,
+    )
+
+
+def review_order(verdicts: pd.DataFrame) -> list[int]:
+    """Return row numbers: the cases to review as `cases_to_review` orders them, then the rest.
+
+    Parameters
+    ----------
+    verdicts : pandas.DataFrame
+        The verdict table.
+
+    Returns
+    -------
+    list of int
+        Each row number once; those not to be reviewed in input order.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> review_order(pd.DataFrame({
+    ...     "review": [False, True, True],
+    ...     "agreement": ["agree", "differ", "opposed"],
+    ...     "concern": ["benign", "suspicious", "benign"],
+    ...     "rule_concern": ["benign", "intermediate", "suspicious"],
+    ...     "birads_concern": ["benign", "intermediate", "suspicious"],
+    ...     "distribution_probability": [0.9, 0.9, 0.9],
+    ...     "morphology_probability": [0.9, 0.9, 0.9],
+    ... }))
+    [2, 1, 0]
+    """
+    from calcigram.crosscheck import cases_to_review
+
+    numbered = verdicts.assign(row_number=range(len(verdicts)))
+    first = [int(i) for i in cases_to_review(numbered)["row_number"]]
+    return first + [i for i in range(len(verdicts)) if not verdicts["review"].iloc[i]]
+
+
+def rule_words() -> dict[str, str]:
+    """Return each recognition rule in words: what it names, and its conditions.
+
+    Returns
+    -------
+    dict of str to str
+        Rule id to text.
+
+    Examples
+    --------
+    >>> next(iter(rule_words().values())).startswith("diffuse, because ")
+    True
+    """
+    from calcigram.rules.recognition import load_recognition
+
+    return {
+        rule.id: f"{plain([rule.word])[0]}, because " + " and ".join(plain(rule.conditions))
+        for rules in load_recognition().axes.values()
+        for rule in rules
+    }
+
+
+def picture(ax: Axes, *, dpi: int = 90) -> str:
+    """Return the figure of some axes as base64 PNG text, for a ``data:`` address.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Any axes of the figure.
+    dpi : int
+        Dots an inch.
+
+    Examples
+    --------
+    >>> from calcigram.charts import plot_confusion
+    >>> picture(plot_confusion([[1]]))[:5]
+    'iVBOR'
+    """
+    buffer = io.BytesIO()
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
+    return base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def _render(template: str, path: str | PathLike[str], **values: Any) -> Path:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    from calcigram.formats import atomic_path
+
+    environment = Environment(
+        loader=PackageLoader("calcigram", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    html = environment.get_template(template).render(
+        notice=NOTICE, version=__version__, signs=CONCERN_SIGNS, **values
+    )
+    with atomic_path(path) as temporary:
+        Path(temporary).write_text(html, encoding="utf-8")
+    return Path(path)
+
+
+def _of(one: str, many: str, n: int, limit: int) -> str:
+    if n > limit:
+        return f"The first {limit} of {n} {many}"
+    return f"{n} {one if n == 1 else many}"
+
+
+def _word(value: Any) -> str | None:
+    return str(value) if isinstance(value, str) else None
+
+
+def _words(row: pd.Series, *names: str) -> str:
+    return ", ".join(plain([row[name] for name in names if _word(row[name])])) or "nothing"
+
+
+def _cards(verdicts: pd.DataFrame) -> list[dict[str, Any]]:
+    agreement = verdicts["agreement"].astype(object)
+    return [
+        {"label": "clusters", "value": len(verdicts)},
+        {"label": "to look at", "value": int(verdicts["review"].astype(bool).sum())},
+        *(
+            {"label": f"readings: {plain([word])[0]}", "value": int((agreement == word).sum())}
+            for word in Agreement
+        ),
+    ]
+
+
+def _concern_counts(verdicts: pd.DataFrame) -> list[dict[str, Any]]:
+    readers = {
+        "model, under the article": "concern",
+        "rules, under the article": "rule_concern",
+        "rules, under BI-RADS": "birads_concern",
+    }
+    rows = []
+    for reader, name in readers.items():
+        column = verdicts[name].astype(object)
+        counts = [int((column == word).sum()) for word in CONCERNS]
+        rows.append({"reader": reader, "counts": [*counts, len(column) - sum(counts)]})
+    return rows
+
+
+def _matrix(
+    verdicts: pd.DataFrame, name: str, title: str, labels: tuple[str, ...]
+) -> dict[str, Any]:
+    from calcigram.kappa import cohen_kappa
+
+    model, rules = verdicts[name].astype(object), verdicts[f"rule_{name}"].astype(object)
+    counts = {pair: int(n) for pair, n in Counter(zip(model, rules, strict=True)).items()}
+    used = [label for label in labels if (model == label).any() or (rules == label).any()]
+    rows = [
+        {
+            "label": plain([one])[0],
+            "cells": [{"n": counts.get((one, other), 0), "same": one == other} for other in used],
+        }
+        for one in used
+    ]
+    agreement = cohen_kappa(model, rules)
+    text = "kappa cannot be computed"
+    if agreement.kappa == agreement.kappa:
+        text = (
+            f"kappa {agreement.kappa:.2f} (95 % interval {agreement.low:.2f} to "
+            f"{agreement.high:.2f}, {agreement.n} clusters)"
+        )
+    return {"axis": title, "kappa": text, "columns": plain(used), "rows": rows}
+
+
+def _review_row(row: pd.Series, anchor: str | None) -> dict[str, Any]:
+    return {
+        "anchor": anchor,
+        "name": str(row["cluster_id"]),
+        "model_words": _words(row, "distribution", "morphology"),
+        "rule_words": _words(row, "rule_distribution", "rule_morphology"),
+        "concern": _word(row["concern"]),
+        "rule_concern": _word(row["rule_concern"]),
+        "reason": str(row["reason"]),
+    }
+
+
+def _item(cluster: ClusterSet, row: pd.Series, texts: Mapping[str, str]) -> dict[str, Any]:
+    from calcigram.plots import plot_cluster
+
+    ax = plot_cluster(cluster, ax=new_axes(3.6, 3.6), legend=False)
+    ax.set_title("", loc="left")
+    fired = _word(row["rules_fired"])
+    name = str(row["cluster_id"])
+    n = int(row["n_calcifications"])
+    size = _word(row["size_class"])
+    marks = f"{n} calcification{'' if n == 1 else 's'}{f', {size}' if size else ''}"
+    return {
+        "name": name,
+        "picture": picture(ax),
+        "alt": f"Cluster {name}: {marks}. Model reads "
+        f"{_words(row, 'distribution', 'morphology')}; rules read "
+        f"{_words(row, 'rule_distribution', 'rule_morphology')}.",
+        "look": bool(row["review"]),
+        "reason": str(row["reason"]),
+        "size_note": marks,
+        "rules": [
+            {"id": rule, "text": texts.get(rule, "")} for rule in (fired or "").split("|") if rule
+        ],
+        **{
+            key: " ".join(plain([row[key]])) if _word(row[key]) else "nothing"
+            for key in ("distribution", "morphology", "rule_distribution", "rule_morphology")
+        },
+        **{key: _word(row[key]) for key in ("concern", "rule_concern", "birads_concern")},
+        "p_distribution": _bars(row, "p_distribution", DISTRIBUTIONS),
+        "p_morphology": _bars(row, "p_morphology", MORPHOLOGIES),
+        "p_concern": _bars(row, "p", CONCERNS),
+    }
+
+
+def _bars(row: pd.Series, prefix: str, words: tuple[Any, ...]) -> list[dict[str, Any]]:
+    values = [float(row[f"{prefix}_{word}"]) for word in words]
+    if any(value != value for value in values):
+        return []
+    return [
+        {"label": label, "value": value} for label, value in zip(plain(words), values, strict=True)
+    ]

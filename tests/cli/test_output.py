@@ -1,0 +1,78 @@
+"""What is printed fits the terminal, and says in signs and words what it says in colour."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from calcigram.cli import _output
+
+
+@pytest.fixture
+def verdicts():
+    return pd.DataFrame(
+        {
+            "cluster_id": ["A-1", "B\x1b[31m", "C"],
+            "n_calcifications": [12, 2, 40],
+            "distribution": ["grouped", "insufficient", "segmental"],
+            "distribution_probability": [0.913, np.nan, 0.5],
+            "morphology": ["coarse_heterogeneous", "round", "fine_linear"],
+            "morphology_probability": [0.7, 0.8, 0.6],
+            "concern": ["suspicious", "benign", "intermediate"],
+            "rule_distribution": ["linear", "insufficient", "segmental"],
+            "rule_morphology": ["unread", "round", "fine_linear"],
+            "rule_concern": ["benign", "benign", None],
+            "agreement": ["opposed", "agree", None],
+            "review": [True, False, True],
+        }
+    )
+
+
+def printed(monkeypatch, verdicts, width, **options):
+    buffer = io.StringIO()
+    options = {"color_system": None, "force_terminal": False} | options
+    monkeypatch.setattr(_output, "console", lambda: Console(file=buffer, width=width, **options))
+    _output.print_verdicts(verdicts)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 120, 160, 240])
+def test_the_table_fits_and_never_drops_what_matters(width, verdicts, monkeypatch):
+    lines = printed(monkeypatch, verdicts, width).splitlines()
+    assert max(len(line) for line in lines) <= width
+    text = "\n".join(lines)
+    for needed in ("A-1", "opposed", "LOOK", "To look at: 2."):
+        assert needed in text
+
+
+def test_a_wide_terminal_shows_every_column(verdicts, monkeypatch):
+    text = printed(monkeypatch, verdicts, 240)
+    for needed in ("rules", "form", "concern", "0.91", "coarse heterogeneous"):
+        assert needed in text
+
+
+def test_signs_tell_what_colours_tell(verdicts, monkeypatch):
+    text = printed(monkeypatch, verdicts, 240)
+    for needed in ("# suspicious", "- benign", "+ intermediate", "! opposed", "= agree"):
+        assert needed in text
+
+
+def test_an_id_cannot_steer_the_terminal(verdicts, monkeypatch):
+    text = printed(monkeypatch, verdicts, 240, color_system="truecolor", force_terminal=True)
+    assert "B?[31m" in text
+
+
+def test_the_summary_counts(verdicts):
+    assert _output.summary_line(verdicts) == (
+        "3 clusters. Model: 1 benign, 1 intermediate, 1 suspicious. "
+        "Readings: 1 agree, 1 opposed, 1 without. To look at: 2."
+    )
+
+
+def test_a_long_table_is_cut_and_says_so(verdicts, capsys):
+    _output.print_verdicts(pd.concat([verdicts] * 5), limit=4)
+    assert "... and 11 more; -o FILE writes them all" in capsys.readouterr().out
