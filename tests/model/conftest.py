@@ -3,6 +3,10 @@ import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
 from threadpoolctl import threadpool_limits
 
+from calcigram.clusters import ClusterSet
+from calcigram.features.extract import extract_features
+from calcigram.model.train import train_model
+
 
 @pytest.fixture(scope="session")
 def random_rows():
@@ -39,3 +43,66 @@ def fit_trees(random_rows):
 @pytest.fixture(scope="session")
 def three_class_trees(fit_trees):
     return fit_trees(3)
+
+
+SHAPES = {
+    "grouped": lambda rng, n: rng.normal(size=(n, 2)) * 3,
+    "linear": lambda rng, n: np.c_[
+        np.linspace(0, rng.uniform(20, 40), n), rng.normal(size=n) * 0.3
+    ],
+    "diffuse": lambda rng, n: rng.uniform(0, 90, (n, 2)),
+}
+FORMS = {  # diameter in mm, aspect ratio
+    "punctate": (0.25, 1.1),
+    "round": (0.7, 1.1),
+    "fine_linear": (0.3, 4.0),
+}
+
+
+@pytest.fixture(scope="session")
+def labelled_clusters():
+    """Clusters that are easy to tell apart, of three distributions and three forms; no simulator."""
+
+    def make(n, seed=0):
+        rng = np.random.default_rng(seed)
+        counts = rng.integers(5, 40, n)
+        distribution = rng.choice(list(SHAPES), n)
+        form = rng.choice(list(FORMS), n)
+        xy = np.concatenate([SHAPES[d](rng, c) for d, c in zip(distribution, counts, strict=True)])
+        size, aspect = np.repeat([FORMS[f] for f in form], counts, axis=0).T
+        spread = np.exp(rng.normal(size=(2, len(xy))) * 0.2)
+        return ClusterSet.from_arrays(
+            np.r_[0, counts.cumsum()],
+            *xy.T,
+            diameter_mm=size * spread[0],
+            aspect_ratio=np.maximum(aspect * spread[1], 1),
+            orientation_deg=rng.uniform(0, 179, len(xy)),
+            solidity=rng.uniform(0.7, 1, len(xy)),
+            cnr=rng.uniform(3, 20, len(xy)),
+            nipple_x_mm=rng.normal(size=n) * 50,
+            nipple_y_mm=np.full(n, 80.0),
+            breast_area_mm2=rng.uniform(8e3, 2e4, n),
+            meta={
+                "true_distribution": distribution,
+                "true_morphology": form,
+                "group_id": [f"p{i // 2}" for i in range(n)],
+            },
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def clusters(labelled_clusters):
+    return labelled_clusters(360)
+
+
+@pytest.fixture(scope="session")
+def features(clusters):
+    return extract_features(clusters)
+
+
+@pytest.fixture(scope="session")
+def model(clusters, features):
+    with pytest.warns(UserWarning, match="the model will give probability 0"):
+        return train_model(clusters, features=features, n_iterations=8, n_jobs=1, seed=3)

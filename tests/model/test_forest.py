@@ -46,7 +46,7 @@ def test_values_on_and_beside_every_threshold(three_class_trees):
 
 
 @given(st.floats(-1e300, 1e300), st.floats(width=32, allow_nan=False))
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_rounding_a_threshold_down_changes_no_decision(threshold, value):
     rounded = _round_down(np.array([threshold]))[0]
     assert (value <= rounded) == (value <= threshold)

@@ -61,7 +61,7 @@ def label_codes(clusters: ClusterSet, axis: str) -> Codes:
             cluster_id=clusters.cluster_id[row],
             value=words.iloc[row],
         )
-    return labels.to_numpy(np.int8)
+    return np.asarray(labels, dtype=np.int8)
 
 
 @dataclass(frozen=True, eq=False)

@@ -251,7 +251,7 @@ def two_sided(scores: Floats) -> Floats:
 
 def form_is_known(features: Features) -> npt.NDArray[np.bool_]:
     """Return where any feature that rests on a form mark has a value, bool, shape (C,)."""
-    return np.isfinite(features.values[:, _form_columns()]).any(axis=1)
+    return np.asarray(np.isfinite(features.values[:, _form_columns()]).any(axis=1))
 
 
 @lru_cache(maxsize=1)

@@ -101,6 +101,10 @@ def load_model(folder: str | Path | None = None, *, trusted: bool = False) -> Mo
     """
     if folder is None:
         with as_file(_default_folder()) as default:
+            if not default.is_dir():
+                raise ModelFileError(
+                    default, "the default model is not there: make one with `calcigram train`"
+                )
             return _open(default, trusted)
     return _open(Path(folder), trusted)
 
@@ -192,7 +196,7 @@ def _open(folder: Path, trusted: bool) -> Model:
         )
     try:
         return Model(
-            *(_head(axis, document["heads"][axis], arrays) for axis in AXES),
+            **{axis: _head(axis, document["heads"][axis], arrays) for axis in AXES},
             concern_scalings={
                 case: _scaling(document["concern_calibration"][case]) for case in CONCERN_CASES
             },

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from calcigram import __version__
 from calcigram.consequences import load_rulebook
 from calcigram.errors import BadInputError
 from calcigram.features.catalogue import FEATURE_NAMES, catalogue_hash
@@ -31,7 +32,6 @@ from calcigram.model.calibrate import (
 )
 from calcigram.model.forest import flatten_forest
 from calcigram.model.labels import (
-    Codes,
     Labelled,
     check_classes,
     label_codes,
@@ -159,7 +159,7 @@ def train_model(
         estimators = _fit_heads(training, options, seed, n_jobs)
         step("calibrating")
         uncalibrated = Model(
-            *(_bare_head(axis, estimator) for axis, estimator in estimators.items()),
+            **{axis: _bare_head(axis, estimator) for axis, estimator in estimators.items()},
             concern_scalings={case: Scaling.identity(len(CONCERNS)) for case in CONCERN_CASES},
             name=name,
             feature_names=FEATURE_NAMES,
@@ -174,8 +174,8 @@ def train_model(
             "missing_mark_augmentation": missing_mark_augmentation,
             "trees": vars(options),
             "libraries": {
-                package: version(package)
-                for package in ("calcigram", "numpy", "scikit-learn", "scipy")
+                "calcigram": __version__,
+                **{package: version(package) for package in ("numpy", "scikit-learn", "scipy")},
             },
             "held_out": _cross_fitted_figures(uncalibrated, calibration, rng),
             **dict(description or {}),
@@ -271,18 +271,34 @@ def _fit_heads(
     for axis in AXES:
         codes = training.codes(axis)
         rows = codes >= 0
-        jobs.append(delayed(_fit_trees)(training.features.values[rows], codes[rows], options, seed))
+        jobs.append(delayed(fit_trees)(training.features.values[rows], codes[rows], options, seed))
     n_workers = min(n_jobs or os.cpu_count() or 1, len(jobs))
     return dict(zip(AXES, Parallel(n_workers)(jobs), strict=True))
 
 
-def _fit_trees(
-    values: npt.NDArray[np.float32], codes: Codes, options: TreeOptions, seed: int
+def fit_trees(
+    values: npt.NDArray[np.float32], codes: npt.NDArray[Any], options: TreeOptions, seed: int
 ) -> Any:
+    """Fit scikit-learn's boosted trees on one thread.
+
+    Parameters
+    ----------
+    values : ndarray of float32, shape (R, F)
+        NaN where missing; a column may lack all values.
+    codes : ndarray of int, shape (R,)
+    options : TreeOptions
+    seed : int
+
+    Returns
+    -------
+    sklearn.ensemble.HistGradientBoostingClassifier
+    """
     from sklearn.ensemble import HistGradientBoostingClassifier
     from threadpoolctl import threadpool_limits
 
     settings = {key: value for key, value in vars(options).items() if key != "n_iterations"}
+    # scikit-learn cannot bin a column without a value; a constant one is never split on.
+    values = np.where(np.isnan(values).all(axis=0), np.float32(0), values)
     with threadpool_limits(1):
         return HistGradientBoostingClassifier(
             max_iter=options.n_iterations, early_stopping=False, random_state=seed, **settings

@@ -1,0 +1,184 @@
+"""Training: what it refuses, that chance is held, that groups stay together."""
+
+import json
+
+import numpy as np
+import pytest
+
+from calcigram.errors import BadInputError
+from calcigram.features.catalogue import CATALOGUE, FEATURE_NAMES
+from calcigram.features.extract import extract_features
+from calcigram.model.augment import ALL_MARKS, FORGOTTEN, forget_marks, hide_marks
+from calcigram.model.labels import Labelled, group_codes, label_codes, split_by_group
+from calcigram.model.train import train_model
+
+SMALL = {"n_iterations": 2, "n_jobs": 1}
+pytestmark = pytest.mark.filterwarnings("ignore:no cluster is labelled")
+
+
+def relabelled(clusters, **columns):
+    meta = clusters.meta.assign(**columns)
+    return clusters.__class__(**{**vars(clusters), "meta": meta})
+
+
+def test_same_seed_same_model(clusters, features):
+    models = [train_model(clusters, features=features, seed=s, **SMALL) for s in (1, 1, 2)]
+    assert models[0].version == models[1].version != models[2].version
+
+
+@pytest.mark.slow
+def test_processes_change_nothing(clusters, features):
+    one, two = (train_model(clusters, features=features, n_iterations=2, n_jobs=n) for n in (1, 2))
+    assert one.version == two.version
+
+
+def test_cache_is_used_and_changes_nothing(clusters, features, tmp_path, monkeypatch):
+    first = train_model(clusters, cache=tmp_path, **SMALL)
+
+    def fail(*_, **__):
+        raise AssertionError("measured again")
+
+    monkeypatch.setattr("calcigram.features.extract.extract_features", fail)
+    again = train_model(relabelled(clusters, note="other meta"), cache=tmp_path, **SMALL)
+    assert first.version == again.version
+
+
+def test_progress_goes_to_standard_error(clusters, features, capsys):
+    train_model(clusters, features=features, progress=True, **SMALL)
+    assert capsys.readouterr().out == ""
+
+
+def test_card_is_json_and_says_what_was_done(clusters, features):
+    model = train_model(clusters, features=features, seed=5, description={"note": "x"}, **SMALL)
+    card = json.loads(json.dumps(model.card, allow_nan=False))
+    assert card["seed"] == 5
+    assert card["note"] == "x"
+    assert card["training"]["clusters"] == len(clusters)
+    assert card["training"]["labels"]["distribution"]["branching"] == 0
+    assert card["held_out"]["distribution"]["accuracy"] > 0.5
+    assert 0 <= card["held_out"]["concern"]["expected_calibration_error"] <= 1
+    assert model.estimators is None
+
+
+def test_estimators_are_kept_on_request(clusters, features):
+    model = train_model(clusters, features=features, keep_estimators=True, **SMALL)
+    rows = features.values[:50]
+    logits = model.morphology.logits(rows)
+    np.testing.assert_allclose(
+        logits, model.estimators["morphology"]._raw_predict(rows), rtol=0, atol=1e-6
+    )
+
+
+def test_unlabelled_clusters_are_left_out_of_their_head(clusters, features):
+    words = clusters.meta["true_morphology"].astype(object)
+    words[:100] = None
+    words[100:120] = "unread"
+    model = train_model(relabelled(clusters, true_morphology=words), features=features, **SMALL)
+    labels = model.card["training"]["labels"]
+    assert sum(labels["morphology"].values()) == len(clusters) - 120
+    assert sum(labels["distribution"].values()) == len(clusters)
+
+
+def test_two_classes_are_enough(clusters, features):
+    two = clusters.meta["true_distribution"].replace("diffuse", "grouped")
+    model = train_model(relabelled(clusters, true_distribution=two), features=features, **SMALL)
+    readings = model.read(features)
+    assert set(readings.to_dataframe()["distribution"]) == {"grouped", "linear"}
+
+
+def test_a_mark_that_no_cluster_has(clusters):
+    model = train_model(clusters.without("cnr"), **SMALL)
+    part = clusters[:30]
+    with_cnr, without = (
+        model.read(extract_features(c)).p_morphology for c in (part, part.without("cnr"))
+    )
+    np.testing.assert_array_equal(with_cnr, without)
+
+
+def test_absent_words_are_warned_of(clusters, features):
+    with pytest.warns(UserWarning, match="no cluster is labelled regional, segmental, branching"):
+        train_model(clusters, features=features, **SMALL)
+
+
+WRONG = {
+    "no word": (
+        {"true_distribution": "star"},
+        r"cluster '0', column 'true_distribution': got 'star'",
+    ),
+    "one class": (
+        {"true_distribution": "linear"},
+        r"\['linear'\], expected labels of at least two",
+    ),
+    "no labels": ({"true_morphology": None}, "at least two classes"),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_refuses_labels(clusters, features, wrong):
+    columns, message = WRONG[wrong]
+    with pytest.raises(BadInputError, match=message):
+        train_model(relabelled(clusters, **columns), features=features, **SMALL)
+
+
+def test_refuses_a_class_of_few(clusters, features):
+    words = clusters.meta["true_distribution"].to_numpy(object).copy()
+    words[:3] = "branching"
+    with pytest.raises(BadInputError, match="'3 of branching', expected at least 10 clusters"):
+        train_model(relabelled(clusters, true_distribution=words), features=features, **SMALL)
+
+
+def test_refuses_the_features_of_other_clusters(clusters, features):
+    with pytest.raises(BadInputError, match="the features of these clusters"):
+        train_model(clusters, features=features[::-1], **SMALL)
+
+
+@pytest.mark.parametrize("share", [0, 1, -0.1])
+def test_refuses_a_calibration_share(clusters, share):
+    with pytest.raises(BadInputError, match="between 0 and 1"):
+        train_model(clusters, calibration_share=share)
+
+
+def test_groups_stay_together(clusters):
+    held_out = split_by_group(clusters, 0.2, np.random.default_rng(0))
+    assert held_out.mean() == pytest.approx(0.2, abs=0.02)
+    groups = group_codes(clusters)
+    assert not set(groups[held_out]) & set(groups[~held_out])
+
+
+def test_clusters_without_a_group_are_groups_of_their_own(clusters):
+    some = relabelled(clusters, group_id=[None, None, *["p"] * (len(clusters) - 2)])
+    assert len(set(group_codes(some))) == 3
+    none = relabelled(clusters, group_id=None)
+    assert len(set(group_codes(none))) == len(clusters)
+
+
+def test_labels_are_codes(clusters):
+    codes = label_codes(clusters, "morphology")
+    assert set(codes) == {0, 1, 7}
+    assert (label_codes(clusters.from_arrays([0], [], []), "morphology") == -1).all()
+
+
+def test_what_cannot_be_read_is_not_learnt(clusters):
+    bare = extract_features(clusters[:4].positions_only())
+    labelled = Labelled(bare, np.zeros(4, np.int8), np.zeros(4, np.int8))
+    assert labelled.codes("morphology").tolist() == [-1] * 4
+    assert labelled.codes("distribution").tolist() == [0] * 4
+
+
+def test_hiding_marks_equals_measuring_without_them(clusters, features):
+    part = clusters[:60]
+    for marks in [pattern for _, pattern in FORGOTTEN]:
+        np.testing.assert_array_equal(
+            hide_marks(features[np.arange(60)], marks).values,
+            extract_features(part.without(*marks)).values,
+        )
+
+
+def test_forgetting_leaves_positions_and_most_clusters(features):
+    forgotten = forget_marks(features, np.random.default_rng(0)).values
+    positions = [k for k, spec in enumerate(CATALOGUE) if not spec.needs]
+    np.testing.assert_array_equal(forgotten[:, positions], features.values[:, positions])
+    lost = (np.isnan(forgotten) & ~np.isnan(features.values)).any(axis=1)
+    assert lost.mean() == pytest.approx(sum(share for share, _ in FORGOTTEN), abs=0.1)
+    assert set(ALL_MARKS) >= {mark for spec in CATALOGUE for mark in spec.needs}
+    assert features.names == FEATURE_NAMES
