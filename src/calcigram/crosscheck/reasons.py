@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import lru_cache
 
 from calcigram.lexicon import (
     CONCERNS,
@@ -101,20 +102,27 @@ def reason(model: Pattern, rules: Pattern, why: Collection[str] = ()) -> str:
     >>> reason(model, Pattern("grouped", "fine_linear", Concern.SUSPICIOUS))
     'Model reads linear, rules read grouped; both suspicious.'
     """
-    axes = [axis for axis, label in model.labels.items() if rules.labels[axis] != label]
-    clauses = []
-    if axes:
-        clauses.append(
-            f"Model {_reads(model, axes, plural=False)}, rules {_reads(rules, axes, plural=True)}"
-        )
-    else:
-        nouns = ", ".join(_noun(axis, label) for axis, label in model.labels.items())
-        clauses.append(f"Model and rules agree: {nouns}")
-    clauses.append(_concerns(model.concern, rules.concern, both=bool(axes)))
-    clauses += _contradictions(model, rules)
+    what_each_reads, differ, *contradictions = _labels_compared(
+        model.distribution, model.morphology, rules.distribution, rules.morphology
+    )
+    clauses = [what_each_reads, _concerns(model.concern, rules.concern, both=bool(differ))]
+    clauses += contradictions
     if why:
         clauses.append("to review: " + ", and ".join(WHY[flag] for flag in WHY if flag in why))
     return "; ".join(clauses) + "."
+
+
+@lru_cache(maxsize=None)
+def _labels_compared(*labels: str) -> tuple[str, ...]:
+    """Return what each reads, the axes that differ (as one word), and pairs that make no sense."""
+    model, rules = Pattern(*labels[:2], None), Pattern(*labels[2:], None)
+    axes = [axis for axis, label in model.labels.items() if rules.labels[axis] != label]
+    if axes:
+        both = f"Model {_reads(model, axes, plural=False)}, rules {_reads(rules, axes, plural=True)}"
+    else:
+        nouns = ", ".join(_noun(axis, label) for axis, label in model.labels.items())
+        both = f"Model and rules agree: {nouns}"
+    return both, "+".join(axes), *_contradictions(model, rules)
 
 
 def _noun(axis: str, label: str) -> str:

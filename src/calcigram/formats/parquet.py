@@ -271,11 +271,7 @@ def _texts(column: pa.Array, theirs: str, faults: Faults) -> npt.NDArray[np.obje
 
 
 def _numbers(column: pa.Array, lengths: Rows | None, theirs: str, source: str) -> npt.NDArray[Any]:
-    """Return a column as one flat array of floats of its own, NaN where null.
-
-    A copy, though Arrow's memory could be used as it is: kernels are compiled for writable
-    arrays, and the copy costs far less than compiling them a second time.
-    """
+    """Return a column as one flat array of floats, NaN where null; Arrow's memory where it can."""
     import pyarrow as pa
 
     flat = column if lengths is None else column.flatten()
@@ -285,7 +281,7 @@ def _numbers(column: pa.Array, lengths: Rows | None, theirs: str, source: str) -
         else:
             raise BadInputError("numbers", source=source, column=theirs, value=str(flat.type))
     wanted = np.float32 if pa.types.is_float32(flat.type) else np.float64
-    numbers: npt.NDArray[Any] = flat.to_numpy(zero_copy_only=False).astype(wanted)
+    numbers: npt.NDArray[Any] = flat.to_numpy(zero_copy_only=False).astype(wanted, copy=False)
     if lengths is None or not column.null_count:
         return numbers
     filled = np.full(int(lengths.sum()), np.nan, wanted)

@@ -48,7 +48,9 @@ def in_our_unit(
     with np.errstate(over="ignore"):
         values = numbers.astype(np.float32, copy=False)
     if column.high_open:  # what float32 rounds up to the open end, 180 degrees, is the same axis
-        values[(values == column.high) & (numbers < column.high)] = column.low
+        rounded_up = (values == column.high) & (numbers < column.high)
+        if rounded_up.any():
+            values = np.where(rounded_up, np.float32(column.low), values)
     return values
 
 
@@ -59,9 +61,7 @@ def _as_float(series: pd.Series) -> tuple[npt.NDArray[Any], Mask]:
     kind = series.dtype
     if types.is_float_dtype(kind) or types.is_integer_dtype(kind):
         wanted = np.float32 if kind == np.float32 else np.float64
-        return series.to_numpy(dtype=wanted, na_value=np.nan, copy=True), np.zeros(
-            len(series), bool
-        )
+        return series.to_numpy(dtype=wanted, na_value=np.nan), np.zeros(len(series), bool)
     present = series.notna().to_numpy()
     if isinstance(kind, pd.CategoricalDtype) or types.is_object_dtype(kind):
         series = series.astype(object)
