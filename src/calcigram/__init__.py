@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from calcigram.features.catalogue import feature_catalogue
     from calcigram.features.extract import extract_features
     from calcigram.formats import read_clusters, write_clusters
-    from calcigram.model import load_model, train_model
+    from calcigram.model.store import load_model
+    from calcigram.model.train import train_model
     from calcigram.plots import plot_cluster
     from calcigram.simulate import simulate
 
@@ -48,12 +49,12 @@ _HOME = {
     "crosscheck": "calcigram.crosscheck",
     "extract_features": "calcigram.features.extract",
     "feature_catalogue": "calcigram.features.catalogue",
-    "load_model": "calcigram.model",
+    "load_model": "calcigram.model.store",
     "load_rulebook": "calcigram.consequences",
     "plot_cluster": "calcigram.plots",
     "read_clusters": "calcigram.formats",
     "simulate": "calcigram.simulate",
-    "train_model": "calcigram.model",
+    "train_model": "calcigram.model.train",
     "write_clusters": "calcigram.formats",
 }
 

@@ -8,20 +8,17 @@ from __future__ import annotations
 
 import base64
 import io
-from collections import Counter
 from collections.abc import Callable, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from calcigram import __version__
-from calcigram.charts import CONCERN_SIGNS, new_axes, plain
+from calcigram.charts import CONCERN_SIGNS, plain
 from calcigram.lexicon import (
     CONCERNS,
-    DISTRIBUTION_LABELS,
     DISTRIBUTIONS,
     MORPHOLOGIES,
-    MORPHOLOGY_LABELS,
     Agreement,
 )
 
@@ -42,11 +39,7 @@ MAX_PICTURES = 200
 
 MAX_REVIEW_ROWS = 1000
 
-_AXES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
-    ("distribution", "Distribution", DISTRIBUTION_LABELS),
-    ("morphology", "Form", MORPHOLOGY_LABELS),
-    ("concern", "Concern", tuple(CONCERNS)),
-)
+_AXES = {"distribution": "Distribution", "morphology": "Form", "concern": "Concern"}
 
 
 def write_report(
@@ -120,7 +113,7 @@ def write_report(
         cards=_cards(verdicts),
         concerns=[str(word) for word in CONCERNS],
         concern_counts=_concern_counts(verdicts),
-        matrices=[_matrix(verdicts, *axis) for axis in _AXES],
+        matrices=[_matrix(verdicts, *axis) for axis in _AXES.items()],
         review=[_review_row(verdicts.iloc[i], anchors.get(i)) for i in to_look[:MAX_REVIEW_ROWS]],
         review_caption=_of("cluster asks", "clusters ask", len(to_look), MAX_REVIEW_ROWS)
         + " for a second look",
@@ -270,21 +263,19 @@ def _concern_counts(verdicts: pd.DataFrame) -> list[dict[str, Any]]:
     return rows
 
 
-def _matrix(
-    verdicts: pd.DataFrame, name: str, title: str, labels: tuple[str, ...]
-) -> dict[str, Any]:
-    from calcigram.kappa import cohen_kappa
+def _matrix(verdicts: pd.DataFrame, axis: str, title: str) -> dict[str, Any]:
+    from calcigram.crosscheck import agreement_matrix, cohen_kappa
 
-    model, rules = verdicts[name].astype(object), verdicts[f"rule_{name}"].astype(object)
-    counts = {pair: int(n) for pair, n in Counter(zip(model, rules, strict=True)).items()}
-    used = [label for label in labels if (model == label).any() or (rules == label).any()]
+    counts = agreement_matrix(verdicts, axis)
+    used = [word for word in counts.index if counts.loc[word].any() or counts[word].any()]
     rows = [
         {
             "label": plain([one])[0],
-            "cells": [{"n": counts.get((one, other), 0), "same": one == other} for other in used],
+            "cells": [{"n": int(counts.loc[one, other]), "same": one == other} for other in used],
         }
         for one in used
     ]
+    model, rules = verdicts[axis].astype(object), verdicts[f"rule_{axis}"].astype(object)
     agreement = cohen_kappa(model, rules)
     text = "kappa cannot be computed"
     if agreement.kappa == agreement.kappa:
@@ -310,7 +301,7 @@ def _review_row(row: pd.Series, anchor: str | None) -> dict[str, Any]:
 def _item(cluster: ClusterSet, row: pd.Series, texts: Mapping[str, str]) -> dict[str, Any]:
     from calcigram.plots import plot_cluster
 
-    ax = plot_cluster(cluster, ax=new_axes(3.6, 3.6), legend=False)
+    ax = plot_cluster(cluster, ax=_small_axes(), legend=False)
     ax.set_title("", loc="left")
     fired = _word(row["rules_fired"])
     name = str(row["cluster_id"])
@@ -338,6 +329,13 @@ def _item(cluster: ClusterSet, row: pd.Series, texts: Mapping[str, str]) -> dict
         "p_morphology": _bars(row, "p_morphology", MORPHOLOGIES),
         "p_concern": _bars(row, "p", CONCERNS),
     }
+
+
+def _small_axes() -> Axes:
+    """Return axes at a fixed place: laying each picture out anew would take most of the time."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(3.6, 3.6)).add_axes((0.14, 0.12, 0.84, 0.86))
 
 
 def _bars(row: pd.Series, prefix: str, words: tuple[Any, ...]) -> list[dict[str, Any]]:

@@ -70,11 +70,17 @@ def add_reading_options(parser: argparse.ArgumentParser) -> None:
         metavar="MM",
         help="millimetres a pixel, with --units px",
     )
+    group.add_argument(
+        "--single-cluster",
+        metavar="ID",
+        help="the table is one cluster and has no column of ids: give it this id",
+    )
 
 
 def reading_options(args: argparse.Namespace) -> dict[str, Any]:
     """Return the options of `add_reading_options` as `read_clusters` takes them."""
-    return {"columns": args.columns, "units": args.units, "pixel_spacing": args.pixel_spacing}
+    names = ("columns", "units", "pixel_spacing", "single_cluster")
+    return {name: getattr(args, name) for name in names}
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
@@ -91,10 +97,17 @@ def add_seed(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_jobs(parser: argparse.ArgumentParser, what: str = "processes") -> None:
-    """Add ``--jobs``."""
+def add_jobs(parser: argparse.ArgumentParser) -> None:
+    """Add ``--jobs``: processes, one unless told otherwise."""
     parser.add_argument(
-        "--jobs", type=positive_int, default=1, metavar="N", help=f"{what} to use (1)"
+        "--jobs", type=positive_int, default=1, metavar="N", help="processes to use (1)"
+    )
+
+
+def add_threads(parser: argparse.ArgumentParser) -> None:
+    """Add ``--threads``, all the machine has unless told otherwise."""
+    parser.add_argument(
+        "--threads", type=positive_int, metavar="N", help="threads to use (all there are)"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
 
 from calcigram.cli import _options
@@ -11,9 +12,13 @@ from calcigram.cli._output import (
     check_suffix,
     print_json,
     print_verdicts,
+    progress_bar,
+    say,
     working,
 )
 from calcigram.errors import BadInputError
+
+MAX_ROWS = 200
 
 
 def add(commands: _options.Commands) -> None:
@@ -34,14 +39,15 @@ def add(commands: _options.Commands) -> None:
     parser.add_argument(
         "--rejects", type=Path, metavar="FILE", help="where --skip-bad writes what it set aside"
     )
-    _options.add_jobs(parser, "threads")
+    _options.add_threads(parser)
     _options.add_json(parser)
     _options.add_reading_options(parser)
 
 
 def run(args: argparse.Namespace) -> None:
     """Classify files, streamed to `-o`, or all at once onto the terminal."""
-    check_suffix(args.output, (".csv", ".parquet", ".json"))
+    for written in (args.output, args.rejects):
+        check_suffix(written, (".csv", ".parquet", ".json"))
     check_exists(args.files)
     if args.rejects is not None and not args.skip_bad:
         raise BadInputError("--skip-bad together with --rejects")
@@ -51,19 +57,45 @@ def run(args: argparse.Namespace) -> None:
         _to_file(args)
 
 
-def _to_file(args):
-    raise NotImplementedError
+def _to_file(args: argparse.Namespace) -> None:
+    from calcigram.classify import classify_files
+
+    with progress_bar("Reading clusters") as progress:
+        summary = classify_files(
+            args.files,
+            args.output,
+            model=args.model,
+            skip_bad=args.skip_bad,
+            rejects=args.rejects,
+            n_threads=args.threads,
+            progress=progress,
+            **_options.reading_options(args),
+        )
+    say(f"{summary.n_clusters} clusters, {summary.n_review} to look at -> {args.output}")
+    if summary.n_rejected:
+        say(f"{summary.n_rejected} bad clusters set aside -> {summary.rejects}")
+    if args.json:
+        print_json(asdict(summary))
 
 
 def _to_terminal(args: argparse.Namespace) -> None:
-    from calcigram import ClusterSet, classify, load_model, read_clusters
+    import pandas as pd
+
+    from calcigram import ClusterSet, classify
+    from calcigram.formats import read_intake, write_table
 
     with working("Reading clusters"):
         options = _options.reading_options(args)
-        sets = [read_clusters(path, skip_bad=args.skip_bad, **options) for path in args.files]
-        clusters = ClusterSet.concat(sets)
-        verdicts = classify(clusters, load_model(args.model), n_threads=args.jobs)
+        intakes = [read_intake(path, skip_bad=args.skip_bad, **options) for path in args.files]
+        clusters = ClusterSet.concat([intake.clusters for intake in intakes])
+        verdicts = classify(clusters, args.model, n_threads=args.threads)
     if args.json:
         print_json(verdicts)
     else:
-        print_verdicts(verdicts, limit=200)
+        print_verdicts(verdicts, limit=MAX_ROWS)
+    n_rejected = sum(intake.n_rejected for intake in intakes)
+    if args.rejects is not None:
+        rejects = pd.concat([intake.rejects for intake in intakes], ignore_index=True)
+        write_table(rejects, args.rejects)
+    if n_rejected:
+        say(f"{n_rejected} bad clusters set aside{f' -> {args.rejects}' if args.rejects else ''}")

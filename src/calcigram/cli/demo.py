@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from calcigram.cli import _options
-from calcigram.cli._output import picture_progress, print_json, print_verdicts, say, working
+from calcigram.cli._output import print_json, print_verdicts, progress_bar, say, working
 from calcigram.errors import BadInputError
 
 N_CLUSTERS = 4000
@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> None:
     clusters = read_clusters(sample_clusters())
     verdicts = classify(clusters, model)
     write_table(verdicts, folder / "verdicts.csv")
-    with picture_progress() as progress:
+    with progress_bar("Drawing") as progress:
         write_report(
             clusters,
             verdicts,

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from calcigram.cli import _options
-from calcigram.cli._output import check_exists, check_suffix, picture_progress, say, working
+from calcigram.cli._output import check_exists, check_suffix, progress_bar, say, working
 
 
 def add(commands: _options.Commands) -> None:
@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> None:
         verdicts = classify(clusters, load_model(args.model))
     limit = MAX_PICTURES if args.max_pictures is None else args.max_pictures
     title = {} if args.title is None else {"title": args.title}
-    with picture_progress() as progress:
+    with progress_bar("Drawing") as progress:
         write_report(
             clusters, verdicts, args.output, max_pictures=limit, progress=progress, **title
         )
