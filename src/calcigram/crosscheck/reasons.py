@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
 from calcigram.lexicon import (
     CONCERNS,
@@ -112,13 +112,15 @@ def reason(model: Pattern, rules: Pattern, why: Collection[str] = ()) -> str:
     return "; ".join(clauses) + "."
 
 
-@lru_cache(maxsize=None)
-def _labels_compared(*labels: str) -> tuple[str, ...]:
+@cache
+def _labels_compared(d1: str, m1: str, d2: str, m2: str) -> tuple[str, ...]:
     """Return what each reads, the axes that differ (as one word), and pairs that make no sense."""
-    model, rules = Pattern(*labels[:2], None), Pattern(*labels[2:], None)
+    model, rules = Pattern(d1, m1, None), Pattern(d2, m2, None)
     axes = [axis for axis, label in model.labels.items() if rules.labels[axis] != label]
     if axes:
-        both = f"Model {_reads(model, axes, plural=False)}, rules {_reads(rules, axes, plural=True)}"
+        both = (
+            f"Model {_reads(model, axes, plural=False)}, rules {_reads(rules, axes, plural=True)}"
+        )
     else:
         nouns = ", ".join(_noun(axis, label) for axis, label in model.labels.items())
         both = f"Model and rules agree: {nouns}"

@@ -1,0 +1,136 @@
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from calcigram.clusters import CLUSTER_NAMES, MARK_NAMES, MARKS, OPTIONAL_MARKS, ClusterSet
+from calcigram.errors import BadInputError
+from calcigram.lexicon import SIZE_CLASSES
+
+
+def three_clusters(**columns):
+    return ClusterSet.from_arrays(
+        [0, 2, 2, 5],
+        [0, 1, 2, 3, 4],
+        [5, 6, 7, 8, 9],
+        cluster_id=["a", "b", "c"],
+        meta={"group_id": ["p", "q", "r"]},
+        nipple_x_mm=[1, np.nan, 3],
+        **columns,
+    )
+
+
+def test_arrays_are_float32_and_offsets_int64():
+    clusters = three_clusters(diameter_mm=[0.1] * 5)
+    assert clusters.offsets.dtype == np.int64
+    assert {getattr(clusters, name).dtype for name in (*MARK_NAMES, *CLUSTER_NAMES)} == {
+        np.dtype(np.float32)
+    }
+    assert clusters.shape == (3,)
+    assert clusters.n_calcifications.tolist() == [2, 0, 3]
+
+
+def test_missing_marks_are_nan():
+    clusters = three_clusters()
+    for name in OPTIONAL_MARKS:
+        assert np.isnan(getattr(clusters, name)).all()
+
+
+@pytest.mark.parametrize("key", [2, -1, [2], slice(2, 3), np.array([False, False, True])])
+def test_choosing_a_cluster_takes_all_of_it(key):
+    chosen = three_clusters(cnr=[1, 2, 3, 4, 5])[key]
+    assert chosen.cluster_id.tolist() == ["c"]
+    assert chosen.x_mm.tolist() == [2, 3, 4]
+    assert chosen.cnr.tolist() == [3, 4, 5]
+    assert chosen.nipple_x_mm.tolist() == [3]
+    assert chosen.meta.group_id.tolist() == ["r"]
+
+
+@given(st.lists(st.integers(0, 2), max_size=8))
+def test_choosing_is_choosing_of_each(indices):
+    clusters = three_clusters()
+    chosen = clusters[np.array(indices, dtype=int)]
+    single = ClusterSet.concat([clusters[i] for i in indices])
+    np.testing.assert_array_equal(chosen.offsets, single.offsets)
+    np.testing.assert_array_equal(chosen.x_mm, single.x_mm)
+    assert chosen.cluster_id.tolist() == single.cluster_id.tolist()
+
+
+@given(st.integers(1, 5))
+def test_batches_join_to_the_whole(size):
+    clusters = three_clusters()
+    joined = ClusterSet.concat(list(clusters.batches(size)))
+    np.testing.assert_array_equal(joined.offsets, clusters.offsets)
+    np.testing.assert_array_equal(joined.y_mm, clusters.y_mm)
+    pd.testing.assert_frame_equal(joined.meta, clusters.meta)
+
+
+def test_positions_only_forgets_all_else():
+    clusters = three_clusters(cnr=[1, 2, 3, 4, 5]).positions_only()
+    assert np.isnan(clusters.cnr).all()
+    assert np.isnan(clusters.nipple_x_mm).all()
+    assert clusters.x_mm.tolist() == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("diameters", "expected"),
+    [
+        ([0.1, 0.4999], "micro"),
+        ([0.5, 2.0], "macro"),
+        ([0.4, 0.5], "mixed"),
+        ([0.4, np.nan], "micro"),
+        ([np.nan, np.nan], None),
+    ],
+)
+def test_size_class_parts_at_half_a_millimetre(diameters, expected):
+    clusters = ClusterSet.from_arrays([0, 2], [0, 1], [0, 1], diameter_mm=diameters)
+    code = clusters.size_class()[0]
+    assert (None if code < 0 else SIZE_CLASSES[code]) == expected
+
+
+BAD_VALUES = [
+    ("x_mm", np.nan),
+    ("y_mm", np.inf),
+    ("x_mm", 2e6),
+    ("diameter_mm", 0.0),
+    ("diameter_mm", -1.0),
+    ("aspect_ratio", 0.99),
+    ("orientation_deg", 180.0),
+    ("orientation_deg", -1.0),
+    ("solidity", 0.0),
+    ("solidity", 1.01),
+    ("cnr", -0.1),
+    ("cnr", np.inf),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), BAD_VALUES)
+def test_bad_values_are_named(name, value):
+    columns = {"x_mm": [0.0, 1.0], "y_mm": [0.0, 1.0]}
+    columns[name] = [next(iter(columns.get(name, [1.0]))), value]
+    with pytest.raises(BadInputError) as caught:
+        ClusterSet.from_arrays([0, 1, 2], **columns, cluster_id=["a", "b"])
+    assert (caught.value.column, caught.value.cluster_id) == (name, "b")
+    assert caught.value.expected in {column.expected for column in MARKS}
+
+
+@pytest.mark.parametrize("offsets", [[0, 1], [1, 2], [0, 2, 1, 2], [], [[0, 2]]])
+def test_offsets_must_fit(offsets):
+    with pytest.raises(BadInputError, match="offsets that start at 0"):
+        ClusterSet.from_arrays(offsets, [0, 1], [0, 1])
+
+
+def test_unknown_and_misfit_columns_are_refused():
+    with pytest.raises(BadInputError, match="'size'"):
+        ClusterSet.from_arrays([0, 1], [0], [0], size=[1])
+    with pytest.raises(BadInputError, match="1 values"):
+        ClusterSet.from_arrays([0, 1], [0], [0], cnr=[1, 2])
+    with pytest.raises(BadInputError, match="meta"):
+        ClusterSet.from_arrays([0, 1], [0], [0], meta={"a": [1, 2]})
+    with pytest.raises(BadInputError, match="cnr"):
+        three_clusters().without("size")
+
+
+def test_concat_of_nothing_is_empty():
+    assert len(ClusterSet.concat([])) == 0
