@@ -70,13 +70,13 @@ def test_marks_of_unknown_size_get_a_hollow_marker_and_a_word_in_the_legend(size
     assert hollow.get_markerfacecolor() == "none"
     words = [text.get_text() for text in ax.get_legend().get_texts()]
     assert "calcification, size unknown (not to scale)" in words
-    assert "calcification, to size" in words
+    assert "calcification, to size (dot: centre)" in words
 
 
 def test_positions_alone_are_drawn_without_ellipses(sized):
     ax = plot_cluster(sized.positions_only())
     assert not marks_of(ax)
-    assert not lines_labelled(ax, "calcification, to size")
+    assert not lines_labelled(ax, "calcification, to size (dot: centre)")
 
 
 def test_y_points_down_and_millimetres_are_square(sized):

@@ -218,8 +218,12 @@ def _draw_marks(ax: Axes, cluster: ClusterSet) -> None:
             zorder=3,
         )
         ax.add_collection(marks)
+        # the dots keep a mark of 0.2 mm in sight where the picture spans 100 mm
+        ax.plot(*centres[sized].T, "o", color=BLACK, markersize=1.5, zorder=3)
         # a legend knows no EllipseCollection; an empty line stands for it
-        ax.plot([], [], "o", color=BLACK, markersize=5, label="calcification, to size")
+        ax.plot(
+            [], [], "o", color=BLACK, markersize=5, label="calcification, to size (dot: centre)"
+        )
     if not sized.all():
         ax.plot(
             cluster.x_mm[~sized], cluster.y_mm[~sized], linestyle="none", marker="s", markersize=4,

@@ -335,7 +335,7 @@ def _small_axes() -> Axes:
     """Return axes at a fixed place: laying each picture out anew would take most of the time."""
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(3.6, 3.6)).add_axes((0.14, 0.12, 0.84, 0.86))
+    return Figure(figsize=(3.6, 3.6)).add_axes((0.14, 0.12, 0.81, 0.86))
 
 
 def _bars(row: pd.Series, prefix: str, words: tuple[Any, ...]) -> list[dict[str, Any]]:

@@ -1,0 +1,236 @@
+"""Each command once, on files, as a user would."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+import pytest
+
+from calcigram import read_clusters, simulate, train_model, write_clusters
+from calcigram.cli import main
+from calcigram.crosscheck import VERDICT_COLUMNS
+
+
+@pytest.fixture(scope="module")
+def clusters():
+    return simulate(60, seed=11)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("model") / "small"
+    train_model(simulate(300, seed=12), seed=0, n_iterations=5, n_jobs=1).save(folder)
+    return str(folder)
+
+
+@pytest.fixture
+def table(clusters, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_clusters(clusters[:8], tmp_path / "clusters.csv")
+    return "clusters.csv"
+
+
+@pytest.fixture
+def broken(table, tmp_path):
+    frame = pd.read_csv(table, dtype={"cluster_id": str})
+    frame.loc[1, "x_mm"] = float("inf")
+    frame.to_csv(tmp_path / "broken.csv", index=False)
+    return "broken.csv"
+
+
+def test_simulate_writes_the_same_for_the_same_seed(tmp_path, capsys):
+    for name in ("a.csv", "b.csv"):
+        assert main(["simulate", "5", "-o", str(tmp_path / name), "--seed", "3"]) == 0
+    assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
+    assert main(["simulate", "5", "-o", str(tmp_path / "c.csv"), "--seed", "4"]) == 0
+    assert (tmp_path / "a.csv").read_bytes() != (tmp_path / "c.csv").read_bytes()
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("5 clusters, ")
+
+
+def test_simulate_refuses_an_unknown_preset(tmp_path, capsys):
+    assert main(["simulate", "5", "-o", str(tmp_path / "a.csv"), "--preset", "nowhere"]) == 2
+    assert "nowhere" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".json"])
+def test_classify_writes_the_verdict_table(suffix, table, model, tmp_path, clusters, capsys):
+    output = tmp_path / f"verdicts{suffix}"
+    assert main(["classify", table, "-o", str(output), "--model", model]) == 0
+    verdicts = {".csv": pd.read_csv, ".parquet": pd.read_parquet, ".json": pd.read_json}[suffix](
+        output
+    )
+    assert tuple(verdicts.columns) == VERDICT_COLUMNS
+    assert verdicts["cluster_id"].astype(str).tolist() == [str(i) for i in clusters[:8].cluster_id]
+    assert capsys.readouterr().err.startswith("8 clusters, ")
+
+
+def test_classify_takes_several_files(table, model, tmp_path, clusters):
+    write_clusters(clusters[8:11], tmp_path / "more.parquet")
+    assert main(["classify", table, "more.parquet", "-o", "v.csv", "--model", model]) == 0
+    assert len(pd.read_csv("v.csv")) == 11
+
+
+def test_classify_prints_a_table_and_a_summary(table, model, capsys):
+    assert main(["classify", table, "--model", model]) == 0
+    out = capsys.readouterr().out
+    assert "rules" in out
+    assert "8 clusters. Model: " in out
+    assert "To look at: " in out
+
+
+def test_classify_prints_json(table, model, capsys):
+    assert main(["classify", table, "--model", model, "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert len(rows) == 8
+    assert tuple(rows[0]) == VERDICT_COLUMNS
+
+
+def test_classify_refuses_a_bad_value_and_writes_nothing(broken, model, tmp_path, capsys):
+    before = sorted(tmp_path.iterdir())
+    assert main(["classify", broken, "-o", "v.csv", "--model", model]) == 2
+    err = capsys.readouterr().err
+    assert "row 3" in err
+    assert "'x_mm'" in err
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_classify_sets_bad_clusters_aside(broken, model, capsys):
+    arguments = ["classify", broken, "-o", "v.csv", "--model", model, "--skip-bad"]
+    assert main([*arguments, "--rejects", "bad.csv"]) == 0
+    assert len(pd.read_csv("v.csv")) == 7
+    rejects = pd.read_csv("bad.csv")
+    assert rejects["row"].tolist() == [3]
+    assert "1 bad cluster" in capsys.readouterr().err
+
+
+def test_classify_reads_pixels_and_other_names(table, model, tmp_path, clusters):
+    frame = pd.read_csv(table, dtype={"cluster_id": str})
+    theirs = pd.DataFrame(
+        {"lesion": frame.cluster_id, "posX": frame.x_mm / 0.05, "posY": frame.y_mm / 0.05}
+    )
+    theirs.to_csv(tmp_path / "theirs.csv", index=False)
+    write_clusters(clusters[:8].positions_only(), tmp_path / "ours.csv")
+    options = [
+        "--columns",
+        "cluster_id=lesion,x=posX,y=posY",
+        "--units",
+        "px",
+        "--pixel-spacing",
+        "0.05",
+    ]
+    assert main(["classify", "theirs.csv", "-o", "a.csv", "--model", model, *options]) == 0
+    assert main(["classify", "ours.csv", "-o", "b.csv", "--model", model]) == 0
+    a, b = pd.read_csv("a.csv"), pd.read_csv("b.csv")
+    assert a.distribution.tolist() == b.distribution.tolist()
+    assert a.distribution_probability.to_numpy() == pytest.approx(
+        b.distribution_probability, abs=0.02, nan_ok=True
+    )
+
+
+def test_rejects_without_skip_bad_is_refused(table, capsys):
+    assert main(["classify", table, "--rejects", "bad.csv"]) == 2
+    assert "--skip-bad" in capsys.readouterr().err
+
+
+def test_classify_refuses_a_folder_that_is_no_model(table, tmp_path, capsys):
+    assert main(["classify", table, "-o", "v.csv", "--model", str(tmp_path)]) == 2
+    assert "no model here" in capsys.readouterr().err
+    assert not (tmp_path / "v.csv").exists()
+
+
+def test_inspect_says_what_is_there(table, clusters, capsys):
+    assert main(["inspect", table, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["clusters"] == 8
+    assert told["calcifications"] == int(clusters[:8].n_calcifications.sum())
+    assert told["marks"]["x_mm"]["known"] == told["calcifications"]
+    assert told["problems"] == []
+    first = clusters[0]
+    assert told["extent_mm"]["greatest"] >= float(first.x_mm.max() - first.x_mm.min()) - 1e-3
+    assert main(["inspect", table]) == 0
+    assert "8 clusters" in capsys.readouterr().out
+
+
+def test_inspect_lists_problems_and_exits_2(broken, capsys):
+    assert main(["inspect", broken]) == 2
+    out = capsys.readouterr().out
+    assert "7 clusters" in out
+    assert "row 3, column 'x_mm': got" in out
+
+
+def test_features_writes_one_row_a_cluster(table):
+    assert main(["features", table, "-o", "f.csv"]) == 0
+    frame = pd.read_csv("f.csv")
+    assert len(frame) == 8
+    assert frame["n_calcifications"].tolist() == read_clusters(table).n_calcifications.tolist()
+
+
+def test_the_catalogue_is_printed(capsys):
+    assert main(["features", "--catalogue", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert len(rows) >= 60
+    assert {"name", "family", "unit", "formula", "source"} <= set(rows[0])
+
+
+def test_rules_are_printed(capsys):
+    assert main(["rules"]) == 0
+    out = capsys.readouterr().out
+    for part in (
+        "Recognition",
+        "Consequences, article",
+        "Consequences, birads",
+        "radius_of_gyration_mm",
+    ):
+        assert part in out or part == "radius_of_gyration_mm"
+    assert main(["rules", "--json", "--rulebook", "article"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert list(told["rulebooks"]) == ["article"]
+
+
+def test_rules_are_checked_against_the_counts_that_ship(tmp_path, capsys):
+    assert main(["rules", "check"]) == 0
+    assert "1,045 lesions" in capsys.readouterr().out
+    assert main(["rules", "check", "-o", str(tmp_path / "check.json")]) == 0
+    assert json.loads((tmp_path / "check.json").read_text())["n_lesions"] == 1045
+
+
+def test_report_writes_one_file(table, model, tmp_path):
+    before = set(tmp_path.iterdir())
+    assert main(["report", table, "-o", "r.html", "--model", model, "--max-pictures", "2"]) == 0
+    assert {path.name for path in set(tmp_path.iterdir()) - before} == {"r.html"}
+    assert (tmp_path / "r.html").read_text().count("<img ") == 2
+
+
+@pytest.mark.slow
+def test_train_writes_a_model_that_classifies(table, tmp_path, capsys):
+    assert main(["train", "--simulated", "300", "-o", "m", "--seed", "5", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert main(["classify", table, "-o", "v.csv", "--model", "m"]) == 0
+    assert set(pd.read_csv("v.csv")["model_version"]) == {told["version"]}
+
+
+def test_train_needs_labels(table, tmp_path, capsys):
+    bare = pd.read_csv(table, dtype={"cluster_id": str})[["cluster_id", "x_mm", "y_mm"]]
+    bare.to_csv(tmp_path / "bare.csv", index=False)
+    assert main(["train", "bare.csv", "-o", "m"]) == 2
+    assert "true_distribution" in capsys.readouterr().err
+    assert not (tmp_path / "m").exists()
+
+
+@pytest.mark.slow
+def test_demo_leaves_report_verdicts_and_model(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("calcigram.cli.demo.N_CLUSTERS", 300)
+    monkeypatch.setattr("calcigram.cli.demo.N_ITERATIONS", 5)
+    assert main(["demo", "-o", str(tmp_path / "demo")]) == 0
+    assert {path.name for path in (tmp_path / "demo").iterdir()} == {
+        "model",
+        "report.html",
+        "verdicts.csv",
+    }
+    out = capsys.readouterr().out
+    assert "24 clusters. Model: " in out
+    assert "not a medical device" in out

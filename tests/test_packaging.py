@@ -1,0 +1,152 @@
+"""The wheel holds all that a user needs, and works far from the checkout."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from itertools import chain
+from pathlib import Path
+
+import pytest
+
+import calcigram
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+def constraints() -> dict[str, str]:
+    lines = (ROOT / "constraints.txt").read_text().split()
+    return {
+        name.lower().replace("_", "-"): version
+        for name, _, version in (li.partition("==") for li in lines)
+    }
+
+
+def test_every_dependency_is_pinned_inside_its_range():
+    from packaging.requirements import Requirement
+
+    groups = [
+        PROJECT["project"]["dependencies"],
+        *PROJECT["project"]["optional-dependencies"].values(),
+    ]
+    pins = constraints()
+    for text in (*chain.from_iterable(groups), *PROJECT["build-system"]["requires"]):
+        requirement = Requirement(text)
+        if requirement.name == "calcigram":
+            continue
+        assert requirement.specifier.contains(pins[requirement.name.lower()]), text
+
+
+def test_constraints_name_no_address():
+    text = (ROOT / "constraints.txt").read_text()
+    assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.+!]+", line) for line in text.split())
+
+
+def test_the_version_stands_in_one_place_and_the_citation_agrees():
+    assert "version" in PROJECT["project"]["dynamic"]
+    assert f"\nversion: {calcigram.__version__}\n" in (ROOT / "CITATION.cff").read_text()
+
+
+def test_every_public_name_is_there_and_is_no_module():
+    for name in calcigram.__all__:
+        value = getattr(calcigram, name)
+        assert callable(value), name
+        assert value.__name__ == name
+    assert set(calcigram.__all__) == set(calcigram._HOME)
+
+
+def test_a_submodule_of_the_same_name_never_hides_a_function():
+    code = (
+        "import calcigram.simulate, calcigram.classify, calcigram.crosscheck\n"
+        "from calcigram.simulate import simulate\n"
+        "assert calcigram.simulate is simulate\n"
+        "assert callable(calcigram.classify) and callable(calcigram.crosscheck)\n"
+    )
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="has no attribute 'diagnose'"):
+        calcigram.diagnose  # noqa: B018
+
+
+def test_the_makefile_explains_itself():
+    done = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True)
+    for target in ("demo", "test", "test-all", "lint", "types", "bench", "docs", "clean"):
+        assert re.search(rf"^  {target} +\w", done.stdout, re.MULTILINE), target
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """Build from a copy of what git holds, as a stranger's clone would."""
+    source = tmp_path_factory.mktemp("source")
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    names = [name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
+    if not names:
+        pytest.skip("not a git checkout")
+    for name in names:
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, source / name)
+    folder = tmp_path_factory.mktemp("wheel")
+    subprocess.run(
+        [
+            sys.executable, "-m", "pip", "wheel", str(source), "--no-deps", "--quiet",
+            "--no-build-isolation", "--wheel-dir", str(folder),
+        ],
+        check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    (path,) = folder.glob("*.whl")
+    return path
+
+
+@pytest.mark.slow
+def test_the_wheel_holds_model_samples_rules_and_templates(wheel):
+    names = set(zipfile.ZipFile(wheel).namelist())
+    for needed in (
+        "calcigram/_shipped/models/default/forest.npz",
+        "calcigram/_shipped/models/default/model.json",
+        "calcigram/_shipped/data/sample_clusters.csv",
+        "calcigram/_shipped/data/cbis_ddsm_counts.csv",
+        "calcigram/rulebooks/recognition.toml",
+        "calcigram/rulebooks/article.toml",
+        "calcigram/templates/report.html.j2",
+        "calcigram/py.typed",
+    ):
+        assert needed in names
+    assert not [name for name in names if name.startswith(("tests/", "data/"))]
+    assert wheel.stat().st_size < 12_000_000
+
+
+@pytest.mark.slow
+def test_the_wheel_classifies_its_samples_far_from_the_checkout(wheel, tmp_path):
+    site = tmp_path / "site"
+    zipfile.ZipFile(wheel).extractall(site)
+    work = tmp_path / "work"
+    work.mkdir()
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    environment |= {"PYTHONPATH": str(site), "NUMBA_CACHE_DIR": str(tmp_path / "numba")}
+
+    def python(*arguments):
+        return subprocess.run(
+            [sys.executable, *arguments], cwd=work, env=environment, check=True,
+            capture_output=True, text=True,
+        ).stdout  # fmt: skip
+
+    assert python("-c", "import calcigram; print(calcigram.__file__)").startswith(str(site))
+    sample = python(
+        "-c", "from calcigram.cli.demo import sample_clusters; print(sample_clusters())"
+    ).strip()
+    assert sample.startswith(str(site))
+    python("-m", "calcigram", "classify", sample, "-o", "verdicts.csv")
+    header, *rows = (work / "verdicts.csv").read_text().splitlines()
+    assert header.startswith("cluster_id,n_calcifications,size_class,distribution,")
+    assert len(rows) == 24
+    assert "1,045 lesions" in python("-m", "calcigram", "rules", "check")
