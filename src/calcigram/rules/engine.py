@@ -7,7 +7,7 @@ looked up in the rulebooks; the rules give no probabilities.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -23,6 +23,7 @@ from calcigram.lexicon import (
     MORPHOLOGIES,
     MORPHOLOGY_LABELS,
     Status,
+    is_admissible,
 )
 from calcigram.readings import Readings
 from calcigram.rules.recognition import Condition, Recognition, Rule, load_recognition
@@ -30,6 +31,7 @@ from calcigram.rules.recognition import Condition, Recognition, Rule, load_recog
 if TYPE_CHECKING:
     import pandas as pd
 
+Codes = npt.NDArray[np.int8]
 Mask = npt.NDArray[np.bool_]
 Float32 = npt.NDArray[np.float32]
 
@@ -99,10 +101,11 @@ class RuleReader:
         Returns
         -------
         Readings
-            Labels by the first rule of each axis that fired. Distribution is ``insufficient`` with
-            fewer than 3 calcifications; an axis on which no rule fired is ``unread``. All
-            probabilities are NaN. ``evidence`` holds the ids of the deciding rules, distribution
-            first, joined by ``|``.
+            Labels by the first rule of each axis that fired; a form that is inadmissible with the
+            distribution is passed over. Distribution is ``insufficient`` with fewer than 3
+            calcifications; an axis on which no rule fired is ``unread``. All probabilities are
+            NaN. ``evidence`` holds the ids of the deciding rules, distribution first, joined by
+            ``|``.
 
         Raises
         ------
@@ -151,38 +154,57 @@ class RuleReader:
 
         _check_names(features, self.recognition)
         decided = self._decide(features)
+        n_rules = len(self.recognition.distribution)
+        possible = {
+            "distribution": np.broadcast_to(~self._too_few(features), (n_rules, len(features))),
+            "morphology": self._allowed_forms()[:, decided["distribution"]],
+        }
         parts: list[pd.DataFrame] = []
         for axis, rules in self.recognition.axes.items():
             words = _label_codes(rules, decided[axis], axis)
             last = np.where(decided[axis] < 0, len(rules), decided[axis])
-            readable = ~self._too_few(features) if axis == "distribution" else True
             for index, rule in enumerate(rules):
-                open_to_change = (
-                    readable & (index < last) & (words != _LABELS[axis].index(rule.word))
-                )
-                parts += _near_misses_of(rule, features, open_to_change, tolerance)
+                another_word = words != _LABELS[axis].index(rule.word)
+                among = possible[axis][index] & (index < last) & another_word
+                parts += _near_misses_of(rule, features, among, tolerance)
         if not parts:
-            return pd.DataFrame(columns=["row", *_NEAR_MISS_COLUMNS])[list(_NEAR_MISS_COLUMNS)]
+            return pd.DataFrame(columns=list(_NEAR_MISS_COLUMNS))
         found = pd.concat(parts).sort_values("row", kind="stable", ignore_index=True)
         return found[list(_NEAR_MISS_COLUMNS)]
 
-    def _decide(self, features: _FeatureColumns) -> dict[str, npt.NDArray[np.int8]]:
+    def _decide(self, features: _FeatureColumns) -> dict[str, Codes]:
         """Return for each axis the index of the first rule that fired; -1 where none did."""
-        decided = {}
-        for axis, rules in self.recognition.axes.items():
-            first = np.full(len(features), -1, np.int8)
-            # From last to first, so that an earlier rule overwrites a later one.
-            for index in reversed(range(len(rules))):
-                first[_fires(rules[index], features)] = index
-            decided[axis] = first
-        decided["distribution"][self._too_few(features)] = -1
-        return decided
+        n = len(features)
+        distribution = _first([_fires(rule, features) for rule in self.recognition.distribution], n)
+        distribution[self._too_few(features)] = -1
+        allowed = self._allowed_forms()[:, distribution]
+        morphology = _first(
+            [
+                _fires(rule, features) & may
+                for rule, may in zip(self.recognition.morphology, allowed, strict=True)
+            ],
+            n,
+        )
+        return {"distribution": distribution, "morphology": morphology}
+
+    def _allowed_forms(self) -> Mask:
+        """Return which form rules go with which distribution rule; the last column is none.
+
+        A form that makes no sense with the distribution is not named: shape (form rules,
+        distribution rules + 1).
+        """
+        return np.array(
+            [
+                [is_admissible(d.word, m.word) for d in self.recognition.distribution] + [True]
+                for m in self.recognition.morphology
+            ]
+        )
 
     @staticmethod
     def _too_few(features: _FeatureColumns) -> Mask:
         return features.column("n_calcifications") < MIN_CALCIFICATIONS
 
-    def _evidence(self, decided: dict[str, npt.NDArray[np.int8]]) -> npt.NDArray[np.object_]:
+    def _evidence(self, decided: dict[str, Codes]) -> npt.NDArray[np.object_]:
         """Look the joined ids up in a table of all combinations; no text is built per cluster."""
         rows = [*(rule.id for rule in self.recognition.distribution), ""]
         columns = [*(rule.id for rule in self.recognition.morphology), ""]
@@ -214,9 +236,15 @@ def _fires(rule: Rule, features: _FeatureColumns) -> Mask:
     return fires
 
 
-def _label_codes(
-    rules: tuple[Rule, ...], decided: npt.NDArray[np.int8], axis: str
-) -> npt.NDArray[np.int8]:
+def _first(fired: Sequence[Mask], n: int) -> Codes:
+    """Return the index of the first of the rules that fired on each cluster; -1 where none."""
+    first = np.full(n, -1, np.int8)
+    for index in reversed(range(len(fired))):  # an earlier rule overwrites a later one
+        first[fired[index]] = index
+    return first
+
+
+def _label_codes(rules: tuple[Rule, ...], decided: Codes, axis: str) -> Codes:
     labels = _LABELS[axis]
     words = [*(rule.word for rule in rules), Status.UNREAD]
     return np.array([labels.index(word) for word in words], np.int8)[decided]
@@ -250,6 +278,3 @@ def _near_misses_of(
                     "relative_gap": gap[near],
                 }
             )
-
-
-__all__ = ["RuleReader"]

@@ -346,7 +346,7 @@ def figures_from_counts(counts: npt.ArrayLike) -> Counts:
     Examples
     --------
     >>> figures_from_counts([[8, 1], [4, 1], [0, 6]]).round(3).tolist()
-    [0.917, 0.875, 0.667, 0.75, 1.0]
+    [0.896, 0.875, 0.667, 0.75, 1.0]
     """
     counts = np.asarray(counts, float)
     benign, malignant = counts[..., 0], counts[..., 1]
@@ -365,12 +365,14 @@ def _figures(counts: Counts, n_boot: int, seed: int) -> dict[str, Any]:
     """Return the figures of one subset, with intervals where `n_boot` is above 0."""
     total = counts.sum(axis=0)
     point = figures_from_counts(total)
-    low = high = np.full(len(FIGURES), np.nan)
+    low, high = np.full((2, len(FIGURES)), np.nan)
+    known = ~np.isnan(point)
     if n_boot:
         n = len(counts)
         weights = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=n_boot)
         resampled = figures_from_counts(np.tensordot(weights, counts, axes=1))
-        low, high = np.nanpercentile(resampled, [2.5, 97.5], axis=0)
+        # A resampling without one of the outcomes has no figure and is left out.
+        low[known], high[known] = np.nanpercentile(resampled[:, known], [2.5, 97.5], axis=0)
     row: dict[str, Any] = {"lesions": int(total.sum()), "malignant": int(total[:, 1].sum())}
     for name, *values in zip(FIGURES, point, low, high, strict=True):
         row |= dict(zip((name, f"{name}_low", f"{name}_high"), map(float, values), strict=True))
