@@ -92,10 +92,12 @@ def id_text(value: Any) -> str:
 
 def meta_column(series: pd.Series, *, as_text: bool) -> pd.Series:
     """Return a column of meta; the reserved ones are text, a number as its shortest text."""
-    series = series.reset_index(drop=True)
-    if as_text:
-        present = series.notna()
-        texts = series.astype(object).where(present, None)
-        texts[present] = [v if isinstance(v, str) else id_text(v) for v in series[present]]
-        return texts.infer_objects()
-    return series
+    import pyarrow as pa
+
+    if as_text:  # by Arrow, so that a column without a single value is of text all the same
+        texts = [v if isinstance(v, str) else id_text(v) for v in series.dropna()]
+        known = series.notna().to_numpy()
+        column = np.full(len(series), None, dtype=object)
+        column[known] = texts
+        return pa.array(column, pa.string()).to_pandas()
+    return series.reset_index(drop=True)

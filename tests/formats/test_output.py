@@ -1,0 +1,91 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from pyarrow import parquet
+
+from calcigram.errors import BadInputError
+from calcigram.formats import table_writer, write_table
+
+
+@pytest.fixture
+def frame():
+    return pd.DataFrame(
+        {
+            "id": ["a", 'b, "c"', "ü\n"],
+            "word": pd.Categorical(["x", None, "y"]),
+            "p": np.array([0.1, np.nan, 1e-7], np.float32),
+            "n": [1, 2, 3],
+            "review": [True, False, True],
+        }
+    )
+
+
+def test_csv(tmp_path, frame):
+    write_table(frame, tmp_path / "t.csv")
+    again = pd.read_csv(tmp_path / "t.csv", dtype={"p": np.float32})
+    pd.testing.assert_frame_equal(again, frame.astype({"word": again.word.dtype}))
+
+
+def test_csv_quotes_only_where_needed(tmp_path):
+    write_table(pd.DataFrame({"a, b": ["x"], "p": [0.5]}), tmp_path / "t.csv")
+    assert (tmp_path / "t.csv").read_text() == '"a, b",p\nx,0.5\n'
+
+
+def test_parquet(tmp_path, frame):
+    write_table(frame, tmp_path / "t.parquet")
+    again = parquet.read_table(tmp_path / "t.parquet").to_pandas()
+    pd.testing.assert_frame_equal(again, frame.astype({"word": again.word.dtype}))
+
+
+def test_json(tmp_path, frame):
+    write_table(frame, tmp_path / "t.json")
+    records = json.loads((tmp_path / "t.json").read_text())
+    assert records[0] == {"id": "a", "word": "x", "p": 0.1, "n": 1, "review": True}
+    assert (records[1]["p"], records[1]["word"], records[2]["id"]) == (None, None, "ü\n")
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.parquet", "t.json"])
+def test_batches_make_one_table(tmp_path, frame, name):
+    write_table(frame, tmp_path / f"whole_{name}")
+    with table_writer(tmp_path / name) as write:
+        write(frame.iloc[:2])
+        write(frame.iloc[2:])
+    read = parquet.read_table if name == "t.parquet" else lambda path: path.read_text()
+    if name == "t.csv":  # whether words are quoted is settled batch by batch
+        read = pd.read_csv
+    one, other = read(tmp_path / name), read(tmp_path / f"whole_{name}")
+    assert one.equals(other) if hasattr(one, "equals") else one == other
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.parquet", "t.json"])
+def test_no_rows_still_make_a_table(tmp_path, frame, name):
+    write_table(frame.iloc[:0], tmp_path / name)
+    text = (tmp_path / name).read_bytes()
+    expected = {"t.csv": b"id,word,p,n,review\n", "t.json": b"[]\n"}
+    assert text == expected.get(name, text)
+    if name == "t.parquet":
+        assert parquet.read_table(tmp_path / name).num_rows == 0
+
+
+def test_other_suffixes_are_refused(tmp_path, frame):
+    with pytest.raises(BadInputError, match=r"ends in \.csv, \.parquet or \.json"):
+        write_table(frame, tmp_path / "t.xlsx")
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.parquet", "t.json"])
+def test_nothing_is_left_of_a_table_that_failed(tmp_path, frame, name):
+    def fail_half_way():
+        with table_writer(tmp_path / name) as write:
+            write(frame)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail_half_way()
+    assert not list(tmp_path.iterdir())
+
+
+def test_mixed_objects_become_text(tmp_path):
+    write_table(pd.DataFrame({"a": [1, "x", None]}, dtype=object), tmp_path / "t.csv")
+    assert (tmp_path / "t.csv").read_text() == "a\n1\nx\n\n"
