@@ -139,7 +139,8 @@ class CalcigramClassifier(ClassifierMixin, BaseEstimator):
 
     def predict(self, X: npt.ArrayLike) -> npt.NDArray[Any]:  # noqa: N803
         """Return the most probable label of each cluster."""
-        return self.classes_[self._scores(X).argmax(axis=1)]
+        best = self._scores(X).argmax(axis=1)
+        return self.classes_[best]
 
     def _scores(self, X: npt.ArrayLike) -> npt.NDArray[np.float64]:  # noqa: N803
         check_is_fitted(self)
@@ -156,7 +157,9 @@ class CalcigramClassifier(ClassifierMixin, BaseEstimator):
             )
         for label in self.classes_:
             if label not in [str(word) for word in AXES[self.axis]]:
-                raise BadInputError(f"one of {', '.join(AXES[self.axis])}", column="y", value=label)
+                raise BadInputError(
+                    f"one of {', '.join(AXES[self.axis])}", column="y", value=str(label)
+                )
 
     def _hold_out(self, codes: npt.NDArray[np.int64], random: Any) -> npt.NDArray[np.bool_]:
         """Choose the share of every class to calibrate on; none where a class is too small."""

@@ -7,7 +7,7 @@ no scikit-learn is imported. Training is `train`'s business, files are `store`'s
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -100,12 +100,11 @@ class Head:
     ) -> Floats:
         """Return calibrated probabilities of every word of the axis, shape (R, K)."""
         logits = self.logits(values)
-        known = np.empty_like(logits)
+        known = np.full_like(logits, np.nan)
         for case in HEAD_CASES[self.axis]:
             rows = form_known if case == "form_known" else ~form_known
-            known[rows] = self.scalings[case](logits[rows])
-        if self.axis == "morphology":
-            known[~form_known] = np.nan
+            if rows.any():
+                known[rows] = self.scalings[case](logits[rows])
         p = np.zeros((len(values), len(AXES[self.axis])))
         p[:, self.classes] = known
         p[np.isnan(known[:, 0])] = np.nan
@@ -189,12 +188,7 @@ class Model:
                 source="features",
                 value=_difference(features.names, self.feature_names),
             )
-        form_known = form_is_known(features)
-        counted = features.n_calcifications >= MIN_CALCIFICATIONS
-        p_distribution, p_morphology = self._probabilities(features.values, form_known, n_threads)
-        p_distribution[~counted] = np.nan
-        p_concern = self._concern_probabilities(p_distribution, p_morphology)
-        p_distribution, p_morphology = make_admissible(p_distribution, p_morphology)
+        p_distribution, p_morphology, p_concern = self._probabilities(features, n_threads)
         distribution = _labels(p_distribution, _NO_DISTRIBUTION)
         morphology = _labels(p_morphology, _UNREAD_FORM)
         article, birads = _rulebooks()
@@ -214,25 +208,23 @@ class Model:
             f"model {self.version}",
         )
 
-    def _probabilities(
-        self,
-        values: npt.NDArray[np.float32],
-        form_known: npt.NDArray[np.bool_],
-        n_threads: int | None,
-    ) -> list[Floats]:
-        """Return the calibrated probabilities of both heads, chunks of rows side by side."""
-
-        def both(rows: slice) -> list[Floats]:
-            return [head.probabilities(values[rows], form_known[rows]) for head in self.heads]
-
-        n_rows = len(values)
+    def _probabilities(self, features: Features, n_threads: int | None) -> list[Floats]:
+        """Return the probabilities of both axes and of the concern, chunks of rows side by side."""
+        n_rows = len(features)
         chunks = [slice(i, i + _CHUNK_ROWS) for i in range(0, n_rows, _CHUNK_ROWS)]
         n_workers = min(n_threads or os.cpu_count() or 1, len(chunks))
         if n_workers <= 1:
-            return both(slice(0, n_rows))
+            return self._read_chunk(features)
         with ThreadPoolExecutor(n_workers) as pool:
-            parts = list(pool.map(both, chunks))
-        return [np.concatenate([part[axis] for part in parts]) for axis in range(2)]
+            parts = list(pool.map(lambda rows: self._read_chunk(features[rows]), chunks))
+        return [np.concatenate(columns) for columns in zip(*parts, strict=True)]
+
+    def _read_chunk(self, features: Features) -> list[Floats]:
+        form_known = form_is_known(features)
+        p_d, p_m = (head.probabilities(features.values, form_known) for head in self.heads)
+        p_d[features.n_calcifications < MIN_CALCIFICATIONS] = np.nan
+        p_concern = self._concern_probabilities(p_d, p_m)
+        return [*make_admissible(p_d, p_m), p_concern]
 
     def _concern_probabilities(self, p_distribution: Floats, p_morphology: Floats) -> Floats:
         """Return calibrated probabilities of the concerns, shape (C, 3); NaN with neither axis."""
@@ -240,6 +232,8 @@ class Model:
         p = np.full_like(raw, np.nan)
         for code, name in enumerate(CONCERN_CASES):
             rows = case == code
+            if not rows.any():
+                continue
             p[rows] = self.concern_scalings[name](log_probabilities(raw[rows]))
         return p
 
@@ -286,24 +280,39 @@ def raw_concern(
     """
     p_d, p_m = np.asarray(p_distribution, float), np.asarray(p_morphology, float)
     has_d, has_m = np.isfinite(p_d[:, 0]), np.isfinite(p_m[:, 0])
-    cases = [has_d & has_m, has_d & ~has_m, has_m & ~has_d]
-    p = np.empty((len(p_d), len(CONCERNS)))
-    for concern, leads_to in enumerate(_patterns_by_concern()):
-        both = ((p_d @ (leads_to[:-1, :-1] * _ADMISSIBLE)) * p_m).sum(axis=1)
-        masses = [both, p_d @ leads_to[:-1, -1], p_m @ leads_to[-1, :-1]]
-        p[:, concern] = np.select(cases, masses, np.nan)
+    by_pair, by_distribution, by_form = _patterns_by_concern()
+    n_m = p_m.shape[1]
+    p = np.full((len(p_d), len(CONCERNS)), np.nan)
+    case = np.full(len(p_d), -1, np.int8)
+    masses: tuple[Callable[[Any], Floats], ...] = (
+        lambda rows: np.einsum(
+            "rcm,rm->rc", (p_d[rows] @ by_pair).reshape(-1, len(CONCERNS), n_m), p_m[rows]
+        ),
+        lambda rows: p_d[rows] @ by_distribution,
+        lambda rows: p_m[rows] @ by_form,
+    )
+    for code, rows in enumerate((has_d & has_m, has_d & ~has_m, has_m & ~has_d)):
+        if rows.any():
+            case[rows] = code
+            p[rows] = masses[code](rows)
     with np.errstate(invalid="ignore"):  # no mass on any concern: no answer
-        p /= p.sum(axis=1, keepdims=True)
-    return p, np.select(cases, [0, 1, 2], -1).astype(np.int8)
+        return p / p.sum(axis=1, keepdims=True), case
 
 
 @lru_cache(maxsize=1)
-def _patterns_by_concern() -> npt.NDArray[np.float64]:
-    """Return 1 where a pattern leads to a concern, shape (3, 7, 10); last: no word read."""
-    d = [*range(len(DISTRIBUTIONS)), _NO_DISTRIBUTION]
-    m = [*range(len(MORPHOLOGIES)), _UNREAD_FORM]
-    codes = _rulebooks()[0].concern_codes[np.ix_(d, m)]
-    return np.array([codes == concern for concern in range(len(CONCERNS))], float)
+def _patterns_by_concern() -> tuple[Floats, Floats, Floats]:
+    """Return 1 where a pattern leads to a concern: by pair, by distribution and by form alone.
+
+    Shapes (6, 3 * 9), (6, 3) and (9, 3); an inadmissible pair leads to none.
+    """
+    codes = _rulebooks()[0].concern_codes
+    leads_to = (codes[..., None] == np.arange(len(CONCERNS))).astype(float)
+    n_d, n_m = _ADMISSIBLE.shape
+    return (
+        (leads_to[:n_d, :n_m] * _ADMISSIBLE[..., None]).transpose(0, 2, 1).reshape(n_d, -1),
+        leads_to[:n_d, _UNREAD_FORM],
+        leads_to[_NO_DISTRIBUTION, :n_m],
+    )
 
 
 def make_admissible(p_distribution: Floats, p_morphology: Floats) -> tuple[Floats, Floats]:
