@@ -41,7 +41,8 @@ bench: $(READY) ## run the benchmarks, one script a claim
 	set -e; for script in benchmarks/bench_*.py; do $(BIN)/python $$script; done
 
 docs: $(READY) ## write the generated pages of docs/ again
-	$(BIN)/python docs/generate.py
+	$(BIN)/python -m calcigram.features.catalogue > docs/features.md.new && mv docs/features.md.new docs/features.md
+	$(BIN)/python benchmarks/make_rules_page.py
 
 clean: ## remove what these targets made, the environment too
 	rm -rf $(VENV) demo out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
