@@ -22,12 +22,15 @@ OPTIONS = {
 }
 """How every kernel of the package is compiled."""
 
-kernel = njit(**OPTIONS)
+kernel = njit(**OPTIONS, no_cfunc_wrapper=True)
+"""Compile a kernel that Python, too, may call."""
+
+inner_kernel = njit(**OPTIONS, no_cfunc_wrapper=True, no_cpython_wrapper=True)
+"""Compile a kernel that only other kernels call; it saves half of the compiling."""
 
 FLAT = 1e-5
 """Hulls less wide than this share of their length count as a line (float32 input noise)."""
 
-_COUNTING_SORT_MAX = 512
 _WEISZFELD_STEPS = 50
 
 
@@ -44,22 +47,43 @@ class Hull(NamedTuple):
 
 @kernel
 def sort_values(values, n, out):
-    """Write the first `n` of `values` to `out` in rising order.
+    """Write the first `n` of `values`, none of them NaN, to `out` in rising order.
 
-    Counting how many are smaller is O(n^2) but free of branches: below some five hundred
-    values it beats quicksort.
+    Counting the smaller ones is O(n^2) but vectorises: for some hundred values it
+    beats quicksort many times.
     """
-    if n > _COUNTING_SORT_MAX:
-        out[:n] = np.sort(values[:n])
-        return
+    one, zero = np.float32(1.0), np.float32(0.0)
+    for i in range(n):
+        out[i] = np.nan
     for i in range(n):
         value = values[i]
-        rank = np.int32(0)
-        for j in range(i):
-            rank += np.int32(values[j] <= value)
-        for j in range(i + 1, n):
-            rank += np.int32(values[j] < value)
-        out[rank] = value
+        rank = zero
+        for j in range(n):
+            rank += one if values[j] < value else zero
+        out[int(rank)] = value
+    for i in range(1, n):  # equal values share a rank and leave gaps behind it
+        if np.isnan(out[i]):
+            out[i] = out[i - 1]
+
+
+@kernel
+def index_of_least(bits, n):
+    """Return the first index of the least of `n` non-negative floats, given as their bits.
+
+    Such floats sort as their bits do, and integer minima vectorise where float minima do not.
+
+    Examples
+    --------
+    >>> index_of_least(np.array([3, 1, 2], np.float32).view(np.int32), 3)
+    1
+    """
+    least = np.int32(0x7FFFFFFF)
+    for i in range(n):
+        least = bits[i] if bits[i] < least else least
+    i = 0
+    while bits[i] != least:
+        i += 1
+    return i
 
 
 @kernel
@@ -77,17 +101,18 @@ def quantile(ordered, n, q):
 @kernel
 def sort_points(u, v, n, order):
     """Write to `order` the indices of the points by rising `u`, equal ones by `v`."""
-    if n > _COUNTING_SORT_MAX:
-        order[:n] = np.argsort(u[:n])
-    else:
-        for i in range(n):
-            value = u[i]
-            rank = np.int32(0)
-            for j in range(i):
-                rank += np.int32(u[j] <= value)
-            for j in range(i + 1, n):
-                rank += np.int32(u[j] < value)
-            order[rank] = i
+    one, zero = np.float32(1.0), np.float32(0.0)
+    for i in range(n):
+        order[i] = -1
+    for i in range(n):
+        value = u[i]
+        rank = zero
+        for j in range(n):
+            rank += one if u[j] < value else zero
+        place = int(rank)
+        while order[place] >= 0:
+            place += 1
+        order[place] = i
     for k in range(1, n):
         i = order[k]
         j = k
@@ -97,7 +122,7 @@ def sort_points(u, v, n, order):
         order[j] = i
 
 
-@kernel
+@inner_kernel
 def _turn(u, v, a, b, c):
     """Return twice the signed area of the triangle of points a, b, c."""
     return (float(u[b]) - u[a]) * (float(v[c]) - v[a]) - (float(v[b]) - v[a]) * (float(u[c]) - u[a])
@@ -129,7 +154,7 @@ def convex_hull(u, v, n, hull):
     return size - 1
 
 
-@kernel
+@inner_kernel
 def _width_and_diameter(u, v, hull, size):
     """Return the least width (over the edges' directions) and the greatest vertex distance."""
     width = np.inf
@@ -148,7 +173,7 @@ def _width_and_diameter(u, v, hull, size):
     return (0.0 if math.isinf(width) else width), math.sqrt(diameter2)
 
 
-@kernel
+@inner_kernel
 def _largest_triangle(u, v, hull, size):
     """Return the area of the largest triangle of hull vertices.
 
@@ -170,7 +195,7 @@ def _largest_triangle(u, v, hull, size):
     return 0.5 * largest
 
 
-@kernel
+@inner_kernel
 def _area_eccentricity(u, v, hull, size):
     """Return the area of the hull and the eccentricity of its second central moments."""
     u0, v0 = float(u[hull[0]]), float(v[hull[0]])
@@ -211,7 +236,7 @@ def measure_hull(u, v, hull, size):
     return Hull(area, perimeter, width, diameter, eccentricity, triangle)
 
 
-@kernel
+@inner_kernel
 def _crosses(u, v, a, b, c, d):
     """Say whether the open segments a-b and c-d cross."""
     if a == c or a == d or b == c or b == d:
@@ -222,7 +247,7 @@ def _crosses(u, v, a, b, c, d):
 
 
 @kernel
-def concave_area(u, v, n, hull, size, hull_area, dig_ratio, successor, detour):
+def concave_area(u, v, n, hull, size, hull_area, dig_ratio, successor, detour, detour_bits):
     """Return the area inside an outline dug inwards from the convex hull.
 
     After Park & Oh (2012): an edge gives way to the two sides of a triangle whose apex is
@@ -234,7 +259,7 @@ def concave_area(u, v, n, hull, size, hull_area, dig_ratio, successor, detour):
     ----------
     successor : int32 scratch of n
         The outline as a ring of indices; -1 for inner points.
-    detour : float32 scratch of n
+    detour, detour_bits : float32 scratch of n, and the int32 view of it
     """
     for i in range(n):
         successor[i] = -1
@@ -252,12 +277,9 @@ def concave_area(u, v, n, hull, size, hull_area, dig_ratio, successor, detour):
             detour[i] = np.sqrt(da * da + db * db) + np.sqrt(dc * dc + dd * dd)
         detour[a] = np.inf
         detour[b] = np.inf
-        apex, least = -1, np.float32(np.inf)
-        for i in range(n):
-            if detour[i] < least:
-                apex, least = i, detour[i]
+        apex = index_of_least(detour_bits, n)
         dug = False
-        if apex >= 0 and successor[apex] < 0:
+        if successor[apex] < 0:
             edge = math.hypot(float(ub) - ua, float(vb) - va)
             near = min(
                 math.hypot(float(u[apex]) - ua, float(v[apex]) - va),

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from calcigram.geometry import kernel
+from calcigram.geometry import index_of_least, inner_kernel, kernel
 
 TWIG_EDGES = 2.0
 """Branches shorter than this many median edges are twigs, and pruned (domain.md, section 6)."""
@@ -47,7 +47,7 @@ def spanning_tree(u, v, n, small, large, work, sequence, parent, edge, nearest):
     small, large : float
         Two further distances to count pairs within.
     work : tuple of float32 and int32 scratch of n
-        ``(ru, rv, key, d2)`` float32 and ``(node, from_, c5, c10)`` int32.
+        Six float32, the int32 views of the third and fourth, two int32.
     sequence, parent : int32 (n,), written
         Nodes in the order they joined; the parent of each (-1 for the root).
     edge : float32 (n,), written
@@ -60,19 +60,20 @@ def spanning_tree(u, v, n, small, large, work, sequence, parent, edge, nearest):
     Pairs
         Counts of a circle include its centre, those of pairs do not.
     """
-    ru, rv, key, d2, node, from_, c5, c10 = work
+    ru, rv, key, d2, c5, c10, key_bits, d2_bits, node, from_ = work
     for i in range(n):
         ru[i], rv[i], node[i] = u[i], v[i], i
         key[i], from_[i] = np.inf, -1
-        c5[i] = c10[i] = 1
+        c5[i], c10[i] = 1.0, 1.0
     small2, large2 = np.float32(small * small), np.float32(large * large)
-    one, nine, r5, r10 = np.float32(1.0), np.float32(9.0), np.float32(25.0), np.float32(100.0)
+    zero, one, nine = np.float32(0.0), np.float32(1.0), np.float32(9.0)
+    r5, r10 = np.float32(25.0), np.float32(100.0)
     distance_sum = 0.0
     n1 = n3 = n10 = ns = nl = 0
     most5 = most10 = 0
     chosen = 0
     for left in range(n - 1, -1, -1):
-        i = node[chosen]
+        i = np.int32(node[chosen])
         ui, vi, key_i = ru[chosen], rv[chosen], key[chosen]
         count5, count10 = c5[chosen], c10[chosen]
         sequence[n - 1 - left] = i
@@ -81,47 +82,45 @@ def spanning_tree(u, v, n, small, large, work, sequence, parent, edge, nearest):
         ru[chosen], rv[chosen], key[chosen] = ru[left], rv[left], key[left]
         node[chosen], from_[chosen] = node[left], from_[left]
         c5[chosen], c10[chosen] = c5[left], c10[left]
+        # Slices tell the compiler that no index is negative; only then does it vectorise.
+        pu, pv, square, keys = ru[:left], rv[:left], d2[:left], key[:left]
         for j in range(left):
-            du, dv = ru[j] - ui, rv[j] - vi
-            d2[j] = du * du + dv * dv
-        s = np.float32(0.0)
-        a1 = a3 = a_small = a_large = np.int32(0)
+            du, dv = pu[j] - ui, pv[j] - vi
+            square[j] = du * du + dv * dv
+        s = a1 = a3 = a_small = a_large = zero
         for j in range(left):
-            s += np.sqrt(d2[j])
-            a1 += np.int32(d2[j] <= one)
-            a3 += np.int32(d2[j] <= nine)
-            a_small += np.int32(d2[j] <= small2)
-            a_large += np.int32(d2[j] <= large2)
-        a5 = a10 = np.int32(0)
+            s += np.sqrt(square[j])
+            a1 += one if square[j] <= one else zero
+            a3 += one if square[j] <= nine else zero
+            a_small += one if square[j] <= small2 else zero
+            a_large += one if square[j] <= large2 else zero
+        a5 = a10 = zero
+        in5, in10 = c5[:left], c10[:left]
         for j in range(left):
-            in5, in10 = np.int32(d2[j] <= r5), np.int32(d2[j] <= r10)
-            a5 += in5
-            a10 += in10
-            c5[j] += in5
-            c10[j] += in10
+            near, middling = one if square[j] <= r5 else zero, one if square[j] <= r10 else zero
+            a5 += near
+            a10 += middling
+            in5[j] += near
+            in10[j] += middling
+        froms = from_[:left]
         for j in range(left):
-            if d2[j] < key[j]:
-                key[j] = d2[j]
-                from_[j] = i
-        # Non-negative floats sort as their bits do, and integer minima vectorise.
-        bits, d2_bits = key.view(np.int32), d2.view(np.int32)
-        least_key = least_d2 = np.int32(0x7F800000)
-        for j in range(left):
-            least_key = min(least_key, bits[j])
-            least_d2 = min(least_d2, d2_bits[j])
-        d2_bits[left] = least_d2
-        nearest[i] = np.sqrt(min(key_i, d2[left]))
+            new, old, from_old = square[j], keys[j], froms[j]
+            froms[j] = i if new < old else from_old
+            keys[j] = new if new < old else old
+        nearest2 = key_i
         chosen = 0
-        while chosen < left and bits[chosen] != least_key:
-            chosen += 1
+        if left > 0:
+            nearest2 = min(nearest2, d2[index_of_least(d2_bits, left)])
+            chosen = index_of_least(key_bits, left)
+        nearest[i] = np.sqrt(nearest2)
         distance_sum += s
-        n1 += a1
-        n3 += a3
-        n10 += a10
-        ns += a_small
-        nl += a_large
-        most5 = max(most5, count5 + a5)
-        most10 = max(most10, count10 + a10)
+        n1 += int(a1)
+        n3 += int(a3)
+        n10 += int(a10)
+        ns += int(a_small)
+        nl += int(a_large)
+        most5 = max(most5, int(count5 + a5))
+        most10 = max(most10, int(count10 + a10))
     return Pairs(distance_sum, n1, n3, n10, ns, nl, most5, most10)
 
 
@@ -173,7 +172,7 @@ def nearest_neighbours(u, v, n, neighbours):
     return k
 
 
-@kernel
+@inner_kernel
 def _mark_strays(sequence, parent, edge, n, limit, size, stray):
     """Flag small ends of the tree that hang by an edge longer than `limit`; return a living root."""
     most = max(1, int(STRAY_SHARE * n))
@@ -203,7 +202,7 @@ def _mark_strays(sequence, parent, edge, n, limit, size, stray):
     return root
 
 
-@kernel
+@inner_kernel
 def _farthest(sequence, parent, edge, stray, n, root, depth):
     """Return the living node farthest along the tree from `root`, an ancestor of the living."""
     depth[root] = 0.0

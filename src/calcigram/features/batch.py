@@ -18,7 +18,8 @@ from calcigram.features.nipple import measure_nipple
 from calcigram.features.particles import measure_particles
 from calcigram.features.roundness import measure_roundness
 from calcigram.features.spread import measure_spread
-from calcigram.geometry import convex_hull, kernel, measure_hull, quantile, sort_values
+from calcigram.features.workspace import ARM, BRANCH, EDGE, HEIGHT, LOCAL_COS, LOCAL_SIN, NEAREST, PARENT, PATH, SEQUENCE, TRUNK, TRUNK_EDGE, TRUNK_PARENT, U, V
+from calcigram.geometry import convex_hull, inner_kernel, kernel, measure_hull, quantile, sort_values
 from calcigram.tree import (
     TWIG_EDGES,
     nearest_neighbours,
@@ -35,50 +36,51 @@ _NIPPLE, _NIPPLE_END = family_slice("nipple").start, family_slice("nipple").stop
 _PARTICLES, _PARTICLES_END = family_slice("particles").start, family_slice("particles").stop
 
 
-@kernel
+@inner_kernel
 def _grow_tree(work, n, frame):
     """Build the spanning tree; return the pair sums and the median edge."""
     radius = math.sqrt(frame.major + frame.minor)
     scratch = (
-        work.f[0], work.f[1], work.f[2], work.f[3], work.i[0], work.i[1], work.i[2], work.i[3],
+        work.f[0], work.f[1], work.f[2], work.f[3], work.f[4], work.f[5],
+        work.bits[2], work.bits[3], work.i[0], work.i[1],
     )  # fmt: skip
     pairs = spanning_tree(
-        work.u, work.v, n, radius / CORRELATION_RATIO, radius, scratch,
-        work.sequence, work.parent, work.edge, work.nearest,
+        work.f[U], work.f[V], n, radius / CORRELATION_RATIO, radius, scratch,
+        work.i[SEQUENCE], work.i[PARENT], work.f[EDGE], work.f[NEAREST],
     )  # fmt: skip
     edges, ordered = work.f[0], work.f[1]
     for k in range(1, n):
-        edges[k - 1] = work.edge[work.sequence[k]]
+        edges[k - 1] = work.f[EDGE, work.i[SEQUENCE, k]]
     sort_values(edges, n - 1, ordered)
     return pairs, quantile(ordered, n - 1, 0.5)
 
 
-@kernel
+@inner_kernel
 def _find_branches(work, n, median_edge):
     """Free the tree of strays and twigs; return the size of the trunk and its branches."""
     count = root_at_path_end(
-        work.sequence, work.parent, work.edge, n, median_edge,
-        work.trunk, work.trunk_parent, work.trunk_edge, (work.i[0], work.i[1], work.f[0]),
+        work.i[SEQUENCE], work.i[PARENT], work.f[EDGE], n, median_edge,
+        work.i[TRUNK], work.i[TRUNK_PARENT], work.f[TRUNK_EDGE], (work.i[0], work.i[1], work.f[0]),
     )  # fmt: skip
     branches = prune_twigs(
-        work.trunk, work.trunk_parent, work.trunk_edge, count, TWIG_EDGES * median_edge,
-        work.height, work.arm, work.branch, work.path,
+        work.i[TRUNK], work.i[TRUNK_PARENT], work.f[TRUNK_EDGE], count, TWIG_EDGES * median_edge,
+        work.f[HEIGHT], work.i[ARM], work.i[BRANCH], work.i[PATH],
     )  # fmt: skip
     return count, branches
 
 
-@kernel
+@inner_kernel
 def _find_directions(work, n):
     """Find neighbours and local directions; return the linearities at 4 and at 8 neighbours."""
     if n < 3:
         for i in range(n):
-            work.local_cos[i] = work.local_sin[i] = 0.0
+            work.f[LOCAL_COS, i] = work.f[LOCAL_SIN, i] = 0.0
             work.neighbours[i, 0] = n - 1 - i
         return np.nan, np.nan
-    k = nearest_neighbours(work.u, work.v, n, work.neighbours)
-    cos, sin = work.local_cos, work.local_sin
-    local_4 = local_directions(work.u, work.v, work.neighbours, n, min(4, k), cos, sin)
-    return local_4, local_directions(work.u, work.v, work.neighbours, n, k, cos, sin)
+    k = nearest_neighbours(work.f[U], work.f[V], n, work.neighbours)
+    cos, sin = work.f[LOCAL_COS], work.f[LOCAL_SIN]
+    local_4 = local_directions(work.f[U], work.f[V], work.neighbours, n, min(4, k), cos, sin)
+    return local_4, local_directions(work.f[U], work.f[V], work.neighbours, n, k, cos, sin)
 
 
 @kernel
@@ -107,8 +109,8 @@ def extract_range(start, stop, offsets, columns, work, values):
         count, branches = _find_branches(work, n, median_edge)
         local_4, local_8 = _find_directions(work, n)
         curve = fit_curve(work, n, branches.main_size)
-        hull_size = convex_hull(work.u, work.v, n, hull_index)
-        hull = measure_hull(work.u, work.v, hull_index, hull_size)
+        hull_size = convex_hull(work.f[U], work.f[V], n, hull_index)
+        hull = measure_hull(work.f[U], work.f[V], hull_index, hull_size)
         measure_spread(work, n, frame, hull, pairs, breast[c], row[_SPREAD:_SPREAD_END])
         measure_linearity(
             work, n, frame, curve, branches, local_4, local_8, orientation, aspect, begin,

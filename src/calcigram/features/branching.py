@@ -11,8 +11,8 @@ import numpy as np
 
 from calcigram.features.catalogue import family_columns
 from calcigram.features.curve import project
-from calcigram.features.workspace import MAX_KNOTS
-from calcigram.geometry import kernel
+from calcigram.features.workspace import ARM, BRANCH, EDGE, HEIGHT, MAX_KNOTS, OFFSET, PARENT, SEQUENCE, TRUNK, TRUNK_EDGE, TRUNK_PARENT, U, V
+from calcigram.geometry import inner_kernel
 
 _C = family_columns("branching")
 
@@ -25,11 +25,11 @@ _FORK_BRANCHES = 3
 _FORK_MIN_NODES = 4
 
 
-@kernel
+@inner_kernel
 def _tree(work, n, hull, median_edge, out):
     total = square = longest = 0.0
     for i in range(n):
-        length = float(work.edge[i])
+        length = float(work.f[EDGE, i])
         total += length
         square += length * length
         longest = max(longest, length)
@@ -42,56 +42,56 @@ def _tree(work, n, hull, median_edge, out):
         out[_C.tree_length_ratio] = total / math.sqrt(n * hull.area)
     degree = work.i[1]
     for i in range(n):
-        degree[i] = 1 if work.parent[i] >= 0 else 0
+        degree[i] = 1 if work.i[PARENT, i] >= 0 else 0
     for i in range(n):
-        if work.parent[i] >= 0:
-            degree[work.parent[i]] += 1
+        if work.i[PARENT, i] >= 0:
+            degree[work.i[PARENT, i]] += 1
     leaves = 0
     for i in range(n):
         leaves += degree[i] == 1
     out[_C.tree_leaf_share] = leaves / n
 
 
-@kernel
+@inner_kernel
 def _arm(work, origin, first, upwards):
     """Return the unit vector from a node to the mean of the next nodes of one of its arms."""
     su = sv = 0.0
     count = 0
     i = first
     while i >= 0 and count < _ARM_NODES:
-        su += work.u[i]
-        sv += work.v[i]
+        su += work.f[U, i]
+        sv += work.f[V, i]
         count += 1
-        i = work.trunk_parent[i] if upwards else work.arm[i]
-    du, dv = su / count - work.u[origin], sv / count - work.v[origin]
+        i = work.i[TRUNK_PARENT, i] if upwards else work.i[ARM, i]
+    du, dv = su / count - work.f[U, origin], sv / count - work.f[V, origin]
     length = math.hypot(du, dv)
     if length == 0.0:
         return 0.0, 0.0
     return du / length, dv / length
 
 
-@kernel
+@inner_kernel
 def _junctions(work, count, branches, out):
     """Count junctions and take the angle at which each side branch leaves."""
     seen = work.i[1]
     for k in range(count):
-        seen[work.trunk[k]] = 0
+        seen[work.i[TRUNK, k]] = 0
     junctions, sides = 0, 0
     total = square = 0.0
     for k in range(1, count):
-        i = work.trunk[k]
-        if work.branch[i] != i:
+        i = work.i[TRUNK, k]
+        if work.i[BRANCH, i] != i:
             continue
-        p = work.trunk_parent[i]
+        p = work.i[TRUNK_PARENT, i]
         junctions += 1 - seen[p]
         seen[p] = 1
         side_u, side_v = _arm(work, p, i, False)
-        on_u, on_v = _arm(work, p, work.arm[p], False)
+        on_u, on_v = _arm(work, p, work.i[ARM, p], False)
         back_u, back_v = on_u, on_v
-        if work.trunk_parent[p] >= 0:
-            back_u, back_v = _arm(work, p, work.trunk_parent[p], True)
+        if work.i[TRUNK_PARENT, p] >= 0:
+            back_u, back_v = _arm(work, p, work.i[TRUNK_PARENT, p], True)
         closest = max(side_u * on_u + side_v * on_v, side_u * back_u + side_v * back_v)
-        if work.trunk_parent[p] >= 0:
+        if work.i[TRUNK_PARENT, p] >= 0:
             closest = max(closest, on_u * back_u + on_v * back_v)
         angle = math.degrees(math.acos(max(-1.0, min(1.0, closest))))
         total += angle
@@ -109,56 +109,56 @@ def _junctions(work, count, branches, out):
         out[_C.longest_side_branch_ratio] = branches.longest_side / branches.main_length
 
 
-@kernel
+@inner_kernel
 def _branch_knots(work, first, knots):
     """Smooth the branch that begins with node `first`: where it leaves, block means, its tip."""
     nodes = 0
     i = first
     while i >= 0:
         nodes += 1
-        i = work.arm[i]
+        i = work.i[ARM, i]
     blocks = min(MAX_KNOTS - 2, max(1, nodes // _FORK_MIN_NODES))
-    p = work.trunk_parent[first]
-    knots[0, 0], knots[1, 0] = work.u[p], work.v[p]
+    p = work.i[TRUNK_PARENT, first]
+    knots[0, 0], knots[1, 0] = work.f[U, p], work.f[V, p]
     i, done, tip = first, 0, first
     for b in range(blocks):
         su = sv = 0.0
         end = nodes * (b + 1) // blocks
         size = end - done
         while done < end:
-            su += work.u[i]
-            sv += work.v[i]
+            su += work.f[U, i]
+            sv += work.f[V, i]
             tip = i
-            i = work.arm[i]
+            i = work.i[ARM, i]
             done += 1
         knots[0, b + 1], knots[1, b + 1] = su / size, sv / size
-    knots[0, blocks + 1], knots[1, blocks + 1] = work.u[tip], work.v[tip]
+    knots[0, blocks + 1], knots[1, blocks + 1] = work.f[U, tip], work.f[V, tip]
     return blocks + 2, nodes
 
 
-@kernel
+@inner_kernel
 def _fork_gain(work, n, count, curve):
     """How much nearer the points lie once the longest side branches join the curve."""
     if curve.size < 2 or not curve.residual > 0.0:
         return np.nan
     nearest, arc, offset, square = work.f[0], work.f[1], work.f[2], work.f[3]
     for i in range(n):
-        nearest[i] = abs(work.offset[i])
+        nearest[i] = abs(work.f[OFFSET, i])
     below = np.inf
     for _ in range(_FORK_BRANCHES):
         chosen, longest = -1, 0.0
         for k in range(1, count):
-            i = work.trunk[k]
-            reach = work.height[i] + work.trunk_edge[i]
-            if work.branch[i] == i and longest < reach < below:
+            i = work.i[TRUNK, k]
+            reach = work.f[HEIGHT, i] + work.f[TRUNK_EDGE, i]
+            if work.i[BRANCH, i] == i and longest < reach < below:
                 chosen, longest = i, reach
         if chosen < 0:
             break
         below = longest
-        size, nodes = _branch_knots(work, chosen, work.curves[0])
+        size, nodes = _branch_knots(work, chosen, work.curves[1])
         if nodes < _FORK_MIN_NODES:
             continue
-        project(work.u, work.v, n, work.curves[0], size, 0.0, arc, offset, square)
+        project(work.f[U], work.f[V], n, work.curves[1], size, 0.0, arc, offset, square)
         for i in range(n):
             distance = np.sqrt(square[i])
             nearest[i] = distance if distance < nearest[i] else nearest[i]
@@ -168,7 +168,7 @@ def _fork_gain(work, n, count, curve):
     return max(0.0, 1.0 - total / n / curve.residual)
 
 
-@kernel
+@inner_kernel
 def _components(work, n, radius):
     """Return how many components the graph of that radius has, and the size of the largest.
 
@@ -179,16 +179,16 @@ def _components(work, n, radius):
         size[i] = 1
     components, largest = 0, 0
     for k in range(n - 1, -1, -1):
-        i = work.sequence[k]
-        if work.parent[i] >= 0 and work.edge[i] <= radius:
-            size[work.parent[i]] += size[i]
+        i = work.i[SEQUENCE, k]
+        if work.i[PARENT, i] >= 0 and work.f[EDGE, i] <= radius:
+            size[work.i[PARENT, i]] += size[i]
         else:
             components += 1
             largest = max(largest, size[i])
     return components, largest
 
 
-@kernel
+@inner_kernel
 def measure_branching(work, n, count, hull, pairs, curve, branches, median_edge, out):
     """Write the family's columns to `out`, a view of one row."""
     for k in range(4):

@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from calcigram.features.workspace import MAX_KNOTS
-from calcigram.geometry import kernel, quantile, sort_values
+from calcigram.features.workspace import ARC, MAX_KNOTS, OFFSET, PATH, U, V
+from calcigram.geometry import inner_kernel, quantile, sort_values
 
 BANDWIDTHS = (1 / 3, 1 / 6, 1 / 12)
 """Half-widths tried, as shares of the curve's length."""
@@ -37,7 +37,7 @@ class Curve(NamedTuple):
     residual: float
 
 
-@kernel
+@inner_kernel
 def _length(knots, size):
     length = 0.0
     for k in range(size - 1):
@@ -45,7 +45,7 @@ def _length(knots, size):
     return length
 
 
-@kernel
+@inner_kernel
 def project(u, v, n, knots, size, reach, arc, offset, best):
     """Find the nearest place on a polyline for each point; return the mean distance.
 
@@ -93,7 +93,7 @@ def project(u, v, n, knots, size, reach, arc, offset, best):
     return float(total) / n
 
 
-@kernel
+@inner_kernel
 def _smooth(u, v, n, arc, weight, length, bandwidth, knots, size):
     """Write knots evenly spaced along the arc: local-linear fits of u and v on arc length."""
     for k in range(size):
@@ -129,7 +129,7 @@ def _smooth(u, v, n, arc, weight, length, bandwidth, knots, size):
             knots[0, k], knots[1, k] = knots[0, k - 1], knots[1, k - 1]
 
 
-@kernel
+@inner_kernel
 def _decimate(u, v, path, size, knots):
     """Write at most MAX_KNOTS of the path's points, both ends among them."""
     count = min(size, MAX_KNOTS)
@@ -139,7 +139,7 @@ def _decimate(u, v, path, size, knots):
     return count
 
 
-@kernel
+@inner_kernel
 def _bisquare(offset, n, weight, distances, ordered):
     """Write weights that fall to 0 at six median distances."""
     for i in range(n):
@@ -152,26 +152,26 @@ def _bisquare(offset, n, weight, distances, ordered):
         weight[i] = w * w if w > 0.0 else np.float32(0.0)
 
 
-@kernel
+@inner_kernel
 def fit_curve(work, n, path_size):
-    """Fit the curve to the points of `work`, from the path in ``work.path``.
+    """Fit the curve to the points of `work`, from the path in ``work.i[PATH]``.
 
     Returns
     -------
     Curve
-        Its knots are in ``work.knots``, the feet and signed distances of the points in
-        ``work.arc`` and ``work.offset``. No knots and NaN where all points are one.
+        Its knots are in ``work.curves[0]``, the feet and signed distances of the points in
+        ``work.f[ARC]`` and ``work.f[OFFSET]``. No knots and NaN where all points are one.
     """
-    u, v = work.u, work.v
+    u, v = work.f[U], work.f[V]
     first_arc, weight, best = work.f[0], work.f[1], work.f[2]
-    trial, chosen = work.curves[0], work.curves[1]
+    trial, chosen = work.curves[1], work.curves[2]
     if path_size < 2:
         return Curve(0, np.nan, np.nan)
-    size = _decimate(u, v, work.path, path_size, trial)
+    size = _decimate(u, v, work.i[PATH], path_size, trial)
     length = _length(trial, size)
     if length <= 0.0:
         return Curve(0, np.nan, np.nan)
-    project(u, v, n, trial, size, 0.0, first_arc, work.offset, best)
+    project(u, v, n, trial, size, 0.0, first_arc, work.f[OFFSET], best)
     for i in range(n):
         weight[i] = 1.0
     size = min(_FITTED_KNOTS, n + 2)
@@ -183,17 +183,17 @@ def fit_curve(work, n, path_size):
             continue
         last = width
         _smooth(u, v, n, first_arc, weight, length, width, trial, size)
-        residual = project(u, v, n, trial, size, REACH * length, work.arc, work.offset, best)
+        residual = project(u, v, n, trial, size, REACH * length, work.f[ARC], work.f[OFFSET], best)
         freedom = 1.5 + _EPANECHNIKOV_PEAK * length / width
         criterion = residual / max(0.05, 1.0 - freedom / n)
         if criterion < lowest:
             bandwidth, lowest = width, criterion
             chosen[:, :size] = trial[:, :size]
     length = _length(chosen, size)
-    project(u, v, n, chosen, size, 0.0, work.arc, work.offset, best)
-    _bisquare(work.offset, n, weight, first_arc, best)
-    _smooth(u, v, n, work.arc, weight, length, bandwidth, work.knots, size)
+    project(u, v, n, chosen, size, 0.0, work.f[ARC], work.f[OFFSET], best)
+    _bisquare(work.f[OFFSET], n, weight, first_arc, best)
+    _smooth(u, v, n, work.f[ARC], weight, length, bandwidth, work.curves[0], size)
     residual = project(
-        u, v, n, work.knots, size, REACH * length, work.arc, work.offset, best
+        u, v, n, work.curves[0], size, REACH * length, work.f[ARC], work.f[OFFSET], best
     )
-    return Curve(size, _length(work.knots, size), residual)
+    return Curve(size, _length(work.curves[0], size), residual)

@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from calcigram.geometry import FLAT, kernel, sort_points
+from calcigram.features.workspace import ORDER, U, V
+from calcigram.geometry import FLAT, inner_kernel, sort_points
 
 
 class Frame(NamedTuple):
@@ -26,9 +27,9 @@ class Frame(NamedTuple):
     minor: float
 
 
-@kernel
+@inner_kernel
 def load_points(x, y, start, n, work):
-    """Write the points ``start:start + n`` to ``work.u`` and ``work.v``; return the `Frame`."""
+    """Write the points ``start:start + n`` to ``work.f[U]`` and ``work.f[V]``; return the `Frame`."""
     mean_x = mean_y = 0.0
     for i in range(start, start + n):
         mean_x += float(x[i])
@@ -51,15 +52,15 @@ def load_points(x, y, start, n, work):
         u[i], v[i] = pu, pv
         major += pu * pu
         minor += pv * pv
-    sort_points(u, v, n, work.order)
+    sort_points(u, v, n, work.i[ORDER])
     for i in range(n):
-        work.u[i], work.v[i] = u[work.order[i]], v[work.order[i]]
+        work.f[U, i], work.f[V, i] = u[work.i[ORDER, i]], v[work.i[ORDER, i]]
     if minor < FLAT * FLAT * major:
         minor = 0.0
     return Frame(mean_x, mean_y, cos, sin, major / n, minor / n)
 
 
-@kernel
+@inner_kernel
 def local_directions(u, v, neighbours, n, k, cos2, sin2):
     """Write the direction of each point with its `k` neighbours; return the mean linearity.
 

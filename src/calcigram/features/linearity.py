@@ -10,7 +10,8 @@ import math
 import numpy as np
 
 from calcigram.features.catalogue import family_columns
-from calcigram.geometry import kernel, quantile, sort_values
+from calcigram.features.workspace import ARC, LOCAL_COS, LOCAL_SIN, OFFSET, ORDER, PATH, TRUNK_EDGE, U
+from calcigram.geometry import inner_kernel, quantile, sort_values
 
 _C = family_columns("linearity")
 
@@ -22,9 +23,9 @@ _UNIFORM_SHARE = 0.75
 _UNIFORM_CENTER = 1.0 / 6.0
 
 
-@kernel
+@inner_kernel
 def _line(work, n, frame, out):
-    extent = float(work.u[n - 1]) - work.u[0]
+    extent = float(work.f[U, n - 1]) - work.f[U, 0]
     if frame.major > 0.0:
         residual = math.sqrt(frame.minor)
         out[_C.pca_axis_ratio] = min(1.0, math.sqrt(frame.minor / frame.major))
@@ -32,7 +33,7 @@ def _line(work, n, frame, out):
         out[_C.line_residual_ratio] = residual / extent
 
 
-@kernel
+@inner_kernel
 def _turning_deg(knots, size):
     """Sum of the absolute turns; pieces without length have no direction."""
     total = 0.0
@@ -48,30 +49,30 @@ def _turning_deg(knots, size):
     return math.degrees(total)
 
 
-@kernel
+@inner_kernel
 def _curve(work, n, curve, out):
     distances, ordered = work.f[0], work.f[1]
     if curve.size < 2 or curve.length <= 0.0:
         return
     square = 0.0
     for i in range(n):
-        distances[i] = abs(work.offset[i])
-        square += float(work.offset[i]) ** 2
+        distances[i] = abs(work.f[OFFSET, i])
+        square += float(work.f[OFFSET, i]) ** 2
     sort_values(distances, n, ordered)
     residual = math.sqrt(square / n)
     last = curve.size - 1
     chord = math.hypot(
-        float(work.knots[0, last]) - work.knots[0, 0], float(work.knots[1, last]) - work.knots[1, 0]
+        float(work.curves[0, 0, last]) - work.curves[0, 0, 0], float(work.curves[0, 1, last]) - work.curves[0, 1, 0]
     )
     out[_C.curve_residual_mm] = residual
     out[_C.curve_residual_median_mm] = quantile(ordered, n, 0.5)
     out[_C.curve_residual_ratio] = residual / curve.length
     out[_C.curve_length_mm] = curve.length
     out[_C.tortuosity] = max(1.0, curve.length / chord) if chord > 0.0 else np.nan
-    out[_C.curve_turning_deg] = _turning_deg(work.knots, curve.size)
+    out[_C.curve_turning_deg] = _turning_deg(work.curves[0], curve.size)
 
 
-@kernel
+@inner_kernel
 def _path(work, n, branches, out):
     size = branches.main_size
     if size < 2 or branches.main_length <= 0.0:
@@ -81,15 +82,15 @@ def _path(work, n, branches, out):
     mean = branches.main_length / (size - 1)
     square = 0.0
     for k in range(1, size):
-        square += (float(work.trunk_edge[work.path[k]]) - mean) ** 2
+        square += (float(work.f[TRUNK_EDGE, work.i[PATH, k]]) - mean) ** 2
     out[_C.path_gap_cv] = math.sqrt(square / (size - 1)) / mean
 
 
-@kernel
+@inner_kernel
 def _directions(work, n, out):
     cos_sum = sin_sum = weights = 0.0
     for i in range(n):
-        c, s = float(work.local_cos[i]), float(work.local_sin[i])
+        c, s = float(work.f[LOCAL_COS, i]), float(work.f[LOCAL_SIN, i])
         cos_sum += c
         sin_sum += s
         weights += math.sqrt(c * c + s * s)
@@ -97,14 +98,14 @@ def _directions(work, n, out):
         out[_C.direction_order] = min(1.0, math.hypot(cos_sum, sin_sum) / weights)
 
 
-@kernel
+@inner_kernel
 def _orientations(work, n, frame, orientation, aspect, start, out):
     """Compare the marks' major axes with the local directions and with one another."""
     doubled_frame_cos = frame.cos * frame.cos - frame.sin * frame.sin
     doubled_frame_sin = 2.0 * frame.sin * frame.cos
     along = along_weights = cos_sum = sin_sum = weights = 0.0
     for i in range(n):
-        row = start + work.order[i]
+        row = start + work.i[ORDER, i]
         angle, ratio = float(orientation[row]), float(aspect[row])
         if math.isnan(angle) or math.isnan(ratio):
             continue
@@ -118,7 +119,7 @@ def _orientations(work, n, frame, orientation, aspect, start, out):
         cos_sum += weight * c
         sin_sum += weight * s
         weights += weight
-        tc, ts = float(work.local_cos[i]), float(work.local_sin[i])
+        tc, ts = float(work.f[LOCAL_COS, i]), float(work.f[LOCAL_SIN, i])
         along += weight * (c * tc + s * ts)
         along_weights += weight * math.sqrt(tc * tc + ts * ts)
     if weights > 0.0:
@@ -127,7 +128,7 @@ def _orientations(work, n, frame, orientation, aspect, start, out):
         out[_C.orientation_coherence] = max(-1.0, min(1.0, along / along_weights))
 
 
-@kernel
+@inner_kernel
 def _two_means(offset, n, limit, middle):
     """Split the offsets within `limit` of `middle` in two about the midpoint of their means.
 
@@ -164,7 +165,7 @@ def _two_means(offset, n, limit, middle):
     return split, low, high, n_low, n_high, (between / variance if variance > 0.0 else 0.0)
 
 
-@kernel
+@inner_kernel
 def _mixing(work, n, limit, middle, split, length, p):
     """Return how far both sides share each stretch of the curve: 1 as by chance, 0 apart."""
     bins = max(1, min(_RAIL_BINS, n // 6))
@@ -173,11 +174,11 @@ def _mixing(work, n, limit, middle, split, length, p):
     for b in range(bins):
         n_low = n_high = 0
         for i in range(n):
-            if abs(float(work.offset[i]) - middle) > limit:
+            if abs(float(work.f[OFFSET, i]) - middle) > limit:
                 continue
-            place = int(work.arc[i] / length * bins)
+            place = int(work.f[ARC, i] / length * bins)
             if max(0, min(bins - 1, place)) == b:
-                if work.offset[i] < split:
+                if work.f[OFFSET, i] < split:
                     n_low += 1
                 else:
                     n_high += 1
@@ -188,17 +189,17 @@ def _mixing(work, n, limit, middle, split, length, p):
     return min(1.0, inside / (counted * p * (1.0 - p))) if counted else 0.0
 
 
-@kernel
+@inner_kernel
 def _rails(work, n, curve, out):
     """Score two rails: see `rail_score` in the catalogue."""
     values, ordered = work.f[0], work.f[1]
-    sort_values(work.offset, n, ordered)
+    sort_values(work.f[OFFSET], n, ordered)
     middle = quantile(ordered, n, 0.5)
     for i in range(n):
-        values[i] = abs(work.offset[i] - middle)
+        values[i] = abs(work.f[OFFSET, i] - middle)
     sort_values(values, n, ordered)
     limit = _RAIL_TRIM * quantile(ordered, n, 0.5)
-    split, low, high, n_low, n_high, share = _two_means(work.offset, n, limit, middle)
+    split, low, high, n_low, n_high, share = _two_means(work.f[OFFSET], n, limit, middle)
     separation = high - low
     out[_C.rail_score] = 0.0
     out[_C.rail_separation_mm] = separation
@@ -206,7 +207,7 @@ def _rails(work, n, curve, out):
         return
     central = 0
     for i in range(n):
-        if abs(float(work.offset[i]) - split) < separation / 6.0:
+        if abs(float(work.f[OFFSET, i]) - split) < separation / 6.0:
             central += 1
     central_share = central / n
     p = n_low / (n_low + n_high)
@@ -217,7 +218,7 @@ def _rails(work, n, curve, out):
     out[_C.rail_score] = min(1.0, bimodality * emptiness * mixing * 4.0 * p * (1.0 - p))
 
 
-@kernel
+@inner_kernel
 def measure_linearity(work, n, frame, curve, branches, local_4, local_8, orientation, aspect, start, out):  # fmt: skip
     """Write the family's columns to `out`, a view of one row."""
     _orientations(work, n, frame, orientation, aspect, start, out)

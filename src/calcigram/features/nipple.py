@@ -10,14 +10,15 @@ import math
 import numpy as np
 
 from calcigram.features.catalogue import family_columns
-from calcigram.geometry import kernel, quantile, sort_values
+from calcigram.features.workspace import LOCAL_COS, LOCAL_SIN, U, V
+from calcigram.geometry import inner_kernel, quantile, sort_values
 
 _C = family_columns("nipple")
 
 _WEDGE_MIN_POINTS = 5
 
 
-@kernel
+@inner_kernel
 def _slope_and_correlation(x, y, n):
     """Least-squares slope of y on x, and their correlation; NaN where either is constant."""
     sx = sy = 0.0
@@ -37,23 +38,23 @@ def _slope_and_correlation(x, y, n):
     return slope, correlation
 
 
-@kernel
+@inner_kernel
 def _wedge(work, n, out):
     transverse = work.f[0]
     for i in range(n):
-        transverse[i] = abs(work.v[i])
-    slope, correlation = _slope_and_correlation(work.u, transverse, n)
+        transverse[i] = abs(work.f[V, i])
+    slope, correlation = _slope_and_correlation(work.f[U], transverse, n)
     out[_C.wedge_slope] = abs(slope)
     out[_C.wedge_correlation] = min(1.0, abs(correlation)) if correlation == correlation else np.nan
 
 
-@kernel
+@inner_kernel
 def _alignment(work, n, nipple_u, nipple_v):
     """Mean |cos| between local directions and the rays to the nipple, weighted by anisotropy."""
     total = weights = 0.0
     for i in range(n):
-        tc, ts = float(work.local_cos[i]), float(work.local_sin[i])
-        du, dv = nipple_u - work.u[i], nipple_v - work.v[i]
+        tc, ts = float(work.f[LOCAL_COS, i]), float(work.f[LOCAL_SIN, i])
+        du, dv = nipple_u - work.f[U, i], nipple_v - work.f[V, i]
         square = du * du + dv * dv
         weight = math.sqrt(tc * tc + ts * ts)
         if square == 0.0 or weight == 0.0:
@@ -64,14 +65,14 @@ def _alignment(work, n, nipple_u, nipple_v):
     return min(1.0, total / weights) if weights > 0.0 else np.nan
 
 
-@kernel
+@inner_kernel
 def _seen_from_nipple(work, n, nipple_u, nipple_v, distance, out):
     """Polar measures about the nipple, angles from the ray through the centroid."""
     radius, angle, aside, ordered = work.f[0], work.f[1], work.f[2], work.f[3]
     ray_u, ray_v = (-nipple_u / distance, -nipple_v / distance) if distance > 0.0 else (1.0, 0.0)
     mean = 0.0
     for i in range(n):
-        du, dv = work.u[i] - nipple_u, work.v[i] - nipple_v
+        du, dv = work.f[U, i] - nipple_u, work.f[V, i] - nipple_v
         along, across = du * ray_u + dv * ray_v, dv * ray_u - du * ray_v
         radius[i] = math.hypot(along, across)
         angle[i] = math.atan2(across, along)
@@ -89,7 +90,7 @@ def _seen_from_nipple(work, n, nipple_u, nipple_v, distance, out):
     out[_C.nipple_span_ratio] = radial / (mean * span) if mean * span > 0.0 else np.nan
 
 
-@kernel
+@inner_kernel
 def measure_nipple(work, n, frame, nipple_x, nipple_y, out):
     """Write the family's columns to `out`, a view of one row."""
     if n >= _WEDGE_MIN_POINTS:

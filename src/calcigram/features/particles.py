@@ -10,7 +10,8 @@ import math
 import numpy as np
 
 from calcigram.features.catalogue import family_columns
-from calcigram.geometry import kernel, quantile, sort_values
+from calcigram.features.workspace import NEAREST, ORDER
+from calcigram.geometry import inner_kernel, quantile, sort_values
 
 _C = family_columns("particles")
 
@@ -22,7 +23,7 @@ CONTACT_RADII = 1.5
 LOWEST_CNR = 0.1
 
 
-@kernel
+@inner_kernel
 def _known(mark, start, n, values):
     """Copy the known values; return how many."""
     count = 0
@@ -33,7 +34,7 @@ def _known(mark, start, n, values):
     return count
 
 
-@kernel
+@inner_kernel
 def _mean_sd(values, n):
     """Mean and population standard deviation, the latter NaN below two values."""
     total = 0.0
@@ -46,7 +47,7 @@ def _mean_sd(values, n):
     return mean, (math.sqrt(square / n) if n >= 2 else np.nan)
 
 
-@kernel
+@inner_kernel
 def _share_at_least(values, n, limit):
     count = 0
     for i in range(n):
@@ -54,14 +55,14 @@ def _share_at_least(values, n, limit):
     return count / n
 
 
-@kernel
+@inner_kernel
 def _log_sd(values, n, lowest, logs):
     for i in range(n):
         logs[i] = np.log(max(values[i], np.float32(lowest)))
     return _mean_sd(logs, n)[1]
 
 
-@kernel
+@inner_kernel
 def _sizes(values, ordered, m, n, hull_area, logs, out):
     sort_values(values, m, ordered)
     square = cube = 0.0
@@ -84,7 +85,7 @@ def _sizes(values, ordered, m, n, hull_area, logs, out):
     return log_sd
 
 
-@kernel
+@inner_kernel
 def _forms(values, ordered, m, logs, out):
     sort_values(values, m, ordered)
     out[_C.aspect_median] = quantile(ordered, m, 0.5)
@@ -94,7 +95,7 @@ def _forms(values, ordered, m, logs, out):
     return _log_sd(values, m, 1.0, logs)
 
 
-@kernel
+@inner_kernel
 def _axes(diameter, aspect, start, n, work, out):
     """Minor and major axes of the ellipses of equal area."""
     minor, major, ordered = work.f[0], work.f[1], work.f[2]
@@ -112,20 +113,20 @@ def _axes(diameter, aspect, start, n, work, out):
     out[_C.length_p90_mm] = quantile(ordered, m, 0.9)
 
 
-@kernel
+@inner_kernel
 def _contact_share(work, n, diameter, start):
     touching, counted = 0, 0
     for i in range(n):
         j = work.neighbours[i, 0]
-        radii = 0.5 * (diameter[start + work.order[i]] + diameter[start + work.order[j]])
+        radii = 0.5 * (diameter[start + work.i[ORDER, i]] + diameter[start + work.i[ORDER, j]])
         if math.isnan(radii):
             continue
         counted += 1
-        touching += work.nearest[i] < CONTACT_RADII * radii
+        touching += work.f[NEAREST, i] < CONTACT_RADII * radii
     return touching / counted if counted else np.nan
 
 
-@kernel
+@inner_kernel
 def measure_particles(work, start, n, hull, diameter, aspect, solidity, cnr, out):
     """Write the family's columns to `out`, a view of one row."""
     values, ordered, logs = work.f[0], work.f[1], work.f[2]

@@ -10,7 +10,8 @@ import math
 import numpy as np
 
 from calcigram.features.catalogue import family_columns
-from calcigram.geometry import concave_area, kernel
+from calcigram.features.workspace import U, V
+from calcigram.geometry import concave_area, inner_kernel
 
 _C = family_columns("roundness")
 
@@ -18,21 +19,21 @@ DIG_RATIO = 2.0
 """An edge is dug while over this many times the nearer distance (Park & Oh 2012)."""
 
 
-@kernel
+@inner_kernel
 def _angular_resultant(work, n):
     """Length of the mean unit vector; points at the centroid have no direction."""
     su = sv = 0.0
     count = 0
     for i in range(n):
-        distance = math.hypot(float(work.u[i]), float(work.v[i]))
+        distance = math.hypot(float(work.f[U, i]), float(work.f[V, i]))
         if distance > 0.0:
-            su += work.u[i] / distance
-            sv += work.v[i] / distance
+            su += work.f[U, i] / distance
+            sv += work.f[V, i] / distance
             count += 1
     return min(1.0, math.hypot(su, sv) / count) if count else np.nan
 
 
-@kernel
+@inner_kernel
 def measure_roundness(work, n, hull, hull_index, hull_size, out):
     """Write the family's columns to `out`, a view of one row."""
     if n < 3:
@@ -45,7 +46,8 @@ def measure_roundness(work, n, hull, hull_index, hull_size, out):
         out[_C.hull_circularity] = min(1.0, 4.0 * math.pi * hull.area / hull.perimeter**2)
     if hull.area > 0.0:
         inner = concave_area(
-            work.u, work.v, n, hull_index, hull_size, hull.area, DIG_RATIO, work.i[1], work.f[0]
+            work.f[U], work.f[V], n, hull_index, hull_size, hull.area, DIG_RATIO, work.i[1],
+            work.f[0], work.bits[0],
         )
         out[_C.hull_solidity] = max(0.0, min(1.0, inner / hull.area))
         out[_C.hull_eccentricity] = hull.eccentricity

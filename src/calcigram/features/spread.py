@@ -10,18 +10,19 @@ import math
 import numpy as np
 
 from calcigram.features.catalogue import family_columns
-from calcigram.geometry import geometric_median, kernel, quantile, sort_values
+from calcigram.features.workspace import NEAREST, U, V
+from calcigram.geometry import geometric_median, inner_kernel, quantile, sort_values
 
 _C = family_columns("spread")
 
 
-@kernel
+@inner_kernel
 def _nearest(work, n, hull, out):
     """Nearest-neighbour distances and the Clark-Evans ratio."""
     total = square = 0.0
     for i in range(n):
-        total += float(work.nearest[i])
-        square += float(work.nearest[i]) ** 2
+        total += float(work.f[NEAREST, i])
+        square += float(work.f[NEAREST, i]) ** 2
     mean = total / n
     deviation = math.sqrt(max(0.0, square / n - mean * mean))
     out[_C.nn_mean_mm] = mean
@@ -32,25 +33,25 @@ def _nearest(work, n, hull, out):
     out[_C.clark_evans_ratio] = mean / expected if n >= 3 and expected > 0.0 else np.nan
 
 
-@kernel
+@inner_kernel
 def _core(work, n, hull, out):
     """Radii about the geometric median."""
     distances, ordered = work.f[0], work.f[1]
-    cu, cv = geometric_median(work.u, work.v, n, hull.diameter)
+    cu, cv = geometric_median(work.f[U], work.f[V], n, hull.diameter)
     cu, cv = np.float32(cu), np.float32(cv)
     for i in range(n):
-        du, dv = work.u[i] - cu, work.v[i] - cv
+        du, dv = work.f[U, i] - cu, work.f[V, i] - cv
         distances[i] = np.sqrt(du * du + dv * dv)
     sort_values(distances, n, ordered)
     out[_C.core_radius_mm] = quantile(ordered, n, 0.5)
     out[_C.core_radius_90_mm] = quantile(ordered, n, 0.9)
 
 
-@kernel
+@inner_kernel
 def _radial_kurtosis(work, n, frame):
     fourth = 0.0
     for i in range(n):
-        square = float(work.u[i]) ** 2 + float(work.v[i]) ** 2
+        square = float(work.f[U, i]) ** 2 + float(work.f[V, i]) ** 2
         fourth += square * square
     second = frame.major + frame.minor
     if n < 3 or second <= 0.0:
@@ -58,14 +59,14 @@ def _radial_kurtosis(work, n, frame):
     return max(1.0, fourth / n / (second * second))
 
 
-@kernel
+@inner_kernel
 def _ripley(area, n, pairs_within, radius):
     if n < 3 or area <= 0.0:
         return np.nan
     return math.sqrt(2.0 * area * pairs_within / (math.pi * n * (n - 1))) - radius
 
 
-@kernel
+@inner_kernel
 def measure_spread(work, n, frame, hull, pairs, breast_area, out):
     """Write the family's columns to `out`, a view of one row."""
     out[_C.n_calcifications] = n

@@ -16,47 +16,37 @@ MAX_KNOTS = 33
 """Most knots of a curve, whether the decimated path it starts from or the fitted one."""
 
 
-class Workspace(NamedTuple):
-    """Arrays of one cluster at a time, in the order of points along the major axis."""
+U, V, EDGE, NEAREST, LOCAL_COS, LOCAL_SIN, TRUNK_EDGE, HEIGHT, ARC, OFFSET = range(8, 18)
+"""Rows of ``f`` (the first eight are scratch): places along and across the major axis, edge to the parent in the
+spanning tree, distance to the nearest neighbour, local direction (``a cos 2t``, ``a sin 2t``),
+edge and height in the trunk, foot on the principal curve and signed distance to it."""
 
-    u: Any  # position along the major axis, centred, mm
-    v: Any  # position across it
-    order: Any  # row of each point within its cluster
-    sequence: Any  # nodes in the order they joined the spanning tree
-    parent: Any
-    edge: Any
-    nearest: Any  # distance to the nearest neighbour, mm
-    neighbours: Any  # (n, 8) indices, nearest first
-    local_cos: Any  # a cos 2t of the local direction t with anisotropy a
-    local_sin: Any
-    trunk: Any  # the tree again, without strays, rooted at an end of its longest path
-    trunk_parent: Any
-    trunk_edge: Any
-    height: Any
-    arm: Any
-    branch: Any
-    path: Any
-    arc: Any  # arc length of each point's foot on the principal curve, mm
-    offset: Any  # signed distance to the principal curve, mm
-    knots: Any  # (2, MAX_KNOTS) of the principal curve
-    curves: Any  # (2, 2, MAX_KNOTS) scratch
-    f: Any  # (8, n) float32 scratch
-    i: Any  # (4, n) int32 scratch
+ORDER, SEQUENCE, PARENT, TRUNK, TRUNK_PARENT, ARM, BRANCH, PATH = range(4, 12)
+"""Rows of ``i`` (the first four are scratch): row of each point within its cluster, the spanning tree and its trunk
+(as `calcigram.tree` writes them), and the nodes of the main path."""
+
+
+class Workspace(NamedTuple):
+    """Arrays of one cluster at a time, its points in order along the major axis.
+
+    Few arrays with many rows, not many arrays: each array handed to a kernel costs time.
+    """
+
+    f: Any  # float32 (18, n + 2)
+    bits: Any  # the bits of the scratch rows of f, int32
+    i: Any  # int32 (12, n + 2)
+    neighbours: Any  # int32 (n + 2, 8), nearest first
+    curves: Any  # float32 (3, 2, MAX_KNOTS): the principal curve, then two for scratch
 
 
 def make_workspace(capacity: int) -> Workspace:
     """Return a workspace for clusters of up to `capacity` calcifications."""
     size = capacity + 2  # the hull needs two more
-    shapes: dict[str, tuple[tuple[int, ...], type]] = dict.fromkeys(
-        Workspace._fields, ((size,), np.float32)
+    f = np.zeros((OFFSET + 1, size), np.float32)
+    return Workspace(
+        f,
+        f[:8].view(np.int32),
+        np.zeros((PATH + 1, size), np.int32),
+        np.zeros((size, MAX_NEIGHBOURS), np.int32),
+        np.zeros((3, 2, MAX_KNOTS), np.float32),
     )
-    for name in (
-        "order", "sequence", "parent", "trunk", "trunk_parent", "arm", "branch", "path",
-    ):  # fmt: skip
-        shapes[name] = ((size,), np.int32)
-    shapes["neighbours"] = ((size, MAX_NEIGHBOURS), np.int32)
-    shapes["knots"] = ((2, MAX_KNOTS), np.float32)
-    shapes["curves"] = ((2, 2, MAX_KNOTS), np.float32)
-    shapes["f"] = ((8, size), np.float32)
-    shapes["i"] = ((4, size), np.int32)
-    return Workspace(**{name: np.zeros(shape, dtype) for name, (shape, dtype) in shapes.items()})
