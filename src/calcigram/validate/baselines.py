@@ -1,0 +1,149 @@
+"""Simple readers to compare a model with: if one of them comes near, the clusters are too easy.
+
+The rule reader is the third to compare with; it is `calcigram.rules`'. None of these is
+meant to be used.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from calcigram.consequences import load_rulebook
+from calcigram.lexicon import DISTRIBUTION_LABELS, MIN_CALCIFICATIONS, MORPHOLOGY_LABELS, Status
+from calcigram.model.labels import Labelled, label_codes
+from calcigram.model.reader import AXES, form_is_known, raw_concern
+from calcigram.readings import Readings
+
+if TYPE_CHECKING:
+    from calcigram.clusters import ClusterSet
+    from calcigram.features.extract import Features
+
+FIVE_FEATURES: dict[str, tuple[str, ...]] = {
+    "distribution": (
+        "max_distance_mm",
+        "pca_axis_ratio",
+        "curve_residual_ratio",
+        "junctions",
+        "wedge_slope",
+    ),
+    "morphology": (
+        "diameter_median_mm",
+        "aspect_median",
+        "solidity_median",
+        "cnr_median",
+        "form_variety",
+    ),
+}
+"""What the logistic regression sees: for the distribution one feature a clause of the
+lexicon's definitions (across, path, elongation, junction, wedge); for the form the median of
+each form mark, and their variety."""
+
+
+@dataclass(frozen=True, eq=False)
+class MajorityReader:
+    """Gives every cluster the shares of the classes it was fitted on."""
+
+    shares: dict[str, npt.NDArray[np.float64]]
+
+    @classmethod
+    def fit(cls, clusters: ClusterSet) -> MajorityReader:
+        """Count the labels of labelled clusters."""
+        counts = {
+            axis: np.bincount(codes[codes >= 0], minlength=len(AXES[axis])).astype(float)
+            for axis in AXES
+            for codes in [label_codes(clusters, axis)]
+        }
+        return cls({axis: count / count.sum() for axis, count in counts.items()})
+
+    def read(self, features: Features) -> Readings:
+        """Read every cluster alike."""
+        return readings_from(
+            features,
+            *(np.tile(self.shares[axis], (len(features), 1)) for axis in AXES),
+            reader="majority class",
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class LogisticReader:
+    """Logistic regression on the five features an axis of `FIVE_FEATURES`."""
+
+    pipelines: dict[str, Any]
+
+    @classmethod
+    def fit(cls, clusters: ClusterSet, features: Features) -> LogisticReader:
+        """Fit to labelled clusters and their features.
+
+        A missing feature becomes the median, with a column that says so; sizes and ratios
+        enter by ``sign(x) log(1 + |x|)``.
+        """
+        from sklearn.impute import SimpleImputer
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
+
+        labelled = Labelled(features, *(label_codes(clusters, axis) for axis in AXES))
+        pipelines = {}
+        for axis in AXES:
+            codes = labelled.codes(axis)
+            pipelines[axis] = make_pipeline(
+                SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True),
+                StandardScaler(),
+                LogisticRegression(max_iter=1000),
+            ).fit(_five(features, axis)[codes >= 0], codes[codes >= 0])
+        return cls(pipelines)
+
+    def read(self, features: Features) -> Readings:
+        """Read clusters."""
+        probabilities = []
+        for axis, pipeline in self.pipelines.items():
+            p = np.zeros((len(features), len(AXES[axis])))
+            if len(features):
+                p[:, pipeline.classes_] = pipeline.predict_proba(_five(features, axis))
+            probabilities.append(p)
+        return readings_from(features, *probabilities, reader="logistic regression, 5 features")
+
+
+def _five(features: Features, axis: str) -> npt.NDArray[np.float64]:
+    columns = [features.column(name).astype(float) for name in FIVE_FEATURES[axis]]
+    values = np.stack(columns, axis=1)
+    return np.sign(values) * np.log1p(np.abs(values))
+
+
+def readings_from(
+    features: Features,
+    p_distribution: npt.NDArray[np.float64],
+    p_morphology: npt.NDArray[np.float64],
+    *,
+    reader: str,
+) -> Readings:
+    """Make readings of probabilities alone: no calibration, no look at admissible pairs."""
+    p_d, p_m = p_distribution.copy(), p_morphology.copy()
+    p_d[features.n_calcifications < MIN_CALCIFICATIONS] = np.nan
+    p_m[~form_is_known(features)] = np.nan
+    distribution = _labels(p_d, DISTRIBUTION_LABELS.index(Status.INSUFFICIENT))
+    morphology = _labels(p_m, MORPHOLOGY_LABELS.index(Status.UNREAD))
+    article, birads = load_rulebook("article"), load_rulebook("birads")
+    concern = article.concern_of(distribution, morphology)
+    p_concern = np.where(concern[:, None] >= 0, raw_concern(p_d, p_m)[0], np.nan)
+    return Readings(
+        features.cluster_id,
+        distribution,
+        morphology,
+        p_d.astype(np.float32),
+        p_m.astype(np.float32),
+        article.origin_of(distribution, morphology),
+        concern,
+        birads.concern_of(distribution, morphology),
+        p_concern.astype(np.float32),
+        np.full(len(features), "", dtype=object),
+        reader,
+    )
+
+
+def _labels(p: npt.NDArray[np.float64], otherwise: int) -> npt.NDArray[np.int8]:
+    return np.where(np.isfinite(p[:, 0]), p.argmax(axis=1), otherwise).astype(np.int8)

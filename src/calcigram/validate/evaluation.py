@@ -1,0 +1,385 @@
+"""`evaluate`: a reader's readings against the truth, over all clusters and by group of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from calcigram.consequences import load_rulebook
+from calcigram.errors import BadInputError
+from calcigram.lexicon import (
+    CONCERNS,
+    DISTRIBUTION_LABELS,
+    DISTRIBUTIONS,
+    MORPHOLOGIES,
+    MORPHOLOGY_LABELS,
+    Status,
+)
+from calcigram.model.labels import Labelled, label_codes
+from calcigram.readings import Readings
+from calcigram.validate.scores import AxisScores, score_axis
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from calcigram.clusters import ClusterSet
+    from calcigram.features.extract import Features
+
+NOT_READ = "none"
+"""Column of the concern's confusion matrix for readings without a concern."""
+
+COUNT_BINS: tuple[tuple[int, int, str], ...] = (
+    (0, 2, "1-2"),
+    (3, 5, "3-5"),
+    (6, 10, "6-10"),
+    (11, 20, "11-20"),
+    (21, 50, "21-50"),
+    (51, 100, "51-100"),
+    (101, 10**9, "> 100"),
+)
+"""Numbers of calcifications by which readings are scored: from, to, name."""
+
+_WORDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "distribution": (DISTRIBUTIONS, DISTRIBUTION_LABELS),
+    "morphology": (MORPHOLOGIES, MORPHOLOGY_LABELS),
+    "concern": (CONCERNS, (*CONCERNS, NOT_READ)),
+}
+
+
+class Reader(Protocol):
+    """Model, rules or a baseline."""
+
+    def read(self, features: Features) -> Readings:
+        """Read clusters."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """How well a reader read clusters of known truth.
+
+    Attributes
+    ----------
+    reader : str
+    n_clusters : int
+    axes : dict of str to AxisScores
+        ``distribution``, ``morphology`` and ``concern``; an axis of which no truth is known
+        is left out.
+    parts : dict of str to dict of str to dict of str to AxisScores
+        The same by kind of part (such as ``grade``), part and axis.
+    """
+
+    reader: str
+    n_clusters: int
+    axes: dict[str, AxisScores]
+    parts: dict[str, dict[str, dict[str, AxisScores]]]
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the single numbers, one row a part and axis; the part "all" stands first."""
+        import pandas as pd
+
+        rows = [
+            {"by": by, "part": part, "axis": axis, **scores.summary()}
+            for by, part, axis, scores in self._scores()
+        ]
+        return pd.DataFrame(rows)
+
+    def per_class(self) -> pd.DataFrame:
+        """Return precision, recall, F1 and support, one row an axis and word, over all clusters."""
+        import pandas as pd
+
+        rows = [
+            {"axis": axis, "label": label, **numbers}
+            for axis, scores in self.axes.items()
+            for label, numbers in scores.per_class().items()
+        ]
+        return pd.DataFrame(rows, columns=["axis", "label", "precision", "recall", "f1", "support"])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as JSON values; what is undefined is None."""
+        return _without_nan(
+            {
+                "reader": self.reader,
+                "n_clusters": self.n_clusters,
+                "axes": {axis: scores.to_dict() for axis, scores in self.axes.items()},
+                "parts": {
+                    by: {
+                        part: {axis: scores.summary() for axis, scores in axes.items()}
+                        for part, axes in parts.items()
+                    }
+                    for by, parts in self.parts.items()
+                },
+            }
+        )
+
+    def to_markdown(self) -> str:
+        """Return tables: the numbers by part, and precision, recall and F1 by word."""
+        frame = self.to_frame()
+        columns = ["by", "part", "axis", "n", "accuracy", "macro_f1", "calibration_error", "kappa"]
+        return "\n\n".join(
+            (
+                f"{self.reader}: {self.n_clusters} clusters",
+                markdown_table(frame.reindex(columns=columns)),
+                markdown_table(self.per_class()),
+            )
+        )
+
+    def _scores(self) -> Iterator[tuple[str, str, str, AxisScores]]:
+        for axis, scores in self.axes.items():
+            yield "all", "all", axis, scores
+        for by, parts in self.parts.items():
+            for part, axes in parts.items():
+                for axis, scores in axes.items():
+                    yield by, part, axis, scores
+
+
+def evaluate(
+    readings: Readings,
+    true_distribution: npt.ArrayLike | None = None,
+    true_morphology: npt.ArrayLike | None = None,
+    *,
+    parts: Mapping[str, npt.ArrayLike] | None = None,
+    groups: npt.ArrayLike | None = None,
+    n_boot: int = 200,
+) -> Evaluation:
+    """Hold readings against the truth.
+
+    Parameters
+    ----------
+    readings : Readings
+        Of C clusters.
+    true_distribution, true_morphology : array_like of str, shape (C,), optional
+        Words; missing where the truth is unknown. ``"insufficient"`` or ``"unread"`` says that
+        nobody could read the axis of this cluster: it is left out of that axis' scores, and the
+        true concern is that of the other axis alone.
+    parts : mapping of str to array_like, optional
+        Names of parts to score by themselves, such as ``{"grade": [...]}``.
+    groups : array_like, shape (C,), optional
+        Patients, resampled whole for the interval of kappa.
+    n_boot : int
+        Resamples for that interval.
+
+    Returns
+    -------
+    Evaluation
+
+    Raises
+    ------
+    BadInputError
+        A column of another length, or a word that is none of its axis.
+
+    Notes
+    -----
+    The true concern is the article's, of the true pattern. A status given by the reader where
+    a word is true is a miss.
+    """
+    truth = {
+        "distribution": _codes(true_distribution, "distribution", len(readings)),
+        "morphology": _codes(true_morphology, "morphology", len(readings)),
+    }
+    return _evaluate(readings, truth, dict(parts or {}), groups, n_boot)
+
+
+def evaluate_reader(
+    reader: Reader,
+    clusters: ClusterSet,
+    *,
+    features: Features | None = None,
+    n_boot: int = 200,
+) -> Evaluation:
+    """Let a reader read labelled clusters, and score it by grade and number of calcifications.
+
+    An axis that nobody could read (fewer than 3 calcifications; no form mark) is not scored.
+
+    Parameters
+    ----------
+    reader : Reader
+        Anything with ``read(features) -> Readings``.
+    clusters : ClusterSet
+        With ``true_distribution`` or ``true_morphology`` in ``meta``; ``grade`` and
+        ``group_id`` are used where they are there.
+    features : Features, optional
+        Of these clusters, where they have been measured before.
+    n_boot : int
+        Resamples for kappa's interval.
+
+    Returns
+    -------
+    Evaluation
+    """
+    from calcigram.features.extract import extract_features
+
+    measured = extract_features(clusters) if features is None else features
+    labelled = Labelled(
+        measured, label_codes(clusters, "distribution"), label_codes(clusters, "morphology")
+    )
+    truth = {}
+    for axis, labels, status in (
+        ("distribution", DISTRIBUTION_LABELS, Status.INSUFFICIENT),
+        ("morphology", MORPHOLOGY_LABELS, Status.UNREAD),
+    ):
+        known, readable = getattr(labelled, axis), labelled.codes(axis)
+        truth[axis] = np.where((known >= 0) & (readable < 0), labels.index(status), known)
+    parts: dict[str, npt.ArrayLike] = {"n_calcifications": count_bins(clusters.n_calcifications)}
+    if "grade" in clusters.meta:
+        parts = {"grade": clusters.meta["grade"].to_numpy(object), **parts}
+    groups = clusters.meta.get("group_id")
+    return _evaluate(reader.read(measured), truth, parts, groups, n_boot)
+
+
+def compare(evaluations: Mapping[str, Evaluation]) -> pd.DataFrame:
+    """Return the macro-F1 of several readers side by side, one row a part and axis.
+
+    Parameters
+    ----------
+    evaluations : mapping of str to Evaluation
+        By the name its column shall have; all of the same clusters.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``by, part, axis, n``, then one a reader.
+    """
+    import pandas as pd
+
+    keys = ["by", "part", "axis", "n"]
+    columns = [
+        evaluation.to_frame().set_index(keys)["macro_f1"].rename(name)
+        for name, evaluation in evaluations.items()
+    ]
+    return pd.concat(columns, axis=1).reset_index()
+
+
+def count_bins(n_calcifications: npt.ArrayLike) -> npt.NDArray[np.object_]:
+    """Return the name of the bin of `COUNT_BINS` of each number of calcifications.
+
+    Examples
+    --------
+    >>> count_bins([3, 20, 400]).tolist()
+    ['3-5', '11-20', '> 100']
+    """
+    tops = [high for _, high, _ in COUNT_BINS]
+    names = np.array([name for *_, name in COUNT_BINS], dtype=object)
+    return names[np.searchsorted(tops, np.asarray(n_calcifications))]
+
+
+def markdown_table(frame: pd.DataFrame) -> str:
+    """Return a table in Markdown, numbers with three decimals.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> print(markdown_table(pd.DataFrame({"reader": ["rules"], "macro_f1": [0.75]})))
+    | reader | macro_f1 |
+    |---|---|
+    | rules | 0.750 |
+    """
+    rows = [list(frame.columns), ["---"] * len(frame.columns)]
+    rows += [[_cell(value) for value in row] for row in frame.itertuples(index=False, name=None)]
+    return "\n".join(
+        "|" + "|".join(row if row[0] == "---" else [f" {cell} " for cell in row]) + "|"
+        for row in rows
+    )
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return "" if math.isnan(value) else f"{value:.3f}"
+    return str(value)
+
+
+def _evaluate(
+    readings: Readings,
+    truth: dict[str, npt.NDArray[np.int64]],
+    parts: dict[str, npt.ArrayLike],
+    groups: npt.ArrayLike | None,
+    n_boot: int,
+) -> Evaluation:
+    n = len(readings)
+    truth = {**truth, "concern": _true_concern(truth["distribution"], truth["morphology"])}
+    owner = np.arange(n) if groups is None else _group_array(groups, n)
+
+    def scores_of(chosen: npt.NDArray[np.bool_]) -> dict[str, AxisScores]:
+        scores = {}
+        for axis, (words, read_as) in _WORDS.items():
+            rows = chosen & (truth[axis] >= 0) & (truth[axis] < len(words))
+            if not rows.any():
+                continue
+            codes = getattr(readings, axis)[rows].astype(np.int64)
+            scores[axis] = score_axis(
+                truth[axis][rows],
+                np.where(codes < 0, len(read_as) - 1, codes),
+                getattr(readings, f"p_{axis}")[rows],
+                tuple(str(word) for word in words),
+                tuple(str(word) for word in read_as),
+                groups=owner[rows],
+                n_boot=n_boot,
+            )
+        return scores
+
+    by_part: dict[str, dict[str, dict[str, AxisScores]]] = {}
+    for by, names in parts.items():
+        column = np.asarray(names, dtype=object)
+        if column.shape != (n,):
+            raise BadInputError(f"{n} values", column=by, value=f"{column.size} values")
+        present = [name for name in _ordered(by, column) if name is not None]
+        by_part[by] = {str(name): scores_of(column == name) for name in present}
+    return Evaluation(readings.reader, n, scores_of(np.ones(n, bool)), by_part)
+
+
+def _ordered(by: str, column: npt.NDArray[np.object_]) -> list[Any]:
+    present = set(column[[value is not None and value == value for value in column]])
+    known = {"grade": ["easy", "typical", "hard"], "n_calcifications": [b[2] for b in COUNT_BINS]}
+    order = [name for name in known.get(by, []) if name in present]
+    return [*order, *sorted(present - set(order), key=str)]
+
+
+def _true_concern(
+    distribution: npt.NDArray[np.int64], morphology: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    known = (distribution >= 0) & (morphology >= 0)
+    concern = load_rulebook("article").concern_of(distribution, morphology)
+    return np.where(known, concern, -1).astype(np.int64)
+
+
+def _group_array(groups: npt.ArrayLike, n: int) -> npt.NDArray[np.object_]:
+    owner = np.asarray(groups, dtype=object)
+    if owner.shape != (n,):
+        raise BadInputError(f"{n} values", column="groups", value=f"{owner.size} values")
+    return owner
+
+
+def _codes(words: npt.ArrayLike | None, axis: str, n: int) -> npt.NDArray[np.int64]:
+    import pandas as pd
+
+    labels = [str(label) for label in _WORDS[axis][1]]
+    if words is None:
+        return np.full(n, -1, np.int64)
+    column = pd.Series(np.asarray(words, dtype=object))
+    if len(column) != n:
+        raise BadInputError(f"{n} values", column=f"true_{axis}", value=f"{len(column)} values")
+    given = column.where(column.notna() & (column.astype(str) != ""))
+    codes = given.map({label: code for code, label in enumerate(labels)})
+    wrong = (given.notna() & codes.isna()).to_numpy()
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise BadInputError(
+            f"one of {', '.join(labels)}, or nothing",
+            column=f"true_{axis}",
+            row=row,
+            value=column.iloc[row],
+        )
+    return np.asarray(codes.fillna(-1), dtype=np.int64)
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
