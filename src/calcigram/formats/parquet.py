@@ -128,11 +128,23 @@ def iter_parquet_clusters(path: PathLike, batch_size: int, **options: Any) -> It
             source=str(path),
         )
         first_row = 0
-        for batch in file.iter_batches(batch_size=batch_size):
+        for batch in _batches(file, batch_size):
             yield _intake_of_lists(
                 batch, names, scale, str(path), first_row, skip_bad=options.get("skip_bad", False)
             )
             first_row += batch.num_rows
+
+
+def _batches(file: Any, batch_size: int) -> Iterator[pa.RecordBatch]:
+    """Yield the rows, a few row groups at a time, for which Arrow then frees the memory."""
+    run: list[int] = []
+    n_rows = 0
+    for group in range(file.num_row_groups):
+        run.append(group)
+        n_rows += file.metadata.row_group(group).num_rows
+        if n_rows >= batch_size or group == file.num_row_groups - 1:
+            yield from file.iter_batches(batch_size=batch_size, row_groups=run)
+            run, n_rows = [], 0
 
 
 @contextmanager

@@ -93,8 +93,10 @@ def id_text(value: Any) -> str:
 def meta_column(series: pd.Series, *, as_text: bool) -> pd.Series:
     """Return a column of meta; the reserved ones are text, a number as its shortest text."""
     import pyarrow as pa
+    from pandas.api import types
 
-    if as_text:  # by Arrow, so that a column without a single value is of text all the same
+    if as_text and (types.is_object_dtype(series.dtype) or not types.is_string_dtype(series.dtype)):
+        # By Arrow, so that a column without a single value is of text all the same
         texts = [v if isinstance(v, str) else id_text(v) for v in series.dropna()]
         known = series.notna().to_numpy()
         column = np.full(len(series), None, dtype=object)
