@@ -48,6 +48,8 @@ def grow_tree(
     angle_low,
     angle_high,
     min_curve_radius,
+    straightening,
+    early_end,
     max_generation,
     max_branches,
 ):
@@ -65,6 +67,10 @@ def grow_tree(
         Angle between a child and its parent, degrees.
     min_curve_radius : float
         mm.
+    straightening : float
+        Pull of each 0.6 mm step towards the direction away from `root`, as a share.
+    early_end : float
+        Probability that a branch, the root apart, bears no children.
     max_generation, max_branches : int
 
     Returns
@@ -111,6 +117,9 @@ def grow_tree(
             bend_u = min(limit, max(-limit, bend_u))
             bend_v = min(limit, max(-limit, bend_v))
             dx, dy, dz = dx - bend_u * dy, dy + bend_u * dx, dz + bend_v
+            ux, uy = x - root[0], y - root[1]
+            away = straightening / (math.sqrt(ux * ux + uy * uy) + 1.0)
+            dx, dy = dx + away * ux, dy + away * uy
             norm = math.sqrt(dx * dx + dy * dy + dz * dz)
             dx, dy, dz = dx / norm, dy / norm, dz / norm
             x, y, z = x + _STEP_MM * dx, y + _STEP_MM * dy, z + _STEP_MM * dz
@@ -126,7 +135,8 @@ def grow_tree(
         kept[at] = n_branches
         kept_parent[n_branches] = kept[parent[at]] if parent[at] >= 0 else -1
         complete = n_points - begin == n_steps + 1
-        if complete and generation[at] < max_generation:
+        fertile = generation[at] == 0 or rng.random() >= early_end
+        if complete and fertile and generation[at] < max_generation:
             spread = math.radians(angle_low + (angle_high - angle_low) * rng.random())
             ax, ay, az, ox, oy, oz = _turned(rng, dx, dy, dz, spread, 0.35)
             other = math.radians(angle_low + (angle_high - angle_low) * rng.random())

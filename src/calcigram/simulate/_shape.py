@@ -151,10 +151,13 @@ def first_free(xy, axis, half_length, half_width, order):
             if dx * dx + dy * dy > reach * reach:
                 continue
             cj, sj = math.cos(axis[j]) * half_length[j], math.sin(axis[j]) * half_length[j]
-            for a in range(-2, 3):
-                for b in range(-2, 3):
-                    ex = dx + 0.5 * (b * cj - a * ci)
-                    ey = dy + 0.5 * (b * sj - a * si)
+            # Sample both axes finely enough that no crossing slips between two samples.
+            na = 1 + int(half_length[i] / limit)
+            nb = 1 + int(half_length[j] / limit)
+            for a in range(-na, na + 1):
+                for b in range(-nb, nb + 1):
+                    ex = dx + b * cj / nb - a * ci / na
+                    ey = dy + b * sj / nb - a * si / na
                     if ex * ex + ey * ey < limit * limit:
                         free = False
             if not free:
@@ -164,3 +167,33 @@ def first_free(xy, axis, half_length, half_width, order):
             kept[m] = i
             m += 1
     return keep
+
+
+@njit(cache=True, nogil=True)
+def close_pairs(xy, radius, gap):
+    """Return the pairs of discs less than `gap` apart, int64, shape (k, 2)."""
+    n = len(radius)
+    found = [(0, 0) for _ in range(0)]
+    for i in range(n):
+        for j in range(i + 1, n):
+            dx, dy = xy[i, 0] - xy[j, 0], xy[i, 1] - xy[j, 1]
+            reach = radius[i] + radius[j] + gap
+            if dx * dx + dy * dy < reach * reach:
+                found.append((i, j))
+    out = np.empty((len(found), 2), np.int64)
+    for k in range(len(found)):
+        out[k, 0], out[k, 1] = found[k]
+    return out
+
+
+@njit(cache=True, nogil=True)
+def median_spacing(xy):
+    """Return the median distance of a point to its nearest neighbour, mm."""
+    n = len(xy)
+    nearest = np.full(n, np.inf)
+    for i in range(n):
+        for j in range(i + 1, n):
+            dx, dy = xy[i, 0] - xy[j, 0], xy[i, 1] - xy[j, 1]
+            squared = dx * dx + dy * dy
+            nearest[i], nearest[j] = min(nearest[i], squared), min(nearest[j], squared)
+    return math.sqrt(np.median(nearest))

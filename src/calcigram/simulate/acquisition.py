@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from calcigram.lexicon import MIN_CALCIFICATIONS
-from calcigram.simulate._raster import measure
+from calcigram.simulate._raster import measure, measure_polygons
+from calcigram.simulate._shape import close_pairs
 from calcigram.simulate.particles import Outlines
 from calcigram.simulate.presets import Draw
 
@@ -81,14 +82,18 @@ def _first_part(owner: Ints, n: int) -> Ints:
 
 
 def measure_truth(rng: Rng, xy: Floats, outlines: Outlines) -> TrueMarks:
-    """Measure outlines free of noise, each on a grid fine enough for it (24 cells across)."""
-    n = len(outlines)
-    first = _first_part(outlines.owner, n)
-    low = np.minimum.reduceat(outlines.parts.min(axis=1), first[:-1], axis=0)
-    high = np.maximum.reduceat(outlines.parts.max(axis=1), first[:-1], axis=0)
-    pixel = np.maximum((high - low).max(axis=1) / 24.0, 0.002)
-    zero = np.zeros(n)
-    got = measure(rng, outlines.parts, first, pixel, np.zeros(2), zero, zero + 0.5, zero)
+    """Measure outlines free of noise: one polygon exactly, unions on a grid of 24 cells."""
+    first = _first_part(outlines.owner, len(outlines))
+    got = measure_polygons(outlines.parts[first[:-1]])
+    union = np.diff(first) > 1
+    if union.any():
+        parts = outlines.parts[union[outlines.owner]]
+        starts = np.concatenate([[0], np.cumsum(np.diff(first)[union])])
+        low = np.minimum.reduceat(parts.min(axis=1), starts[:-1], axis=0)
+        high = np.maximum.reduceat(parts.max(axis=1), starts[:-1], axis=0)
+        pixel = np.maximum((high - low).max(axis=1) / 24.0, 1e-3)
+        zero = np.zeros(pixel.size)
+        got[union] = measure(rng, parts, starts, pixel, np.zeros(2), zero, zero + 0.5, zero)
     return TrueMarks(
         xy, outlines, np.sqrt(4.0 / np.pi * got[:, 2]), got[:, 3], got[:, 4], got[:, 5]
     )
@@ -99,17 +104,14 @@ def merge_owners(rng: Rng, truth: TrueMarks, gap_mm: float, probability: float) 
 
     Two merge where the gap between them is below `gap_mm`; each merges at most once.
     """
-    n = len(truth.xy)
-    owner = np.arange(n)
-    radius = truth.diameter_mm / 2
-    dx = truth.xy[:, 0, None] - truth.xy[:, 0]
-    dy = truth.xy[:, 1, None] - truth.xy[:, 1]
-    close = dx * dx + dy * dy < (radius[:, None] + radius + gap_mm) ** 2
-    first, second = np.nonzero(np.triu(close, 1))
-    taken = np.zeros(n, bool)
-    for k in rng.permutation(first.size):
-        i, j = first[k], second[k]
-        if not (taken[i] or taken[j]) and rng.random() < probability:
+    owner = np.arange(len(truth.xy))
+    if gap_mm <= 0.0:
+        return owner
+    pairs = close_pairs(truth.xy, truth.diameter_mm / 2, gap_mm)
+    pairs = pairs[rng.random(len(pairs)) < probability]
+    taken = np.zeros(owner.size, bool)
+    for i, j in rng.permutation(pairs).tolist():
+        if not (taken[i] or taken[j]):
             taken[i] = taken[j] = True
             owner[j] = i
     return owner

@@ -129,6 +129,13 @@ class Breast:
             ]
         )
 
+    def reach_mm(self, angle: float) -> float:
+        """Return the distance from the nipple to the outline in a direction, radians from +x."""
+        c, s = math.cos(angle), math.sin(angle)
+        # On the ellipse (x - depth)^2 / depth^2 + y^2 / half_width^2 = 1, or at the chest wall.
+        chord = 2 * c / self.depth_mm / (c * c / self.depth_mm**2 + s * s / self.half_width_mm**2)
+        return min(chord, self.depth_mm / max(c, 1e-6))
+
     def place(self, rng: np.random.Generator, reach_mm: float) -> Floats:
         """Return a centre, shape (2,), for something that reaches `reach_mm` around it."""
         smallest = min(self.depth_mm, self.half_width_mm)
@@ -144,7 +151,7 @@ class Breast:
             root = np.array([2.5, 0.0, 0.0]) + 1.5 * direction
             ducts = self.ducts
             ratio, n_levels = ducts.length_ratio, int(ducts.max_generation) + 1
-            reach = ducts.reach_share * self.depth_mm * rng.uniform(0.85, 1.15)
+            reach = ducts.reach_share * self.reach_mm(angle) * rng.uniform(0.85, 1.15)
             root_length = reach * (1.0 - ratio) / (1.0 - ratio**n_levels)
             self._lobes[i] = Tree(
                 *grow_tree(
@@ -159,6 +166,8 @@ class Breast:
                     ducts.angle_low_deg,
                     ducts.angle_low_deg + ducts.angle_spread_deg,
                     ducts.min_curve_radius_mm,
+                    ducts.straightening,
+                    ducts.early_end,
                     int(ducts.max_generation),
                     400,
                 )
@@ -187,6 +196,8 @@ class Breast:
                     vessels.angle_low_deg,
                     vessels.angle_low_deg + vessels.angle_spread_deg,
                     vessels.min_curve_radius_mm,
+                    0.0,
+                    0.0,
                     int(vessels.max_generation),
                     64,
                 )
@@ -208,16 +219,15 @@ class Breast:
 
 
 def lobules_of(tree: Tree, rng: np.random.Generator) -> Floats:
-    """Return lobule centres of a duct tree, shape (T, 3): at the tips and beside the last ducts.
+    """Return lobule centres of a duct tree, shape (T, 3): at the tips and beside the ducts.
 
-    A terminal duct lobular unit is 1-2 mm long and 0.5-1 mm wide, so the centre lies about a
+    The main duct bears none, the others one every 4 mm or so. A terminal duct lobular unit is 1-2 mm long and 0.5-1 mm wide, so the centre lies about a
     millimetre off its duct.
     """
-    tips = tree.tips
-    at_tip = tree.ends[tips]
-    middle = (tree.first[tips] + tree.first[tips + 1]) // 2
-    beside = tree.points[middle]
-    centres = np.concatenate([at_tip, beside])
+    at_tip = tree.ends[tree.tips]
+    n_past_root = len(tree.points) - int(tree.first[1])
+    budding = tree.first[1] + rng.integers(0, max(1, n_past_root), n_past_root // 7)
+    centres = np.concatenate([at_tip, tree.points[np.minimum(budding, len(tree.points) - 1)]])
     return centres + rng.normal(0.0, 0.8, centres.shape)
 
 
@@ -245,9 +255,7 @@ def make_breast(key: tuple[int, ...], preset: Preset) -> Breast:
     outline = preset.draw("anatomy.breast", rng)
     n_lobes = int(outline.n_lobes)
     fan = math.radians(outline.fan_deg)
-    angles = np.linspace(-fan / 2, fan / 2, n_lobes) + rng.normal(
-        0.0, 0.2 * fan / n_lobes, n_lobes
-    )
+    angles = np.linspace(-fan / 2, fan / 2, n_lobes) + rng.normal(0.0, 0.2 * fan / n_lobes, n_lobes)
     return Breast(
         key,
         preset,

@@ -1,4 +1,4 @@
-"""Does a noise-free cluster meet the lexicon's definition of its label?
+"""Hold a noise-free cluster against the lexicon's definition of its label.
 
 A simulated cluster is kept only where it does; degradation comes later and never relabels.
 The tests are generous on purpose: they remove clusters that another label would fit better,
@@ -24,13 +24,16 @@ from calcigram.lexicon import (
     Distribution,
     Morphology,
 )
-from calcigram.simulate._shape import distance_to_path, extent_of, tree_path_share
+from calcigram.simulate._shape import distance_to_path, extent_of, median_spacing, tree_path_share
 from calcigram.simulate.arrangements import Placement
 
 Floats = npt.NDArray[np.float64]
 
-NOT_A_LINE_MIN_WIDTH_RATIO = 0.3
-"""Least width over greatest distance below which a filled area would pass for a line."""
+NOT_A_LINE_MIN_WIDTH_RATIO = 0.28
+THREADED_MIN_PATH_SHARE = 0.7
+"""Below this least width over greatest distance an area may pass for a line: few points always,
+many where the longest path of their spanning tree is more than this share of it, or where the
+width is less than half of that."""
 
 REGIONAL_MIN_COUNT = 8
 """Regional calcifications are numerous."""
@@ -38,13 +41,15 @@ REGIONAL_MIN_COUNT = 8
 SEGMENTAL_MIN_COUNT = 10
 SEGMENTAL_SPAN_DEG = (15.0, 80.0)
 SEGMENTAL_MIN_LENGTH_TO_WIDTH = 0.75
-"""A wedge is an acute angle at the nipple, and not much broader than it is long."""
+SEGMENTAL_MIN_FILLED = 0.58
+"""A wedge is an acute angle at the nipple, not much broader than long, and filled: a forked
+duct is not several ducts."""
 
 POINTING_MAX_DEG = 25.0
 POINTING_MIN_ELONGATION = 1.5
 """An area drawn out by this factor, within this angle of the nipple, would pass for a segment."""
 
-LINEAR_MIN_LENGTH_MM = 7.0
+LINEAR_MIN_LENGTH_MM = 4.5
 LINEAR_MAX_OFF_PATH_RATIO = 0.08
 LINEAR_MIN_CHORD_RATIO = 0.5
 LINEAR_MIN_PATH_SHARE = 0.7
@@ -55,7 +60,10 @@ BRANCH_MIN_COUNT = 3
 BRANCH_MIN_REACH_MM = 2.0
 BRANCH_LONG_REACH_MM = 4.0
 BRANCH_MIN_ANGLE_DEG = 18.0
-"""An arm is seen with 3 calcifications over 2 mm, or 2 over 4 mm, apart from the other arms."""
+BRANCH_MIN_REACH_SPACINGS = 2.0
+BRANCH_MAX_THICKNESS = 0.2
+"""An arm is seen with 3 calcifications over 2 mm, or 2 over 4 mm, apart from the other arms,
+twice as long as the typical gap between neighbours, and thin for its length."""
 
 
 @dataclass(frozen=True)
@@ -83,9 +91,22 @@ def _is_diffuse_in_size(extent: float, area: float, breast_area: float) -> bool:
     return area >= DIFFUSE_MIN_BREAST_SHARE * breast_area
 
 
+def _could_be_a_line(xy: Floats) -> bool:
+    """Tell whether points are so drawn out that a path through them would be seen."""
+    extent, width, _, _ = extent_of(xy)
+    if width >= NOT_A_LINE_MIN_WIDTH_RATIO * extent:
+        return False
+    few = len(xy) <= 5
+    return (
+        few
+        or width < 0.5 * NOT_A_LINE_MIN_WIDTH_RATIO * extent
+        or (tree_path_share(xy) > THREADED_MIN_PATH_SHARE)
+    )
+
+
 def _grouped(truth: Truth) -> bool:
-    extent, width, _, _ = extent_of(truth.placement.xy)
-    return 0.5 < extent <= GROUPED_MAX_MM and width >= NOT_A_LINE_MIN_WIDTH_RATIO * extent
+    extent, _, _, _ = extent_of(truth.placement.xy)
+    return 0.5 < extent <= GROUPED_MAX_MM and not _could_be_a_line(truth.placement.xy)
 
 
 def _regional(truth: Truth) -> bool:
@@ -129,7 +150,18 @@ def _segmental(truth: Truth) -> bool:
         SEGMENTAL_SPAN_DEG[0] <= math.degrees(span) <= SEGMENTAL_SPAN_DEG[1]
         and length > GROUPED_MAX_MM
         and length >= SEGMENTAL_MIN_LENGTH_TO_WIDTH * span * float(radius[far].mean())
+        and _filled_share(radius, (angle - low) / span) >= SEGMENTAL_MIN_FILLED
     )
+
+
+def _filled_share(radius: Floats, across: Floats) -> float:
+    """Return the share of 3 x 4 cells (radial x angular) of a wedge that hold something.
+
+    A fork fills about half of them, several ducts or a random filling two thirds and more.
+    """
+    ring = np.clip(3 * (radius - radius.min()) / np.ptp(radius), 0, 2).astype(int)
+    slice_ = np.clip(4 * across, 0, 3).astype(int)
+    return np.unique(4 * ring + slice_).size / 12
 
 
 def _linear(truth: Truth) -> bool:
@@ -170,6 +202,7 @@ def visible_junctions(placement: Placement) -> int:
         if parent[b] >= 0:
             below[parent[b]] |= below[b]
     member = below[:, branch]
+    spacing = median_spacing(placement.xy)
     seen = 0
     for b in range(n_branches):
         children = np.flatnonzero(parent == b)
@@ -177,23 +210,28 @@ def visible_junctions(placement: Placement) -> int:
             continue
         arms = [member[c] for c in children]
         arms.append(~np.logical_or.reduce(arms))
-        headings = [h for arm in arms if (h := _heading(placement.xy[arm] - ends[b])) is not None]
+        headings = [
+            h for arm in arms if (h := _heading(placement.xy[arm] - ends[b], spacing)) is not None
+        ]
         if len(headings) >= 3 and _spread(headings) >= BRANCH_MIN_ANGLE_DEG:
             seen += 1
     return seen
 
 
-def _heading(offset: Floats) -> float | None:
+def _heading(offset: Floats, spacing: float) -> float | None:
     """Return the direction of an arm from its junction, degrees; None where it is not seen."""
     if len(offset) < 2:
         return None
     distance = np.hypot(offset[:, 0], offset[:, 1])
     reach = distance.max()
     enough = BRANCH_MIN_REACH_MM if len(offset) >= BRANCH_MIN_COUNT else BRANCH_LONG_REACH_MM
-    if reach < enough:
+    if reach < max(enough, BRANCH_MIN_REACH_SPACINGS * spacing):
         return None
-    near = distance <= np.sort(distance)[min(len(offset), 6) - 1]
-    x, y = offset[near].sum(axis=0)
+    near = offset[distance <= np.sort(distance)[min(len(offset), 6) - 1]]
+    x, y = near.sum(axis=0)
+    across = (near[:, 0] * y - near[:, 1] * x) / math.hypot(x, y)
+    if np.abs(across).mean() > BRANCH_MAX_THICKNESS * reach:
+        return None
     return math.degrees(math.atan2(y, x))
 
 
@@ -230,51 +268,69 @@ def meets_distribution(distribution: Distribution, truth: Truth) -> bool:
     return len(truth.placement.xy) >= MIN_CALCIFICATIONS and DISTRIBUTION_TESTS[distribution](truth)
 
 
-@dataclass(frozen=True)
-class FormRule:
-    """The sizes a form must have; each bound is inclusive, medians over the cluster.
-
-    `diameter_mm` is that of the circle of equal area, calibre is diameter / sqrt(aspect), the
-    greatest dimension diameter x sqrt(aspect).
-    """
-
-    diameter_mm: tuple[float, float] = (0.0, math.inf)
-    calibre_mm: tuple[float, float] = (0.0, math.inf)
-    aspect: tuple[float, float] = (1.0, math.inf)
-    largest_mm: tuple[float, float] = (0.0, math.inf)
-    log_sd: tuple[float, float] = (0.0, math.inf)
-    contrast: tuple[float, float] = (0.0, math.inf)
-    elongated_share: tuple[float, float] = (0.0, 1.0)
-
-
-FORM_RULES: dict[Morphology, FormRule] = {
-    # BI-RADS: round is under 1 mm and over what makes it punctate; 1.2 allows for pooling.
-    Morphology.ROUND: FormRule(
-        diameter_mm=(MICRO_MACRO_LIMIT_MM, 1.2), aspect=(1.0, 1.4), largest_mm=(0.0, 2.0)
-    ),
-    Morphology.PUNCTATE: FormRule(
-        diameter_mm=(0.0, MICRO_MACRO_LIMIT_MM), aspect=(1.0, 1.5), largest_mm=(0.0, 0.8)
-    ),
-    Morphology.POPCORN: FormRule(largest_mm=(2.0, math.inf), aspect=(1.0, 2.0)),
-    Morphology.ROD_LIKE: FormRule(
-        calibre_mm=(MICRO_MACRO_LIMIT_MM * 0.95, math.inf), elongated_share=(0.4, 1.0)
-    ),
-    # Hazy is little contrast: half that of a dense calcification at most.
-    Morphology.AMORPHOUS: FormRule(diameter_mm=(0.0, 1.0), contrast=(0.0, 0.5)),
-    Morphology.COARSE_HETEROGENEOUS: FormRule(
-        diameter_mm=(MICRO_MACRO_LIMIT_MM, 1.2), largest_mm=(0.0, 3.5), elongated_share=(0.0, 0.5)
-    ),
-    Morphology.FINE_PLEOMORPHIC: FormRule(
-        diameter_mm=(0.0, MICRO_MACRO_LIMIT_MM), log_sd=(0.2, math.inf), elongated_share=(0.0, 0.5)
-    ),
-    Morphology.FINE_LINEAR: FormRule(
-        calibre_mm=(0.0, MICRO_MACRO_LIMIT_MM), elongated_share=(0.4, 1.0)
-    ),
-    Morphology.VASCULAR: FormRule(calibre_mm=(0.0, 1.0)),
-}
-"""Thresholds of the lexicon (BI-RADS 5th ed. and DICOM PS3.16, paraphrased) as ranges."""
-
 ELONGATED_MIN_ASPECT = 2.0
+HAZY_MAX_CONTRAST = 0.5
+"""Hazy is little contrast: half that of a dense calcification at most."""
+
+_NO_LIMIT = math.inf
+
+
+def _median(values: Floats) -> float:
+    return float(np.partition(values, values.size // 2)[values.size // 2])
+
+
+FORM_MEASURES: dict[str, Callable[[Floats, Floats, Floats], float]] = {
+    "median_diameter_mm": lambda d, a, c: _median(d),
+    "median_calibre_mm": lambda d, a, c: _median(d / np.sqrt(a)),
+    "median_aspect": lambda d, a, c: _median(a),
+    "greatest_length_mm": lambda d, a, c: float((d * np.sqrt(a)).max()),
+    # A standard deviation of fewer than 5 says little, so it decides nothing.
+    "log_sd": lambda d, a, c: float(np.log(d).std()) if d.size >= 5 else 1.0,
+    "median_contrast": lambda d, a, c: _median(c),
+    "elongated_share": lambda d, a, c: float((a >= ELONGATED_MIN_ASPECT).mean()),
+}
+"""Measures of the noise-free diameters, aspect ratios and contrasts of a cluster."""
+
+FORM_RULES: dict[Morphology, dict[str, tuple[float, float]]] = {
+    # BI-RADS: round is under 1 mm and over what makes it punctate; 1.2 allows for pooling.
+    Morphology.ROUND: {
+        "median_diameter_mm": (MICRO_MACRO_LIMIT_MM, 1.2),
+        "median_aspect": (1.0, 1.4),
+        "greatest_length_mm": (0.0, 2.0),
+    },
+    Morphology.PUNCTATE: {
+        "median_diameter_mm": (0.0, MICRO_MACRO_LIMIT_MM),
+        "median_aspect": (1.0, 1.5),
+        "greatest_length_mm": (0.0, 0.8),
+    },
+    Morphology.POPCORN: {"greatest_length_mm": (2.0, _NO_LIMIT), "median_aspect": (1.0, 2.0)},
+    Morphology.ROD_LIKE: {
+        "median_calibre_mm": (0.95 * MICRO_MACRO_LIMIT_MM, _NO_LIMIT),
+        "elongated_share": (0.4, 1.0),
+    },
+    Morphology.AMORPHOUS: {
+        "median_diameter_mm": (0.0, 1.0),
+        "median_contrast": (0.0, HAZY_MAX_CONTRAST),
+    },
+    Morphology.COARSE_HETEROGENEOUS: {
+        "median_diameter_mm": (MICRO_MACRO_LIMIT_MM, 1.2),
+        "greatest_length_mm": (0.0, 3.5),
+        "elongated_share": (0.0, 0.5),
+    },
+    Morphology.FINE_PLEOMORPHIC: {
+        "median_diameter_mm": (0.0, MICRO_MACRO_LIMIT_MM),
+        "log_sd": (0.2, _NO_LIMIT),
+        "elongated_share": (0.0, 0.5),
+    },
+    Morphology.FINE_LINEAR: {
+        "median_calibre_mm": (0.0, MICRO_MACRO_LIMIT_MM),
+        "elongated_share": (0.4, 1.0),
+    },
+    Morphology.VASCULAR: {"median_calibre_mm": (0.0, 1.0)},
+}
+"""Thresholds of the lexicon (BI-RADS 5th ed. and DICOM PS3.16, paraphrased) as ranges, ends included.
+
+Calibre is diameter / sqrt(aspect ratio), length is diameter x sqrt(aspect ratio)."""
 
 
 def meets_form(
@@ -299,16 +355,7 @@ def meets_form(
     >>> meets_form(Morphology.PUNCTATE, d, one, one), meets_form(Morphology.ROUND, d, one, one)
     (True, False)
     """
-    rule = FORM_RULES[morphology]
-    stretch = np.sqrt(aspect)
-    measured = (
-        (np.median(diameter_mm), rule.diameter_mm),
-        (np.median(diameter_mm / stretch), rule.calibre_mm),
-        (np.median(aspect), rule.aspect),
-        ((diameter_mm * stretch).max(), rule.largest_mm),
-        # A standard deviation of fewer than 5 says little, so it decides nothing.
-        (np.log(diameter_mm).std() if len(aspect) >= 5 else 1.0, rule.log_sd),
-        (np.median(contrast), rule.contrast),
-        ((aspect >= ELONGATED_MIN_ASPECT).mean(), rule.elongated_share),
+    return all(
+        low <= FORM_MEASURES[name](diameter_mm, aspect, contrast) <= high
+        for name, (low, high) in FORM_RULES[morphology].items()
     )
-    return all(low <= value <= high for value, (low, high) in measured)

@@ -16,9 +16,15 @@ import numpy as np
 import numpy.typing as npt
 
 from calcigram.clusters import ClusterSet
-from calcigram.errors import BadInputError
-from calcigram.lexicon import ADMISSIBLE_PAIRS, DISTRIBUTIONS, MORPHOLOGIES, Distribution, Morphology
-from calcigram.simulate._shape import first_free
+from calcigram.errors import BadInputError, CalcigramError
+from calcigram.lexicon import (
+    ADMISSIBLE_PAIRS,
+    DISTRIBUTIONS,
+    MORPHOLOGIES,
+    Distribution,
+    Morphology,
+)
+from calcigram.simulate._shape import extent_of, first_free
 from calcigram.simulate.acquisition import COLUMNS, TrueMarks, acquire, measure_truth
 from calcigram.simulate.anatomy import Breast, make_breast, stream
 from calcigram.simulate.arrangements import ARRANGEMENTS, Arrangement, Placement
@@ -32,7 +38,7 @@ Rng = np.random.Generator
 GRADES = ("easy", "typical", "hard")
 CLUSTERS_A_PATIENT = 4
 BATCH = 500
-TRIES_A_MECHANISM = 60
+TRIES_A_BREAST = 40
 MAX_TRIES = 600
 _OUTSIDE_SHARE = 0.2
 _OVERLAP = 0.85
@@ -61,15 +67,6 @@ class Menu:
         return (
             _pick(rng, self.arrangements[distribution, vessel]),
             _pick(rng, self.particles[form]),
-        )
-
-    def same_labels(
-        self, rng: Rng, arrangement: Arrangement, particle: ParticleModel
-    ) -> tuple[Arrangement, ParticleModel]:
-        """Draw again among the mechanisms of the same two labels: some breasts have no room."""
-        return (
-            _pick(rng, self.arrangements[arrangement.distribution, arrangement.vessel]),
-            _pick(rng, self.particles[particle.morphology]),
         )
 
 
@@ -171,16 +168,18 @@ def _make_view(rng: Rng, breast: Breast, image: int, drawn: Draw) -> View:
 
 @dataclass(frozen=True)
 class _Patient:
+    name: str
     breast: Breast
     views: tuple[View, View]
 
 
 @lru_cache(maxsize=8)
-def _patient(seed: int, number: int, preset: Preset) -> _Patient:
-    breast = make_breast((seed, _PATIENT, number), preset)
-    rng = stream(seed, _VIEW, number)
+def _patient(seed: int, number: int, substitute: int, preset: Preset) -> _Patient:
+    breast = make_breast((seed, _PATIENT, number, substitute), preset)
+    rng = stream(seed, _VIEW, number, substitute)
     views = [_make_view(rng, breast, image, preset.draw("view", rng)) for image in range(2)]
-    return _Patient(breast, (views[0], views[1]))
+    name = f"sim-{seed}-p{number}" + (f".{substitute}" if substitute else "")
+    return _Patient(name, breast, (views[0], views[1]))
 
 
 @dataclass(frozen=True)
@@ -191,6 +190,7 @@ class TrueCluster:
     particle: ParticleModel
     truth: TrueMarks
     placement: Placement
+    patient: str
     view: View
     breast: Breast
     nipple_known: bool
@@ -224,7 +224,7 @@ def _with_room(rng: Rng, truth: TrueMarks) -> npt.NDArray[np.int64]:
 
 def _try_once(
     rng: Rng,
-    patient: _Patient,
+    breast: Breast,
     view: View,
     preset: Preset,
     arrangement: Arrangement,
@@ -232,7 +232,7 @@ def _try_once(
     area: float,
 ) -> tuple[TrueMarks, Placement] | None:
     drawn = preset.draw(f"arrangement.{arrangement.id}", rng)
-    placement = _inside(patient.breast, arrangement.build(rng, patient.breast, drawn))
+    placement = _inside(breast, arrangement.build(rng, breast, drawn))
     if placement is None:
         return None
     vessel = arrangement.vessel
@@ -248,6 +248,8 @@ def _try_once(
         truth, placement = truth.take(stay), placement.take(stay)
         if not meets_distribution(arrangement.distribution, Truth(placement, area, vessel)):
             return None
+    if (truth.diameter_mm * np.sqrt(truth.aspect)).max() > extent_of(placement.xy)[0]:
+        return None
     form_ok = meets_form(
         particle.morphology, truth.diameter_mm, truth.aspect, truth.outlines.contrast
     )
@@ -272,7 +274,7 @@ def true_cluster(
     ------
     BadInputError
         An unknown preset, grade or mechanism.
-    RuntimeError
+    CalcigramError
         No try met its definition, which ranges that exclude one another would cause.
     """
     menu = _menu(tuple(sorted(exclude_mechanisms)), tuple(sorted(only_mechanisms)))
@@ -283,23 +285,24 @@ def _true_cluster(index: int, seed: int, grade: str, ranges: Preset, menu: Menu)
     rng = stream(seed, _TRUTH, index)
     arrangement, particle = menu.draw(rng)
     known = rng.random(2)
-    patient = _patient(seed, index // CLUSTERS_A_PATIENT, ranges)
-    view = patient.views[index % CLUSTERS_A_PATIENT * 2 // CLUSTERS_A_PATIENT]
     levels = ranges.sections[f"grade.{grade}"]
     nipple_known = bool(known[0] >= levels["nipple_unknown"].low)
     area_known = bool(known[1] >= levels["area_unknown"].low)
-    area = patient.breast.area_mm2 if area_known else math.nan
     roi = bool(rng.random() < ranges.sections["view"]["region_of_interest"].low)
-    for tries in range(1, MAX_TRIES + 1):
-        if tries % TRIES_A_MECHANISM == 0:
-            arrangement, particle = menu.same_labels(rng, arrangement, particle)
-        found = _try_once(rng, patient, view, ranges, arrangement, particle, area)
+    for tries in range(MAX_TRIES):
+        # Some breasts have no room for some mechanisms: then another breast takes its place.
+        substitute, fresh = divmod(tries, TRIES_A_BREAST)
+        if fresh == 0:
+            patient = _patient(seed, index // CLUSTERS_A_PATIENT, substitute, ranges)
+            view = patient.views[index % CLUSTERS_A_PATIENT * 2 // CLUSTERS_A_PATIENT]
+            area = patient.breast.area_mm2 if area_known else math.nan
+        found = _try_once(rng, patient.breast, view, ranges, arrangement, particle, area)
         if found is not None:
             return TrueCluster(
-                arrangement, particle, *found, view, patient.breast,
-                nipple_known, area_known, roi, tries,
+                arrangement, particle, *found, patient.name, view, patient.breast,
+                nipple_known, area_known, roi, tries + 1,
             )  # fmt: skip
-    raise RuntimeError(f"{arrangement.id}/{particle.id} met no definition in {MAX_TRIES} tries")
+    raise CalcigramError(f"{arrangement.id}/{particle.id} met no definition in {MAX_TRIES} tries")
 
 
 def _grade_of(index: int, seed: int, grade: str) -> str:
@@ -324,18 +327,17 @@ def _one(index: int, seed: int, grade: str, preset: Preset, menu: Menu) -> tuple
         if marks is not None:
             break
     else:
-        raise RuntimeError(f"cluster {index} of seed {seed} never kept 3 calcifications")
+        raise CalcigramError(f"cluster {index} of seed {seed} never kept 3 calcifications")
     nipple = view.offset if cluster.nipple_known else np.full(2, np.nan)
     area = breast.area_mm2 * math.exp(0.03 * rng.normal()) if cluster.area_known else math.nan
     if cluster.region_of_interest:
         corner = marks[:, :2].min(axis=0) - rng.uniform(0.5, 8.0)
         marks[:, :2] -= corner
         nipple = nipple - corner
-    patient = f"sim-{seed}-p{index // CLUSTERS_A_PATIENT}"
     return marks, nipple, area, {
         "cluster_id": f"sim-{seed}-{index}",
-        "image_id": f"{patient}-{view.laterality}-{view.projection}",
-        "group_id": patient,
+        "image_id": f"{cluster.patient}-{view.laterality}-{view.projection}",
+        "group_id": cluster.patient,
         "laterality": view.laterality,
         "view": view.projection,
         "mechanism": f"{cluster.arrangement.id}/{cluster.particle.id}",
@@ -345,9 +347,7 @@ def _one(index: int, seed: int, grade: str, preset: Preset, menu: Menu) -> tuple
     }  # fmt: skip
 
 
-def _batch(
-    start: int, stop: int, seed: int, grade: str, preset: str, menu_key: Any
-) -> ClusterSet:
+def _batch(start: int, stop: int, seed: int, grade: str, preset: str, menu_key: Any) -> ClusterSet:
     import pandas as pd
 
     ranges, menu = load_preset(preset), _menu(*menu_key)
@@ -422,6 +422,8 @@ def simulate(
     ------
     BadInputError
         An unknown grade, preset or mechanism, or a negative number.
+    CalcigramError
+        The ranges of the preset exclude one another, so that no try met its definition.
 
     Examples
     --------
@@ -443,7 +445,7 @@ def simulate(
     bounds = [(a, min(a + BATCH, start + n)) for a in range(start, start + n, BATCH)]
     if not bounds:
         return ClusterSet.concat([])
-    parts = _batches(bounds, (seed, grade, preset, menu_key), n_jobs)
+    parts: Iterable[ClusterSet] = _batches(bounds, (seed, grade, preset, menu_key), n_jobs)
     if progress:
         from rich.console import Console
         from rich.progress import track

@@ -8,11 +8,10 @@ module knows nothing of what the quantities mean.
 from __future__ import annotations
 
 import hashlib
-import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -46,24 +45,6 @@ class Range:
     unit: str
     source: str
 
-    def at(self, u: float) -> float:
-        """Return the value at quantile `u` in [0, 1).
-
-        Examples
-        --------
-        >>> Range(1, 100, "log", "mm", "D").at(0.5)
-        10.0
-        >>> Range(1, 3, "integer", "count", "D").at(0.99)
-        3.0
-        """
-        if self.law == "uniform" or self.law == "probability":
-            return self.low + u * (self.high - self.low)
-        if self.law == "log":
-            return self.low * math.exp(u * math.log(self.high / self.low))
-        if self.law == "integer":
-            return float(math.floor(self.low + u * (self.high + 1 - self.low)))
-        return float(math.floor(self.low * math.exp(u * math.log((self.high + 1) / self.low))))
-
 
 class Draw(dict[str, float]):
     """Drawn values by name, read as attributes."""
@@ -73,6 +54,33 @@ class Draw(dict[str, float]):
             return self[name]
         except KeyError:
             raise AttributeError(name) from None
+
+
+@dataclass(frozen=True, eq=False)
+class _Section:
+    """The ranges of a section as arrays, so that a draw is a few array operations."""
+
+    names: tuple[str, ...]
+    base: np.ndarray
+    span: np.ndarray
+    logarithmic: np.ndarray
+    whole: np.ndarray
+
+    @classmethod
+    def of(cls, ranges: Mapping[str, Range]) -> _Section:
+        logarithmic = np.array([r.law in ("log", "log-integer") for r in ranges.values()])
+        whole = np.array([r.law in ("integer", "log-integer") for r in ranges.values()])
+        low = np.array([r.low for r in ranges.values()])
+        high = np.array([r.high for r in ranges.values()]) + whole
+        base, top = low.copy(), high.copy()
+        base[logarithmic], top[logarithmic] = np.log(low[logarithmic]), np.log(high[logarithmic])
+        return cls(tuple(ranges), base, top - base, logarithmic, whole)
+
+    def draw(self, rng: np.random.Generator) -> Draw:
+        values = self.base + rng.random(self.base.size) * self.span
+        values = np.where(self.logarithmic, np.exp(values), values)
+        values = np.where(self.whole, np.floor(values + 1e-9), values)
+        return Draw(zip(self.names, values.tolist(), strict=True))
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,14 +103,13 @@ class Preset:
     sections: Mapping[str, Mapping[str, Range]]
     sha256: str
 
+    @cached_property
+    def _compiled(self) -> dict[str, _Section]:
+        return {name: _Section.of(ranges) for name, ranges in self.sections.items()}
+
     def draw(self, section: str, rng: np.random.Generator) -> Draw:
         """Draw one value of every quantity of a section, in the order of the file."""
-        ranges = self.sections[section]
-        uniforms = rng.random(len(ranges)).tolist()
-        return Draw(
-            (name, quantity.at(u))
-            for (name, quantity), u in zip(ranges.items(), uniforms, strict=True)
-        )
+        return self._compiled[section].draw(rng)
 
 
 def _collect(prefix: str, table: Mapping[str, Any], into: dict[str, dict[str, Range]]) -> None:

@@ -94,7 +94,9 @@ ARRANGEMENTS: dict[Distribution, dict[str, Arrangement]] = {d: {} for d in DISTR
 """Every arrangement by distribution and name."""
 
 
-def arrangement(distribution: Distribution, *, vessel: bool = False) -> Callable[[Builder], Builder]:
+def arrangement(
+    distribution: Distribution, *, vessel: bool = False
+) -> Callable[[Builder], Builder]:
     """Register a builder under its own name."""
 
     def register(build: Builder) -> Builder:
@@ -171,7 +173,9 @@ def smooth_curve(rng: Rng, length: float, turn_deg: float, wiggle: float, flips:
     heading = np.cumsum(curvature)
     heading = heading / max(np.abs(heading).max(), 1e-9) * math.radians(turn_deg)
     phase = rng.uniform(0, 2 * math.pi, 2)
-    heading = heading + wiggle * np.sin(2.5 * s + phase[0]) + 0.4 * wiggle * np.sin(6 * s + phase[1])
+    heading = (
+        heading + wiggle * np.sin(2.5 * s + phase[0]) + 0.4 * wiggle * np.sin(6 * s + phase[1])
+    )
     heading = heading - heading.mean()
     step = length / (m - 1)
     xy = np.cumsum(np.column_stack([np.cos(heading), np.sin(heading)]) * step, axis=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 
@@ -70,11 +71,16 @@ def _sprout(rng: Rng, start: Floats, heading: float, length: float, turn_deg: fl
 
 def _sub_tree(rng: Rng, breast: Breast, p: Draw, vessel: bool) -> Twigs | None:
     """Cut a subtree of a few generations out of a grown tree."""
-    tree = breast.vessel(int(rng.integers(0, 4))) if vessel else breast.lobe(
-        int(rng.integers(0, breast.n_lobes))
+    tree = (
+        breast.vessel(int(rng.integers(0, 4)))
+        if vessel
+        else breast.lobe(int(rng.integers(0, breast.n_lobes)))
     )
     depth = int(p.n_generations)
-    root = int(rng.integers(0, max(1, min(len(tree), 12))))
+    forked = np.unique(tree.parent[1:])[:16]
+    if forked.size == 0:
+        return None
+    root = int(forked[rng.integers(0, forked.size)])
     chosen, generation = [root], {root: 0}
     for b in range(root + 1, len(tree)):
         up = int(tree.parent[b])
@@ -131,7 +137,7 @@ def herringbone(rng: Rng, breast: Breast, p: Draw) -> Placement:
     paths, parent, up = [], [], -1
     sign = rng.choice([-1.0, 1.0])
     edges = [0, *at.tolist(), len(main) - 1]
-    for i, (a, b) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+    for i, (a, b) in enumerate(itertools.pairwise(edges)):
         paths.append(main[a : b + 1])
         parent.append(up)
         up = len(paths) - 1
@@ -155,7 +161,13 @@ def _fork(rng: Rng, breast: Breast, p: Draw) -> Twigs:
     opening = math.radians(p.fork_angle_deg)
     lean = opening * p.lean
     arms = [
-        _sprout(rng, stem[-1], onward + turn, p.stem_mm * p.arm_ratio * rng.uniform(0.7, 1.4), p.turn_deg)
+        _sprout(
+            rng,
+            stem[-1],
+            onward + turn,
+            p.stem_mm * p.arm_ratio * rng.uniform(0.7, 1.4),
+            p.turn_deg,
+        )
         for turn in (lean, lean - opening)
     ]
     return Twigs([stem, *arms], np.array([-1, 0, 0]))

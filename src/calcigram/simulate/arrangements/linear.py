@@ -88,7 +88,10 @@ def broken_line(rng: Rng, breast: Breast, p: Draw) -> Placement:
     filled = share * (1.0 - p.gap_share)
     counts = np.maximum(1, np.round(p.n * filled / filled.sum())).astype(int)
     at = np.concatenate(
-        [s + positions_along(rng, k, f, p.spacing) for s, f, k in zip(starts, filled, counts, strict=True)]
+        [
+            s + positions_along(rng, k, f, p.spacing)
+            for s, f, k in zip(starts, filled, counts, strict=True)
+        ]
     )
     xy, direction = on_path(curve, at)
     askew = np.repeat(rng.normal(0.0, p.askew_mm, n_parts), counts)

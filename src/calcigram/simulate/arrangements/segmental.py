@@ -17,8 +17,10 @@ from calcigram.simulate.arrangements._common import (
 )
 from calcigram.simulate.presets import Draw
 
+MIN_DUCTS = 6
 
-def _window(rng: Rng, p: Draw, reach: float) -> tuple[float, float]:
+
+def _window(p: Draw, reach: float) -> tuple[float, float]:
     """Return the distances from the nipple between which the segment is filled."""
     inner = p.inner_mm
     outer = min(inner + p.radial_extent_mm, reach)
@@ -30,11 +32,13 @@ def lobe_ducts(rng: Rng, breast: Breast, p: Draw) -> Placement | None:
     """Fill the ducts of a whole lobe, all generations."""
     tree = breast.lobe(int(rng.integers(0, breast.n_lobes)))
     distance = np.hypot(tree.points[:, 0], tree.points[:, 1])
-    inner, outer = _window(rng, p, float(distance.max()))
+    inner, outer = _window(p, float(distance.max()))
     usable = np.flatnonzero((distance >= inner) & (distance <= outer))
     if usable.size < 20 or len(tree) < 6:
         return None
     at = usable[rng.integers(0, usable.size, int(p.n))]
+    if np.unique(np.searchsorted(tree.first, at, side="right")).size < MIN_DUCTS:
+        return None
     ahead = np.minimum(at + 1, len(tree.points) - 1)
     step = tree.points[ahead] - tree.points[at]
     xy = tree.points[at, :2] + rng.normal(0.0, p.off_duct_mm, (at.size, 2))
@@ -44,9 +48,8 @@ def lobe_ducts(rng: Rng, breast: Breast, p: Draw) -> Placement | None:
 def _sector_axis(rng: Rng, breast: Breast, p: Draw) -> tuple[float, float, float]:
     """Return axis (radians), inner and outer radius of a sector that stays in the breast."""
     axis = rng.uniform(-1.0, 1.0)
-    probe = np.column_stack([np.cos(axis), np.sin(axis)]) * np.linspace(2, 160, 80)[:, None]
-    reach = 160.0 * breast.contains(probe).mean()
-    inner, outer = _window(rng, p, reach)
+    reach = breast.reach_mm(axis) - 3.0
+    inner, outer = _window(p, reach)
     return axis, inner, outer
 
 
@@ -94,7 +97,7 @@ def lobe_lobules(rng: Rng, breast: Breast, p: Draw) -> Placement | None:
     tree = breast.lobe(int(rng.integers(0, breast.n_lobes)))
     lobules = lobules_of(tree, rng)[:, :2]
     distance = np.hypot(lobules[:, 0], lobules[:, 1])
-    inner, outer = _window(rng, p, float(distance.max()))
+    inner, outer = _window(p, float(distance.max()))
     lobules = lobules[(distance >= inner) & (distance <= outer)]
     if len(lobules) < 6:
         return None
@@ -115,5 +118,3 @@ def wedge_of_clusters(rng: Rng, breast: Breast, p: Draw) -> Placement:
     owner = rng.integers(0, n_parents, int(p.n))
     xy = _polar(radius, axis + angle)[owner]
     return Placement(xy + rng.normal(0.0, p.sub_cluster_sd_mm, xy.shape))
-
-

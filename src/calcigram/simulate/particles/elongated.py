@@ -118,4 +118,3 @@ def tubes(rng: Rng, direction: Floats, p: Draw) -> Outlines:
     angle = directions(rng, direction, p.angle_sd_deg)
     parts = capsules(length, calibre, angle, p.bend * rng.uniform(-1, 1, n))
     return single(parts, contrasts(rng, p.contrast, n))
-

@@ -1,0 +1,216 @@
+import math
+
+import numpy as np
+import pytest
+from scipy import ndimage
+from scipy.spatial import ConvexHull
+
+from calcigram.simulate import load_preset
+from calcigram.simulate._raster import measure, measure_polygons
+from calcigram.simulate._shape import close_pairs, extent_of, first_free, tree_path_share
+from calcigram.simulate.acquisition import acquire, measure_truth, merge_owners
+from calcigram.simulate.particles._outlines import (
+    Outlines,
+    capsules,
+    ellipses,
+    shards,
+    single,
+)
+from calcigram.simulate.presets import Draw
+
+
+def measured(parts, pixel, *, origin=(0.0, 0.0), blur=0.0, threshold=0.5, noise=0.0):
+    n = len(parts)
+    return measure(
+        np.random.default_rng(0),
+        np.ascontiguousarray(parts),
+        np.arange(n + 1),
+        np.full(n, pixel),
+        np.asarray(origin, float),
+        np.full(n, blur),
+        np.full(n, threshold),
+        np.full(n, noise),
+    )
+
+
+def slow_measures(vertices, pixel):
+    """Draw cell by cell, then measure with numpy and scipy."""
+    low = np.floor(vertices.min(0) / pixel) - 1
+    size = np.ceil(vertices.max(0) / pixel) - low + 1
+    columns, rows = size.astype(int)
+    sub = 4 if max(rows, columns) <= 20 else (2 if max(rows, columns) <= 50 else 1)
+    at = (np.arange(max(rows, columns) * sub) + 0.5) / sub
+    x, y = np.meshgrid((low[0] + at[: columns * sub]) * pixel, (low[1] + at[: rows * sub]) * pixel)
+    inside = np.zeros(x.shape, bool)
+    for (xa, ya), (xb, yb) in zip(vertices, np.roll(vertices, -1, 0), strict=True):
+        if ya != yb:
+            crosses = (ya > y) != (yb > y)
+            inside ^= crosses & (x < xa + (y - ya) / (yb - ya) * (xb - xa))
+    cover = inside.reshape(rows, sub, columns, sub).mean((1, 3))
+    mask = cover >= 0.5 * cover.max()
+    r, c = np.nonzero(mask)
+    values, vectors = np.linalg.eigh(np.cov(np.array([c, r]), bias=True) + np.eye(2) / 12)
+    corners = np.concatenate([[c + 0.5, r], [c - 0.5, r], [c, r + 0.5], [c, r - 0.5]], axis=1)
+    hull = ConvexHull(corners.T).volume
+    return {
+        "xy": (low + np.array([c.mean() + 0.5, r.mean() + 0.5])) * pixel,
+        "area": mask.sum() * pixel**2,
+        "aspect": math.sqrt(values[1] / values[0]),
+        "orientation": math.degrees(math.atan2(vectors[1, 1], vectors[0, 1])) % 180,
+        "solidity": min(1, mask.sum() / hull),
+    }
+
+
+@pytest.mark.parametrize("pixel", [0.05, 0.11, 0.2])
+def test_kernel_equals_its_slow_twin(pixel):
+    rng = np.random.default_rng(4)
+    n = 40
+    parts = shards(
+        rng, rng.uniform(0.3, 2, n), rng.uniform(1, 3, n), rng.uniform(0, 3, n), 0.5, 6
+    ) + rng.uniform(-5, 5, (n, 1, 2))
+    # The kernel's grid has a margin of one cell on each side: the same cells, so equal masks.
+    got = measured(parts, pixel)
+    for row, vertices in zip(got, parts, strict=True):
+        slow = slow_measures(vertices, pixel)
+        np.testing.assert_allclose(row[:2], slow["xy"], atol=1e-9)
+        np.testing.assert_allclose(row[2], slow["area"], rtol=1e-9)
+        np.testing.assert_allclose(row[3], slow["aspect"], rtol=1e-6)
+        np.testing.assert_allclose(row[5], slow["solidity"], rtol=1e-9)
+        if slow["aspect"] > 1.05:
+            turn = (row[4] - slow["orientation"] + 90) % 180 - 90
+            assert abs(turn) < 1e-4
+
+
+def test_discs_measure_as_discs():
+    diameter = np.array([0.4, 0.8, 3.0])
+    got = measured(ellipses(diameter, np.ones(3), np.zeros(3)), 0.02)
+    np.testing.assert_allclose(np.sqrt(4 / np.pi * got[:, 2]), diameter, rtol=0.03)
+    np.testing.assert_allclose(got[:, 3], 1.0, atol=0.03)
+    assert got[:, 5].min() > 0.95
+
+
+def test_capsules_measure_as_capsules():
+    length, calibre, angle = np.array([2.0, 4.0]), np.array([0.4, 0.6]), np.radians([20.0, 140.0])
+    parts = capsules(length, calibre, angle)
+    exact = measure_polygons(parts)
+    got = measured(parts, 0.025)
+    area = (length - calibre) * calibre + np.pi / 4 * calibre**2
+    for rows in (exact, got):
+        np.testing.assert_allclose(rows[:, 2], area, rtol=0.04)
+        np.testing.assert_allclose(rows[:, 4], [20.0, 140.0], atol=1.0)
+        np.testing.assert_allclose(rows[:, 3], exact[:, 3], rtol=0.04)
+    assert (np.abs(exact[:, 3] / (length / calibre) - 1) < 0.2).all()
+
+
+def test_exact_measures_of_an_ellipse():
+    got = measure_polygons(ellipses(np.array([1.0]), np.array([3.0]), np.radians([60.0])))[0]
+    assert got[2] == pytest.approx(math.pi / 4, rel=1e-6)
+    assert got[3] == pytest.approx(3.0, rel=1e-6)
+    assert got[4] == pytest.approx(60.0, abs=1e-6)
+    assert got[5] == pytest.approx(1.0, abs=1e-9)
+
+
+def test_a_dot_below_the_pixel_is_one_pixel():
+    got = measured(ellipses(np.array([0.005]), np.ones(1), np.zeros(1)) + 0.013, 0.1)[0]
+    assert got[8] == 1
+    assert got[3] == 1.0
+    assert got[5] == 1.0
+
+
+def test_huge_outlines_get_a_coarser_grid():
+    got = measured(ellipses(np.array([40.0]), np.ones(1), np.zeros(1)), 0.05)[0]
+    assert np.sqrt(4 / np.pi * got[2]) == pytest.approx(40, rel=0.02)
+
+
+def test_blur_equals_scipy():
+    disc = ellipses(np.array([0.5]), np.ones(1), np.zeros(1))
+    got = measured(disc, 0.1, blur=1.3)[0, 7]
+    fine = np.zeros((61, 61))
+    axis = (np.arange(61) - 30) * 0.1
+    sub = (np.arange(16) + 0.5) / 16 * 0.1
+    for i, y in enumerate(axis):
+        for j, x in enumerate(axis):
+            fine[i, j] = (np.hypot(x + sub[:, None], y + sub[None]) < 0.25).mean()
+    assert got == pytest.approx(ndimage.gaussian_filter(fine, 1.3).max(), rel=0.05)
+
+
+def test_unions_are_measured_once():
+    parts = np.concatenate([ellipses(np.array([1.0]), np.ones(1), np.zeros(1))] * 2)
+    together = Outlines(parts, np.array([0, 0]), np.ones(1), np.zeros(1))
+    truth = measure_truth(np.random.default_rng(0), np.zeros((1, 2)), together)
+    assert truth.diameter_mm[0] == pytest.approx(1.0, rel=0.04)
+
+
+def true_marks(xy, diameter=0.3):
+    n = len(xy)
+    disc = ellipses(np.full(n, diameter), np.ones(n), np.zeros(n))
+    return measure_truth(np.random.default_rng(0), np.asarray(xy, float), single(disc, np.ones(n)))
+
+
+def test_only_close_pairs_merge_and_only_once():
+    truth = true_marks([[0, 0], [0.4, 0], [0.8, 0], [5, 5]])
+    owner = merge_owners(np.random.default_rng(1), truth, 0.2, 1.0)
+    assert owner[3] == 3
+    assert np.bincount(owner).max() == 2
+    assert (merge_owners(np.random.default_rng(1), truth, 0.0, 1.0) == np.arange(4)).all()
+
+
+def _levels(**changes):
+    preset = load_preset("train")
+    rng = np.random.default_rng(0)
+    device, grade = preset.draw("acquisition", rng), preset.draw("grade.easy", rng)
+    grade = Draw({**dict.fromkeys(grade, 0.0), **changes})
+    return Draw({**device, "convention": 0.1, "rounded": 0.0}), grade
+
+
+def test_without_degradation_all_is_found_where_it_is():
+    rng = np.random.default_rng(5)
+    xy = np.column_stack([np.arange(20) * 2.0, rng.uniform(0, 30, 20)])
+    device, grade = _levels()
+    got = acquire(rng, true_marks(xy), xy, device, grade)
+    got = got[np.argsort(got[:, 0])]
+    np.testing.assert_allclose(got[:, :2], xy, atol=device.pixel_mm)
+
+
+def test_miss_and_false_rates():
+    rng = np.random.default_rng(6)
+    xy = rng.uniform(0, 60, (200, 2))
+    truth = true_marks(xy)
+    device, grade = _levels(miss_rate=0.3)
+    found = np.mean([len(acquire(rng, truth, xy, device, grade)) for _ in range(40)])
+    assert found == pytest.approx(140, abs=6)
+    device, grade = _levels(false_rate=0.2)
+    found = np.mean([len(acquire(rng, truth, xy, device, grade)) for _ in range(40)])
+    assert found == pytest.approx(240, abs=6)
+
+
+def test_too_few_left_is_nothing():
+    device, grade = _levels(miss_rate=1.0)
+    xy = np.random.default_rng(0).uniform(0, 9, (5, 2))
+    assert acquire(np.random.default_rng(0), true_marks(xy), xy, device, grade) is None
+
+
+def test_shape_kernels_equal_their_slow_twins():
+    rng = np.random.default_rng(8)
+    for n in (3, 5, 40):
+        xy = rng.normal(size=(n, 2)) * [5, 2]
+        distance = np.hypot(*(xy[:, None] - xy[None]).transpose(2, 0, 1))
+        extent, width, area, _ = extent_of(xy)
+        assert extent == pytest.approx(distance.max())
+        assert area == pytest.approx(ConvexHull(xy).volume)
+        turns = np.linspace(0, np.pi, 20001)
+        spans = np.ptp(xy @ np.array([np.cos(turns), np.sin(turns)]), axis=0)
+        assert width == pytest.approx(spans.min(), rel=1e-3)
+        pairs = close_pairs(xy, np.zeros(n), 1.0)
+        assert {tuple(p) for p in pairs} == set(
+            zip(*np.nonzero(np.triu(distance < 1.0, 1)), strict=True)
+        )
+    line = np.column_stack([np.arange(9.0), np.zeros(9)])
+    assert tree_path_share(line) == pytest.approx(1.0)
+    assert extent_of(line)[1:3] == (0.0, 0.0)
+
+
+def test_overlapping_rods_do_not_both_stay():
+    xy = np.array([[0.0, 0], [0, 0.1], [5, 5]])
+    keep = first_free(xy, np.zeros(3), np.full(3, 1.0), np.full(3, 0.2), np.array([1, 0, 2]))
+    assert keep.tolist() == [False, True, True]

@@ -1,0 +1,133 @@
+import numpy as np
+import pytest
+
+from calcigram.lexicon import Distribution, Morphology
+from calcigram.simulate import ARRANGEMENTS, PARTICLE_MODELS, load_preset
+from calcigram.simulate.anatomy import make_breast, stream
+from calcigram.simulate.arrangements import Placement
+from calcigram.simulate.definitions import (
+    Truth,
+    meets_distribution,
+    meets_form,
+    visible_junctions,
+)
+from calcigram.simulate.generator import true_cluster
+
+ARRANGEMENT_IDS = [a.id for table in ARRANGEMENTS.values() for a in table.values()]
+PARTICLE_IDS = [p.id for table in PARTICLE_MODELS.values() for p in table.values()]
+NAN = float("nan")
+
+
+def test_enough_mechanisms():
+    assert min(len([a for a in t.values() if not a.vessel]) for t in ARRANGEMENTS.values()) >= 3
+    assert min(len(t) for t in PARTICLE_MODELS.values()) >= 2
+    for distribution in (Distribution.LINEAR, Distribution.BRANCHING):
+        assert sum(a.vessel for a in ARRANGEMENTS[distribution].values()) >= 2
+
+
+@pytest.mark.parametrize("mechanism", [*ARRANGEMENT_IDS, *PARTICLE_IDS])
+def test_every_mechanism_meets_its_definition(mechanism):
+    for index in (40, 46):
+        cluster = true_cluster(index, seed=4, only_mechanisms=[mechanism])
+        assert mechanism in (cluster.arrangement.id, cluster.particle.id)
+        area = cluster.breast.area_mm2 if cluster.area_known else NAN
+        truth = Truth(cluster.placement, area, cluster.arrangement.vessel)
+        assert meets_distribution(cluster.arrangement.distribution, truth)
+        marks = cluster.truth
+        assert meets_form(
+            cluster.particle.morphology, marks.diameter_mm, marks.aspect, marks.outlines.contrast
+        )
+
+
+def test_mechanisms_are_seldom_refused():
+    preset = load_preset("train")
+    for table in ARRANGEMENTS.values():
+        for arrangement in table.values():
+            met = 0
+            for i in range(24):
+                rng = stream(3, i)
+                breast = make_breast((3, i), preset)
+                drawn = preset.draw(f"arrangement.{arrangement.id}", rng)
+                placement = arrangement.build(rng, breast, drawn)
+                met += placement is not None and meets_distribution(
+                    arrangement.distribution, Truth(placement, NAN, arrangement.vessel)
+                )
+            assert met >= 4, arrangement.id
+
+
+def points(*xy):
+    return Truth(Placement(np.array(xy, float)), NAN, False)
+
+
+def grid(width, height, shift=(0, 0), n=6):
+    x, y = np.meshgrid(np.linspace(0, width, n), np.linspace(0, height, n))
+    return points(*np.column_stack([x.ravel() + shift[0], y.ravel() + shift[1]]))
+
+
+def test_size_parts_grouped_regional_and_diffuse():
+    for truth, expected in [
+        (grid(12, 12, (20, 20)), Distribution.GROUPED),
+        (grid(25, 25, (20, 20)), Distribution.REGIONAL),
+        (grid(60, 60, (5, -30)), Distribution.DIFFUSE),
+    ]:
+        met = [d for d in ("grouped", "regional", "diffuse") if meets_distribution(d, truth)]
+        assert met == [expected]
+
+
+def test_a_known_breast_area_decides_what_is_diffuse():
+    placement = grid(40, 40, (20, 20)).placement
+    assert meets_distribution("diffuse", Truth(placement, 3000.0, False))
+    assert not meets_distribution("regional", Truth(placement, 3000.0, False))
+    assert meets_distribution("regional", Truth(placement, 12000.0, False))
+
+
+def test_a_wedge_must_point_to_the_nipple_and_be_filled():
+    rng = np.random.default_rng(0)
+    radius, angle = rng.uniform(10, 60, 80), rng.uniform(-0.35, 0.35, 80)
+    wedge = np.column_stack([radius * np.cos(angle), radius * np.sin(angle)])
+    assert meets_distribution("segmental", points(*wedge))
+    assert not meets_distribution("segmental", points(*(wedge - [70, 0])))
+    side = np.where(rng.random(80) < 0.5, -0.35, 0.35)
+    fork = np.column_stack([radius * np.cos(side), radius * np.sin(side)])
+    fork[radius < 30, 1] = 0.0
+    assert not meets_distribution("segmental", points(*fork))
+
+
+def test_a_line_needs_its_path():
+    x = np.linspace(0, 30, 12)
+    path = np.column_stack([x, 0.02 * x**2])
+    rng = np.random.default_rng(1)
+    on, off = path + rng.normal(0, 0.2, path.shape), path + rng.normal(0, 4.0, path.shape)
+    assert meets_distribution("linear", Truth(Placement(on, path=path), NAN, False))
+    assert not meets_distribution("linear", Truth(Placement(off, path=path), NAN, False))
+    assert not meets_distribution("grouped", points(*on[:5]))
+
+
+def fork(n_points):
+    t = np.linspace(0.1, 1, n_points)[:, None]
+    arms = [t * np.array(end) for end in ([-12.0, 0], [10.0, 7], [10.0, -7])]
+    return Placement(
+        np.concatenate(arms),
+        branch=np.repeat([0, 1, 2], n_points),
+        parent=np.array([-1, 0, 0]),
+        branch_end=np.array([[0.0, 0], [10, 7], [10, -7]]),
+    )
+
+
+def test_a_junction_is_seen_with_three_arms():
+    whole = fork(5)
+    assert visible_junctions(whole) == 1
+    assert visible_junctions(whole.take(whole.branch != 2)) == 0
+    assert visible_junctions(whole.take(whole.branch != 0)) == 0
+
+
+def test_sizes_part_the_forms():
+    rng = np.random.default_rng(2)
+    d, one = rng.uniform(0.5, 0.9, 9), np.ones(9)
+    fits = {form for form in Morphology if meets_form(form, d, 1.1 * one, one)}
+    assert fits == {"round", "coarse_heterogeneous", "vascular"}
+    assert not meets_form("amorphous", 0.3 * one, one, one)
+    assert meets_form("amorphous", 0.3 * one, one, 0.2 * one)
+    assert not meets_form("rod_like", 0.6 * one, 4 * one, one)
+    assert meets_form("fine_linear", 0.6 * one, 4 * one, one)
+    assert not meets_form("popcorn", 1.5 * one, one, one)
