@@ -5,6 +5,7 @@
 SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
+RUNTIME := $(VENV)/.runtime
 READY := $(VENV)/.ready
 WORKERS ?= 2
 
@@ -21,7 +22,7 @@ help: ## print this list
 	@echo "calcigram: make TARGET"
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(READY) ## train a small model, read the sample clusters twice, write demo/report.html
+demo: $(RUNTIME) ## train a small model, read the sample clusters twice, write demo/report.html
 	$(BIN)/calcigram demo -o demo
 
 test: $(READY) ## the fast tests (under 10 minutes)
@@ -48,9 +49,17 @@ clean: ## remove what these targets made, the environment too
 	rm -rf $(VENV) demo out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(READY): pyproject.toml constraints.txt
+# --no-compile: byte-compiling every module of every package takes longer than those used need.
+PIP_INSTALL = PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet --no-compile -c constraints.txt
+
+$(RUNTIME): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "make: no Python 3.11, 3.12 or 3.13 found; say PYTHON=/path/to/python3" >&2; exit 2; }
-	@echo "Setting up $(VENV) with $$($(PYTHON) --version) (a few minutes, once)"
+	@echo "Setting up $(VENV) with $$($(PYTHON) --version) (a minute or two, once)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	@$(PIP_INSTALL) -e .
+	@touch $@
+
+$(READY): $(RUNTIME)
+	@echo "Adding what tests, linter and type checker need (once)"
+	@$(PIP_INSTALL) -e '.[dev]'
 	@touch $@
