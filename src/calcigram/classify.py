@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -212,7 +212,7 @@ def classify_files(
     summary = ClassifySummary()
     bad_values = []
     with ExitStack() as stack:
-        write = stack.enter_context(table_writer(output))
+        write = _write_behind(stack, stack.enter_context(table_writer(output)))
         for intake in _read_ahead(intakes):
             verdicts = verdicts_of(intake.clusters)
             write(verdicts)
@@ -221,6 +221,7 @@ def classify_files(
                 bad_values.append(intake.rejects)
             if progress is not None:
                 progress(summary.n_clusters)
+        write(None)
         if bad_values or (rejects is not None and skip_bad):
             _write_rejects(bad_values, stack, rejects_path)
             summary.rejects = rejects_path
@@ -254,6 +255,22 @@ def _write_rejects(parts: list[pd.DataFrame], stack: ExitStack, path: Path) -> N
 
     write = stack.enter_context(table_writer(path))
     write(pd.concat(parts, ignore_index=True) if parts else empty_rejects())
+
+
+def _write_behind(
+    stack: ExitStack, write: Callable[[pd.DataFrame], None]
+) -> Callable[[pd.DataFrame | None], None]:
+    """Return a `write` that goes on while the next batch is read; None waits for the last."""
+    pool = stack.enter_context(ThreadPoolExecutor(1))
+    pending: list[Future[None]] = []
+
+    def write_later(frame: pd.DataFrame | None) -> None:
+        while pending:
+            pending.pop().result()
+        if frame is not None:
+            pending.append(pool.submit(write, frame))
+
+    return write_later
 
 
 def _read_ahead(intakes: Iterator[Intake]) -> Iterator[Intake]:

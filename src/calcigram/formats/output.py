@@ -139,6 +139,7 @@ def _to_csv(path: Path) -> Iterator[Write]:
 
 @contextmanager
 def _to_parquet(path: Path) -> Iterator[Write]:
+    import pyarrow as pa
     from pyarrow import parquet
 
     with ExitStack() as stack:
@@ -147,7 +148,11 @@ def _to_parquet(path: Path) -> Iterator[Write]:
         def write(frame: pd.DataFrame) -> None:
             table = arrow_table(frame)
             if not writers:
-                writer = parquet.ParquetWriter(path, table.schema, compression="zstd")
+                words = [f.name for f in table.schema if pa.types.is_string(f.type)]
+                # A dictionary of probabilities would be tried for every column, and given up.
+                writer = parquet.ParquetWriter(
+                    path, table.schema, compression="zstd", use_dictionary=words
+                )
                 writers.append(stack.enter_context(writer))
             writers[0].write_table(table.cast(writers[0].schema))
 

@@ -186,6 +186,17 @@ def write_clusters(
     BadInputError
         The suffix is another, the path cannot be written, or a long table cannot hold the
         set: a cluster has no calcification, or two share an id.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> clusters = ClusterSet.from_arrays([0, 2], [0, 1], [0, 0.1], cluster_id=["007"])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_clusters(clusters, Path(folder) / "a.csv")
+    ...     print((Path(folder) / "a.csv").read_text())
+    cluster_id,x_mm,y_mm
+    007,0,0
+    007,1,0.1
     """
     suffix = suffix_of(path, CLUSTER_SUFFIXES)
     layouts = ("long",) if suffix == ".csv" else ("lists", "long")
