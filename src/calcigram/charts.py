@@ -69,9 +69,13 @@ def plot_confusion(
     >>> [text.get_text() for text in ax.texts]
     ['8', '2', '1', '9']
     """
-    is_frame = hasattr(counts, "columns")
-    rows = counts.index if row_labels is None and is_frame else row_labels
-    columns = counts.columns if column_labels is None and is_frame else column_labels
+    import pandas as pd
+
+    rows: Iterable[object] | None = row_labels
+    columns: Iterable[object] | None = column_labels
+    if isinstance(counts, pd.DataFrame):
+        rows = counts.index if rows is None else rows
+        columns = counts.columns if columns is None else columns
     matrix = np.asarray(counts, dtype=float)
     if ax is None:
         ax = new_axes(1.6 + 0.55 * matrix.shape[1], 1.4 + 0.45 * matrix.shape[0])
@@ -137,17 +141,56 @@ def plot_calibration(
     >>> ax.get_ylabel()
     'share right'
     """
-    if ax is None:
-        ax = new_axes(4.2, 4.2)
     sure = np.asarray(confidence, dtype=float)
     right = np.asarray(correct, dtype=float)[np.isfinite(sure)]
     sure = sure[np.isfinite(sure)]
     bins = np.minimum((sure * n_bins).astype(int), n_bins - 1)
     filled = np.unique(bins)
-    n = np.array([(bins == b).sum() for b in filled])
-    x = np.array([sure[bins == b].mean() for b in filled])
-    y = np.array([right[bins == b].mean() for b in filled])
-    low, high = _wilson(y, n)
+    return plot_reliability(
+        [sure[bins == b].mean() for b in filled],
+        [right[bins == b].mean() for b in filled],
+        [(bins == b).sum() for b in filled],
+        ax,
+        label=label,
+        title=title,
+    )
+
+
+def plot_reliability(
+    confidence: npt.ArrayLike,
+    accuracy: npt.ArrayLike,
+    count: npt.ArrayLike,
+    ax: Axes | None = None,
+    *,
+    label: str = "model",
+    title: str = "",
+) -> Axes:
+    """Draw a calibration curve that has been binned before.
+
+    Parameters
+    ----------
+    confidence, accuracy : array_like of float, shape (B,)
+        Mean probability and share right of each bin.
+    count : array_like of int, shape (B,)
+        Readings in each bin; they decide the length of the bars (95 % Wilson intervals).
+    ax : matplotlib.axes.Axes, optional
+        Default: axes of a new figure that pyplot does not know.
+    label, title : str
+        Name of the curve, and of the picture.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Examples
+    --------
+    >>> plot_reliability([0.5, 0.9], [0.4, 1.0], [10, 20]).get_xlim()
+    (0.0, 1.0)
+    """
+    if ax is None:
+        ax = new_axes(4.2, 4.2)
+    x, y = np.asarray(confidence, dtype=float), np.asarray(accuracy, dtype=float)
+    low, high = _wilson(y, np.asarray(count))
     ax.plot([0, 1], [0, 1], color=GREY, linestyle=":", linewidth=1, label="perfect calibration")
     ax.errorbar(
         x, y, yerr=[np.maximum(y - low, 0), np.maximum(high - y, 0)],

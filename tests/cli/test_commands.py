@@ -234,3 +234,65 @@ def test_demo_leaves_report_verdicts_and_model(tmp_path, monkeypatch, capsys):
     out = capsys.readouterr().out
     assert "24 clusters. Model: " in out
     assert "not a medical device" in out
+
+
+@pytest.fixture
+def labelled(clusters, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_clusters(clusters, tmp_path / "labelled.parquet")
+    return "labelled.parquet"
+
+
+def test_evaluate_prints_scores(labelled, model, capsys):
+    assert main(["evaluate", labelled, "--model", model, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert set(told["evaluations"]) == {"model", "rules"}
+    scores = told["evaluations"]["rules"]["axes"]["distribution"]
+    counts = scores["confusion"]["counts"]
+    right = sum(row[k] for k, row in enumerate(counts))
+    assert scores["accuracy"] == pytest.approx(right / scores["n"])
+    assert main(["evaluate", labelled, "--model", model]) == 0
+    assert "Macro-F1 of each reader, by part" in capsys.readouterr().out
+
+
+def test_evaluate_on_positions_alone_scores_no_form(labelled, model, capsys):
+    assert main(["evaluate", labelled, "--model", model, "--json", "--positions-only"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert "morphology" not in told["evaluations"]["model"]["axes"]
+
+
+@pytest.mark.parametrize(
+    ("suffix", "beginning"), [(".html", "<!doctype html>"), (".md", "The model"), (".json", "{")]
+)
+def test_evaluate_writes_a_file(suffix, beginning, labelled, model, tmp_path):
+    assert main(["evaluate", labelled, "--model", model, "-o", f"e{suffix}"]) == 0
+    assert (tmp_path / f"e{suffix}").read_text().startswith(beginning)
+
+
+def test_evaluate_on_the_benchmark_takes_each_grade_alike(model, capsys):
+    assert (
+        main(["evaluate", "--benchmark", "bench_v1", "--n", "8", "--model", model, "--json"]) == 0
+    )
+    parts = json.loads(capsys.readouterr().out)["evaluations"]["model"]["parts"]["grade"]
+    assert list(parts) == ["easy", "typical", "hard"]
+    assert sum(part["concern"]["n"] for part in parts.values()) <= 24
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "either files of labelled clusters or --benchmark NAME"),
+        (["--benchmark", "train"], "a benchmark preset, which has a seed"),
+        (["--benchmark", "bench_v0"], "bench_v0"),
+    ],
+)
+def test_evaluate_refuses(arguments, message, model, capsys):
+    assert main(["evaluate", *arguments, "--model", model]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_evaluate_needs_labels(table, model, tmp_path, capsys):
+    bare = pd.read_csv(table, dtype={"cluster_id": str})[["cluster_id", "x_mm", "y_mm"]]
+    bare.to_csv(tmp_path / "bare.csv", index=False)
+    assert main(["evaluate", "bare.csv", "--model", model]) == 2
+    assert "true_distribution or true_morphology" in capsys.readouterr().err

@@ -15,7 +15,8 @@ NOTICE = (
 
 FOOTER = textwrap.fill(NOTICE, 79)
 
-GRADES = ("easy", "typical", "hard", "mixed")
+BENCHMARK_GRADES = ("easy", "typical", "hard")
+GRADES = (*BENCHMARK_GRADES, "mixed")
 
 Commands = Any  # argparse's own name for what add_subparsers returns is private
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from calcigram.cli import _options
+from calcigram.cli._labelled import read_labelled
 from calcigram.cli._output import check_exists, print_json, say, working
 from calcigram.errors import BadInputError
 
@@ -81,13 +82,9 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _clusters(args: argparse.Namespace) -> ClusterSet:
-    from calcigram import ClusterSet, read_clusters, simulate
+    from calcigram import ClusterSet, simulate
 
-    sets = []
-    for path in args.files:
-        sets.append(read_clusters(path, **_options.reading_options(args)))
-        if "true_distribution" not in sets[-1].meta and "true_morphology" not in sets[-1].meta:
-            raise BadInputError("columns true_distribution and true_morphology", source=str(path))
+    sets = read_labelled(args)
     if args.simulated is not None:
         with working(f"Simulating {args.simulated} clusters"):
             sets.append(simulate(args.simulated, seed=args.seed, n_jobs=args.jobs))

@@ -1,38 +1,26 @@
-"""The HTML report: one self-contained file of verdicts with pictures, to read or print.
-
-It lays out what it is given and classifies nothing. The file needs no network, holds no
-script, and every text from the input is escaped, for cluster ids come from strangers.
-"""
+"""The report on clusters: both readings of each, why to look, and a picture."""
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Callable, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from calcigram import __version__
-from calcigram.charts import CONCERN_SIGNS, plain
+from calcigram.charts import plain
 from calcigram.lexicon import (
     CONCERNS,
     DISTRIBUTIONS,
     MORPHOLOGIES,
     Agreement,
 )
+from calcigram.report.page import picture, render
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
     from calcigram.clusters import ClusterSet
-
-NOTICE = (
-    "Not a medical device; not cleared or approved by any authority. Trained on simulated data. It "
-    "describes patterns and states no diagnosis; do not use it for diagnosis or for the management "
-    "of patients."
-)
 
 MAX_PICTURES = 200
 """Clusters drawn unless told otherwise: a browser still opens the file at once."""
@@ -105,7 +93,7 @@ def write_report(
     for i, item in zip(shown, items, strict=True):
         item["anchor"] = anchors[i]
     to_look = [i for i in order if verdicts["review"].iloc[i]]
-    return _render(
+    return render(
         "report.html.j2",
         path,
         title=title,
@@ -178,49 +166,6 @@ def rule_words() -> dict[str, str]:
         for rules in load_recognition().axes.values()
         for rule in rules
     }
-
-
-def picture(ax: Axes, *, dpi: int = 90) -> str:
-    """Return the figure of some axes as base64 PNG text, for a ``data:`` address.
-
-    Parameters
-    ----------
-    ax : matplotlib.axes.Axes
-        Any axes of the figure.
-    dpi : int
-        Dots an inch.
-
-    Examples
-    --------
-    >>> from calcigram.charts import plot_confusion
-    >>> picture(plot_confusion([[1]]))[:5]
-    'iVBOR'
-    """
-    buffer = io.BytesIO()
-    figure = ax.get_figure(root=True)
-    assert figure is not None
-    figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
-    return base64.b64encode(buffer.getvalue()).decode("ascii")
-
-
-def _render(template: str, path: str | PathLike[str], **values: Any) -> Path:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    from calcigram.formats import atomic_path
-
-    environment = Environment(
-        loader=PackageLoader("calcigram", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    html = environment.get_template(template).render(
-        notice=NOTICE, version=__version__, signs=CONCERN_SIGNS, **values
-    )
-    with atomic_path(path) as temporary:
-        Path(temporary).write_text(html, encoding="utf-8")
-    return Path(path)
 
 
 def _of(one: str, many: str, n: int, limit: int) -> str:
