@@ -98,6 +98,12 @@ def load_model(folder: str | Path | None = None, *, trusted: bool = False) -> Mo
     ModelFileError
         No model there, or it is damaged, foreign, too large, of a newer format, or made for
         other features than this calcigram measures.
+
+    Examples
+    --------
+    >>> load_model("no_such_folder")
+    Traceback (most recent call last):
+    calcigram.errors.ModelFileError: model no_such_folder: no model here: there is no model.json
     """
     if folder is None:
         with as_file(_default_folder()) as default:

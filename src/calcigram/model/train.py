@@ -136,6 +136,14 @@ def train_model(
     -----
     Each head is held to one thread: with more, scikit-learn's boosting is several times slower
     on processors that are shared. The two run side by side instead.
+
+    Examples
+    --------
+    >>> from calcigram.simulate import simulate
+    >>> clusters = simulate(300, seed=1, grade="easy")
+    >>> model = train_model(clusters, n_iterations=2, n_jobs=1, name="tiny")
+    >>> model.version.split("+")[0], len(model.feature_names) == len(FEATURE_NAMES)
+    ('tiny', True)
     """
     if not 0 < calibration_share < 1:
         raise BadInputError(
