@@ -208,7 +208,7 @@ def _problem(forest: Forest) -> str | None:
 
 
 def _walk_layout(forest: Forest) -> tuple[npt.NDArray[Any], ...]:
-    """Return node words, leaf values, tree offsets, tree classes and tree depths.
+    """Return node words and leaf values, then first nodes, classes and depths of the trees.
 
     A node word holds the threshold's key in its upper 32 bits, then 16 bits of column among
     the 2 F doubled ones, then 15 bits of left child; a leaf is its own left child, for ever.
@@ -244,7 +244,9 @@ def _walk_layout(forest: Forest) -> tuple[npt.NDArray[Any], ...]:
             first[level], 2
         )
         level = children[inner[children]]
-    return words, values, offset, forest.tree_class.astype(np.int64), depth
+    order = np.argsort(depth, kind="stable")  # trees walked together should be equally deep
+    start = offset[:-1][order]
+    return words, values, start, forest.tree_class.astype(np.int64)[order], depth[order]
 
 
 def _sort_keys(values: npt.NDArray[np.float32]) -> npt.NDArray[np.int32]:
@@ -278,11 +280,11 @@ def _fill_keys(values, keys):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(cache=True, nogil=True)
-def walk_rows(values, words, leaf, offset, tree_class, depth, baseline, scores):  # type: ignore[no-untyped-def]
+def walk_rows(values, words, leaf, start, tree_class, depth, baseline, scores):  # type: ignore[no-untyped-def]
     """Fill `scores` (R, K) for `values` (R, F): blocks of rows, each through every tree."""
     n_rows, n_trees = values.shape[0], tree_class.size
     if n_rows == 1:
-        _walk_one(values, words, leaf, offset, tree_class, depth, baseline, scores)
+        _walk_one(values, words, leaf, start, tree_class, depth, baseline, scores)
         return
     keys = np.empty((_BLOCK_ROWS, 2 * values.shape[1]), np.int32)
     for begin in range(0, n_rows, _BLOCK_ROWS):
@@ -290,8 +292,7 @@ def walk_rows(values, words, leaf, offset, tree_class, depth, baseline, scores):
         scores[begin:end] = baseline
         _fill_keys(values[begin:end], keys)
         for tree in range(n_trees):
-            nodes = words[offset[tree] : offset[tree + 1]]
-            leaves = leaf[offset[tree] : offset[tree + 1]]
+            nodes, leaves = words[start[tree] :], leaf[start[tree] :]
             k = tree_class[tree]
             row = 0
             while row + _LANES <= end - begin:
@@ -323,7 +324,7 @@ def walk_rows(values, words, leaf, offset, tree_class, depth, baseline, scores):
 
 
 @nb.njit(cache=True, nogil=True)
-def _walk_one(values, words, leaf, offset, tree_class, depth, baseline, scores):  # type: ignore[no-untyped-def]
+def _walk_one(values, words, leaf, start, tree_class, depth, baseline, scores):  # type: ignore[no-untyped-def]
     """Fill the one row of `scores`: eight trees at a time."""
     keys = np.empty((1, 2 * values.shape[1]), np.int32)
     _fill_keys(values, keys)
@@ -331,10 +332,10 @@ def _walk_one(values, words, leaf, offset, tree_class, depth, baseline, scores):
     n_trees = tree_class.size
     tree = 0
     while tree + _LANES <= n_trees:
-        oa, ob, oc, od = offset[tree], offset[tree + 1], offset[tree + 2], offset[tree + 3]
-        oe, of, og, oh = offset[tree + 4], offset[tree + 5], offset[tree + 6], offset[tree + 7]
+        oa, ob, oc, od = start[tree], start[tree + 1], start[tree + 2], start[tree + 3]
+        oe, of, og, oh = start[tree + 4], start[tree + 5], start[tree + 6], start[tree + 7]
         a = b = c = d = e = f = g = h = 0
-        for _ in range(depth[tree : tree + _LANES].max()):
+        for _ in range(depth[tree + _LANES - 1]):
             a = _step(words[oa + a], keys, 0)
             b = _step(words[ob + b], keys, 0)
             c = _step(words[oc + c], keys, 0)
@@ -355,5 +356,5 @@ def _walk_one(values, words, leaf, offset, tree_class, depth, baseline, scores):
     for rest in range(tree, n_trees):
         node = 0
         for _ in range(depth[rest]):
-            node = _step(words[offset[rest] + node], keys, 0)
-        scores[0, tree_class[rest]] += leaf[offset[rest] + node]
+            node = _step(words[start[rest] + node], keys, 0)
+        scores[0, tree_class[rest]] += leaf[start[rest] + node]
