@@ -31,7 +31,8 @@ inner_kernel = njit(**OPTIONS, no_cfunc_wrapper=True, no_cpython_wrapper=True)
 FLAT = 1e-5
 """Hulls less wide than this share of their length count as a line (float32 input noise)."""
 
-_WEISZFELD_STEPS = 50
+_WEISZFELD_STEPS = 200
+_APEX_TRIES = 5
 
 
 class Hull(NamedTuple):
@@ -246,67 +247,100 @@ def _crosses(u, v, a, b, c, d):
     ) != (_turn(u, v, c, d, b) > 0.0)
 
 
+@inner_kernel
+def _side_crosses_outline(u, v, a, apex, b, start, successor):
+    """Say whether a side a-apex or apex-b would cross the outline."""
+    low_u, high_u = min(u[a], u[b], u[apex]), max(u[a], u[b], u[apex])
+    low_v, high_v = min(v[a], v[b], v[apex]), max(v[a], v[b], v[apex])
+    c = start
+    while True:
+        d = successor[c]
+        beside = (u[c] < low_u and u[d] < low_u) or (u[c] > high_u and u[d] > high_u)
+        above = (v[c] < low_v and v[d] < low_v) or (v[c] > high_v and v[d] > high_v)
+        if not (beside or above) and (
+            _crosses(u, v, a, apex, c, d) or _crosses(u, v, apex, b, c, d)
+        ):
+            return True
+        c = d
+        if c == start:
+            return False
+
+
+@inner_kernel
+def _shortness(u, v, a, b, min_edge):
+    """Return one over the length of an edge, inf if it is too short to dig."""
+    du, dv = u[b] - u[a], v[b] - v[a]
+    length = np.sqrt(du * du + dv * dv)
+    return np.float32(1.0) / length if length > min_edge else np.float32(np.inf)
+
+
+@inner_kernel
+def _find_apex(u, v, n, a, b, edge, dig_ratio, start, successor, detour, detour_bits):
+    """Return the inner point to dig the edge a-b to, or -1."""
+    ua, va, ub, vb = u[a], v[a], u[b], v[b]
+    for i in range(n):
+        au, av, bu, bv = u[i] - ua, v[i] - va, u[i] - ub, v[i] - vb
+        length = np.sqrt(au * au + av * av) + np.sqrt(bu * bu + bv * bv)
+        detour[i] = length if successor[i] < 0 else np.float32(np.inf)
+    for _ in range(_APEX_TRIES):
+        apex = index_of_least(detour_bits, n)
+        au, av, bu, bv = u[apex] - ua, v[apex] - va, u[apex] - ub, v[apex] - vb
+        near2 = min(au * au + av * av, bu * bu + bv * bv)
+        if successor[apex] >= 0 or edge * edge <= dig_ratio * dig_ratio * near2:
+            return -1
+        if _turn(u, v, a, b, apex) > 0.0 and not _side_crosses_outline(
+            u, v, a, apex, b, start, successor
+        ):
+            return apex
+        detour[apex] = np.inf
+    return -1
+
+
 @kernel
-def concave_area(u, v, n, hull, size, hull_area, dig_ratio, successor, detour, detour_bits):
+def concave_area(u, v, n, hull, size, hull_area, dig_ratio, min_edge, successor, work):
     """Return the area inside an outline dug inwards from the convex hull.
 
-    After Park & Oh (2012): an edge gives way to the two sides of a triangle whose apex is
-    the point of least detour, while the edge is more than `dig_ratio` times as long as the
-    shorter of those sides. The point of least detour leaves no other point inside the
-    triangle; an apex already on the outline, or a side that would cross it, ends the dig.
+    After Park & Oh (2012), the longest edge first: an edge gives way to two sides of a
+    triangle whose apex is the inner point of least detour, while the edge is longer than
+    `min_edge` and than `dig_ratio` times the shorter of those sides. The least detour leaves no
+    inner point inside the triangle. Where a side would cross the outline, the next best
+    apex is tried.
 
     Parameters
     ----------
     successor : int32 scratch of n
         The outline as a ring of indices; -1 for inner points.
-    detour, detour_bits : float32 scratch of n, and the int32 view of it
+    work : tuple
+        Two float32 scratch arrays of n, each followed by its int32 view.
     """
+    shortness, shortness_bits, detour, detour_bits = work
     for i in range(n):
         successor[i] = -1
+        shortness[i] = np.inf
     for k in range(size):
-        successor[hull[k]] = hull[(k + 1) % size]
+        a, b = hull[k], hull[(k + 1) % size]
+        successor[a] = b
+        shortness[a] = _shortness(u, v, a, b, min_edge)
     area = hull_area
-    start = hull[0]
-    a = start
     while True:
+        a = index_of_least(shortness_bits, n)
+        if shortness[a] == np.inf:
+            return area
         b = successor[a]
-        ua, va, ub, vb = u[a], v[a], u[b], v[b]
-        for i in range(n):
-            da, db = u[i] - ua, v[i] - va
-            dc, dd = u[i] - ub, v[i] - vb
-            detour[i] = np.sqrt(da * da + db * db) + np.sqrt(dc * dc + dd * dd)
-        detour[a] = np.inf
-        detour[b] = np.inf
-        apex = index_of_least(detour_bits, n)
-        dug = False
-        if successor[apex] < 0:
-            edge = math.hypot(float(ub) - ua, float(vb) - va)
-            near = min(
-                math.hypot(float(u[apex]) - ua, float(v[apex]) - va),
-                math.hypot(float(u[apex]) - ub, float(v[apex]) - vb),
-            )
-            dug = edge > dig_ratio * near and _turn(u, v, a, b, apex) > 0.0
-            c = start
-            while dug:
-                d = successor[c]
-                if _crosses(u, v, a, apex, c, d) or _crosses(u, v, apex, b, c, d):
-                    dug = False
-                c = d
-                if c == start:
-                    break
-        if dug:
-            area -= 0.5 * _turn(u, v, a, b, apex)
-            successor[a] = apex
-            successor[apex] = b
-        else:
-            a = b
-            if a == start:
-                return area
+        edge = 1.0 / shortness[a]
+        apex = _find_apex(u, v, n, a, b, edge, dig_ratio, a, successor, detour, detour_bits)
+        if apex < 0:
+            shortness[a] = np.inf
+            continue
+        area -= 0.5 * _turn(u, v, a, b, apex)
+        successor[a], successor[apex] = apex, b
+        shortness[a] = _shortness(u, v, a, apex, min_edge)
+        shortness[apex] = _shortness(u, v, apex, b, min_edge)
 
 
 @kernel
 def geometric_median(u, v, n, scale):
-    """Return the point of least summed distance (Weiszfeld 1937), to about 1e-4 of `scale`.
+    """Return the point of least summed distance (Weiszfeld 1937), to some 1e-4 of `scale`.
 
     Distances are kept above 1e-6 `scale`, so that a step may land on a point.
     """
@@ -314,6 +348,7 @@ def geometric_median(u, v, n, scale):
         return np.nan, np.nan
     cu = cv = np.float32(0.0)
     floor = np.float32((1e-6 * scale) ** 2 + 1e-30)
+    smallest = np.float32((4e-6 * scale) ** 2)
     for _ in range(_WEISZFELD_STEPS):
         weights = sum_u = sum_v = np.float32(0.0)
         for i in range(n):
@@ -323,9 +358,26 @@ def geometric_median(u, v, n, scale):
             sum_u += weight * du
             sum_v += weight * dv
         # Over-relaxation by 1.5 keeps descent and saves a third of the steps.
-        step_u, step_v = 1.5 * sum_u / weights, 1.5 * sum_v / weights
-        cu += np.float32(step_u)
-        cv += np.float32(step_v)
-        if math.hypot(step_u, step_v) < 5e-5 * scale:
+        step_u, step_v = np.float32(1.5) * sum_u / weights, np.float32(1.5) * sum_v / weights
+        cu += step_u
+        cv += step_v
+        if step_u * step_u + step_v * step_v < smallest:
             break
+    # Near a point the steps die away; say exactly whether the point itself is the median.
+    k, nearest = 0, np.float32(np.inf)
+    for i in range(n):
+        du, dv = u[i] - cu, v[i] - cv
+        d2 = du * du + dv * dv
+        k, nearest = (i, d2) if d2 < nearest else (k, nearest)
+    sum_u = sum_v = at_point = np.float32(0.0)
+    for i in range(n):
+        du, dv = u[i] - u[k], v[i] - v[k]
+        d2 = du * du + dv * dv
+        weight = np.float32(1.0) / np.sqrt(d2) if d2 > floor else np.float32(0.0)
+        at_point += np.float32(1.0) if d2 <= floor else np.float32(0.0)
+        sum_u += weight * du
+        sum_v += weight * dv
+    # Equality is no such case: between two points every place is a median.
+    if sum_u * sum_u + sum_v * sum_v < np.float32(0.999) * at_point * at_point:
+        return float(u[k]), float(v[k])
     return float(cu), float(cv)

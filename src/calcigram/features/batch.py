@@ -18,8 +18,31 @@ from calcigram.features.nipple import measure_nipple
 from calcigram.features.particles import measure_particles
 from calcigram.features.roundness import measure_roundness
 from calcigram.features.spread import measure_spread
-from calcigram.features.workspace import ARM, BRANCH, EDGE, HEIGHT, LOCAL_COS, LOCAL_SIN, NEAREST, PARENT, PATH, SEQUENCE, TRUNK, TRUNK_EDGE, TRUNK_PARENT, U, V
-from calcigram.geometry import convex_hull, inner_kernel, kernel, measure_hull, quantile, sort_values
+from calcigram.features.workspace import (
+    ARM,
+    BRANCH,
+    EDGE,
+    HEIGHT,
+    LOCAL_COS,
+    LOCAL_SIN,
+    NEAREST,
+    PARENT,
+    PATH,
+    SEQUENCE,
+    TRUNK,
+    TRUNK_EDGE,
+    TRUNK_PARENT,
+    U,
+    V,
+)
+from calcigram.geometry import (
+    convex_hull,
+    inner_kernel,
+    kernel,
+    measure_hull,
+    quantile,
+    sort_values,
+)
 from calcigram.tree import (
     TWIG_EDGES,
     nearest_neighbours,
@@ -108,7 +131,7 @@ def extract_range(start, stop, offsets, columns, work, values):
         pairs, median_edge = _grow_tree(work, n, frame)
         count, branches = _find_branches(work, n, median_edge)
         local_4, local_8 = _find_directions(work, n)
-        curve = fit_curve(work, n, branches.main_size)
+        curve = fit_curve(work, n, branches.main_size, median_edge)
         hull_size = convex_hull(work.f[U], work.f[V], n, hull_index)
         hull = measure_hull(work.f[U], work.f[V], hull_index, hull_size)
         measure_spread(work, n, frame, hull, pairs, breast[c], row[_SPREAD:_SPREAD_END])
@@ -121,7 +144,7 @@ def extract_range(start, stop, offsets, columns, work, values):
             row[_BRANCHING:_BRANCHING_END],
         )  # fmt: skip
         measure_roundness(
-            work, n, hull, hull_index, hull_size, row[_ROUNDNESS:_ROUNDNESS_END]
+            work, n, hull, hull_index, hull_size, median_edge, row[_ROUNDNESS:_ROUNDNESS_END]
         )
         measure_nipple(work, n, frame, nipple_x[c], nipple_y[c], row[_NIPPLE:_NIPPLE_END])
         measure_particles(

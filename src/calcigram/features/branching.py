@@ -11,7 +11,21 @@ import numpy as np
 
 from calcigram.features.catalogue import family_columns
 from calcigram.features.curve import project
-from calcigram.features.workspace import ARM, BRANCH, EDGE, HEIGHT, MAX_KNOTS, OFFSET, PARENT, SEQUENCE, TRUNK, TRUNK_EDGE, TRUNK_PARENT, U, V
+from calcigram.features.workspace import (
+    ARM,
+    BRANCH,
+    EDGE,
+    HEIGHT,
+    MAX_KNOTS,
+    OFFSET,
+    PARENT,
+    SEQUENCE,
+    TRUNK,
+    TRUNK_EDGE,
+    TRUNK_PARENT,
+    U,
+    V,
+)
 from calcigram.geometry import inner_kernel
 
 _C = family_columns("branching")
@@ -53,18 +67,25 @@ def _tree(work, n, hull, median_edge, out):
 
 
 @inner_kernel
-def _arm(work, origin, first, upwards):
-    """Return the unit vector from a node to the mean of the next nodes of one of its arms."""
+def _arm(work, junction, first, upwards):
+    """Return the unit vector along an arm: from its first node to the mean of its next three.
+
+    The edge that joins the arm to the junction goes across and is left out, unless there is
+    no other.
+    """
+    step = TRUNK_PARENT if upwards else ARM
+    origin, i = first, work.i[step, first]
+    if i < 0:
+        origin, i = junction, first
     su = sv = 0.0
     count = 0
-    i = first
     while i >= 0 and count < _ARM_NODES:
         su += work.f[U, i]
         sv += work.f[V, i]
         count += 1
-        i = work.i[TRUNK_PARENT, i] if upwards else work.i[ARM, i]
+        i = work.i[step, i]
     du, dv = su / count - work.f[U, origin], sv / count - work.f[V, origin]
-    length = math.hypot(du, dv)
+    length = math.sqrt(du * du + dv * dv)
     if length == 0.0:
         return 0.0, 0.0
     return du / length, dv / length
@@ -144,7 +165,7 @@ def _fork_gain(work, n, count, curve):
     nearest, arc, offset, square = work.f[0], work.f[1], work.f[2], work.f[3]
     for i in range(n):
         nearest[i] = abs(work.f[OFFSET, i])
-    below = np.inf
+    below, joined = np.inf, 0
     for _ in range(_FORK_BRANCHES):
         chosen, longest = -1, 0.0
         for k in range(1, count):
@@ -162,6 +183,9 @@ def _fork_gain(work, n, count, curve):
         for i in range(n):
             distance = np.sqrt(square[i])
             nearest[i] = distance if distance < nearest[i] else nearest[i]
+        joined += 1
+    if joined == 0:
+        return 0.0
     total = 0.0
     for i in range(n):
         total += nearest[i]

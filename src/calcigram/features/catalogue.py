@@ -131,7 +131,10 @@ def catalogue_page() -> str:
     ]
     for family in FAMILIES:
         lines += ["", f"## {family.capitalize()}", ""]
-        lines += ["| feature | unit | range | formula | source | needs |", "|---|---|---|---|---|---|"]
+        lines += [
+            "| feature | unit | range | formula | source | needs |",
+            "|---|---|---|---|---|---|",
+        ]
         for spec in CATALOGUE[family_slice(family)]:
             needs = ", ".join(f"`{name}`" for name in spec.needs) or "positions"
             formula = spec.formula.replace("|", "\\|")

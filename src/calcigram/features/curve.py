@@ -25,6 +25,13 @@ BISQUARE_CUT = 6.0
 REACH = 0.1
 """The end pieces go on by this share of the length, so that a point past the end is no residual."""
 
+FREEDOM_COST = 2.0
+"""Each degree of freedom counts double, since the feet of the points adapt to the curve too."""
+
+FAR_QUANTILE = 0.75
+"""On two rails the path follows one and half of the points lie on the other: the median would
+call those far."""
+
 _FITTED_KNOTS = 25
 _EPANECHNIKOV_PEAK = 0.75
 
@@ -140,60 +147,75 @@ def _decimate(u, v, path, size, knots):
 
 
 @inner_kernel
-def _bisquare(offset, n, weight, distances, ordered):
-    """Write weights that fall to 0 at six median distances."""
+def _bisquare(offset, n, least, weight, distances, ordered):
+    """Write weights that fall to 0 at six times the upper quartile of the distances, or `least`.
+
+    Returns that distance.
+    """
     for i in range(n):
         distances[i] = abs(offset[i])
     sort_values(distances, n, ordered)
-    cut = np.float32(BISQUARE_CUT * quantile(ordered, n, 0.5))
+    cut = np.float32(BISQUARE_CUT * max(quantile(ordered, n, FAR_QUANTILE), least))
     for i in range(n):
         t = distances[i] / cut if cut > 0.0 else np.float32(0.0)
         w = np.float32(1.0) - t * t
         weight[i] = w * w if w > 0.0 else np.float32(0.0)
+    return cut
 
 
 @inner_kernel
-def fit_curve(work, n, path_size):
-    """Fit the curve to the points of `work`, from the path in ``work.i[PATH]``.
+def _capped_residual(offset, n, cap):
+    """Root mean square distance, no distance counting for more than `cap`.
+
+    Squares, not absolute values: the latter are the same for a curve along one rail and for
+    one between both.
+    """
+    total = np.float32(0.0)
+    for i in range(n):
+        distance = min(abs(offset[i]), cap)
+        total += distance * distance
+    return math.sqrt(total / n)
+
+
+@inner_kernel
+def fit_curve(work, n, path_size, median_edge):
+    """Fit the curve to the points of `work`, from the main path of the tree.
 
     Returns
     -------
     Curve
-        Its knots are in ``work.curves[0]``, the feet and signed distances of the points in
-        ``work.f[ARC]`` and ``work.f[OFFSET]``. No knots and NaN where all points are one.
+        Its knots are in ``work.curves[0]``, the feet and signed distances of the points in the
+        rows ARC and OFFSET. No knots and NaN where all points are one.
     """
-    u, v = work.f[U], work.f[V]
-    first_arc, weight, best = work.f[0], work.f[1], work.f[2]
-    trial, chosen = work.curves[1], work.curves[2]
+    u, v, arc, offset = work.f[U], work.f[V], work.f[ARC], work.f[OFFSET]
+    first_arc, weight, best, scratch = work.f[0], work.f[1], work.f[2], work.f[3]
+    chosen, trial = work.curves[0], work.curves[1]
     if path_size < 2:
         return Curve(0, np.nan, np.nan)
     size = _decimate(u, v, work.i[PATH], path_size, trial)
     length = _length(trial, size)
     if length <= 0.0:
         return Curve(0, np.nan, np.nan)
-    project(u, v, n, trial, size, 0.0, first_arc, work.f[OFFSET], best)
-    for i in range(n):
-        weight[i] = 1.0
+    project(u, v, n, trial, size, 0.0, first_arc, offset, best)
+    cap = _bisquare(offset, n, median_edge, weight, scratch, best)
     size = min(_FITTED_KNOTS, n + 2)
-    narrowest = MIN_POINTS_PER_BANDWIDTH * length / n
-    bandwidth, lowest, last = 0.0, np.inf, -1.0
+    lowest, last = np.inf, -1.0
     for share in BANDWIDTHS:
-        width = max(share * length, narrowest)
+        width = max(share, MIN_POINTS_PER_BANDWIDTH / n)
         if width == last:
             continue
         last = width
-        _smooth(u, v, n, first_arc, weight, length, width, trial, size)
-        residual = project(u, v, n, trial, size, REACH * length, work.f[ARC], work.f[OFFSET], best)
-        freedom = 1.5 + _EPANECHNIKOV_PEAK * length / width
-        criterion = residual / max(0.05, 1.0 - freedom / n)
+        # The path zigzags between rails; its arc lengths do so no more after one fit.
+        _smooth(u, v, n, first_arc, weight, length, width * length, trial, size)
+        smoothed = _length(trial, size)
+        project(u, v, n, trial, size, 0.0, arc, offset, best)
+        _smooth(u, v, n, arc, weight, smoothed, width * smoothed, trial, size)
+        project(u, v, n, trial, size, REACH * smoothed, arc, offset, best)
+        freedom = FREEDOM_COST * (1.5 + _EPANECHNIKOV_PEAK / width)
+        criterion = _capped_residual(offset, n, cap) / max(0.05, 1.0 - freedom / n)
         if criterion < lowest:
-            bandwidth, lowest = width, criterion
+            lowest = criterion
             chosen[:, :size] = trial[:, :size]
     length = _length(chosen, size)
-    project(u, v, n, chosen, size, 0.0, work.f[ARC], work.f[OFFSET], best)
-    _bisquare(work.f[OFFSET], n, weight, first_arc, best)
-    _smooth(u, v, n, work.f[ARC], weight, length, bandwidth, work.curves[0], size)
-    residual = project(
-        u, v, n, work.curves[0], size, REACH * length, work.f[ARC], work.f[OFFSET], best
-    )
-    return Curve(size, _length(work.curves[0], size), residual)
+    residual = project(u, v, n, chosen, size, REACH * length, arc, offset, best)
+    return Curve(size, length, residual)

@@ -75,7 +75,7 @@ ROWS: dict[str, tuple[Row, ...]] = {
         ("tree_leaf_share", "1", 0, 1, "Leaves of the unpruned spanning tree / n; n >= 3", _D6, ()),
         ("junctions", "1", 0, inf, "Nodes of degree >= 3 of the pruned tree; n >= 3. " + _PRUNED, _D6, ()),
         ("leaves", "1", 0, inf, "Ends of the pruned tree; n >= 3", _D6, ()),
-        ("junction_angle_mean_deg", "deg", 0, 180, "Mean over the side branches of the least angle between two arms where they leave, an arm being drawn to the mean of its next three nodes", _D6, ()),
+        ("junction_angle_mean_deg", "deg", 0, 180, "Mean over the side branches of the least angle between two arms where they leave, each drawn from its first node to the mean of its next three", _D6, ()),
         ("junction_angle_sd_deg", "deg", 0, 90, "Standard deviation of those angles; two side branches or more", _D6, ()),
         ("side_branch_share", "1", 0, 1, "Length off the main path / length of the pruned tree; n >= 3", _D6, ()),
         ("longest_side_branch_ratio", "1", 0, 1, "Longest side branch of the pruned tree / main path; n >= 3", _D6, ()),
@@ -92,7 +92,7 @@ ROWS: dict[str, tuple[Row, ...]] = {
     ),
     "roundness": (
         ("hull_circularity", "1", 0, 1, "4 pi A / P^2 of the hull", _D6, ()),
-        ("hull_solidity", "1", 0, 1, "Area of the concave outline / area of the hull; edges are dug while over twice the nearer distance to the point", "Park & Oh 2012", ()),
+        ("hull_solidity", "1", 0, 1, "Area of the concave outline / area of the hull; the longest edge first gives way to the inner point of least detour while it is over twice the shorter side and over 3 median edges of the spanning tree", "Park & Oh 2012", ()),
         ("hull_eccentricity", "1", 0, 1, "sqrt(1 - m2/m1), m1 >= m2 the second central moments of the hull's area", _D6, ()),
         ("hull_width_mm", "mm", 0, inf, "Least width of the hull", _D6, ()),
         ("hull_width_ratio", "1", 0, 1, "hull_width_mm / max_distance_mm", _D6, ()),

@@ -137,9 +137,7 @@ def extract_features(clusters: ClusterSet, *, n_threads: int | None = None) -> F
     values = np.full((len(clusters), len(FEATURE_NAMES)), np.nan, np.float32)
     lengths = clusters.n_calcifications
     capacity = int(lengths.max(initial=0))
-    offsets, *columns = (
-        _read_only(getattr(clusters, name)) for name in ("offsets", *_COLUMNS)
-    )
+    offsets, *columns = (_read_only(getattr(clusters, name)) for name in ("offsets", *_COLUMNS))
     # At a few microseconds a cluster, a chunk must be long for the pool's own cost to vanish.
     starts = range(0, len(clusters), _CHUNK)
     per_thread = threading.local()

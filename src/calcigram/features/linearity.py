@@ -10,14 +10,24 @@ import math
 import numpy as np
 
 from calcigram.features.catalogue import family_columns
-from calcigram.features.workspace import ARC, LOCAL_COS, LOCAL_SIN, OFFSET, ORDER, PATH, TRUNK_EDGE, U
+from calcigram.features.curve import FAR_QUANTILE
+from calcigram.features.workspace import (
+    ARC,
+    LOCAL_COS,
+    LOCAL_SIN,
+    OFFSET,
+    ORDER,
+    PATH,
+    TRUNK_EDGE,
+    U,
+)
 from calcigram.geometry import inner_kernel, quantile, sort_values
 
 _C = family_columns("linearity")
 
 RAIL_MIN_POINTS = 6
 _RAIL_STEPS = 8
-_RAIL_TRIM = 3.0
+_RAIL_TRIM = 2.0
 _RAIL_BINS = 8
 _UNIFORM_SHARE = 0.75
 _UNIFORM_CENTER = 1.0 / 6.0
@@ -62,7 +72,8 @@ def _curve(work, n, curve, out):
     residual = math.sqrt(square / n)
     last = curve.size - 1
     chord = math.hypot(
-        float(work.curves[0, 0, last]) - work.curves[0, 0, 0], float(work.curves[0, 1, last]) - work.curves[0, 1, 0]
+        float(work.curves[0, 0, last]) - work.curves[0, 0, 0],
+        float(work.curves[0, 1, last]) - work.curves[0, 1, 0],
     )
     out[_C.curve_residual_mm] = residual
     out[_C.curve_residual_median_mm] = quantile(ordered, n, 0.5)
@@ -114,7 +125,7 @@ def _orientations(work, n, frame, orientation, aspect, start, out):
         c, s = math.cos(doubled), math.sin(doubled)
         c, s = (
             c * doubled_frame_cos + s * doubled_frame_sin,
-            s * doubled_frame_cos - c * doubled_frame_sin,
+            frame.hand * (s * doubled_frame_cos - c * doubled_frame_sin),
         )
         cos_sum += weight * c
         sin_sum += weight * s
@@ -198,7 +209,7 @@ def _rails(work, n, curve, out):
     for i in range(n):
         values[i] = abs(work.f[OFFSET, i] - middle)
     sort_values(values, n, ordered)
-    limit = _RAIL_TRIM * quantile(ordered, n, 0.5)
+    limit = _RAIL_TRIM * quantile(ordered, n, FAR_QUANTILE)
     split, low, high, n_low, n_high, share = _two_means(work.f[OFFSET], n, limit, middle)
     separation = high - low
     out[_C.rail_score] = 0.0

@@ -98,7 +98,8 @@ def measure_nipple(work, n, frame, nipple_x, nipple_y, out):
     if math.isnan(nipple_x) or math.isnan(nipple_y):
         return
     dx, dy = nipple_x - frame.x, nipple_y - frame.y
-    nipple_u, nipple_v = frame.cos * dx + frame.sin * dy, frame.cos * dy - frame.sin * dx
+    nipple_u = frame.cos * dx + frame.sin * dy
+    nipple_v = frame.hand * (frame.cos * dy - frame.sin * dx)
     distance = math.hypot(nipple_u, nipple_v)
     out[_C.nipple_distance_mm] = distance
     if n < 3:

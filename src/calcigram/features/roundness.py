@@ -18,6 +18,9 @@ _C = family_columns("roundness")
 DIG_RATIO = 2.0
 """An edge is dug while over this many times the nearer distance (Park & Oh 2012)."""
 
+DIG_EDGES = 3.0
+"""Edges up to this many median edges of the spanning tree are left: gaps, no bays."""
+
 
 @inner_kernel
 def _angular_resultant(work, n):
@@ -34,7 +37,7 @@ def _angular_resultant(work, n):
 
 
 @inner_kernel
-def measure_roundness(work, n, hull, hull_index, hull_size, out):
+def measure_roundness(work, n, hull, hull_index, hull_size, median_edge, out):
     """Write the family's columns to `out`, a view of one row."""
     if n < 3:
         return
@@ -46,9 +49,10 @@ def measure_roundness(work, n, hull, hull_index, hull_size, out):
         out[_C.hull_circularity] = min(1.0, 4.0 * math.pi * hull.area / hull.perimeter**2)
     if hull.area > 0.0:
         inner = concave_area(
-            work.f[U], work.f[V], n, hull_index, hull_size, hull.area, DIG_RATIO, work.i[1],
-            work.f[0], work.bits[0],
-        )
+            work.f[U], work.f[V], n, hull_index, hull_size, hull.area, DIG_RATIO,
+            DIG_EDGES * median_edge, work.i[1],
+            (work.f[0], work.bits[0], work.f[1], work.bits[1]),
+        )  # fmt: skip
         out[_C.hull_solidity] = max(0.0, min(1.0, inner / hull.area))
         out[_C.hull_eccentricity] = hull.eccentricity
         out[_C.hull_triangularity] = min(1.0, hull.triangle / hull.area)

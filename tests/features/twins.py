@@ -1,0 +1,285 @@
+"""Slow, obvious twins of the feature kernels, in numpy and SciPy float64.
+
+They share no code with the kernels. Whatever is not here is held by a test of its own on
+clusters whose answer is known.
+"""
+
+import math
+
+import numpy as np
+from scipy.optimize import minimize
+from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
+from scipy.spatial import ConvexHull, QhullError
+from scipy.spatial.distance import cdist, pdist, squareform
+
+NAN = math.nan
+
+
+def hull_of(p):
+    """Area, perimeter and vertices; a line has no area and twice its length around."""
+    try:
+        hull = ConvexHull(p)
+    except (QhullError, ValueError):
+        return 0.0, 2 * (pdist(p).max() if len(p) > 1 else 0.0), None
+    vertices = p[hull.vertices]
+    if least_width(vertices) < 1e-5 * pdist(p).max():
+        return 0.0, 2 * pdist(p).max(), None
+    return hull.volume, hull.area, vertices
+
+
+def least_width(vertices):
+    edges = np.roll(vertices, -1, axis=0) - vertices
+    normals = np.c_[-edges[:, 1], edges[:, 0]] / np.linalg.norm(edges, axis=1)[:, None]
+    return np.ptp(vertices @ normals.T, axis=0).min()
+
+
+def ratio(a, b):
+    return a / b if b > 0 else NAN
+
+
+def spread(p, breast_area):
+    n = len(p)
+    d = squareform(pdist(p)) if n > 1 else np.zeros((1, 1))
+    area, perimeter, _ = hull_of(p)
+    q = p - p.mean(axis=0)
+    r2 = (q**2).sum(axis=1)
+    center = minimize(
+        lambda c: np.linalg.norm(q - c, axis=1).sum(),
+        np.median(q, axis=0),
+        method="Nelder-Mead",
+        options={"xatol": 1e-7, "fatol": 1e-10},
+    ).x
+    # The sum has a kink at every point, where the search may end early.
+    center = min([center, *q], key=lambda c: np.linalg.norm(q - c, axis=1).sum())
+    core = np.linalg.norm(q - center, axis=1)
+    out = {
+        "n_calcifications": n,
+        "radius_of_gyration_mm": math.sqrt(r2.mean()),
+        "max_distance_mm": d.max(),
+        "core_radius_mm": np.median(core),
+        "core_radius_90_mm": np.quantile(core, 0.9),
+        "hull_area_mm2": area,
+        "density_per_cm2": ratio(100 * n, area),
+        "max_count_1cm": (d <= 5).sum(axis=1).max(),
+        "share_2cm": (d <= 10).sum(axis=1).max() / n,
+        "breast_share": area / breast_area,
+    }
+    if n >= 2:
+        nearest = np.where(np.eye(n, dtype=bool), np.inf, d).min(axis=1)
+        out["mean_distance_mm"] = pdist(p).mean()
+        out["nn_mean_mm"], out["nn_sd_mm"] = nearest.mean(), nearest.std()
+        out["nn_cv"] = ratio(nearest.std(), nearest.mean())
+    if n >= 3:
+        expected = 0.5 * math.sqrt(area / n) + (0.0514 + 0.041 / math.sqrt(n)) * perimeter / n
+        out["clark_evans_ratio"] = ratio(nearest.mean(), expected)
+        out["radial_kurtosis"] = ratio((r2**2).mean(), r2.mean() ** 2)
+        for r in (1, 3, 10):
+            k = 2 * area * (pdist(p) <= r).sum() / (n * (n - 1))
+            out[f"ripley_l_{r}mm"] = math.sqrt(k / math.pi) - r if area > 0 else NAN
+    return out
+
+
+def local_linearity(p, k):
+    d = cdist(p, p)
+    values, tensors = [], []
+    for i in range(len(p)):
+        near = p[np.argsort(d[i], kind="stable")[: min(k, len(p) - 1) + 1]]
+        low, high = np.linalg.eigvalsh(np.cov(near.T, ddof=0))
+        if high <= 0:
+            tensors.append((0.0, 0.0))
+            continue
+        cov = np.cov(near.T, ddof=0)
+        tensors.append(((cov[0, 0] - cov[1, 1]) / (high + low), 2 * cov[0, 1] / (high + low)))
+        values.append(1 - low / high)
+    return (np.mean(values) if values else NAN), np.array(tensors)
+
+
+def linearity(p, orientation, aspect):
+    n = len(p)
+    out = {}
+    q = p - p.mean(axis=0)
+    t8 = np.zeros((n, 2))
+    if n >= 3:
+        minor, major = np.clip(np.linalg.eigvalsh(q.T @ q / n), 0, None)
+        axis = np.linalg.eigh(q.T @ q)[1][:, 1]
+        if major > 0:
+            out["pca_axis_ratio"] = math.sqrt(minor / major)
+            out["line_residual_mm"] = math.sqrt(minor)
+            out["line_residual_ratio"] = math.sqrt(minor) / np.ptp(q @ axis)
+        out["local_linearity_4"] = local_linearity(p, 4)[0]
+        out["local_linearity_8"], t8 = local_linearity(p, 8)
+        weights = np.hypot(*t8.T)
+        out["direction_order"] = ratio(np.hypot(*t8.sum(axis=0)), weights.sum())
+    o = np.radians(2 * np.asarray(orientation, float))
+    w = 1 - 1 / np.asarray(aspect, float)
+    known = ~np.isnan(o + w)
+    o, w, t8 = o[known], w[known], t8[known]
+    out["orientation_order"] = ratio(abs((w * np.exp(1j * o)).sum()), w.sum())
+    along = (w * (np.cos(o) * t8[:, 0] + np.sin(o) * t8[:, 1])).sum()
+    out["orientation_coherence"] = ratio(along, (w * np.hypot(*t8.T)).sum())
+    return out
+
+
+def tree_of(p):
+    """Edges (a, b, length) of the spanning tree; SciPy takes a zero for no edge, hence the shift."""
+    shift = 1e-7
+    tree = minimum_spanning_tree(squareform(pdist(p)) + shift * (1 - np.eye(len(p)))).tocoo()
+    return [(int(a), int(b), max(0.0, w - shift)) for a, b, w in zip(tree.row, tree.col, tree.data)]
+
+
+def branching(p):
+    n = len(p)
+    out = {}
+    d = squareform(pdist(p)) if n > 1 else np.zeros((1, 1))
+    for r in (1, 2, 4, 8):
+        count, label = connected_components(d <= r)
+        out[f"components_{r}mm"] = count / n
+        out[f"giant_share_{r}mm"] = np.bincount(label).max() / n
+    if n < 3:
+        return out
+    edges = tree_of(p)
+    lengths = np.array([w for *_, w in edges])
+    degree = np.bincount([i for a, b, _ in edges for i in (a, b)], minlength=n)
+    area = hull_of(p)[0]
+    out["tree_edge_cv"] = ratio(lengths.std(), lengths.mean())
+    out["tree_longest_edge_ratio"] = ratio(lengths.max(), np.median(lengths))
+    out["tree_length_ratio"] = ratio(lengths.sum(), math.sqrt(n * area))
+    out["tree_leaf_share"] = (degree == 1).mean()
+    radius = math.sqrt(((p - p.mean(axis=0)) ** 2).sum(axis=1).mean())
+    small, large = (pdist(p) <= radius / 4).sum(), (pdist(p) <= radius).sum()
+    if small > 0 and radius > 0:
+        out["correlation_dimension"] = math.log(large / small) / math.log(4)
+    return out
+
+
+def roundness(p):
+    if len(p) < 3:
+        return {}
+    area, perimeter, vertices = hull_of(p)
+    q = p - p.mean(axis=0)
+    r = np.linalg.norm(q, axis=1)
+    out = {"hull_width_mm": 0.0 if vertices is None else least_width(vertices)}
+    out["angular_resultant"] = (
+        np.linalg.norm((q[r > 0] / r[r > 0, None]).mean(axis=0)) if (r > 0).any() else NAN
+    )
+    out["hull_width_ratio"] = ratio(out["hull_width_mm"], pdist(p).max())
+    out["hull_circularity"] = ratio(4 * math.pi * area, perimeter**2)
+    if vertices is not None:
+        best = 0.0
+        for i in range(len(vertices)):
+            for j in range(i):
+                a, b = vertices[i] - vertices[j], vertices - vertices[j]
+                best = max(best, abs(a[0] * b[:, 1] - a[1] * b[:, 0]).max() / 2)
+        out["hull_triangularity"] = best / area
+        out["hull_eccentricity"] = eccentricity(vertices)
+    return out
+
+
+def eccentricity(vertices):
+    """From the triangles about the first vertex, each with its exact second moments."""
+    total, first, second = 0.0, np.zeros(2), np.zeros((2, 2))
+    for a, b in zip(vertices[1:-1], vertices[2:], strict=True):
+        corners = np.array([vertices[0], a, b])
+        (ux, uy), (vx, vy) = a - vertices[0], b - vertices[0]
+        area = abs(ux * vy - uy * vx) / 2
+        center = corners.mean(axis=0)
+        total += area
+        first += area * center
+        second += area * (corners.T @ corners + 9 * np.outer(center, center)) / 12
+    mean = first / total
+    minor, major = np.linalg.eigvalsh(second / total - np.outer(mean, mean))
+    return math.sqrt(1 - minor / major)
+
+
+def nipple(p, at):
+    n = len(p)
+    out = {}
+    q = p - p.mean(axis=0)
+    axis = np.linalg.eigh(q.T @ q)[1][:, 1]
+    along, across = q @ axis, abs(q @ [-axis[1], axis[0]])
+    if n >= 5 and np.ptp(along) > 0:
+        out["wedge_slope"] = abs(np.polyfit(along, across, 1)[0])
+        if across.std() > 1e-5 * along.std():
+            out["wedge_correlation"] = abs(np.corrcoef(along, across)[0, 1])
+    to = np.asarray(at, float) - p.mean(axis=0)
+    if np.isnan(to).any():
+        return out
+    distance = out["nipple_distance_mm"] = np.linalg.norm(to)
+    if n < 3:
+        return out
+    if np.ptp(along) > 0:
+        out["nipple_axis_angle_deg"] = math.degrees(math.acos(min(1, abs(to @ axis) / distance)))
+    ray = -to / distance
+    seen = p - np.asarray(at, float)
+    forward, aside = seen @ ray, seen @ [-ray[1], ray[0]]
+    radius, angle = np.hypot(forward, aside), np.arctan2(aside, forward)
+    if n >= 5 and np.ptp(radius) > 0:
+        out["nipple_wedge_slope"] = np.polyfit(radius, abs(aside), 1)[0]
+    span = np.subtract(*np.quantile(angle, [0.9, 0.1]))
+    out["nipple_span_deg"] = math.degrees(span)
+    out["nipple_radial_span_mm"] = np.subtract(*np.quantile(radius, [0.9, 0.1]))
+    out["nipple_span_ratio"] = ratio(out["nipple_radial_span_mm"], radius.mean() * span)
+    t8 = local_linearity(p, 8)[1]
+    weights = np.hypot(*t8.T)
+    half = np.arctan2(t8[:, 1], t8[:, 0]) / 2
+    cosines = abs(np.cos(half - np.arctan2(-seen[:, 1], -seen[:, 0])))
+    out["nipple_alignment"] = ratio((weights * cosines).sum(), weights.sum())
+    return out
+
+
+def _sd(values):
+    return values.std() if len(values) >= 2 else NAN
+
+
+def particles(p, diameter, aspect, solidity, cnr):
+    n = len(p)
+    out = {}
+    area = hull_of(p)[0]
+    d, a, s, c = (np.asarray(m, float)[~np.isnan(m)] for m in (diameter, aspect, solidity, cnr))
+    if len(d):
+        out |= {
+            "diameter_median_mm": np.median(d),
+            "diameter_area_mean_mm": (d**3).sum() / (d**2).sum(),
+            "diameter_max_mm": d.max(),
+            "diameter_p10_mm": np.quantile(d, 0.1),
+            "diameter_cv": _sd(d) / d.mean(),
+            "diameter_log_sd": _sd(np.log(d)),
+            "macro_share": (d >= 0.5).mean(),
+            "coarse_share": (d >= 2).mean(),
+            "coverage_share": ratio(n * (math.pi * d**2 / 4).mean(), area),
+        }
+    both = ~np.isnan(np.asarray(diameter) + np.asarray(aspect))
+    if both.any():
+        db, ab = np.asarray(diameter, float)[both], np.asarray(aspect, float)[both]
+        out["calibre_median_mm"] = np.median(db / np.sqrt(ab))
+        out["length_p90_mm"] = np.quantile(db * np.sqrt(ab), 0.9)
+    if len(a):
+        out |= {
+            "aspect_median": np.median(a),
+            "aspect_p90": np.quantile(a, 0.9),
+            "aspect_sd": _sd(a),
+            "elongated_share": (a >= 2.5).mean(),
+        }
+    if len(s):
+        out |= {
+            "solidity_median": np.median(s),
+            "solidity_p10": np.quantile(s, 0.1),
+            "solidity_sd": _sd(s),
+        }
+    if len(c):
+        out |= {
+            "cnr_median": np.median(c),
+            "cnr_p10": np.quantile(c, 0.1),
+            "cnr_log_sd": _sd(np.log(np.maximum(c, 0.1))),
+            "faint_share": (c < 5).mean(),
+        }
+    if n >= 2:
+        distance = np.where(np.eye(n, dtype=bool), np.inf, cdist(p, p))
+        nearest = distance.argmin(axis=1)
+        radii = (np.asarray(diameter, float) + np.asarray(diameter, float)[nearest]) / 2
+        known = ~np.isnan(radii)
+        if known.any():
+            out["contact_share"] = (distance.min(axis=1) < 1.5 * radii)[known].mean()
+    if len(d) and len(a) and len(s):
+        out["form_variety"] = (_sd(np.log(d)) + _sd(np.log(a)) + _sd(s)) / 3
+    return out
