@@ -98,10 +98,14 @@ def add_seed(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_jobs(parser: argparse.ArgumentParser) -> None:
-    """Add ``--jobs``: processes, one unless told otherwise."""
+def add_jobs(parser: argparse.ArgumentParser, default: int = 1) -> None:
+    """Add ``--jobs``: processes to use."""
     parser.add_argument(
-        "--jobs", type=positive_int, default=1, metavar="N", help="processes to use (1)"
+        "--jobs",
+        type=positive_int,
+        default=default,
+        metavar="N",
+        help=f"processes to use ({default})",
     )
 
 

@@ -10,8 +10,8 @@ from calcigram.cli import _options
 from calcigram.cli._output import print_json, print_verdicts, progress_bar, say, working
 from calcigram.errors import BadInputError
 
-N_CLUSTERS = 4000
-N_ITERATIONS = 80
+N_CLUSTERS = 2500
+N_ITERATIONS = 60
 
 
 def add(commands: _options.Commands) -> None:
@@ -25,7 +25,7 @@ def add(commands: _options.Commands) -> None:
     )
     _options.add_output(parser, "folder to write to (demo)", metavar="DIR")
     _options.add_seed(parser)
-    _options.add_jobs(parser)
+    _options.add_jobs(parser, default=2)
     _options.add_json(parser)
 
 
