@@ -13,6 +13,11 @@ WORKERS ?= 2
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null && echo $$p && break; done)
 
+PAGES := $(wildcard benchmarks/make_*_page.py docs/generate.py)
+# The rest of benchmarks/ makes data or pages, or is a generator that others import.
+BENCHMARKS := $(filter-out $(wildcard benchmarks/make_*.py) benchmarks/validation.py \
+	benchmarks/independent_generator.py benchmarks/published_recipes.py, $(wildcard benchmarks/*.py))
+
 # One process, one thread: the tests share the cores among workers of their own.
 export OMP_NUM_THREADS ?= 1
 
@@ -39,11 +44,11 @@ types: $(READY) ## check the types
 	$(BIN)/mypy
 
 bench: $(READY) ## run the benchmarks, one script a claim
-	set -e; for script in benchmarks/bench_*.py; do $(BIN)/python $$script; done
+	set -e; for script in $(BENCHMARKS); do $(BIN)/python $$script; done
 
 docs: $(READY) ## write the generated pages of docs/ again
 	$(BIN)/python -m calcigram.features.catalogue > docs/features.md.new && mv docs/features.md.new docs/features.md
-	$(BIN)/python benchmarks/make_rules_page.py
+	set -e; for script in $(PAGES); do $(BIN)/python $$script; done
 
 clean: ## remove what these targets made, the environment too
 	rm -rf $(VENV) demo out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
