@@ -61,7 +61,7 @@ class TreeOptions:
 
     n_iterations: int = 150
     learning_rate: float = 0.1
-    max_leaf_nodes: int = 31
+    max_leaf_nodes: int = 15
     min_samples_leaf: int = 20
     l2_regularization: float = 1.0
 
