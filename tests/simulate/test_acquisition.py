@@ -4,11 +4,14 @@ import numpy as np
 import pytest
 from scipy import ndimage
 from scipy.spatial import ConvexHull
+from scipy.stats import kstest
 
 from calcigram.simulate import load_preset
+from calcigram.simulate._detector import merge_close
+from calcigram.simulate._random import kernel_state, normal, rough_normal, uniform
 from calcigram.simulate._raster import measure, measure_polygons
-from calcigram.simulate._shape import close_pairs, extent_of, first_free, tree_path_share
-from calcigram.simulate.acquisition import acquire, measure_truth, merge_owners
+from calcigram.simulate._shape import extent_of, median_spacing, tree_path_share, with_room
+from calcigram.simulate.acquisition import acquire, measure_truth
 from calcigram.simulate.particles._outlines import (
     Outlines,
     capsules,
@@ -22,7 +25,7 @@ from calcigram.simulate.presets import Draw
 def measured(parts, pixel, *, origin=(0.0, 0.0), blur=0.0, threshold=0.5, noise=0.0):
     n = len(parts)
     return measure(
-        np.random.default_rng(0),
+        np.zeros(1, np.uint64),
         np.ascontiguousarray(parts),
         np.arange(n + 1),
         np.full(n, pixel),
@@ -38,7 +41,8 @@ def slow_measures(vertices, pixel):
     low = np.floor(vertices.min(0) / pixel) - 1
     size = np.ceil(vertices.max(0) / pixel) - low + 1
     columns, rows = size.astype(int)
-    sub = 4 if max(rows, columns) <= 20 else (2 if max(rows, columns) <= 50 else 1)
+    inner = max(rows, columns) - 2
+    sub = 4 if inner <= 16 else (2 if inner <= 40 else 1)
     at = (np.arange(max(rows, columns) * sub) + 0.5) / sub
     x, y = np.meshgrid((low[0] + at[: columns * sub]) * pixel, (low[1] + at[: rows * sub]) * pixel)
     inside = np.zeros(x.shape, bool)
@@ -137,22 +141,24 @@ def test_blur_equals_scipy():
 def test_unions_are_measured_once():
     parts = np.concatenate([ellipses(np.array([1.0]), np.ones(1), np.zeros(1))] * 2)
     together = Outlines(parts, np.array([0, 0]), np.ones(1), np.zeros(1))
-    truth = measure_truth(np.random.default_rng(0), np.zeros((1, 2)), together)
+    truth = measure_truth(np.zeros((1, 2)), together)
     assert truth.diameter_mm[0] == pytest.approx(1.0, rel=0.04)
 
 
 def true_marks(xy, diameter=0.3):
     n = len(xy)
     disc = ellipses(np.full(n, diameter), np.ones(n), np.zeros(n))
-    return measure_truth(np.random.default_rng(0), np.asarray(xy, float), single(disc, np.ones(n)))
+    return measure_truth(np.asarray(xy, float), single(disc, np.ones(n)))
 
 
 def test_only_close_pairs_merge_and_only_once():
     truth = true_marks([[0, 0], [0.4, 0], [0.8, 0], [5, 5]])
-    owner = merge_owners(np.random.default_rng(1), truth, 0.2, 1.0)
+    radius = truth.diameter_mm / 2
+    owner = merge_close(np.ones(1, np.uint64), truth.xy, radius, 0.2, 1.0)
     assert owner[3] == 3
     assert np.bincount(owner).max() == 2
-    assert (merge_owners(np.random.default_rng(1), truth, 0.0, 1.0) == np.arange(4)).all()
+    owner = merge_close(np.ones(1, np.uint64), truth.xy, radius, 0.0, 1.0)
+    assert (owner == np.arange(4)).all()
 
 
 def _levels(**changes):
@@ -184,6 +190,19 @@ def test_miss_and_false_rates():
     assert found == pytest.approx(240, abs=6)
 
 
+def test_kernel_random_numbers_are_uniform_and_normal():
+    state = kernel_state(np.random.default_rng(1))
+    u = np.array([uniform(state) for _ in range(4000)])
+    z = np.array([normal(state) for _ in range(4000)])
+    assert kstest(u, "uniform").pvalue > 1e-3
+    assert kstest(z, "norm").pvalue > 1e-3
+    rough = np.array([rough_normal(state) for _ in range(4000)])
+    assert abs(rough.mean()) < 0.06
+    assert rough.std() == pytest.approx(1.0, abs=0.05)
+    assert np.abs(rough).max() < 3.5
+    assert abs(np.corrcoef(u[:-1], u[1:])[0, 1]) < 0.06
+
+
 def test_too_few_left_is_nothing():
     device, grade = _levels(miss_rate=1.0)
     xy = np.random.default_rng(0).uniform(0, 9, (5, 2))
@@ -201,16 +220,16 @@ def test_shape_kernels_equal_their_slow_twins():
         turns = np.linspace(0, np.pi, 20001)
         spans = np.ptp(xy @ np.array([np.cos(turns), np.sin(turns)]), axis=0)
         assert width == pytest.approx(spans.min(), rel=1e-3)
-        pairs = close_pairs(xy, np.zeros(n), 1.0)
-        assert {tuple(p) for p in pairs} == set(
-            zip(*np.nonzero(np.triu(distance < 1.0, 1)), strict=True)
-        )
+        np.fill_diagonal(distance, np.inf)
+        assert median_spacing(xy) == pytest.approx(np.median(distance.min(axis=0)))
     line = np.column_stack([np.arange(9.0), np.zeros(9)])
     assert tree_path_share(line) == pytest.approx(1.0)
     assert extent_of(line)[1:3] == (0.0, 0.0)
 
 
 def test_overlapping_rods_do_not_both_stay():
-    xy = np.array([[0.0, 0], [0, 0.1], [5, 5]])
-    keep = first_free(xy, np.zeros(3), np.full(3, 1.0), np.full(3, 0.2), np.array([1, 0, 2]))
-    assert keep.tolist() == [False, True, True]
+    xy = np.array([[0.0, 0], [0, 0.1], [9, 9], [9, 9.6]])
+    table = np.array([[1.0, 4, 0, 1], [1.2, 4, 0, 1], [1, 4, 0, 1], [1, 4, 90, 1]])
+    keep = with_room(np.zeros(1, np.uint64), xy, table, 0.85)
+    assert keep[:2].tolist() == [False, True]
+    assert keep[2:].sum() == 1

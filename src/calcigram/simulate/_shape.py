@@ -7,6 +7,8 @@ import math
 import numpy as np
 from numba import njit
 
+from calcigram.simulate._random import uniform
+
 
 @njit(cache=True, nogil=True)
 def _hull(xy):
@@ -130,18 +132,49 @@ def tree_path_share(xy):
 
 
 @njit(cache=True, nogil=True)
-def first_free(xy, axis, half_length, half_width, order):
-    """Tell which calcifications stay when those that overlap an earlier one are dropped.
+def with_room(state, xy, table, overlap):
+    """Tell which calcifications stay when those drawn over one another are dropped.
 
-    A calcification is a rod: an axis of `half_length` with `half_width` around it, mm.
-    `order` says who comes first.
+    A calcification is a rod: its major axis, with half its calibre around it. The largest
+    comes first, the others in random order.
+
+    Parameters
+    ----------
+    state : ndarray of uint64, shape (1,)
+        See `_random`; advanced.
+    xy : ndarray of float64, shape (n, 2)
+        mm.
+    table : ndarray of float64, shape (n, 4)
+        Diameter (mm), aspect ratio and orientation (degrees) in the first three columns.
+    overlap : float
+        Rods count as this much of their calibre.
+
+    Returns
+    -------
+    ndarray of bool, shape (n,)
     """
-    n = len(order)
+    n = len(xy)
+    order = np.arange(n)
+    for i in range(n - 1, 0, -1):
+        j = int(uniform(state) * (i + 1))
+        order[i], order[j] = order[j], order[i]
+    largest = np.argmax(table[:, 0])
+    for i in range(n):
+        if order[i] == largest:
+            order[i], order[0] = order[0], order[i]
+    half_width, half_length = np.empty(n), np.empty(n)
+    cosine, sine = np.empty(n), np.empty(n)
+    for i in range(n):
+        stretch = math.sqrt(table[i, 1])
+        half_width[i] = 0.5 * overlap * table[i, 0] / stretch
+        half_length[i] = max(0.5 * table[i, 0] * (stretch - 1.0 / stretch), 0.0)
+        turn = math.radians(table[i, 2])
+        cosine[i], sine[i] = math.cos(turn) * half_length[i], math.sin(turn) * half_length[i]
     keep = np.zeros(n, np.bool_)
     kept = np.empty(n, np.int64)
     m = 0
-    for i in order:
-        ci, si = math.cos(axis[i]) * half_length[i], math.sin(axis[i]) * half_length[i]
+    for at in range(n):
+        i = order[at]
         free = True
         for k in range(m):
             j = kept[k]
@@ -150,14 +183,12 @@ def first_free(xy, axis, half_length, half_width, order):
             reach = limit + half_length[i] + half_length[j]
             if dx * dx + dy * dy > reach * reach:
                 continue
-            cj, sj = math.cos(axis[j]) * half_length[j], math.sin(axis[j]) * half_length[j]
             # Sample both axes finely enough that no crossing slips between two samples.
-            na = 1 + int(half_length[i] / limit)
-            nb = 1 + int(half_length[j] / limit)
+            na, nb = 1 + int(half_length[i] / limit), 1 + int(half_length[j] / limit)
             for a in range(-na, na + 1):
                 for b in range(-nb, nb + 1):
-                    ex = dx + b * cj / nb - a * ci / na
-                    ey = dy + b * sj / nb - a * si / na
+                    ex = dx + b * cosine[j] / nb - a * cosine[i] / na
+                    ey = dy + b * sine[j] / nb - a * sine[i] / na
                     if ex * ex + ey * ey < limit * limit:
                         free = False
             if not free:
@@ -167,23 +198,6 @@ def first_free(xy, axis, half_length, half_width, order):
             kept[m] = i
             m += 1
     return keep
-
-
-@njit(cache=True, nogil=True)
-def close_pairs(xy, radius, gap):
-    """Return the pairs of discs less than `gap` apart, int64, shape (k, 2)."""
-    n = len(radius)
-    found = [(0, 0) for _ in range(0)]
-    for i in range(n):
-        for j in range(i + 1, n):
-            dx, dy = xy[i, 0] - xy[j, 0], xy[i, 1] - xy[j, 1]
-            reach = radius[i] + radius[j] + gap
-            if dx * dx + dy * dy < reach * reach:
-                found.append((i, j))
-    out = np.empty((len(found), 2), np.int64)
-    for k in range(len(found)):
-        out[k, 0], out[k, 1] = found[k]
-    return out
 
 
 @njit(cache=True, nogil=True)
@@ -197,3 +211,180 @@ def median_spacing(xy):
             squared = dx * dx + dy * dy
             nearest[i], nearest[j] = min(nearest[i], squared), min(nearest[j], squared)
     return math.sqrt(np.median(nearest))
+
+
+@njit(cache=True, nogil=True)
+def _arm_heading(xy, chosen, corner, few_reach, min_reach, spacing, max_thickness):
+    """Return the direction of an arm from its junction, radians; NaN where it is not seen."""
+    n = 0
+    for i in range(len(xy)):
+        n += chosen[i]
+    if n < 2:
+        return np.nan
+    distance, dx, dy = np.empty(n), np.empty(n), np.empty(n)
+    k = 0
+    for i in range(len(xy)):
+        if chosen[i]:
+            dx[k], dy[k] = xy[i, 0] - corner[0], xy[i, 1] - corner[1]
+            distance[k] = math.sqrt(dx[k] ** 2 + dy[k] ** 2)
+            k += 1
+    order = np.argsort(distance)
+    reach = distance[order[n - 1]]
+    if reach < max(few_reach if n < 3 else min_reach, spacing):
+        return np.nan
+    near = min(n, 6)
+    x = y = 0.0
+    for k in order[:near]:
+        x += dx[k]
+        y += dy[k]
+    norm = math.sqrt(x * x + y * y) + 1e-12
+    across = 0.0
+    for k in order[:near]:
+        across += abs(dx[k] * y - dy[k] * x) / norm
+    return math.atan2(y, x) if across / near <= max_thickness * reach else np.nan
+
+
+@njit(cache=True, nogil=True)
+def count_junctions(
+    xy, branch, parent, ends, few_reach, min_reach, min_spacings, max_thickness, min_angle
+):
+    """Count the forks of a tree whose three arms can all be seen.
+
+    Parameters
+    ----------
+    xy : ndarray of float64, shape (n, 2)
+        mm.
+    branch : ndarray of int64, shape (n,)
+        Branch of each point.
+    parent : ndarray of int64, shape (B,)
+        -1 for the root; parents come before their children.
+    ends : ndarray of float64, shape (B, 2)
+        Where each branch ends: the fork.
+    few_reach, min_reach, min_spacings, max_thickness, min_angle : float
+        Reach (mm) of an arm of two points and of more; its reach in units of the median
+        spacing; its mean deviation from straight over its reach; least angle between two
+        arms, radians.
+
+    Returns
+    -------
+    int
+    """
+    n, n_branches = len(xy), len(parent)
+    below = np.zeros((n_branches, n_branches), np.bool_)
+    for b in range(n_branches - 1, -1, -1):
+        below[b, b] = True
+        if parent[b] >= 0:
+            below[parent[b]] |= below[b]
+    spacing = min_spacings * median_spacing(xy)
+    seen = 0
+    heading = np.empty(n_branches + 1)
+    chosen, rest = np.empty(n, np.bool_), np.empty(n, np.bool_)
+    for b in range(n_branches):
+        n_arms, n_children = 0, 0
+        rest[:] = True
+        for child in range(b + 1, n_branches):
+            if parent[child] != b:
+                continue
+            n_children += 1
+            for i in range(n):
+                chosen[i] = below[child, branch[i]]
+                rest[i] = rest[i] and not chosen[i]
+            angle = _arm_heading(xy, chosen, ends[b], few_reach, min_reach, spacing, max_thickness)
+            if not math.isnan(angle):
+                heading[n_arms] = angle
+                n_arms += 1
+        if n_children < 2 or n_arms < 2:
+            continue
+        angle = _arm_heading(xy, rest, ends[b], few_reach, min_reach, spacing, max_thickness)
+        if not math.isnan(angle):
+            heading[n_arms] = angle
+            n_arms += 1
+        if n_arms < 3:
+            continue
+        turn = np.sort(heading[:n_arms] % (2.0 * math.pi))
+        least = turn[0] + 2.0 * math.pi - turn[n_arms - 1]
+        for k in range(1, n_arms):
+            least = min(least, turn[k] - turn[k - 1])
+        seen += least >= min_angle
+    return seen
+
+
+@njit(cache=True, nogil=True)
+def arc_lengths_of(path):
+    """Return the length along a polyline at each of its points, mm, shape (m,)."""
+    out = np.zeros(len(path))
+    for k in range(1, len(path)):
+        dx, dy = path[k, 0] - path[k - 1, 0], path[k, 1] - path[k - 1, 1]
+        out[k] = out[k - 1] + math.sqrt(dx * dx + dy * dy)
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _at(path, arc, position):
+    k = min(max(np.searchsorted(arc, position), 1), len(arc) - 1)
+    step = arc[k] - arc[k - 1]
+    t = min(1.0, max(0.0, (position - arc[k - 1]) / step)) if step > 0.0 else 0.0
+    x = path[k - 1, 0] + t * (path[k, 0] - path[k - 1, 0])
+    y = path[k - 1, 1] + t * (path[k, 1] - path[k - 1, 1])
+    return x, y
+
+
+@njit(cache=True, nogil=True)
+def walk(path, positions, reach):
+    """Return points and tangent directions at arc lengths of a polyline.
+
+    Parameters
+    ----------
+    path : ndarray of float64, shape (m, 2)
+        mm.
+    positions : ndarray of float64, shape (n,)
+        Arc lengths, mm.
+    reach : float
+        The tangent is the chord from `reach` behind to `reach` ahead, mm.
+
+    Returns
+    -------
+    xy : ndarray of float64, shape (n, 2)
+    direction : ndarray of float64, shape (n,)
+        Radians.
+    """
+    arc = arc_lengths_of(path)
+    n = len(positions)
+    xy, direction = np.empty((n, 2)), np.empty(n)
+    for i in range(n):
+        xy[i, 0], xy[i, 1] = _at(path, arc, positions[i])
+        xa, ya = _at(path, arc, positions[i] - reach)
+        xb, yb = _at(path, arc, positions[i] + reach)
+        direction[i] = math.atan2(yb - ya, xb - xa)
+    return xy, direction
+
+
+@njit(cache=True, nogil=True)
+def wedge_seen_from_nipple(xy):
+    """Describe points as a wedge with its apex at the origin.
+
+    Returns
+    -------
+    tuple of float
+        Angle (radians) between the 3rd and the 97th percentile of the points not close to
+        the apex; radial length (mm); mean distance of those points (mm); share of 3 x 4
+        (radial x angular) cells that hold a point: a fork fills about half of them, several
+        ducts or a random filling two thirds and more.
+    """
+    n = len(xy)
+    radius = np.sqrt(xy[:, 0] ** 2 + xy[:, 1] ** 2)
+    mean = math.atan2(xy[:, 1].sum(), xy[:, 0].sum())
+    angle = np.empty(n)
+    for i in range(n):
+        angle[i] = (math.atan2(xy[i, 1], xy[i, 0]) - mean + math.pi) % (2.0 * math.pi) - math.pi
+    nearest, farthest = radius.min(), radius.max()
+    far = radius > 0.3 * farthest
+    ordered = np.sort(angle[far])
+    last = ordered.size - 1
+    low, high = ordered[int(0.03 * last + 0.5)], ordered[int(0.97 * last + 0.5)]
+    cells = np.zeros((3, 4), np.bool_)
+    length, span = farthest - nearest, high - low
+    for i in range(n):
+        ring = min(2, int(3.0 * (radius[i] - nearest) / (length + 1e-9)))
+        cells[ring, min(3, max(0, int(4.0 * (angle[i] - low) / (span + 1e-9))))] = True
+    return span, length, radius[far].mean(), cells.sum() / 12.0

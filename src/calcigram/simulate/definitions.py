@@ -24,7 +24,13 @@ from calcigram.lexicon import (
     Distribution,
     Morphology,
 )
-from calcigram.simulate._shape import distance_to_path, extent_of, median_spacing, tree_path_share
+from calcigram.simulate._shape import (
+    count_junctions,
+    distance_to_path,
+    extent_of,
+    tree_path_share,
+    wedge_seen_from_nipple,
+)
 from calcigram.simulate.arrangements import Placement
 
 Floats = npt.NDArray[np.float64]
@@ -56,9 +62,8 @@ LINEAR_MIN_PATH_SHARE = 0.7
 SPARSE_LINE_MAX_SAG = (0.05, 0.025)
 """A line of n points may bulge by 0.05 + 0.025 (n - 4) of its length: few points show no curve."""
 
-BRANCH_MIN_COUNT = 3
 BRANCH_MIN_REACH_MM = 2.0
-BRANCH_LONG_REACH_MM = 4.0
+BRANCH_PAIR_MIN_REACH_MM = 4.0
 BRANCH_MIN_ANGLE_DEG = 18.0
 BRANCH_MIN_REACH_SPACINGS = 2.0
 BRANCH_MAX_THICKNESS = 0.2
@@ -139,29 +144,13 @@ def _segmental(truth: Truth) -> bool:
         truth.breast_area_mm2
     ):
         return False
-    radius = np.hypot(xy[:, 0], xy[:, 1])
-    mean = np.arctan2(xy[:, 1].sum(), xy[:, 0].sum())
-    angle = (np.arctan2(xy[:, 1], xy[:, 0]) - mean + math.pi) % (2 * math.pi) - math.pi
-    far = radius > 0.3 * radius.max()
-    low, high = np.percentile(angle[far], [3, 97])
-    span = high - low
-    length = float(np.ptp(radius))
+    span, length, distance, filled = wedge_seen_from_nipple(xy)
     return (
         SEGMENTAL_SPAN_DEG[0] <= math.degrees(span) <= SEGMENTAL_SPAN_DEG[1]
         and length > GROUPED_MAX_MM
-        and length >= SEGMENTAL_MIN_LENGTH_TO_WIDTH * span * float(radius[far].mean())
-        and _filled_share(radius, (angle - low) / span) >= SEGMENTAL_MIN_FILLED
+        and length >= SEGMENTAL_MIN_LENGTH_TO_WIDTH * span * distance
+        and filled >= SEGMENTAL_MIN_FILLED
     )
-
-
-def _filled_share(radius: Floats, across: Floats) -> float:
-    """Return the share of 3 x 4 cells (radial x angular) of a wedge that hold something.
-
-    A fork fills about half of them, several ducts or a random filling two thirds and more.
-    """
-    ring = np.clip(3 * (radius - radius.min()) / np.ptp(radius), 0, 2).astype(int)
-    slice_ = np.clip(4 * across, 0, 3).astype(int)
-    return np.unique(4 * ring + slice_).size / 12
 
 
 def _linear(truth: Truth) -> bool:
@@ -194,51 +183,20 @@ def visible_junctions(placement: Placement) -> int:
     int
     """
     parent, branch, ends = placement.parent, placement.branch, placement.branch_end
-    if parent is None or branch is None or ends is None:
+    if parent is None or branch is None or ends is None or len(placement.xy) < 3:
         return 0
-    n_branches = parent.size
-    below = np.eye(n_branches, dtype=bool)
-    for b in range(n_branches - 1, 0, -1):
-        if parent[b] >= 0:
-            below[parent[b]] |= below[b]
-    member = below[:, branch]
-    spacing = median_spacing(placement.xy)
-    seen = 0
-    for b in range(n_branches):
-        children = np.flatnonzero(parent == b)
-        if children.size < 2:
-            continue
-        arms = [member[c] for c in children]
-        arms.append(~np.logical_or.reduce(arms))
-        headings = [
-            h for arm in arms if (h := _heading(placement.xy[arm] - ends[b], spacing)) is not None
-        ]
-        if len(headings) >= 3 and _spread(headings) >= BRANCH_MIN_ANGLE_DEG:
-            seen += 1
-    return seen
-
-
-def _heading(offset: Floats, spacing: float) -> float | None:
-    """Return the direction of an arm from its junction, degrees; None where it is not seen."""
-    if len(offset) < 2:
-        return None
-    distance = np.hypot(offset[:, 0], offset[:, 1])
-    reach = distance.max()
-    enough = BRANCH_MIN_REACH_MM if len(offset) >= BRANCH_MIN_COUNT else BRANCH_LONG_REACH_MM
-    if reach < max(enough, BRANCH_MIN_REACH_SPACINGS * spacing):
-        return None
-    near = offset[distance <= np.sort(distance)[min(len(offset), 6) - 1]]
-    x, y = near.sum(axis=0)
-    across = (near[:, 0] * y - near[:, 1] * x) / math.hypot(x, y)
-    if np.abs(across).mean() > BRANCH_MAX_THICKNESS * reach:
-        return None
-    return math.degrees(math.atan2(y, x))
-
-
-def _spread(headings: list[float]) -> float:
-    """Return the least angle between any two of several directions, degrees."""
-    ordered = np.sort(np.asarray(headings) % 360.0)
-    return float(np.diff(np.append(ordered, ordered[0] + 360.0)).min())
+    seen = count_junctions(
+        placement.xy,
+        branch,
+        parent,
+        ends,
+        BRANCH_PAIR_MIN_REACH_MM,
+        BRANCH_MIN_REACH_MM,
+        BRANCH_MIN_REACH_SPACINGS,
+        BRANCH_MAX_THICKNESS,
+        math.radians(BRANCH_MIN_ANGLE_DEG),
+    )
+    return int(seen)
 
 
 def _branching(truth: Truth) -> bool:

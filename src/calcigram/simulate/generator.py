@@ -24,7 +24,8 @@ from calcigram.lexicon import (
     Distribution,
     Morphology,
 )
-from calcigram.simulate._shape import extent_of, first_free
+from calcigram.simulate._random import kernel_state
+from calcigram.simulate._shape import extent_of, with_room
 from calcigram.simulate.acquisition import COLUMNS, TrueMarks, acquire, measure_truth
 from calcigram.simulate.anatomy import Breast, make_breast, stream
 from calcigram.simulate.arrangements import ARRANGEMENTS, Arrangement, Placement
@@ -209,19 +210,6 @@ def _inside(breast: Breast, placement: Placement | None) -> Placement | None:
     return None if (~inside).mean() > _OUTSIDE_SHARE else placement.take(inside)
 
 
-def _with_room(rng: Rng, truth: TrueMarks) -> npt.NDArray[np.int64]:
-    """Return which calcifications stay when those drawn over one another are dropped."""
-    n = len(truth.xy)
-    order = rng.permutation(n)
-    largest = int(np.argmax(truth.diameter_mm))
-    order = np.concatenate([[largest], order[order != largest]])
-    half_width = truth.calibre_mm / 2
-    half_length = np.maximum(truth.diameter_mm * np.sqrt(truth.aspect) / 2 - half_width, 0.0)
-    axis = np.radians(truth.orientation_deg)
-    free = first_free(truth.xy, axis, half_length, _OVERLAP * half_width, order)
-    return np.flatnonzero(free)
-
-
 def _try_once(
     rng: Rng,
     breast: Breast,
@@ -242,10 +230,11 @@ def _try_once(
     outlines = particle.build(
         rng, view.direction(placement.direction), preset.draw(f"particle.{particle.id}", rng)
     )
-    truth = measure_truth(rng, view.to_image(placement.xy), outlines)
-    stay = _with_room(rng, truth)
-    if stay.size < len(truth.xy):
-        truth, placement = truth.take(stay), placement.take(stay)
+    truth = measure_truth(view.to_image(placement.xy), outlines)
+    stay = with_room(kernel_state(rng), truth.xy, truth.table, _OVERLAP)
+    if not stay.all():
+        chosen = np.flatnonzero(stay)
+        truth, placement = truth.take(chosen), placement.take(chosen)
         if not meets_distribution(arrangement.distribution, Truth(placement, area, vessel)):
             return None
     if (truth.diameter_mm * np.sqrt(truth.aspect)).max() > extent_of(placement.xy)[0]:

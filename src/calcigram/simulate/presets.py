@@ -8,6 +8,7 @@ module knows nothing of what the quantities mean.
 from __future__ import annotations
 
 import hashlib
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -58,13 +59,13 @@ class Draw(dict[str, float]):
 
 @dataclass(frozen=True, eq=False)
 class _Section:
-    """The ranges of a section as arrays, so that a draw is a few array operations."""
+    """The ranges of a section as arrays, so that a draw is quick."""
 
     names: tuple[str, ...]
     base: np.ndarray
     span: np.ndarray
-    logarithmic: np.ndarray
-    whole: np.ndarray
+    logarithmic: list[int]
+    whole: list[int]
 
     @classmethod
     def of(cls, ranges: Mapping[str, Range]) -> _Section:
@@ -74,13 +75,21 @@ class _Section:
         high = np.array([r.high for r in ranges.values()]) + whole
         base, top = low.copy(), high.copy()
         base[logarithmic], top[logarithmic] = np.log(low[logarithmic]), np.log(high[logarithmic])
-        return cls(tuple(ranges), base, top - base, logarithmic, whole)
+        return cls(
+            tuple(ranges),
+            base,
+            top - base,
+            np.flatnonzero(logarithmic).tolist(),
+            np.flatnonzero(whole).tolist(),
+        )
 
     def draw(self, rng: np.random.Generator) -> Draw:
-        values = self.base + rng.random(self.base.size) * self.span
-        values = np.where(self.logarithmic, np.exp(values), values)
-        values = np.where(self.whole, np.floor(values + 1e-9), values)
-        return Draw(zip(self.names, values.tolist(), strict=True))
+        values = (self.base + rng.random(self.base.size) * self.span).tolist()
+        for i in self.logarithmic:
+            values[i] = math.exp(values[i])
+        for i in self.whole:
+            values[i] = math.floor(values[i] + 1e-9)
+        return Draw(zip(self.names, values, strict=True))
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from calcigram.lexicon import DISTRIBUTIONS, Distribution
+from calcigram.simulate._shape import arc_lengths_of, walk
 from calcigram.simulate.anatomy import Breast
 from calcigram.simulate.presets import Draw
 
@@ -133,32 +134,30 @@ def with_gaps(rng: Rng, positions: Floats, length: float, gap_share: float) -> F
 
 def arc_lengths(path: Floats) -> Floats:
     """Return the length along a polyline at each of its points, shape (m,)."""
-    steps = np.hypot(np.diff(path[:, 0]), np.diff(path[:, 1]))
-    return np.concatenate([[0.0], np.cumsum(steps)])
+    out: Floats = arc_lengths_of(path)
+    return out
 
 
 def on_path(path: Floats, positions: Floats) -> tuple[Floats, Floats]:
     """Return points (n, 2) and tangent directions (n,), radians, at arc lengths of a polyline."""
-    arc = arc_lengths(path)
-    x = np.interp(positions, arc, path[:, 0])
-    y = np.interp(positions, arc, path[:, 1])
-    ahead = np.minimum(positions + 0.5, arc[-1])
-    behind = np.maximum(positions - 0.5, 0.0)
-    dx = np.interp(ahead, arc, path[:, 0]) - np.interp(behind, arc, path[:, 0])
-    dy = np.interp(ahead, arc, path[:, 1]) - np.interp(behind, arc, path[:, 1])
-    return np.column_stack([x, y]), np.arctan2(dy, dx)
+    xy, direction = walk(path, positions, 0.5)
+    return xy, direction
 
 
 def off_path(xy: Floats, direction: Floats, offset: Floats) -> Floats:
     """Move points sideways, to the left of their direction."""
-    return xy + np.column_stack([-np.sin(direction) * offset, np.cos(direction) * offset])
+    moved = xy.copy()
+    moved[:, 0] -= np.sin(direction) * offset
+    moved[:, 1] += np.cos(direction) * offset
+    return moved
 
 
 def cut(path: Floats, start: float, length: float) -> Floats:
     """Return the part of a polyline from arc length `start` on, at steps of about 0.5 mm."""
-    arc = arc_lengths(path)
-    at = np.linspace(start, min(start + length, arc[-1]), max(3, int(length / 0.5)))
-    return np.column_stack([np.interp(at, arc, path[:, 0]), np.interp(at, arc, path[:, 1])])
+    end = min(start + length, float(arc_lengths(path)[-1]))
+    at = np.linspace(start, end, max(3, int(length / 0.5)))
+    points: Floats = walk(path, at, 0.5)[0]
+    return points
 
 
 def smooth_curve(rng: Rng, length: float, turn_deg: float, wiggle: float, flips: bool) -> Floats:

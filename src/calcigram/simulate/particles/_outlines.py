@@ -118,30 +118,41 @@ def rotate(parts: Floats, angle: Floats) -> Floats:
     """Turn each part by its angle, radians."""
     c, s = np.cos(angle)[:, None], np.sin(angle)[:, None]
     x, y = parts[:, :, 0], parts[:, :, 1]
-    return np.stack([c * x - s * y, s * x + c * y], axis=2)
+    out = np.empty_like(parts)
+    out[:, :, 0] = c * x - s * y
+    out[:, :, 1] = s * x + c * y
+    return out
+
+
+def _stretched(x: Floats, y: Floats, angle: Floats) -> Floats:
+    """Return parts from their coordinates along and across the axis, turned."""
+    out = np.empty((angle.size, N_VERTICES, 2))
+    out[:, :, 0], out[:, :, 1] = x, y
+    return rotate(out, angle)
 
 
 def ellipses(diameter: Floats, aspect: Floats, angle: Floats, power: float = 2.0) -> Floats:
     """Return ellipses of given equal-area diameter; `power` above 2 squares them off."""
     major = diameter / 2 * np.sqrt(aspect) * _EQUAL_AREA
     minor = diameter / 2 / np.sqrt(aspect) * _EQUAL_AREA
-    x = np.sign(_COS) * np.abs(_COS) ** (2 / power)
-    y = np.sign(_SIN) * np.abs(_SIN) ** (2 / power)
-    parts = np.stack([major[:, None] * x, minor[:, None] * y], axis=2)
-    return rotate(parts, angle)
+    x, y = _COS, _SIN
+    if power != 2.0:
+        x, y = np.sign(x) * np.abs(x) ** (2 / power), np.sign(y) * np.abs(y) ** (2 / power)
+    return _stretched(major[:, None] * x, minor[:, None] * y, angle)
 
 
 def blobs(
     rng: Rng, diameter: Floats, aspect: Floats, angle: Floats, roughness: float, n_waves: int = 5
 ) -> Floats:
     """Return ellipses whose radius carries random waves, finer ones weaker."""
-    n = diameter.size
     k = np.arange(2, 2 + n_waves)
-    amplitude = roughness * rng.normal(size=(n, n_waves)) * (2.0 / k)
-    phase = rng.uniform(0, 2 * math.pi, (n, n_waves))
-    radius = np.exp((amplitude[:, :, None] * np.cos(k[:, None] * _TURN + phase[:, :, None])).sum(1))
-    parts = ellipses(diameter, aspect, np.zeros(n)) * radius[:, :, None]
-    return rotate(parts, angle)
+    # A wave of random amplitude and phase is a sum of a cosine and a sine, both normal.
+    cosine, sine = rng.normal(size=(2, diameter.size, n_waves)) * (roughness * 1.4 / k)
+    radius = np.exp(cosine @ np.cos(k[:, None] * _TURN) + sine @ np.sin(k[:, None] * _TURN))
+    half, stretch = diameter / 2 * _EQUAL_AREA, np.sqrt(aspect)
+    x = (half * stretch)[:, None] * radius * _COS
+    y = (half / stretch)[:, None] * radius * _SIN
+    return _stretched(x, y, angle)
 
 
 def shards(
@@ -151,18 +162,17 @@ def shards(
     n = diameter.size
     turn = (np.arange(corners) + rng.uniform(-0.35, 0.35, (n, corners))) * 2 * math.pi / corners
     radius = 1.0 - spikiness * rng.random((n, corners))
-    corner = np.stack([radius * np.cos(turn), radius * np.sin(turn)], axis=2)
+    x, y = radius * np.cos(turn), radius * np.sin(turn)
+    after = np.arange(1, corners + 1) % corners
+    area = 0.5 * np.abs((x * y[:, after] - y * x[:, after]).sum(axis=1))
+    scale = np.sqrt(math.pi / 4 / area) * diameter
+    stretch = np.sqrt(aspect)
     at = np.arange(N_VERTICES) * corners / N_VERTICES
     left = at.astype(int)
-    share = (at - left)[None, :, None]
-    parts = (1 - share) * corner[:, left] + share * corner[:, (left + 1) % corners]
-    x, y = parts[:, :, 0], parts[:, :, 1]
-    area = 0.5 * np.abs((x * np.roll(y, -1, 1) - y * np.roll(x, -1, 1)).sum(1))
-    scale = np.sqrt(math.pi / 4 / area) * diameter
-    parts = parts * scale[:, None, None]
-    parts[:, :, 0] *= np.sqrt(aspect)[:, None]
-    parts[:, :, 1] /= np.sqrt(aspect)[:, None]
-    return rotate(parts, angle)
+    share, right = at - left, after[left]
+    x = (scale * stretch)[:, None] * ((1 - share) * x[:, left] + share * x[:, right])
+    y = (scale / stretch)[:, None] * ((1 - share) * y[:, left] + share * y[:, right])
+    return _stretched(x, y, angle)
 
 
 def capsules(length: Floats, calibre: Floats, angle: Floats, bend: Floats | float = 0.0) -> Floats:
@@ -174,7 +184,7 @@ def capsules(length: Floats, calibre: Floats, angle: Floats, bend: Floats | floa
     half = np.maximum(length / 2, 1e-9)[:, None]
     sag = np.broadcast_to(bend, length.shape)[:, None] * length[:, None]
     y = y + sag * (1.0 / 3.0 - (x / half) ** 2)
-    return rotate(np.stack([x, y], axis=2), angle)
+    return _stretched(x, y, angle)
 
 
 def ragged(rng: Rng, parts: Floats, roughness: float, calibre: Floats) -> Floats:

@@ -1,0 +1,88 @@
+"""Throughput of the simulator: clusters a second, and how long 100,000 would take.
+
+    python benchmarks/simulator.py [--clusters 4000] [--jobs 2] [--acceptance 100] [--json FILE]
+
+With ``--acceptance N`` it also prints, for each mechanism, the share of N single tries that
+build and meet the definition.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+from calcigram.simulate import ARRANGEMENTS, PARTICLE_MODELS, load_preset, simulate
+from calcigram.simulate.acquisition import measure_truth
+from calcigram.simulate.anatomy import make_breast, stream
+from calcigram.simulate.definitions import Truth, meets_distribution, meets_form
+
+TARGET_SECONDS = 120.0
+
+
+def throughput(n_clusters: int, n_jobs: int) -> dict[str, float]:
+    simulate(1000 * n_jobs, seed=1, n_jobs=n_jobs)  # compiles, and starts the workers
+    start = time.perf_counter()
+    clusters = simulate(n_clusters, seed=2, n_jobs=n_jobs)
+    seconds = time.perf_counter() - start
+    return {
+        "jobs": n_jobs,
+        "clusters_per_second": n_clusters / seconds,
+        "calcifications_per_cluster": float(clusters.n_calcifications.mean()),
+        "seconds_for_100000": 1e5 * seconds / n_clusters,
+        "target_seconds": TARGET_SECONDS,
+    }
+
+
+def acceptance(n_tries: int) -> dict[str, float]:
+    preset, shares = load_preset("train"), {}
+    for table in ARRANGEMENTS.values():
+        for arrangement in table.values():
+            met = 0
+            for i in range(n_tries):
+                rng, breast = stream(3, i), make_breast((3, i // 4), preset)
+                drawn = preset.draw(f"arrangement.{arrangement.id}", rng)
+                placement = arrangement.build(rng, breast, drawn)
+                area = breast.area_mm2 if i % 2 else float("nan")
+                met += placement is not None and meets_distribution(
+                    arrangement.distribution, Truth(placement, area, arrangement.vessel)
+                )
+            shares[arrangement.id] = met / n_tries
+    rng = stream(4)
+    for models in PARTICLE_MODELS.values():
+        for model in models.values():
+            met = 0
+            for _ in range(n_tries):
+                direction = rng.uniform(0, 3.1, 30)
+                drawn = preset.draw(f"particle.{model.id}", rng)
+                outlines = model.build(rng, direction, drawn)
+                marks = measure_truth(rng.uniform(0, 30, (30, 2)), outlines)
+                met += meets_form(
+                    model.morphology, marks.diameter_mm, marks.aspect, outlines.contrast
+                )
+            shares[model.id] = met / n_tries
+    return shares
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--clusters", type=int, default=4000)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--acceptance", type=int, default=0, metavar="N")
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    result: dict[str, object] = {**throughput(arguments.clusters, arguments.jobs)}
+    for name, value in result.items():
+        print(f"{name}: {value:.4g}")
+    if arguments.acceptance:
+        shares = acceptance(arguments.acceptance)
+        result["acceptance"] = shares
+        for name, share in shares.items():
+            print(f"{name:40s} {share:.2f}")
+    if arguments.json:
+        arguments.json.write_text(json.dumps(result, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

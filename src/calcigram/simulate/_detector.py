@@ -1,0 +1,247 @@
+"""Compiled degradation: from measured calcifications to a detector's list of marks."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+from calcigram.lexicon import MIN_CALCIFICATIONS
+from calcigram.simulate._random import normal, uniform
+
+X, Y, DIAMETER, ASPECT, ORIENTATION, SOLIDITY, CNR = range(7)
+MASK, ANALYTIC, BOX = range(3)
+
+# One row a pattern of columns that are lost together: diameter, aspect ratio, orientation,
+# solidity, cnr. Positions alone counts double, for it is the commonest.
+MISSING_PATTERNS = np.array(
+    [
+        [1, 1, 1, 1, 1],
+        [1, 1, 1, 1, 1],
+        [0, 1, 1, 1, 1],
+        [0, 1, 1, 1, 0],
+        [0, 1, 1, 0, 0],
+        [0, 0, 1, 0, 0],
+        [0, 0, 0, 1, 0],
+        [0, 0, 0, 0, 1],
+        [0, 0, 0, 1, 1],
+    ],
+    dtype=np.bool_,
+)
+
+
+@njit(cache=True, nogil=True)
+def merge_close(state, xy, radius, gap, probability):
+    """Return, for each calcification, whom it is taken together with: itself or one before it.
+
+    Two merge, with `probability`, where the gap between their discs is below `gap` mm; each
+    merges at most once, the pairs being tried in random order.
+    """
+    n = len(radius)
+    owner = np.arange(n)
+    first, second = np.empty(64 + n, np.int64), np.empty(64 + n, np.int64)
+    m = 0
+    for i in range(n):
+        for j in range(i + 1, n):
+            dx, dy = xy[i, 0] - xy[j, 0], xy[i, 1] - xy[j, 1]
+            reach = radius[i] + radius[j] + gap
+            if (
+                dx * dx + dy * dy < reach * reach
+                and m < first.size
+                and uniform(state) < probability
+            ):
+                first[m], second[m] = i, j
+                m += 1
+    taken = np.zeros(n, np.bool_)
+    while m > 0:
+        k = int(uniform(state) * m)
+        i, j = first[k], second[k]
+        if not (taken[i] or taken[j]):
+            taken[i] = taken[j] = True
+            owner[j] = i
+        m -= 1
+        first[k], second[k] = first[m], second[m]
+    return owner
+
+
+@njit(cache=True, nogil=True)
+def read_out(
+    state, got, leaders, merged, truth, contrast, pixel, gain, cnr_sigma, analytic_sigma,
+    convention, tiny_rule,
+):  # fmt: skip
+    """Turn measures into marks by one measuring convention.
+
+    Parameters
+    ----------
+    state : ndarray of uint64, shape (1,)
+        See `_random`; advanced.
+    got : ndarray of float64, shape (n, 9)
+        Columns `MEASURES` of the images.
+    leaders : ndarray of int64, shape (n,)
+        Row of `truth` of each image.
+    merged : ndarray of bool, shape (n,)
+        Images of two calcifications: analytic values do not apply.
+    truth : ndarray of float64, shape (N, 4)
+        Noise-free diameter, aspect ratio, orientation and solidity.
+    contrast : ndarray of float64, shape (N,)
+    pixel, gain, cnr_sigma, analytic_sigma : float
+    convention : int
+        `MASK`, `ANALYTIC` or `BOX`.
+    tiny_rule : bool
+        A mark of 1-3 pixels has solidity 1, one of a pixel aspect ratio 1.
+
+    Returns
+    -------
+    ndarray of float64, shape (n, 7)
+    """
+    n = len(leaders)
+    marks = np.empty((n, 7))
+    for i in range(n):
+        k = leaders[i]
+        marks[i, X], marks[i, Y] = got[i, 0], got[i, 1]
+        marks[i, DIAMETER] = math.sqrt(4.0 / math.pi * got[i, 2])
+        marks[i, ASPECT] = got[i, 6] if convention == BOX else got[i, 3]
+        marks[i, ORIENTATION], marks[i, SOLIDITY] = got[i, 4], got[i, 5]
+        # The beam crosses about a calibre of calcium; thick pieces saturate a little.
+        thickness = (truth[k, 0] / math.sqrt(truth[k, 1])) ** 0.8
+        signal = contrast[k] * thickness * got[i, 7]
+        marks[i, CNR] = gain * signal * math.exp(cnr_sigma * normal(state))
+        if convention == ANALYTIC and not merged[i]:
+            marks[i, DIAMETER] = truth[k, 0] * math.exp(analytic_sigma * normal(state))
+            marks[i, ASPECT] = truth[k, 1] * math.exp(analytic_sigma * normal(state))
+            turn = 60.0 * analytic_sigma / truth[k, 1]
+            marks[i, ORIENTATION] = truth[k, 2] + turn * normal(state)
+            dent = (1.0 - truth[k, 3]) * math.exp(analytic_sigma * normal(state))
+            marks[i, SOLIDITY] = 1.0 - dent
+        if tiny_rule and got[i, 8] <= 3:
+            marks[i, SOLIDITY] = 1.0
+            if got[i, 8] == 1:
+                marks[i, ASPECT] = 1.0
+    return marks
+
+
+@njit(cache=True, nogil=True)
+def _count(state, n, share):
+    hits = 0
+    for _ in range(n):
+        hits += uniform(state) < share
+    return hits
+
+
+@njit(cache=True, nogil=True)
+def keep_seen(state, marks, miss_rate, crop):
+    """Drop missed marks, the faint ones first to go, and what a field edge cuts off."""
+    n = len(marks)
+    n_missed = _count(state, n, miss_rate)
+    # Exponential clocks that run faster for the faint: the first to ring are missed.
+    clock = np.empty(n)
+    for i in range(n):
+        clock[i] = -math.log(1.0 - uniform(state)) * (marks[i, CNR] + 0.5) ** 0.7
+    keep = np.ones(n, np.bool_)
+    keep[np.argsort(clock)[:n_missed]] = False
+    if crop:
+        angle = 2.0 * math.pi * uniform(state)
+        along = marks[:, X] * math.cos(angle) + marks[:, Y] * math.sin(angle)
+        edge = along.min() + (0.6 + 0.4 * uniform(state)) * (along.max() - along.min())
+        keep &= along <= edge
+    return marks[keep]
+
+
+@njit(cache=True, nogil=True)
+def add_false(state, marks, field, pixel, false_rate, far_share):
+    """Append marks where nothing is: noise, or what looks like the cluster's own."""
+    n = len(marks)
+    n_false = _count(state, n, false_rate)
+    out = np.empty((n + n_false, 7))
+    out[:n] = marks
+    low_x, high_x = marks[:, X].min(), marks[:, X].max()
+    low_y, high_y = marks[:, Y].min(), marks[:, Y].max()
+    margin_x, margin_y = 0.15 * (high_x - low_x) + 2.0, 0.15 * (high_y - low_y) + 2.0
+    for i in range(n, n + n_false):
+        out[i] = marks[int(uniform(state) * n)]
+        if uniform(state) < 0.6:
+            out[i, DIAMETER] = pixel * 1.13 * math.sqrt(1.0 + int(8 * uniform(state)))
+            out[i, ASPECT] = 1.0 - 0.6 * math.log(1.0 - uniform(state))
+            out[i, SOLIDITY] = 0.92 + 0.07 * normal(state)
+            out[i, CNR] *= 0.3 + 0.6 * uniform(state)
+        out[i, ORIENTATION] = 180.0 * uniform(state)
+        out[i, X] = low_x - margin_x + uniform(state) * (high_x - low_x + 2.0 * margin_x)
+        out[i, Y] = low_y - margin_y + uniform(state) * (high_y - low_y + 2.0 * margin_y)
+        if uniform(state) < far_share:
+            out[i, :2] = field[int(uniform(state) * len(field))]
+    return out
+
+
+@njit(cache=True, nogil=True)
+def write_list(state, marks, jitter, rounding, columns_missing, single_missing):
+    """Shuffle, jitter and round positions, lose columns and values, and keep to the ranges.
+
+    Parameters
+    ----------
+    state : ndarray of uint64, shape (1,)
+        See `_random`; advanced.
+    marks : ndarray of float64, shape (m, 7)
+    jitter, rounding : float
+        mm; a `rounding` of 0 leaves positions as they are.
+    columns_missing, single_missing : float
+        Probability that a pattern of columns, and each single value, is lost.
+
+    Returns
+    -------
+    ndarray of float32, shape (m, 7)
+    """
+    m = len(marks)
+    out = np.empty((m, 7), np.float32)
+    pattern = -1
+    if uniform(state) < columns_missing:
+        pattern = int(uniform(state) * len(MISSING_PATTERNS))
+    order = np.arange(m)
+    for i in range(m - 1, 0, -1):
+        j = int(uniform(state) * (i + 1))
+        order[i], order[j] = order[j], order[i]
+    for i in range(m):
+        mark = marks[order[i]]
+        for axis in range(2):
+            value = mark[axis] + jitter * normal(state)
+            if rounding > 0.0:
+                value = (math.floor(value / rounding) + 0.5) * rounding
+            out[i, axis] = value
+        out[i, DIAMETER] = mark[DIAMETER]
+        out[i, ASPECT] = min(30.0, max(1.0, mark[ASPECT]))
+        turn = np.float32(mark[ORIENTATION] % 180.0)
+        out[i, ORIENTATION] = turn if turn < np.float32(180.0) else np.float32(0.0)
+        out[i, SOLIDITY] = min(1.0, max(0.05, mark[SOLIDITY]))
+        out[i, CNR] = min(500.0, max(0.2, mark[CNR]))
+        for column in range(DIAMETER, CNR + 1):
+            lost = pattern >= 0 and MISSING_PATTERNS[pattern, column - DIAMETER]
+            if uniform(state) < single_missing or lost:
+                out[i, column] = np.nan
+    return out
+
+
+@njit(cache=True, nogil=True)
+def degrade(
+    state, got, leaders, merged, truth, contrast, field, pixel, gain, cnr_sigma, analytic_sigma,
+    convention, tiny_rule, miss_rate, cropped, false_rate, far_share, jitter, rounded,
+    columns_missing, single_missing,
+):  # fmt: skip
+    """Turn measures into a detector's list: `read_out`, `keep_seen`, `add_false`, `write_list`.
+
+    Parameters are those of the four steps; `cropped` is a probability.
+
+    Returns
+    -------
+    ndarray of float32, shape (m, 7)
+        Empty where fewer than 3 calcifications are left before false marks are added.
+    """
+    marks = read_out(
+        state, got, leaders, merged, truth, contrast, pixel, gain, cnr_sigma, analytic_sigma,
+        convention, tiny_rule,
+    )  # fmt: skip
+    marks = keep_seen(state, marks, miss_rate, uniform(state) < cropped)
+    if len(marks) < MIN_CALCIFICATIONS:
+        return np.empty((0, 7), np.float32)
+    marks = add_false(state, marks, field, pixel, false_rate, far_share)
+    rounding = pixel if rounded else 0.0
+    return write_list(state, marks, jitter, rounding, columns_missing, single_missing)
