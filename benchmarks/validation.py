@@ -10,7 +10,7 @@ The stages, each of which keeps its figures in ``benchmarks/results/validation_<
 * ``transfer``: one mechanism a class left out of the training, each fold.
 * ``outcomes``: the rulebooks' consequences against CBIS-DDSM.
 
-The pages are written from those files by ``docs/generate.py``.
+The pages are written from those files by ``benchmarks/make_validation_page.py``.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def _between_readers(clusters: Any, model: Any) -> dict[str, Any]:
             groups=clusters.meta.get("group_id"),
             n_boot=200,
         )
-        kappas[axis] = [kappa.value, kappa.low, kappa.high]
+        kappas[axis] = [kappa.kappa, kappa.low, kappa.high]
     return {
         "kappa": kappas,
         "agreement": verdicts["agreement"].astype(str).value_counts().to_dict(),
@@ -81,7 +81,7 @@ def bench(model: Any, n: int) -> dict[str, Any]:
         "logistic": LogisticReader.fit(training, extract_features(training)),
         "majority": MajorityReader.fit(training),
     }
-    seed = load_preset("bench_v1").seed
+    seed = int(load_preset("bench_v1").about["seed"])
     out: dict[str, Any] = {"n_a_grade": n, "seed": seed, "model": model.version, "grades": {}}
     for grade in GRADES:
         clusters = simulate(n, seed=seed, grade=grade, preset="bench_v1", n_jobs=2)

@@ -27,6 +27,9 @@ COLUMNS = ("x_mm", "y_mm", "diameter_mm", "aspect_ratio", "orientation_deg", "so
 CONVENTIONS: tuple[tuple[int, float], ...] = ((MASK, 0.55), (ANALYTIC, 0.85), (BOX, 1.0))
 """Measuring convention and the cumulative share of clusters measured by it."""
 
+DESCRIBED = 0.7
+"""A draw of the convention that takes the marks as they are stated, with little noise."""
+
 MAX_BLUR_PIXELS = 2.5
 
 

@@ -45,29 +45,32 @@ REGIONAL_MIN_COUNT = 8
 """Regional calcifications are numerous."""
 
 SEGMENTAL_MIN_COUNT = 10
-SEGMENTAL_SPAN_DEG = (15.0, 80.0)
-SEGMENTAL_MIN_LENGTH_TO_WIDTH = 0.75
+SEGMENTAL_SPAN_DEG = (15.0, 75.0)
+SEGMENTAL_MIN_LENGTH_TO_WIDTH = 0.9
+SEGMENTAL_MAX_NEAREST_TO_FARTHEST = 0.6
 SEGMENTAL_MIN_FILLED = 0.58
-"""A wedge is an acute angle at the nipple, not much broader than long, and filled: a forked
-duct is not several ducts."""
+WEDGE_MIN_WIDENING = 1.2
+"""A wedge is an acute angle at the nipple, hardly broader than long, near the nipple at one end,
+and filled: a forked duct is not several ducts. What fills a wedge and widens away from the
+nipple, its farther half this many times as broad as the nearer, is no region."""
 
-POINTING_MAX_DEG = 25.0
+POINTING_MAX_DEG = 30.0
 POINTING_MIN_ELONGATION = 1.5
 """An area drawn out by this factor, within this angle of the nipple, would pass for a segment."""
 
 LINEAR_MIN_LENGTH_MM = 4.5
-LINEAR_MAX_OFF_PATH_RATIO = 0.08
+LINEAR_MAX_OFF_PATH_RATIO = 0.07
 LINEAR_MIN_CHORD_RATIO = 0.5
-LINEAR_MIN_PATH_SHARE = 0.7
+LINEAR_MIN_PATH_SHARE = 0.75
 SPARSE_LINE_MAX_SAG = (0.05, 0.025)
 """A line of n points may bulge by 0.05 + 0.025 (n - 4) of its length: few points show no curve."""
 
-BRANCH_MIN_REACH_MM = 2.0
-BRANCH_PAIR_MIN_REACH_MM = 4.0
-BRANCH_MIN_ANGLE_DEG = 18.0
+BRANCH_MIN_REACH_MM = 3.0
+BRANCH_PAIR_MIN_REACH_MM = 5.0
+BRANCH_MIN_ANGLE_DEG = 20.0
 BRANCH_MIN_REACH_SPACINGS = 2.0
 BRANCH_MAX_THICKNESS = 0.2
-"""An arm is seen with 3 calcifications over 2 mm, or 2 over 4 mm, apart from the other arms,
+"""An arm is seen with 3 calcifications over 3 mm, or 2 over 5 mm, apart from the other arms,
 twice as long as the typical gap between neighbours, and thin for its length."""
 
 
@@ -109,6 +112,27 @@ def _could_be_a_line(xy: Floats) -> bool:
     )
 
 
+def _fills_a_wedge(xy: Floats) -> bool:
+    span, length, distance, filled = wedge_seen_from_nipple(xy)
+    farthest = float(np.hypot(*xy.T).max())
+    return (
+        SEGMENTAL_SPAN_DEG[0] <= math.degrees(span) <= SEGMENTAL_SPAN_DEG[1]
+        and length > GROUPED_MAX_MM
+        and length >= SEGMENTAL_MIN_LENGTH_TO_WIDTH * span * distance
+        and farthest - length <= SEGMENTAL_MAX_NEAREST_TO_FARTHEST * farthest
+        and filled >= SEGMENTAL_MIN_FILLED
+    )
+
+
+def _widening(xy: Floats) -> float:
+    """Return how many times as broad the half farther from the nipple is as the nearer half."""
+    centre = xy.mean(axis=0)
+    along = xy @ (centre / np.hypot(*centre))
+    across = np.abs(xy @ (np.array([-centre[1], centre[0]]) / np.hypot(*centre)))
+    far = along > np.median(along)
+    return float(across[far].mean() / (across[~far].mean() + 1e-9))
+
+
 def _grouped(truth: Truth) -> bool:
     extent, _, _, _ = extent_of(truth.placement.xy)
     return 0.5 < extent <= GROUPED_MAX_MM and not _could_be_a_line(truth.placement.xy)
@@ -126,7 +150,10 @@ def _regional(truth: Truth) -> bool:
     centre = xy.mean(axis=0)
     off_axis = abs(math.remainder(math.atan2(centre[1], centre[0]) - axis, math.pi))
     pointing = math.degrees(off_axis) < POINTING_MAX_DEG
-    return not (pointing and extent > POINTING_MIN_ELONGATION * width)
+    drawn_out = extent > POINTING_MIN_ELONGATION * width
+    return not (pointing and drawn_out) and not (
+        _fills_a_wedge(xy) and _widening(xy) >= WEDGE_MIN_WIDENING
+    )
 
 
 def _diffuse(truth: Truth) -> bool:
@@ -144,13 +171,7 @@ def _segmental(truth: Truth) -> bool:
         truth.breast_area_mm2
     ):
         return False
-    span, length, distance, filled = wedge_seen_from_nipple(xy)
-    return (
-        SEGMENTAL_SPAN_DEG[0] <= math.degrees(span) <= SEGMENTAL_SPAN_DEG[1]
-        and length > GROUPED_MAX_MM
-        and length >= SEGMENTAL_MIN_LENGTH_TO_WIDTH * span * distance
-        and filled >= SEGMENTAL_MIN_FILLED
-    )
+    return _fills_a_wedge(xy)
 
 
 def _linear(truth: Truth) -> bool:

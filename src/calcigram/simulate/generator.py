@@ -26,10 +26,11 @@ from calcigram.lexicon import (
 )
 from calcigram.simulate._random import kernel_state
 from calcigram.simulate._shape import extent_of, with_room
-from calcigram.simulate.acquisition import COLUMNS, TrueMarks, acquire, measure_truth
+from calcigram.simulate.acquisition import COLUMNS, DESCRIBED, TrueMarks, acquire, measure_truth
 from calcigram.simulate.anatomy import Breast, make_breast, stream
 from calcigram.simulate.arrangements import ARRANGEMENTS, Arrangement, Placement
 from calcigram.simulate.definitions import Truth, meets_distribution, meets_form
+from calcigram.simulate.description import describe, draw_description
 from calcigram.simulate.particles import PARTICLE_MODELS, ParticleModel
 from calcigram.simulate.presets import Draw, Preset, load_preset
 
@@ -306,13 +307,20 @@ def _one(index: int, seed: int, grade: str, preset: Preset, menu: Menu) -> tuple
     view, breast = cluster.view, cluster.breast
     rng = stream(seed, _ACQUISITION, index)
     field = view.to_image(breast.uniform(rng, 32))
+    truth, described = cluster.truth, draw_description(rng, cluster.particle.morphology, preset)
+    if described is not None:
+        direction = cluster.placement.direction
+        assert direction is not None
+        truth = describe(rng, truth, view.direction(direction), described)
     # Where too little is left the detector tries again; a mild one in the end leaves enough.
     for attempt in range(MAX_TRIES):
         device = preset.draw("acquisition", rng)
         levels = preset.draw(f"grade.{grade}", rng)
         if attempt > MAX_TRIES // 2:
             levels["miss_rate"] = 0.0
-        marks = acquire(rng, cluster.truth, field, device, levels)
+        if described is not None:
+            device["convention"] = DESCRIBED
+        marks = acquire(rng, truth, field, device, levels)
         if marks is not None:
             break
     else:
