@@ -1,8 +1,8 @@
-"""Compiled geometry on one cluster's points: order, quantiles, hull, outline, centre.
+"""Compiled geometry on one cluster's points: order, hull, outline, centre.
 
 Every kernel works on the first `n` elements of caller-given arrays and allocates nothing,
-so that threads can run them side by side. What joins points (spanning tree,
-neighbours) is `tree`'s business; what the numbers mean for a cluster is `features`'.
+so that threads can run them side by side. Distances between points are `pairs`' business,
+what joins them is `tree`'s; what the numbers mean for a cluster is `features`'.
 """
 
 from __future__ import annotations
@@ -11,22 +11,8 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
-OPTIONS = {
-    "cache": True,
-    "nogil": True,
-    "error_model": "numpy",
-    # No "nnan" or "ninf": unknown values are NaN and must stay so.
-    "fastmath": {"reassoc", "contract", "nsz"},
-}
-"""How every kernel of the package is compiled."""
-
-kernel = njit(**OPTIONS, no_cfunc_wrapper=True)
-"""Compile a kernel that Python, too, may call."""
-
-inner_kernel = njit(**OPTIONS, no_cfunc_wrapper=True, no_cpython_wrapper=True)
-"""Compile a kernel that only other kernels call; it saves half of the compiling."""
+from calcigram.kernels import index_of_least, inner_kernel, kernel, padded
 
 FLAT = 1e-5
 """Hulls less wide than this share of their length count as a line (float32 input noise)."""
@@ -47,68 +33,21 @@ class Hull(NamedTuple):
 
 
 @kernel
-def sort_values(values, n, out):
-    """Write the first `n` of `values`, none of them NaN, to `out` in rising order.
-
-    Counting the smaller ones is O(n^2) but vectorises: for some hundred values it
-    beats quicksort many times.
-    """
-    one, zero = np.float32(1.0), np.float32(0.0)
-    for i in range(n):
-        out[i] = np.nan
-    for i in range(n):
-        value = values[i]
-        rank = zero
-        for j in range(n):
-            rank += one if values[j] < value else zero
-        out[int(rank)] = value
-    for i in range(1, n):  # equal values share a rank and leave gaps behind it
-        if np.isnan(out[i]):
-            out[i] = out[i - 1]
-
-
-@kernel
-def index_of_least(bits, n):
-    """Return the first index of the least of `n` non-negative floats, given as their bits.
-
-    Such floats sort as their bits do, and integer minima vectorise where float minima do not.
-
-    Examples
-    --------
-    >>> index_of_least(np.array([3, 1, 2], np.float32).view(np.int32), 3)
-    1
-    """
-    least = np.int32(0x7FFFFFFF)
-    for i in range(n):
-        least = bits[i] if bits[i] < least else least
-    i = 0
-    while bits[i] != least:
-        i += 1
-    return i
-
-
-@kernel
-def quantile(ordered, n, q):
-    """Return the `q` quantile of the first `n` rising values, interpolated as numpy does."""
-    if n == 0:
-        return np.nan
-    place = q * (n - 1)
-    low = int(place)
-    if low >= n - 1:
-        return float(ordered[n - 1])
-    return ordered[low] + (place - low) * (float(ordered[low + 1]) - ordered[low])
-
-
-@kernel
 def sort_points(u, v, n, order):
-    """Write to `order` the indices of the points by rising `u`, equal ones by `v`."""
+    """Write to `order` the indices of the points by rising `u`, equal ones by `v`.
+
+    Counting how many are smaller is O(n^2) but vectorises. `u` is padded with inf.
+    """
     one, zero = np.float32(1.0), np.float32(0.0)
+    m = padded(n)
     for i in range(n):
         order[i] = -1
+    for i in range(n, m):
+        u[i] = np.inf
     for i in range(n):
         value = u[i]
         rank = zero
-        for j in range(n):
+        for j in range(m):
             rank += one if u[j] < value else zero
         place = int(rank)
         while order[place] >= 0:
@@ -238,32 +177,30 @@ def measure_hull(u, v, hull, size):
 
 
 @inner_kernel
-def _crosses(u, v, a, b, c, d):
-    """Say whether the open segments a-b and c-d cross."""
-    if a == c or a == d or b == c or b == d:
-        return False
-    return (_turn(u, v, a, b, c) > 0.0) != (_turn(u, v, a, b, d) > 0.0) and (
-        _turn(u, v, c, d, a) > 0.0
-    ) != (_turn(u, v, c, d, b) > 0.0)
+def _sides_cross_outline(u, v, n, a, apex, b, end_u, end_v):
+    """Say whether a side a-apex or apex-b would cross the outline.
 
-
-@inner_kernel
-def _side_crosses_outline(u, v, a, apex, b, start, successor):
-    """Say whether a side a-apex or apex-b would cross the outline."""
-    low_u, high_u = min(u[a], u[b], u[apex]), max(u[a], u[b], u[apex])
-    low_v, high_v = min(v[a], v[b], v[apex]), max(v[a], v[b], v[apex])
-    c = start
-    while True:
-        d = successor[c]
-        beside = (u[c] < low_u and u[d] < low_u) or (u[c] > high_u and u[d] > high_u)
-        above = (v[c] < low_v and v[d] < low_v) or (v[c] > high_v and v[d] > high_v)
-        if not (beside or above) and (
-            _crosses(u, v, a, apex, c, d) or _crosses(u, v, apex, b, c, d)
-        ):
-            return True
-        c = d
-        if c == start:
-            return False
+    Two segments cross if the ends of each lie on either side of the other. Where they share
+    their first end, or the outline's edge ends where the side begins, a product is exactly 0.
+    """
+    ua, va, up, vp, ub, vb = u[a], v[a], u[apex], v[apex], u[b], v[b]
+    au, av, bu, bv = up - ua, vp - va, ub - up, vb - vp
+    crossings, zero, one = np.float32(0.0), np.float32(0.0), np.float32(1.0)
+    for i in range(n):
+        cu, cv, du, dv = u[i], v[i], end_u[i], end_v[i]
+        eu, ev = du - cu, dv - cv
+        at_a = eu * (va - cv) - ev * (ua - cu)
+        at_p = eu * (vp - cv) - ev * (up - cu)
+        at_b = eu * (vb - cv) - ev * (ub - cu)
+        c_of_first = au * (cv - va) - av * (cu - ua)
+        d_of_first = au * (dv - va) - av * (du - ua)
+        c_of_second = bu * (cv - vp) - bv * (cu - up)
+        d_of_second = bu * (dv - vp) - bv * (du - up)
+        first = one if at_a * at_p < zero else zero
+        second = one if at_p * at_b < zero else zero
+        crossings += first if c_of_first * d_of_first < zero else zero
+        crossings += second if c_of_second * d_of_second < zero else zero
+    return crossings > zero
 
 
 @inner_kernel
@@ -275,24 +212,31 @@ def _shortness(u, v, a, b, min_edge):
 
 
 @inner_kernel
-def _find_apex(u, v, n, a, b, edge, dig_ratio, start, successor, detour, detour_bits):
+def _find_apex(u, v, n, a, b, edge, dig_ratio, successor, work):
     """Return the inner point to dig the edge a-b to, or -1."""
     ua, va, ub, vb = u[a], v[a], u[b], v[b]
-    for i in range(n):
+    _, _, detour, detour_bits, end_u, end_v = work
+    # The edge itself shares an end with either side: for now it has no length.
+    end_u[a], end_v[a] = ua, va
+    m = padded(n)
+    for i in range(m):
         au, av, bu, bv = u[i] - ua, v[i] - va, u[i] - ub, v[i] - vb
         length = np.sqrt(au * au + av * av) + np.sqrt(bu * bu + bv * bv)
         detour[i] = length if successor[i] < 0 else np.float32(np.inf)
     for _ in range(_APEX_TRIES):
-        apex = index_of_least(detour_bits, n)
+        apex = index_of_least(detour_bits, m)
+        if detour[apex] == np.inf:
+            break
         au, av, bu, bv = u[apex] - ua, v[apex] - va, u[apex] - ub, v[apex] - vb
         near2 = min(au * au + av * av, bu * bu + bv * bv)
-        if successor[apex] >= 0 or edge * edge <= dig_ratio * dig_ratio * near2:
-            return -1
-        if _turn(u, v, a, b, apex) > 0.0 and not _side_crosses_outline(
-            u, v, a, apex, b, start, successor
+        if edge * edge <= dig_ratio * dig_ratio * near2:
+            break
+        if _turn(u, v, a, b, apex) > 0.0 and not _sides_cross_outline(
+            u, v, m, a, apex, b, end_u, end_v
         ):
             return apex
         detour[apex] = np.inf
+    end_u[a], end_v[a] = ub, vb
     return -1
 
 
@@ -308,32 +252,37 @@ def concave_area(u, v, n, hull, size, hull_area, dig_ratio, min_edge, successor,
 
     Parameters
     ----------
-    successor : int32 scratch of n
+    u, v : float32 (padded(n),)
+        Padded with inf.
+    successor : int32 scratch of padded(n)
         The outline as a ring of indices; -1 for inner points.
     work : tuple
-        Two float32 scratch arrays of n, each followed by its int32 view.
+        Scratch of padded(n): two float32 arrays, each followed by its int32 view, and two more.
     """
-    shortness, shortness_bits, detour, detour_bits = work
-    for i in range(n):
+    shortness, shortness_bits, _, _, end_u, end_v = work
+    m = padded(n)
+    for i in range(m):
         successor[i] = -1
         shortness[i] = np.inf
+        end_u[i], end_v[i] = u[i], v[i]
     for k in range(size):
         a, b = hull[k], hull[(k + 1) % size]
-        successor[a] = b
+        successor[a], end_u[a], end_v[a] = b, u[b], v[b]
         shortness[a] = _shortness(u, v, a, b, min_edge)
     area = hull_area
     while True:
-        a = index_of_least(shortness_bits, n)
+        a = index_of_least(shortness_bits, m)
         if shortness[a] == np.inf:
             return area
         b = successor[a]
         edge = 1.0 / shortness[a]
-        apex = _find_apex(u, v, n, a, b, edge, dig_ratio, a, successor, detour, detour_bits)
+        apex = _find_apex(u, v, n, a, b, edge, dig_ratio, successor, work)
         if apex < 0:
             shortness[a] = np.inf
             continue
         area -= 0.5 * _turn(u, v, a, b, apex)
-        successor[a], successor[apex] = apex, b
+        successor[a], end_u[a], end_v[a] = apex, u[apex], v[apex]
+        successor[apex], end_u[apex], end_v[apex] = b, u[b], v[b]
         shortness[a] = _shortness(u, v, a, apex, min_edge)
         shortness[apex] = _shortness(u, v, apex, b, min_edge)
 

@@ -1,4 +1,4 @@
-"""Compiled kernels that join points: spanning tree, pair counts, neighbours, branches.
+"""Compiled kernels on the spanning tree: growing it, freeing it of strays, its branches.
 
 The tree is held as `parent` and `edge` (length of the edge to the parent) with `sequence`,
 an order in which every parent precedes its children. What the numbers mean for a
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from calcigram.geometry import index_of_least, inner_kernel, kernel
+from calcigram.kernels import index_of_least, inner_kernel, kernel, padded
 
 TWIG_EDGES = 2.0
 """Branches shorter than this many median edges are twigs, and pruned (domain.md, section 6)."""
@@ -21,155 +21,46 @@ STRAY_EDGES = 4.0
 
 STRAY_SHARE = 0.05
 STRAY_MIN_POINTS = 8
-MAX_NEIGHBOURS = 8
-
-
-class Pairs(NamedTuple):
-    """Sums over all unordered pairs of points."""
-
-    distance_sum: float
-    within_1mm: int
-    within_3mm: int
-    within_10mm: int
-    within_small: int
-    within_large: int
-    most_within_5mm: int
-    most_within_10mm: int
 
 
 @kernel
-def spanning_tree(u, v, n, small, large, work, sequence, parent, edge, nearest):
-    """Grow the minimum spanning tree (Prim 1957) and gather pair sums in the same pass.
+def spanning_tree(u, v, n, work, sequence, parent, edge):
+    """Grow the minimum spanning tree (Prim 1957) in O(n^2).
 
     Parameters
     ----------
-    u, v : float32 (n,)
-    small, large : float
-        Two further distances to count pairs within.
-    work : tuple of float32 and int32 scratch of n
-        Six float32, the int32 views of the third and fourth, two int32.
+    u, v : float32 (padded(n),)
+        Padded with inf.
+    work : tuple of scratch of padded(n)
+        Three float32, the int32 view of the third, two int32.
     sequence, parent : int32 (n,), written
         Nodes in the order they joined; the parent of each (-1 for the root).
     edge : float32 (n,), written
         Length of the edge to the parent; 0 for the root.
-    nearest : float32 (n,), written
-        Distance to the nearest neighbour; inf when n is 1.
-
-    Returns
-    -------
-    Pairs
-        Counts of a circle include its centre, those of pairs do not.
     """
-    ru, rv, key, d2, c5, c10, key_bits, d2_bits, node, from_ = work
-    for i in range(n):
+    ru, rv, key, key_bits, node, joined_from = work
+    for i in range(padded(n)):
         ru[i], rv[i], node[i] = u[i], v[i], i
-        key[i], from_[i] = np.inf, -1
-        c5[i], c10[i] = 1.0, 1.0
-    small2, large2 = np.float32(small * small), np.float32(large * large)
-    zero, one, nine = np.float32(0.0), np.float32(1.0), np.float32(9.0)
-    r5, r10 = np.float32(25.0), np.float32(100.0)
-    distance_sum = 0.0
-    n1 = n3 = n10 = ns = nl = 0
-    most5 = most10 = 0
+        key[i], joined_from[i] = np.inf, -1
     chosen = 0
-    for left in range(n - 1, -1, -1):
+    for step in range(n):
+        last = n - 1 - step
         i = np.int32(node[chosen])
-        ui, vi, key_i = ru[chosen], rv[chosen], key[chosen]
-        count5, count10 = c5[chosen], c10[chosen]
-        sequence[n - 1 - left] = i
-        parent[i] = from_[chosen]
-        edge[i] = 0.0 if left == n - 1 else np.sqrt(key_i)
-        ru[chosen], rv[chosen], key[chosen] = ru[left], rv[left], key[left]
-        node[chosen], from_[chosen] = node[left], from_[left]
-        c5[chosen], c10[chosen] = c5[left], c10[left]
-        # Slices tell the compiler that no index is negative; only then does it vectorise.
-        pu, pv, square, keys = ru[:left], rv[:left], d2[:left], key[:left]
-        for j in range(left):
-            du, dv = pu[j] - ui, pv[j] - vi
-            square[j] = du * du + dv * dv
-        s = a1 = a3 = a_small = a_large = zero
-        for j in range(left):
-            s += np.sqrt(square[j])
-            a1 += one if square[j] <= one else zero
-            a3 += one if square[j] <= nine else zero
-            a_small += one if square[j] <= small2 else zero
-            a_large += one if square[j] <= large2 else zero
-        a5 = a10 = zero
-        in5, in10 = c5[:left], c10[:left]
-        for j in range(left):
-            near, middling = one if square[j] <= r5 else zero, one if square[j] <= r10 else zero
-            a5 += near
-            a10 += middling
-            in5[j] += near
-            in10[j] += middling
-        froms = from_[:left]
-        for j in range(left):
-            new, old, from_old = square[j], keys[j], froms[j]
-            froms[j] = i if new < old else from_old
-            keys[j] = new if new < old else old
-        nearest2 = key_i
-        chosen = 0
-        if left > 0:
-            nearest2 = min(nearest2, d2[index_of_least(d2_bits, left)])
-            chosen = index_of_least(key_bits, left)
-        nearest[i] = np.sqrt(nearest2)
-        distance_sum += s
-        n1 += int(a1)
-        n3 += int(a3)
-        n10 += int(a10)
-        ns += int(a_small)
-        nl += int(a_large)
-        most5 = max(most5, int(count5 + a5))
-        most10 = max(most10, int(count10 + a10))
-    return Pairs(distance_sum, n1, n3, n10, ns, nl, most5, most10)
-
-
-@kernel
-def nearest_neighbours(u, v, n, neighbours):
-    """Write each point's nearest others, nearest first; return how many each has.
-
-    The points come by rising `u`, so the search walks outwards both ways and stops where
-    the gap in `u` alone exceeds the farthest kept.
-
-    Parameters
-    ----------
-    neighbours : int32 (n, MAX_NEIGHBOURS), written
-    """
-    k = min(MAX_NEIGHBOURS, n - 1)
-    best = np.empty(MAX_NEIGHBOURS, np.float32)
-    for i in range(n):
-        ui, vi = u[i], v[i]
-        row = neighbours[i]
-        for m in range(k):
-            best[m] = np.inf
-            row[m] = -1
-        low, high = i - 1, i + 1
-        gap_low = ui - u[low] if low >= 0 else np.float32(np.inf)
-        gap_high = u[high] - ui if high < n else np.float32(np.inf)
-        while True:
-            if gap_low <= gap_high:
-                if low < 0 or gap_low * gap_low > best[k - 1]:
-                    break
-                j, gap = low, gap_low
-                low -= 1
-                gap_low = ui - u[low] if low >= 0 else np.float32(np.inf)
-            else:
-                if gap_high * gap_high > best[k - 1]:
-                    break
-                j, gap = high, gap_high
-                high += 1
-                gap_high = u[high] - ui if high < n else np.float32(np.inf)
-            dv = v[j] - vi
-            d2 = gap * gap + dv * dv
-            if d2 < best[k - 1]:
-                m = k - 1
-                while m > 0 and best[m - 1] > d2:
-                    best[m] = best[m - 1]
-                    row[m] = row[m - 1]
-                    m -= 1
-                best[m] = d2
-                row[m] = j
-    return k
+        ui, vi = ru[chosen], rv[chosen]
+        sequence[step], parent[i] = i, joined_from[chosen]
+        edge[i] = np.sqrt(key[chosen]) if step > 0 else np.float32(0.0)
+        # The last of those left takes the place of the one that joins.
+        ru[chosen], rv[chosen], key[chosen] = ru[last], rv[last], key[last]
+        node[chosen], joined_from[chosen] = node[last], joined_from[last]
+        ru[last] = rv[last] = key[last] = np.inf
+        m = padded(last)
+        for j in range(m):
+            du, dv = ru[j] - ui, rv[j] - vi
+            new, old, old_from = du * du + dv * dv, key[j], joined_from[j]
+            nearer = new < old
+            key[j] = new if nearer else old
+            joined_from[j] = i if nearer else old_from
+        chosen = index_of_least(key_bits, m) if last > 0 else 0
 
 
 @inner_kernel

@@ -83,7 +83,8 @@ def local_linearity(p, k):
     d = cdist(p, p)
     values, tensors = [], []
     for i in range(len(p)):
-        near = p[np.argsort(d[i], kind="stable")[: min(k, len(p) - 1) + 1]]
+        farthest = np.sort(d[i])[min(k, len(p) - 1)]
+        near = p[d[i] <= farthest * (1 + 1e-5)]
         low, high = np.linalg.eigvalsh(np.cov(near.T, ddof=0))
         if high <= 0:
             tensors.append((0.0, 0.0))

@@ -12,7 +12,7 @@ import numpy as np
 from calcigram.features.branching import CORRELATION_RATIO, measure_branching
 from calcigram.features.catalogue import family_slice
 from calcigram.features.curve import fit_curve
-from calcigram.features.frame import load_points, local_directions
+from calcigram.features.frame import load_points
 from calcigram.features.linearity import measure_linearity
 from calcigram.features.nipple import measure_nipple
 from calcigram.features.particles import measure_particles
@@ -26,6 +26,7 @@ from calcigram.features.workspace import (
     LOCAL_COS,
     LOCAL_SIN,
     NEAREST,
+    NEAREST_OF,
     PARENT,
     PATH,
     SEQUENCE,
@@ -35,21 +36,10 @@ from calcigram.features.workspace import (
     U,
     V,
 )
-from calcigram.geometry import (
-    convex_hull,
-    inner_kernel,
-    kernel,
-    measure_hull,
-    quantile,
-    sort_values,
-)
-from calcigram.tree import (
-    TWIG_EDGES,
-    nearest_neighbours,
-    prune_twigs,
-    root_at_path_end,
-    spanning_tree,
-)
+from calcigram.geometry import convex_hull, measure_hull
+from calcigram.kernels import inner_kernel, kernel, quantile
+from calcigram.pairs import local_directions, measure_pairs, neighbour_distances
+from calcigram.tree import TWIG_EDGES, prune_twigs, root_at_path_end, spanning_tree
 
 _SPREAD, _SPREAD_END = family_slice("spread").start, family_slice("spread").stop
 _LINEARITY, _LINEARITY_END = family_slice("linearity").start, family_slice("linearity").stop
@@ -60,22 +50,23 @@ _PARTICLES, _PARTICLES_END = family_slice("particles").start, family_slice("part
 
 
 @inner_kernel
-def _grow_tree(work, n, frame):
-    """Build the spanning tree; return the pair sums and the median edge."""
+def _measure_pairs(work, n, frame):
+    """Measure all pairs; return their sums."""
     radius = math.sqrt(frame.major + frame.minor)
-    scratch = (
-        work.f[0], work.f[1], work.f[2], work.f[3], work.f[4], work.f[5],
-        work.bits[2], work.bits[3], work.i[0], work.i[1],
+    return measure_pairs(
+        work.f[U], work.f[V], n, radius / CORRELATION_RATIO, radius,
+        work.f[NEAREST], work.i[NEAREST_OF], work.f[0], work.bits[0],
     )  # fmt: skip
-    pairs = spanning_tree(
-        work.f[U], work.f[V], n, radius / CORRELATION_RATIO, radius, scratch,
-        work.i[SEQUENCE], work.i[PARENT], work.f[EDGE], work.f[NEAREST],
-    )  # fmt: skip
-    edges, ordered = work.f[0], work.f[1]
+
+
+@inner_kernel
+def _grow_tree(work, n):
+    """Build the spanning tree; return the median edge."""
+    scratch = (work.f[0], work.f[1], work.f[2], work.bits[2], work.i[0], work.i[1])
+    spanning_tree(work.f[U], work.f[V], n, scratch, work.i[SEQUENCE], work.i[PARENT], work.f[EDGE])
     for k in range(1, n):
-        edges[k - 1] = work.f[EDGE, work.i[SEQUENCE, k]]
-    sort_values(edges, n - 1, ordered)
-    return pairs, quantile(ordered, n - 1, 0.5)
+        work.f[0, k - 1] = work.f[EDGE, work.i[SEQUENCE, k]]
+    return quantile(work.f[0], work.bits[0], n - 1, 0.5)
 
 
 @inner_kernel
@@ -94,16 +85,16 @@ def _find_branches(work, n, median_edge):
 
 @inner_kernel
 def _find_directions(work, n):
-    """Find neighbours and local directions; return the linearities at 4 and at 8 neighbours."""
+    """Find local directions; return the linearities at 4 and at 8 neighbours."""
     if n < 3:
         for i in range(n):
             work.f[LOCAL_COS, i] = work.f[LOCAL_SIN, i] = 0.0
-            work.neighbours[i, 0] = n - 1 - i
         return np.nan, np.nan
-    k = nearest_neighbours(work.f[U], work.f[V], n, work.neighbours)
-    cos, sin = work.f[LOCAL_COS], work.f[LOCAL_SIN]
-    local_4 = local_directions(work.f[U], work.f[V], work.neighbours, n, min(4, k), cos, sin)
-    return local_4, local_directions(work.f[U], work.f[V], work.neighbours, n, k, cos, sin)
+    near2, wide2 = work.f[0], work.f[1]
+    neighbour_distances(work.f[U], work.f[V], n, near2, wide2, work.f[2])
+    return local_directions(
+        work.f[U], work.f[V], n, near2, wide2, work.f[LOCAL_COS], work.f[LOCAL_SIN]
+    )
 
 
 @kernel
@@ -128,7 +119,8 @@ def extract_range(start, stop, offsets, columns, work, values):
             continue
         frame = load_points(x, y, begin, n, work)
         hull_index = work.i[0]
-        pairs, median_edge = _grow_tree(work, n, frame)
+        pairs = _measure_pairs(work, n, frame)
+        median_edge = _grow_tree(work, n)
         count, branches = _find_branches(work, n, median_edge)
         local_4, local_8 = _find_directions(work, n)
         curve = fit_curve(work, n, branches.main_size, median_edge)

@@ -26,7 +26,7 @@ from calcigram.features.workspace import (
     U,
     V,
 )
-from calcigram.geometry import inner_kernel
+from calcigram.kernels import inner_kernel
 
 _C = family_columns("branching")
 
@@ -162,7 +162,7 @@ def _fork_gain(work, n, count, curve):
     """How much nearer the points lie once the longest side branches join the curve."""
     if curve.size < 2 or not curve.residual > 0.0:
         return np.nan
-    nearest, arc, offset, square = work.f[0], work.f[1], work.f[2], work.f[3]
+    nearest, arc, offset, square = work.f[0], work.f[5], work.f[6], work.f[7]
     for i in range(n):
         nearest[i] = abs(work.f[OFFSET, i])
     below, joined = np.inf, 0

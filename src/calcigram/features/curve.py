@@ -15,9 +15,9 @@ from typing import NamedTuple
 import numpy as np
 
 from calcigram.features.workspace import ARC, MAX_KNOTS, OFFSET, PATH, U, V
-from calcigram.geometry import inner_kernel, quantile, sort_values
+from calcigram.kernels import inner_kernel, padded, quantile
 
-BANDWIDTHS = (1 / 3, 1 / 6, 1 / 12)
+BANDWIDTHS = (1 / 12, 1 / 7, 1 / 4)
 """Half-widths tried, as shares of the curve's length."""
 
 MIN_POINTS_PER_BANDWIDTH = 4.0
@@ -32,7 +32,7 @@ FAR_QUANTILE = 0.75
 """On two rails the path follows one and half of the points lie on the other: the median would
 call those far."""
 
-_FITTED_KNOTS = 25
+_FITTED_KNOTS = 17
 _EPANECHNIKOV_PEAK = 0.75
 
 
@@ -48,7 +48,8 @@ class Curve(NamedTuple):
 def _length(knots, size):
     length = 0.0
     for k in range(size - 1):
-        length += math.hypot(knots[0, k + 1] - knots[0, k], knots[1, k + 1] - knots[1, k])
+        du, dv = knots[0, k + 1] - knots[0, k], knots[1, k + 1] - knots[1, k]
+        length += math.sqrt(du * du + dv * dv)
     return length
 
 
@@ -58,13 +59,15 @@ def project(u, v, n, knots, size, reach, arc, offset, best):
 
     Parameters
     ----------
+    u, v : float32 (padded(n),)
     knots : float32 (2, size)
     reach : float
         How far the end pieces go on beyond the ends, mm.
-    arc, offset, best : float32 (n,), written
+    arc, offset, best : float32 (padded(n),), written
         Arc length of the foot, distance to it signed by the side, and its square.
     """
-    for i in range(n):
+    m = padded(n)
+    for i in range(m):
         best[i] = np.inf
         arc[i] = 0.0
         offset[i] = 0.0
@@ -72,47 +75,52 @@ def project(u, v, n, knots, size, reach, arc, offset, best):
     for k in range(size - 1):
         au, av = knots[0, k], knots[1, k]
         du, dv = knots[0, k + 1] - au, knots[1, k + 1] - av
-        length = np.float32(math.sqrt(du * du + dv * dv))
+        length = np.sqrt(du * du + dv * dv)
         if length == 0.0:
             continue
         du /= length
         dv /= length
         low = np.float32(-reach) if k == 0 else np.float32(0.0)
         high = length + np.float32(reach) if k == size - 2 else length
-        for i in range(n):
+        for i in range(m):
             pu, pv = u[i] - au, v[i] - av
             along = pu * du + pv * dv
             along = low if along < low else along
             along = high if along > high else along
             eu, ev = pu - along * du, pv - along * dv
-            d2 = eu * eu + ev * ev
-            side = du * pv - dv * pu
-            nearer = d2 < best[i]
-            best[i] = d2 if nearer else best[i]
-            arc[i] = start + along if nearer else arc[i]
-            offset[i] = side if nearer else offset[i]
+            d2, old, old_arc, old_side = eu * eu + ev * ev, best[i], arc[i], offset[i]
+            nearer = d2 < old
+            best[i] = d2 if nearer else old
+            arc[i] = start + along if nearer else old_arc
+            offset[i] = du * pv - dv * pu if nearer else old_side
         start += length
+    for i in range(m):
+        distance = np.sqrt(best[i])
+        offset[i] = distance if offset[i] >= 0.0 else -distance
     total = np.float32(0.0)
     for i in range(n):
-        distance = np.sqrt(best[i])
-        total += distance
-        offset[i] = distance if offset[i] >= 0.0 else -distance
+        total += abs(offset[i])
     return float(total) / n
 
 
 @inner_kernel
 def _smooth(u, v, n, arc, weight, length, bandwidth, knots, size):
-    """Write knots evenly spaced along the arc: local-linear fits of u and v on arc length."""
+    """Write knots evenly spaced along the arc: local-linear fits of u and v on arc length.
+
+    Weights beyond `n` are 0.
+    """
+    zero, one = np.float32(0.0), np.float32(1.0)
+    m = padded(n)
     for k in range(size):
         at = np.float32(length * k / (size - 1))
         width = np.float32(bandwidth)
         while True:
-            s0 = s1 = s2 = x0 = x1 = y0 = y1 = np.float32(0.0)
-            scale = np.float32(1.0) / width
-            for i in range(n):
+            s0 = s1 = s2 = x0 = x1 = y0 = y1 = zero
+            scale = one / width
+            for i in range(m):
                 t = (arc[i] - at) * scale
-                w = np.float32(1.0) - t * t
-                w = w if w > 0.0 else np.float32(0.0)
+                w = one - t * t
+                w = w if w > zero else zero
                 w *= weight[i]
                 wt = w * t
                 s0 += w
@@ -122,15 +130,15 @@ def _smooth(u, v, n, arc, weight, length, bandwidth, knots, size):
                 x1 += wt * u[i]
                 y0 += w * v[i]
                 y1 += wt * v[i]
-            if s0 > 1.0 or width > length:
+            if s0 > one or width > length:
                 break
             width *= np.float32(1.5)
         # A slope from points all at one place would be noise: fall back to their mean.
-        determinant = float(s0) * s2 - float(s1) * s1
-        if determinant > 1e-3 * float(s0) * s0:
-            knots[0, k] = (float(s2) * x0 - float(s1) * x1) / determinant
-            knots[1, k] = (float(s2) * y0 - float(s1) * y1) / determinant
-        elif s0 > 0.0:
+        determinant = s0 * s2 - s1 * s1
+        if determinant > np.float32(1e-3) * s0 * s0:
+            knots[0, k] = (s2 * x0 - s1 * x1) / determinant
+            knots[1, k] = (s2 * y0 - s1 * y1) / determinant
+        elif s0 > zero:
             knots[0, k], knots[1, k] = x0 / s0, y0 / s0
         elif k > 0:
             knots[0, k], knots[1, k] = knots[0, k - 1], knots[1, k - 1]
@@ -147,19 +155,22 @@ def _decimate(u, v, path, size, knots):
 
 
 @inner_kernel
-def _bisquare(offset, n, least, weight, distances, ordered):
+def _bisquare(offset, n, least, weight, distances, bits):
     """Write weights that fall to 0 at six times the upper quartile of the distances, or `least`.
 
-    Returns that distance.
+    Returns that distance; weights beyond `n` are 0.
     """
+    zero, one = np.float32(0.0), np.float32(1.0)
     for i in range(n):
         distances[i] = abs(offset[i])
-    sort_values(distances, n, ordered)
-    cut = np.float32(BISQUARE_CUT * max(quantile(ordered, n, FAR_QUANTILE), least))
+    cut = np.float32(BISQUARE_CUT * max(quantile(distances, bits, n, FAR_QUANTILE), least))
+    scale = one / cut if cut > zero else zero
     for i in range(n):
-        t = distances[i] / cut if cut > 0.0 else np.float32(0.0)
-        w = np.float32(1.0) - t * t
-        weight[i] = w * w if w > 0.0 else np.float32(0.0)
+        t = offset[i] * scale
+        w = one - t * t
+        weight[i] = w * w if w > zero else zero
+    for i in range(n, padded(n)):
+        weight[i] = zero
     return cut
 
 
@@ -187,35 +198,44 @@ def fit_curve(work, n, path_size, median_edge):
         Its knots are in ``work.curves[0]``, the feet and signed distances of the points in the
         rows ARC and OFFSET. No knots and NaN where all points are one.
     """
-    u, v, arc, offset = work.f[U], work.f[V], work.f[ARC], work.f[OFFSET]
-    first_arc, weight, best, scratch = work.f[0], work.f[1], work.f[2], work.f[3]
-    chosen, trial = work.curves[0], work.curves[1]
+    u, v, arc, weight, best = work.f[0], work.f[1], work.f[2], work.f[3], work.f[4]
+    offset, chosen, trial = work.f[OFFSET], work.curves[0], work.curves[1]
     if path_size < 2:
         return Curve(0, np.nan, np.nan)
-    size = _decimate(u, v, work.i[PATH], path_size, trial)
+    size = _decimate(work.f[U], work.f[V], work.i[PATH], path_size, trial)
     length = _length(trial, size)
     if length <= 0.0:
         return Curve(0, np.nan, np.nan)
-    project(u, v, n, trial, size, 0.0, first_arc, offset, best)
-    cap = _bisquare(offset, n, median_edge, weight, scratch, best)
+    # Padded with 0, for inf times a weight of 0 is NaN.
+    for i in range(n):
+        u[i], v[i] = work.f[U, i], work.f[V, i]
+    for i in range(n, padded(n)):
+        u[i] = v[i] = 0.0
+    project(u, v, n, trial, size, 0.0, arc, offset, best)
+    cap = _bisquare(offset, n, median_edge, weight, work.f[5], work.bits[5])
     size = min(_FITTED_KNOTS, n + 2)
-    lowest, last = np.inf, -1.0
+    lowest, last, best_width = np.inf, -1.0, 0.0
+    # From narrow to wide, each with the feet on the one before: the path zigzags between
+    # rails, and the arc lengths on it are too long.
     for share in BANDWIDTHS:
         width = max(share, MIN_POINTS_PER_BANDWIDTH / n)
         if width == last:
             continue
         last = width
-        # The path zigzags between rails; its arc lengths do so no more after one fit.
-        _smooth(u, v, n, first_arc, weight, length, width * length, trial, size)
-        smoothed = _length(trial, size)
-        project(u, v, n, trial, size, 0.0, arc, offset, best)
-        _smooth(u, v, n, arc, weight, smoothed, width * smoothed, trial, size)
-        project(u, v, n, trial, size, REACH * smoothed, arc, offset, best)
+        _smooth(u, v, n, arc, weight, length, width * length, trial, size)
+        length = _length(trial, size)
+        project(u, v, n, trial, size, REACH * length, arc, offset, best)
         freedom = FREEDOM_COST * (1.5 + _EPANECHNIKOV_PEAK / width)
         criterion = _capped_residual(offset, n, cap) / max(0.05, 1.0 - freedom / n)
         if criterion < lowest:
             lowest = criterion
             chosen[:, :size] = trial[:, :size]
+            best_width = width
+    # A last fit, with the feet on the curve itself and weights from it.
     length = _length(chosen, size)
-    residual = project(u, v, n, chosen, size, REACH * length, arc, offset, best)
+    project(u, v, n, chosen, size, 0.0, arc, offset, best)
+    _bisquare(offset, n, median_edge, weight, work.f[5], work.bits[5])
+    _smooth(u, v, n, arc, weight, length, best_width * length, chosen, size)
+    length = _length(chosen, size)
+    residual = project(u, v, n, chosen, size, REACH * length, work.f[ARC], offset, best)
     return Curve(size, length, residual)

@@ -59,7 +59,7 @@ ROWS: dict[str, tuple[Row, ...]] = {
         ("path_share", "1", 0, 1, "Longest path / total length of the spanning tree without strays; n >= 3", "Prim 1957; " + _D6, ()),
         ("path_members", "1", 0, 1, "Share of the calcifications on that path", _D6, ()),
         ("path_gap_cv", "1", 0, inf, "Standard deviation / mean of the edges of that path", "domain.md, section 3 (f)", ()),
-        ("local_linearity_4", "1", 0, 1, "Mean over the points of 1 - l2/l1 of the point and its 4 nearest neighbours; n >= 3", _D6, ()),
+        ("local_linearity_4", "1", 0, 1, "Mean over the points of 1 - l2/l1 of the point and its 4 nearest neighbours, ties all included; n >= 3", _D6, ()),
         ("local_linearity_8", "1", 0, 1, "As local_linearity_4 with 8 neighbours", _D6, ()),
         ("direction_order", "1", 0, 1, "|sum a_k exp(2i t_k)| / sum a_k over the 8-neighbour directions t_k with anisotropies a_k = (l1 - l2)/(l1 + l2)", _D6, ()),
         ("orientation_coherence", "1", -1, 1, "Mean cos 2(o_k - t_k) of major axis o_k and local direction t_k, weighted by (1 - 1/aspect) a_k", "domain.md, section 3 (g)", _AXES),

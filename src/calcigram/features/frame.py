@@ -2,7 +2,7 @@
 
 All geometry is done there, sorted along the major axis: results then depend neither on where
 the cluster lies nor on how it is turned, and float32 keeps its precision far from the
-origin. Local directions are prepared here too, since several families read them.
+origin.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from typing import NamedTuple
 import numpy as np
 
 from calcigram.features.workspace import ORDER, U, V
-from calcigram.geometry import FLAT, inner_kernel, sort_points
+from calcigram.geometry import FLAT, sort_points
+from calcigram.kernels import inner_kernel, padded
 
 
 class Frame(NamedTuple):
@@ -72,47 +73,8 @@ def load_points(x, y, start, n, work):
     sort_points(u, v, n, work.i[ORDER])
     for i in range(n):
         work.f[U, i], work.f[V, i] = u[work.i[ORDER, i]], v[work.i[ORDER, i]]
+    for i in range(n, padded(n)):
+        work.f[U, i] = work.f[V, i] = np.inf
     if flat:
         minor = 0.0
     return Frame(mean_x, mean_y, cos, sin, hand, major / n, minor / n)
-
-
-@inner_kernel
-def local_directions(u, v, neighbours, n, k, cos2, sin2):
-    """Write the direction of each point with its `k` neighbours; return the mean linearity.
-
-    Parameters
-    ----------
-    cos2, sin2 : float32 (n,), written
-        ``a cos 2t`` and ``a sin 2t`` of the major direction t with the anisotropy
-        ``a = (l1 - l2) / (l1 + l2)``; zeros where all those points are one.
-
-    Returns
-    -------
-    float
-        Mean over the points of ``1 - l2 / l1 = 2 a / (1 + a)``; NaN where none has a direction.
-    """
-    total, count = 0.0, 0
-    share = np.float32(1.0 / (k + 1))
-    for i in range(n):
-        su = sv = suu = svv = suv = np.float32(0.0)
-        for m in range(k):
-            j = neighbours[i, m]
-            du, dv = u[j] - u[i], v[j] - v[i]
-            su += du
-            sv += dv
-            suu += du * du
-            svv += dv * dv
-            suv += du * dv
-        suu -= su * su * share
-        svv -= sv * sv * share
-        suv -= su * sv * share
-        trace = suu + svv
-        if trace > 0.0:
-            cos2[i], sin2[i] = (suu - svv) / trace, np.float32(2.0) * suv / trace
-            a = min(1.0, math.sqrt(cos2[i] * cos2[i] + sin2[i] * sin2[i]))
-            total += 2.0 * a / (1.0 + a)
-            count += 1
-        else:
-            cos2[i] = sin2[i] = 0.0
-    return total / count if count else np.nan

@@ -21,7 +21,7 @@ from calcigram.features.workspace import (
     TRUNK_EDGE,
     U,
 )
-from calcigram.geometry import inner_kernel, quantile, sort_values
+from calcigram.kernels import inner_kernel, quantile
 
 _C = family_columns("linearity")
 
@@ -61,14 +61,13 @@ def _turning_deg(knots, size):
 
 @inner_kernel
 def _curve(work, n, curve, out):
-    distances, ordered = work.f[0], work.f[1]
+    distances = work.f[0]
     if curve.size < 2 or curve.length <= 0.0:
         return
     square = 0.0
     for i in range(n):
         distances[i] = abs(work.f[OFFSET, i])
         square += float(work.f[OFFSET, i]) ** 2
-    sort_values(distances, n, ordered)
     residual = math.sqrt(square / n)
     last = curve.size - 1
     chord = math.hypot(
@@ -76,7 +75,7 @@ def _curve(work, n, curve, out):
         float(work.curves[0, 1, last]) - work.curves[0, 1, 0],
     )
     out[_C.curve_residual_mm] = residual
-    out[_C.curve_residual_median_mm] = quantile(ordered, n, 0.5)
+    out[_C.curve_residual_median_mm] = quantile(distances, work.bits[0], n, 0.5)
     out[_C.curve_residual_ratio] = residual / curve.length
     out[_C.curve_length_mm] = curve.length
     out[_C.tortuosity] = max(1.0, curve.length / chord) if chord > 0.0 else np.nan
@@ -106,7 +105,9 @@ def _directions(work, n, out):
         sin_sum += s
         weights += math.sqrt(c * c + s * s)
     if weights > 0.0:
-        out[_C.direction_order] = min(1.0, math.hypot(cos_sum, sin_sum) / weights)
+        out[_C.direction_order] = min(
+            1.0, math.sqrt(cos_sum * cos_sum + sin_sum * sin_sum) / weights
+        )
 
 
 @inner_kernel
@@ -134,98 +135,101 @@ def _orientations(work, n, frame, orientation, aspect, start, out):
         along += weight * (c * tc + s * ts)
         along_weights += weight * math.sqrt(tc * tc + ts * ts)
     if weights > 0.0:
-        out[_C.orientation_order] = min(1.0, math.hypot(cos_sum, sin_sum) / weights)
+        out[_C.orientation_order] = min(
+            1.0, math.sqrt(cos_sum * cos_sum + sin_sum * sin_sum) / weights
+        )
     if n >= 3 and along_weights > 0.0:
         out[_C.orientation_coherence] = max(-1.0, min(1.0, along / along_weights))
 
 
 @inner_kernel
-def _two_means(offset, n, limit, middle):
-    """Split the offsets within `limit` of `middle` in two about the midpoint of their means.
+def _two_means(offset, n):
+    """Split offsets in two about the midpoint of the two means, starting from 0.
 
-    Returns the midpoint, both means and counts, and the share of variance between them.
+    Returns the midpoint, both means, both counts, and the share of variance between them.
     """
-    split = middle
-    low = high = 0.0
-    n_low = n_high = 0
-    total = square = 0.0
+    zero, one = np.float32(0.0), np.float32(1.0)
+    total = square = zero
+    for i in range(n):
+        total += offset[i]
+        square += offset[i] * offset[i]
+    split, low, high, n_high = 0.0, 0.0, 0.0, 0
     for _ in range(_RAIL_STEPS):
-        sum_low = sum_high = square = 0.0
-        n_low = n_high = 0
+        limit = np.float32(split)
+        sum_high = count = zero
         for i in range(n):
-            o = float(offset[i])
-            if abs(o - middle) > limit:
-                continue
-            square += o * o
-            if o < split:
-                n_low += 1
-                sum_low += o
-            else:
-                n_high += 1
-                sum_high += o
-        if n_low == 0 or n_high == 0:
-            return split, 0.0, 0.0, n_low, n_high, 0.0
-        total = sum_low + sum_high
-        low, high = sum_low / n_low, sum_high / n_high
+            o = offset[i]
+            sum_high += o if o >= limit else zero
+            count += one if o >= limit else zero
+        n_high = int(count)
+        if n_high == 0 or n_high == n:
+            return split, 0.0, 0.0, n - n_high, n_high, 0.0
+        low, high = (total - sum_high) / (n - n_high), sum_high / n_high
         last, split = split, 0.5 * (low + high)
         if split == last:
             break
-    count = n_low + n_high
-    variance = square / count - (total / count) ** 2
-    between = n_low * n_high * (high - low) ** 2 / (count * count)
-    return split, low, high, n_low, n_high, (between / variance if variance > 0.0 else 0.0)
+    variance = square / n - (total / n) ** 2
+    between = (n - n_high) * n_high * (high - low) ** 2 / (n * n)
+    return split, low, high, n - n_high, n_high, (between / variance if variance > 0.0 else 0.0)
 
 
 @inner_kernel
-def _mixing(work, n, limit, middle, split, length, p):
+def _mixing(offset, arc, n, split, length, p, lows, highs):
     """Return how far both sides share each stretch of the curve: 1 as by chance, 0 apart."""
     bins = max(1, min(_RAIL_BINS, n // 6))
+    for b in range(bins):
+        lows[b] = highs[b] = 0
+    scale = bins / length
+    for i in range(n):
+        b = max(0, min(bins - 1, int(arc[i] * scale)))
+        if offset[i] < split:
+            lows[b] += 1
+        else:
+            highs[b] += 1
     inside = 0.0
     counted = 0
     for b in range(bins):
-        n_low = n_high = 0
-        for i in range(n):
-            if abs(float(work.f[OFFSET, i]) - middle) > limit:
-                continue
-            place = int(work.f[ARC, i] / length * bins)
-            if max(0, min(bins - 1, place)) == b:
-                if work.f[OFFSET, i] < split:
-                    n_low += 1
-                else:
-                    n_high += 1
-        m = n_low + n_high
-        if m >= 2:
-            inside += n_low * n_high / (m - 1)
-            counted += m
+        in_bin = lows[b] + highs[b]
+        if in_bin >= 2:
+            inside += lows[b] * highs[b] / (in_bin - 1)
+            counted += in_bin
     return min(1.0, inside / (counted * p * (1.0 - p))) if counted else 0.0
 
 
 @inner_kernel
 def _rails(work, n, curve, out):
     """Score two rails: see `rail_score` in the catalogue."""
-    values, ordered = work.f[0], work.f[1]
-    sort_values(work.f[OFFSET], n, ordered)
-    middle = quantile(ordered, n, 0.5)
+    values, bits = work.f[0], work.bits[0]
+    lowest = np.float32(0.0)
+    for i in range(n):
+        lowest = min(lowest, work.f[OFFSET, i])
+    for i in range(n):
+        values[i] = work.f[OFFSET, i] - lowest
+    middle = lowest + quantile(values, bits, n, 0.5)
     for i in range(n):
         values[i] = abs(work.f[OFFSET, i] - middle)
-    sort_values(values, n, ordered)
-    limit = _RAIL_TRIM * quantile(ordered, n, FAR_QUANTILE)
-    split, low, high, n_low, n_high, share = _two_means(work.f[OFFSET], n, limit, middle)
+    limit = _RAIL_TRIM * quantile(values, bits, n, FAR_QUANTILE)
+    kept, arc = work.f[1], work.f[2]
+    m = 0
+    for i in range(n):
+        o = work.f[OFFSET, i] - middle
+        if abs(o) <= limit:
+            kept[m], arc[m] = o, work.f[ARC, i]
+            m += 1
+    split, low, high, n_low, n_high, share = _two_means(kept, m)
     separation = high - low
     out[_C.rail_score] = 0.0
     out[_C.rail_separation_mm] = separation
     if separation <= 0.0:
         return
     central = 0
-    for i in range(n):
-        if abs(float(work.f[OFFSET, i]) - split) < separation / 6.0:
-            central += 1
-    central_share = central / n
-    p = n_low / (n_low + n_high)
+    for i in range(m):
+        central += abs(kept[i] - split) < separation / 6.0
+    p = n_low / m
     bimodality = max(0.0, (share - _UNIFORM_SHARE) / (1.0 - _UNIFORM_SHARE))
-    emptiness = max(0.0, 1.0 - central_share / _UNIFORM_CENTER)
-    mixing = _mixing(work, n, limit, middle, split, curve.length, p)
-    out[_C.rail_center_share] = central_share
+    emptiness = max(0.0, 1.0 - central / n / _UNIFORM_CENTER)
+    mixing = _mixing(kept, arc, m, split, curve.length, p, work.i[1], work.i[2])
+    out[_C.rail_center_share] = central / n
     out[_C.rail_score] = min(1.0, bimodality * emptiness * mixing * 4.0 * p * (1.0 - p))
 
 

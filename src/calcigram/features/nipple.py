@@ -11,7 +11,7 @@ import numpy as np
 
 from calcigram.features.catalogue import family_columns
 from calcigram.features.workspace import LOCAL_COS, LOCAL_SIN, U, V
-from calcigram.geometry import inner_kernel, quantile, sort_values
+from calcigram.kernels import inner_kernel, quantile
 
 _C = family_columns("nipple")
 
@@ -68,23 +68,23 @@ def _alignment(work, n, nipple_u, nipple_v):
 @inner_kernel
 def _seen_from_nipple(work, n, nipple_u, nipple_v, distance, out):
     """Polar measures about the nipple, angles from the ray through the centroid."""
-    radius, angle, aside, ordered = work.f[0], work.f[1], work.f[2], work.f[3]
+    radius, angle, aside = work.f[0], work.f[1], work.f[2]
     ray_u, ray_v = (-nipple_u / distance, -nipple_v / distance) if distance > 0.0 else (1.0, 0.0)
     mean = 0.0
     for i in range(n):
         du, dv = work.f[U, i] - nipple_u, work.f[V, i] - nipple_v
         along, across = du * ray_u + dv * ray_v, dv * ray_u - du * ray_v
-        radius[i] = math.hypot(along, across)
-        angle[i] = math.atan2(across, along)
+        radius[i] = math.sqrt(along * along + across * across)
+        angle[i] = math.pi + math.atan2(across, along)
         aside[i] = abs(across)
         mean += radius[i]
     mean /= n
     if n >= _WEDGE_MIN_POINTS:
         out[_C.nipple_wedge_slope] = _slope_and_correlation(radius, aside, n)[0]
-    sort_values(angle, n, ordered)
-    span = quantile(ordered, n, 0.9) - quantile(ordered, n, 0.1)
-    sort_values(radius, n, ordered)
-    radial = quantile(ordered, n, 0.9) - quantile(ordered, n, 0.1)
+    bits = work.bits[1]
+    span = quantile(angle, bits, n, 0.9) - quantile(angle, bits, n, 0.1)
+    bits = work.bits[0]
+    radial = quantile(radius, bits, n, 0.9) - quantile(radius, bits, n, 0.1)
     out[_C.nipple_span_deg] = math.degrees(span)
     out[_C.nipple_radial_span_mm] = radial
     out[_C.nipple_span_ratio] = radial / (mean * span) if mean * span > 0.0 else np.nan
@@ -100,7 +100,7 @@ def measure_nipple(work, n, frame, nipple_x, nipple_y, out):
     dx, dy = nipple_x - frame.x, nipple_y - frame.y
     nipple_u = frame.cos * dx + frame.sin * dy
     nipple_v = frame.hand * (frame.cos * dy - frame.sin * dx)
-    distance = math.hypot(nipple_u, nipple_v)
+    distance = math.sqrt(nipple_u * nipple_u + nipple_v * nipple_v)
     out[_C.nipple_distance_mm] = distance
     if n < 3:
         return

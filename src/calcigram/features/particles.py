@@ -10,8 +10,8 @@ import math
 import numpy as np
 
 from calcigram.features.catalogue import family_columns
-from calcigram.features.workspace import NEAREST, ORDER
-from calcigram.geometry import inner_kernel, quantile, sort_values
+from calcigram.features.workspace import NEAREST, NEAREST_OF, ORDER
+from calcigram.kernels import inner_kernel, quantile
 
 _C = family_columns("particles")
 
@@ -63,8 +63,7 @@ def _log_sd(values, n, lowest, logs):
 
 
 @inner_kernel
-def _sizes(values, ordered, m, n, hull_area, logs, out):
-    sort_values(values, m, ordered)
+def _sizes(values, bits, m, n, hull_area, logs, out):
     square = cube = 0.0
     for i in range(m):
         d = float(values[i])
@@ -72,9 +71,9 @@ def _sizes(values, ordered, m, n, hull_area, logs, out):
         cube += d * d * d
     mean, deviation = _mean_sd(values, m)
     log_sd = _log_sd(values, m, 1e-6, logs)
-    out[_C.diameter_median_mm] = quantile(ordered, m, 0.5)
-    out[_C.diameter_p10_mm] = quantile(ordered, m, 0.1)
-    out[_C.diameter_max_mm] = ordered[m - 1]
+    out[_C.diameter_median_mm] = quantile(values, bits, m, 0.5)
+    out[_C.diameter_p10_mm] = quantile(values, bits, m, 0.1)
+    out[_C.diameter_max_mm] = values[:m].max()
     out[_C.diameter_area_mean_mm] = cube / square
     out[_C.diameter_cv] = deviation / mean
     out[_C.diameter_log_sd] = log_sd
@@ -86,10 +85,9 @@ def _sizes(values, ordered, m, n, hull_area, logs, out):
 
 
 @inner_kernel
-def _forms(values, ordered, m, logs, out):
-    sort_values(values, m, ordered)
-    out[_C.aspect_median] = quantile(ordered, m, 0.5)
-    out[_C.aspect_p90] = quantile(ordered, m, 0.9)
+def _forms(values, bits, m, logs, out):
+    out[_C.aspect_median] = quantile(values, bits, m, 0.5)
+    out[_C.aspect_p90] = quantile(values, bits, m, 0.9)
     out[_C.aspect_sd] = _mean_sd(values, m)[1]
     out[_C.elongated_share] = _share_at_least(values, m, ELONGATED_ASPECT)
     return _log_sd(values, m, 1.0, logs)
@@ -98,7 +96,7 @@ def _forms(values, ordered, m, logs, out):
 @inner_kernel
 def _axes(diameter, aspect, start, n, work, out):
     """Minor and major axes of the ellipses of equal area."""
-    minor, major, ordered = work.f[0], work.f[1], work.f[2]
+    minor, major = work.f[0], work.f[1]
     m = 0
     for i in range(start, start + n):
         if not (math.isnan(diameter[i]) or math.isnan(aspect[i])):
@@ -107,17 +105,15 @@ def _axes(diameter, aspect, start, n, work, out):
             m += 1
     if m == 0:
         return
-    sort_values(minor, m, ordered)
-    out[_C.calibre_median_mm] = quantile(ordered, m, 0.5)
-    sort_values(major, m, ordered)
-    out[_C.length_p90_mm] = quantile(ordered, m, 0.9)
+    out[_C.calibre_median_mm] = quantile(minor, work.bits[0], m, 0.5)
+    out[_C.length_p90_mm] = quantile(major, work.bits[1], m, 0.9)
 
 
 @inner_kernel
 def _contact_share(work, n, diameter, start):
     touching, counted = 0, 0
     for i in range(n):
-        j = work.neighbours[i, 0]
+        j = work.i[NEAREST_OF, i]
         radii = 0.5 * (diameter[start + work.i[ORDER, i]] + diameter[start + work.i[ORDER, j]])
         if math.isnan(radii):
             continue
@@ -129,28 +125,26 @@ def _contact_share(work, n, diameter, start):
 @inner_kernel
 def measure_particles(work, start, n, hull, diameter, aspect, solidity, cnr, out):
     """Write the family's columns to `out`, a view of one row."""
-    values, ordered, logs = work.f[0], work.f[1], work.f[2]
+    values, bits, logs = work.f[0], work.bits[0], work.f[1]
     size_sd = form_sd = solidity_sd = np.nan
     m = _known(diameter, start, n, values)
     if m > 0:
-        size_sd = _sizes(values, ordered, m, n, hull.area, logs, out)
+        size_sd = _sizes(values, bits, m, n, hull.area, logs, out)
         if n >= 2:
             out[_C.contact_share] = _contact_share(work, n, diameter, start)
     m = _known(aspect, start, n, values)
     if m > 0:
-        form_sd = _forms(values, ordered, m, logs, out)
+        form_sd = _forms(values, bits, m, logs, out)
     m = _known(solidity, start, n, values)
     if m > 0:
-        sort_values(values, m, ordered)
         solidity_sd = _mean_sd(values, m)[1]
-        out[_C.solidity_median] = quantile(ordered, m, 0.5)
-        out[_C.solidity_p10] = quantile(ordered, m, 0.1)
+        out[_C.solidity_median] = quantile(values, bits, m, 0.5)
+        out[_C.solidity_p10] = quantile(values, bits, m, 0.1)
         out[_C.solidity_sd] = solidity_sd
     m = _known(cnr, start, n, values)
     if m > 0:
-        sort_values(values, m, ordered)
-        out[_C.cnr_median] = quantile(ordered, m, 0.5)
-        out[_C.cnr_p10] = quantile(ordered, m, 0.1)
+        out[_C.cnr_median] = quantile(values, bits, m, 0.5)
+        out[_C.cnr_p10] = quantile(values, bits, m, 0.1)
         out[_C.cnr_log_sd] = _log_sd(values, m, LOWEST_CNR, logs)
         out[_C.faint_share] = 1.0 - _share_at_least(values, m, FAINT_CNR)
     _axes(diameter, aspect, start, n, work, out)

@@ -11,7 +11,8 @@ import numpy as np
 
 from calcigram.features.catalogue import family_columns
 from calcigram.features.workspace import U, V
-from calcigram.geometry import concave_area, inner_kernel
+from calcigram.geometry import concave_area
+from calcigram.kernels import inner_kernel
 
 _C = family_columns("roundness")
 
@@ -28,12 +29,12 @@ def _angular_resultant(work, n):
     su = sv = 0.0
     count = 0
     for i in range(n):
-        distance = math.hypot(float(work.f[U, i]), float(work.f[V, i]))
+        distance = math.sqrt(float(work.f[U, i]) ** 2 + float(work.f[V, i]) ** 2)
         if distance > 0.0:
             su += work.f[U, i] / distance
             sv += work.f[V, i] / distance
             count += 1
-    return min(1.0, math.hypot(su, sv) / count) if count else np.nan
+    return min(1.0, math.sqrt(su * su + sv * sv) / count) if count else np.nan
 
 
 @inner_kernel
@@ -51,7 +52,7 @@ def measure_roundness(work, n, hull, hull_index, hull_size, median_edge, out):
         inner = concave_area(
             work.f[U], work.f[V], n, hull_index, hull_size, hull.area, DIG_RATIO,
             DIG_EDGES * median_edge, work.i[1],
-            (work.f[0], work.bits[0], work.f[1], work.bits[1]),
+            (work.f[0], work.bits[0], work.f[1], work.bits[1], work.f[2], work.f[3]),
         )  # fmt: skip
         out[_C.hull_solidity] = max(0.0, min(1.0, inner / hull.area))
         out[_C.hull_eccentricity] = hull.eccentricity

@@ -11,7 +11,8 @@ import numpy as np
 
 from calcigram.features.catalogue import family_columns
 from calcigram.features.workspace import NEAREST, U, V
-from calcigram.geometry import geometric_median, inner_kernel, quantile, sort_values
+from calcigram.geometry import geometric_median
+from calcigram.kernels import inner_kernel, quantile
 
 _C = family_columns("spread")
 
@@ -36,15 +37,14 @@ def _nearest(work, n, hull, out):
 @inner_kernel
 def _core(work, n, hull, out):
     """Radii about the geometric median."""
-    distances, ordered = work.f[0], work.f[1]
+    distances, bits = work.f[0], work.bits[0]
     cu, cv = geometric_median(work.f[U], work.f[V], n, hull.diameter)
     cu, cv = np.float32(cu), np.float32(cv)
     for i in range(n):
         du, dv = work.f[U, i] - cu, work.f[V, i] - cv
         distances[i] = np.sqrt(du * du + dv * dv)
-    sort_values(distances, n, ordered)
-    out[_C.core_radius_mm] = quantile(ordered, n, 0.5)
-    out[_C.core_radius_90_mm] = quantile(ordered, n, 0.9)
+    out[_C.core_radius_mm] = quantile(distances, bits, n, 0.5)
+    out[_C.core_radius_90_mm] = quantile(distances, bits, n, 0.9)
 
 
 @inner_kernel

@@ -1,4 +1,4 @@
-"""Scratch memory and hand-over types of the feature kernels: one `Workspace` a thread.
+"""Scratch memory of the feature kernels: one `Workspace` a thread.
 
 Nothing is computed here. Sharing a workspace between threads corrupts their results;
 `extract` gives each its own.
@@ -10,20 +10,23 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from calcigram.tree import MAX_NEIGHBOURS
+from calcigram.kernels import padded
 
 MAX_KNOTS = 33
 """Most knots of a curve, whether the decimated path it starts from or the fitted one."""
 
+_SCRATCH_F, _SCRATCH_I = 8, 4
 
 U, V, EDGE, NEAREST, LOCAL_COS, LOCAL_SIN, TRUNK_EDGE, HEIGHT, ARC, OFFSET = range(8, 18)
-"""Rows of ``f`` (the first eight are scratch): places along and across the major axis, edge to the parent in the
-spanning tree, distance to the nearest neighbour, local direction (``a cos 2t``, ``a sin 2t``),
-edge and height in the trunk, foot on the principal curve and signed distance to it."""
+"""Rows of ``f`` (the first eight are scratch): places along and across the major axis, padded
+with inf, edge to the parent in the spanning tree, distance to the nearest neighbour, local
+direction (``a cos 2t``, ``a sin 2t``), edge and height in the trunk, foot on the principal
+curve and signed distance to it."""
 
-ORDER, SEQUENCE, PARENT, TRUNK, TRUNK_PARENT, ARM, BRANCH, PATH = range(4, 12)
-"""Rows of ``i`` (the first four are scratch): row of each point within its cluster, the spanning tree and its trunk
-(as `calcigram.tree` writes them), and the nodes of the main path."""
+ORDER, NEAREST_OF, SEQUENCE, PARENT, TRUNK, TRUNK_PARENT, ARM, BRANCH, PATH = range(4, 13)
+"""Rows of ``i`` (the first four are scratch): row of each point within its cluster, its nearest
+neighbour, the spanning tree and its trunk (as `calcigram.tree` writes them), and the nodes of
+the main path."""
 
 
 class Workspace(NamedTuple):
@@ -32,21 +35,20 @@ class Workspace(NamedTuple):
     Few arrays with many rows, not many arrays: each array handed to a kernel costs time.
     """
 
-    f: Any  # float32 (18, n + 2)
+    f: Any  # float32 (18, capacity)
     bits: Any  # the bits of the scratch rows of f, int32
-    i: Any  # int32 (12, n + 2)
-    neighbours: Any  # int32 (n + 2, 8), nearest first
-    curves: Any  # float32 (3, 2, MAX_KNOTS): the principal curve, then two for scratch
+    i: Any  # int32 (13, capacity)
+    curves: Any  # float32 (2, 2, MAX_KNOTS): the principal curve, then one for scratch
 
 
-def make_workspace(capacity: int) -> Workspace:
-    """Return a workspace for clusters of up to `capacity` calcifications."""
-    size = capacity + 2  # the hull needs two more
-    f = np.zeros((OFFSET + 1, size), np.float32)
+def make_workspace(n: int) -> Workspace:
+    """Return a workspace for clusters of up to `n` calcifications."""
+    # The hull needs two more, the neighbour search a little scratch of its own.
+    capacity = max(padded(n + 2), 256)
+    f = np.zeros((OFFSET + 1, capacity), np.float32)
     return Workspace(
         f,
-        f[:8].view(np.int32),
-        np.zeros((PATH + 1, size), np.int32),
-        np.zeros((size, MAX_NEIGHBOURS), np.int32),
-        np.zeros((3, 2, MAX_KNOTS), np.float32),
+        f[:_SCRATCH_F].view(np.int32),
+        np.zeros((PATH + 1, capacity), np.int32),
+        np.zeros((2, 2, MAX_KNOTS), np.float32),
     )
