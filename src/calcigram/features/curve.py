@@ -229,7 +229,8 @@ def fit_curve(work, n, path_size, median_edge):
         criterion = _capped_residual(offset, n, cap) / max(0.05, 1.0 - freedom / n)
         if criterion < lowest:
             lowest = criterion
-            chosen[:, :size] = trial[:, :size]
+            for k in range(size):
+                chosen[0, k], chosen[1, k] = trial[0, k], trial[1, k]
             best_width = width
     # A last fit, with the feet on the curve itself and weights from it.
     length = _length(chosen, size)
