@@ -36,7 +36,9 @@ def _smooth_path(rng, length, n_steps=200, bend=None):
     """A path of given length whose direction wanders smoothly."""
     bend = rng.uniform(0, 1.2) if bend is None else bend
     s = np.linspace(0, 1, n_steps)
-    angle = rng.uniform(0, 2 * np.pi) + bend * np.sin(2 * np.pi * (s * rng.uniform(0.3, 1) + rng.uniform()))
+    angle = rng.uniform(0, 2 * np.pi) + bend * np.sin(
+        2 * np.pi * (s * rng.uniform(0.3, 1) + rng.uniform())
+    )
     step = length / n_steps
     return np.cumsum(np.c_[np.cos(angle), np.sin(angle)] * step, axis=0), angle
 
@@ -110,7 +112,11 @@ def _linear(rng, breast, vascular=False):
         path, angle = _smooth_path(rng, rng.uniform(12, 40), bend=0)
         k = rng.integers(0, len(path), n)
         off = rng.uniform(-0.7, 0.7, n)
-        return "orise", path[k] + off[:, None] * np.c_[-np.sin(angle[k]), np.cos(angle[k])], angle[k]
+        return (
+            "orise",
+            path[k] + off[:, None] * np.c_[-np.sin(angle[k]), np.cos(angle[k])],
+            angle[k],
+        )
     else:
         path, angle = _smooth_path(rng, rng.uniform(8, 50))
         k = rng.integers(0, len(path), n)
@@ -137,7 +143,9 @@ def _branching(rng, breast, vascular=False):
     table = np.vstack(parts)
     off = rng.normal(0, rng.uniform(0.1, 0.4), len(table))
     if vascular:
-        off = rng.choice([-1, 1], len(table)) * rng.uniform(0.4, 1.2) + rng.normal(0, 0.08, len(table))
+        off = rng.choice([-1, 1], len(table)) * rng.uniform(0.4, 1.2) + rng.normal(
+            0, 0.08, len(table)
+        )
     xy = table[:, :2] + off[:, None] * np.c_[-np.sin(table[:, 2]), np.cos(table[:, 2])]
     return "textbook", xy, table[:, 2]
 
@@ -209,7 +217,9 @@ def generate(n: int, *, seed: int) -> ClusterSet:
         n_false = rng.binomial(len(marks), rng.uniform(0, 0.08))
         if n_false and len(marks) > 2:
             fake = marks[rng.integers(0, len(marks), n_false)].copy()
-            fake[:, :2] = rng.uniform(marks[:, :2].min(0) - 5, marks[:, :2].max(0) + 5, (n_false, 2))
+            fake[:, :2] = rng.uniform(
+                marks[:, :2].min(0) - 5, marks[:, :2].max(0) + 5, (n_false, 2)
+            )
             marks = np.vstack([marks, fake])
         marks[:, :2] += rng.normal(0, 0.07, (len(marks), 2))
         known = rng.random() < 0.7

@@ -70,7 +70,9 @@ MARKS: tuple[Column, ...] = (
 CLUSTER_COLUMNS: tuple[Column, ...] = (
     Column("nipple_x_mm", "mm", "a finite number in mm, or nothing", -_LARGEST_MM, _LARGEST_MM),
     Column("nipple_y_mm", "mm", "a finite number in mm, or nothing", -_LARGEST_MM, _LARGEST_MM),
-    Column("breast_area_mm2", "mm2", "a number above 0 in mm2, or nothing", 0.0, _INF, low_open=True),
+    Column(
+        "breast_area_mm2", "mm2", "a number above 0 in mm2, or nothing", 0.0, _INF, low_open=True
+    ),
 )
 """The optional columns of one value a cluster."""
 

@@ -64,7 +64,9 @@ class BadInputError(CalcigramError):
             where.append(f"column {column!r}")
         got = "" if value is self._NOTHING else f"got {value!r}, "
         super().__init__(
-            f"{', '.join(where)}: {got}expected {expected}" if where else f"{got}expected {expected}"
+            f"{', '.join(where)}: {got}expected {expected}"
+            if where
+            else f"{got}expected {expected}"
         )
 
 

@@ -85,7 +85,8 @@ class Readings:
         }
         columns: dict[str, object] = {"cluster_id": self.cluster_id}
         for name, (codes, labels) in words.items():
-            columns[name] = pd.Categorical.from_codes(codes, [str(label) for label in labels])
+            words_of_axis = pd.Index([str(label) for label in labels])
+            columns[name] = pd.Categorical.from_codes(codes, words_of_axis)
         for prefix, labels, values in (
             ("p", CONCERNS, self.p_concern),
             ("p_distribution", DISTRIBUTIONS, self.p_distribution),
