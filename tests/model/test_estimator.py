@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from calcigram.features.transformer import ClusterFeatures
 from sklearn.base import clone
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from calcigram.errors import BadInputError
+from calcigram.features.transformer import ClusterFeatures
 from calcigram.model.estimator import CalcigramClassifier
 
 
