@@ -40,6 +40,19 @@ def add(commands: _options.Commands) -> None:
         help="simulated clusters to train on",
     )
     parser.add_argument(
+        "--grade",
+        choices=("easy", "typical", "hard", "mixed"),
+        default="mixed",
+        help="how much the simulated clusters are degraded (mixed)",
+    )
+    parser.add_argument(
+        "--iterations",
+        type=_options.positive_int,
+        default=150,
+        metavar="N",
+        help="rounds of boosting (150)",
+    )
+    parser.add_argument(
         "--keep-estimators", action="store_true", help="also write the scikit-learn objects"
     )
     parser.add_argument(
@@ -64,6 +77,7 @@ def run(args: argparse.Namespace) -> None:
     model = train_model(
         clusters,
         seed=args.seed,
+        n_iterations=args.iterations,
         n_jobs=args.jobs,
         progress=sys.stderr.isatty(),
         cache=args.cache,
@@ -73,6 +87,7 @@ def run(args: argparse.Namespace) -> None:
             "files": [path.name for path in args.files],
             "simulated": args.simulated or 0,
             "simulation_seed": args.seed,
+            "simulation_grade": args.grade,
         },
     )
     model.save(args.output)
@@ -87,5 +102,7 @@ def _clusters(args: argparse.Namespace) -> ClusterSet:
     sets = read_labelled(args)
     if args.simulated is not None:
         with working(f"Simulating {args.simulated} clusters"):
-            sets.append(simulate(args.simulated, seed=args.seed, n_jobs=args.jobs))
+            sets.append(
+                simulate(args.simulated, seed=args.seed, grade=args.grade, n_jobs=args.jobs)
+            )
     return ClusterSet.concat(sets)
