@@ -39,7 +39,9 @@ def merge_close(state, xy, radius, gap, probability):
     merges at most once, the pairs being tried in random order.
     """
     n = len(radius)
-    owner = np.arange(n)
+    owner = np.empty(n, np.int64)
+    for i in range(n):
+        owner[i] = i
     first, second = np.empty(64 + n, np.int64), np.empty(64 + n, np.int64)
     m = 0
     for i in range(n):
@@ -130,22 +132,39 @@ def _count(state, n, share):
 
 
 @njit(cache=True, nogil=True)
-def keep_seen(state, marks, miss_rate, crop):
-    """Drop missed marks, the faint ones first to go, and what a field edge cuts off."""
+def keep_seen(state, marks, miss_rate, cropped):
+    """Drop missed marks, the faint ones first to go, and what a field edge cuts off.
+
+    `cropped` is the probability of such an edge.
+    """
     n = len(marks)
+    crop = uniform(state) < cropped
     n_missed = _count(state, n, miss_rate)
     # Exponential clocks that run faster for the faint: the first to ring are missed.
     clock = np.empty(n)
     for i in range(n):
         clock[i] = -math.log(1.0 - uniform(state)) * (marks[i, CNR] + 0.5) ** 0.7
-    keep = np.ones(n, np.bool_)
-    keep[np.argsort(clock)[:n_missed]] = False
+    for _ in range(n_missed):
+        first = 0
+        for i in range(n):
+            if clock[i] < clock[first]:
+                first = i
+        clock[first] = np.inf
+    along, edge = np.zeros(n), 0.0
     if crop:
         angle = 2.0 * math.pi * uniform(state)
-        along = marks[:, X] * math.cos(angle) + marks[:, Y] * math.sin(angle)
-        edge = along.min() + (0.6 + 0.4 * uniform(state)) * (along.max() - along.min())
-        keep &= along <= edge
-    return marks[keep]
+        low, high = np.inf, -np.inf
+        for i in range(n):
+            along[i] = marks[i, X] * math.cos(angle) + marks[i, Y] * math.sin(angle)
+            low, high = min(low, along[i]), max(high, along[i])
+        edge = low + (0.6 + 0.4 * uniform(state)) * (high - low)
+    kept, m = np.empty((n, 7)), 0
+    for i in range(n):
+        if clock[i] < np.inf and along[i] <= edge:
+            for column in range(7):
+                kept[m, column] = marks[i, column]
+            m += 1
+    return kept[:m]
 
 
 @njit(cache=True, nogil=True)
@@ -154,12 +173,17 @@ def add_false(state, marks, field, pixel, false_rate, far_share):
     n = len(marks)
     n_false = _count(state, n, false_rate)
     out = np.empty((n + n_false, 7))
-    out[:n] = marks
-    low_x, high_x = marks[:, X].min(), marks[:, X].max()
-    low_y, high_y = marks[:, Y].min(), marks[:, Y].max()
+    low_x, high_x, low_y, high_y = np.inf, -np.inf, np.inf, -np.inf
+    for i in range(n):
+        for column in range(7):
+            out[i, column] = marks[i, column]
+        low_x, high_x = min(low_x, marks[i, X]), max(high_x, marks[i, X])
+        low_y, high_y = min(low_y, marks[i, Y]), max(high_y, marks[i, Y])
     margin_x, margin_y = 0.15 * (high_x - low_x) + 2.0, 0.15 * (high_y - low_y) + 2.0
     for i in range(n, n + n_false):
-        out[i] = marks[int(uniform(state) * n)]
+        like = int(uniform(state) * n)
+        for column in range(7):
+            out[i, column] = marks[like, column]
         if uniform(state) < 0.6:
             out[i, DIAMETER] = pixel * 1.13 * math.sqrt(1.0 + int(8 * uniform(state)))
             out[i, ASPECT] = 1.0 - 0.6 * math.log(1.0 - uniform(state))
@@ -169,7 +193,8 @@ def add_false(state, marks, field, pixel, false_rate, far_share):
         out[i, X] = low_x - margin_x + uniform(state) * (high_x - low_x + 2.0 * margin_x)
         out[i, Y] = low_y - margin_y + uniform(state) * (high_y - low_y + 2.0 * margin_y)
         if uniform(state) < far_share:
-            out[i, :2] = field[int(uniform(state) * len(field))]
+            place = int(uniform(state) * len(field))
+            out[i, X], out[i, Y] = field[place, 0], field[place, 1]
     return out
 
 
@@ -196,7 +221,9 @@ def write_list(state, marks, jitter, rounding, columns_missing, single_missing):
     pattern = -1
     if uniform(state) < columns_missing:
         pattern = int(uniform(state) * len(MISSING_PATTERNS))
-    order = np.arange(m)
+    order = np.empty(m, np.int64)
+    for i in range(m):
+        order[i] = i
     for i in range(m - 1, 0, -1):
         j = int(uniform(state) * (i + 1))
         order[i], order[j] = order[j], order[i]
@@ -220,7 +247,6 @@ def write_list(state, marks, jitter, rounding, columns_missing, single_missing):
     return out
 
 
-@njit(cache=True, nogil=True)
 def degrade(
     state, got, leaders, merged, truth, contrast, field, pixel, gain, cnr_sigma, analytic_sigma,
     convention, tiny_rule, miss_rate, cropped, false_rate, far_share, jitter, rounded,
@@ -228,7 +254,7 @@ def degrade(
 ):  # fmt: skip
     """Turn measures into a detector's list: `read_out`, `keep_seen`, `add_false`, `write_list`.
 
-    Parameters are those of the four steps; `cropped` is a probability.
+    Parameters are those of the four steps.
 
     Returns
     -------
@@ -239,7 +265,7 @@ def degrade(
         state, got, leaders, merged, truth, contrast, pixel, gain, cnr_sigma, analytic_sigma,
         convention, tiny_rule,
     )  # fmt: skip
-    marks = keep_seen(state, marks, miss_rate, uniform(state) < cropped)
+    marks = keep_seen(state, marks, miss_rate, cropped)
     if len(marks) < MIN_CALCIFICATIONS:
         return np.empty((0, 7), np.float32)
     marks = add_false(state, marks, field, pixel, false_rate, far_share)

@@ -20,6 +20,35 @@ def _inside(x, y, z, depth, half_width, half_thickness):
 
 
 @njit(cache=True, nogil=True)
+def _gamma(rng, shape):
+    """Return a standard gamma number of a shape above 1, the same as ``rng.standard_gamma``.
+
+    Marsaglia & Tsang 2000. NumPy's covers all shapes and takes seconds to compile.
+    """
+    b = shape - 1.0 / 3.0
+    c = 1.0 / math.sqrt(9.0 * b)
+    while True:
+        x = rng.standard_normal()
+        v = 1.0 + c * x
+        while v <= 0.0:
+            x = rng.standard_normal()
+            v = 1.0 + c * x
+        v = v * v * v
+        u = rng.random()
+        if u < 1.0 - 0.0331 * (x * x) * (x * x):
+            return b * v
+        if math.log(u) < 0.5 * x * x + b * (1.0 - v + math.log(v)):
+            return b * v
+
+
+@njit(cache=True, nogil=True)
+def _beta(rng, a, b):
+    """Return a beta number of shapes above 1, the same as ``rng.beta``."""
+    first = _gamma(rng, a)
+    return first / (first + _gamma(rng, b))
+
+
+@njit(cache=True, nogil=True)
 def _turned(rng, dx, dy, dz, angle, flatness):
     """Return the direction turned by `angle` about a random axis, mostly within the plane."""
     px, py, pz = -dy, dx, 0.0
@@ -93,7 +122,8 @@ def grow_tree(
     kept_parent = np.empty(max_branches, np.int64)
     capacity = 4096
     points = np.empty((capacity, 3))
-    start[0], heading[0] = root, direction
+    for axis in range(3):
+        start[0, axis], heading[0, axis] = root[axis], direction[axis]
     length[0], radius[0], generation[0], parent[0] = root_length, root_radius, 0, -1
     n_queued, n_branches, n_points, at = 1, 0, 0, 0
     while at < n_queued:
@@ -103,7 +133,8 @@ def grow_tree(
         if n_points + n_steps + 1 > capacity:
             capacity = 2 * capacity + n_steps
             larger = np.empty((capacity, 3))
-            larger[:n_points] = points[:n_points]
+            for k in range(n_points):
+                larger[k, 0], larger[k, 1], larger[k, 2] = points[k, 0], points[k, 1], points[k, 2]
             points = larger
         begin = n_points
         points[n_points, 0], points[n_points, 1], points[n_points, 2] = x, y, z
@@ -112,8 +143,8 @@ def grow_tree(
         bend_u, bend_v = 0.0, 0.0
         limit = _STEP_MM / min_curve_radius
         for _ in range(n_steps):
-            bend_u = 0.8 * bend_u + 0.35 * limit * rng.normal()
-            bend_v = 0.8 * bend_v + 0.35 * limit * rng.normal()
+            bend_u = 0.8 * bend_u + 0.35 * limit * rng.standard_normal()
+            bend_v = 0.8 * bend_v + 0.35 * limit * rng.standard_normal()
             bend_u = min(limit, max(-limit, bend_u))
             bend_v = min(limit, max(-limit, bend_v))
             dx, dy, dz = dx - bend_u * dy, dy + bend_u * dx, dz + bend_v
@@ -142,7 +173,7 @@ def grow_tree(
             other = math.radians(angle_low + (angle_high - angle_low) * rng.random())
             c, s = math.cos(0.8 * other), math.sin(0.8 * other)
             for child in range(2):
-                child_radius = radius[at] * (0.65 + 0.34 * rng.beta(6.0, 10.0))
+                child_radius = radius[at] * (0.65 + 0.34 * _beta(rng, 6.0, 10.0))
                 if child_radius < min_radius or n_queued >= max_branches:
                     continue
                 start[n_queued, 0], start[n_queued, 1], start[n_queued, 2] = x, y, z

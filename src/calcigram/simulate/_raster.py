@@ -56,55 +56,76 @@ def _fill(grid, vertices, x0, y0, step, n_rows, n_columns):
 
 
 @njit(cache=True, nogil=True)
-def _add(target, source, weight):
-    for k in range(target.size):
-        target[k] += weight * source[k]
+def _cover(grid, image, finer, rows, columns, margin, left, right):
+    """Turn filled cells into the covered share of each pixel; return the rows that hold some.
+
+    ``left[r]`` and ``right[r]`` are set to the first covered pixel of a row and the one past
+    the last. The margin is empty by construction, but for the cell an edge may round into.
+    """
+    top, bottom = rows, 0
+    for r in range(rows):
+        left[r], right[r] = columns, 0
+    for r in range(margin - 1, rows - margin + 1):
+        for c in range(margin - 1, columns - margin + 1):
+            covered = 0
+            for a in range(finer):
+                for b in range(finer):
+                    covered += grid[r * finer + a, c * finer + b]
+            image[r, c] = covered / (finer * finer)
+            if covered > 0:
+                left[r], right[r] = min(left[r], c), c + 1
+                top, bottom = min(top, r), r + 1
+    return top, bottom
 
 
 @njit(cache=True, nogil=True)
-def _blur(image, spare, rows, columns, sigma):
-    """Blur in place with a Gaussian cut at three standard deviations."""
+def _blur(image, spare, left, right, top, bottom, rows, columns, first_column, last_column, sigma):
+    """Blur in place with a Gaussian cut at three standard deviations.
+
+    Only rows ``top:bottom`` hold anything, each in columns ``left:right``. What is written are
+    the rows within reach of those, in columns ``first_column:last_column``.
+    """
     reach = math.ceil(3.0 * sigma)
     kernel = np.empty(2 * reach + 1)
     total = 0.0
     for k in range(-reach, reach + 1):
         kernel[k + reach] = math.exp(-0.5 * (k / sigma) ** 2)
         total += kernel[k + reach]
-    kernel /= total
+    for k in range(2 * reach + 1):
+        kernel[k] /= total
     # Tap by tap over whole rows, so that the inner loop is one the compiler vectorises.
-    for r in range(rows):
-        for c in range(columns):
+    for r in range(top, bottom):
+        for c in range(first_column, last_column):
             spare[r, c] = 0.0
-        for k in range(max(-reach, 1 - columns), min(reach, columns - 1) + 1):
+        for k in range(-reach, reach + 1):
             weight = kernel[k + reach]
-            low, high = max(0, -k), min(columns, columns - k)
-            _add(spare[r, low:high], image[r, low + k : high + k], weight)
-    for r in range(rows):
-        for c in range(columns):
+            for c in range(max(0, left[r] - k), min(columns, right[r] - k)):
+                spare[r, c] += weight * image[r, c + k]
+    for r in range(max(0, top - reach), min(rows, bottom + reach)):
+        for c in range(first_column, last_column):
             image[r, c] = 0.0
-        for k in range(max(-reach, -r), min(reach, rows - 1 - r) + 1):
-            _add(image[r, :columns], spare[r + k, :columns], kernel[k + reach])
-
-
-@njit(cache=True, nogil=True)
-def _cross(a, b, c):
-    return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
+        for source in range(max(top, r - reach), min(bottom, r + reach + 1)):
+            weight = kernel[source - r + reach]
+            low, high = max(0, left[source] - reach), min(columns, right[source] + reach)
+            for c in range(low, high):
+                image[r, c] += weight * spare[source, c]
 
 
 @njit(cache=True, nogil=True)
 def _convex_area(points, n, stack):
-    """Return the area of the convex hull of points sorted by x, then y."""
-    m = 0
-    for i in range(n):
-        while m >= 2 and _cross(stack[m - 2], stack[m - 1], points[i]) <= 0.0:
+    """Return the area of the convex hull of `n` points sorted by x, then y."""
+    m, base = 0, 2
+    for step in range(2 * n - 1):
+        i = step if step < n else 2 * n - 2 - step
+        if step == n:
+            base = m + 1
+        x, y = points[i, 0], points[i, 1]
+        while m >= base:
+            ax, ay = stack[m - 2, 0], stack[m - 2, 1]
+            if (stack[m - 1, 0] - ax) * (y - ay) - (stack[m - 1, 1] - ay) * (x - ax) > 0.0:
+                break
             m -= 1
-        stack[m] = points[i]
-        m += 1
-    lower = m + 1
-    for i in range(n - 2, -1, -1):
-        while m >= lower and _cross(stack[m - 2], stack[m - 1], points[i]) <= 0.0:
-            m -= 1
-        stack[m] = points[i]
+        stack[m, 0], stack[m, 1] = x, y
         m += 1
     area = 0.0
     for i in range(m - 1):
@@ -113,46 +134,48 @@ def _convex_area(points, n, stack):
 
 
 @njit(cache=True, nogil=True)
-def _measure_mask(mask, rows, columns, x0, y0, pixel, points, stack, out):
-    """Write position, area, shape and pixel count of one mask into a row of measures."""
+def _insert(points, n, x, y):
+    """Insert a point into `n` points sorted by x, then y."""
+    at = n
+    while at > 0 and (points[at - 1, 0] > x or (points[at - 1, 0] == x and points[at - 1, 1] > y)):
+        points[at, 0], points[at, 1] = points[at - 1, 0], points[at - 1, 1]
+        at -= 1
+    points[at, 0], points[at, 1] = x, y
+
+
+@njit(cache=True, nogil=True)
+def _measure_mask(mask, top, bottom, first_column, last_column, x0, y0, pixel, points, stack, out):
+    """Write position, area, shape and pixel count of one mask into a row of measures.
+
+    The mask is ``mask[top:bottom, first_column:last_column]``.
+    """
     count = 0
-    sum_x = sum_y = sum_xx = sum_yy = sum_xy = 0.0
-    low_c, high_c, low_r, high_r = columns, -1, rows, -1
-    n_points = 0
-    # Column by column, so that the candidates for the hull come sorted by x.
-    for c in range(columns):
-        top, bottom = -1, -1
-        for r in range(rows):
+    sum_x = sum_y = sum_xx = sum_yy = sum_xy = 0
+    low_c, high_c, low_r, high_r = last_column, -1, bottom, -1
+    n_points = np.int64(0)
+    # Column by column, so that the candidates for the hull come nearly sorted by x.
+    for c in range(first_column, last_column):
+        first, last = -1, -1
+        for r in range(top, bottom):
             if mask[r, c]:
-                if top < 0:
-                    top = r
-                bottom = r
+                if first < 0:
+                    first = r
+                last = r
                 count += 1
                 sum_x += c
                 sum_y += r
                 sum_xx += c * c
                 sum_yy += r * r
                 sum_xy += c * r
-        if top >= 0:
+        if first >= 0:
             low_c, high_c = min(low_c, c), max(high_c, c)
-            low_r, high_r = min(low_r, top), max(high_r, bottom)
-            points[n_points, 0], points[n_points, 1] = c - 0.5, top
-            points[n_points + 1, 0], points[n_points + 1, 1] = c - 0.5, bottom
-            points[n_points + 2, 0], points[n_points + 2, 1] = c, top - 0.5
-            points[n_points + 3, 0], points[n_points + 3, 1] = c, bottom + 0.5
-            points[n_points + 4, 0], points[n_points + 4, 1] = c + 0.5, top
-            points[n_points + 5, 0], points[n_points + 5, 1] = c + 0.5, bottom
-            n_points += 6
-    # Neighbouring columns share abscissae (c + 0.5): an insertion pass puts these in order.
-    for i in range(1, n_points):
-        px, py = points[i, 0], points[i, 1]
-        j = i
-        while j > 0 and (
-            points[j - 1, 0] > px or (points[j - 1, 0] == px and points[j - 1, 1] > py)
-        ):
-            points[j, 0], points[j, 1] = points[j - 1, 0], points[j - 1, 1]
-            j -= 1
-        points[j, 0], points[j, 1] = px, py
+            low_r, high_r = min(low_r, first), max(high_r, last)
+            for k in range(6):
+                across = 0.5 * (k // 2 - 1)
+                along = 0.0 if k // 2 != 1 else (-0.5 if k == 2 else 0.5)
+                row = first if k % 2 == 0 else last
+                _insert(points, n_points, c + across, row + along)
+                n_points += 1
     mean_x, mean_y = sum_x / count, sum_y / count
     mxx = sum_xx / count - mean_x * mean_x + 1.0 / 12.0
     myy = sum_yy / count - mean_y * mean_y + 1.0 / 12.0
@@ -205,6 +228,7 @@ def measure(state, vertices, first, pixel_mm, origin, blur_pixels, threshold, no
     grid = np.empty((_MAX_SIDE, _MAX_SIDE), np.uint8)
     points = np.empty((6 * _MAX_SIDE, 2))
     stack = np.empty((12 * _MAX_SIDE + 2, 2))
+    left, right = np.empty(_MAX_SIDE, np.int64), np.empty(_MAX_SIDE, np.int64)
     for i in range(n):
         low_x, low_y, high_x, high_y = np.inf, np.inf, -np.inf, -np.inf
         for part in range(first[i], first[i + 1]):
@@ -222,37 +246,44 @@ def measure(state, vertices, first, pixel_mm, origin, blur_pixels, threshold, no
         rows = math.ceil((high_y - y0) / pixel) + margin
         side = max(rows, columns)
         finer = 4 if side - 2 * margin <= 16 else (2 if side - 2 * margin <= 40 else 1)
-        grid[: rows * finer, : columns * finer] = 0
+        for r in range((margin - 1) * finer, (rows - margin + 1) * finer):
+            for c in range(columns * finer):
+                grid[r, c] = 0
         for part in range(first[i], first[i + 1]):
             _fill(grid, vertices[part], x0, y0, pixel / finer, rows * finer, columns * finer)
-        image[:rows, :columns] = 0.0
-        # The margin is empty by construction, but for the cell that an edge may round into.
-        for r in range(margin - 1, rows - margin + 1):
-            for c in range(margin - 1, columns - margin + 1):
-                covered = 0
-                for a in range(finer):
-                    for b in range(finer):
-                        covered += grid[r * finer + a, c * finer + b]
-                image[r, c] = covered / (finer * finer)
-        if sigma > 0.2:
-            _blur(image, spare, rows, columns, sigma)
+        top, bottom = _cover(grid, image, finer, rows, columns, margin, left, right)
+        first_column, last_column = margin - 1, columns - margin + 1
+        if sigma > 0.2 and top < bottom:
+            reach = math.ceil(3.0 * sigma)
+            first_column = max(0, first_column - reach)
+            last_column = min(columns, last_column + reach)
+            _blur(
+                image, spare, left, right, top, bottom, rows, columns, first_column, last_column,
+                sigma,
+            )  # fmt: skip
+            top, bottom = max(0, top - reach), min(rows, bottom + reach)
         peak, peak_r, peak_c = 0.0, rows // 2, columns // 2
-        for r in range(rows):
-            for c in range(columns):
+        for r in range(top, bottom):
+            for c in range(first_column, last_column):
                 if image[r, c] > peak:
                     peak, peak_r, peak_c = image[r, c], r, c
+        if peak == 0.0:
+            top, bottom, first_column, last_column = peak_r, peak_r + 1, peak_c, peak_c + 1
+            image[peak_r, peak_c] = 0.0
         cutoff = threshold[i] * peak
         # Noise matters where there is some signal (elsewhere a detector's size filter removes
         # it) and where it can reach the cut: it is bounded by 3.5 standard deviations.
         level = noise[i] * peak
-        for r in range(rows):
-            for c in range(columns):
+        for r in range(top, bottom):
+            for c in range(first_column, last_column):
                 value = image[r, c]
                 if value > 0.1 * peak and abs(value - cutoff) < 3.5 * level:
                     value += level * rough_normal(state)
-                grid[r, c] = peak > 0.0 and value >= cutoff
+                grid[r, c] = value >= cutoff
         grid[peak_r, peak_c] = 1
-        _measure_mask(grid, rows, columns, x0, y0, pixel, points, stack, out[i])
+        _measure_mask(
+            grid, top, bottom, first_column, last_column, x0, y0, pixel, points, stack, out[i]
+        )
         out[i, 7] = peak
     return out
 
@@ -272,13 +303,7 @@ def _measure_polygon(vertices, out, points, stack):
         mxx += c * (xa * xa + xa * xb + xb * xb)
         myy += c * (ya * ya + ya * yb + yb * yb)
         mxy += c * (xa * yb + 2.0 * xa * ya + 2.0 * xb * yb + xb * ya)
-        at = k
-        while at > 0 and (
-            points[at - 1, 0] > xa or (points[at - 1, 0] == xa and points[at - 1, 1] > ya)
-        ):
-            points[at] = points[at - 1]
-            at -= 1
-        points[at, 0], points[at, 1] = xa, ya
+        _insert(points, k, xa, ya)
     mean_x, mean_y = mx / (3.0 * area), my / (3.0 * area)
     vxx = mxx / (6.0 * area) - mean_x * mean_x
     vyy = myy / (6.0 * area) - mean_y * mean_y

@@ -11,23 +11,54 @@ from calcigram.simulate._random import uniform
 
 
 @njit(cache=True, nogil=True)
-def _hull(xy):
-    order = np.argsort(xy[:, 0], kind="mergesort")
-    n = order.size
-    hull = np.empty((2 * n + 1, 2))
-    m = 0
+def _order(values):
+    """Return the order that sorts values, equal ones in place.
+
+    A Shell sort, for NumPy's sorts take seconds each to compile inside a kernel.
+    """
+    n = values.size
+    order = np.empty(n, np.int64)
+    for i in range(n):
+        order[i] = i
+    gap = 1
+    while gap < n // 3:
+        gap = 3 * gap + 1
+    while gap > 0:
+        for i in range(gap, n):
+            moved, value, at = order[i], values[order[i]], i
+            while at >= gap:
+                other = order[at - gap]
+                if values[other] < value or (values[other] == value and other < moved):
+                    break
+                order[at] = other
+                at -= gap
+            order[at] = moved
+        gap //= 3
+    return order
+
+
+@njit(cache=True, nogil=True)
+def _hull(xy, hull):
+    """Write the corners of the convex hull into `hull`; return how many there are."""
+    n = len(xy)
+    x = np.empty(n)
+    for i in range(n):
+        x[i] = xy[i, 0]
+    order = _order(x)
+    m = np.int64(0)
     for sweep in range(2):
         base = m
         for step in range(n):
-            p = xy[order[step] if sweep == 0 else order[n - 1 - step]]
-            while m >= base + 2 and (hull[m - 1, 0] - hull[m - 2, 0]) * (p[1] - hull[m - 2, 1]) <= (
+            i = order[step] if sweep == 0 else order[n - 1 - step]
+            px, py = xy[i, 0], xy[i, 1]
+            while m >= base + 2 and (hull[m - 1, 0] - hull[m - 2, 0]) * (py - hull[m - 2, 1]) <= (
                 hull[m - 1, 1] - hull[m - 2, 1]
-            ) * (p[0] - hull[m - 2, 0]):
+            ) * (px - hull[m - 2, 0]):
                 m -= 1
-            hull[m] = p
+            hull[m, 0], hull[m, 1] = px, py
             m += 1
         m -= 1
-    return hull[:m]
+    return m
 
 
 @njit(cache=True, nogil=True)
@@ -45,8 +76,8 @@ def extent_of(xy):
         Greatest distance (mm), least width (mm), hull area (mm2), direction of the greatest
         distance (radians, in (-pi, pi]).
     """
-    hull = _hull(xy)
-    m = len(hull)
+    hull = np.empty((2 * len(xy) + 1, 2))
+    m = _hull(xy, hull)
     longest, axis = 0.0, 0.0
     for i in range(m):
         for j in range(i + 1, m):
@@ -101,10 +132,10 @@ def tree_path_share(xy):
     n = len(xy)
     if n < 3:
         return 1.0
-    near = np.full(n, np.inf)
-    parent = np.full(n, -1)
-    done = np.zeros(n, np.bool_)
-    order = np.empty(n, np.int64)
+    near, parent = np.empty(n), np.empty(n, np.int64)
+    done, order = np.zeros(n, np.bool_), np.empty(n, np.int64)
+    for i in range(n):
+        near[i], parent[i] = np.inf, -1
     at, total = 0, 0.0
     near[0] = 0.0
     for step in range(n):
@@ -154,11 +185,15 @@ def with_room(state, xy, table, overlap):
     ndarray of bool, shape (n,)
     """
     n = len(xy)
-    order = np.arange(n)
+    order = np.empty(n, np.int64)
+    largest = 0
+    for i in range(n):
+        order[i] = i
+        if table[i, 0] > table[largest, 0]:
+            largest = i
     for i in range(n - 1, 0, -1):
         j = int(uniform(state) * (i + 1))
         order[i], order[j] = order[j], order[i]
-    largest = np.argmax(table[:, 0])
     for i in range(n):
         if order[i] == largest:
             order[i], order[0] = order[0], order[i]
@@ -204,13 +239,16 @@ def with_room(state, xy, table, overlap):
 def median_spacing(xy):
     """Return the median distance of a point to its nearest neighbour, mm."""
     n = len(xy)
-    nearest = np.full(n, np.inf)
+    nearest = np.empty(n)
+    for i in range(n):
+        nearest[i] = np.inf
     for i in range(n):
         for j in range(i + 1, n):
             dx, dy = xy[i, 0] - xy[j, 0], xy[i, 1] - xy[j, 1]
             squared = dx * dx + dy * dy
             nearest[i], nearest[j] = min(nearest[i], squared), min(nearest[j], squared)
-    return math.sqrt(np.median(nearest))
+    order = _order(nearest)
+    return math.sqrt(0.5 * (nearest[order[(n - 1) // 2]] + nearest[order[n // 2]]))
 
 
 @njit(cache=True, nogil=True)
@@ -228,19 +266,19 @@ def _arm_heading(xy, chosen, corner, few_reach, min_reach, spacing, max_thicknes
             dx[k], dy[k] = xy[i, 0] - corner[0], xy[i, 1] - corner[1]
             distance[k] = math.sqrt(dx[k] ** 2 + dy[k] ** 2)
             k += 1
-    order = np.argsort(distance)
+    order = _order(distance)
     reach = distance[order[n - 1]]
     if reach < max(few_reach if n < 3 else min_reach, spacing):
         return np.nan
     near = min(n, 6)
     x = y = 0.0
-    for k in order[:near]:
-        x += dx[k]
-        y += dy[k]
+    for rank in range(near):
+        x += dx[order[rank]]
+        y += dy[order[rank]]
     norm = math.sqrt(x * x + y * y) + 1e-12
     across = 0.0
-    for k in order[:near]:
-        across += abs(dx[k] * y - dy[k] * x) / norm
+    for rank in range(near):
+        across += abs(dx[order[rank]] * y - dy[order[rank]] * x) / norm
     return math.atan2(y, x) if across / near <= max_thickness * reach else np.nan
 
 
@@ -274,14 +312,17 @@ def count_junctions(
     for b in range(n_branches - 1, -1, -1):
         below[b, b] = True
         if parent[b] >= 0:
-            below[parent[b]] |= below[b]
+            for other in range(b, n_branches):
+                if below[b, other]:
+                    below[parent[b], other] = True
     spacing = min_spacings * median_spacing(xy)
     seen = 0
     heading = np.empty(n_branches + 1)
     chosen, rest = np.empty(n, np.bool_), np.empty(n, np.bool_)
     for b in range(n_branches):
         n_arms, n_children = 0, 0
-        rest[:] = True
+        for i in range(n):
+            rest[i] = True
         for child in range(b + 1, n_branches):
             if parent[child] != b:
                 continue
@@ -301,10 +342,12 @@ def count_junctions(
             n_arms += 1
         if n_arms < 3:
             continue
-        turn = np.sort(heading[:n_arms] % (2.0 * math.pi))
-        least = turn[0] + 2.0 * math.pi - turn[n_arms - 1]
+        for k in range(n_arms):
+            heading[k] %= 2.0 * math.pi
+        turn = _order(heading[:n_arms])
+        least = heading[turn[0]] + 2.0 * math.pi - heading[turn[n_arms - 1]]
         for k in range(1, n_arms):
-            least = min(least, turn[k] - turn[k - 1])
+            least = min(least, heading[turn[k]] - heading[turn[k - 1]])
         seen += least >= min_angle
     return seen
 
@@ -312,7 +355,8 @@ def count_junctions(
 @njit(cache=True, nogil=True)
 def arc_lengths_of(path):
     """Return the length along a polyline at each of its points, mm, shape (m,)."""
-    out = np.zeros(len(path))
+    out = np.empty(len(path))
+    out[0] = 0.0
     for k in range(1, len(path)):
         dx, dy = path[k, 0] - path[k - 1, 0], path[k, 1] - path[k - 1, 1]
         out[k] = out[k - 1] + math.sqrt(dx * dx + dy * dy)
@@ -321,7 +365,14 @@ def arc_lengths_of(path):
 
 @njit(cache=True, nogil=True)
 def _at(path, arc, position):
-    k = min(max(np.searchsorted(arc, position), 1), len(arc) - 1)
+    low, high = 1, len(arc) - 1
+    while low < high:
+        middle = (low + high) // 2
+        if arc[middle] < position:
+            low = middle + 1
+        else:
+            high = middle
+    k = low
     step = arc[k] - arc[k - 1]
     t = min(1.0, max(0.0, (position - arc[k - 1]) / step)) if step > 0.0 else 0.0
     x = path[k - 1, 0] + t * (path[k, 0] - path[k - 1, 0])
@@ -372,19 +423,31 @@ def wedge_seen_from_nipple(xy):
         ducts or a random filling two thirds and more.
     """
     n = len(xy)
-    radius = np.sqrt(xy[:, 0] ** 2 + xy[:, 1] ** 2)
-    mean = math.atan2(xy[:, 1].sum(), xy[:, 0].sum())
-    angle = np.empty(n)
+    radius, angle, far_angle = np.empty(n), np.empty(n), np.empty(n)
+    sum_x = sum_y = 0.0
+    nearest, farthest = np.inf, 0.0
+    for i in range(n):
+        radius[i] = math.sqrt(xy[i, 0] ** 2 + xy[i, 1] ** 2)
+        nearest, farthest = min(nearest, radius[i]), max(farthest, radius[i])
+        sum_x += xy[i, 0]
+        sum_y += xy[i, 1]
+    mean = math.atan2(sum_y, sum_x)
+    n_far, sum_far = 0, 0.0
     for i in range(n):
         angle[i] = (math.atan2(xy[i, 1], xy[i, 0]) - mean + math.pi) % (2.0 * math.pi) - math.pi
-    nearest, farthest = radius.min(), radius.max()
-    far = radius > 0.3 * farthest
-    ordered = np.sort(angle[far])
-    last = ordered.size - 1
-    low, high = ordered[int(0.03 * last + 0.5)], ordered[int(0.97 * last + 0.5)]
-    cells = np.zeros((3, 4), np.bool_)
+        if radius[i] > 0.3 * farthest:
+            far_angle[n_far] = angle[i]
+            sum_far += radius[i]
+            n_far += 1
+    order = _order(far_angle[:n_far])
+    low = far_angle[order[int(0.03 * (n_far - 1) + 0.5)]]
+    high = far_angle[order[int(0.97 * (n_far - 1) + 0.5)]]
+    filled = np.zeros((3, 4), np.bool_)
+    n_filled = 0
     length, span = farthest - nearest, high - low
     for i in range(n):
         ring = min(2, int(3.0 * (radius[i] - nearest) / (length + 1e-9)))
-        cells[ring, min(3, max(0, int(4.0 * (angle[i] - low) / (span + 1e-9))))] = True
-    return span, length, radius[far].mean(), cells.sum() / 12.0
+        sector = min(3, max(0, int(4.0 * (angle[i] - low) / (span + 1e-9))))
+        n_filled += not filled[ring, sector]
+        filled[ring, sector] = True
+    return span, length, sum_far / n_far, n_filled / 12.0

@@ -134,13 +134,13 @@ def with_gaps(rng: Rng, positions: Floats, length: float, gap_share: float) -> F
 
 def arc_lengths(path: Floats) -> Floats:
     """Return the length along a polyline at each of its points, shape (m,)."""
-    out: Floats = arc_lengths_of(path)
+    out: Floats = arc_lengths_of(np.ascontiguousarray(path))
     return out
 
 
 def on_path(path: Floats, positions: Floats) -> tuple[Floats, Floats]:
     """Return points (n, 2) and tangent directions (n,), radians, at arc lengths of a polyline."""
-    xy, direction = walk(path, positions, 0.5)
+    xy, direction = walk(np.ascontiguousarray(path), positions, 0.5)
     return xy, direction
 
 
@@ -156,7 +156,7 @@ def cut(path: Floats, start: float, length: float) -> Floats:
     """Return the part of a polyline from arc length `start` on, at steps of about 0.5 mm."""
     end = min(start + length, float(arc_lengths(path)[-1]))
     at = np.linspace(start, end, max(3, int(length / 0.5)))
-    points: Floats = walk(path, at, 0.5)[0]
+    points: Floats = walk(np.ascontiguousarray(path), at, 0.5)[0]
     return points
 
 
