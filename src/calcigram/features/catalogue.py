@@ -127,7 +127,7 @@ def catalogue_page() -> str:
         "A feature is NaN where a mark it needs is unknown for every calcification, where there are",
         "fewer calcifications than its formula asks for, or where it divides by zero (density of a line).",
         "Where marks are known of some calcifications only, those are used. Standard deviations divide by n.",
-        "Quantiles are interpolated linearly. *domain.md* are the project's notes on the literature.",
+        "Quantiles are interpolated linearly.",
     ]
     for family in FAMILIES:
         lines += ["", f"## {family.capitalize()}", ""]

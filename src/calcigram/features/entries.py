@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from math import inf
 
-_D6 = "domain.md, section 6"
+_D6 = "common definition"
 _PRUNED = (
     "The tree is first freed of strays (at most 5 % of the points, at least one if n >= 8, on an edge over "
     "4 median edges) and of twigs (branches under 2 median edges or of a single node)"
@@ -41,8 +41,8 @@ ROWS: dict[str, tuple[Row, ...]] = {
         ("ripley_l_1mm", "mm", -1, inf, "L(r) - r at r = 1 mm, L = sqrt(A K / pi), K = ordered pairs within r / (n (n - 1)), A hull area; no edge correction; n >= 3", "Ripley 1977", ()),
         ("ripley_l_3mm", "mm", -3, inf, "As ripley_l_1mm at 3 mm", "Ripley 1977", ()),
         ("ripley_l_10mm", "mm", -10, inf, "As ripley_l_1mm at 10 mm", "Ripley 1977", ()),
-        ("max_count_1cm", "1", 0, inf, "Greatest number of points within 5 mm of a calcification, itself included", "domain.md, section 1 (grouped: 5 within 1 cm)", ()),
-        ("share_2cm", "1", 0, 1, "Greatest share of the points within 10 mm of a calcification, itself included", "domain.md, section 1 (grouped: 2 cm)", ()),
+        ("max_count_1cm", "1", 0, inf, "Greatest number of points within 5 mm of a calcification, itself included", "BI-RADS 5th ed., grouped (5 within 1 cm)", ()),
+        ("share_2cm", "1", 0, 1, "Greatest share of the points within 10 mm of a calcification, itself included", "BI-RADS 5th ed., grouped (2 cm)", ()),
         ("radial_kurtosis", "1", 1, inf, "mean(r^4) / mean(r^2)^2, r the distance to the centroid: 1 ring, 4/3 disc, 2 Gaussian; n >= 3", _D6, ()),
         ("breast_share", "1", 0, inf, "hull_area_mm2 / breast_area_mm2", "lexicon, diffuse", ("breast_area_mm2",)),
     ),
@@ -58,15 +58,15 @@ ROWS: dict[str, tuple[Row, ...]] = {
         ("curve_turning_deg", "deg", 0, inf, "Sum of the absolute turns between the pieces of the principal curve", _D6, ()),
         ("path_share", "1", 0, 1, "Longest path / total length of the spanning tree without strays; n >= 3", "Prim 1957; " + _D6, ()),
         ("path_members", "1", 0, 1, "Share of the calcifications on that path", _D6, ()),
-        ("path_gap_cv", "1", 0, inf, "Standard deviation / mean of the edges of that path", "domain.md, section 3 (f)", ()),
+        ("path_gap_cv", "1", 0, inf, "Standard deviation / mean of the edges of that path", "after Valvano et al. 2019 (tram tracks)", ()),
         ("local_linearity_4", "1", 0, 1, "Mean over the points of 1 - l2/l1 of the point and its 4 nearest neighbours, ties all included; n >= 3", _D6, ()),
         ("local_linearity_8", "1", 0, 1, "As local_linearity_4 with 8 neighbours", _D6, ()),
         ("direction_order", "1", 0, 1, "|sum a_k exp(2i t_k)| / sum a_k over the 8-neighbour directions t_k with anisotropies a_k = (l1 - l2)/(l1 + l2)", _D6, ()),
-        ("orientation_coherence", "1", -1, 1, "Mean cos 2(o_k - t_k) of major axis o_k and local direction t_k, weighted by (1 - 1/aspect) a_k", "domain.md, section 3 (g)", _AXES),
+        ("orientation_coherence", "1", -1, 1, "Mean cos 2(o_k - t_k) of major axis o_k and local direction t_k, weighted by (1 - 1/aspect) a_k", "after Valvano et al. 2019 (tram tracks)", _AXES),
         ("orientation_order", "1", 0, 1, "|sum w_k exp(2i o_k)| / sum w_k, w_k = 1 - 1/aspect", _D6, _AXES),
-        ("rail_score", "1", 0, 1, "Bimodality of the signed offsets from the principal curve: product of the share of variance between two halves above the uniform's 3/4, the emptiness of the middle third, the mixing of both sides along the curve, and 4pq; n >= 6", "domain.md, section 3 (a)", ()),
-        ("rail_separation_mm", "mm", 0, inf, "Distance between the mean offsets of the two halves; n >= 6", "domain.md, section 3 (a)", ()),
-        ("rail_center_share", "1", 0, 1, "Share of the points in the middle third between those means; n >= 6", "domain.md, section 3 (a)", ()),
+        ("rail_score", "1", 0, 1, "Bimodality of the signed offsets from the principal curve: product of the share of variance between two halves above the uniform's 3/4, the emptiness of the middle third, the mixing of both sides along the curve, and 4pq; n >= 6", "after Valvano et al. 2019 (tram tracks)", ()),
+        ("rail_separation_mm", "mm", 0, inf, "Distance between the mean offsets of the two halves; n >= 6", "after Valvano et al. 2019 (tram tracks)", ()),
+        ("rail_center_share", "1", 0, 1, "Share of the points in the middle third between those means; n >= 6", "after Valvano et al. 2019 (tram tracks)", ()),
     ),
     "branching": (
         ("tree_edge_cv", "1", 0, inf, "Standard deviation / mean of the edges of the spanning tree; n >= 3", "Prim 1957", ()),
@@ -96,7 +96,7 @@ ROWS: dict[str, tuple[Row, ...]] = {
         ("hull_eccentricity", "1", 0, 1, "sqrt(1 - m2/m1), m1 >= m2 the second central moments of the hull's area", _D6, ()),
         ("hull_width_mm", "mm", 0, inf, "Least width of the hull", _D6, ()),
         ("hull_width_ratio", "1", 0, 1, "hull_width_mm / max_distance_mm", _D6, ()),
-        ("hull_triangularity", "1", 0, 1, "Largest inscribed triangle / hull area: 1 triangle, 0.5 square, 0.41 disc", "domain.md, section 2 (triangular outline)", ()),
+        ("hull_triangularity", "1", 0, 1, "Largest inscribed triangle / hull area: 1 triangle, 0.5 square, 0.41 disc", "after Lanyi (triangular outline), own formula", ()),
         ("angular_resultant", "1", 0, 1, "Length of the mean unit vector from the centroid to the points; n >= 3", _D6, ()),
     ),
     "nipple": (
@@ -111,16 +111,16 @@ ROWS: dict[str, tuple[Row, ...]] = {
         ("nipple_alignment", "1", 0, 1, "Mean |cos| of the 8-neighbour direction with the direction to the nipple, weighted by anisotropy; n >= 3", _D6, _NIPPLE),
     ),
     "particles": (
-        ("diameter_median_mm", "mm", 0, inf, "Median diameter d", "domain.md, section 5", _SIZE),
+        ("diameter_median_mm", "mm", 0, inf, "Median diameter d", "common definition", _SIZE),
         ("diameter_area_mean_mm", "mm", 0, inf, "sum d^3 / sum d^2", "definition (Sauter mean)", _SIZE),
-        ("diameter_max_mm", "mm", 0, inf, "Greatest diameter", "domain.md, section 1 (popcorn: 2 to 3 mm)", _SIZE),
-        ("diameter_p10_mm", "mm", 0, inf, "10th percentile of the diameter", "domain.md, section 5", _SIZE),
+        ("diameter_max_mm", "mm", 0, inf, "Greatest diameter", "BI-RADS 5th ed., popcorn (2 to 3 mm)", _SIZE),
+        ("diameter_p10_mm", "mm", 0, inf, "10th percentile of the diameter", "common definition", _SIZE),
         ("diameter_cv", "1", 0, inf, "Standard deviation / mean of the diameter; two known or more", _D6, _SIZE),
-        ("diameter_log_sd", "1", 0, inf, "Standard deviation of log d; two known or more", "domain.md, section 5 (lognormal sizes)", _SIZE),
+        ("diameter_log_sd", "1", 0, inf, "Standard deviation of log d; two known or more", "own choice: sizes are about lognormal", _SIZE),
         ("macro_share", "1", 0, 1, "Share with d >= 0.5 mm", "DICOM PS3.16 code 111345", _SIZE),
-        ("coarse_share", "1", 0, 1, "Share with d >= 2 mm", "domain.md, section 1 (popcorn: 2 to 3 mm)", _SIZE),
-        ("calibre_median_mm", "mm", 0, inf, "Median of d / sqrt(aspect), the minor axis of the ellipse of equal area", "domain.md, section 1 (fine linear: under 0.5 mm)", _THIN),
-        ("length_p90_mm", "mm", 0, inf, "90th percentile of d sqrt(aspect), the major axis of that ellipse", "domain.md, section 1", _THIN),
+        ("coarse_share", "1", 0, 1, "Share with d >= 2 mm", "BI-RADS 5th ed., popcorn (2 to 3 mm)", _SIZE),
+        ("calibre_median_mm", "mm", 0, inf, "Median of d / sqrt(aspect), the minor axis of the ellipse of equal area", "BI-RADS 5th ed., fine linear (under 0.5 mm)", _THIN),
+        ("length_p90_mm", "mm", 0, inf, "90th percentile of d sqrt(aspect), the major axis of that ellipse", "common definition", _THIN),
         ("aspect_median", "1", 1, inf, "Median aspect ratio", _D6, _FORM),
         ("aspect_p90", "1", 1, inf, "90th percentile of the aspect ratio", _D6, _FORM),
         ("aspect_sd", "1", 0, inf, "Standard deviation of the aspect ratio; two known or more", _D6, _FORM),
@@ -133,7 +133,7 @@ ROWS: dict[str, tuple[Row, ...]] = {
         ("cnr_log_sd", "1", 0, inf, "Standard deviation of log max(cnr, 0.1); two known or more", _D6, _CNR),
         ("faint_share", "1", 0, 1, "Share with cnr < 5", "Rose 1948", _CNR),
         ("coverage_share", "1", 0, inf, "n x mean of pi d^2 / 4 over the known / hull area", "Shi 2017; " + _D6, _SIZE),
-        ("contact_share", "1", 0, 1, "Share nearer to their nearest neighbour than 1.5 times the sum of both radii, of those with both known; n >= 2", "domain.md, section 1 (coalescing)", _SIZE),
-        ("form_variety", "1", 0, inf, "Mean of the standard deviations of log d, log aspect and solidity; two known or more of each", "domain.md, section 2 (polymorphy)", ("diameter_mm", "aspect_ratio", "solidity")),
+        ("contact_share", "1", 0, 1, "Share nearer to their nearest neighbour than 1.5 times the sum of both radii, of those with both known; n >= 2", "BI-RADS 5th ed., coarse heterogeneous (coalescing)", _SIZE),
+        ("form_variety", "1", 0, inf, "Mean of the standard deviations of log d, log aspect and solidity; two known or more of each", "Willekens et al. 2014 (polymorphy), own formula", ("diameter_mm", "aspect_ratio", "solidity")),
     ),
 }  # fmt: skip
