@@ -14,8 +14,9 @@ import time
 from pathlib import Path
 
 from calcigram.simulate import ARRANGEMENTS, PARTICLE_MODELS, load_preset, simulate
+from calcigram.simulate._random import stream
 from calcigram.simulate.acquisition import measure_truth
-from calcigram.simulate.anatomy import make_breast, stream
+from calcigram.simulate.anatomy import make_breast
 from calcigram.simulate.definitions import Truth, meets_distribution, meets_form
 
 TARGET_SECONDS = 120.0

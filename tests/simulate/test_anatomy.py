@@ -1,7 +1,10 @@
 import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
 
 from calcigram.simulate import load_preset
-from calcigram.simulate.anatomy import lobules_of, make_breast, stream
+from calcigram.simulate._random import stream
+from calcigram.simulate.anatomy import lobules_of, make_breast
 
 
 def breasts(n=8):
@@ -58,3 +61,9 @@ def test_area_is_that_of_the_outline():
     )
     share = breast.contains(box).mean() * 2 * breast.depth_mm * breast.half_width_mm
     assert abs(share / breast.area_mm2 - 1) < 0.03
+
+
+@given(st.lists(st.integers(0, 2**34), min_size=1, max_size=8))
+def test_a_stream_is_numpys_own_of_that_key(key):
+    own = np.random.Generator(np.random.PCG64(np.random.SeedSequence(key)))
+    np.testing.assert_array_equal(stream(*key).random(3), own.random(3))

@@ -3,7 +3,8 @@ import pytest
 
 from calcigram.lexicon import Distribution, Morphology
 from calcigram.simulate import ARRANGEMENTS, PARTICLE_MODELS, load_preset
-from calcigram.simulate.anatomy import make_breast, stream
+from calcigram.simulate._random import stream
+from calcigram.simulate.anatomy import make_breast
 from calcigram.simulate.arrangements import Placement
 from calcigram.simulate.definitions import (
     Truth,

@@ -9,6 +9,7 @@ from calcigram.errors import BadInputError
 from calcigram.lexicon import DISTRIBUTIONS, MORPHOLOGIES, is_admissible
 from calcigram.simulate import generator, mechanism_ids, simulate
 from calcigram.simulate.generator import true_cluster
+from calcigram.simulate.menu import menu_of
 
 
 def assert_same(a, b):
@@ -76,7 +77,7 @@ def test_patients_share_a_few_clusters(typical):
 
 
 def test_class_mix():
-    menu = generator._menu((), ())
+    menu = menu_of((), ())
     rng = np.random.default_rng(3)
     drawn = [menu.draw(rng) for _ in range(6000)]
     distribution = pd.Series([a.distribution for a, _ in drawn]).value_counts(normalize=True)

@@ -5,7 +5,8 @@ nothing of features, rules or the model that will read what it makes.
 """
 
 from calcigram.simulate.arrangements import ARRANGEMENTS
-from calcigram.simulate.generator import mechanism_ids, simulate
+from calcigram.simulate.generator import simulate
+from calcigram.simulate.menu import mechanism_ids
 from calcigram.simulate.particles import PARTICLE_MODELS
 from calcigram.simulate.presets import load_preset
 

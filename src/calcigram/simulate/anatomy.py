@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from calcigram.simulate._growth import grow_tree
+from calcigram.simulate._points import points_of
+from calcigram.simulate._random import stream
 from calcigram.simulate.presets import Draw, Preset
 
 Floats = npt.NDArray[np.float64]
@@ -22,15 +24,13 @@ Ints = npt.NDArray[np.int64]
 _LOBE_STREAM, _VESSEL_STREAM, _SHAPE_STREAM = 1, 2, 0
 
 
-def stream(*key: int) -> np.random.Generator:
-    """Return the generator of a key: the same numbers wherever and whenever it is asked for.
+def _spread_samples() -> tuple[Floats, Floats, Floats]:
+    rng = np.random.default_rng(0)
+    angle = math.pi * (rng.random(64) - 0.5)
+    return np.sqrt(rng.random(64)), np.cos(angle), np.sin(angle)
 
-    Examples
-    --------
-    >>> bool(stream(1, 2).random() == stream(1, 2).random())
-    True
-    """
-    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(key)))
+
+_SAMPLES = _spread_samples()
 
 
 @dataclass(frozen=True)
@@ -122,12 +122,17 @@ class Breast:
         """Return `n` points uniform inside the projected outline, shape (n, 2)."""
         angle = math.pi * (rng.random(n) - 0.5)
         radius = np.sqrt(rng.random(n))
-        return np.column_stack(
-            [
-                self.depth_mm - (self.depth_mm - margin_mm) * radius * np.cos(angle),
-                (self.half_width_mm - margin_mm) * radius * np.sin(angle),
-            ]
+        return self._polar(radius, np.cos(angle), np.sin(angle), margin_mm)
+
+    def _polar(self, radius: Floats, cosine: Floats, sine: Floats, margin_mm: float) -> Floats:
+        return points_of(
+            self.depth_mm - (self.depth_mm - margin_mm) * radius * cosine,
+            (self.half_width_mm - margin_mm) * radius * sine,
         )
+
+    def samples(self) -> Floats:
+        """Return 64 fixed points spread over the projected outline, shape (64, 2)."""
+        return self._polar(*_SAMPLES, 0.0)
 
     def reach_mm(self, angle: float) -> float:
         """Return the distance from the nipple to the outline in a direction, radians from +x."""
@@ -221,8 +226,8 @@ class Breast:
 def lobules_of(tree: Tree, rng: np.random.Generator) -> Floats:
     """Return lobule centres of a duct tree, shape (T, 3): at the tips and beside the ducts.
 
-    The main duct bears none, the others one every 4 mm or so. A terminal duct lobular unit is 1-2 mm long and 0.5-1 mm wide, so the centre lies about a
-    millimetre off its duct.
+    The main duct bears none, the others one every 4 mm or so. A terminal duct lobular unit is
+    1-2 mm long and 0.5-1 mm wide, so the centre lies about a millimetre off its duct.
     """
     at_tip = tree.ends[tree.tips]
     n_past_root = len(tree.points) - int(tree.first[1])

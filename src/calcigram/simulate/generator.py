@@ -7,9 +7,8 @@ numbers come from generators keyed by (seed, index), its breast from (seed, pati
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,22 +16,17 @@ import numpy.typing as npt
 
 from calcigram.clusters import ClusterSet
 from calcigram.errors import BadInputError, CalcigramError
-from calcigram.lexicon import (
-    ADMISSIBLE_PAIRS,
-    DISTRIBUTIONS,
-    MORPHOLOGIES,
-    Distribution,
-    Morphology,
-)
-from calcigram.simulate._random import kernel_state
+from calcigram.simulate._random import kernel_state, stream
 from calcigram.simulate._shape import extent_of, with_room
 from calcigram.simulate.acquisition import COLUMNS, DESCRIBED, TrueMarks, acquire, measure_truth
-from calcigram.simulate.anatomy import Breast, make_breast, stream
-from calcigram.simulate.arrangements import ARRANGEMENTS, Arrangement, Placement
+from calcigram.simulate.anatomy import Breast
+from calcigram.simulate.arrangements import Arrangement, Placement
 from calcigram.simulate.definitions import Truth, meets_distribution, meets_form
 from calcigram.simulate.description import describe, draw_description
-from calcigram.simulate.particles import PARTICLE_MODELS, ParticleModel
-from calcigram.simulate.presets import Draw, Preset, load_preset
+from calcigram.simulate.menu import Menu, menu_of
+from calcigram.simulate.particles import ParticleModel
+from calcigram.simulate.patients import View, patient_of
+from calcigram.simulate.presets import Preset, load_preset
 
 Floats = npt.NDArray[np.float64]
 Rng = np.random.Generator
@@ -45,143 +39,7 @@ MAX_TRIES = 600
 _OUTSIDE_SHARE = 0.2
 _OVERLAP = 0.85
 
-_PATIENT, _TRUTH, _ACQUISITION, _VIEW = 1, 2, 3, 4
-
-
-@dataclass(frozen=True)
-class Menu:
-    """Which mechanisms may be drawn."""
-
-    arrangements: dict[tuple[Distribution, bool], tuple[Arrangement, ...]]
-    particles: dict[Morphology, tuple[ParticleModel, ...]]
-    forms_of: dict[Distribution, tuple[Morphology, ...]]
-    distributions_of: dict[Morphology, tuple[Distribution, ...]]
-
-    def draw(self, rng: Rng) -> tuple[Arrangement, ParticleModel]:
-        """Draw a distribution, then a form (or the reverse), then a mechanism of each."""
-        if rng.random() < 0.5:
-            distribution = _pick(rng, tuple(self.forms_of))
-            form = _pick(rng, self.forms_of[distribution])
-        else:
-            form = _pick(rng, tuple(self.distributions_of))
-            distribution = _pick(rng, self.distributions_of[form])
-        vessel = form is Morphology.VASCULAR
-        return (
-            _pick(rng, self.arrangements[distribution, vessel]),
-            _pick(rng, self.particles[form]),
-        )
-
-
-def _pick(rng: Rng, choices: Sequence[Any]) -> Any:
-    return choices[int(rng.integers(0, len(choices)))]
-
-
-def mechanism_ids() -> tuple[str, ...]:
-    """Return the ids of all arrangements, then of all particle models.
-
-    Examples
-    --------
-    >>> "linear.duct_walk" in mechanism_ids(), "fine_linear.casting" in mechanism_ids()
-    (True, True)
-    """
-    tables: tuple[dict[Any, dict[str, Any]], ...] = (ARRANGEMENTS, PARTICLE_MODELS)
-    return tuple(m.id for table in tables for models in table.values() for m in models.values())
-
-
-@lru_cache(maxsize=64)
-def _menu(exclude: tuple[str, ...], only: tuple[str, ...]) -> Menu:
-    known = mechanism_ids()
-    for name in (*exclude, *only):
-        if name not in known:
-            raise BadInputError(f"one of {', '.join(known)}", column="mechanism", value=name)
-    n_arrangements = sum(len(models) for models in ARRANGEMENTS.values())
-    arrangement_ids, particle_ids = set(known[:n_arrangements]), set(known[n_arrangements:])
-
-    def allowed(ids: set[str]) -> set[str]:
-        return ((ids & set(only)) or ids) - set(exclude)
-
-    arrangement_ids, particle_ids = allowed(arrangement_ids), allowed(particle_ids)
-    arrangements = {
-        (d, vessel): tuple(
-            a for a in ARRANGEMENTS[d].values() if a.id in arrangement_ids and a.vessel == vessel
-        )
-        for d in DISTRIBUTIONS
-        for vessel in (False, True)
-    }
-    particles = {
-        m: tuple(p for p in PARTICLE_MODELS[m].values() if p.id in particle_ids)
-        for m in MORPHOLOGIES
-    }
-    pairs = {
-        (d, m)
-        for d, m in ADMISSIBLE_PAIRS
-        if particles[m] and arrangements[d, m is Morphology.VASCULAR]
-    }
-    if not pairs:
-        raise BadInputError("mechanisms that leave something to draw", value=(exclude, only))
-    forms = {d: tuple(m for m in MORPHOLOGIES if (d, m) in pairs) for d in DISTRIBUTIONS}
-    distributions = {m: tuple(d for d in DISTRIBUTIONS if (d, m) in pairs) for m in MORPHOLOGIES}
-    return Menu(
-        arrangements,
-        particles,
-        {d: f for d, f in forms.items() if f},
-        {m: d for m, d in distributions.items() if d},
-    )
-
-
-@dataclass(frozen=True)
-class View:
-    """How a patient's breast lies in one image."""
-
-    laterality: str
-    projection: str
-    image: int
-    turn: Floats
-    offset: Floats
-
-    def to_image(self, xy: Floats) -> Floats:
-        """Map points of the anatomy frame to the image, mm."""
-        return xy @ self.turn.T + self.offset
-
-    def direction(self, angle: Floats) -> Floats:
-        """Map directions, radians."""
-        vector = np.column_stack([np.cos(angle), np.sin(angle)]) @ self.turn.T
-        return np.arctan2(vector[:, 1], vector[:, 0])
-
-
-def _make_view(rng: Rng, breast: Breast, image: int, drawn: Draw) -> View:
-    left, mlo = rng.random() < drawn.left, image % 2 == 1
-    tilt = drawn.tilt_mlo_deg if mlo else drawn.tilt_cc_deg
-    if rng.random() < drawn.any_rotation:
-        tilt = 360.0 * rng.random()
-    c, s = math.cos(math.radians(tilt)), math.sin(math.radians(tilt))
-    # A left breast is displayed with the nipple to the right, so x is mirrored.
-    mirror = np.diag([-1.0 if left else 1.0, rng.choice([-1.0, 1.0])])
-    turn = np.array([[c, -s], [s, c]]) @ mirror
-    rim = breast.uniform(np.random.default_rng(0), 64, 0.0) @ turn.T
-    return View(
-        "L" if left else "R",
-        "MLO" if mlo else "CC",
-        image,
-        turn,
-        drawn.margin_mm - rim.min(axis=0),
-    )
-
-
-@dataclass(frozen=True)
-class _Patient:
-    name: str
-    breast: Breast
-    views: tuple[View, View]
-
-
-@lru_cache(maxsize=8)
-def _patient(seed: int, number: int, substitute: int, preset: Preset) -> _Patient:
-    breast = make_breast((seed, _PATIENT, number, substitute), preset)
-    rng = stream(seed, _VIEW, number, substitute)
-    views = [_make_view(rng, breast, image, preset.draw("view", rng)) for image in range(2)]
-    name = f"sim-{seed}-p{number}" + (f".{substitute}" if substitute else "")
-    return _Patient(name, breast, (views[0], views[1]))
+_TRUTH, _ACQUISITION = 2, 3
 
 
 @dataclass(frozen=True)
@@ -267,7 +125,7 @@ def true_cluster(
     CalcigramError
         No try met its definition, which ranges that exclude one another would cause.
     """
-    menu = _menu(tuple(sorted(exclude_mechanisms)), tuple(sorted(only_mechanisms)))
+    menu = menu_of(tuple(sorted(exclude_mechanisms)), tuple(sorted(only_mechanisms)))
     return _true_cluster(index, seed, grade, load_preset(preset), menu)
 
 
@@ -283,7 +141,7 @@ def _true_cluster(index: int, seed: int, grade: str, ranges: Preset, menu: Menu)
         # Some breasts have no room for some mechanisms: then another breast takes its place.
         substitute, fresh = divmod(tries, TRIES_A_BREAST)
         if fresh == 0:
-            patient = _patient(seed, index // CLUSTERS_A_PATIENT, substitute, ranges)
+            patient = patient_of(seed, index // CLUSTERS_A_PATIENT, substitute, ranges)
             view = patient.views[index % CLUSTERS_A_PATIENT * 2 // CLUSTERS_A_PATIENT]
             area = patient.breast.area_mm2 if area_known else math.nan
         found = _try_once(rng, patient.breast, view, ranges, arrangement, particle, area)
@@ -347,7 +205,7 @@ def _one(index: int, seed: int, grade: str, preset: Preset, menu: Menu) -> tuple
 def _batch(start: int, stop: int, seed: int, grade: str, preset: str, menu_key: Any) -> ClusterSet:
     import pandas as pd
 
-    ranges, menu = load_preset(preset), _menu(*menu_key)
+    ranges, menu = load_preset(preset), menu_of(*menu_key)
     records = [_one(index, seed, grade, ranges, menu) for index in range(start, stop)]
     lengths = [len(record[0]) for record in records]
     marks = np.concatenate([record[0] for record in records])
@@ -438,7 +296,7 @@ def simulate(
         raise BadInputError(f"one of {', '.join(GRADES)}, mixed", column="grade", value=grade)
     load_preset(preset)
     menu_key = (tuple(sorted(exclude_mechanisms)), tuple(sorted(only_mechanisms)))
-    _menu(*menu_key)
+    menu_of(*menu_key)
     bounds = [(a, min(a + BATCH, start + n)) for a in range(start, start + n, BATCH)]
     if not bounds:
         return ClusterSet.concat([])

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from calcigram.lexicon import DISTRIBUTIONS, Distribution
+from calcigram.simulate._points import points_of
 from calcigram.simulate._shape import arc_lengths_of, walk
 from calcigram.simulate.anatomy import Breast
 from calcigram.simulate.presets import Draw
@@ -168,7 +169,7 @@ def smooth_curve(rng: Rng, length: float, turn_deg: float, wiggle: float, flips:
     """
     m = max(12, int(length / 0.5))
     s = np.linspace(-1.0, 1.0, m)
-    curvature = s * rng.choice([-1.0, 1.0]) if flips else 1.0 + s * rng.uniform(-0.9, 0.9)
+    curvature = s * (2.0 * rng.integers(0, 2) - 1.0) if flips else 1.0 + s * rng.uniform(-0.9, 0.9)
     heading = np.cumsum(curvature)
     heading = heading / max(np.abs(heading).max(), 1e-9) * math.radians(turn_deg)
     phase = rng.uniform(0, 2 * math.pi, 2)
@@ -177,7 +178,7 @@ def smooth_curve(rng: Rng, length: float, turn_deg: float, wiggle: float, flips:
     )
     heading = heading - heading.mean()
     step = length / (m - 1)
-    xy = np.cumsum(np.column_stack([np.cos(heading), np.sin(heading)]) * step, axis=0)
+    xy = np.cumsum(points_of(np.cos(heading), np.sin(heading)) * step, axis=0)
     return xy - xy.mean(axis=0)
 
 
@@ -191,7 +192,7 @@ def ellipse_offsets(rng: Rng, n: int, extent: float, axis_ratio: float) -> Float
     """Return points uniform in an ellipse of major axis `extent`, randomly turned, shape (n, 2)."""
     angle = rng.uniform(0, 2 * math.pi, n)
     radius = np.sqrt(rng.random(n)) * extent / 2
-    xy = np.column_stack([radius * np.cos(angle), axis_ratio * radius * np.sin(angle)])
+    xy = points_of(radius * np.cos(angle), axis_ratio * radius * np.sin(angle))
     return turned(xy, rng.uniform(0, math.pi))
 
 

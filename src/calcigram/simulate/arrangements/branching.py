@@ -135,7 +135,7 @@ def herringbone(rng: Rng, breast: Breast, p: Draw) -> Placement:
     at = np.sort(rng.uniform(0.15, 0.85, n_twigs) * (len(main) - 1)).astype(int)
     at = np.unique(np.clip(at, 4, len(main) - 5))
     paths, parent, up = [], [], -1
-    sign = rng.choice([-1.0, 1.0])
+    sign = 2.0 * rng.integers(0, 2) - 1.0
     edges = [0, *at.tolist(), len(main) - 1]
     for i, (a, b) in enumerate(itertools.pairwise(edges)):
         paths.append(main[a : b + 1])

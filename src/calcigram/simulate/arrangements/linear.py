@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from calcigram.lexicon import Distribution
+from calcigram.simulate._points import points_of
 from calcigram.simulate.anatomy import Breast, Tree
 from calcigram.simulate.arrangements._common import (
     Floats,
@@ -70,7 +71,7 @@ def chord(rng: Rng, breast: Breast, p: Draw) -> Placement:
     """Lie about a straight chord, off it by as much as a duct is wide."""
     n = int(p.n)
     half = p.length_mm / 2
-    path = np.column_stack([np.linspace(-half, half, 24), np.zeros(24)])
+    path = points_of(np.linspace(-half, half, 24), np.zeros(24))
     path = breast.place(rng, half) + turned(path, rng.uniform(0, math.pi))
     at = np.sort(rng.random(n)) * p.length_mm
     xy, direction = on_path(path, at)

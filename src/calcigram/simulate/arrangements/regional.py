@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from calcigram.lexicon import Distribution
+from calcigram.simulate._points import points_of
 from calcigram.simulate.anatomy import Breast
 from calcigram.simulate.arrangements._common import (
     Placement,
@@ -68,4 +69,4 @@ def gland_band(rng: Rng, breast: Breast, p: Draw) -> Placement:
     angle = np.clip(angle, -1.45, 1.45)
     across = (rng.random(n) - 0.5 + 0.25 * rng.normal(size=n)) * p.extent_mm * p.width_ratio
     radius = distance + across
-    return Placement(np.column_stack([radius * np.cos(angle), radius * np.sin(angle)]))
+    return Placement(points_of(radius * np.cos(angle), radius * np.sin(angle)))

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from calcigram.lexicon import Distribution
+from calcigram.simulate._points import points_of
 from calcigram.simulate.anatomy import Breast, lobules_of
 from calcigram.simulate.arrangements._common import (
     Floats,
@@ -54,7 +55,7 @@ def _sector_axis(rng: Rng, breast: Breast, p: Draw) -> tuple[float, float, float
 
 
 def _polar(radius: Floats, angle: Floats) -> Floats:
-    return np.column_stack([radius * np.cos(angle), radius * np.sin(angle)])
+    return points_of(radius * np.cos(angle), radius * np.sin(angle))
 
 
 @arrangement(Distribution.SEGMENTAL)

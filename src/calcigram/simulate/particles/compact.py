@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from calcigram.lexicon import Morphology
+from calcigram.simulate._points import points_of
 from calcigram.simulate.particles._outlines import (
     Floats,
     Outlines,
@@ -84,7 +85,7 @@ def lobulated(rng: Rng, direction: Floats, p: Draw) -> Outlines:
     lobe[n_lobes[owner] == 1] = size[n_lobes == 1]
     away = np.where(n_lobes == 1, 0.0, 1.0)[owner] * (size[owner] - lobe) / 2
     turn = _any_angle(rng, owner.size) * 2
-    centre = np.column_stack([away * np.cos(turn), away * np.sin(turn)])
+    centre = points_of(away * np.cos(turn), away * np.sin(turn))
     parts = ellipses(lobe, _aspects(rng, 0.15, lobe.size), turn) + centre[:, None, :]
     return unions([parts], [owner], contrasts(rng, p.contrast, n), 0.0)
 
@@ -140,7 +141,7 @@ def coalescing(rng: Rng, direction: Floats, p: Draw) -> Outlines:
     lump = size[owner] / np.sqrt(n_lumps[owner]) * rng.uniform(0.8, 1.25, owner.size)
     turn = 2 * _any_angle(rng, owner.size)
     away = np.where(n_lumps[owner] > 1, 0.5 * lump, 0.0)
-    centre = np.column_stack([away * np.cos(turn), away * np.sin(turn)])
+    centre = points_of(away * np.cos(turn), away * np.sin(turn))
     parts = blobs(rng, lump, _aspects(rng, 0.25, lump.size), turn, p.roughness)
     return unions([parts + centre[:, None, :]], [owner], contrasts(rng, p.contrast, n), 0.0)
 

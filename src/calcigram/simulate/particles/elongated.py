@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from calcigram.lexicon import Morphology
+from calcigram.simulate._points import points_of
 from calcigram.simulate.particles._outlines import (
     Floats,
     Ints,
@@ -32,8 +33,8 @@ def _side_branches(
     arm_length = length[forked] * rng.uniform(0.35, 0.6, forked.size)
     arms = capsules(arm_length, 0.9 * calibre[forked], turn)
     start = rng.uniform(0.0, 0.3, forked.size) * length[forked]
-    centre = start[:, None] * np.column_stack([np.cos(angle[forked]), np.sin(angle[forked])])
-    centre += (arm_length / 2)[:, None] * np.column_stack([np.cos(turn), np.sin(turn)])
+    centre = start[:, None] * points_of(np.cos(angle[forked]), np.sin(angle[forked]))
+    centre += (arm_length / 2)[:, None] * points_of(np.cos(turn), np.sin(turn))
     return arms + centre[:, None, :]
 
 
@@ -81,7 +82,7 @@ def branched_casts(rng: Rng, direction: Floats, p: Draw) -> Outlines:
     calibre = lognormal(rng, p.calibre_mm, p.calibre_log_sigma, n)
     length = np.clip(lognormal(rng, p.length_mm, p.length_log_sigma, n), 2.0 * calibre, 5.0)
     angle = directions(rng, direction, p.angle_sd_deg)
-    along = np.column_stack([np.cos(angle), np.sin(angle)])
+    along = points_of(np.cos(angle), np.sin(angle))
     # An interrupted cast is two dashes in line, with a gap of a calibre between them.
     broken = rng.random(n) < p.interrupted_share
     piece = np.where(broken, (length - calibre) / 2, length)
