@@ -56,6 +56,13 @@ def _fill(grid, vertices, x0, y0, step, n_rows, n_columns):
 
 
 @njit(cache=True, nogil=True)
+def _add(target, source, weight):
+    # Counted from 0, for only then does the compiler know that no index is negative.
+    for k in range(target.size):
+        target[k] += weight * source[k]
+
+
+@njit(cache=True, nogil=True)
 def _cover(grid, image, finer, rows, columns, margin, left, right):
     """Turn filled cells into the covered share of each pixel; return the rows that hold some.
 
@@ -99,16 +106,16 @@ def _blur(image, spare, left, right, top, bottom, rows, columns, first_column, l
             spare[r, c] = 0.0
         for k in range(-reach, reach + 1):
             weight = kernel[k + reach]
-            for c in range(max(0, left[r] - k), min(columns, right[r] - k)):
-                spare[r, c] += weight * image[r, c + k]
+            low, high = max(0, left[r] - k), min(columns, right[r] - k)
+            if low < high:
+                _add(spare[r, low:high], image[r, low + k : high + k], weight)
     for r in range(max(0, top - reach), min(rows, bottom + reach)):
         for c in range(first_column, last_column):
             image[r, c] = 0.0
         for source in range(max(top, r - reach), min(bottom, r + reach + 1)):
             weight = kernel[source - r + reach]
             low, high = max(0, left[source] - reach), min(columns, right[source] + reach)
-            for c in range(low, high):
-                image[r, c] += weight * spare[source, c]
+            _add(image[r, low:high], spare[source, low:high], weight)
 
 
 @njit(cache=True, nogil=True)
@@ -274,16 +281,21 @@ def measure(state, vertices, first, pixel_mm, origin, blur_pixels, threshold, no
         # Noise matters where there is some signal (elsewhere a detector's size filter removes
         # it) and where it can reach the cut: it is bounded by 3.5 standard deviations.
         level = noise[i] * peak
+        low_r, high_r, low_c, high_c = peak_r, peak_r, peak_c, peak_c
         for r in range(top, bottom):
             for c in range(first_column, last_column):
                 value = image[r, c]
                 if value > 0.1 * peak and abs(value - cutoff) < 3.5 * level:
                     value += level * rough_normal(state)
                 grid[r, c] = value >= cutoff
+                if value >= cutoff:
+                    high_r = r
+                    low_r, low_c, high_c = min(low_r, r), min(low_c, c), max(high_c, c)
         grid[peak_r, peak_c] = 1
         _measure_mask(
-            grid, top, bottom, first_column, last_column, x0, y0, pixel, points, stack, out[i]
-        )
+            grid, low_r, max(high_r, peak_r) + 1, low_c, high_c + 1, x0, y0, pixel, points, stack,
+            out[i],
+        )  # fmt: skip
         out[i, 7] = peak
     return out
 
