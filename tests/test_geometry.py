@@ -9,7 +9,7 @@ from calcigram.geometry import (
     measure_hull,
     sort_points,
 )
-from calcigram.kernels import padded
+from calcigram.kernels import BLOCK, padded
 
 SIZES = (1, 2, 3, 4, 8, 31, 32, 33, 64, 150, 700)
 
@@ -18,7 +18,7 @@ def rows(points):
     """Float32 u and v, sorted and padded with inf."""
     points = np.asarray(points, np.float32)
     n = len(points)
-    u, v = np.full((2, padded(n + 2)), np.inf, np.float32)
+    u, v = np.full((2, padded(n) + BLOCK), np.inf, np.float32)
     u[:n], v[:n] = points[np.lexsort((points[:, 1], points[:, 0]))].T
     return u, v
 

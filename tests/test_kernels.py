@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calcigram.kernels import index_of_least, padded, quantile
+from calcigram.kernels import index_of_least, natural_logs, padded, quantile
 
 
 @settings(max_examples=300, deadline=None)
@@ -34,3 +34,10 @@ def test_least_is_the_first_of_equals():
 @pytest.mark.parametrize(("n", "expected"), [(0, 0), (1, 32), (32, 32), (33, 64)])
 def test_padded(n, expected):
     assert padded(n) == expected
+
+
+def test_logarithms_equal_numpy():
+    values = np.float32(10.0) ** np.linspace(-30, 30, 5001, dtype=np.float32)
+    out = np.zeros_like(values)
+    natural_logs(values.view(np.int32), len(values), out, out.view(np.int32))
+    np.testing.assert_allclose(out, np.log(values.astype(float)), rtol=1e-6, atol=5e-7)

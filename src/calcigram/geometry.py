@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from calcigram.kernels import index_of_least, inner_kernel, kernel, padded
+from calcigram.kernels import BLOCK, index_of_least, inner_kernel, kernel, padded
 
 FLAT = 1e-5
 """Hulls less wide than this share of their length count as a line (float32 input noise)."""
@@ -216,26 +216,35 @@ def _find_apex(u, v, n, a, b, edge, dig_ratio, successor, work):
     """Return the inner point to dig the edge a-b to, or -1."""
     ua, va, ub, vb = u[a], v[a], u[b], v[b]
     _, _, detour, detour_bits, end_u, end_v = work
+    # Whatever is near enough to either end lies in this window, the points being in order.
+    near = np.float32(edge / dig_ratio)
+    low, high = min(a, b), max(a, b)
+    floor, ceiling = u[low] - near, u[high] + near
+    while low > 0 and u[low - 1] >= floor:
+        low -= 1
+    while high < n - 1 and u[high + 1] <= ceiling:
+        high += 1
+    m = padded(high + 1 - low)
+    window_u, window_v, ring = u[low : low + m], v[low : low + m], successor[low : low + m]
     # The edge itself shares an end with either side: for now it has no length.
     end_u[a], end_v[a] = ua, va
-    m = padded(n)
-    for i in range(m):
-        au, av, bu, bv = u[i] - ua, v[i] - va, u[i] - ub, v[i] - vb
+    for i in range(window_u.size):
+        au, av, bu, bv = window_u[i] - ua, window_v[i] - va, window_u[i] - ub, window_v[i] - vb
         length = np.sqrt(au * au + av * av) + np.sqrt(bu * bu + bv * bv)
-        detour[i] = length if successor[i] < 0 else np.float32(np.inf)
+        detour[i] = length if ring[i] < 0 else np.float32(np.inf)
     for _ in range(_APEX_TRIES):
-        apex = index_of_least(detour_bits, m)
-        if detour[apex] == np.inf:
+        k = index_of_least(detour_bits, m)
+        if detour[k] == np.inf:
             break
+        apex = low + k
         au, av, bu, bv = u[apex] - ua, v[apex] - va, u[apex] - ub, v[apex] - vb
-        near2 = min(au * au + av * av, bu * bu + bv * bv)
-        if edge * edge <= dig_ratio * dig_ratio * near2:
+        if min(au * au + av * av, bu * bu + bv * bv) >= near * near:
             break
         if _turn(u, v, a, b, apex) > 0.0 and not _sides_cross_outline(
-            u, v, m, a, apex, b, end_u, end_v
+            u, v, padded(n), a, apex, b, end_u, end_v
         ):
             return apex
-        detour[apex] = np.inf
+        detour[k] = np.inf
     end_u[a], end_v[a] = ub, vb
     return -1
 
@@ -252,17 +261,18 @@ def concave_area(u, v, n, hull, size, hull_area, dig_ratio, min_edge, successor,
 
     Parameters
     ----------
-    u, v : float32 (padded(n),)
-        Padded with inf.
-    successor : int32 scratch of padded(n)
+    u, v : float32 (padded(n) + BLOCK,)
+        By rising `u`, padded with inf.
+    successor : int32 scratch as long
         The outline as a ring of indices; -1 for inner points.
     work : tuple
         Scratch of padded(n): two float32 arrays, each followed by its int32 view, and two more.
     """
     shortness, shortness_bits, _, _, end_u, end_v = work
     m = padded(n)
-    for i in range(m):
+    for i in range(m + BLOCK):
         successor[i] = -1
+    for i in range(m):
         shortness[i] = np.inf
         end_u[i], end_v[i] = u[i], v[i]
     for k in range(size):

@@ -25,11 +25,14 @@ OPTIONS: dict[str, Any] = {
 kernel: Any = njit(**OPTIONS)
 """Compile a kernel that Python, too, may call."""
 
-inner_kernel: Any = njit(**OPTIONS, no_cpython_wrapper=True)
+inner_kernel: Any = njit(**{**OPTIONS, "no_cpython_wrapper": True})
 """Compile a kernel that only other kernels call; that saves much of the compiling."""
 
 BLOCK = 32
 """Elements of the vector loops' body: four registers of eight floats."""
+
+_SORTED = 20
+"""Up to so many values are sorted for a quantile."""
 
 _INF_BITS = np.int32(0x7F800000)
 
@@ -67,6 +70,17 @@ def index_of_least(bits, n):
 
 
 @inner_kernel
+def _insertion_sort(values, n):
+    for i in range(1, n):
+        value = values[i]
+        j = i
+        while j > 0 and values[j - 1] > value:
+            values[j] = values[j - 1]
+            j -= 1
+        values[j] = value
+
+
+@inner_kernel
 def _count_at_most(bits, m, limit):
     # Counting in float32 keeps eight to a register; int32 sums would widen to int64.
     one, zero = np.float32(1.0), np.float32(0.0)
@@ -94,7 +108,7 @@ def quantile(values, bits, n, q):
     Parameters
     ----------
     values : float32 (padded(n + 1),)
-        Overwritten with inf beyond `n`.
+        May be reordered, and overwritten with inf beyond `n`.
     bits : int32
         The same memory.
 
@@ -107,16 +121,22 @@ def quantile(values, bits, n, q):
     """
     if n == 0:
         return np.nan
-    m = padded(n + 1)
-    high = np.int32(0)
-    for i in range(n):
-        high = bits[i] if bits[i] > high else high
-    for i in range(n, m):
-        bits[i] = _INF_BITS
     place = q * (n - 1)
     rank = min(int(place), n - 1)
+    if n <= _SORTED:
+        _insertion_sort(values, n)
+        value = float(values[rank])
+        return value if rank == n - 1 else value + (place - rank) * (values[rank + 1] - value)
+    m = padded(n + 1)
+    low, high = bits[0], bits[0]
+    for i in range(n):
+        b = bits[i]
+        low = b if b < low else low
+        high = b if b > high else high
+    for i in range(n, m):
+        bits[i] = _INF_BITS
     # The wanted value lies in (low, high]; so many are at most either limit.
-    low, at_low, at_high, turn = np.int32(-1), 0, n, 0
+    low, at_low, at_high, turn = np.int32(low - 1), 0, n, 0
     while at_high - at_low > 1 and high - low > 1:
         guess = (rank + 0.5 - at_low) / (at_high - at_low) if turn % 3 < 2 else 0.5
         middle = np.int32(min(high - 1, max(low + 1, low + int(guess * (high - low)))))
@@ -138,3 +158,27 @@ def quantile(values, bits, n, q):
     if share <= 0.0 or rank == n - 1 or at_high > rank + 1:
         return value
     return value + share * (_as_float(values, bits, n, above) - value)
+
+
+@kernel
+def natural_logs(bits, n, out, out_bits):
+    """Write the natural logarithms of `n` positive normal floats, given as their bits.
+
+    The compiler has no vector logarithm; this one is one, to 3e-7: with m in [1, 2) and
+    t = (m - 1) / (m + 1), ln(m 2^e) = e ln 2 + 2 (t + t^3/3 + t^5/5 + ...).
+
+    Parameters
+    ----------
+    out, out_bits : float32 (n,), written, and its int32 view
+    """
+    for i in range(n):
+        out_bits[i] = (bits[i] & 0x7FFFFF) | 0x3F800000
+    ln2, one = np.float32(0.6931471805599453), np.float32(1.0)
+    c3, c5, c7 = np.float32(1 / 3), np.float32(1 / 5), np.float32(1 / 7)
+    c9, c11 = np.float32(1 / 9), np.float32(1 / 11)
+    for i in range(n):
+        exponent = np.float32((bits[i] >> 23) - 127)
+        t = (out[i] - one) / (out[i] + one)
+        t2 = t * t
+        series = one + t2 * (c3 + t2 * (c5 + t2 * (c7 + t2 * (c9 + t2 * c11))))
+        out[i] = exponent * ln2 + np.float32(2.0) * t * series

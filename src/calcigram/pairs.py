@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from calcigram.kernels import index_of_least, inner_kernel, kernel, padded
+from calcigram.kernels import inner_kernel, kernel, padded
 
 NEAR, WIDE = 4, 8
 """Numbers of neighbours a local direction is taken over."""
@@ -35,8 +35,8 @@ class Pairs(NamedTuple):
 
 
 @kernel
-def measure_pairs(u, v, n, small, large, nearest, nearest_of, d2, d2_bits):
-    """Sum and count over all pairs, and find each point's nearest neighbour.
+def measure_pairs(u, v, n, small, large):
+    """Sum and count over all pairs.
 
     Parameters
     ----------
@@ -44,11 +44,6 @@ def measure_pairs(u, v, n, small, large, nearest, nearest_of, d2, d2_bits):
         Padded with inf.
     small, large : float
         Two further distances to count pairs within.
-    nearest : float32 (n,), written
-        Distance to the nearest neighbour; inf when n is 1.
-    nearest_of : int32 (n,), written
-        That neighbour.
-    d2, d2_bits : float32 scratch of padded(n), and its int32 view
 
     Returns
     -------
@@ -58,17 +53,15 @@ def measure_pairs(u, v, n, small, large, nearest, nearest_of, d2, d2_bits):
     zero, one, finite = np.float32(0.0), np.float32(1.0), np.float32(1e30)
     r1, r3, r5, r10 = np.float32(1.0), np.float32(9.0), np.float32(25.0), np.float32(100.0)
     small2, large2 = np.float32(small * small), np.float32(large * large)
-    distance_sum = 0.0
+    distance_sum = np.float64(0.0)
     n1 = n3 = n10 = ns = nl = 0
     most5 = most10 = 0
     for i in range(n):
         ui, vi = u[i], v[i]
-        for j in range(m):
-            du, dv = u[j] - ui, v[j] - vi
-            d2[j] = du * du + dv * dv
         total = c1 = c3 = c5 = c10 = cs = cl = zero
         for j in range(m):
-            x = d2[j]
+            du, dv = u[j] - ui, v[j] - vi
+            x = du * du + dv * dv
             total += np.sqrt(x) if x < finite else zero
             c1 += one if x <= r1 else zero
             c3 += one if x <= r3 else zero
@@ -76,9 +69,6 @@ def measure_pairs(u, v, n, small, large, nearest, nearest_of, d2, d2_bits):
             c10 += one if x <= r10 else zero
             cs += one if x <= small2 else zero
             cl += one if x <= large2 else zero
-        d2[i] = np.inf
-        j = index_of_least(d2_bits, m)
-        nearest[i], nearest_of[i] = np.sqrt(d2[j]), j
         distance_sum += total
         n1 += int(c1)
         n3 += int(c3)
@@ -170,7 +160,7 @@ def neighbour_distances(u, v, n, near2, wide2, scratch):
                 j = high
                 high += 1
             _insert(qu, qv, best, u[j], v[j])
-            if (low + high) % 8 == 0:
+            if (high - low) % 8 == 0:
                 worst = np.float32(0.0)
                 for k in range(_LANES):
                     worst = max(worst, best[wide_row + k])
@@ -201,8 +191,10 @@ def local_directions(u, v, n, near2, wide2, cos2, sin2):
 
     Parameters
     ----------
-    u, v, near2, wide2 : float32 (padded(n),)
-        As `neighbour_distances` takes and writes them.
+    u, v : float32 (padded(n) + BLOCK,)
+        By rising `u`, padded with inf.
+    near2, wide2 : float32 (n,)
+        As `neighbour_distances` writes them.
     cos2, sin2 : float32 (n,), written
         ``a cos 2t`` and ``a sin 2t`` of the major direction t over WIDE neighbours with the
         anisotropy ``a = (l1 - l2) / (l1 + l2)``; zeros where all those points are one.
@@ -232,25 +224,26 @@ def local_directions(u, v, n, near2, wide2, cos2, sin2):
             high -= 1
         a0 = a1 = a2 = a3 = a4 = a5 = zero
         b0 = b1 = b2 = b3 = b4 = b5 = zero
-        nu, nv = u[low:high], v[low:high]
+        stop = low + padded(high - low)
+        nu, nv = u[low:stop], v[low:stop]
         for j in range(nu.size):
             du, dv = nu[j] - ui, nv[j] - vi
+            d2 = du * du + dv * dv
+            # Not by a weight of 0: what lies at inf would give NaN.
+            du, dv = du if d2 <= wide else zero, dv if d2 <= wide else zero
             uu, vv, uv = du * du, dv * dv, du * dv
-            d2 = uu + vv
-            w = one if d2 <= wide else zero
-            a0 += w
-            a1 += w * du
-            a2 += w * dv
-            a3 += w * uu
-            a4 += w * vv
-            a5 += w * uv
-            w = one if d2 <= near else zero
-            b0 += w
-            b1 += w * du
-            b2 += w * dv
-            b3 += w * uu
-            b4 += w * vv
-            b5 += w * uv
+            a0 += one if d2 <= wide else zero
+            a1 += du
+            a2 += dv
+            a3 += uu
+            a4 += vv
+            a5 += uv
+            b0 += one if d2 <= near else zero
+            b1 += du if d2 <= near else zero
+            b2 += dv if d2 <= near else zero
+            b3 += uu if d2 <= near else zero
+            b4 += vv if d2 <= near else zero
+            b5 += uv if d2 <= near else zero
         c, s, linearity = _linearity(b0, b1, b2, b3, b4, b5)
         if linearity >= 0.0:
             total_near += linearity

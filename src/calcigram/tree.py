@@ -14,7 +14,7 @@ import numpy as np
 from calcigram.kernels import index_of_least, inner_kernel, kernel, padded
 
 TWIG_EDGES = 2.0
-"""Branches shorter than this many median edges are twigs, and pruned (domain.md, section 6)."""
+"""Branches shorter than this many median edges are twigs, and pruned: own choice."""
 
 STRAY_EDGES = 4.0
 """A few points at the end of an edge this many median edges long are strays, and left out."""
@@ -39,9 +39,9 @@ def spanning_tree(u, v, n, work, sequence, parent, edge):
         Length of the edge to the parent; 0 for the root.
     """
     ru, rv, key, key_bits, node, joined_from = work
-    for i in range(padded(n)):
-        ru[i], rv[i], node[i] = u[i], v[i], i
-        key[i], joined_from[i] = np.inf, -1
+    for k in range(padded(n)):
+        ru[k], rv[k], node[k] = u[k], v[k], k
+        key[k], joined_from[k] = np.inf, -1
     chosen = 0
     for step in range(n):
         last = n - 1 - step
@@ -61,6 +61,28 @@ def spanning_tree(u, v, n, work, sequence, parent, edge):
             key[j] = new if nearer else old
             joined_from[j] = i if nearer else old_from
         chosen = index_of_least(key_bits, m) if last > 0 else 0
+
+
+@kernel
+def nearest_neighbours(sequence, parent, edge, n, nearest, nearest_of):
+    """Read the nearest neighbour of each point off the spanning tree, which always holds that edge.
+
+    Parameters
+    ----------
+    nearest : float32 (n,), written
+        Distance to the nearest neighbour; inf when n is 1.
+    nearest_of : int32 (n,), written
+        That neighbour; -1 when n is 1.
+    """
+    for i in range(n):
+        nearest[i], nearest_of[i] = np.inf, -1
+    for k in range(1, n):
+        i = sequence[k]
+        p = parent[i]
+        if edge[i] < nearest[i]:
+            nearest[i], nearest_of[i] = edge[i], p
+        if edge[i] < nearest[p]:
+            nearest[p], nearest_of[p] = edge[i], i
 
 
 @inner_kernel

@@ -60,7 +60,10 @@ def _same(one, other, *, flips=4):
 @given(clusters(), st.floats(-300, 300), st.floats(-300, 300))
 def test_shift_changes_nothing(cluster, dx, dy):
     points, marks, nipple = cluster
-    _same(_set(points, marks, nipple), _set(points + [dx, dy], marks, nipple + [dx, dy]))
+    _same(
+        _set(points, marks, nipple),
+        _set(points + np.array([dx, dy]), marks, nipple + np.array([dx, dy])),
+    )
 
 
 @settings(max_examples=60, deadline=None)

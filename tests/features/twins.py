@@ -4,6 +4,7 @@ They share no code with the kernels. Whatever is not here is held by a test of i
 clusters whose answer is known.
 """
 
+import itertools
 import math
 
 import numpy as np
@@ -125,7 +126,10 @@ def tree_of(p):
     """Edges (a, b, length) of the spanning tree; SciPy takes a zero for no edge, hence the shift."""
     shift = 1e-7
     tree = minimum_spanning_tree(squareform(pdist(p)) + shift * (1 - np.eye(len(p)))).tocoo()
-    return [(int(a), int(b), max(0.0, w - shift)) for a, b, w in zip(tree.row, tree.col, tree.data)]
+    return [
+        (int(a), int(b), max(0.0, w - shift))
+        for a, b, w in zip(tree.row, tree.col, tree.data, strict=True)
+    ]
 
 
 def branching(p):
@@ -179,7 +183,7 @@ def roundness(p):
 def eccentricity(vertices):
     """From the triangles about the first vertex, each with its exact second moments."""
     total, first, second = 0.0, np.zeros(2), np.zeros((2, 2))
-    for a, b in zip(vertices[1:-1], vertices[2:], strict=True):
+    for a, b in itertools.pairwise(vertices[1:]):
         corners = np.array([vertices[0], a, b])
         (ux, uy), (vx, vy) = a - vertices[0], b - vertices[0]
         area = abs(ux * vy - uy * vx) / 2

@@ -39,7 +39,13 @@ from calcigram.features.workspace import (
 from calcigram.geometry import convex_hull, measure_hull
 from calcigram.kernels import inner_kernel, kernel, quantile
 from calcigram.pairs import local_directions, measure_pairs, neighbour_distances
-from calcigram.tree import TWIG_EDGES, prune_twigs, root_at_path_end, spanning_tree
+from calcigram.tree import (
+    TWIG_EDGES,
+    nearest_neighbours,
+    prune_twigs,
+    root_at_path_end,
+    spanning_tree,
+)
 
 _SPREAD, _SPREAD_END = family_slice("spread").start, family_slice("spread").stop
 _LINEARITY, _LINEARITY_END = family_slice("linearity").start, family_slice("linearity").stop
@@ -50,20 +56,13 @@ _PARTICLES, _PARTICLES_END = family_slice("particles").start, family_slice("part
 
 
 @inner_kernel
-def _measure_pairs(work, n, frame):
-    """Measure all pairs; return their sums."""
-    radius = math.sqrt(frame.major + frame.minor)
-    return measure_pairs(
-        work.f[U], work.f[V], n, radius / CORRELATION_RATIO, radius,
-        work.f[NEAREST], work.i[NEAREST_OF], work.f[0], work.bits[0],
-    )  # fmt: skip
-
-
-@inner_kernel
 def _grow_tree(work, n):
-    """Build the spanning tree; return the median edge."""
+    """Build the spanning tree, read off it who is nearest; return the median edge."""
     scratch = (work.f[0], work.f[1], work.f[2], work.bits[2], work.i[0], work.i[1])
     spanning_tree(work.f[U], work.f[V], n, scratch, work.i[SEQUENCE], work.i[PARENT], work.f[EDGE])
+    nearest_neighbours(
+        work.i[SEQUENCE], work.i[PARENT], work.f[EDGE], n, work.f[NEAREST], work.i[NEAREST_OF]
+    )
     for k in range(1, n):
         work.f[0, k - 1] = work.f[EDGE, work.i[SEQUENCE, k]]
     return quantile(work.f[0], work.bits[0], n - 1, 0.5)
@@ -119,7 +118,8 @@ def extract_range(start, stop, offsets, columns, work, values):
             continue
         frame = load_points(x, y, begin, n, work)
         hull_index = work.i[0]
-        pairs = _measure_pairs(work, n, frame)
+        radius = math.sqrt(frame.major + frame.minor)
+        pairs = measure_pairs(work.f[U], work.f[V], n, radius / CORRELATION_RATIO, radius)
         median_edge = _grow_tree(work, n)
         count, branches = _find_branches(work, n, median_edge)
         local_4, local_8 = _find_directions(work, n)

@@ -85,7 +85,12 @@ def family_slice(family: str) -> slice:
 
 
 def feature_catalogue() -> pd.DataFrame:
-    """Return the catalogue as a table, one row a feature, in column order.
+    """Return the catalogue as a table.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a feature, in column order; the columns are the fields of `FeatureSpec`.
 
     Examples
     --------

@@ -14,7 +14,7 @@ import numpy as np
 
 from calcigram.features.workspace import ORDER, U, V
 from calcigram.geometry import FLAT, sort_points
-from calcigram.kernels import inner_kernel, padded
+from calcigram.kernels import BLOCK, inner_kernel, padded
 
 
 class Frame(NamedTuple):
@@ -73,7 +73,7 @@ def load_points(x, y, start, n, work):
     sort_points(u, v, n, work.i[ORDER])
     for i in range(n):
         work.f[U, i], work.f[V, i] = u[work.i[ORDER, i]], v[work.i[ORDER, i]]
-    for i in range(n, padded(n)):
+    for i in range(n, padded(n) + BLOCK):
         work.f[U, i] = work.f[V, i] = np.inf
     if flat:
         minor = 0.0

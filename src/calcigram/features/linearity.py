@@ -122,8 +122,8 @@ def _orientations(work, n, frame, orientation, aspect, start, out):
         if math.isnan(angle) or math.isnan(ratio):
             continue
         weight = 1.0 - 1.0 / ratio
-        doubled = math.radians(2.0 * angle)
-        c, s = math.cos(doubled), math.sin(doubled)
+        doubled = np.float32(math.radians(2.0 * angle))
+        c, s = float(math.cos(doubled)), float(math.sin(doubled))
         c, s = (
             c * doubled_frame_cos + s * doubled_frame_sin,
             frame.hand * (s * doubled_frame_cos - c * doubled_frame_sin),
@@ -153,7 +153,8 @@ def _two_means(offset, n):
     for i in range(n):
         total += offset[i]
         square += offset[i] * offset[i]
-    split, low, high, n_high = 0.0, 0.0, 0.0, 0
+    split = low = high = 0.0
+    n_high = 0
     for _ in range(_RAIL_STEPS):
         limit = np.float32(split)
         sum_high = count = zero
@@ -164,7 +165,7 @@ def _two_means(offset, n):
         n_high = int(count)
         if n_high == 0 or n_high == n:
             return split, 0.0, 0.0, n - n_high, n_high, 0.0
-        low, high = (total - sum_high) / (n - n_high), sum_high / n_high
+        low, high = float(total - sum_high) / (n - n_high), float(sum_high) / n_high
         last, split = split, 0.5 * (low + high)
         if split == last:
             break
@@ -216,7 +217,7 @@ def _rails(work, n, curve, out):
         if abs(o) <= limit:
             kept[m], arc[m] = o, work.f[ARC, i]
             m += 1
-    split, low, high, n_low, n_high, share = _two_means(kept, m)
+    split, low, high, n_low, _, share = _two_means(kept, m)
     separation = high - low
     out[_C.rail_score] = 0.0
     out[_C.rail_separation_mm] = separation

@@ -11,7 +11,7 @@ import numpy as np
 
 from calcigram.features.catalogue import family_columns
 from calcigram.features.workspace import NEAREST, NEAREST_OF, ORDER
-from calcigram.kernels import inner_kernel, quantile
+from calcigram.kernels import inner_kernel, natural_logs, quantile
 
 _C = family_columns("particles")
 
@@ -56,21 +56,25 @@ def _share_at_least(values, n, limit):
 
 
 @inner_kernel
-def _log_sd(values, n, lowest, logs):
+def _log_sd(values, n, lowest, work):
+    """Standard deviation of the logarithms, values under `lowest` raised to it."""
+    raised = work.f[1]
+    least = np.float32(lowest)
     for i in range(n):
-        logs[i] = np.log(max(values[i], np.float32(lowest)))
-    return _mean_sd(logs, n)[1]
+        raised[i] = values[i] if values[i] > least else least
+    natural_logs(work.bits[1], n, work.f[2], work.bits[2])
+    return _mean_sd(work.f[2], n)[1]
 
 
 @inner_kernel
-def _sizes(values, bits, m, n, hull_area, logs, out):
+def _sizes(values, bits, m, n, hull_area, work, out):
     square = cube = 0.0
     for i in range(m):
         d = float(values[i])
         square += d * d
         cube += d * d * d
     mean, deviation = _mean_sd(values, m)
-    log_sd = _log_sd(values, m, 1e-6, logs)
+    log_sd = _log_sd(values, m, 1e-6, work)
     out[_C.diameter_median_mm] = quantile(values, bits, m, 0.5)
     out[_C.diameter_p10_mm] = quantile(values, bits, m, 0.1)
     out[_C.diameter_max_mm] = values[:m].max()
@@ -85,12 +89,12 @@ def _sizes(values, bits, m, n, hull_area, logs, out):
 
 
 @inner_kernel
-def _forms(values, bits, m, logs, out):
+def _forms(values, bits, m, work, out):
     out[_C.aspect_median] = quantile(values, bits, m, 0.5)
     out[_C.aspect_p90] = quantile(values, bits, m, 0.9)
     out[_C.aspect_sd] = _mean_sd(values, m)[1]
     out[_C.elongated_share] = _share_at_least(values, m, ELONGATED_ASPECT)
-    return _log_sd(values, m, 1.0, logs)
+    return _log_sd(values, m, 1.0, work)
 
 
 @inner_kernel
@@ -125,16 +129,16 @@ def _contact_share(work, n, diameter, start):
 @inner_kernel
 def measure_particles(work, start, n, hull, diameter, aspect, solidity, cnr, out):
     """Write the family's columns to `out`, a view of one row."""
-    values, bits, logs = work.f[0], work.bits[0], work.f[1]
+    values, bits = work.f[0], work.bits[0]
     size_sd = form_sd = solidity_sd = np.nan
     m = _known(diameter, start, n, values)
     if m > 0:
-        size_sd = _sizes(values, bits, m, n, hull.area, logs, out)
+        size_sd = _sizes(values, bits, m, n, hull.area, work, out)
         if n >= 2:
             out[_C.contact_share] = _contact_share(work, n, diameter, start)
     m = _known(aspect, start, n, values)
     if m > 0:
-        form_sd = _forms(values, bits, m, logs, out)
+        form_sd = _forms(values, bits, m, work, out)
     m = _known(solidity, start, n, values)
     if m > 0:
         solidity_sd = _mean_sd(values, m)[1]
@@ -145,7 +149,7 @@ def measure_particles(work, start, n, hull, diameter, aspect, solidity, cnr, out
     if m > 0:
         out[_C.cnr_median] = quantile(values, bits, m, 0.5)
         out[_C.cnr_p10] = quantile(values, bits, m, 0.1)
-        out[_C.cnr_log_sd] = _log_sd(values, m, LOWEST_CNR, logs)
+        out[_C.cnr_log_sd] = _log_sd(values, m, LOWEST_CNR, work)
         out[_C.faint_share] = 1.0 - _share_at_least(values, m, FAINT_CNR)
     _axes(diameter, aspect, start, n, work, out)
     out[_C.form_variety] = (size_sd + form_sd + solidity_sd) / 3.0

@@ -34,7 +34,7 @@ class ClusterFeatures(TransformerMixin, BaseEstimator):
     --------
     >>> clusters = ClusterSet.from_arrays([0, 4], [0, 2, 2, 0], [0, 0, 2, 2])
     >>> ClusterFeatures(columns=["hull_area_mm2", "max_distance_mm"]).fit_transform(clusters)
-    array([[4.       , 2.828427 ]], dtype=float32)
+    array([[4.      , 2.828427]], dtype=float32)
     """
 
     def __init__(self, *, n_threads: int | None = None, columns: Any = None) -> None:

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from calcigram.kernels import padded
+from calcigram.kernels import BLOCK, padded
 
-MAX_KNOTS = 33
+MAX_KNOTS = 25
 """Most knots of a curve, whether the decimated path it starts from or the fitted one."""
 
 _SCRATCH_F, _SCRATCH_I = 8, 4
@@ -43,8 +43,8 @@ class Workspace(NamedTuple):
 
 def make_workspace(n: int) -> Workspace:
     """Return a workspace for clusters of up to `n` calcifications."""
-    # The hull needs two more, the neighbour search a little scratch of its own.
-    capacity = max(padded(n + 2), 256)
+    # The hull needs two more, windows that slide a block, the neighbour search 176 for itself.
+    capacity = max(padded(n + 2) + BLOCK, 256)
     f = np.zeros((OFFSET + 1, capacity), np.float32)
     return Workspace(
         f,
