@@ -19,6 +19,7 @@ from calcigram.simulate.presets import Draw, Preset
 
 SECTION = "described"
 _THICKNESS_POWER = 0.8  # as the detector takes contrast to grow with thickness
+_CNR_LOG_SD = 0.3
 
 
 def draw_description(
@@ -66,6 +67,7 @@ def describe(
     -------
     TrueMarks
         With other aspect ratios, orientations, solidities and contrasts; sizes as they were.
+        A detector of gain 1 sees the contrasts as the drawn contrast-to-noise ratios.
     """
     n = len(truth.table)
     table = truth.table.copy()
@@ -75,8 +77,6 @@ def describe(
         turn = rng.uniform(0.0, 180.0, n)
     table[:, 2] = turn % 180.0
     table[:, 3] = np.clip(rng.normal(drawn.solidity, drawn.solidity_sd, n), 0.3, 1.0)
-    contrast = truth.outlines.contrast
-    if rng.random() < drawn.flat_contrast:
-        thickness = (truth.table[:, 0] / np.sqrt(table[:, 1])) ** _THICKNESS_POWER
-        contrast = contrast * np.median(thickness) / thickness
+    thickness = (table[:, 0] / np.sqrt(table[:, 1])) ** _THICKNESS_POWER
+    contrast = drawn.cnr * np.exp(_CNR_LOG_SD * rng.normal(size=n)) / thickness
     return replace(truth, table=table, outlines=replace(truth.outlines, contrast=contrast))

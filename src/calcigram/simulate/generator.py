@@ -177,7 +177,7 @@ def _one(index: int, seed: int, grade: str, preset: Preset, menu: Menu) -> tuple
         if attempt > MAX_TRIES // 2:
             levels["miss_rate"] = 0.0
         if described is not None:
-            device["convention"] = DESCRIBED
+            device |= {"convention": DESCRIBED, "gain": 1.0}
         marks = acquire(rng, truth, field, device, levels)
         if marks is not None:
             break
