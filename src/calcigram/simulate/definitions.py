@@ -24,9 +24,9 @@ from calcigram.lexicon import (
     Distribution,
     Morphology,
 )
+from calcigram.simulate._paths import distance_to_path
 from calcigram.simulate._shape import (
     count_junctions,
-    distance_to_path,
     extent_of,
     tree_path_share,
     wedge_seen_from_nipple,

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from calcigram.lexicon import DISTRIBUTIONS, Distribution
+from calcigram.simulate._paths import arc_lengths_of, walk
 from calcigram.simulate._points import points_of
-from calcigram.simulate._shape import arc_lengths_of, walk
 from calcigram.simulate.anatomy import Breast
 from calcigram.simulate.presets import Draw
 
