@@ -184,8 +184,8 @@ def plot_reliability(
 
     Examples
     --------
-    >>> plot_reliability([0.5, 0.9], [0.4, 1.0], [10, 20]).get_xlim()
-    (0.0, 1.0)
+    >>> plot_reliability([0.5, 0.9], [0.4, 1.0], [10, 20]).get_xlabel()
+    'top probability'
     """
     if ax is None:
         ax = new_axes(4.2, 4.2)

@@ -110,7 +110,7 @@ def test_classify_sets_bad_clusters_aside(broken, model, capsys):
 def test_classify_reads_pixels_and_other_names(table, model, tmp_path, clusters):
     frame = pd.read_csv(table, dtype={"cluster_id": str})
     theirs = pd.DataFrame(
-        {"lesion": frame.cluster_id, "posX": frame.x_mm / 0.05, "posY": frame.y_mm / 0.05}
+        {"lesion": frame.cluster_id, "posX": frame.x_mm / 0.0625, "posY": frame.y_mm / 0.0625}
     )
     theirs.to_csv(tmp_path / "theirs.csv", index=False)
     write_clusters(clusters[:8].positions_only(), tmp_path / "ours.csv")
@@ -120,14 +120,14 @@ def test_classify_reads_pixels_and_other_names(table, model, tmp_path, clusters)
         "--units",
         "px",
         "--pixel-spacing",
-        "0.05",
+        "0.0625",
     ]
     assert main(["classify", "theirs.csv", "-o", "a.csv", "--model", model, *options]) == 0
     assert main(["classify", "ours.csv", "-o", "b.csv", "--model", model]) == 0
     a, b = pd.read_csv("a.csv"), pd.read_csv("b.csv")
     assert a.distribution.tolist() == b.distribution.tolist()
     assert a.distribution_probability.to_numpy() == pytest.approx(
-        b.distribution_probability, abs=0.02, nan_ok=True
+        b.distribution_probability, abs=1e-6, nan_ok=True
     )
 
 
