@@ -13,7 +13,7 @@ WORKERS ?= 2
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null && echo $$p && break; done)
 
-PAGES := $(wildcard benchmarks/make_*_page.py docs/generate.py)
+PAGES := $(wildcard benchmarks/make_*_page.py benchmarks/make_*_picture.py)
 # The rest of benchmarks/ makes data or pages, or is a generator that others import.
 BENCHMARKS := $(filter-out $(wildcard benchmarks/make_*.py) benchmarks/validation.py \
 	benchmarks/independent_generator.py benchmarks/published_recipes.py, $(wildcard benchmarks/*.py))

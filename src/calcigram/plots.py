@@ -91,7 +91,8 @@ def plot_cluster(
     if tree and len(distinct) >= 2:
         _draw_tree(ax, distinct)
     _draw_marks(ax, cluster)
-    _frame(ax, points)
+    reach = cluster.diameter_mm * np.sqrt(np.nan_to_num(cluster.aspect_ratio, nan=1.0)) / 2
+    _frame(ax, points, float(np.nan_to_num(reach).max(initial=0.0)))
     _draw_nipple_direction(ax, cluster, points)
     _draw_scale_bar(ax)
     ax.set_title(verdict_title(cluster, verdict), fontsize=9, loc="left")
@@ -256,11 +257,12 @@ def _draw_tree(ax: Axes, distinct: npt.NDArray[np.float64]) -> None:
     ax.add_collection(lines)
 
 
-def _frame(ax: Axes, points: npt.NDArray[np.float64]) -> None:
+def _frame(ax: Axes, points: npt.NDArray[np.float64], reach_mm: float) -> None:
+    """Show all points and whatever reaches `reach_mm` beyond them."""
     if len(points) == 0:
         points = np.zeros((1, 2))
     low, high = points.min(axis=0), points.max(axis=0)
-    half = max(float((high - low).max()) / 2 * 1.15, 0.75)
+    half = max(float((high - low).max()) / 2 * 1.15, float((high - low).max()) / 2 + reach_mm, 0.75)
     centre = (low + high) / 2
     ax.set_xlim(centre[0] - half, centre[0] + half)
     ax.set_ylim(centre[1] + half, centre[1] - half)
