@@ -1,15 +1,17 @@
 import numpy as np
 import pytest
-from scipy.spatial import ConvexHull
+from scipy.spatial import ConvexHull, cKDTree
 
 from calcigram.geometry import (
-    concave_area,
+    PLACES,
     convex_hull,
+    empty_space,
     geometric_median,
     measure_hull,
     sort_points,
 )
 from calcigram.kernels import BLOCK, padded
+from calcigram.vectors import LANES
 
 SIZES = (1, 2, 3, 4, 8, 31, 32, 33, 64, 150, 700)
 
@@ -25,7 +27,8 @@ def rows(points):
 
 def hull_of(u, v, n):
     index = np.zeros(n + 2, np.int32)
-    return index, convex_hull(u, v, n, index)
+    work = np.zeros(n + 1, np.int32), np.zeros((2, LANES + 1), np.float32)
+    return index, convex_hull(u, v, n, index, work)
 
 
 @pytest.mark.parametrize("n", SIZES)
@@ -82,48 +85,46 @@ def test_measures_of_a_rectangle():
     assert measures.eccentricity == pytest.approx(np.sqrt(1 - 4 / 36))
 
 
-def outline_area(points, min_edge=0.0):
+@pytest.mark.parametrize("points", [[[2, 2]] * 40, [[k % 2, 0] for k in range(40)]])
+def test_many_points_at_one_place_or_two_have_a_hull(points):
+    u, v = rows(points)
+    index, size = hull_of(u, v, 40)
+    assert 1 <= size <= 2 or measure_hull(u, v, index, size).area == 0
+    assert measure_hull(u, v, index, size).diameter == np.ptp(points, axis=0).max()
+
+
+def emptiness(points):
     u, v = rows(points)
     n = len(points)
     index, size = hull_of(u, v, n)
     area = measure_hull(u, v, index, size).area
-    f = np.zeros((4, len(u)), np.float32)
-    work = (f[0], f[0].view(np.int32), f[1], f[1].view(np.int32), f[2], f[3])
-    ring = np.zeros(len(u), np.int32)
-    inside = concave_area(u, v, n, index, size, area, 2.0, min_edge, ring, work)
-    start = index[0]
-    order = [start]
-    while ring[order[-1]] != start:
-        order.append(ring[order[-1]])
-    return inside, area, np.c_[u, v][order].astype(float)
+    places = np.zeros((2, PLACES), np.float32)
+    return empty_space(u, v, n, index, size, area, *places), area, places.T
 
 
-@pytest.mark.parametrize("seed", range(25))
-def test_outline_is_a_simple_polygon_of_the_area_it_says(seed):
-    rng = np.random.default_rng(seed)
-    n = int(rng.integers(4, 120))
-    inside, area, ring = outline_area(rng.normal(size=(n, 2)) * [3, 1])
-    x, y = ring.T
-    shoelace = 0.5 * abs(x @ np.roll(y, -1) - y @ np.roll(x, -1))
-    assert inside == pytest.approx(shoelace, rel=1e-4, abs=1e-6)
-    assert 0 <= inside <= area
-    after = np.roll(ring, -1, axis=0)
-
-    def side(a, b, c):
-        return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
-
-    for i in range(len(ring)):
-        for j in range(i + 2, len(ring) - (i == 0)):
-            a, b, c, d = ring[i], after[i], ring[j], after[j]
-            assert not (
-                side(a, b, c) * side(a, b, d) < -1e-9 and side(c, d, a) * side(c, d, b) < -1e-9
-            )
+@pytest.mark.parametrize("n", [3, 4, 9, 33, 150])
+def test_empty_space_equals_a_tree_search_from_the_same_places(n):
+    points = (np.random.default_rng(n).normal(size=(n, 2)) * [9, 4]).astype(np.float32)
+    (ratio, share), area, places = emptiness(points)
+    distance = cKDTree(points).query(places)[0] / np.sqrt(area / n)
+    assert ratio == pytest.approx(distance.mean(), rel=1e-5)
+    assert share == pytest.approx((distance <= 1).mean())
 
 
-def test_no_edge_shorter_than_asked_is_dug():
-    points = np.random.default_rng(0).normal(size=(40, 2))
-    assert outline_area(points, min_edge=100.0)[0] == pytest.approx(outline_area(points)[1])
-    assert outline_area(points)[0] < 0.95 * outline_area(points)[1]
+@pytest.mark.parametrize("n", [3, 5, 12, 60])
+def test_places_are_spread_evenly_over_the_hull(n):
+    points = (np.random.default_rng(n).normal(size=(n, 2)) * [9, 4]).astype(np.float32)
+    (ratio, _), area, places = emptiness(points)
+    hull = ConvexHull(points.astype(float))
+    inside = places @ hull.equations[:, :2].T + hull.equations[:, 2] <= 1e-4
+    assert inside.all()
+    fine = np.stack(np.meshgrid(*(np.linspace(p.min(), p.max(), 150) for p in points.T)), -1)
+    fine = fine.reshape(-1, 2)
+    fine = fine[(fine @ hull.equations[:, :2].T + hull.equations[:, 2] <= 0).all(axis=1)]
+    assert np.linalg.norm(places.mean(axis=0) - fine.mean(axis=0)) < 0.06 * np.sqrt(area)
+    np.testing.assert_allclose(np.cov(places.T), np.cov(fine.T), atol=0.15 * np.cov(fine.T).max())
+    expected = cKDTree(points).query(fine)[0].mean() / np.sqrt(area / n)
+    assert ratio == pytest.approx(expected, rel=0.15)
 
 
 @pytest.mark.parametrize("n", SIZES[3:])

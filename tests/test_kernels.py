@@ -3,7 +3,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calcigram.kernels import index_of_least, natural_logs, padded, quantile
+from calcigram.kernels import (
+    arc_tangents,
+    column_moments,
+    column_quantile,
+    column_share_from,
+    index_of_least,
+    natural_logs,
+    padded,
+    quantile,
+    sort_columns,
+)
 
 
 @settings(max_examples=300, deadline=None)
@@ -26,9 +36,40 @@ def test_quantile_of_nothing_is_nan():
 
 
 def test_least_is_the_first_of_equals():
-    values = np.array([2.0, 0.5, 0.5, 7.0], np.float32)
-    assert index_of_least(values.view(np.int32), 4) == 1
-    assert index_of_least(values.view(np.int32), 1) == 0
+    values = np.full(64, np.inf, np.float32)
+    assert index_of_least(values, 40) == -1
+    values[20:40] = 7.0
+    values[[23, 33]] = 0.5
+    assert index_of_least(values, 40) == 23
+    values[[23, 33]] = 7.0
+    assert index_of_least(values, 40) == 20
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(1, 90), st.integers(0, 2**32 - 1))
+def test_columns_are_sorted_and_summed_up_as_numpy_does(n, seed):
+    rng = np.random.default_rng(seed)
+    table = rng.normal(3, 2, (n, 16)).astype(np.float32)
+    table[rng.random((n, 16)) < 0.1] = np.inf
+    flat = table.ravel().copy()
+    count, mean, deviation = np.zeros((3, 16), np.float32)
+    column_moments(flat, n, count, mean, deviation)
+    sort_columns(flat, n)
+    np.testing.assert_array_equal(flat.reshape(n, 16), np.sort(table, axis=0))
+    for k in range(16):
+        known = table[np.isfinite(table[:, k]), k].astype(float)
+        m = len(known)
+        assert count[k] == m
+        if m == 0:
+            assert np.isnan(mean[k])
+            assert np.isnan(column_quantile(flat[k:], m, 0.5))
+            continue
+        assert mean[k] == pytest.approx(known.mean(), rel=1e-5, abs=1e-5)
+        assert deviation[k] == pytest.approx(known.std(), rel=1e-4, abs=1e-5)
+        for q in (0.0, 0.1, 0.5, 0.9, 1.0):
+            got = column_quantile(flat[k:], m, q)
+            assert got == pytest.approx(np.quantile(known, q), rel=1e-5, abs=1e-5)
+        assert column_share_from(flat[k:], m, 3.0) == pytest.approx((known >= 3.0).mean())
 
 
 @pytest.mark.parametrize(("n", "expected"), [(0, 0), (1, 32), (32, 32), (33, 64)])
@@ -41,3 +82,14 @@ def test_logarithms_equal_numpy():
     out = np.zeros_like(values)
     natural_logs(values.view(np.int32), len(values), out, out.view(np.int32))
     np.testing.assert_allclose(out, np.log(values.astype(float)), rtol=1e-6, atol=5e-7)
+
+
+def test_arc_tangents_equal_numpy():
+    turn = np.linspace(-np.pi, np.pi, 2001)
+    x, y = (np.r_[3 * f(turn), 0, 0, 1, -1].astype(np.float32) for f in (np.cos, np.sin))
+    y[-4:] = 0, -2, 0, 0
+    out = np.zeros(len(x), np.float32)
+    arc_tangents(y, x, len(x), out)
+    expected = np.arctan2(y.astype(float), x.astype(float))
+    np.testing.assert_allclose(np.exp(1j * out), np.exp(1j * expected), atol=2e-6)
+    assert out[-4] == 0

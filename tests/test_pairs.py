@@ -5,11 +5,9 @@ from scipy.spatial.distance import cdist, pdist
 from calcigram.kernels import BLOCK, padded
 from calcigram.pairs import (
     NEAR,
-    NEIGHBOUR_SCRATCH,
     WIDE,
     local_directions,
     measure_pairs,
-    neighbour_distances,
 )
 
 SIZES = (1, 2, 3, 4, 8, 16, 17, 33, 64, 150, 500)
@@ -39,8 +37,8 @@ def test_pairs_equal_scipy(n):
 @pytest.mark.parametrize("n", SIZES[1:])
 def test_neighbour_distances_equal_sorting(n):
     points, u, v = cluster(n)
-    near2, wide2 = np.zeros((2, padded(n)), np.float32)
-    neighbour_distances(u, v, n, near2, wide2, np.zeros(NEIGHBOUR_SCRATCH, np.float32))
+    near2, wide2, cos2, sin2 = np.zeros((4, padded(n)), np.float32)
+    local_directions(u, v, n, near2, wide2, cos2, sin2)
     d = np.sort(cdist(points, points), axis=1)
     np.testing.assert_allclose(np.sqrt(near2[:n]), d[:, min(NEAR, n - 1)], rtol=1e-5)
     np.testing.assert_allclose(np.sqrt(wide2[:n]), d[:, min(WIDE, n - 1)], rtol=1e-5)
@@ -52,7 +50,6 @@ def test_directions_of_a_line_are_the_line():
     u[:n] = np.arange(n)
     v[:n] = 0.5 * u[:n]
     near2, wide2, cos2, sin2 = np.zeros((4, padded(n)), np.float32)
-    neighbour_distances(u, v, n, near2, wide2, np.zeros(NEIGHBOUR_SCRATCH, np.float32))
     near, wide = local_directions(u, v, n, near2, wide2, cos2, sin2)
     assert (near, wide) == pytest.approx((1, 1), abs=1e-5)
     np.testing.assert_allclose(np.arctan2(sin2[:n], cos2[:n]) / 2, np.arctan(0.5), atol=1e-5)
@@ -63,6 +60,5 @@ def test_identical_points_have_no_direction():
     u, v = np.full((2, padded(n) + BLOCK), np.inf, np.float32)
     u[:n] = v[:n] = 1.0
     near2, wide2, cos2, sin2 = np.zeros((4, padded(n)), np.float32)
-    neighbour_distances(u, v, n, near2, wide2, np.zeros(NEIGHBOUR_SCRATCH, np.float32))
     assert np.isnan(local_directions(u, v, n, near2, wide2, cos2, sin2)).all()
     assert not cos2.any()

@@ -13,10 +13,9 @@ def grow(points):
     u, v = np.full((2, padded(n)), np.inf, np.float32)
     u[:n], v[:n] = points.T
     f = np.zeros((4, padded(n)), np.float32)
-    i = np.zeros((4, padded(n)), np.int32)
-    work = (f[0], f[1], f[2], f[2].view(np.int32), i[0], i[1])
-    spanning_tree(u, v, n, work, i[2], i[3], f[3])
-    return i[2, :n], i[3, :n], f[3, :n]
+    i = np.zeros((2, padded(n)), np.int32)
+    spanning_tree(u, v, n, (f[0], f[1], f[2]), i[0], i[1], f[3])
+    return i[0, :n], i[1, :n], f[3, :n]
 
 
 def branches(points, median=None, min_length=None):

@@ -1,4 +1,4 @@
-"""Compiled geometry on one cluster's points: order, hull, outline, centre.
+"""Compiled geometry on one cluster's points: order, hull, empty space, centre.
 
 Every kernel works on the first `n` elements of caller-given arrays and allocates nothing,
 so that threads can run them side by side. Distances between points are `pairs`' business,
@@ -12,13 +12,34 @@ from typing import NamedTuple
 
 import numpy as np
 
-from calcigram.kernels import BLOCK, index_of_least, inner_kernel, kernel, padded
+from calcigram.kernels import inner_kernel, kernel, padded
+from calcigram.vectors import (
+    LANES,
+    any_lane,
+    greatest,
+    load,
+    root,
+    smaller,
+    splat,
+    store,
+    total,
+    where,
+)
 
 FLAT = 1e-5
 """Hulls less wide than this share of their length count as a line (float32 input noise)."""
 
+PLACES = 64
+"""Places at which the empty space of a hull is probed."""
+
 _WEISZFELD_STEPS = 200
-_APEX_TRIES = 5
+_INSIDE = 1e-5  # in squares of the extent: what is less surely inside is kept
+_DIRECTION_COS = np.cos(2.0 * np.pi * np.arange(LANES) / LANES).astype(np.float32)
+_DIRECTION_SIN = np.sin(2.0 * np.pi * np.arange(LANES) / LANES).astype(np.float32)
+_BITS = PLACES.bit_length() - 1
+_OUTWARDS = np.sqrt(
+    [(int(f"{i:0{_BITS}b}"[::-1], 2) + 0.5) / PLACES for i in range(PLACES)]
+)  # the square root of the van der Corput sequence: even over an area
 
 
 class Hull(NamedTuple):
@@ -68,26 +89,78 @@ def _turn(u, v, a, b, c):
     return (float(u[b]) - u[a]) * (float(v[c]) - v[a]) - (float(v[b]) - v[a]) * (float(u[c]) - u[a])
 
 
+@inner_kernel
+def _distance(u, v, a, b):
+    du, dv = float(u[b]) - u[a], float(v[b]) - v[a]
+    return math.sqrt(du * du + dv * dv)
+
+
+@inner_kernel
+def _outer_points(u, v, n, corners, outer):
+    """Write the points that are not inside a polygon of sixteen of them; return how many.
+
+    Its corners are the farthest points in sixteen directions (Akl & Toussaint 1978), a lane each.
+    """
+    cosine, sine, zero = load(_DIRECTION_COS, 0), load(_DIRECTION_SIN, 0), splat(np.float32(0.0))
+    farthest, corner_u, corner_v = splat(np.float32(-np.inf)), zero, zero
+    for i in range(n):
+        at_u, at_v = splat(u[i]), splat(v[i])
+        reach = cosine * at_u + sine * at_v
+        farther = farthest < reach
+        farthest = where(farther, reach, farthest)
+        corner_u, corner_v = where(farther, at_u, corner_u), where(farther, at_v, corner_v)
+    for corner, row in ((corner_u, corners[0]), (corner_v, corners[1])):
+        store(row, 0, corner)
+        row[LANES] = row[0]
+    edge_u, edge_v = load(corners[0], 1) - corner_u, load(corners[1], 1) - corner_v
+    size = greatest(farthest)
+    # An edge between one corner and itself has no outside.
+    margin = where(
+        zero < edge_u * edge_u + edge_v * edge_v,
+        splat(np.float32(_INSIDE) * size * size),
+        splat(np.float32(-1.0)),
+    )
+    count = 0
+    for i in range(n):
+        inwards = edge_u * (splat(v[i]) - corner_v) - edge_v * (splat(u[i]) - corner_u)
+        outer[count] = i
+        count += any_lane(inwards <= margin)
+    return count
+
+
 @kernel
-def convex_hull(u, v, n, hull):
+def convex_hull(u, v, n, hull, work):
     """Write the hull's vertex indices, anticlockwise, to `hull`; return how many.
 
-    Andrew's monotone chain; the points must come in the order of `sort_points`, and
-    `hull` needs room for n + 2 indices.
+    Andrew's monotone chain; the points must come in the order of `sort_points`, about an origin
+    among them, and `hull` needs room for n + 2 indices.
+
+    Parameters
+    ----------
+    work : tuple of scratch
+        An int32 array of n + 1 and a float32 array of (2, LANES + 1) or more.
     """
     if n < 3:
         for i in range(n):
             hull[i] = i
         return n
+    outer, corners = work
+    count = _outer_points(u, v, n, corners, outer) if n > LANES else 0
+    if count < 2:  # few points, or all at one place
+        count = n
+        for i in range(n):
+            outer[i] = i
     size = 0
-    for i in range(n):
-        while size >= 2 and _turn(u, v, hull[size - 2], hull[size - 1], i) <= 0.0:
+    for k in range(count):
+        i = int(outer[k])
+        while size >= 2 and _turn(u, v, int(hull[size - 2]), int(hull[size - 1]), i) <= 0.0:
             size -= 1
         hull[size] = i
         size += 1
     lower = size + 1
-    for i in range(n - 2, -1, -1):
-        while size >= lower and _turn(u, v, hull[size - 2], hull[size - 1], i) <= 0.0:
+    for k in range(count - 2, -1, -1):
+        i = int(outer[k])
+        while size >= lower and _turn(u, v, int(hull[size - 2]), int(hull[size - 1]), i) <= 0.0:
             size -= 1
         hull[size] = i
         size += 1
@@ -100,11 +173,11 @@ def _width_and_diameter(u, v, hull, size):
     width = np.inf
     diameter2 = 0.0
     for k in range(size):
-        a, b = hull[k], hull[(k + 1) % size]
-        length = math.hypot(float(u[b]) - u[a], float(v[b]) - v[a])
+        a, b = int(hull[k]), int(hull[(k + 1) % size])
+        length = _distance(u, v, a, b)
         farthest = 0.0
         for m in range(size):
-            c = hull[m]
+            c = int(hull[m])
             farthest = max(farthest, _turn(u, v, a, b, c))
             du, dv = float(u[c]) - u[a], float(v[c]) - v[a]
             diameter2 = max(diameter2, du * du + dv * dv)
@@ -124,9 +197,9 @@ def _largest_triangle(u, v, hull, size):
         k = i + 2
         for j in range(i + 1, size - 1):
             k = max(k, j + 1)
-            area = _turn(u, v, hull[i], hull[j], hull[k])
+            area = _turn(u, v, int(hull[i]), int(hull[j]), int(hull[k]))
             while k + 1 < size:
-                further = _turn(u, v, hull[i], hull[j], hull[k + 1])
+                further = _turn(u, v, int(hull[i]), int(hull[j]), int(hull[k + 1]))
                 if further < area:
                     break
                 area = further
@@ -141,7 +214,7 @@ def _area_eccentricity(u, v, hull, size):
     u0, v0 = float(u[hull[0]]), float(v[hull[0]])
     twice = mu = mv = muu = mvv = muv = 0.0
     for k in range(size):
-        a, b = hull[k], hull[(k + 1) % size]
+        a, b = int(hull[k]), int(hull[(k + 1) % size])
         ua, va, ub, vb = u[a] - u0, v[a] - v0, u[b] - u0, v[b] - v0
         cross = ua * vb - ub * va
         twice += cross
@@ -166,8 +239,8 @@ def measure_hull(u, v, hull, size):
     """Return the `Hull` measures of the polygon of `size` vertex indices `hull`."""
     perimeter = 0.0
     for k in range(size):
-        a, b = hull[k], hull[(k + 1) % size]
-        perimeter += math.hypot(float(u[b]) - u[a], float(v[b]) - v[a])
+        a, b = int(hull[k]), int(hull[(k + 1) % size])
+        perimeter += _distance(u, v, a, b)
     width, diameter = _width_and_diameter(u, v, hull, size)
     if size < 3 or width < FLAT * diameter:
         return Hull(0.0, perimeter, 0.0, diameter, np.nan, 0.0)
@@ -177,124 +250,57 @@ def measure_hull(u, v, hull, size):
 
 
 @inner_kernel
-def _sides_cross_outline(u, v, n, a, apex, b, end_u, end_v):
-    """Say whether a side a-apex or apex-b would cross the outline.
+def _spread_places(u, v, hull, size, area, places_u, places_v):
+    """Write PLACES places spread evenly over a convex polygon.
 
-    Two segments cross if the ends of each lie on either side of the other. Where they share
-    their first end, or the outline's edge ends where the side begins, a product is exactly 0.
+    The fan of triangles about the first corner is cut into pieces of equal area; how far out a
+    place lies in its piece is a van der Corput sequence.
     """
-    ua, va, up, vp, ub, vb = u[a], v[a], u[apex], v[apex], u[b], v[b]
-    au, av, bu, bv = up - ua, vp - va, ub - up, vb - vp
-    crossings, zero, one = np.float32(0.0), np.float32(0.0), np.float32(1.0)
-    for i in range(n):
-        cu, cv, du, dv = u[i], v[i], end_u[i], end_v[i]
-        eu, ev = du - cu, dv - cv
-        at_a = eu * (va - cv) - ev * (ua - cu)
-        at_p = eu * (vp - cv) - ev * (up - cu)
-        at_b = eu * (vb - cv) - ev * (ub - cu)
-        c_of_first = au * (cv - va) - av * (cu - ua)
-        d_of_first = au * (dv - va) - av * (du - ua)
-        c_of_second = bu * (cv - vp) - bv * (cu - up)
-        d_of_second = bu * (dv - vp) - bv * (du - up)
-        first = one if at_a * at_p < zero else zero
-        second = one if at_p * at_b < zero else zero
-        crossings += first if c_of_first * d_of_first < zero else zero
-        crossings += second if c_of_second * d_of_second < zero else zero
-    return crossings > zero
-
-
-@inner_kernel
-def _shortness(u, v, a, b, min_edge):
-    """Return one over the length of an edge, inf if it is too short to dig."""
-    du, dv = u[b] - u[a], v[b] - v[a]
-    length = np.sqrt(du * du + dv * dv)
-    return np.float32(1.0) / length if length > min_edge else np.float32(np.inf)
-
-
-@inner_kernel
-def _find_apex(u, v, n, a, b, edge, dig_ratio, successor, work):
-    """Return the inner point to dig the edge a-b to, or -1."""
-    ua, va, ub, vb = u[a], v[a], u[b], v[b]
-    _, _, detour, detour_bits, end_u, end_v = work
-    # Whatever is near enough to either end lies in this window, the points being in order.
-    near = np.float32(edge / dig_ratio)
-    low, high = min(a, b), max(a, b)
-    floor, ceiling = u[low] - near, u[high] + near
-    while low > 0 and u[low - 1] >= floor:
-        low -= 1
-    while high < n - 1 and u[high + 1] <= ceiling:
-        high += 1
-    m = padded(high + 1 - low)
-    window_u, window_v, ring = u[low : low + m], v[low : low + m], successor[low : low + m]
-    # The edge itself shares an end with either side: for now it has no length.
-    end_u[a], end_v[a] = ua, va
-    for i in range(window_u.size):
-        au, av, bu, bv = window_u[i] - ua, window_v[i] - va, window_u[i] - ub, window_v[i] - vb
-        length = np.sqrt(au * au + av * av) + np.sqrt(bu * bu + bv * bv)
-        detour[i] = length if ring[i] < 0 else np.float32(np.inf)
-    for _ in range(_APEX_TRIES):
-        k = index_of_least(detour_bits, m)
-        if detour[k] == np.inf:
-            break
-        apex = low + k
-        au, av, bu, bv = u[apex] - ua, v[apex] - va, u[apex] - ub, v[apex] - vb
-        if min(au * au + av * av, bu * bu + bv * bv) >= near * near:
-            break
-        if _turn(u, v, a, b, apex) > 0.0 and not _sides_cross_outline(
-            u, v, padded(n), a, apex, b, end_u, end_v
-        ):
-            return apex
-        detour[k] = np.inf
-    end_u[a], end_v[a] = ub, vb
-    return -1
+    a, k = int(hull[0]), 1
+    done, triangle = 0.0, 0.5 * _turn(u, v, a, int(hull[1]), int(hull[2]))
+    for i in range(PLACES):
+        wanted = (i + 0.5) / PLACES * area
+        while done + triangle < wanted and k < size - 2:
+            done += triangle
+            k += 1
+            triangle = 0.5 * _turn(u, v, a, int(hull[k]), int(hull[k + 1]))
+        b, c = int(hull[k]), int(hull[k + 1])
+        along = min(1.0, (wanted - done) / triangle) if triangle > 0.0 else 0.0
+        out = _OUTWARDS[i]
+        edge_u, edge_v = u[b] + along * (u[c] - u[b]), v[b] + along * (v[c] - v[b])
+        places_u[i], places_v[i] = u[a] + out * (edge_u - u[a]), v[a] + out * (edge_v - v[a])
 
 
 @kernel
-def concave_area(u, v, n, hull, size, hull_area, dig_ratio, min_edge, successor, work):
-    """Return the area inside an outline dug inwards from the convex hull.
-
-    After Park & Oh (2012), the longest edge first: an edge gives way to two sides of a
-    triangle whose apex is the inner point of least detour, while the edge is longer than
-    `min_edge` and than `dig_ratio` times the shorter of those sides. The least detour leaves no
-    inner point inside the triangle. Where a side would cross the outline, the next best
-    apex is tried.
+def empty_space(u, v, n, hull, size, area, places_u, places_v):
+    """Measure how far places spread evenly over the hull lie from the nearest point.
 
     Parameters
     ----------
-    u, v : float32 (padded(n) + BLOCK,)
-        By rising `u`, padded with inf.
-    successor : int32 scratch as long
-        The outline as a ring of indices; -1 for inner points.
-    work : tuple
-        Scratch of padded(n): two float32 arrays, each followed by its int32 view, and two more.
+    u, v : float32 (n,)
+    hull : int32
+        The `size` vertices of a hull of this `area`, above 0.
+    places_u, places_v : float32 (PLACES,), scratch
+
+    Returns
+    -------
+    (float, float)
+        Mean distance over the spacing ``sqrt(area / n)``, and share of the places within it.
     """
-    shortness, shortness_bits, _, _, end_u, end_v = work
-    m = padded(n)
-    for i in range(m + BLOCK):
-        successor[i] = -1
-    for i in range(m):
-        shortness[i] = np.inf
-        end_u[i], end_v[i] = u[i], v[i]
-    for k in range(size):
-        a, b = hull[k], hull[(k + 1) % size]
-        successor[a], end_u[a], end_v[a] = b, u[b], v[b]
-        shortness[a] = _shortness(u, v, a, b, min_edge)
-    area = hull_area
-    while True:
-        a = index_of_least(shortness_bits, m)
-        if shortness[a] == np.inf:
-            return area
-        b = successor[a]
-        edge = 1.0 / shortness[a]
-        apex = _find_apex(u, v, n, a, b, edge, dig_ratio, successor, work)
-        if apex < 0:
-            shortness[a] = np.inf
-            continue
-        area -= 0.5 * _turn(u, v, a, b, apex)
-        successor[a], end_u[a], end_v[a] = apex, u[apex], v[apex]
-        successor[apex], end_u[apex], end_v[apex] = b, u[b], v[b]
-        shortness[a] = _shortness(u, v, a, apex, min_edge)
-        shortness[apex] = _shortness(u, v, apex, b, min_edge)
+    _spread_places(u, v, hull, size, area, places_u, places_v)
+    spacing = math.sqrt(area / n)
+    zero, one, far = splat(np.float32(0.0)), splat(np.float32(1.0)), splat(np.float32(np.inf))
+    limit = splat(np.float32(spacing))
+    distances = within = zero
+    for i in range(0, PLACES, LANES):
+        at_u, at_v, nearest = load(places_u, i), load(places_v, i), far
+        for j in range(n):
+            du, dv = at_u - splat(u[j]), at_v - splat(v[j])
+            nearest = smaller(du * du + dv * dv, nearest)
+        distance = root(nearest)
+        distances = distances + distance
+        within = within + where(distance <= limit, one, zero)
+    return float(total(distances)) / (PLACES * spacing), float(total(within)) / PLACES
 
 
 @kernel

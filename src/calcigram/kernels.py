@@ -10,22 +10,36 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from calcigram.kernelcache import cached_njit
+from calcigram.vectors import (
+    LANES,
+    lane_numbers,
+    larger,
+    least,
+    load,
+    root,
+    smaller,
+    splat,
+    store,
+    where,
+)
 
 OPTIONS: dict[str, Any] = {
-    "cache": True,
     "nogil": True,
     "error_model": "numpy",
     # No "nnan" or "ninf": unknown values are NaN and must stay so.
     "fastmath": {"reassoc", "contract", "nsz"},
     "no_cfunc_wrapper": True,
+    # The kernels allocate nothing: counting references costs time, most where threads share arrays.
+    "_nrt": False,
 }
 """How every kernel of the package is compiled."""
 
-kernel: Any = njit(**OPTIONS)
+kernel: Any = cached_njit(**OPTIONS)
 """Compile a kernel that Python, too, may call."""
 
-inner_kernel: Any = njit(**{**OPTIONS, "no_cpython_wrapper": True})
+inner_kernel: Any = cached_njit(**{**OPTIONS, "no_cpython_wrapper": True})
 """Compile a kernel that only other kernels call; that saves much of the compiling."""
 
 BLOCK = 32
@@ -50,23 +64,33 @@ def padded(n):
 
 
 @kernel
-def index_of_least(bits, n):
-    """Return the first index of the least of `n` non-negative floats, given as their bits.
+def index_of_least(values, n):
+    """Return the first index of the least of `n` values, -1 if all are inf.
 
-    Such floats sort as their bits do, and integer minima vectorise where float minima do not.
+    Parameters
+    ----------
+    values : float32 (padded(n),)
+        Padded with inf; no NaN.
 
     Examples
     --------
-    >>> index_of_least(np.array([3, 1, 2], np.float32).view(np.int32), 3)
+    >>> values = np.full(32, np.inf, np.float32)
+    >>> values[:3] = 3, 1, 2
+    >>> index_of_least(values, 3)
     1
     """
-    least = _INF_BITS
-    for i in range(n):
-        least = bits[i] if bits[i] < least else least
-    i = 0
-    while i < n - 1 and bits[i] != least:
-        i += 1
-    return i
+    far = splat(np.float32(np.inf))
+    best, place = far, far
+    here, step = lane_numbers(), splat(np.float32(LANES))
+    for i in range(0, n, LANES):
+        x = load(values, i)
+        closer = x < best
+        best, place = where(closer, x, best), where(closer, here, place)
+        here = here + step
+    lowest = least(best)
+    if not lowest < np.inf:
+        return -1
+    return int(least(where(best == splat(lowest), place, far)))
 
 
 @inner_kernel
@@ -161,6 +185,92 @@ def quantile(values, bits, n, q):
 
 
 @kernel
+def sort_columns(table, n):
+    """Sort each of sixteen columns of `n` rows, side by side, in place.
+
+    Batcher's merge exchange (Knuth, The Art of Computer Programming 5.2.2, algorithm M):
+    which rows are compared depends on `n` alone, so all columns go through it at once.
+
+    Parameters
+    ----------
+    table : float32 (16 n,)
+        Row by row. No NaN.
+    """
+    top = 1
+    while 2 * top < n:
+        top *= 2
+    p = top
+    while p > 0:
+        q, rest, gap = top, 0, p
+        while True:
+            for block in range(rest, n - gap, 2 * p):
+                for i in range(block, min(block + p, n - gap)):
+                    a, b = load(table, LANES * i), load(table, LANES * (i + gap))
+                    store(table, LANES * i, smaller(a, b))
+                    store(table, LANES * (i + gap), larger(b, a))
+            if q == p:
+                break
+            gap, rest, q = q - p, p, q // 2
+        p //= 2
+
+
+@kernel
+def column_quantile(column, n, q):
+    """Return the `q` quantile of the first `n` rows of a sorted column, NaN if there are none.
+
+    Interpolated as numpy does. The column is the table from its first element on.
+    """
+    if n == 0:
+        return np.nan
+    place = q * (n - 1)
+    rank = int(place)
+    value = float(column[LANES * rank])
+    if rank >= n - 1:
+        return value
+    return value + (place - rank) * (float(column[LANES * (rank + 1)]) - value)
+
+
+@kernel
+def column_share_from(column, n, limit):
+    """Return the share of the first `n` rows of a sorted column that are at least `limit`."""
+    low, high = 0, n
+    while low < high:
+        middle = (low + high) // 2
+        if column[LANES * middle] < limit:
+            low = middle + 1
+        else:
+            high = middle
+    return (n - low) / n
+
+
+@kernel
+def column_moments(table, n, count, mean, deviation):
+    """Write how many values each column has, their mean and standard deviation, inf apart.
+
+    Parameters
+    ----------
+    table : float32 (16 n,)
+        Row by row.
+    count, mean, deviation : float32 (16,), written
+        The deviation divides by the count; NaN where there is no value.
+    """
+    zero, one, unknown = splat(np.float32(0.0)), splat(np.float32(1.0)), splat(np.float32(np.inf))
+    number = added = squares = zero
+    for i in range(n):
+        x = load(table, LANES * i)
+        number = number + where(x < unknown, one, zero)
+        added = added + where(x < unknown, x, zero)
+    middle = added / number
+    for i in range(n):
+        x = load(table, LANES * i)
+        off = where(x < unknown, x - middle, zero)
+        squares = squares + off * off
+    store(count, 0, number)
+    store(mean, 0, middle)
+    store(deviation, 0, root(squares / number))
+
+
+@kernel
 def natural_logs(bits, n, out, out_bits):
     """Write the natural logarithms of `n` positive normal floats, given as their bits.
 
@@ -182,3 +292,32 @@ def natural_logs(bits, n, out, out_bits):
         t2 = t * t
         series = one + t2 * (c3 + t2 * (c5 + t2 * (c7 + t2 * (c9 + t2 * c11))))
         out[i] = exponent * ln2 + np.float32(2.0) * t * series
+
+
+@kernel
+def arc_tangents(y, x, n, out):
+    """Write the angles of `n` directions in radians, in [-pi, pi], to 1e-6; 0 where both are 0.
+
+    The compiler has no vector arc tangent; this one is a polynomial in the smaller over the greater
+    of |x| and |y| (Abramowitz & Stegun 1964, 4.4.49).
+
+    Parameters
+    ----------
+    y, x : float32 (n,)
+    out : float32 (n,), written
+    """
+    zero, right = np.float32(0.0), np.float32(1.5707963267948966)
+    a2, a4, a6 = np.float32(-0.3333314528), np.float32(0.1999355085), np.float32(-0.1420889944)
+    a8, a10 = np.float32(0.1065626393), np.float32(-0.0752896400)
+    a12, a14, a16 = np.float32(0.0429096138), np.float32(-0.0161657367), np.float32(0.0028662257)
+    one = np.float32(1.0)
+    for i in range(n):
+        across, along = abs(y[i]), abs(x[i])
+        greater, smaller_one = max(across, along), min(across, along)
+        t = smaller_one / greater if greater > zero else zero
+        s = t * t
+        tail = a8 + s * (a10 + s * (a12 + s * (a14 + s * a16)))
+        angle = t * (one + s * (a2 + s * (a4 + s * (a6 + s * tail))))
+        angle = right - angle if across > along else angle
+        angle = right + right - angle if x[i] < zero else angle
+        out[i] = -angle if y[i] < zero else angle

@@ -11,7 +11,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from calcigram.kernels import index_of_least, inner_kernel, kernel, padded
+from calcigram.kernels import inner_kernel, kernel, padded
+from calcigram.vectors import (
+    LANES,
+    first_lane,
+    lane,
+    lane_numbers,
+    least,
+    load,
+    splat,
+    store,
+    where,
+)
 
 TWIG_EDGES = 2.0
 """Branches shorter than this many median edges are twigs, and pruned: own choice."""
@@ -32,35 +43,43 @@ def spanning_tree(u, v, n, work, sequence, parent, edge):
     u, v : float32 (padded(n),)
         Padded with inf.
     work : tuple of scratch of padded(n)
-        Three float32, the int32 view of the third, two int32.
+        Three float32.
     sequence, parent : int32 (n,), written
         Nodes in the order they joined; the parent of each (-1 for the root).
     edge : float32 (n,), written
         Length of the edge to the parent; 0 for the root.
     """
-    ru, rv, key, key_bits, node, joined_from = work
+    outside, key, joined_from = work
+    far, step_on = splat(np.float32(np.inf)), splat(np.float32(LANES))
     for k in range(padded(n)):
-        ru[k], rv[k], node[k] = u[k], v[k], k
-        key[k], joined_from[k] = np.inf, -1
-    chosen = 0
+        outside[k], key[k], joined_from[k] = u[k], np.inf, np.float32(-1.0)
+    chosen, length = 0, np.float32(0.0)
     for step in range(n):
-        last = n - 1 - step
-        i = np.int32(node[chosen])
-        ui, vi = ru[chosen], rv[chosen]
-        sequence[step], parent[i] = i, joined_from[chosen]
-        edge[i] = np.sqrt(key[chosen]) if step > 0 else np.float32(0.0)
-        # The last of those left takes the place of the one that joins.
-        ru[chosen], rv[chosen], key[chosen] = ru[last], rv[last], key[last]
-        node[chosen], joined_from[chosen] = node[last], joined_from[last]
-        ru[last] = rv[last] = key[last] = np.inf
-        m = padded(last)
-        for j in range(m):
-            du, dv = ru[j] - ui, rv[j] - vi
-            new, old, old_from = du * du + dv * dv, key[j], joined_from[j]
+        sequence[step], edge[chosen] = chosen, length
+        pu, pv, newest = splat(u[chosen]), splat(v[chosen]), splat(np.float32(chosen))
+        best, place, here = far, far, lane_numbers()
+        for j in range(0, n, LANES):
+            # Who has joined lies infinitely far off. Whole vectors are written, no single
+            # element: reading one back of which a part was just written would stall.
+            joins = here == newest
+            x = where(joins, far, load(outside, j))
+            store(outside, j, x)
+            du, dv = x - pu, load(v, j) - pv
+            new, old = du * du + dv * dv, where(joins, far, load(key, j))
             nearer = new < old
-            key[j] = new if nearer else old
-            joined_from[j] = i if nearer else old_from
-        chosen = index_of_least(key_bits, m) if last > 0 else 0
+            old = where(nearer, new, old)
+            store(key, j, old)
+            store(joined_from, j, where(nearer, newest, load(joined_from, j)))
+            closer = old < best
+            best, place = where(closer, old, best), where(closer, here, place)
+            here = here + step_on
+        if step < n - 1:
+            # Of equally near ones any will do, so long as it is always the same.
+            lowest = least(best)
+            chosen = int(lane(place, first_lane(best == splat(lowest))))
+            length = np.sqrt(lowest)
+    for i in range(n):
+        parent[i] = int(joined_from[i])
 
 
 @kernel
@@ -74,15 +93,17 @@ def nearest_neighbours(sequence, parent, edge, n, nearest, nearest_of):
     nearest_of : int32 (n,), written
         That neighbour; -1 when n is 1.
     """
+    # A node's own edge comes before those of its children: no choice is left to a branch, which
+    # the processor would guess wrong half of the time.
     for i in range(n):
-        nearest[i], nearest_of[i] = np.inf, -1
+        nearest[i], nearest_of[i] = edge[i], parent[i]
+    nearest[sequence[0]] = np.inf
     for k in range(1, n):
         i = sequence[k]
-        p = parent[i]
-        if edge[i] < nearest[i]:
-            nearest[i], nearest_of[i] = edge[i], p
-        if edge[i] < nearest[p]:
-            nearest[p], nearest_of[p] = edge[i], i
+        p, length = parent[i], edge[i]
+        nearer = length < nearest[p]
+        nearest[p] = length if nearer else nearest[p]
+        nearest_of[p] = i if nearer else nearest_of[p]
 
 
 @inner_kernel
@@ -90,7 +111,7 @@ def _mark_strays(sequence, parent, edge, n, limit, size, stray):
     """Flag small ends of the tree that hang by an edge longer than `limit`; return a living root."""
     most = max(1, int(STRAY_SHARE * n))
     for i in range(n):
-        size[i], stray[i] = 1, 0
+        size[i] = 1
     for k in range(n - 1, 0, -1):
         size[parent[sequence[k]]] += size[sequence[k]]
     root = sequence[0]
@@ -149,8 +170,12 @@ def root_at_path_end(sequence, parent, edge, n, median_edge, trunk, trunk_parent
         How many nodes are in `trunk`.
     """
     size, stray, depth = work
-    limit = STRAY_EDGES * median_edge if n >= STRAY_MIN_POINTS else np.inf
-    root = _mark_strays(sequence, parent, edge, n, limit, size, stray)
+    longest = np.float32(0.0)
+    for i in range(n):
+        longest, stray[i] = max(longest, edge[i]), 0
+    root, limit = sequence[0], STRAY_EDGES * median_edge
+    if n >= STRAY_MIN_POINTS and longest > limit:
+        root = _mark_strays(sequence, parent, edge, n, limit, size, stray)
     end = _farthest(sequence, parent, edge, stray, n, root, depth)
     count = 0
     above, above_edge, i = -1, np.float32(0.0), end
@@ -164,9 +189,12 @@ def root_at_path_end(sequence, parent, edge, n, median_edge, trunk, trunk_parent
         above, above_edge, i = i, below_edge, below
     for k in range(n):
         i = sequence[k]
-        if stray[i] == 0:
-            trunk[count], trunk_parent[i], trunk_edge[i] = i, parent[i], edge[i]
-            count += 1
+        free = stray[i] == 0
+        trunk_parent[i] = parent[i] if free else trunk_parent[i]
+        trunk_edge[i] = edge[i] if free else trunk_edge[i]
+        if count < n:
+            trunk[count] = i
+        count += free
     return count
 
 
@@ -205,17 +233,19 @@ def prune_twigs(trunk, trunk_parent, trunk_edge, count, min_length, height, arm,
     Branches
     """
     total = 0.0
+    zero = np.float32(0.0)
     for k in range(count):
-        height[trunk[k]], arm[trunk[k]] = 0.0, -1
+        height[trunk[k]], arm[trunk[k]] = np.float32(-1.0), -1
     for k in range(count - 1, 0, -1):
         i = trunk[k]
-        p = trunk_parent[i]
-        total += trunk_edge[i]
-        reach = height[i] + trunk_edge[i]
-        if arm[p] < 0 or reach > height[p]:
-            height[p], arm[p] = reach, i
+        p, length = trunk_parent[i], trunk_edge[i]
+        height[i] = own = max(height[i], zero)  # below zero: no child has been seen
+        farther = own + length > height[p]
+        height[p] = own + length if farther else height[p]
+        arm[p] = i if farther else arm[p]
+        total += length
     root = trunk[0]
-    branch[root] = root
+    branch[root], height[root] = root, max(height[root], zero)
     length, longest_side = float(height[root]), 0.0
     leaves = 2 if count > 1 else 0
     for k in range(1, count):

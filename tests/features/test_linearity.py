@@ -11,7 +11,7 @@ def test_equals_the_slow_twin(agree, twins):
         rtol=1e-3,
         atol=2e-4,
     )
-    assert len(covered) == 8
+    assert len(covered) == 9
 
 
 def _degrade(rng, points, jitter=0.08, missed=0.2, false=0.1):
@@ -52,10 +52,17 @@ def test_two_rails_score_high_and_nothing_else_does(patterns, cluster_of):
     assert ((rails > others) + 0.5 * (rails == others)).mean() > 0.9
 
 
+def test_rails_lie_in_two_halves_that_share_the_curve(patterns, cluster_of):
+    for name in ("rail_between_share", "rail_mixing"):
+        found = {kind: np.nanmedian(_column(cluster_of, p, name)) for kind, p in patterns.items()}
+        assert found["rails"] == max(found.values()), name
+    between = {kind: _column(cluster_of, p, "rail_between_share") for kind, p in patterns.items()}
+    assert np.nanmedian(between["rails"]) > 0.8 > np.nanmedian(between["line"])
+
+
 def test_rail_separation_is_found(patterns, cluster_of):
     straight = [np.c_[np.arange(60.0), np.where(np.arange(60) % 2, 0.75, -0.75)]]
     assert _column(cluster_of, straight, "rail_separation_mm")[0] == pytest.approx(1.5, abs=0.05)
-    assert _column(cluster_of, straight, "rail_center_share")[0] == 0
 
 
 def test_the_curve_follows_arcs_and_lines_but_no_blob(patterns, cluster_of):
@@ -82,3 +89,24 @@ def test_path_of_a_cross(cluster_of):
     features = extract_features(cluster_of([cross]))
     assert features.column("path_share")[0] == pytest.approx(10.1 / 20.1, rel=1e-4)
     assert features.column("path_members")[0] == pytest.approx(11 / 21)
+
+
+def test_the_side_of_a_sharp_turn_is_no_matter_of_rounding(cluster_of):
+    hook = np.array(
+        [[0.9, -3.7], [4.6, -2.8], [0.4, 3.7], [-2.8, 4.3], [3.1, 1.9], [3.5, -0.8], [2.7, -2.7], [11.4, 5.4]]
+    )  # fmt: skip
+    turns = np.radians(np.arange(0, 360, 7))
+    turned = [hook @ [[np.cos(t), np.sin(t)], [-np.sin(t), np.cos(t)]] for t in turns]
+    separation = _column(cluster_of, turned, "rail_separation_mm")
+    np.testing.assert_allclose(separation, separation[0], rtol=1e-3)
+
+
+def test_rounding_makes_no_rails_of_a_line(cluster_of):
+    t = np.array([8.0, 14, 25, 28, 29, 32])
+    lines = [np.c_[2 * t, t], np.c_[3 * t, 7 * t], np.c_[t, -5 * t]]
+    assert _column(cluster_of, lines, "rail_score").tolist() == [0, 0, 0]
+
+
+def test_rounding_makes_no_turns_between_two_places(cluster_of):
+    pair = np.tile([[0.0, 0.0], [10.0, 3.0]], (8, 1))
+    assert _column(cluster_of, [pair], "curve_turning_deg")[0] == 0

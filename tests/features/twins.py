@@ -112,6 +112,13 @@ def linearity(p, orientation, aspect):
         out["local_linearity_8"], t8 = local_linearity(p, 8)
         weights = np.hypot(*t8.T)
         out["direction_order"] = ratio(np.hypot(*t8.sum(axis=0)), weights.sum())
+        if ((q @ axis) ** 3).sum() < 0:
+            axis = -axis
+        across = q @ [-axis[1], axis[0]]
+        turn = 2 * math.atan2(axis[1], axis[0])
+        sines = t8[:, 1] * math.cos(turn) - t8[:, 0] * math.sin(turn)
+        if abs(across).max() > 1e-5 * np.ptp(q @ axis):
+            out["direction_fan"] = ratio((sines * across).sum(), (weights * abs(across)).sum())
     o = np.radians(2 * np.asarray(orientation, float))
     w = 1 - 1 / np.asarray(aspect, float)
     known = ~np.isnan(o + w)
@@ -146,7 +153,6 @@ def branching(p):
     lengths = np.array([w for *_, w in edges])
     degree = np.bincount([i for a, b, _ in edges for i in (a, b)], minlength=n)
     area = hull_of(p)[0]
-    out["tree_edge_cv"] = ratio(lengths.std(), lengths.mean())
     out["tree_longest_edge_ratio"] = ratio(lengths.max(), np.median(lengths))
     out["tree_length_ratio"] = ratio(lengths.sum(), math.sqrt(n * area))
     out["tree_leaf_share"] = (degree == 1).mean()
@@ -163,11 +169,12 @@ def roundness(p):
     area, perimeter, vertices = hull_of(p)
     q = p - p.mean(axis=0)
     r = np.linalg.norm(q, axis=1)
-    out = {"hull_width_mm": 0.0 if vertices is None else least_width(vertices)}
+    out = {}
     out["angular_resultant"] = (
         np.linalg.norm((q[r > 0] / r[r > 0, None]).mean(axis=0)) if (r > 0).any() else NAN
     )
-    out["hull_width_ratio"] = ratio(out["hull_width_mm"], pdist(p).max())
+    width = 0.0 if vertices is None else least_width(vertices)
+    out["hull_width_ratio"] = ratio(width, pdist(p).max())
     out["hull_circularity"] = ratio(4 * math.pi * area, perimeter**2)
     if vertices is not None:
         best = 0.0
@@ -206,6 +213,23 @@ def nipple(p, at):
         out["wedge_slope"] = abs(np.polyfit(along, across, 1)[0])
         if across.std() > 1e-5 * along.std():
             out["wedge_correlation"] = abs(np.corrcoef(along, across)[0, 1])
+    gyration = math.sqrt((q**2).sum(axis=1).mean())
+    if n >= 5 and gyration > 0:
+        ratios = []
+        for turn in np.arange(12) * math.pi / 12:
+            # Turned against the axis's own hand; the mean and the greatest do not mind.
+            c, s = math.cos(turn), math.sin(turn)
+            ahead = np.array([[c, -s], [s, c]]) @ axis
+            weight = np.clip(0.5 + q @ ahead / (0.2 * gyration), 0, 1)
+            aside = q @ [-ahead[1], ahead[0]]
+            breadths = [
+                math.sqrt(max(0, np.cov(aside, aweights=w, ddof=0))) if w.any() else 0.0
+                for w in (weight, 1 - weight)
+            ]
+            ratios.append(-np.diff(np.log(np.add(breadths, 0.01 * gyration)))[0])
+        tail = math.copysign(1, (along**3).sum())
+        out["widening_axis"] = tail * ratios[0]
+        out["widening_mean"], out["widening_max"] = np.abs(ratios).mean(), np.abs(ratios).max()
     to = np.asarray(at, float) - p.mean(axis=0)
     if np.isnan(to).any():
         return out
@@ -220,15 +244,15 @@ def nipple(p, at):
     radius, angle = np.hypot(forward, aside), np.arctan2(aside, forward)
     if n >= 5 and np.ptp(radius) > 0:
         out["nipple_wedge_slope"] = np.polyfit(radius, abs(aside), 1)[0]
+    far = abs(aside)[radius > radius.mean() + 0.4 * radius.std()]
+    near = abs(aside)[radius < radius.mean() - 0.4 * radius.std()]
+    if n >= 5 and far.sum() > 0 and near.sum() > 0:
+        out["nipple_widening"] = math.log(far.mean() / near.mean())
+    out["nipple_nearness"] = ratio(*np.quantile(radius, [0.05, 0.95]))
     span = np.subtract(*np.quantile(angle, [0.9, 0.1]))
     out["nipple_span_deg"] = math.degrees(span)
     out["nipple_radial_span_mm"] = np.subtract(*np.quantile(radius, [0.9, 0.1]))
     out["nipple_span_ratio"] = ratio(out["nipple_radial_span_mm"], radius.mean() * span)
-    t8 = local_linearity(p, 8)[1]
-    weights = np.hypot(*t8.T)
-    half = np.arctan2(t8[:, 1], t8[:, 0]) / 2
-    cosines = abs(np.cos(half - np.arctan2(-seen[:, 1], -seen[:, 0])))
-    out["nipple_alignment"] = ratio((weights * cosines).sum(), weights.sum())
     return out
 
 
@@ -239,7 +263,6 @@ def _sd(values):
 def particles(p, diameter, aspect, solidity, cnr):
     n = len(p)
     out = {}
-    area = hull_of(p)[0]
     d, a, s, c = (np.asarray(m, float)[~np.isnan(m)] for m in (diameter, aspect, solidity, cnr))
     if len(d):
         out |= {
@@ -250,17 +273,18 @@ def particles(p, diameter, aspect, solidity, cnr):
             "diameter_cv": _sd(d) / d.mean(),
             "diameter_log_sd": _sd(np.log(d)),
             "macro_share": (d >= 0.5).mean(),
-            "coarse_share": (d >= 2).mean(),
-            "coverage_share": ratio(n * (math.pi * d**2 / 4).mean(), area),
         }
     both = ~np.isnan(np.asarray(diameter) + np.asarray(aspect))
     if both.any():
         db, ab = np.asarray(diameter, float)[both], np.asarray(aspect, float)[both]
         out["calibre_median_mm"] = np.median(db / np.sqrt(ab))
         out["length_p90_mm"] = np.quantile(db * np.sqrt(ab), 0.9)
+        out["thin_share"] = ((ab >= 2) & (db / np.sqrt(ab) < 0.5)).mean()
+        out["rod_share"] = ((ab >= 2) & (db / np.sqrt(ab) >= 0.5)).mean()
     if len(a):
         out |= {
             "aspect_median": np.median(a),
+            "aspect_p25": np.quantile(a, 0.25),
             "aspect_p90": np.quantile(a, 0.9),
             "aspect_sd": _sd(a),
             "elongated_share": (a >= 2.5).mean(),
@@ -268,6 +292,7 @@ def particles(p, diameter, aspect, solidity, cnr):
     if len(s):
         out |= {
             "solidity_median": np.median(s),
+            "solidity_p75": np.quantile(s, 0.75),
             "solidity_p10": np.quantile(s, 0.1),
             "solidity_sd": _sd(s),
         }
@@ -285,6 +310,49 @@ def particles(p, diameter, aspect, solidity, cnr):
         known = ~np.isnan(radii)
         if known.any():
             out["contact_share"] = (distance.min(axis=1) < 1.5 * radii)[known].mean()
+    marks = {
+        "size": np.log(np.asarray(diameter, float)),
+        "aspect": np.log(np.asarray(aspect, float)),
+        "solidity": np.asarray(solidity, float),
+        "contrast": np.log(np.maximum(np.asarray(cnr, float), 0.1)),
+    }
+    every = np.isfinite(sum(marks[name] for name in ("size", "aspect", "solidity")))
+    if every.any():
+        size, long, solid = (np.asarray(m, float)[every] for m in (diameter, aspect, solidity))
+        even = (long < 1.5) & (solid >= 0.9)
+        out["dot_share"] = (even & (size < 0.5)).mean()
+        out["ball_share"] = (even & (size >= 0.5)).mean()
+    for one, other in itertools.combinations(marks, 2):
+        known = np.isfinite(marks[one] + marks[other])
+        if known.sum() >= 3:
+            r = np.corrcoef(marks[one][known], marks[other][known])[0, 1]
+            out[f"{one}_{other}_correlation"] = out[f"{other}_{one}_correlation"] = r
     if len(d) and len(a) and len(s):
         out["form_variety"] = (_sd(np.log(d)) + _sd(np.log(a)) + _sd(s)) / 3
+    return out
+
+
+def regularity(p):
+    n = len(p)
+    if n < 5:
+        return {}
+    edges = tree_of(p)
+    lengths = np.array([w for *_, w in edges])
+    median = np.median(lengths)
+    out = {
+        "tree_even_share": (abs(lengths - median) <= 0.12 * median).mean(),
+        "gap_mm": lengths.max(),
+        "gap_ratio": ratio(lengths.max(), np.sort(lengths)[-2]),
+    }
+    longest = lengths.argmax()
+    rest = [(a, b) for k, (a, b, _) in enumerate(edges) if k != longest]
+    graph = np.zeros((n, n))
+    graph[tuple(np.array(rest).T)] = 1
+    out["gap_share"] = np.bincount(connected_components(graph, directed=False)[1]).min() / n
+    circle, *_ = np.linalg.lstsq(np.c_[2 * p, np.ones(n)], (p**2).sum(axis=1), rcond=None)
+    radii = np.linalg.norm(p - circle[:2], axis=1)
+    if np.linalg.svd(p - p.mean(axis=0))[1][1] > 1e-4 * np.ptp(p):
+        out["ring_cv"] = ratio(radii.std(), radii.mean())
+        angle = np.sort(np.degrees(np.arctan2(*(p - circle[:2]).T[::-1])))
+        out["ring_gap_deg"] = np.diff(np.r_[angle, angle[0] + 360]).max()
     return out

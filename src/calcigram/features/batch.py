@@ -13,18 +13,22 @@ from calcigram.features.branching import CORRELATION_RATIO, measure_branching
 from calcigram.features.catalogue import family_slice
 from calcigram.features.curve import fit_curve
 from calcigram.features.frame import load_points
-from calcigram.features.linearity import measure_linearity
-from calcigram.features.nipple import measure_nipple
-from calcigram.features.particles import measure_particles
+from calcigram.features.linearity import measure_linearity, place_linearity
+from calcigram.features.nipple import measure_nipple, place_nipple
+from calcigram.features.particles import measure_particles, place_particles
+from calcigram.features.regularity import measure_regularity
 from calcigram.features.roundness import measure_roundness
-from calcigram.features.spread import measure_spread
+from calcigram.features.spread import measure_spread, place_spread
 from calcigram.features.workspace import (
     ARM,
     BRANCH,
+    COUNT,
+    DEVIATION,
     EDGE,
     HEIGHT,
     LOCAL_COS,
     LOCAL_SIN,
+    MEAN,
     NEAREST,
     NEAREST_OF,
     PARENT,
@@ -37,8 +41,8 @@ from calcigram.features.workspace import (
     V,
 )
 from calcigram.geometry import convex_hull, measure_hull
-from calcigram.kernels import inner_kernel, kernel, quantile
-from calcigram.pairs import local_directions, measure_pairs, neighbour_distances
+from calcigram.kernels import column_moments, inner_kernel, kernel, quantile, sort_columns
+from calcigram.pairs import local_directions, measure_pairs
 from calcigram.tree import (
     TWIG_EDGES,
     nearest_neighbours,
@@ -52,13 +56,14 @@ _LINEARITY, _LINEARITY_END = family_slice("linearity").start, family_slice("line
 _BRANCHING, _BRANCHING_END = family_slice("branching").start, family_slice("branching").stop
 _ROUNDNESS, _ROUNDNESS_END = family_slice("roundness").start, family_slice("roundness").stop
 _NIPPLE, _NIPPLE_END = family_slice("nipple").start, family_slice("nipple").stop
+_REGULARITY, _REGULARITY_END = family_slice("regularity").start, family_slice("regularity").stop
 _PARTICLES, _PARTICLES_END = family_slice("particles").start, family_slice("particles").stop
 
 
 @inner_kernel
 def _grow_tree(work, n):
     """Build the spanning tree, read off it who is nearest; return the median edge."""
-    scratch = (work.f[0], work.f[1], work.f[2], work.bits[2], work.i[0], work.i[1])
+    scratch = (work.f[0], work.f[1], work.f[2])
     spanning_tree(work.f[U], work.f[V], n, scratch, work.i[SEQUENCE], work.i[PARENT], work.f[EDGE])
     nearest_neighbours(
         work.i[SEQUENCE], work.i[PARENT], work.f[EDGE], n, work.f[NEAREST], work.i[NEAREST_OF]
@@ -89,11 +94,16 @@ def _find_directions(work, n):
         for i in range(n):
             work.f[LOCAL_COS, i] = work.f[LOCAL_SIN, i] = 0.0
         return np.nan, np.nan
-    near2, wide2 = work.f[0], work.f[1]
-    neighbour_distances(work.f[U], work.f[V], n, near2, wide2, work.f[2])
     return local_directions(
-        work.f[U], work.f[V], n, near2, wide2, work.f[LOCAL_COS], work.f[LOCAL_SIN]
+        work.f[U], work.f[V], n, work.f[0], work.f[1], work.f[LOCAL_COS], work.f[LOCAL_SIN]
     )
+
+
+@inner_kernel
+def _summarise(work, n):
+    """Take the moments of the table's columns and sort them."""
+    column_moments(work.table, n, work.moments[COUNT], work.moments[MEAN], work.moments[DEVIATION])
+    sort_columns(work.table, n)
 
 
 @kernel
@@ -124,22 +134,24 @@ def extract_range(start, stop, offsets, columns, work, values):
         count, branches = _find_branches(work, n, median_edge)
         local_4, local_8 = _find_directions(work, n)
         curve = fit_curve(work, n, branches.main_size, median_edge)
-        hull_size = convex_hull(work.f[U], work.f[V], n, hull_index)
+        hull_size = convex_hull(work.f[U], work.f[V], n, hull_index, (work.i[1], work.f))
         hull = measure_hull(work.f[U], work.f[V], hull_index, hull_size)
+        measure_branching(
+            work, n, count, hull, pairs, curve, branches, median_edge,
+            row[_BRANCHING:_BRANCHING_END],
+        )  # fmt: skip
+        place_spread(work, n, hull)
+        place_linearity(work, n, curve)
+        place_nipple(work, n, frame, nipple_x[c], nipple_y[c], row[_NIPPLE:_NIPPLE_END])
+        particles = row[_PARTICLES:_PARTICLES_END]
+        place_particles(work, begin, n, diameter, aspect, solidity, cnr, particles)
+        _summarise(work, n)
         measure_spread(work, n, frame, hull, pairs, breast[c], row[_SPREAD:_SPREAD_END])
         measure_linearity(
             work, n, frame, curve, branches, local_4, local_8, orientation, aspect, begin,
             row[_LINEARITY:_LINEARITY_END],
         )  # fmt: skip
-        measure_branching(
-            work, n, count, hull, pairs, curve, branches, median_edge,
-            row[_BRANCHING:_BRANCHING_END],
-        )  # fmt: skip
-        measure_roundness(
-            work, n, hull, hull_index, hull_size, median_edge, row[_ROUNDNESS:_ROUNDNESS_END]
-        )
+        measure_roundness(work, n, hull, hull_index, hull_size, row[_ROUNDNESS:_ROUNDNESS_END])
         measure_nipple(work, n, frame, nipple_x[c], nipple_y[c], row[_NIPPLE:_NIPPLE_END])
-        measure_particles(
-            work, begin, n, hull, diameter, aspect, solidity, cnr,
-            row[_PARTICLES:_PARTICLES_END],
-        )  # fmt: skip
+        measure_particles(work, begin, n, diameter, aspect, solidity, particles)
+        measure_regularity(work, n, median_edge, row[_REGULARITY:_REGULARITY_END])

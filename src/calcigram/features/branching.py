@@ -26,11 +26,15 @@ from calcigram.features.workspace import (
     U,
     V,
 )
-from calcigram.kernels import inner_kernel
+from calcigram.geometry import FLAT
+from calcigram.kernels import inner_kernel, padded
 
 _C = family_columns("branching")
 
 SCALES_MM = (1.0, 2.0, 4.0, 8.0)
+_N_SCALES = len(SCALES_MM)
+_SCALES = np.array(SCALES_MM, np.float32)
+
 CORRELATION_RATIO = 4.0
 """The greater of the two radii of the correlation dimension over the smaller."""
 
@@ -41,25 +45,21 @@ _FORK_MIN_NODES = 4
 
 @inner_kernel
 def _tree(work, n, hull, median_edge, out):
-    total = square = longest = 0.0
+    total = longest = 0.0
     for i in range(n):
         length = float(work.f[EDGE, i])
         total += length
-        square += length * length
         longest = max(longest, length)
-    mean = total / (n - 1)
-    if mean > 0.0:
-        out[_C.tree_edge_cv] = math.sqrt(max(0.0, square / (n - 1) - mean * mean)) / mean
     if median_edge > 0.0:
         out[_C.tree_longest_edge_ratio] = longest / median_edge
     if hull.area > 0.0:
         out[_C.tree_length_ratio] = total / math.sqrt(n * hull.area)
     degree = work.i[1]
     for i in range(n):
-        degree[i] = 1 if work.i[PARENT, i] >= 0 else 0
-    for i in range(n):
-        if work.i[PARENT, i] >= 0:
-            degree[work.i[PARENT, i]] += 1
+        degree[i] = 1
+    for k in range(1, n):
+        degree[work.i[PARENT, work.i[SEQUENCE, k]]] += 1
+    degree[work.i[SEQUENCE, 0]] -= 1
     leaves = 0
     for i in range(n):
         leaves += degree[i] == 1
@@ -103,7 +103,7 @@ def _junctions(work, count, branches, out):
         i = work.i[TRUNK, k]
         if work.i[BRANCH, i] != i:
             continue
-        p = work.i[TRUNK_PARENT, i]
+        p = int(work.i[TRUNK_PARENT, i])
         junctions += 1 - seen[p]
         seen[p] = 1
         side_u, side_v = _arm(work, p, i, False)
@@ -128,6 +128,23 @@ def _junctions(work, count, branches, out):
     if branches.length > 0.0:
         out[_C.side_branch_share] = 1.0 - branches.main_length / branches.length
         out[_C.longest_side_branch_ratio] = branches.longest_side / branches.main_length
+
+
+@inner_kernel
+def _side_branches(work, n, count, branches, median_edge, out):
+    """Count who is on the side branches, twigs and all: false marks come alone or in twos."""
+    size = work.i[1]
+    for k in range(count):
+        size[work.i[TRUNK, k]] = 1
+    most = 0
+    for k in range(count - 1, 0, -1):
+        i = work.i[TRUNK, k]
+        p = work.i[TRUNK_PARENT, i]
+        size[p] += size[i]
+        most = max(most, 0 if work.i[ARM, p] == i else size[i])
+    out[_C.side_branch_member_share] = most / n
+    if median_edge > 0.0:
+        out[_C.longest_side_branch_edges] = branches.longest_side / median_edge
 
 
 @inner_kernel
@@ -160,11 +177,16 @@ def _branch_knots(work, first, knots):
 @inner_kernel
 def _fork_gain(work, n, count, curve):
     """How much nearer the points lie once the longest side branches join the curve."""
-    if curve.size < 2 or not curve.residual > 0.0:
+    # What rounding leaves of a straight line is no distance to gain on.
+    if curve.size < 2 or not curve.residual > FLAT * curve.length:
         return np.nan
-    nearest, arc, offset, square = work.f[0], work.f[5], work.f[6], work.f[7]
-    for i in range(n):
-        nearest[i] = abs(work.f[OFFSET, i])
+    nearest, arc, offset, u, v = work.f[0], work.f[1], work.f[2], work.f[3], work.f[4]
+    residual = work.f[OFFSET]
+    places_u, places_v = work.f[U], work.f[V]
+    for i in range(padded(n)):
+        nearest[i] = abs(residual[i])
+        u[i] = places_u[i] if i < n else np.float32(0.0)
+        v[i] = places_v[i] if i < n else np.float32(0.0)
     below, joined = np.inf, 0
     for _ in range(_FORK_BRANCHES):
         chosen, longest = -1, 0.0
@@ -179,50 +201,56 @@ def _fork_gain(work, n, count, curve):
         size, nodes = _branch_knots(work, chosen, work.curves[1])
         if nodes < _FORK_MIN_NODES:
             continue
-        project(work.f[U], work.f[V], n, work.curves[1], size, 0.0, arc, offset, square)
+        project(u, v, n, work.curves[1], size, 0.0, arc, offset, work.pieces)
         for i in range(n):
-            distance = np.sqrt(square[i])
+            distance = abs(offset[i])
             nearest[i] = distance if distance < nearest[i] else nearest[i]
         joined += 1
     if joined == 0:
         return 0.0
-    total = 0.0
+    total = np.float32(0.0)
     for i in range(n):
         total += nearest[i]
-    return max(0.0, 1.0 - total / n / curve.residual)
+    return max(0.0, 1.0 - float(total) / n / curve.residual)
 
 
 @inner_kernel
-def _components(work, n, radius):
-    """Return how many components the graph of that radius has, and the size of the largest.
+def _components(work, n, out):
+    """Count, at each scale, the components of the graph, and the points of the largest.
 
     Two points are joined in it exactly if no edge of the spanning tree between them is longer.
     """
-    size = work.i[1]
-    for i in range(n):
-        size[i] = 1
-    components, largest = 0, 0
-    for k in range(n - 1, -1, -1):
-        i = work.i[SEQUENCE, k]
-        if work.i[PARENT, i] >= 0 and work.f[EDGE, i] <= radius:
-            size[work.i[PARENT, i]] += size[i]
-        else:
-            components += 1
-            largest = max(largest, size[i])
-    return components, largest
+    sequence, parent, edge, size = work.i[SEQUENCE], work.i[PARENT], work.f[EDGE], work.table
+    one, zero = np.float32(1.0), np.float32(0.0)
+    for i in range(_N_SCALES * n):
+        size[i] = one
+    pieces, largest = work.pieces[0], work.pieces[1]
+    for k in range(_N_SCALES):
+        pieces[k] = largest[k] = zero
+    for step in range(n - 1, -1, -1):
+        i = sequence[step]
+        p = parent[i] if step > 0 else i
+        length = edge[i] if step > 0 else np.float32(np.inf)
+        for k in range(_N_SCALES):  # no branches: four scales are one register
+            own = size[_N_SCALES * i + k]
+            joined = length <= _SCALES[k]
+            size[_N_SCALES * p + k] += own if joined else zero
+            pieces[k] += zero if joined else one
+            largest[k] = max(largest[k], zero if joined else own)
+    for k in range(_N_SCALES):
+        out[_C.components_1mm + k] = pieces[k] / n
+        out[_C.giant_share_1mm + k] = largest[k] / n
 
 
 @inner_kernel
 def measure_branching(work, n, count, hull, pairs, curve, branches, median_edge, out):
-    """Write the family's columns to `out`, a view of one row."""
-    for k in range(4):
-        components, largest = _components(work, n, SCALES_MM[k])
-        out[_C.components_1mm + k] = components / n
-        out[_C.giant_share_1mm + k] = largest / n
+    """Write the family's columns to `out`, a view of one row; the table is scratch."""
+    _components(work, n, out)
     if n < 3:
         return
     _tree(work, n, hull, median_edge, out)
     _junctions(work, count, branches, out)
+    _side_branches(work, n, count, branches, median_edge, out)
     out[_C.fork_gain] = _fork_gain(work, n, count, curve)
     if pairs.within_small > 0 and hull.diameter > 0.0:
         ratio = pairs.within_large / pairs.within_small

@@ -20,7 +20,26 @@ _SIZE = ("diameter_mm",)
 _FORM = ("aspect_ratio",)
 _THIN = ("diameter_mm", "aspect_ratio")
 _SOLID = ("solidity",)
+_OUTLINED = ("diameter_mm", "aspect_ratio", "solidity")
 _CNR = ("cnr",)
+
+CORRELATED = (
+    ("size", "contrast"),
+    ("size", "aspect"),
+    ("size", "solidity"),
+    ("aspect", "solidity"),
+    ("contrast", "solidity"),
+    ("contrast", "aspect"),
+)
+"""Pairs of marks whose correlation over a cluster's calcifications is a feature, in order."""
+
+_MARK = {"size": "diameter_mm", "contrast": "cnr", "aspect": "aspect_ratio", "solidity": "solidity"}
+_SAID = {
+    "size": "log d",
+    "contrast": "log max(cnr, 0.1)",
+    "aspect": "log aspect",
+    "solidity": "solidity",
+}
 
 Row = tuple[str, str, float, float, str, str, tuple[str, ...]]
 
@@ -50,37 +69,39 @@ ROWS: dict[str, tuple[Row, ...]] = {
         ("pca_axis_ratio", "1", 0, 1, "sqrt(l2 / l1), l1 >= l2 the eigenvalues of the covariance: 0 is a line; n >= 3", _D6, ()),
         ("line_residual_mm", "mm", 0, inf, "Root mean square distance to the major axis, sqrt(l2); n >= 3", _D6, ()),
         ("line_residual_ratio", "1", 0, 1, "line_residual_mm / extent along the major axis", _D6, ()),
-        ("curve_residual_mm", "mm", 0, inf, "Root mean square distance to the principal curve; n >= 3", "Hastie & Stuetzle 1989; " + _D6, ()),
-        ("curve_residual_median_mm", "mm", 0, inf, "Median distance to the principal curve", "Hastie & Stuetzle 1989", ()),
+        ("curve_residual_mm", "mm", 0, inf, "Root mean square distance to the principal curve, whose ends go on by a tenth of its length; n >= 3", "Hastie & Stuetzle 1989; " + _D6, ()),
+        ("curve_residual_median_mm", "mm", 0, inf, "Median of those distances", "Hastie & Stuetzle 1989", ()),
         ("curve_residual_ratio", "1", 0, inf, "curve_residual_mm / curve_length_mm", _D6, ()),
         ("curve_length_mm", "mm", 0, inf, "Length of the principal curve", "Hastie & Stuetzle 1989", ()),
         ("tortuosity", "1", 1, inf, "curve_length_mm / distance between the ends of the curve", _D6, ()),
         ("curve_turning_deg", "deg", 0, inf, "Sum of the absolute turns between the pieces of the principal curve", _D6, ()),
         ("path_share", "1", 0, 1, "Longest path / total length of the spanning tree without strays; n >= 3", "Prim 1957; " + _D6, ()),
         ("path_members", "1", 0, 1, "Share of the calcifications on that path", _D6, ()),
-        ("path_gap_cv", "1", 0, inf, "Standard deviation / mean of the edges of that path", "after Valvano et al. 2019 (tram tracks)", ()),
-        ("local_linearity_4", "1", 0, 1, "Mean over the points of 1 - l2/l1 of the point and its 4 nearest neighbours, ties all included; n >= 3", _D6, ()),
+        ("local_linearity_4", "1", 0, 1, "Mean of 1 - l2/l1 of a point and its 4 nearest neighbours, ties (within 1e-5 of the squared distance) all included, over the points where those have an extent; n >= 3", _D6, ()),
         ("local_linearity_8", "1", 0, 1, "As local_linearity_4 with 8 neighbours", _D6, ()),
         ("direction_order", "1", 0, 1, "|sum a_k exp(2i t_k)| / sum a_k over the 8-neighbour directions t_k with anisotropies a_k = (l1 - l2)/(l1 + l2)", _D6, ()),
+        ("direction_fan", "1", -1, 1, "sum a_k sin(2t_k) v_k / sum a_k |v_k| of the same directions, v_k the distance from the major axis: above 0 where they fan out towards the longer tail; n >= 3", "lexicon, segmental; own formula", ()),
         ("orientation_coherence", "1", -1, 1, "Mean cos 2(o_k - t_k) of major axis o_k and local direction t_k, weighted by (1 - 1/aspect) a_k", "after Valvano et al. 2019 (tram tracks)", _AXES),
         ("orientation_order", "1", 0, 1, "|sum w_k exp(2i o_k)| / sum w_k, w_k = 1 - 1/aspect", _D6, _AXES),
-        ("rail_score", "1", 0, 1, "Bimodality of the signed offsets from the principal curve: product of the share of variance between two halves above the uniform's 3/4, the emptiness of the middle third, the mixing of both sides along the curve, and 4pq; n >= 6", "after Valvano et al. 2019 (tram tracks)", ()),
+        ("rail_score", "1", 0, 1, "Bimodality of the signed offsets from the principal curve, from their median, those beyond twice the upper quartile of distance left out, in two halves by at most 8 steps of two means from 0: product of the share of variance between the halves above the uniform's 3/4, the emptiness of the middle third (of all n), the mixing of both along the curve, and 4pq; n >= 6", "after Valvano et al. 2019 (tram tracks)", ()),
+        ("rail_between_share", "1", 0, 1, "Share of the variance of those offsets between their two halves: 0.64 normal, 0.75 uniform, 1 two thin rails; n >= 6", "after Valvano et al. 2019 (tram tracks)", ()),
+        ("rail_mixing", "1", 0, 1, "How far both halves share each stretch of the curve, one of 8 or of n / 6 if fewer: 1 as by chance, 0 apart; n >= 6", "after Valvano et al. 2019 (tram tracks)", ()),
         ("rail_separation_mm", "mm", 0, inf, "Distance between the mean offsets of the two halves; n >= 6", "after Valvano et al. 2019 (tram tracks)", ()),
-        ("rail_center_share", "1", 0, 1, "Share of the points in the middle third between those means; n >= 6", "after Valvano et al. 2019 (tram tracks)", ()),
     ),
     "branching": (
-        ("tree_edge_cv", "1", 0, inf, "Standard deviation / mean of the edges of the spanning tree; n >= 3", "Prim 1957", ()),
         ("tree_longest_edge_ratio", "1", 1, inf, "Longest / median edge of the spanning tree; n >= 3", "Prim 1957", ()),
         ("tree_length_ratio", "1", 0, inf, "Tree length / sqrt(n hull area); n >= 3", "Prim 1957", ()),
         ("tree_leaf_share", "1", 0, 1, "Leaves of the unpruned spanning tree / n; n >= 3", _D6, ()),
         ("junctions", "1", 0, inf, "Nodes of degree >= 3 of the pruned tree; n >= 3. " + _PRUNED, _D6, ()),
         ("leaves", "1", 0, inf, "Ends of the pruned tree; n >= 3", _D6, ()),
-        ("junction_angle_mean_deg", "deg", 0, 180, "Mean over the side branches of the least angle between two arms where they leave, each drawn from its first node to the mean of its next three", _D6, ()),
+        ("junction_angle_mean_deg", "deg", 0, 180, "Mean over the side branches of the least angle between two arms where they leave, each drawn from its first node to the mean of its next three, one of a single node from the junction", _D6, ()),
         ("junction_angle_sd_deg", "deg", 0, 90, "Standard deviation of those angles; two side branches or more", _D6, ()),
         ("side_branch_share", "1", 0, 1, "Length off the main path / length of the pruned tree; n >= 3", _D6, ()),
         ("longest_side_branch_ratio", "1", 0, 1, "Longest side branch of the pruned tree / main path; n >= 3", _D6, ()),
-        ("fork_gain", "1", 0, 1, "1 - mean distance to the principal curve with its three longest side branches (smoothed, four nodes or more) / mean distance to the curve alone; n >= 3", _D6, ()),
-        ("correlation_dimension", "1", 0, inf, "log(C(R) / C(R/4)) / log 4, C(r) the share of pairs within r, R the radius of gyration; n >= 3", "Batchelder 2014 (fractal dimension); " + _D6, ()),
+        ("side_branch_member_share", "1", 0, 1, "Share of the calcifications that are on the most populous side branch of the tree without strays, twigs and its own branches counted; n >= 3", _D6, ()),
+        ("longest_side_branch_edges", "1", 0, inf, "Longest side branch of the pruned tree / median edge of the spanning tree; n >= 3", _D6, ()),
+        ("fork_gain", "1", 0, 1, "1 - mean distance to the principal curve with those of its three longest side branches that have four nodes or more (smoothed) / mean distance to the curve alone; n >= 3", _D6, ()),
+        ("correlation_dimension", "1", 0, inf, "log(C(R) / C(R/4)) / log 4, C(r) the share of pairs within r, R the radius of gyration; unknown without a pair within R/4; n >= 3", "Batchelder 2014 (fractal dimension); " + _D6, ()),
         *(
             (f"components_{r}mm", "1", 0, 1, f"Components / n of the graph that joins points within {r} mm", "Chen et al. 2015", ())
             for r in (1, 2, 4, 8)
@@ -92,23 +113,27 @@ ROWS: dict[str, tuple[Row, ...]] = {
     ),
     "roundness": (
         ("hull_circularity", "1", 0, 1, "4 pi A / P^2 of the hull", _D6, ()),
-        ("hull_solidity", "1", 0, 1, "Area of the concave outline / area of the hull; the longest edge first gives way to the inner point of least detour while it is over twice the shorter side and over 3 median edges of the spanning tree", "Park & Oh 2012", ()),
+        ("hull_solidity", "1", 0, 1, "Share of the hull that lies within one spacing, sqrt(hull area / n), of a calcification, by 64 places spread evenly over it: 0.96 where the points are spread by chance; n >= 3", "empty-space function, Diggle 2013", ()),
+        ("empty_space_ratio", "1", 0, inf, "Mean distance of those places to the nearest calcification / the spacing: 0.5 by chance, more where the hull is hollow; n >= 3", "empty-space function, Diggle 2013", ()),
         ("hull_eccentricity", "1", 0, 1, "sqrt(1 - m2/m1), m1 >= m2 the second central moments of the hull's area", _D6, ()),
-        ("hull_width_mm", "mm", 0, inf, "Least width of the hull", _D6, ()),
-        ("hull_width_ratio", "1", 0, 1, "hull_width_mm / max_distance_mm", _D6, ()),
+        ("hull_width_ratio", "1", 0, 1, "Least width of the hull / max_distance_mm; n >= 3", _D6, ()),
         ("hull_triangularity", "1", 0, 1, "Largest inscribed triangle / hull area: 1 triangle, 0.5 square, 0.41 disc", "after Lanyi (triangular outline), own formula", ()),
         ("angular_resultant", "1", 0, 1, "Length of the mean unit vector from the centroid to the points; n >= 3", _D6, ()),
     ),
     "nipple": (
         ("wedge_slope", "1", 0, inf, "|slope| of the distance from the major axis against the position along it; n >= 5", _D6, ()),
         ("wedge_correlation", "1", 0, 1, "|correlation| of the same two; n >= 5", _D6, ()),
+        ("widening_axis", "1", -inf, inf, "log of the ratio of the breadths of the two halves along the major axis, that towards the longer tail over the other; the breadth is the standard deviation across the axis plus 0.01 radii of gyration, the halves meet at the centroid, where a point within a tenth of the radius of gyration counts for both in part; n >= 5", _D6, ()),
+        ("widening_mean", "1", 0, inf, "Mean of |widening_axis| over 12 directions, 15 deg apart from the major axis on; n >= 5", _D6, ()),
+        ("widening_max", "1", 0, inf, "Greatest of the same 12; n >= 5", _D6, ()),
         ("nipple_distance_mm", "mm", 0, inf, "Distance from the centroid to the nipple", _D6, _NIPPLE),
         ("nipple_axis_angle_deg", "deg", 0, 90, "Angle between the major axis and the direction from the centroid to the nipple; n >= 3", _D6, _NIPPLE),
         ("nipple_wedge_slope", "1", -inf, inf, "Slope of the distance from the ray nipple-centroid against the distance to the nipple; n >= 5", _D6, _NIPPLE),
         ("nipple_span_deg", "deg", 0, 360, "10-90 % range of the angle seen from the nipple; n >= 3", _D6, _NIPPLE),
         ("nipple_radial_span_mm", "mm", 0, inf, "10-90 % range of the distance to the nipple; n >= 3", _D6, _NIPPLE),
         ("nipple_span_ratio", "1", 0, inf, "nipple_radial_span_mm / (mean distance x nipple_span in radians)", _D6, _NIPPLE),
-        ("nipple_alignment", "1", 0, 1, "Mean |cos| of the 8-neighbour direction with the direction to the nipple, weighted by anisotropy; n >= 3", _D6, _NIPPLE),
+        ("nipple_nearness", "1", 0, 1, "5th / 95th percentile of the distance to the nipple; n >= 3", _D6, _NIPPLE),
+        ("nipple_widening", "1", -inf, inf, "Log of the mean distance from the ray nipple-centroid of the points farther from the nipple than 0.4 standard deviations above the mean distance, over that of those nearer than 0.4 below it; n >= 5", _D6, _NIPPLE),
     ),
     "particles": (
         ("diameter_median_mm", "mm", 0, inf, "Median diameter d", "common definition", _SIZE),
@@ -118,22 +143,38 @@ ROWS: dict[str, tuple[Row, ...]] = {
         ("diameter_cv", "1", 0, inf, "Standard deviation / mean of the diameter; two known or more", _D6, _SIZE),
         ("diameter_log_sd", "1", 0, inf, "Standard deviation of log d; two known or more", "own choice: sizes are about lognormal", _SIZE),
         ("macro_share", "1", 0, 1, "Share with d >= 0.5 mm", "DICOM PS3.16 code 111345", _SIZE),
-        ("coarse_share", "1", 0, 1, "Share with d >= 2 mm", "BI-RADS 5th ed., popcorn (2 to 3 mm)", _SIZE),
         ("calibre_median_mm", "mm", 0, inf, "Median of d / sqrt(aspect), the minor axis of the ellipse of equal area", "BI-RADS 5th ed., fine linear (under 0.5 mm)", _THIN),
         ("length_p90_mm", "mm", 0, inf, "90th percentile of d sqrt(aspect), the major axis of that ellipse", "common definition", _THIN),
+        ("thin_share", "1", 0, 1, "Share elongated (aspect ratio >= 2) and under 0.5 mm thick, d / sqrt(aspect)", "BI-RADS 5th ed., fine linear (under 0.5 mm)", _THIN),
+        ("rod_share", "1", 0, 1, "Share elongated (aspect ratio >= 2) and at least 0.5 mm thick", "BI-RADS 5th ed., large rod-like", _THIN),
+        ("dot_share", "1", 0, 1, "Share round (aspect ratio < 1.5), smooth (solidity >= 0.9) and under 0.5 mm", "BI-RADS 5th ed., punctate", _OUTLINED),
+        ("ball_share", "1", 0, 1, "Share round, smooth and at least 0.5 mm", "BI-RADS 5th ed., round", _OUTLINED),
         ("aspect_median", "1", 1, inf, "Median aspect ratio", _D6, _FORM),
+        ("aspect_p25", "1", 1, inf, "25th percentile of the aspect ratio", _D6, _FORM),
         ("aspect_p90", "1", 1, inf, "90th percentile of the aspect ratio", _D6, _FORM),
         ("aspect_sd", "1", 0, inf, "Standard deviation of the aspect ratio; two known or more", _D6, _FORM),
         ("elongated_share", "1", 0, 1, "Share with aspect ratio >= 2.5", _D6, _FORM),
         ("solidity_median", "1", 0, 1, "Median solidity", _D6, _SOLID),
+        ("solidity_p75", "1", 0, 1, "75th percentile of the solidity", _D6, _SOLID),
         ("solidity_p10", "1", 0, 1, "10th percentile of the solidity", _D6, _SOLID),
         ("solidity_sd", "1", 0, 1, "Standard deviation of the solidity; two known or more", _D6, _SOLID),
         ("cnr_median", "1", 0, inf, "Median contrast-to-noise ratio", _D6, _CNR),
         ("cnr_p10", "1", 0, inf, "10th percentile of the contrast-to-noise ratio", _D6, _CNR),
         ("cnr_log_sd", "1", 0, inf, "Standard deviation of log max(cnr, 0.1); two known or more", _D6, _CNR),
         ("faint_share", "1", 0, 1, "Share with cnr < 5", "Rose 1948", _CNR),
-        ("coverage_share", "1", 0, inf, "n x mean of pi d^2 / 4 over the known / hull area", "Shi 2017; " + _D6, _SIZE),
+        *(
+            (f"{one}_{other}_correlation", "1", -1, 1, f"Correlation of {_SAID[one]} with {_SAID[other]}, of the calcifications of which both are known; three or more", _D6, (_MARK[one], _MARK[other]))
+            for one, other in CORRELATED
+        ),
         ("contact_share", "1", 0, 1, "Share nearer to their nearest neighbour than 1.5 times the sum of both radii, of those with both known; n >= 2", "BI-RADS 5th ed., coarse heterogeneous (coalescing)", _SIZE),
-        ("form_variety", "1", 0, inf, "Mean of the standard deviations of log d, log aspect and solidity; two known or more of each", "Willekens et al. 2014 (polymorphy), own formula", ("diameter_mm", "aspect_ratio", "solidity")),
+        ("form_variety", "1", 0, inf, "Mean of the standard deviations of log d, log aspect and solidity; two known or more of each", "Willekens et al. 2014 (polymorphy), own formula", _OUTLINED),
+    ),
+    "regularity": (
+        ("tree_even_share", "1", 0, 1, "Share of the spanning tree's edges within 12 % of their median; n >= 5", "own choice", ()),
+        ("gap_mm", "mm", 0, inf, "Longest edge of the spanning tree; n >= 5", "Prim 1957", ()),
+        ("gap_ratio", "1", 1, inf, "Longest edge of the spanning tree / second longest; n >= 5", "own choice", ()),
+        ("gap_share", "1", 0, 0.5, "Share of the points on the smaller side of the longest edge; n >= 5", "own choice", ()),
+        ("ring_cv", "1", 0, inf, "Standard deviation / mean of the distance to the centre of the fitted circle; unknown for a line; n >= 5", "Kasa 1976", ()),
+        ("ring_gap_deg", "deg", 0, 360, "Largest empty arc of that circle, in steps of 10 deg; n >= 5", "own choice", ()),
     ),
 }  # fmt: skip

@@ -7,10 +7,8 @@ interpreter lock); nothing here is per calcification. What each column means sta
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +19,7 @@ from calcigram.errors import BadInputError
 from calcigram.features.batch import extract_range
 from calcigram.features.catalogue import FEATURE_NAMES
 from calcigram.features.workspace import Workspace, make_workspace
+from calcigram.threads import in_chunks
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -130,32 +129,30 @@ def extract_features(clusters: ClusterSet, *, n_threads: int | None = None) -> F
     >>> extract_features(square).column("hull_area_mm2")
     array([4.], dtype=float32)
     """
-    if n_threads is None:
-        n_threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
-    if n_threads < 1:
+    if n_threads is not None and n_threads < 1:
         raise BadInputError("at least 1 thread", column="n_threads", value=n_threads)
     values = np.full((len(clusters), len(FEATURE_NAMES)), np.nan, np.float32)
     lengths = clusters.n_calcifications
     capacity = int(lengths.max(initial=0))
-    offsets, *columns = (_read_only(getattr(clusters, name)) for name in ("offsets", *_COLUMNS))
-    # At a few microseconds a cluster, a chunk must be long for the pool's own cost to vanish.
-    starts = range(0, len(clusters), _CHUNK)
+    offsets, columns = kernel_columns(clusters)
     per_thread = threading.local()
 
-    def run(start: int) -> None:
+    def run(part: slice) -> None:
         work: Workspace | None = getattr(per_thread, "work", None)
         if work is None:
             work = per_thread.work = make_workspace(capacity)
-        stop = min(start + _CHUNK, len(clusters))
-        extract_range(start, stop, offsets, tuple(columns), work, values)
+        extract_range(part.start, part.stop, offsets, columns, work, values)
 
-    if n_threads == 1 or len(starts) <= 1:
-        for start in starts:
-            run(start)
-    else:
-        with ThreadPoolExecutor(min(n_threads, len(starts))) as pool:
-            list(pool.map(run, starts))
+    in_chunks(run, len(clusters), _CHUNK, n_threads)
     return Features(values, clusters.cluster_id)
+
+
+def kernel_columns(
+    clusters: ClusterSet,
+) -> tuple[npt.NDArray[np.int64], tuple[npt.NDArray[np.float32], ...]]:
+    """Return what `batch.extract_range` takes of clusters: the offsets, then all other columns."""
+    offsets, *columns = (_read_only(getattr(clusters, name)) for name in ("offsets", *_COLUMNS))
+    return offsets, tuple(columns)
 
 
 def _read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:

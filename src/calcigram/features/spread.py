@@ -10,9 +10,10 @@ import math
 import numpy as np
 
 from calcigram.features.catalogue import family_columns
-from calcigram.features.workspace import NEAREST, U, V
+from calcigram.features.workspace import CORE, DEVIATION, MEAN, NEAREST, NEIGHBOUR, U, V
 from calcigram.geometry import geometric_median
-from calcigram.kernels import inner_kernel, quantile
+from calcigram.kernels import column_quantile, inner_kernel
+from calcigram.vectors import LANES
 
 _C = family_columns("spread")
 
@@ -20,12 +21,7 @@ _C = family_columns("spread")
 @inner_kernel
 def _nearest(work, n, hull, out):
     """Nearest-neighbour distances and the Clark-Evans ratio."""
-    total = square = 0.0
-    for i in range(n):
-        total += float(work.f[NEAREST, i])
-        square += float(work.f[NEAREST, i]) ** 2
-    mean = total / n
-    deviation = math.sqrt(max(0.0, square / n - mean * mean))
+    mean, deviation = work.moments[MEAN, NEIGHBOUR], work.moments[DEVIATION, NEIGHBOUR]
     out[_C.nn_mean_mm] = mean
     out[_C.nn_sd_mm] = deviation
     out[_C.nn_cv] = deviation / mean if mean > 0.0 else np.nan
@@ -35,28 +31,30 @@ def _nearest(work, n, hull, out):
 
 
 @inner_kernel
-def _core(work, n, hull, out):
-    """Radii about the geometric median."""
-    distances, bits = work.f[0], work.bits[0]
-    cu, cv = geometric_median(work.f[U], work.f[V], n, hull.diameter)
+def place_spread(work, n, hull):
+    """Write distances to the geometric median and to the nearest neighbour to the table."""
+    u, v, distances, nearest = work.f[U], work.f[V], work.f[0], work.f[NEAREST]
+    cu, cv = geometric_median(u, v, n, hull.diameter)
     cu, cv = np.float32(cu), np.float32(cv)
     for i in range(n):
-        du, dv = work.f[U, i] - cu, work.f[V, i] - cv
+        du, dv = u[i] - cu, v[i] - cv
         distances[i] = np.sqrt(du * du + dv * dv)
-    out[_C.core_radius_mm] = quantile(distances, bits, n, 0.5)
-    out[_C.core_radius_90_mm] = quantile(distances, bits, n, 0.9)
+    for i in range(n):
+        work.table[LANES * i + CORE] = distances[i]
+        work.table[LANES * i + NEIGHBOUR] = nearest[i]
 
 
 @inner_kernel
 def _radial_kurtosis(work, n, frame):
-    fourth = 0.0
+    fourth = np.float32(0.0)
+    u, v = work.f[U], work.f[V]
     for i in range(n):
-        square = float(work.f[U, i]) ** 2 + float(work.f[V, i]) ** 2
+        square = u[i] * u[i] + v[i] * v[i]
         fourth += square * square
     second = frame.major + frame.minor
     if n < 3 or second <= 0.0:
         return np.nan
-    return max(1.0, fourth / n / (second * second))
+    return max(1.0, float(fourth) / n / (second * second))
 
 
 @inner_kernel
@@ -68,7 +66,7 @@ def _ripley(area, n, pairs_within, radius):
 
 @inner_kernel
 def measure_spread(work, n, frame, hull, pairs, breast_area, out):
-    """Write the family's columns to `out`, a view of one row."""
+    """Write the family's columns to `out`, a view of one row; the table is sorted."""
     out[_C.n_calcifications] = n
     out[_C.radius_of_gyration_mm] = math.sqrt(frame.major + frame.minor)
     out[_C.max_distance_mm] = hull.diameter
@@ -81,7 +79,8 @@ def measure_spread(work, n, frame, hull, pairs, breast_area, out):
     out[_C.ripley_l_3mm] = _ripley(hull.area, n, pairs.within_3mm, 3.0)
     out[_C.ripley_l_10mm] = _ripley(hull.area, n, pairs.within_10mm, 10.0)
     out[_C.radial_kurtosis] = _radial_kurtosis(work, n, frame)
-    _core(work, n, hull, out)
+    out[_C.core_radius_mm] = column_quantile(work.table[CORE:], n, 0.5)
+    out[_C.core_radius_90_mm] = column_quantile(work.table[CORE:], n, 0.9)
     if n >= 2:
         out[_C.mean_distance_mm] = pairs.distance_sum / (0.5 * n * (n - 1))
         _nearest(work, n, hull, out)

@@ -1,0 +1,74 @@
+"""Work on many clusters or rows a chunk at a time, in threads where there are several.
+
+It knows nothing of what is done; the work must let go of the interpreter's lock, as compiled
+kernels do, for threads to gain anything.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from functools import lru_cache
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+def n_processors() -> int:
+    """Return how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def in_chunks(
+    work: Callable[[slice], T], n: int, size: int, n_threads: int | None = None
+) -> list[T]:
+    """Call a function with one slice after another, and return what it gave, in order.
+
+    Parameters
+    ----------
+    work : callable
+        Of a slice of ``range(n)``.
+    n : int
+        How many there are in all; for none, `work` is not called.
+    size : int
+        Length of a chunk. At a few microseconds an item it must be long for the pool's own cost to
+        vanish.
+    n_threads : int, optional
+        At most so many; by default `n_processors`.
+
+    Returns
+    -------
+    list
+
+    Examples
+    --------
+    >>> in_chunks(lambda part: (part.start, part.stop), 5, 2, n_threads=2)
+    [(0, 2), (2, 4), (4, 5)]
+    """
+    chunks = [slice(start, min(start + size, n)) for start in range(0, n, size)]
+    n_workers = min(n_processors() if n_threads is None else n_threads, len(chunks))
+    with _one_thread_a_product():
+        if n_workers <= 1:
+            return [work(chunk) for chunk in chunks]
+        with ThreadPoolExecutor(n_workers) as pool:
+            return list(pool.map(work, chunks))
+
+
+def _one_thread_a_product() -> AbstractContextManager[Any]:
+    """Keep matrix products to the thread that asks for one, while a context lasts.
+
+    Else the linear algebra library starts a thread a processor for each, which wait for one another
+    and for ours: twice the processor time for the same result. Its limit is the process's.
+    """
+    return _libraries().limit(limits=1, user_api="blas")  # type: ignore[no-any-return]
+
+
+@lru_cache(maxsize=1)
+def _libraries() -> Any:
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
