@@ -7,11 +7,12 @@ from scipy.spatial import ConvexHull
 from scipy.stats import kstest
 
 from calcigram.simulate import load_preset
-from calcigram.simulate._detector import merge_close
+from calcigram.simulate._detector import merge_close, state_marks
 from calcigram.simulate._random import kernel_state, normal, rough_normal, uniform
-from calcigram.simulate._raster import measure, measure_polygons
-from calcigram.simulate._shape import extent_of, median_spacing, tree_path_share, with_room
-from calcigram.simulate.acquisition import acquire, measure_truth
+from calcigram.simulate._raster import gathered, measure, measure_outlines
+from calcigram.simulate._shape import extent_of, median_spacing, tree_path_share
+from calcigram.simulate._sizes import with_room
+from calcigram.simulate.acquisition import DESCRIBED, acquire, measure_truth
 from calcigram.simulate.particles._outlines import (
     Outlines,
     capsules,
@@ -21,6 +22,8 @@ from calcigram.simulate.particles._outlines import (
 )
 from calcigram.simulate.presets import Draw
 
+ONE = np.ones(1)
+
 
 def measured(parts, pixel, *, origin=(0.0, 0.0), blur=0.0, threshold=0.5, noise=0.0):
     n = len(parts)
@@ -28,29 +31,45 @@ def measured(parts, pixel, *, origin=(0.0, 0.0), blur=0.0, threshold=0.5, noise=
         np.zeros(1, np.uint64),
         np.ascontiguousarray(parts),
         np.arange(n + 1),
-        np.full(n, pixel),
-        np.asarray(origin, float),
-        np.full(n, blur),
-        np.full(n, threshold),
-        np.full(n, noise),
+        pixel,
+        origin,
+        blur,
+        threshold,
+        0.0,
+        noise,
+        np.zeros(n),
+        np.full(n, 0.8),
     )
 
 
+def clipped_area(vertices, low, high):
+    """Area of a polygon within a box, by Sutherland and Hodgman's clipping."""
+    for axis in (0, 1):
+        for sign, limit in ((1, high[axis]), (-1, -low[axis])):
+            kept = []
+            for a, b in zip(vertices, np.roll(vertices, -1, 0), strict=True):
+                inside_a, inside_b = sign * a[axis] <= limit, sign * b[axis] <= limit
+                if inside_a:
+                    kept.append(a)
+                if inside_a != inside_b:
+                    t = (limit - sign * a[axis]) / (sign * (b[axis] - a[axis]))
+                    kept.append(a + t * (b - a))
+            if not kept:
+                return 0.0
+            vertices = np.array(kept)
+    x, y = vertices.T
+    return 0.5 * abs((x * np.roll(y, -1) - y * np.roll(x, -1)).sum())
+
+
 def slow_measures(vertices, pixel):
-    """Draw cell by cell, then measure with numpy and scipy."""
+    """Clip cell by cell, then measure with numpy and scipy."""
     low = np.floor(vertices.min(0) / pixel) - 1
-    size = np.ceil(vertices.max(0) / pixel) - low + 1
-    columns, rows = size.astype(int)
-    inner = max(rows, columns) - 2
-    sub = 4 if inner <= 16 else (2 if inner <= 40 else 1)
-    at = (np.arange(max(rows, columns) * sub) + 0.5) / sub
-    x, y = np.meshgrid((low[0] + at[: columns * sub]) * pixel, (low[1] + at[: rows * sub]) * pixel)
-    inside = np.zeros(x.shape, bool)
-    for (xa, ya), (xb, yb) in zip(vertices, np.roll(vertices, -1, 0), strict=True):
-        if ya != yb:
-            crosses = (ya > y) != (yb > y)
-            inside ^= crosses & (x < xa + (y - ya) / (yb - ya) * (xb - xa))
-    cover = inside.reshape(rows, sub, columns, sub).mean((1, 3))
+    columns, rows = (np.ceil(vertices.max(0) / pixel) - low + 1).astype(int)
+    cover = np.zeros((rows, columns))
+    for r in range(rows):
+        for c in range(columns):
+            corner = (low + np.array([c, r])) * pixel
+            cover[r, c] = clipped_area(vertices, corner, corner + pixel) / pixel**2
     mask = cover >= 0.5 * cover.max()
     r, c = np.nonzero(mask)
     values, vectors = np.linalg.eigh(np.cov(np.array([c, r]), bias=True) + np.eye(2) / 12)
@@ -62,15 +81,16 @@ def slow_measures(vertices, pixel):
         "aspect": math.sqrt(values[1] / values[0]),
         "orientation": math.degrees(math.atan2(vectors[1, 1], vectors[0, 1])) % 180,
         "solidity": min(1, mask.sum() / hull),
+        "peak": cover.max(),
     }
 
 
 @pytest.mark.parametrize("pixel", [0.05, 0.11, 0.2])
 def test_kernel_equals_its_slow_twin(pixel):
     rng = np.random.default_rng(4)
-    n = 40
+    n = 14
     parts = shards(
-        rng, rng.uniform(0.3, 2, n), rng.uniform(1, 3, n), rng.uniform(0, 3, n), 0.5, 6
+        rng, rng.uniform(0.3, 1.2, n), rng.uniform(1, 3, n), rng.uniform(0, 3, n), 0.5, 6
     ) + rng.uniform(-5, 5, (n, 1, 2))
     # The kernel's grid has a margin of one cell on each side: the same cells, so equal masks.
     got = measured(parts, pixel)
@@ -80,9 +100,24 @@ def test_kernel_equals_its_slow_twin(pixel):
         np.testing.assert_allclose(row[2], slow["area"], rtol=1e-9)
         np.testing.assert_allclose(row[3], slow["aspect"], rtol=1e-6)
         np.testing.assert_allclose(row[5], slow["solidity"], rtol=1e-9)
+        np.testing.assert_allclose(row[7], slow["peak"], atol=1e-5)
         if slow["aspect"] > 1.05:
             turn = (row[4] - slow["orientation"] + 90) % 180 - 90
             assert abs(turn) < 1e-4
+
+
+def measure_polygons(parts):
+    got = measure_outlines(np.ascontiguousarray(parts), np.arange(len(parts)), len(parts))
+    area = np.pi / 4 * got[:, :1] ** 2
+    return np.hstack([np.zeros((len(parts), 2)), area, got[:, 1:]])
+
+
+def test_polygons_of_those_taken_together_come_side_by_side():
+    parts = np.arange(5.0)[:, None, None] * np.ones((5, 24, 2))
+    xy = np.array([[0.0, 0], [10, 0], [20, 0], [30, 0]])
+    vertices, first = gathered(parts, np.array([0, 1, 1, 2, 3]), xy, np.array([0, 1, 0, 3]))
+    assert first.tolist() == [0, 2, 4, 5]
+    assert vertices[:, 0, 0].tolist() == [0, 23, 11, 12, 34]
 
 
 def test_discs_measure_as_discs():
@@ -143,6 +178,13 @@ def test_unions_are_measured_once():
     together = Outlines(parts, np.array([0, 0]), np.ones(1), np.zeros(1))
     truth = measure_truth(np.zeros((1, 2)), together)
     assert truth.diameter_mm[0] == pytest.approx(1.0, rel=0.04)
+    apart = Outlines(
+        parts + np.array([[[-0.7, 0.0]], [[0.7, 0.0]]]), np.array([0, 0]), ONE, np.zeros(1)
+    )
+    truth = measure_truth(np.zeros((1, 2)), apart)
+    assert truth.diameter_mm[0] == pytest.approx(math.sqrt(2), rel=0.04)
+    assert truth.aspect[0] == pytest.approx(math.hypot(1, 0.7 / 0.25), rel=0.05)
+    assert truth.solidity[0] < 0.75
 
 
 def true_marks(xy, diameter=0.3):
@@ -201,6 +243,29 @@ def test_kernel_random_numbers_are_uniform_and_normal():
     assert rough.std() == pytest.approx(1.0, abs=0.05)
     assert np.abs(rough).max() < 3.5
     assert abs(np.corrcoef(u[:-1], u[1:])[0, 1]) < 0.06
+
+
+def test_stated_marks_are_taken_as_they_are():
+    rng = np.random.default_rng(7)
+    xy = np.column_stack([np.arange(12) * 2.0, np.zeros(12)])
+    truth = true_marks(xy)
+    device, grade = _levels()
+    device = Draw(device | {"convention": DESCRIBED, "analytic_log_sigma": 0.0, "gain": 1.0})
+    got = acquire(rng, truth, xy, device, grade)
+    got = got[np.argsort(got[:, 0])]
+    np.testing.assert_allclose(got[:, :2], xy, atol=1e-5)
+    np.testing.assert_allclose(got[:, 2:4], truth.table[:, :2], rtol=1e-5)
+    np.testing.assert_allclose(got[:, 5], truth.solidity, rtol=1e-5)
+
+
+def test_stated_marks_that_merge_pool_their_area():
+    truth = true_marks([[0.0, 0.0], [0.4, 0.0], [5.0, 5.0]])
+    rows = state_marks(
+        np.ones(1, np.uint64), np.array([0, 0, 2]), truth.xy, truth.table, np.ones(3), 1.0, 0.0, 0.0
+    )
+    assert len(rows) == 2
+    np.testing.assert_allclose(rows[0, :2], [0.2, 0.0], atol=1e-12)
+    assert rows[0, 2] == pytest.approx(math.sqrt(2) * truth.diameter_mm[0])
 
 
 def test_too_few_left_is_nothing():

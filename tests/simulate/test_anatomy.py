@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calcigram.simulate import load_preset
-from calcigram.simulate._random import stream
+from calcigram.simulate._random import state_of, stream
 from calcigram.simulate.anatomy import lobules_of, make_breast
 
 
@@ -38,7 +38,7 @@ def test_lobes_start_at_the_nipple_and_vessels_at_the_chest_wall():
 
 def test_lobules_lie_by_their_ducts():
     tree = breasts(1)[0].lobe(0)
-    lobules = lobules_of(tree, stream(1))
+    lobules = lobules_of(tree, state_of(1))
     away = np.linalg.norm(lobules[:, None] - tree.points[None], axis=2).min(axis=1)
     assert len(lobules) >= tree.tips.size
     assert np.median(away) < 2.0
@@ -67,3 +67,5 @@ def test_area_is_that_of_the_outline():
 def test_a_stream_is_numpys_own_of_that_key(key):
     own = np.random.Generator(np.random.PCG64(np.random.SeedSequence(key)))
     np.testing.assert_array_equal(stream(*key).random(3), own.random(3))
+    words = np.random.SeedSequence(key).generate_state(4, np.uint64)
+    assert state_of(*key)[0] == words[0]

@@ -21,7 +21,7 @@ NAN = float("nan")
 
 def test_enough_mechanisms():
     assert min(len([a for a in t.values() if not a.vessel]) for t in ARRANGEMENTS.values()) >= 3
-    assert min(len(t) for t in PARTICLE_MODELS.values()) >= 2
+    assert min(len(t) for t in PARTICLE_MODELS.values()) >= 3
     for distribution in (Distribution.LINEAR, Distribution.BRANCHING):
         assert sum(a.vessel for a in ARRANGEMENTS[distribution].values()) >= 2
 
@@ -32,11 +32,15 @@ def test_every_mechanism_meets_its_definition(mechanism):
         cluster = true_cluster(index, seed=4, only_mechanisms=[mechanism])
         assert mechanism in (cluster.arrangement.id, cluster.particle.id)
         area = cluster.breast.area_mm2 if cluster.area_known else NAN
-        truth = Truth(cluster.placement, area, cluster.arrangement.vessel)
+        truth = Truth(cluster.placement, area, cluster.arrangement.vessel, cluster.nipple_known)
         assert meets_distribution(cluster.arrangement.distribution, truth)
         marks = cluster.truth
         assert meets_form(
-            cluster.particle.morphology, marks.diameter_mm, marks.aspect, marks.outlines.contrast
+            cluster.particle.morphology,
+            marks.diameter_mm,
+            marks.aspect,
+            marks.solidity,
+            marks.outlines.contrast,
         )
 
 
@@ -94,6 +98,26 @@ def test_a_wedge_must_point_to_the_nipple_and_be_filled():
     assert not meets_distribution("segmental", points(*fork))
 
 
+def test_a_region_may_point_to_the_nipple_but_not_widen():
+    rng = np.random.default_rng(5)
+    band = np.column_stack([rng.uniform(15, 60, 80), rng.uniform(-8, 8, 80)])
+    assert meets_distribution("regional", points(*band))
+    assert not meets_distribution("segmental", points(*band))
+
+
+def test_without_the_nipple_a_wedge_must_show_by_its_outline():
+    rng = np.random.default_rng(2)
+    met = {}
+    for nearest in (8.0, 33.0):
+        radius, angle = rng.uniform(nearest, 64, 90), rng.uniform(-0.3, 0.3, 90)
+        wedge = np.column_stack([radius * np.cos(angle), radius * np.sin(angle)])
+        for known in (True, False):
+            truth = Truth(Placement(wedge), NAN, False, known)
+            met[nearest, known] = meets_distribution("segmental", truth)
+            assert not meets_distribution("regional", truth) or not met[nearest, known]
+    assert met == {(8.0, True): True, (8.0, False): True, (33.0, True): True, (33.0, False): False}
+
+
 def test_a_line_needs_its_path():
     x = np.linspace(0, 30, 12)
     path = np.column_stack([x, 0.02 * x**2])
@@ -118,17 +142,39 @@ def fork(n_points):
 def test_a_junction_is_seen_with_three_arms():
     whole = fork(5)
     assert visible_junctions(whole) == 1
-    assert visible_junctions(whole.take(whole.branch != 2)) == 0
-    assert visible_junctions(whole.take(whole.branch != 0)) == 0
+    assert visible_junctions(whole.take(np.flatnonzero(whole.branch != 2))) == 0
+    assert visible_junctions(whole.take(np.flatnonzero(whole.branch != 0))) == 0
 
 
 def test_sizes_part_the_forms():
     rng = np.random.default_rng(2)
-    d, one = rng.uniform(0.5, 0.9, 9), np.ones(9)
-    fits = {form for form in Morphology if meets_form(form, d, 1.1 * one, one)}
-    assert fits == {"round", "coarse_heterogeneous", "vascular"}
-    assert not meets_form("amorphous", 0.3 * one, one, one)
-    assert meets_form("amorphous", 0.3 * one, one, 0.2 * one)
-    assert not meets_form("rod_like", 0.6 * one, 4 * one, one)
-    assert meets_form("fine_linear", 0.6 * one, 4 * one, one)
-    assert not meets_form("popcorn", 1.5 * one, one, one)
+    d, one = rng.uniform(0.7, 0.95, 9), np.ones(9)
+    fits = {form for form in Morphology if meets_form(form, d, 1.1 * one, one, one)}
+    assert fits == {"round"}
+    fits = {form for form in Morphology if meets_form(form, d, 1.2 * one, 0.8 * one, one)}
+    assert fits == {"coarse_heterogeneous"}
+    assert not meets_form("amorphous", 0.3 * one, one, one, one)
+    assert meets_form("amorphous", 0.3 * one, one, one, 0.2 * one)
+    assert not meets_form("punctate", 0.3 * one, one, one, 0.2 * one)
+    assert not meets_form("rod_like", 0.6 * one, 4 * one, one, one)
+    assert meets_form("fine_linear", 0.6 * one, 4 * one, one, one)
+    assert not meets_form("popcorn", 1.5 * one, one, one, one)
+
+
+def test_small_calcifications_are_smooth_alike_and_dense_or_not_punctate():
+    rng = np.random.default_rng(3)
+    d, one = 0.25 * np.exp(rng.normal(0, 0.3, 40)), np.ones(40)
+    assert meets_form("punctate", d, 1.1 * one, one, one)
+    assert meets_form("fine_pleomorphic", d, 1.5 * one, 0.9 * one, one)
+    for form in ("punctate", "fine_pleomorphic"):
+        assert not meets_form(form, d, 1.3 * one, one, one)
+    assert not meets_form("punctate", 0.25 * (d / 0.25) ** 2, 1.1 * one, one, one)
+
+
+def test_the_spread_of_fewer_than_five_sizes_decides_nothing():
+    d, one = np.array([0.1, 0.2, 0.3, 0.45]), np.ones(4)
+    assert meets_form("punctate", d, one, one, one)
+    assert meets_form("fine_pleomorphic", 0.3 * one, 1.5 * one, 0.9 * one, one)
+    assert not meets_form(
+        "fine_pleomorphic", 0.3 * np.ones(5), *np.array([[1.5], [0.9], [1]]) * np.ones(5)
+    )

@@ -158,3 +158,8 @@ def test_speed_is_sane():
     start = time.process_time()
     simulate(400, seed=2)
     assert (time.process_time() - start) / 400 < 0.02
+
+
+def test_few_calcifications_that_nearly_touch_are_listed_in_the_end():
+    # Three discs .1 mm apart under the hard grade, whose every draw merged two of them.
+    assert simulate(1, seed=2026, start=38256, grade="mixed").n_calcifications[0] >= 3

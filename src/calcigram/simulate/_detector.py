@@ -8,10 +8,11 @@ import numpy as np
 from numba import njit
 
 from calcigram.lexicon import MIN_CALCIFICATIONS
-from calcigram.simulate._random import normal, uniform
+from calcigram.simulate._random import gamma, normal, uniform
 
 X, Y, DIAMETER, ASPECT, ORIENTATION, SOLIDITY, CNR = range(7)
 MASK, ANALYTIC, BOX = range(3)
+EQUAL_AREA, GREATEST_LENGTH, MEAN_AXIS = range(3)
 
 # One row a pattern of columns that are lost together: diameter, aspect ratio, orientation,
 # solidity, cnr. Positions alone counts double, for it is the commonest.
@@ -68,8 +69,14 @@ def merge_close(state, xy, radius, gap, probability):
 
 
 @njit(cache=True, nogil=True)
+def _thickness(diameter, aspect):
+    # The beam crosses about a calibre of calcium; thick pieces saturate a little.
+    return (diameter / math.sqrt(aspect)) ** 0.8
+
+
+@njit(cache=True, nogil=True)
 def read_out(
-    state, got, leaders, merged, truth, contrast, pixel, gain, cnr_sigma, analytic_sigma,
+    state, got, owner, truth, contrast, pixel, gain, cnr_sigma, analytic_sigma,
     convention, tiny_rule,
 ):  # fmt: skip
     """Turn measures into marks by one measuring convention.
@@ -80,10 +87,8 @@ def read_out(
         See `_random`; advanced.
     got : ndarray of float64, shape (n, 9)
         Columns `MEASURES` of the images.
-    leaders : ndarray of int64, shape (n,)
-        Row of `truth` of each image.
-    merged : ndarray of bool, shape (n,)
-        Images of two calcifications: analytic values do not apply.
+    owner : ndarray of int64, shape (N,)
+        From `merge_close`; to an image of two calcifications analytic values do not apply.
     truth : ndarray of float64, shape (N, 4)
         Noise-free diameter, aspect ratio, orientation and solidity.
     contrast : ndarray of float64, shape (N,)
@@ -97,19 +102,23 @@ def read_out(
     -------
     ndarray of float64, shape (n, 7)
     """
-    n = len(leaders)
-    marks = np.empty((n, 7))
-    for i in range(n):
-        k = leaders[i]
+    n, n_all = len(got), len(owner)
+    marks, merged = np.empty((n, 7)), np.zeros(n_all, np.bool_)
+    for k in range(n_all):
+        if owner[k] != k:
+            merged[owner[k]] = True
+    i = -1
+    for k in range(n_all):
+        if owner[k] != k:
+            continue
+        i += 1
         marks[i, X], marks[i, Y] = got[i, 0], got[i, 1]
         marks[i, DIAMETER] = math.sqrt(4.0 / math.pi * got[i, 2])
         marks[i, ASPECT] = got[i, 6] if convention == BOX else got[i, 3]
         marks[i, ORIENTATION], marks[i, SOLIDITY] = got[i, 4], got[i, 5]
-        # The beam crosses about a calibre of calcium; thick pieces saturate a little.
-        thickness = (truth[k, 0] / math.sqrt(truth[k, 1])) ** 0.8
-        signal = contrast[k] * thickness * got[i, 7]
+        signal = contrast[k] * _thickness(truth[k, 0], truth[k, 1]) * got[i, 7]
         marks[i, CNR] = gain * signal * math.exp(cnr_sigma * normal(state))
-        if convention == ANALYTIC and not merged[i]:
+        if convention == ANALYTIC and not merged[k]:
             marks[i, DIAMETER] = truth[k, 0] * math.exp(analytic_sigma * normal(state))
             marks[i, ASPECT] = truth[k, 1] * math.exp(analytic_sigma * normal(state))
             turn = 60.0 * analytic_sigma / truth[k, 1]
@@ -121,6 +130,107 @@ def read_out(
             if got[i, 8] == 1:
                 marks[i, ASPECT] = 1.0
     return marks
+
+
+@njit(cache=True, nogil=True)
+def restated(
+    state, truth, direction, aspect_shape, aspect_excess, angle_sd, along, solidity, solidity_sd,
+    size, bias, cnr, cnr_sigma,
+):  # fmt: skip
+    """Return the marks that another source would state of the same calcifications.
+
+    Parameters
+    ----------
+    state : ndarray of uint64, shape (1,)
+        See `_random`; advanced.
+    truth : ndarray of float64, shape (n, 4)
+        Diameter, aspect ratio, orientation and solidity; only the diameter counts.
+    direction : ndarray of float64, shape (n,)
+        Direction of the duct or vessel, radians; NaN where there is none.
+    aspect_shape, aspect_excess : float
+        The aspect ratio less 1 is gamma distributed: shape and mean.
+    angle_sd, along : float, bool
+        Degrees off the duct; whether orientations follow it at all.
+    solidity, solidity_sd, cnr, cnr_sigma : float
+        Mean and spread.
+    size : int
+        `EQUAL_AREA`, `GREATEST_LENGTH` or `MEAN_AXIS`: what is stated as the diameter.
+    bias : float
+        Stated sizes over true ones.
+
+    Returns
+    -------
+    table : ndarray of float64, shape (n, 4)
+    contrast : ndarray of float64, shape (n,)
+        Those that a detector of gain 1 turns into the stated contrast-to-noise ratios.
+    """
+    n = len(truth)
+    table, contrast = np.empty((n, 4)), np.empty(n)
+    for i in range(n):
+        aspect = 1.0 + gamma(state, aspect_shape) * aspect_excess / aspect_shape
+        turn = math.degrees(direction[i]) + angle_sd * normal(state)
+        if not along or math.isnan(turn):
+            turn = 180.0 * uniform(state)
+        stretch = math.sqrt(aspect)
+        diameter = bias * truth[i, 0]
+        if size == GREATEST_LENGTH:
+            diameter *= stretch
+        elif size == MEAN_AXIS:
+            diameter *= 0.5 * (stretch + 1.0 / stretch)
+        table[i, 0], table[i, 1], table[i, 2] = diameter, aspect, turn % 180.0
+        table[i, 3] = min(1.0, max(0.3, solidity + solidity_sd * normal(state)))
+        contrast[i] = cnr * math.exp(cnr_sigma * normal(state)) / _thickness(diameter, aspect)
+    return table, contrast
+
+
+@njit(cache=True, nogil=True)
+def state_marks(state, owner, xy, truth, contrast, gain, cnr_sigma, analytic_sigma):
+    """Return marks as another source states them: no outline is drawn or measured.
+
+    Calcifications taken together become one of their joint area at their common centre, with
+    the other marks of the first.
+
+    Parameters
+    ----------
+    state : ndarray of uint64, shape (1,)
+        See `_random`; advanced.
+    owner : ndarray of int64, shape (N,)
+        From `merge_close`.
+    xy : ndarray of float64, shape (N, 2)
+    truth : ndarray of float64, shape (N, 4)
+        Diameter, aspect ratio, orientation and solidity, as stated.
+    contrast : ndarray of float64, shape (N,)
+    gain, cnr_sigma, analytic_sigma : float
+
+    Returns
+    -------
+    ndarray of float64, shape (m, 7)
+    """
+    n = len(owner)
+    marks, m = np.empty((n, 7)), 0
+    row = np.empty(n, np.int64)
+    for i in range(n):
+        area = truth[i, 0] * truth[i, 0]
+        if owner[i] == i:
+            marks[m, X], marks[m, Y] = xy[i, 0], xy[i, 1]
+            marks[m, DIAMETER] = truth[i, 0] * math.exp(analytic_sigma * normal(state))
+            marks[m, ASPECT] = truth[i, 1] * math.exp(analytic_sigma * normal(state))
+            turn = 60.0 * analytic_sigma / truth[i, 1]
+            marks[m, ORIENTATION] = truth[i, 2] + turn * normal(state)
+            dent = (1.0 - truth[i, 3]) * math.exp(analytic_sigma * normal(state))
+            marks[m, SOLIDITY] = 1.0 - dent
+            signal = contrast[i] * _thickness(truth[i, 0], truth[i, 1])
+            marks[m, CNR] = gain * signal * math.exp(cnr_sigma * normal(state))
+            row[i] = m
+            m += 1
+        else:
+            first = row[owner[i]]
+            known = marks[first, DIAMETER] * marks[first, DIAMETER]
+            share = area / (area + known)
+            marks[first, X] += share * (xy[i, 0] - marks[first, X])
+            marks[first, Y] += share * (xy[i, 1] - marks[first, Y])
+            marks[first, DIAMETER] = math.sqrt(area + known)
+    return marks[:m]
 
 
 @njit(cache=True, nogil=True)
@@ -248,23 +358,18 @@ def write_list(state, marks, jitter, rounding, columns_missing, single_missing):
 
 
 def degrade(
-    state, got, leaders, merged, truth, contrast, field, pixel, gain, cnr_sigma, analytic_sigma,
-    convention, tiny_rule, miss_rate, cropped, false_rate, far_share, jitter, rounded,
+    state, marks, field, pixel, miss_rate, cropped, false_rate, far_share, jitter, rounded,
     columns_missing, single_missing,
 ):  # fmt: skip
-    """Turn measures into a detector's list: `read_out`, `keep_seen`, `add_false`, `write_list`.
+    """Turn what was measured into a list: `keep_seen`, `add_false`, `write_list`.
 
-    Parameters are those of the four steps.
+    Parameters are those of the three steps; `marks` come from `read_out` or `state_marks`.
 
     Returns
     -------
     ndarray of float32, shape (m, 7)
         Empty where fewer than 3 calcifications are left before false marks are added.
     """
-    marks = read_out(
-        state, got, leaders, merged, truth, contrast, pixel, gain, cnr_sigma, analytic_sigma,
-        convention, tiny_rule,
-    )  # fmt: skip
     marks = keep_seen(state, marks, miss_rate, cropped)
     if len(marks) < MIN_CALCIFICATIONS:
         return np.empty((0, 7), np.float32)

@@ -7,6 +7,8 @@ import math
 import numpy as np
 from numba import njit
 
+from calcigram.simulate._random import gamma, normal, rough_normal, uniform
+
 _STEP_MM = 0.6
 
 
@@ -20,42 +22,19 @@ def _inside(x, y, z, depth, half_width, half_thickness):
 
 
 @njit(cache=True, nogil=True)
-def _gamma(rng, shape):
-    """Return a standard gamma number of a shape above 1, the same as ``rng.standard_gamma``.
-
-    Marsaglia & Tsang 2000. NumPy's covers all shapes and takes seconds to compile.
-    """
-    b = shape - 1.0 / 3.0
-    c = 1.0 / math.sqrt(9.0 * b)
-    while True:
-        x = rng.standard_normal()
-        v = 1.0 + c * x
-        while v <= 0.0:
-            x = rng.standard_normal()
-            v = 1.0 + c * x
-        v = v * v * v
-        u = rng.random()
-        if u < 1.0 - 0.0331 * (x * x) * (x * x):
-            return b * v
-        if math.log(u) < 0.5 * x * x + b * (1.0 - v + math.log(v)):
-            return b * v
+def _beta(state, a, b):
+    first = gamma(state, a)
+    return first / (first + gamma(state, b))
 
 
 @njit(cache=True, nogil=True)
-def _beta(rng, a, b):
-    """Return a beta number of shapes above 1, the same as ``rng.beta``."""
-    first = _gamma(rng, a)
-    return first / (first + _gamma(rng, b))
-
-
-@njit(cache=True, nogil=True)
-def _turned(rng, dx, dy, dz, angle, flatness):
+def _turned(state, dx, dy, dz, angle, flatness):
     """Return the direction turned by `angle` about a random axis, mostly within the plane."""
     px, py, pz = -dy, dx, 0.0
     norm = math.sqrt(px * px + py * py) + 1e-9
     px, py = px / norm, py / norm
     qx, qy, qz = dy * pz - dz * py, dz * px - dx * pz, dx * py - dy * px
-    azimuth = 2.0 * math.pi * rng.random()
+    azimuth = 2.0 * math.pi * uniform(state)
     a, b = math.cos(azimuth), math.sin(azimuth) * flatness
     norm = math.sqrt(a * a + b * b) + 1e-9
     a, b = a / norm, b / norm
@@ -66,7 +45,7 @@ def _turned(rng, dx, dy, dz, angle, flatness):
 
 @njit(cache=True, nogil=True)
 def grow_tree(
-    rng,
+    state,
     root,
     direction,
     shape,
@@ -86,9 +65,10 @@ def grow_tree(
 
     Parameters
     ----------
-    rng : numpy.random.Generator
-    root, direction : ndarray of float64, shape (3,)
-    shape : ndarray of float64, shape (3,)
+    state : ndarray of uint64, shape (1,)
+        See `_random`; advanced.
+    root, direction : tuple of 3 floats
+    shape : tuple of 3 floats
         Depth, half width and half thickness of the breast, mm; branches stop at the skin.
     root_length, length_ratio, root_radius, min_radius : float
         mm; a child is `length_ratio` (+-10 %) as long as its parent.
@@ -143,8 +123,8 @@ def grow_tree(
         bend_u, bend_v = 0.0, 0.0
         limit = _STEP_MM / min_curve_radius
         for _ in range(n_steps):
-            bend_u = 0.8 * bend_u + 0.35 * limit * rng.standard_normal()
-            bend_v = 0.8 * bend_v + 0.35 * limit * rng.standard_normal()
+            bend_u = 0.8 * bend_u + 0.35 * limit * rough_normal(state)
+            bend_v = 0.8 * bend_v + 0.35 * limit * rough_normal(state)
             bend_u = min(limit, max(-limit, bend_u))
             bend_v = min(limit, max(-limit, bend_v))
             dx, dy, dz = dx - bend_u * dy, dy + bend_u * dx, dz + bend_v
@@ -166,14 +146,14 @@ def grow_tree(
         kept[at] = n_branches
         kept_parent[n_branches] = kept[parent[at]] if parent[at] >= 0 else -1
         complete = n_points - begin == n_steps + 1
-        fertile = generation[at] == 0 or rng.random() >= early_end
+        fertile = generation[at] == 0 or uniform(state) >= early_end
         if complete and fertile and generation[at] < max_generation:
-            spread = math.radians(angle_low + (angle_high - angle_low) * rng.random())
-            ax, ay, az, ox, oy, oz = _turned(rng, dx, dy, dz, spread, 0.35)
-            other = math.radians(angle_low + (angle_high - angle_low) * rng.random())
+            spread = math.radians(angle_low + (angle_high - angle_low) * uniform(state))
+            ax, ay, az, ox, oy, oz = _turned(state, dx, dy, dz, spread, 0.35)
+            other = math.radians(angle_low + (angle_high - angle_low) * uniform(state))
             c, s = math.cos(0.8 * other), math.sin(0.8 * other)
             for child in range(2):
-                child_radius = radius[at] * (0.65 + 0.34 * _beta(rng, 6.0, 10.0))
+                child_radius = radius[at] * (0.65 + 0.34 * _beta(state, 6.0, 10.0))
                 if child_radius < min_radius or n_queued >= max_branches:
                     continue
                 start[n_queued, 0], start[n_queued, 1], start[n_queued, 2] = x, y, z
@@ -183,7 +163,7 @@ def grow_tree(
                     heading[n_queued, 0] = c * dx - s * ox
                     heading[n_queued, 1] = c * dy - s * oy
                     heading[n_queued, 2] = c * dz - s * oz
-                length[n_queued] = length[at] * length_ratio * (0.9 + 0.2 * rng.random())
+                length[n_queued] = length[at] * length_ratio * (0.9 + 0.2 * uniform(state))
                 radius[n_queued] = child_radius
                 generation[n_queued] = generation[at] + 1
                 parent[n_queued] = at
@@ -192,3 +172,94 @@ def grow_tree(
         n_branches += 1
         at += 1
     return points[:n_points], first[: n_branches + 1], kept_parent[:n_branches]
+
+
+@njit(cache=True, nogil=True)
+def lobules_along(state, points, first, parent, off_duct):
+    """Return lobule centres of a duct tree: at the tips, and beside the ducts past the root.
+
+    Parameters
+    ----------
+    state : ndarray of uint64, shape (1,)
+        See `_random`; advanced.
+    points, first, parent
+        From `grow_tree`.
+    off_duct : float
+        Standard deviation of a centre about its duct, mm.
+
+    Returns
+    -------
+    ndarray of float64, shape (T, 3)
+    """
+    n_branches, n_points = len(parent), len(points)
+    is_tip = np.ones(n_branches, np.bool_)
+    for b in range(1, n_branches):
+        is_tip[parent[b]] = False
+    n_past_root = n_points - first[1]
+    n_budding = n_past_root // 7
+    out, m = np.empty((n_branches + n_budding, 3)), 0
+    for k in range(n_branches + n_budding):
+        at = first[k + 1] - 1 if k < n_branches else first[1] + int(uniform(state) * n_past_root)
+        if k < n_branches and not is_tip[k]:
+            continue
+        for axis in range(3):
+            out[m, axis] = points[at, axis] + off_duct * normal(state)
+        m += 1
+    return out[:m]
+
+
+@njit(cache=True, nogil=True)
+def inside_outline(xy, depth, half_width, margin):
+    """Tell which points lie inside the half ellipse of a breast, `margin` from the skin."""
+    n = len(xy)
+    out = np.empty(n, np.bool_)
+    for i in range(n):
+        u = (depth - xy[i, 0]) / (depth - margin)
+        v = xy[i, 1] / (half_width - margin)
+        out[i] = xy[i, 0] <= depth and u * u + v * v < 1.0
+    return out
+
+
+@njit(cache=True, nogil=True)
+def spread_in_outline(state, n, depth, half_width, margin):
+    """Return `n` points uniform in the half ellipse, `margin` from the skin, shape (n, 2)."""
+    out = np.empty((n, 2))
+    for i in range(n):
+        angle = math.pi * (uniform(state) - 0.5)
+        radius = math.sqrt(uniform(state))
+        out[i, 0] = depth - (depth - margin) * radius * math.cos(angle)
+        out[i, 1] = (half_width - margin) * radius * math.sin(angle)
+    return out
+
+
+@njit(cache=True, nogil=True)
+def lowest_corner(turn, depth, half_width):
+    """Return the least x and y of the half ellipse of a breast once it is turned, shape (2,)."""
+    out = np.full(2, np.inf)
+    for k in range(33):
+        angle = math.pi * (k / 32.0 - 0.5)
+        x, y = depth * (1.0 - math.cos(angle)), half_width * math.sin(angle)
+        for axis in range(2):
+            out[axis] = min(out[axis], turn[axis, 0] * x + turn[axis, 1] * y)
+    return out
+
+
+@njit(cache=True, nogil=True)
+def mapped_points(xy, turn, offset):
+    """Return points turned and moved, shape (n, 2)."""
+    out = np.empty((len(xy), 2))
+    for i in range(len(xy)):
+        x, y = xy[i, 0], xy[i, 1]
+        out[i, 0] = turn[0, 0] * x + turn[0, 1] * y + offset[0]
+        out[i, 1] = turn[1, 0] * x + turn[1, 1] * y + offset[1]
+    return out
+
+
+@njit(cache=True, nogil=True)
+def mapped_directions(angle, turn):
+    """Return directions turned, radians, shape (n,); NaN stays NaN."""
+    out = np.empty(len(angle))
+    for i in range(len(angle)):
+        x, y = math.cos(angle[i]), math.sin(angle[i])
+        out[i] = math.atan2(turn[1, 0] * x + turn[1, 1] * y, turn[0, 0] * x + turn[0, 1] * y)
+    return out

@@ -1,7 +1,6 @@
 """Compiled measuring: outlines are drawn on a pixel grid, blurred, cut and measured.
 
-The measures are those of scikit-image's ``regionprops``: moments with the 1/12 of a pixel's
-own extent, convex area over the midpoints of pixel edges.
+The cover of each pixel is exact; what is measured of a mask is the business of `_mask`.
 """
 
 from __future__ import annotations
@@ -11,48 +10,57 @@ import math
 import numpy as np
 from numba import njit
 
+from calcigram.simulate._mask import measure_mask, measure_polygon
 from calcigram.simulate._random import rough_normal
 
 MEASURES = ("x", "y", "area", "aspect", "orientation", "solidity", "box_aspect", "peak", "pixels")
-_MAX_SIDE = 220
+_MAX_SIDE = 48
+_MAX_BLUR = 2.5
+_TRUTH_CELLS = 20
+_NEGLIGIBLE = 1e-6
 
 
 @njit(cache=True, nogil=True)
-def _fill(grid, vertices, x0, y0, step, n_rows, n_columns):
-    """Set bit 1 of the cells of `grid` whose centres lie inside one polygon (even-odd rule).
+def _accumulate(image, vertices, x0, y0, pixel):
+    """Add to each pixel by how much a polygon's cover exceeds that of the pixel to its left.
 
-    Every edge flips bit 2 of the first cell to its right on each row; a running parity along
-    the row then tells inside from outside.
+    A running sum along a row then is the covered area of each pixel, exactly, with the sign of
+    the polygon's turn. The scheme is that of font rasterisers (libart; Levien, font-rs).
     """
     n = vertices.shape[0]
-    row_first, row_last, column_first, column_last = n_rows, -1, n_columns, -1
-    j = n - 1
+    xj, yj = (vertices[n - 1, 0] - x0) / pixel, (vertices[n - 1, 1] - y0) / pixel
     for k in range(n):
-        xa, ya = vertices[j, 0], vertices[j, 1]
-        xb, yb = vertices[k, 0], vertices[k, 1]
-        j = k
+        xa, ya = xj, yj
+        xj, yj = (vertices[k, 0] - x0) / pixel, (vertices[k, 1] - y0) / pixel
+        xb, yb, sign = xj, yj, 1.0
         if ya == yb:
             continue
         if ya > yb:
-            xa, ya, xb, yb = xb, yb, xa, ya
-        low = max(0, math.ceil((ya - y0) / step - 0.5))
-        high = min(n_rows, math.ceil((yb - y0) / step - 0.5))
+            xa, ya, xb, yb, sign = xb, yb, xa, ya, -1.0
         slope = (xb - xa) / (yb - ya)
-        for row in range(low, high):
-            x = xa + (y0 + (row + 0.5) * step - ya) * slope
-            column = max(0, math.ceil((x - x0) / step - 0.5))
-            # Beyond the last column there is nothing to fill.
-            column_last = max(column_last, min(column, n_columns - 1))
-            if column < n_columns:
-                grid[row, column] ^= 2
-                column_first = min(column_first, column)
-        row_first, row_last = min(row_first, low), max(row_last, high - 1)
-    for row in range(row_first, row_last + 1):
-        inside = 0
-        for column in range(column_first, column_last + 1):
-            value = grid[row, column]
-            inside ^= value >> 1
-            grid[row, column] = (value & 1) | inside
+        x = xa
+        for row in range(int(ya), math.ceil(yb)):
+            height = min(row + 1.0, yb) - max(float(row), ya)
+            beyond = x + slope * height
+            left, right = min(x, beyond), max(x, beyond)
+            x = beyond
+            first, last = int(left), math.ceil(right)
+            height *= sign
+            if last <= first + 1:
+                share = 0.5 * (left + right) - first
+                image[row, first] += height * (1.0 - share)
+                image[row, first + 1] += height * share
+                continue
+            # The edge crosses several pixels of this row: a triangle, trapezoids, a triangle.
+            per_pixel = height / (right - left)
+            before = 0.0
+            for column in range(first, last):
+                a, b = max(left, float(column)), min(right, column + 1.0)
+                mean = column + 1.0 - 0.5 * (a + b)
+                covered = per_pixel * ((b - a) * mean + max(0.0, column - left))
+                image[row, column] += covered - before
+                before = covered
+            image[row, last] += height - before
 
 
 @njit(cache=True, nogil=True)
@@ -63,36 +71,62 @@ def _add(target, source, weight):
 
 
 @njit(cache=True, nogil=True)
-def _cover(grid, image, finer, rows, columns, margin, left, right):
-    """Turn filled cells into the covered share of each pixel; return the rows that hold some.
+def _box(vertices, begin, end):
+    """Return least x, least y, greatest x and greatest y of polygons ``begin:end``."""
+    low_x, low_y, high_x, high_y = np.inf, np.inf, -np.inf, -np.inf
+    for part in range(begin, end):
+        for k in range(vertices.shape[1]):
+            low_x, high_x = min(low_x, vertices[part, k, 0]), max(high_x, vertices[part, k, 0])
+            low_y, high_y = min(low_y, vertices[part, k, 1]), max(high_y, vertices[part, k, 1])
+    return low_x, low_y, high_x, high_y
+
+
+@njit(cache=True, nogil=True)
+def _cover(image, spare, vertices, begin, end, x0, y0, pixel, rows, columns, left, right):
+    """Write the covered share of each pixel by polygons ``begin:end``; return the rows covered.
 
     ``left[r]`` and ``right[r]`` are set to the first covered pixel of a row and the one past
-    the last. The margin is empty by construction, but for the cell an edge may round into.
+    the last. Where polygons overlap their shares add up, to 1 at most.
     """
-    top, bottom = rows, 0
     for r in range(rows):
         left[r], right[r] = columns, 0
-    for r in range(margin - 1, rows - margin + 1):
-        for c in range(margin - 1, columns - margin + 1):
-            covered = 0
-            for a in range(finer):
-                for b in range(finer):
-                    covered += grid[r * finer + a, c * finer + b]
-            image[r, c] = covered / (finer * finer)
-            if covered > 0:
-                left[r], right[r] = min(left[r], c), c + 1
-                top, bottom = min(top, r), r + 1
+        for c in range(columns):
+            image[r, c] = 0.0
+    top, bottom = rows, 0
+    for part in range(begin, end):
+        target = image if part == begin else spare
+        low_x, low_y, high_x, high_y = _box(vertices, part, part + 1)
+        low, high = int((low_y - y0) / pixel), int((high_y - y0) / pixel) + 1
+        begin_c, end_c = int((low_x - x0) / pixel), int((high_x - x0) / pixel) + 2
+        if part > begin:
+            for r in range(low, high):
+                for c in range(begin_c, end_c):
+                    spare[r, c] = 0.0
+        _accumulate(target, vertices[part], x0, y0, pixel)
+        for r in range(low, high):
+            total = 0.0
+            for c in range(begin_c, end_c):
+                total += target[r, c]
+                share = min(1.0, abs(total))
+                if part > begin:
+                    share = min(1.0, image[r, c] + share)
+                if share > _NEGLIGIBLE:
+                    left[r], right[r] = min(left[r], c), max(right[r], c + 1)
+                    image[r, c] = share
+                else:
+                    image[r, c] = 0.0
+        top, bottom = min(top, low), max(bottom, high)
     return top, bottom
 
 
 @njit(cache=True, nogil=True)
 def _blur(image, spare, left, right, top, bottom, rows, columns, first_column, last_column, sigma):
-    """Blur in place with a Gaussian cut at three standard deviations.
+    """Blur in place with a Gaussian cut at two and a half standard deviations.
 
     Only rows ``top:bottom`` hold anything, each in columns ``left:right``. What is written are
     the rows within reach of those, in columns ``first_column:last_column``.
     """
-    reach = math.ceil(3.0 * sigma)
+    reach = math.ceil(2.5 * sigma)
     kernel = np.empty(2 * reach + 1)
     total = 0.0
     for k in range(-reach, reach + 1):
@@ -119,107 +153,75 @@ def _blur(image, spare, left, right, top, bottom, rows, columns, first_column, l
 
 
 @njit(cache=True, nogil=True)
-def _convex_area(points, n, stack):
-    """Return the area of the convex hull of `n` points sorted by x, then y."""
-    m, base = 0, 2
-    for step in range(2 * n - 1):
-        i = step if step < n else 2 * n - 2 - step
-        if step == n:
-            base = m + 1
-        x, y = points[i, 0], points[i, 1]
-        while m >= base:
-            ax, ay = stack[m - 2, 0], stack[m - 2, 1]
-            if (stack[m - 1, 0] - ax) * (y - ay) - (stack[m - 1, 1] - ay) * (x - ax) > 0.0:
-                break
-            m -= 1
-        stack[m, 0], stack[m, 1] = x, y
-        m += 1
-    area = 0.0
-    for i in range(m - 1):
-        area += stack[i, 0] * stack[i + 1, 1] - stack[i + 1, 0] * stack[i, 1]
-    return 0.5 * abs(area)
+def gathered(parts, part_owner, xy, owner):
+    """Move polygons to their places, those of calcifications taken together side by side.
 
+    Parameters
+    ----------
+    parts : ndarray of float64, shape (P, V, 2)
+        mm, about the centre of the calcification.
+    part_owner : ndarray of int64, shape (P,)
+        Calcification of each polygon, never falling.
+    xy : ndarray of float64, shape (N, 2)
+    owner : ndarray of int64, shape (N,)
+        Whom each calcification is taken together with: itself, or one before it that owns
+        itself and no other.
 
-@njit(cache=True, nogil=True)
-def _insert(points, n, x, y):
-    """Insert a point into `n` points sorted by x, then y."""
-    at = n
-    while at > 0 and (points[at - 1, 0] > x or (points[at - 1, 0] == x and points[at - 1, 1] > y)):
-        points[at, 0], points[at, 1] = points[at - 1, 0], points[at - 1, 1]
-        at -= 1
-    points[at, 0], points[at, 1] = x, y
-
-
-@njit(cache=True, nogil=True)
-def _measure_mask(mask, top, bottom, first_column, last_column, x0, y0, pixel, points, stack, out):
-    """Write position, area, shape and pixel count of one mask into a row of measures.
-
-    The mask is ``mask[top:bottom, first_column:last_column]``.
+    Returns
+    -------
+    vertices : ndarray of float64, shape (P, V, 2)
+    first : ndarray of int64, shape (n + 1,)
+        What is seen as calcification ``i`` is the union of polygons ``first[i]:first[i + 1]``.
     """
-    count = 0
-    sum_x = sum_y = sum_xx = sum_yy = sum_xy = 0
-    low_c, high_c, low_r, high_r = last_column, -1, bottom, -1
-    n_points = np.int64(0)
-    # Column by column, so that the candidates for the hull come nearly sorted by x.
-    for c in range(first_column, last_column):
-        first, last = -1, -1
-        for r in range(top, bottom):
-            if mask[r, c]:
-                if first < 0:
-                    first = r
-                last = r
-                count += 1
-                sum_x += c
-                sum_y += r
-                sum_xx += c * c
-                sum_yy += r * r
-                sum_xy += c * r
-        if first >= 0:
-            low_c, high_c = min(low_c, c), max(high_c, c)
-            low_r, high_r = min(low_r, first), max(high_r, last)
-            for k in range(6):
-                across = 0.5 * (k // 2 - 1)
-                along = 0.0 if k // 2 != 1 else (-0.5 if k == 2 else 0.5)
-                row = first if k % 2 == 0 else last
-                _insert(points, n_points, c + across, row + along)
-                n_points += 1
-    mean_x, mean_y = sum_x / count, sum_y / count
-    mxx = sum_xx / count - mean_x * mean_x + 1.0 / 12.0
-    myy = sum_yy / count - mean_y * mean_y + 1.0 / 12.0
-    mxy = sum_xy / count - mean_x * mean_y
-    half = 0.5 * math.sqrt((mxx - myy) ** 2 + 4.0 * mxy * mxy)
-    middle = 0.5 * (mxx + myy)
-    out[0] = x0 + (mean_x + 0.5) * pixel
-    out[1] = y0 + (mean_y + 0.5) * pixel
-    out[2] = count * pixel * pixel
-    out[3] = math.sqrt((middle + half) / max(middle - half, 1e-9))
-    out[4] = math.degrees(0.5 * math.atan2(2.0 * mxy, mxx - myy)) % 180.0
-    convex = _convex_area(points, n_points, stack)
-    out[5] = min(1.0, count / max(convex, 1e-9))
-    wide, tall = high_c - low_c + 1, high_r - low_r + 1
-    out[6] = max(wide, tall) / min(wide, tall)
-    out[8] = count
+    n_all, n_parts = len(owner), len(part_owner)
+    follower, begin = np.full(n_all, -1), np.full(n_all + 1, n_parts)
+    for part in range(n_parts - 1, -1, -1):
+        begin[part_owner[part]] = part
+    for i in range(n_all):
+        if owner[i] != i:
+            follower[owner[i]] = i
+    vertices, first = np.empty(parts.shape), np.zeros(n_all + 1, np.int64)
+    m, n = 0, 0
+    for i in range(n_all):
+        if owner[i] != i:
+            continue
+        member = i
+        while member >= 0:
+            for part in range(begin[member], begin[member + 1]):
+                for k in range(parts.shape[1]):
+                    vertices[m, k, 0] = parts[part, k, 0] + xy[member, 0]
+                    vertices[m, k, 1] = parts[part, k, 1] + xy[member, 1]
+                m += 1
+            member = follower[member] if member == i else -1
+        n += 1
+        first[n] = m
+    return vertices, first[: n + 1]
 
 
 @njit(cache=True, nogil=True)
-def measure(state, vertices, first, pixel_mm, origin, blur_pixels, threshold, noise):
+def measure(
+    state, vertices, first, pixel_mm, origin, psf_pixels, threshold, threshold_sd, noise,
+    softness_mm, contrast,
+):  # fmt: skip
     """Measure each calcification on its pixel grid.
 
     Parameters
     ----------
     state : ndarray of uint64, shape (1,)
         See `_random`; advanced.
-    vertices : ndarray of float64, shape (P, V, 2)
-        Polygons in mm, in image coordinates.
-    first : ndarray of int64, shape (n + 1,)
-        Calcification ``i`` is the union of polygons ``first[i]:first[i + 1]``.
-    pixel_mm : ndarray of float64, shape (n,)
-        Pitch of the grid; raised where a calcification would exceed 220 pixels.
-    origin : ndarray of float64, shape (2,)
-        A corner of the grid.
-    blur_pixels, threshold, noise : ndarray of float64, shape (n,)
-        Standard deviation of the blur; cut as a share of the peak; standard deviation of the
-        noise as a share of the peak.
+    vertices, first
+        From `gathered`.
+    pixel_mm : float
+        Pitch of the grid; raised where a calcification would exceed 33 to 43 pixels.
+    origin : tuple of 2 floats
+        A corner of the grid, mm.
+    psf_pixels, threshold, threshold_sd, noise : float
+        Standard deviation of the blur; cut as a share of the peak, and its standard deviation
+        from one calcification to the next; standard deviation of the noise on an edge of
+        contrast 0.8 as a share of the peak.
+    softness_mm, contrast : ndarray of float64, shape (n,)
+        Standard deviation of a calcification's own blur; contrast, to which the noise is in
+        inverse proportion, within bounds.
 
     Returns
     -------
@@ -232,36 +234,27 @@ def measure(state, vertices, first, pixel_mm, origin, blur_pixels, threshold, no
     out = np.empty((n, 9))
     image = np.empty((_MAX_SIDE, _MAX_SIDE))
     spare = np.empty((_MAX_SIDE, _MAX_SIDE))
-    grid = np.empty((_MAX_SIDE, _MAX_SIDE), np.uint8)
-    points = np.empty((6 * _MAX_SIDE, 2))
-    stack = np.empty((12 * _MAX_SIDE + 2, 2))
+    mask = np.empty((_MAX_SIDE, _MAX_SIDE), np.uint8)
+    lower, upper = np.empty((3 * _MAX_SIDE, 2)), np.empty((3 * _MAX_SIDE, 2))
     left, right = np.empty(_MAX_SIDE, np.int64), np.empty(_MAX_SIDE, np.int64)
     for i in range(n):
-        low_x, low_y, high_x, high_y = np.inf, np.inf, -np.inf, -np.inf
-        for part in range(first[i], first[i + 1]):
-            for k in range(vertices.shape[1]):
-                low_x, high_x = min(low_x, vertices[part, k, 0]), max(high_x, vertices[part, k, 0])
-                low_y, high_y = min(low_y, vertices[part, k, 1]), max(high_y, vertices[part, k, 1])
-        sigma = blur_pixels[i]
+        low_x, low_y, high_x, high_y = _box(vertices, first[i], first[i + 1])
+        sigma = min(_MAX_BLUR, math.hypot(psf_pixels, softness_mm[i] / pixel_mm))
         margin = 1 + math.ceil(2.0 * sigma)
         room = _MAX_SIDE - 2 * margin - 3
-        pixel = max(pixel_mm[i], max(high_x - low_x, high_y - low_y) / room)
+        pixel = max(pixel_mm, max(high_x - low_x, high_y - low_y) / room)
         column0 = math.floor((low_x - origin[0]) / pixel) - margin
         row0 = math.floor((low_y - origin[1]) / pixel) - margin
         x0, y0 = origin[0] + column0 * pixel, origin[1] + row0 * pixel
         columns = math.ceil((high_x - x0) / pixel) + margin
         rows = math.ceil((high_y - y0) / pixel) + margin
-        side = max(rows, columns)
-        finer = 4 if side - 2 * margin <= 16 else (2 if side - 2 * margin <= 40 else 1)
-        for r in range((margin - 1) * finer, (rows - margin + 1) * finer):
-            for c in range(columns * finer):
-                grid[r, c] = 0
-        for part in range(first[i], first[i + 1]):
-            _fill(grid, vertices[part], x0, y0, pixel / finer, rows * finer, columns * finer)
-        top, bottom = _cover(grid, image, finer, rows, columns, margin, left, right)
+        top, bottom = _cover(
+            image, spare, vertices, first[i], first[i + 1], x0, y0, pixel, rows, columns, left,
+            right,
+        )  # fmt: skip
         first_column, last_column = margin - 1, columns - margin + 1
         if sigma > 0.2 and top < bottom:
-            reach = math.ceil(3.0 * sigma)
+            reach = math.ceil(2.5 * sigma)
             first_column = max(0, first_column - reach)
             last_column = min(columns, last_column + reach)
             _blur(
@@ -277,23 +270,23 @@ def measure(state, vertices, first, pixel_mm, origin, blur_pixels, threshold, no
         if peak == 0.0:
             top, bottom, first_column, last_column = peak_r, peak_r + 1, peak_c, peak_c + 1
             image[peak_r, peak_c] = 0.0
-        cutoff = threshold[i] * peak
+        cutoff = peak * min(0.75, max(0.2, threshold + threshold_sd * rough_normal(state)))
         # Noise matters where there is some signal (elsewhere a detector's size filter removes
         # it) and where it can reach the cut: it is bounded by 3.5 standard deviations.
-        level = noise[i] * peak
+        level = noise * min(3.0, max(0.5, 0.8 / contrast[i])) * peak
         low_r, high_r, low_c, high_c = peak_r, peak_r, peak_c, peak_c
         for r in range(top, bottom):
             for c in range(first_column, last_column):
                 value = image[r, c]
                 if value > 0.1 * peak and abs(value - cutoff) < 3.5 * level:
                     value += level * rough_normal(state)
-                grid[r, c] = value >= cutoff
+                mask[r, c] = value >= cutoff
                 if value >= cutoff:
                     high_r = r
                     low_r, low_c, high_c = min(low_r, r), min(low_c, c), max(high_c, c)
-        grid[peak_r, peak_c] = 1
-        _measure_mask(
-            grid, low_r, max(high_r, peak_r) + 1, low_c, high_c + 1, x0, y0, pixel, points, stack,
+        mask[peak_r, peak_c] = 1
+        measure_mask(
+            mask, low_r, max(high_r, peak_r) + 1, low_c, high_c + 1, x0, y0, pixel, lower, upper,
             out[i],
         )  # fmt: skip
         out[i, 7] = peak
@@ -301,50 +294,58 @@ def measure(state, vertices, first, pixel_mm, origin, blur_pixels, threshold, no
 
 
 @njit(cache=True, nogil=True)
-def _measure_polygon(vertices, out, points, stack):
-    """Write area, aspect ratio, orientation and solidity of one polygon (Green's theorem)."""
-    n = vertices.shape[0]
-    area = mx = my = mxx = myy = mxy = 0.0
-    for k in range(n):
-        j = (k + 1) % n
-        xa, ya, xb, yb = vertices[k, 0], vertices[k, 1], vertices[j, 0], vertices[j, 1]
-        c = xa * yb - xb * ya
-        area += c
-        mx += c * (xa + xb)
-        my += c * (ya + yb)
-        mxx += c * (xa * xa + xa * xb + xb * xb)
-        myy += c * (ya * ya + ya * yb + yb * yb)
-        mxy += c * (xa * yb + 2.0 * xa * ya + 2.0 * xb * yb + xb * ya)
-        _insert(points, k, xa, ya)
-    mean_x, mean_y = mx / (3.0 * area), my / (3.0 * area)
-    vxx = mxx / (6.0 * area) - mean_x * mean_x
-    vyy = myy / (6.0 * area) - mean_y * mean_y
-    vxy = mxy / (12.0 * area) - mean_x * mean_y
-    half = 0.5 * math.sqrt((vxx - vyy) ** 2 + 4.0 * vxy * vxy)
-    middle = 0.5 * (vxx + vyy)
-    out[2] = 0.5 * abs(area)
-    out[3] = math.sqrt((middle + half) / max(middle - half, 1e-9 * middle))
-    out[4] = math.degrees(0.5 * math.atan2(2.0 * vxy, vxx - vyy)) % 180.0
-    out[5] = min(1.0, out[2] / _convex_area(points, n, stack))
-
-
-@njit(cache=True, nogil=True)
-def measure_polygons(vertices):
-    """Measure simple polygons exactly.
+def measure_outlines(vertices, owner, n):
+    """Measure outlines free of noise: one polygon exactly, a union on a grid of 20 cells.
 
     Parameters
     ----------
-    vertices : ndarray of float64, shape (n, V, 2)
+    vertices : ndarray of float64, shape (P, V, 2)
         mm.
+    owner : ndarray of int64, shape (P,)
+        Never falling, every outline named: outline ``i`` is the union of the polygons it owns.
+    n : int
+        Number of outlines.
 
     Returns
     -------
-    ndarray of float64, shape (n, 9)
-        Columns `MEASURES`; area, aspect ratio, orientation and solidity are set, the rest 0.
+    ndarray of float64, shape (n, 4)
+        Diameter of equal area (mm), aspect ratio, orientation (degrees), solidity.
     """
-    n, n_vertices = vertices.shape[0], vertices.shape[1]
-    out = np.zeros((n, 9))
-    points, stack = np.empty((n_vertices, 2)), np.empty((2 * n_vertices + 2, 2))
+    side = _TRUTH_CELLS + 4
+    out, row = np.empty((n, 4)), np.empty(9)
+    n_points = max(3 * side, vertices.shape[1])
+    points, stack = np.empty((n_points, 2)), np.empty((2 * n_points + 2, 2))
+    image, spare = np.empty((side, side)), np.empty((side, side))
+    mask = np.empty((side, side), np.uint8)
+    left, right = np.empty(side, np.int64), np.empty(side, np.int64)
+    begin = np.int64(0)
     for i in range(n):
-        _measure_polygon(vertices[i], out[i], points, stack)
+        end = begin
+        while end < len(owner) and owner[end] == i:
+            end += 1
+        if end == begin + 1:
+            measure_polygon(vertices[begin], row, points, stack)
+        else:
+            low_x, low_y, high_x, high_y = _box(vertices, begin, end)
+            cell = max(max(high_x - low_x, high_y - low_y) / _TRUTH_CELLS, 1e-3)
+            x0, y0 = low_x - cell, low_y - cell
+            rows, columns = int((high_y - y0) / cell) + 3, int((high_x - x0) / cell) + 3
+            top, bottom = _cover(
+                image, spare, vertices, begin, end, x0, y0, cell, rows, columns, left, right
+            )  # fmt: skip
+            n_covered, low_c, high_c = 0, columns, 0
+            for r in range(top, bottom):
+                low_c, high_c = min(low_c, left[r]), max(high_c, right[r])
+            for r in range(top, bottom):
+                for c in range(low_c, high_c):
+                    mask[r, c] = image[r, c] >= 0.5
+                    n_covered += mask[r, c]
+            if n_covered == 0:
+                top, low_c = rows // 2, columns // 2
+                bottom, high_c = top + 1, low_c + 1
+                mask[top, low_c] = 1
+            measure_mask(mask, top, bottom, low_c, high_c, x0, y0, cell, points, stack, row)
+        out[i, 0] = math.sqrt(4.0 / math.pi * row[2])
+        out[i, 1], out[i, 2], out[i, 3] = row[3], row[4], row[5]
+        begin = end
     return out

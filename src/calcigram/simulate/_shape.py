@@ -7,11 +7,9 @@ import math
 import numpy as np
 from numba import njit
 
-from calcigram.simulate._random import uniform
-
 
 @njit(cache=True, nogil=True)
-def _order(values):
+def order_of(values):
     """Return the order that sorts values, equal ones in place.
 
     A Shell sort, for NumPy's sorts take seconds each to compile inside a kernel.
@@ -44,7 +42,7 @@ def _hull(xy, hull):
     x = np.empty(n)
     for i in range(n):
         x[i] = xy[i, 0]
-    order = _order(x)
+    order = order_of(x)
     m = np.int64(0)
     for sweep in range(2):
         base = m
@@ -143,79 +141,6 @@ def tree_path_share(xy):
 
 
 @njit(cache=True, nogil=True)
-def with_room(state, xy, table, overlap):
-    """Tell which calcifications stay when those drawn over one another are dropped.
-
-    A calcification is a rod: its major axis, with half its calibre around it. The largest
-    comes first, the others in random order.
-
-    Parameters
-    ----------
-    state : ndarray of uint64, shape (1,)
-        See `_random`; advanced.
-    xy : ndarray of float64, shape (n, 2)
-        mm.
-    table : ndarray of float64, shape (n, 4)
-        Diameter (mm), aspect ratio and orientation (degrees) in the first three columns.
-    overlap : float
-        Rods count as this much of their calibre.
-
-    Returns
-    -------
-    ndarray of bool, shape (n,)
-    """
-    n = len(xy)
-    order = np.empty(n, np.int64)
-    largest = 0
-    for i in range(n):
-        order[i] = i
-        if table[i, 0] > table[largest, 0]:
-            largest = i
-    for i in range(n - 1, 0, -1):
-        j = int(uniform(state) * (i + 1))
-        order[i], order[j] = order[j], order[i]
-    for i in range(n):
-        if order[i] == largest:
-            order[i], order[0] = order[0], order[i]
-    half_width, half_length = np.empty(n), np.empty(n)
-    cosine, sine = np.empty(n), np.empty(n)
-    for i in range(n):
-        stretch = math.sqrt(table[i, 1])
-        half_width[i] = 0.5 * overlap * table[i, 0] / stretch
-        half_length[i] = max(0.5 * table[i, 0] * (stretch - 1.0 / stretch), 0.0)
-        turn = math.radians(table[i, 2])
-        cosine[i], sine[i] = math.cos(turn) * half_length[i], math.sin(turn) * half_length[i]
-    keep = np.zeros(n, np.bool_)
-    kept = np.empty(n, np.int64)
-    m = 0
-    for at in range(n):
-        i = order[at]
-        free = True
-        for k in range(m):
-            j = kept[k]
-            limit = half_width[i] + half_width[j]
-            dx, dy = xy[j, 0] - xy[i, 0], xy[j, 1] - xy[i, 1]
-            reach = limit + half_length[i] + half_length[j]
-            if dx * dx + dy * dy > reach * reach:
-                continue
-            # Sample both axes finely enough that no crossing slips between two samples.
-            na, nb = 1 + int(half_length[i] / limit), 1 + int(half_length[j] / limit)
-            for a in range(-na, na + 1):
-                for b in range(-nb, nb + 1):
-                    ex = dx + b * cosine[j] / nb - a * cosine[i] / na
-                    ey = dy + b * sine[j] / nb - a * sine[i] / na
-                    if ex * ex + ey * ey < limit * limit:
-                        free = False
-            if not free:
-                break
-        if free:
-            keep[i] = True
-            kept[m] = i
-            m += 1
-    return keep
-
-
-@njit(cache=True, nogil=True)
 def median_spacing(xy):
     """Return the median distance of a point to its nearest neighbour, mm."""
     n = len(xy)
@@ -227,7 +152,7 @@ def median_spacing(xy):
             dx, dy = xy[i, 0] - xy[j, 0], xy[i, 1] - xy[j, 1]
             squared = dx * dx + dy * dy
             nearest[i], nearest[j] = min(nearest[i], squared), min(nearest[j], squared)
-    order = _order(nearest)
+    order = order_of(nearest)
     return math.sqrt(0.5 * (nearest[order[(n - 1) // 2]] + nearest[order[n // 2]]))
 
 
@@ -237,7 +162,7 @@ def _arm_heading(xy, chosen, corner, few_reach, min_reach, spacing, max_thicknes
     n = 0
     for i in range(len(xy)):
         n += chosen[i]
-    if n < 2:
+    if n < 3:
         return np.nan
     distance, dx, dy = np.empty(n), np.empty(n), np.empty(n)
     k = 0
@@ -246,9 +171,9 @@ def _arm_heading(xy, chosen, corner, few_reach, min_reach, spacing, max_thicknes
             dx[k], dy[k] = xy[i, 0] - corner[0], xy[i, 1] - corner[1]
             distance[k] = math.sqrt(dx[k] ** 2 + dy[k] ** 2)
             k += 1
-    order = _order(distance)
+    order = order_of(distance)
     reach = distance[order[n - 1]]
-    if reach < max(few_reach if n < 3 else min_reach, spacing):
+    if reach < max(few_reach if n < 4 else min_reach, spacing):
         return np.nan
     near = min(n, 6)
     x = y = 0.0
@@ -279,7 +204,7 @@ def count_junctions(
     ends : ndarray of float64, shape (B, 2)
         Where each branch ends: the fork.
     few_reach, min_reach, min_spacings, max_thickness, min_angle : float
-        Reach (mm) of an arm of two points and of more; its reach in units of the median
+        Reach (mm) of an arm of three points and of more; its reach in units of the median
         spacing; its mean deviation from straight over its reach; least angle between two
         arms, radians.
 
@@ -324,12 +249,48 @@ def count_junctions(
             continue
         for k in range(n_arms):
             heading[k] %= 2.0 * math.pi
-        turn = _order(heading[:n_arms])
+        turn = order_of(heading[:n_arms])
         least = heading[turn[0]] + 2.0 * math.pi - heading[turn[n_arms - 1]]
         for k in range(1, n_arms):
             least = min(least, heading[turn[k]] - heading[turn[k - 1]])
         seen += least >= min_angle
     return seen
+
+
+@njit(cache=True, nogil=True)
+def _breadth(across, chosen):
+    """Return the mean distance of the chosen values from their median."""
+    n = len(chosen)
+    values = np.empty(n)
+    for k in range(n):
+        values[k] = across[chosen[k]]
+    order = order_of(values)
+    middle = 0.5 * (values[order[(n - 1) // 2]] + values[order[n // 2]])
+    total = 0.0
+    for k in range(n):
+        total += abs(values[k] - middle)
+    return total / n
+
+
+@njit(cache=True, nogil=True)
+def log_widening(xy, direction):
+    """Compare the breadths of the two halves of points along a direction (radians).
+
+    Returns
+    -------
+    float
+        Log of the farther half's mean distance from its own median line over the nearer's.
+    """
+    n = len(xy)
+    along, across = np.empty(n), np.empty(n)
+    c, s = math.cos(direction), math.sin(direction)
+    for i in range(n):
+        along[i] = c * xy[i, 0] + s * xy[i, 1]
+        across[i] = c * xy[i, 1] - s * xy[i, 0]
+    order = order_of(along)
+    half = n // 2
+    broad_near, broad_far = _breadth(across, order[:half]), _breadth(across, order[n - half :])
+    return math.log((broad_far + 1e-6) / (broad_near + 1e-6))
 
 
 @njit(cache=True, nogil=True)
@@ -361,7 +322,7 @@ def wedge_seen_from_nipple(xy):
             far_angle[n_far] = angle[i]
             sum_far += radius[i]
             n_far += 1
-    order = _order(far_angle[:n_far])
+    order = order_of(far_angle[:n_far])
     low = far_angle[order[int(0.03 * (n_far - 1) + 0.5)]]
     high = far_angle[order[int(0.97 * (n_far - 1) + 0.5)]]
     filled = np.zeros((3, 4), np.bool_)

@@ -11,9 +11,17 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from calcigram.simulate._detector import ANALYTIC, BOX, MASK, degrade, merge_close
+from calcigram.simulate._detector import (
+    ANALYTIC,
+    BOX,
+    MASK,
+    degrade,
+    merge_close,
+    read_out,
+    state_marks,
+)
 from calcigram.simulate._random import kernel_state
-from calcigram.simulate._raster import measure, measure_polygons
+from calcigram.simulate._raster import gathered, measure, measure_outlines
 from calcigram.simulate.particles import Outlines
 from calcigram.simulate.presets import Draw
 
@@ -27,10 +35,10 @@ COLUMNS = ("x_mm", "y_mm", "diameter_mm", "aspect_ratio", "orientation_deg", "so
 CONVENTIONS: tuple[tuple[int, float], ...] = ((MASK, 0.55), (ANALYTIC, 0.85), (BOX, 1.0))
 """Measuring convention and the cumulative share of clusters measured by it."""
 
-DESCRIBED = 0.7
-"""A draw of the convention that takes the marks as they are stated, with little noise."""
+THRESHOLD_SD = 0.05
 
-MAX_BLUR_PIXELS = 2.5
+DESCRIBED = -1.0
+"""Not a draw of the convention: the marks are taken as they are stated, with little noise."""
 
 
 @dataclass(frozen=True)
@@ -77,63 +85,43 @@ class TrueMarks:
 
     def take(self, chosen: Ints) -> TrueMarks:
         """Return the chosen calcifications; `chosen` ascends."""
-        return TrueMarks(self.xy[chosen], self.outlines.take(chosen), self.table[chosen])
-
-
-def _first_part(owner: Ints, n: int) -> Ints:
-    return np.searchsorted(owner, np.arange(n + 1)).astype(np.int64)
+        return TrueMarks(
+            self.xy.take(chosen, axis=0),
+            self.outlines.take(chosen),
+            self.table.take(chosen, axis=0),
+        )
 
 
 def measure_truth(xy: Floats, outlines: Outlines) -> TrueMarks:
-    """Measure outlines free of noise: one polygon exactly, unions on a grid of 24 cells."""
-    first = _first_part(outlines.owner, len(outlines))
-    got = measure_polygons(outlines.parts[first[:-1]])
-    union = np.diff(first) > 1
-    if union.any():
-        parts = outlines.parts[union[outlines.owner]]
-        starts = np.concatenate([[0], np.cumsum(np.diff(first)[union])])
-        low = np.minimum.reduceat(parts.min(axis=1), starts[:-1], axis=0)
-        high = np.maximum.reduceat(parts.max(axis=1), starts[:-1], axis=0)
-        pixel = np.maximum((high - low).max(axis=1) / 24.0, 1e-3)
-        zero = np.zeros(pixel.size)
-        no_noise = np.zeros(1, np.uint64)
-        got[union] = measure(no_noise, parts, starts, pixel, np.zeros(2), zero, zero + 0.5, zero)
-    table = got[:, 2:6].copy()
-    table[:, 0] = np.sqrt(4.0 / np.pi * got[:, 2])
+    """Measure outlines free of noise."""
+    table = measure_outlines(outlines.parts, outlines.owner, len(outlines))
     return TrueMarks(xy, outlines, table)
 
 
 def _measure_image(
     rng: Rng, state: State, truth: TrueMarks, owner: Ints, device: Draw, edge_noise: float
-) -> tuple[Floats, Ints, npt.NDArray[np.bool_]]:
-    """Return the measures of what is left after merging, whose they are, and which merged."""
+) -> Floats:
+    """Return the measures of what is left after merging."""
     outlines = truth.outlines
-    vertices = outlines.parts + truth.xy[outlines.owner][:, None, :]
-    leads = owner == np.arange(owner.size)
-    leaders = np.flatnonzero(leads)
-    part_owner = outlines.owner
-    if not leads.all():
-        number = np.cumsum(leads) - 1
-        part_owner = number[owner[part_owner]]
-        order = np.argsort(part_owner, kind="stable")
-        vertices, part_owner = vertices[order], part_owner[order]
-    merged = np.zeros(owner.size, bool)
-    merged[owner[~leads]] = True
-    n = leaders.size
-    got = measure(
+    vertices, first = gathered(outlines.parts, outlines.owner, truth.xy, owner)
+    softness, contrast = outlines.softness_mm, outlines.contrast
+    if first.size <= owner.size:
+        leaders = np.flatnonzero(owner == np.arange(owner.size))
+        softness, contrast = softness[leaders], contrast[leaders]
+    got: Floats = measure(
         state,
         vertices,
-        _first_part(part_owner, n),
-        np.full(n, device.pixel_mm),
-        device.pixel_mm * rng.random(2),
-        np.minimum(
-            np.hypot(device.psf_pixels, outlines.softness_mm[leaders] / device.pixel_mm),
-            MAX_BLUR_PIXELS,
-        ),
-        np.minimum(np.maximum(device.threshold + 0.05 * rng.normal(size=n), 0.2), 0.75),
-        edge_noise * np.minimum(np.maximum(0.8 / outlines.contrast[leaders], 0.5), 3.0),
+        first,
+        device.pixel_mm,
+        (device.pixel_mm * rng.random(), device.pixel_mm * rng.random()),
+        device.psf_pixels,
+        device.threshold,
+        THRESHOLD_SD,
+        edge_noise,
+        softness,
+        contrast,
     )
-    return got, leaders, merged[leaders]
+    return got
 
 
 def acquire(
@@ -160,21 +148,37 @@ def acquire(
     owner = merge_close(
         state, truth.xy, truth.diameter_mm / 2, grade.merge_gap_mm, grade.merge_probability
     )
-    got, leaders, merged = _measure_image(rng, state, truth, owner, device, grade.edge_noise)
+    if device.convention == DESCRIBED:
+        marks = state_marks(
+            state,
+            owner,
+            truth.xy,
+            truth.table,
+            truth.outlines.contrast,
+            device.gain,
+            device.cnr_log_sigma,
+            device.analytic_log_sigma,
+        )
+    else:
+        got = _measure_image(rng, state, truth, owner, device, grade.edge_noise)
+        marks = read_out(
+            state,
+            got,
+            owner,
+            truth.table,
+            truth.outlines.contrast,
+            device.pixel_mm,
+            device.gain,
+            device.cnr_log_sigma,
+            device.analytic_log_sigma,
+            next(code for code, share in CONVENTIONS if device.convention <= share),
+            device.tiny_rule > 0.5,
+        )
     found: npt.NDArray[np.float32] = degrade(
         state,
-        got,
-        leaders,
-        merged,
-        truth.table,
-        truth.outlines.contrast,
+        marks,
         field,
         device.pixel_mm,
-        device.gain,
-        device.cnr_log_sigma,
-        device.analytic_log_sigma,
-        next(code for code, share in CONVENTIONS if device.convention <= share),
-        device.tiny_rule > 0.5,
         grade.miss_rate,
         grade.cropped,
         grade.false_rate,

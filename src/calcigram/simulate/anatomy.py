@@ -13,24 +13,14 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from calcigram.simulate._growth import grow_tree
-from calcigram.simulate._points import points_of
-from calcigram.simulate._random import stream
+from calcigram.simulate._growth import grow_tree, inside_outline, lobules_along, spread_in_outline
+from calcigram.simulate._random import kernel_state, normal, state_of, stream, uniform
 from calcigram.simulate.presets import Draw, Preset
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-_LOBE_STREAM, _VESSEL_STREAM, _SHAPE_STREAM = 1, 2, 0
-
-
-def _spread_samples() -> tuple[Floats, Floats, Floats]:
-    rng = np.random.default_rng(0)
-    angle = math.pi * (rng.random(64) - 0.5)
-    return np.sqrt(rng.random(64)), np.cos(angle), np.sin(angle)
-
-
-_SAMPLES = _spread_samples()
+_LOBE_STREAM, _VESSEL_STREAM, _SHAPE_STREAM, _TDLU_STREAM = 1, 2, 0, 3
 
 
 @dataclass(frozen=True)
@@ -103,9 +93,9 @@ class Breast:
     _tdlus: Floats | None = None
 
     @property
-    def shape(self) -> Floats:
+    def shape(self) -> tuple[float, float, float]:
         """Depth, half width and half thickness, mm."""
-        return np.array([self.depth_mm, self.half_width_mm, self.half_thickness_mm])
+        return self.depth_mm, self.half_width_mm, self.half_thickness_mm
 
     @property
     def area_mm2(self) -> float:
@@ -114,25 +104,17 @@ class Breast:
 
     def contains(self, xy: Floats, margin_mm: float = 0.0) -> npt.NDArray[np.bool_]:
         """Tell which projected points lie inside the outline, `margin_mm` from the skin."""
-        u = (self.depth_mm - xy[:, 0]) / (self.depth_mm - margin_mm)
-        v = xy[:, 1] / (self.half_width_mm - margin_mm)
-        return (xy[:, 0] <= self.depth_mm) & (u * u + v * v < 1.0)
+        inside: npt.NDArray[np.bool_] = inside_outline(
+            xy, self.depth_mm, self.half_width_mm, margin_mm
+        )
+        return inside
 
     def uniform(self, rng: np.random.Generator, n: int, margin_mm: float = 3.0) -> Floats:
         """Return `n` points uniform inside the projected outline, shape (n, 2)."""
-        angle = math.pi * (rng.random(n) - 0.5)
-        radius = np.sqrt(rng.random(n))
-        return self._polar(radius, np.cos(angle), np.sin(angle), margin_mm)
-
-    def _polar(self, radius: Floats, cosine: Floats, sine: Floats, margin_mm: float) -> Floats:
-        return points_of(
-            self.depth_mm - (self.depth_mm - margin_mm) * radius * cosine,
-            (self.half_width_mm - margin_mm) * radius * sine,
+        points: Floats = spread_in_outline(
+            kernel_state(rng), n, self.depth_mm, self.half_width_mm, margin_mm
         )
-
-    def samples(self) -> Floats:
-        """Return 64 fixed points spread over the projected outline, shape (64, 2)."""
-        return self._polar(*_SAMPLES, 0.0)
+        return points
 
     def reach_mm(self, angle: float) -> float:
         """Return the distance from the nipple to the outline in a direction, radians from +x."""
@@ -149,20 +131,19 @@ class Breast:
     def lobe(self, i: int) -> Tree:
         """Return the duct tree of lobe `i`, grown from the nipple."""
         if i not in self._lobes:
-            rng = stream(*self.key, _LOBE_STREAM, i)
-            angle = self.lobe_angles[i]
-            lift = 0.35 * (rng.random() - 0.5)
-            direction = np.array([math.cos(angle), math.sin(angle), lift])
-            root = np.array([2.5, 0.0, 0.0]) + 1.5 * direction
-            ducts = self.ducts
+            state = state_of(*self.key, _LOBE_STREAM, i)
+            angle, ducts = float(self.lobe_angles[i]), self.ducts
+            lift = 0.35 * (uniform(state) - 0.5)
+            c, s = math.cos(angle), math.sin(angle)
+            norm = math.sqrt(1.0 + lift * lift)
             ratio, n_levels = ducts.length_ratio, int(ducts.max_generation) + 1
-            reach = ducts.reach_share * self.reach_mm(angle) * rng.uniform(0.85, 1.15)
+            reach = ducts.reach_share * self.reach_mm(angle) * (0.85 + 0.3 * uniform(state))
             root_length = reach * (1.0 - ratio) / (1.0 - ratio**n_levels)
             self._lobes[i] = Tree(
                 *grow_tree(
-                    rng,
-                    root,
-                    direction / np.linalg.norm(direction),
+                    state,
+                    (2.5 + 1.5 * c, 1.5 * s, 1.5 * lift),
+                    (c / norm, s / norm, lift / norm),
                     self.shape,
                     root_length,
                     ratio,
@@ -182,17 +163,17 @@ class Breast:
     def vessel(self, i: int) -> Tree:
         """Return vessel tree `i`; vessels enter from the chest wall."""
         if i not in self._vessels:
-            rng = stream(*self.key, _VESSEL_STREAM, i)
+            state = state_of(*self.key, _VESSEL_STREAM, i)
             vessels = self.vessels
-            y = self.half_width_mm * 1.4 * (rng.random() - 0.5)
-            root = np.array([self.depth_mm - 1.0, y, 0.4 * self.half_thickness_mm * rng.normal()])
-            root[2] = np.clip(root[2], -0.7 * self.half_thickness_mm, 0.7 * self.half_thickness_mm)
-            aim = np.array([-1.0, rng.normal(0.0, 0.5) - 0.5 * y / self.half_width_mm, 0.0])
+            y = self.half_width_mm * 1.4 * (uniform(state) - 0.5)
+            z = self.half_thickness_mm * min(0.7, max(-0.7, 0.4 * normal(state)))
+            aim = 0.5 * (normal(state) - y / self.half_width_mm)
+            norm = math.sqrt(1.0 + aim * aim)
             self._vessels[i] = Tree(
                 *grow_tree(
-                    rng,
-                    root,
-                    aim / np.linalg.norm(aim),
+                    state,
+                    (self.depth_mm - 1.0, y, z),
+                    (-1.0 / norm, aim / norm, 0.0),
                     self.shape,
                     vessels.root_length_mm,
                     vessels.length_ratio,
@@ -213,7 +194,10 @@ class Breast:
         """Return the centres of all terminal duct lobular units, shape (T, 3)."""
         if self._tdlus is None:
             self._tdlus = np.concatenate(
-                [lobules_of(self.lobe(i), stream(*self.key, 3, i)) for i in range(self.n_lobes)]
+                [
+                    lobules_of(self.lobe(i), state_of(*self.key, _TDLU_STREAM, i))
+                    for i in range(self.n_lobes)
+                ]
             )
         return self._tdlus
 
@@ -223,17 +207,14 @@ class Breast:
         return self.lobe_angles.size
 
 
-def lobules_of(tree: Tree, rng: np.random.Generator) -> Floats:
+def lobules_of(tree: Tree, state: npt.NDArray[np.uint64]) -> Floats:
     """Return lobule centres of a duct tree, shape (T, 3): at the tips and beside the ducts.
 
     The main duct bears none, the others one every 4 mm or so. A terminal duct lobular unit is
     1-2 mm long and 0.5-1 mm wide, so the centre lies about a millimetre off its duct.
     """
-    at_tip = tree.ends[tree.tips]
-    n_past_root = len(tree.points) - int(tree.first[1])
-    budding = tree.first[1] + rng.integers(0, max(1, n_past_root), n_past_root // 7)
-    centres = np.concatenate([at_tip, tree.points[np.minimum(budding, len(tree.points) - 1)]])
-    return centres + rng.normal(0.0, 0.8, centres.shape)
+    centres: Floats = lobules_along(state, tree.points, tree.first, tree.parent, 0.8)
+    return centres
 
 
 def make_breast(key: tuple[int, ...], preset: Preset) -> Breast:

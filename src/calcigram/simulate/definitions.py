@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -28,9 +28,11 @@ from calcigram.simulate._paths import distance_to_path
 from calcigram.simulate._shape import (
     count_junctions,
     extent_of,
+    log_widening,
     tree_path_share,
     wedge_seen_from_nipple,
 )
+from calcigram.simulate._sizes import form_measures
 from calcigram.simulate.arrangements import Placement
 
 Floats = npt.NDArray[np.float64]
@@ -49,14 +51,16 @@ SEGMENTAL_SPAN_DEG = (15.0, 75.0)
 SEGMENTAL_MIN_LENGTH_TO_WIDTH = 0.9
 SEGMENTAL_MAX_NEAREST_TO_FARTHEST = 0.6
 SEGMENTAL_MIN_FILLED = 0.58
-WEDGE_MIN_WIDENING = 1.2
+SEGMENTAL_MIN_WIDENING = 1.2
+REGIONAL_MAX_WIDENING = 1.1
 """A wedge is an acute angle at the nipple, hardly broader than long, near the nipple at one end,
-and filled: a forked duct is not several ducts. What fills a wedge and widens away from the
-nipple, its farther half this many times as broad as the nearer, is no region."""
+and filled: a forked duct is not several ducts. It widens away from the nipple: its farther half
+is this many times as broad as the nearer. What fills such an angle but does not widen, however
+it lies, is a region; what lies between the two is neither and is not kept."""
 
-POINTING_MAX_DEG = 30.0
-POINTING_MIN_ELONGATION = 1.5
-"""An area drawn out by this factor, within this angle of the nipple, would pass for a segment."""
+SHAPED_MIN_WIDENING = 1.45
+"""Handed over without the nipple, a wedge must show by its outline: along its long axis one half
+is this many times as broad as the other, and in a region less."""
 
 LINEAR_MIN_LENGTH_MM = 4.5
 LINEAR_MAX_OFF_PATH_RATIO = 0.07
@@ -66,16 +70,15 @@ SPARSE_LINE_MAX_SAG = (0.05, 0.025)
 """A line of n points may bulge by 0.05 + 0.025 (n - 4) of its length: few points show no curve."""
 
 BRANCH_MIN_REACH_MM = 3.0
-BRANCH_PAIR_MIN_REACH_MM = 5.0
+BRANCH_TRIPLE_MIN_REACH_MM = 5.0
 BRANCH_MIN_ANGLE_DEG = 20.0
 BRANCH_MIN_REACH_SPACINGS = 2.0
 BRANCH_MAX_THICKNESS = 0.2
-"""An arm is seen with 3 calcifications over 3 mm, or 2 over 5 mm, apart from the other arms,
+"""An arm is seen with 4 calcifications over 3 mm, or 3 over 5 mm, apart from the other arms,
 twice as long as the typical gap between neighbours, and thin for its length."""
 
 
-@dataclass(frozen=True)
-class Truth:
+class Truth(NamedTuple):
     """A noise-free cluster as the definitions see it.
 
     Attributes
@@ -86,11 +89,14 @@ class Truth:
         NaN where the cluster will be handed over without it: it then decides nothing.
     vessel : bool
         The arrangement follows a vessel.
+    nipple_known : bool
+        Whether the cluster will be handed over with the nipple.
     """
 
     placement: Placement
     breast_area_mm2: float
     vessel: bool
+    nipple_known: bool = True
 
 
 def _is_diffuse_in_size(extent: float, area: float, breast_area: float) -> bool:
@@ -99,9 +105,8 @@ def _is_diffuse_in_size(extent: float, area: float, breast_area: float) -> bool:
     return area >= DIFFUSE_MIN_BREAST_SHARE * breast_area
 
 
-def _could_be_a_line(xy: Floats) -> bool:
+def _could_be_a_line(xy: Floats, extent: float, width: float) -> bool:
     """Tell whether points are so drawn out that a path through them would be seen."""
-    extent, width, _, _ = extent_of(xy)
     if width >= NOT_A_LINE_MIN_WIDTH_RATIO * extent:
         return False
     few = len(xy) <= 5
@@ -114,46 +119,50 @@ def _could_be_a_line(xy: Floats) -> bool:
 
 def _fills_a_wedge(xy: Floats) -> bool:
     span, length, distance, filled = wedge_seen_from_nipple(xy)
-    farthest = float(np.hypot(*xy.T).max())
-    return (
+    fills = (
         SEGMENTAL_SPAN_DEG[0] <= math.degrees(span) <= SEGMENTAL_SPAN_DEG[1]
         and length > GROUPED_MAX_MM
         and length >= SEGMENTAL_MIN_LENGTH_TO_WIDTH * span * distance
-        and farthest - length <= SEGMENTAL_MAX_NEAREST_TO_FARTHEST * farthest
         and filled >= SEGMENTAL_MIN_FILLED
     )
+    if not fills:
+        return False
+    farthest = float(np.hypot(*xy.T).max())
+    return farthest - length <= SEGMENTAL_MAX_NEAREST_TO_FARTHEST * farthest
 
 
-def _widening(xy: Floats) -> float:
+def _widens(xy: Floats) -> float:
     """Return how many times as broad the half farther from the nipple is as the nearer half."""
-    centre = xy.mean(axis=0)
-    along = xy @ (centre / np.hypot(*centre))
-    across = np.abs(xy @ (np.array([-centre[1], centre[0]]) / np.hypot(*centre)))
-    far = along > np.median(along)
-    return float(across[far].mean() / (across[~far].mean() + 1e-9))
+    centre = xy.sum(axis=0) / len(xy)
+    return math.exp(log_widening(xy, math.atan2(centre[1], centre[0])))
+
+
+def _shaped_widening(xy: Floats) -> float:
+    """Return how many times as broad the broader half is, parted along the long axis."""
+    # The covariance as `numpy.cov` has it, without its tenfold overhead.
+    centred = (xy - xy.sum(axis=0) / len(xy)).T
+    (xx, cross), (_, yy) = np.dot(centred, centred.T) * (1.0 / (len(xy) - 1))
+    return math.exp(abs(log_widening(xy, 0.5 * math.atan2(2.0 * cross, xx - yy))))
 
 
 def _grouped(truth: Truth) -> bool:
-    extent, _, _, _ = extent_of(truth.placement.xy)
-    return 0.5 < extent <= GROUPED_MAX_MM and not _could_be_a_line(truth.placement.xy)
+    xy = truth.placement.xy
+    extent, width, _, _ = extent_of(xy)
+    return 0.5 < extent <= GROUPED_MAX_MM and not _could_be_a_line(xy, extent, width)
 
 
 def _regional(truth: Truth) -> bool:
     xy = truth.placement.xy
-    extent, width, area, axis = extent_of(xy)
+    extent, width, area, _ = extent_of(xy)
     if len(xy) < REGIONAL_MIN_COUNT or extent <= GROUPED_MAX_MM:
         return False
     if width < NOT_A_LINE_MIN_WIDTH_RATIO * extent:
         return False
     if _is_diffuse_in_size(extent, area, truth.breast_area_mm2):
         return False
-    centre = xy.mean(axis=0)
-    off_axis = abs(math.remainder(math.atan2(centre[1], centre[0]) - axis, math.pi))
-    pointing = math.degrees(off_axis) < POINTING_MAX_DEG
-    drawn_out = extent > POINTING_MIN_ELONGATION * width
-    return not (pointing and drawn_out) and not (
-        _fills_a_wedge(xy) and _widening(xy) >= WEDGE_MIN_WIDENING
-    )
+    if not truth.nipple_known and _shaped_widening(xy) > SHAPED_MIN_WIDENING:
+        return False
+    return not _fills_a_wedge(xy) or _widens(xy) <= REGIONAL_MAX_WIDENING
 
 
 def _diffuse(truth: Truth) -> bool:
@@ -171,7 +180,9 @@ def _segmental(truth: Truth) -> bool:
         truth.breast_area_mm2
     ):
         return False
-    return _fills_a_wedge(xy)
+    if not truth.nipple_known and _shaped_widening(xy) < SHAPED_MIN_WIDENING:
+        return False
+    return _fills_a_wedge(xy) and _widens(xy) >= SEGMENTAL_MIN_WIDENING
 
 
 def _linear(truth: Truth) -> bool:
@@ -180,7 +191,8 @@ def _linear(truth: Truth) -> bool:
         return False
     extent, width, _, _ = extent_of(xy)
     chord = float(np.hypot(*(path[-1] - path[0])))
-    length = float(np.hypot(*np.diff(path, axis=0).T).sum())
+    steps = path[1:] - path[:-1]
+    length = float(np.hypot(steps[:, 0], steps[:, 1]).sum())
     if extent < LINEAR_MIN_LENGTH_MM or chord < LINEAR_MIN_CHORD_RATIO * length:
         return False
     if distance_to_path(xy, path).max() > LINEAR_MAX_OFF_PATH_RATIO * extent:
@@ -211,7 +223,7 @@ def visible_junctions(placement: Placement) -> int:
         branch,
         parent,
         ends,
-        BRANCH_PAIR_MIN_REACH_MM,
+        BRANCH_TRIPLE_MIN_REACH_MM,
         BRANCH_MIN_REACH_MM,
         BRANCH_MIN_REACH_SPACINGS,
         BRANCH_MAX_THICKNESS,
@@ -248,39 +260,45 @@ def meets_distribution(distribution: Distribution, truth: Truth) -> bool:
 
 
 ELONGATED_MIN_ASPECT = 2.0
-HAZY_MAX_CONTRAST = 0.5
-"""Hazy is little contrast: half that of a dense calcification at most."""
+HAZY_MAX_CONTRAST = 0.4
+DENSE_MIN_CONTRAST = 0.45
+"""Hazy is little contrast, less than half that of a dense calcification; the rest are not hazy."""
+
+SMOOTH_MAX_IRREGULARITY = 0.24
+RAGGED_MIN_IRREGULARITY = 0.3
+"""Round and punctate are smooth, the heterogeneous are not: log aspect ratio - 2 log solidity is 0
+for a disc and 0.29 for an ellipse of 4 to 3, or a disc that lacks an eighth of its hull."""
 
 _NO_LIMIT = math.inf
 
 
-def _median(values: Floats) -> float:
-    return float(np.partition(values, values.size // 2)[values.size // 2])
-
-
-FORM_MEASURES: dict[str, Callable[[Floats, Floats, Floats], float]] = {
-    "median_diameter_mm": lambda d, a, c: _median(d),
-    "median_calibre_mm": lambda d, a, c: _median(d / np.sqrt(a)),
-    "median_aspect": lambda d, a, c: _median(a),
-    "greatest_length_mm": lambda d, a, c: float((d * np.sqrt(a)).max()),
-    # A standard deviation of fewer than 5 says little, so it decides nothing.
-    "log_sd": lambda d, a, c: float(np.log(d).std()) if d.size >= 5 else 1.0,
-    "median_contrast": lambda d, a, c: _median(c),
-    "elongated_share": lambda d, a, c: float((a >= ELONGATED_MIN_ASPECT).mean()),
-}
-"""Measures of the noise-free diameters, aspect ratios and contrasts of a cluster."""
+FORM_MEASURES = (
+    "median_diameter_mm",
+    "median_calibre_mm",
+    "median_aspect",
+    "greatest_length_mm",
+    "log_sd",
+    "median_contrast",
+    "elongated_share",
+    "median_irregularity",
+)
+"""Measures of the noise-free sizes, shapes and contrasts of a cluster, in the order of
+`calcigram.simulate._sizes.form_measures`. `log_sd` is that of diameters, NaN with fewer than 5."""
 
 FORM_RULES: dict[Morphology, dict[str, tuple[float, float]]] = {
     # BI-RADS: round is under 1 mm and over what makes it punctate; 1.2 allows for pooling.
     Morphology.ROUND: {
         "median_diameter_mm": (MICRO_MACRO_LIMIT_MM, 1.2),
-        "median_aspect": (1.0, 1.4),
         "greatest_length_mm": (0.0, 2.0),
+        "median_contrast": (DENSE_MIN_CONTRAST, _NO_LIMIT),
+        "median_irregularity": (0.0, SMOOTH_MAX_IRREGULARITY),
     },
     Morphology.PUNCTATE: {
         "median_diameter_mm": (0.0, MICRO_MACRO_LIMIT_MM),
-        "median_aspect": (1.0, 1.5),
         "greatest_length_mm": (0.0, 0.8),
+        "log_sd": (0.0, 0.45),
+        "median_contrast": (DENSE_MIN_CONTRAST, _NO_LIMIT),
+        "median_irregularity": (0.0, SMOOTH_MAX_IRREGULARITY),
     },
     Morphology.POPCORN: {"greatest_length_mm": (2.0, _NO_LIMIT), "median_aspect": (1.0, 2.0)},
     Morphology.ROD_LIKE: {
@@ -295,32 +313,50 @@ FORM_RULES: dict[Morphology, dict[str, tuple[float, float]]] = {
         "median_diameter_mm": (MICRO_MACRO_LIMIT_MM, 1.2),
         "greatest_length_mm": (0.0, 3.5),
         "elongated_share": (0.0, 0.5),
+        "median_contrast": (DENSE_MIN_CONTRAST, _NO_LIMIT),
+        "median_irregularity": (RAGGED_MIN_IRREGULARITY, _NO_LIMIT),
     },
     Morphology.FINE_PLEOMORPHIC: {
         "median_diameter_mm": (0.0, MICRO_MACRO_LIMIT_MM),
-        "log_sd": (0.2, _NO_LIMIT),
+        "log_sd": (0.25, 1.0),
         "elongated_share": (0.0, 0.5),
+        "median_contrast": (DENSE_MIN_CONTRAST, _NO_LIMIT),
+        "median_irregularity": (RAGGED_MIN_IRREGULARITY, _NO_LIMIT),
     },
     Morphology.FINE_LINEAR: {
         "median_calibre_mm": (0.0, MICRO_MACRO_LIMIT_MM),
         "elongated_share": (0.4, 1.0),
+        "median_contrast": (DENSE_MIN_CONTRAST, _NO_LIMIT),
     },
-    Morphology.VASCULAR: {"median_calibre_mm": (0.0, 1.0)},
+    Morphology.VASCULAR: {
+        "median_calibre_mm": (0.0, 0.6),
+        "median_contrast": (HAZY_MAX_CONTRAST, _NO_LIMIT),
+    },
 }
 """Thresholds of the lexicon (BI-RADS 5th ed. and DICOM PS3.16, paraphrased) as ranges, ends included.
 
 Calibre is diameter / sqrt(aspect ratio), length is diameter x sqrt(aspect ratio)."""
 
 
+_FORM_RULE_ROWS = {
+    form: [(FORM_MEASURES.index(name), low, high) for name, (low, high) in rules.items()]
+    for form, rules in FORM_RULES.items()
+}
+
+
 def meets_form(
-    morphology: Morphology, diameter_mm: Floats, aspect: Floats, contrast: Floats
+    morphology: Morphology,
+    diameter_mm: Floats,
+    aspect: Floats,
+    solidity: Floats,
+    contrast: Floats,
 ) -> bool:
     """Tell whether noise-free sizes meet the definition of a form.
 
     Parameters
     ----------
     morphology : Morphology
-    diameter_mm, aspect, contrast : ndarray of float64, shape (n,)
+    diameter_mm, aspect, solidity, contrast : ndarray of float64, shape (n,)
         Noise-free, one value a calcification.
 
     Returns
@@ -331,10 +367,11 @@ def meets_form(
     --------
     >>> import numpy as np
     >>> d, one = np.array([0.3, 0.35, 0.4]), np.ones(3)
-    >>> meets_form(Morphology.PUNCTATE, d, one, one), meets_form(Morphology.ROUND, d, one, one)
-    (True, False)
+    >>> [meets_form(form, d, one, one, one) for form in (Morphology.PUNCTATE, Morphology.ROUND)]
+    [True, False]
     """
-    return all(
-        low <= FORM_MEASURES[name](diameter_mm, aspect, contrast) <= high
-        for name, (low, high) in FORM_RULES[morphology].items()
+    measures = form_measures(diameter_mm, aspect, solidity, contrast, ELONGATED_MIN_ASPECT)
+    # What is NaN decides nothing.
+    return not any(
+        measures[i] < low or measures[i] > high for i, low, high in _FORM_RULE_ROWS[morphology]
     )

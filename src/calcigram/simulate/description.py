@@ -3,23 +3,32 @@
 An annotation, a vendor's report or another generator gives a calcification an aspect ratio
 and a solidity that no pixel grid of ours ever saw. Part of the training clusters get their
 marks that way, so that no reader can lean on what our outlines and our grid have in common.
-Positions, sizes and labels stay as they are.
+Part of those state another size than the diameter of equal area, as callipers do: the greatest
+length, or the mean of length and calibre. Positions and labels stay as they are.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+import math
 
 import numpy as np
 import numpy.typing as npt
 
 from calcigram.lexicon import Morphology
+from calcigram.simulate._detector import EQUAL_AREA, GREATEST_LENGTH, MEAN_AXIS, restated
+from calcigram.simulate._random import kernel_state
 from calcigram.simulate.acquisition import TrueMarks
 from calcigram.simulate.presets import Draw, Preset
 
 SECTION = "described"
-_THICKNESS_POWER = 0.8  # as the detector takes contrast to grow with thickness
-_CNR_LOG_SD = 0.3
+
+# What a preset that says nothing of these gets: sizes as they are.
+_COMMON = {
+    "greatest_length_share": 0.0,
+    "mean_axis_share": 0.0,
+    "size_log_bias": 0.0,
+    "cnr_log_sigma": 0.3,
+}
 
 
 def draw_description(
@@ -40,9 +49,10 @@ def draw_description(
     """
     if SECTION not in ranges.sections:
         return None
-    share = ranges.draw(SECTION, rng).share
-    drawn = ranges.draw(f"{SECTION}.{morphology}", rng)
-    return drawn if rng.random() < share else None
+    common = ranges.draw(SECTION, rng)
+    if rng.random() >= common.share:
+        return None
+    return Draw({**_COMMON, **common, **ranges.draw(f"{SECTION}.{morphology}", rng)})
 
 
 def describe(
@@ -66,17 +76,27 @@ def describe(
     Returns
     -------
     TrueMarks
-        With other aspect ratios, orientations, solidities and contrasts; sizes as they were.
-        A detector of gain 1 sees the contrasts as the drawn contrast-to-noise ratios.
+        With other aspect ratios, orientations, solidities and contrasts, and sizes of the drawn
+        convention. A detector of gain 1 sees the contrasts as the drawn contrast-to-noise ratios.
     """
-    n = len(truth.table)
-    table = truth.table.copy()
-    table[:, 1] = 1.0 + rng.gamma(drawn.aspect_shape, drawn.aspect_excess / drawn.aspect_shape, n)
-    turn = np.degrees(direction) + drawn.angle_sd_deg * rng.normal(size=n)
-    if rng.random() >= drawn.along_share:
-        turn = rng.uniform(0.0, 180.0, n)
-    table[:, 2] = turn % 180.0
-    table[:, 3] = np.clip(rng.normal(drawn.solidity, drawn.solidity_sd, n), 0.3, 1.0)
-    thickness = (table[:, 0] / np.sqrt(table[:, 1])) ** _THICKNESS_POWER
-    contrast = drawn.cnr * np.exp(_CNR_LOG_SD * rng.normal(size=n)) / thickness
-    return replace(truth, table=table, outlines=replace(truth.outlines, contrast=contrast))
+    chance = rng.random()
+    length, mean = drawn.greatest_length_share, drawn.mean_axis_share
+    size = (
+        GREATEST_LENGTH if chance < length else MEAN_AXIS if chance < length + mean else EQUAL_AREA
+    )
+    table, contrast = restated(
+        kernel_state(rng),
+        truth.table,
+        direction,
+        drawn.aspect_shape,
+        drawn.aspect_excess,
+        drawn.angle_sd_deg,
+        bool(rng.random() < drawn.along_share),
+        drawn.solidity,
+        drawn.solidity_sd,
+        size,
+        math.exp(drawn.size_log_bias),
+        drawn.cnr,
+        drawn.cnr_log_sigma,
+    )
+    return TrueMarks(truth.xy, truth.outlines.with_contrast(contrast), table)

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from calcigram.clusters import ClusterSet
 from calcigram.errors import BadInputError, CalcigramError
-from calcigram.simulate._random import kernel_state, stream
-from calcigram.simulate._shape import extent_of, with_room
+from calcigram.lexicon import Morphology
+from calcigram.simulate._random import between, kernel_state, stream
+from calcigram.simulate._shape import extent_of
+from calcigram.simulate._sizes import with_room
 from calcigram.simulate.acquisition import COLUMNS, DESCRIBED, TrueMarks, acquire, measure_truth
 from calcigram.simulate.anatomy import Breast
 from calcigram.simulate.arrangements import Arrangement, Placement
@@ -34,16 +35,16 @@ Rng = np.random.Generator
 GRADES = ("easy", "typical", "hard")
 CLUSTERS_A_PATIENT = 4
 BATCH = 500
-TRIES_A_BREAST = 40
+TRIES_A_BREAST = 8
 MAX_TRIES = 600
+FORM_TRIES = 3
 _OUTSIDE_SHARE = 0.2
 _OVERLAP = 0.85
 
 _TRUTH, _ACQUISITION = 2, 3
 
 
-@dataclass(frozen=True)
-class TrueCluster:
+class TrueCluster(NamedTuple):
     """A cluster before any detector has seen it; `truth` is in image coordinates."""
 
     arrangement: Arrangement
@@ -63,10 +64,11 @@ def _inside(breast: Breast, placement: Placement | None) -> Placement | None:
     """Leave out what lies beyond the skin; None where that is more than a fifth."""
     if placement is None or len(placement.xy) == 0:
         return None
-    inside = breast.contains(placement.xy, 1.0)
-    if inside.all():
+    n = len(placement.xy)
+    inside = breast.contains(placement.xy, 1.0).nonzero()[0]
+    if inside.size == n:
         return placement
-    return None if (~inside).mean() > _OUTSIDE_SHARE else placement.take(inside)
+    return None if (n - inside.size) / n > _OUTSIDE_SHARE else placement.take(inside)
 
 
 def _try_once(
@@ -77,31 +79,42 @@ def _try_once(
     arrangement: Arrangement,
     particle: ParticleModel,
     area: float,
+    nipple_known: bool,
 ) -> tuple[TrueMarks, Placement] | None:
+    """Build one placement and, where it meets its definition, a few sets of particles for it."""
     drawn = preset.draw(f"arrangement.{arrangement.id}", rng)
     placement = _inside(breast, arrangement.build(rng, breast, drawn))
     if placement is None:
         return None
-    vessel = arrangement.vessel
-    if not meets_distribution(arrangement.distribution, Truth(placement, area, vessel)):
+    whole = Truth(placement, area, arrangement.vessel, nipple_known)
+    if not meets_distribution(arrangement.distribution, whole):
         return None
     assert placement.direction is not None
-    outlines = particle.build(
-        rng, view.direction(placement.direction), preset.draw(f"particle.{particle.id}", rng)
+    xy, direction = view.to_image(placement.xy), view.direction(placement.direction)
+    for _ in range(FORM_TRIES):
+        outlines = particle.build(rng, direction, preset.draw(f"particle.{particle.id}", rng))
+        truth = measure_truth(xy, outlines)
+        if not _has_form(particle.morphology, truth):
+            continue
+        stay = with_room(kernel_state(rng), truth.xy, truth.table, _OVERLAP)
+        left, chosen = placement, stay.nonzero()[0]
+        if chosen.size < stay.size:
+            left = placement.take(chosen)
+            kept = Truth(left, area, arrangement.vessel, nipple_known)
+            if not meets_distribution(arrangement.distribution, kept):
+                continue
+            truth = truth.take(chosen)
+            if not _has_form(particle.morphology, truth):
+                continue
+        if (truth.diameter_mm * np.sqrt(truth.aspect)).max() <= extent_of(left.xy)[0]:
+            return truth, left
+    return None
+
+
+def _has_form(morphology: Morphology, truth: TrueMarks) -> bool:
+    return meets_form(
+        morphology, truth.diameter_mm, truth.aspect, truth.solidity, truth.outlines.contrast
     )
-    truth = measure_truth(view.to_image(placement.xy), outlines)
-    stay = with_room(kernel_state(rng), truth.xy, truth.table, _OVERLAP)
-    if not stay.all():
-        chosen = np.flatnonzero(stay)
-        truth, placement = truth.take(chosen), placement.take(chosen)
-        if not meets_distribution(arrangement.distribution, Truth(placement, area, vessel)):
-            return None
-    if (truth.diameter_mm * np.sqrt(truth.aspect)).max() > extent_of(placement.xy)[0]:
-        return None
-    form_ok = meets_form(
-        particle.morphology, truth.diameter_mm, truth.aspect, truth.outlines.contrast
-    )
-    return (truth, placement) if form_ok else None
 
 
 def true_cluster(
@@ -125,8 +138,9 @@ def true_cluster(
     CalcigramError
         No try met its definition, which ranges that exclude one another would cause.
     """
-    menu = menu_of(tuple(sorted(exclude_mechanisms)), tuple(sorted(only_mechanisms)))
-    return _true_cluster(index, seed, grade, load_preset(preset), menu)
+    ranges = load_preset(preset)
+    menu = menu_of(tuple(sorted(exclude_mechanisms)), tuple(sorted(only_mechanisms)), ranges)
+    return _true_cluster(index, seed, grade, ranges, menu)
 
 
 def _true_cluster(index: int, seed: int, grade: str, ranges: Preset, menu: Menu) -> TrueCluster:
@@ -142,9 +156,11 @@ def _true_cluster(index: int, seed: int, grade: str, ranges: Preset, menu: Menu)
         substitute, fresh = divmod(tries, TRIES_A_BREAST)
         if fresh == 0:
             patient = patient_of(seed, index // CLUSTERS_A_PATIENT, substitute, ranges)
-            view = patient.views[index % CLUSTERS_A_PATIENT * 2 // CLUSTERS_A_PATIENT]
+            view = patient.view(index % CLUSTERS_A_PATIENT * 2 // CLUSTERS_A_PATIENT)
             area = patient.breast.area_mm2 if area_known else math.nan
-        found = _try_once(rng, patient.breast, view, ranges, arrangement, particle, area)
+        found = _try_once(
+            rng, patient.breast, view, ranges, arrangement, particle, area, nipple_known
+        )
         if found is not None:
             return TrueCluster(
                 arrangement, particle, *found, patient.name, view, patient.breast,
@@ -175,7 +191,7 @@ def _one(index: int, seed: int, grade: str, preset: Preset, menu: Menu) -> tuple
         device = preset.draw("acquisition", rng)
         levels = preset.draw(f"grade.{grade}", rng)
         if attempt > MAX_TRIES // 2:
-            levels["miss_rate"] = 0.0
+            levels["miss_rate"] = levels["merge_probability"] = 0.0
         if described is not None:
             device |= {"convention": DESCRIBED, "gain": 1.0}
         marks = acquire(rng, truth, field, device, levels)
@@ -186,7 +202,7 @@ def _one(index: int, seed: int, grade: str, preset: Preset, menu: Menu) -> tuple
     nipple = view.offset if cluster.nipple_known else np.full(2, np.nan)
     area = breast.area_mm2 * math.exp(0.03 * rng.normal()) if cluster.area_known else math.nan
     if cluster.region_of_interest:
-        corner = marks[:, :2].min(axis=0) - rng.uniform(0.5, 8.0)
+        corner = marks[:, :2].min(axis=0) - between(rng, 0.5, 8.0)
         marks[:, :2] -= corner
         nipple = nipple - corner
     return marks, nipple, area, {
@@ -205,7 +221,8 @@ def _one(index: int, seed: int, grade: str, preset: Preset, menu: Menu) -> tuple
 def _batch(start: int, stop: int, seed: int, grade: str, preset: str, menu_key: Any) -> ClusterSet:
     import pandas as pd
 
-    ranges, menu = load_preset(preset), menu_of(*menu_key)
+    ranges = load_preset(preset)
+    menu = menu_of(*menu_key, ranges)
     records = [_one(index, seed, grade, ranges, menu) for index in range(start, stop)]
     lengths = [len(record[0]) for record in records]
     marks = np.concatenate([record[0] for record in records])
@@ -261,7 +278,8 @@ def simulate(
         ``"train"``, ``"bench_v1"`` or a ``.toml`` file: see `load_preset`.
     exclude_mechanisms, only_mechanisms : iterable of str, optional
         Ids such as ``"linear.duct_walk"`` or ``"fine_linear.casting"``. `only_mechanisms`
-        restricts arrangements where it names one, and particle models where it names one.
+        restricts arrangements where it names one, and particle models where it names one. A
+        preset draws only mechanisms that it has ranges for: see `mechanism_ids`.
     n_jobs : int, optional
         Processes, as in joblib; -1 for one a core.
     progress : bool, optional
@@ -294,9 +312,8 @@ def simulate(
             raise BadInputError("a whole number of at least 0", column=name, value=value)
     if grade not in (*GRADES, "mixed"):
         raise BadInputError(f"one of {', '.join(GRADES)}, mixed", column="grade", value=grade)
-    load_preset(preset)
     menu_key = (tuple(sorted(exclude_mechanisms)), tuple(sorted(only_mechanisms)))
-    menu_of(*menu_key)
+    menu_of(*menu_key, load_preset(preset))
     bounds = [(a, min(a + BATCH, start + n)) for a in range(start, start + n, BATCH)]
     if not bounds:
         return ClusterSet.concat([])

@@ -19,6 +19,7 @@ from calcigram.lexicon import (
 )
 from calcigram.simulate.arrangements import ARRANGEMENTS, Arrangement
 from calcigram.simulate.particles import PARTICLE_MODELS, ParticleModel
+from calcigram.simulate.presets import Preset, load_preset
 
 Rng = np.random.Generator
 
@@ -51,21 +52,45 @@ def _pick(rng: Rng, choices: Sequence[Any]) -> Any:
     return choices[int(rng.integers(0, len(choices)))]
 
 
-def mechanism_ids() -> tuple[str, ...]:
+_TABLES: dict[str, dict[Any, dict[str, Any]]] = {
+    "arrangement": ARRANGEMENTS,
+    "particle": PARTICLE_MODELS,
+}
+
+
+def _ids_of(kind: str, ranges: Preset | None) -> list[str]:
+    ids = [m.id for models in _TABLES[kind].values() for m in models.values()]
+    return ids if ranges is None else [i for i in ids if f"{kind}.{i}" in ranges.sections]
+
+
+def mechanism_ids(preset: str | None = None) -> tuple[str, ...]:
     """Return the ids of all arrangements, then of all particle models.
+
+    Parameters
+    ----------
+    preset : str, optional
+        Only those that a preset has ranges for, and can therefore draw: see `load_preset`.
+
+    Returns
+    -------
+    tuple of str
 
     Examples
     --------
     >>> "linear.duct_walk" in mechanism_ids(), "fine_linear.casting" in mechanism_ids()
     (True, True)
+    >>> "round.pearls" in mechanism_ids("train"), "round.pearls" in mechanism_ids("bench_v1")
+    (True, False)
     """
-    tables: tuple[dict[Any, dict[str, Any]], ...] = (ARRANGEMENTS, PARTICLE_MODELS)
-    return tuple(m.id for table in tables for models in table.values() for m in models.values())
+    ranges = None if preset is None else load_preset(preset)
+    return tuple(i for kind in _TABLES for i in _ids_of(kind, ranges))
 
 
 @lru_cache(maxsize=64)
-def menu_of(exclude: tuple[str, ...], only: tuple[str, ...]) -> Menu:
-    """Return the menu without some mechanisms, or with only some.
+def menu_of(exclude: tuple[str, ...], only: tuple[str, ...], ranges: Preset | None = None) -> Menu:
+    """Return the menu of a preset without some mechanisms, or with only some.
+
+    A mechanism is on it where the preset has a section for it; without a preset all are.
 
     Raises
     ------
@@ -76,13 +101,12 @@ def menu_of(exclude: tuple[str, ...], only: tuple[str, ...]) -> Menu:
     for name in (*exclude, *only):
         if name not in known:
             raise BadInputError(f"one of {', '.join(known)}", column="mechanism", value=name)
-    n_arrangements = sum(len(models) for models in ARRANGEMENTS.values())
-    arrangement_ids, particle_ids = set(known[:n_arrangements]), set(known[n_arrangements:])
 
-    def allowed(ids: set[str]) -> set[str]:
-        return ((ids & set(only)) or ids) - set(exclude)
+    def allowed(kind: str) -> set[str]:
+        ids = set(_ids_of(kind, None))
+        return (((ids & set(only)) or ids) - set(exclude)) & set(_ids_of(kind, ranges))
 
-    arrangement_ids, particle_ids = allowed(arrangement_ids), allowed(particle_ids)
+    arrangement_ids, particle_ids = allowed("arrangement"), allowed("particle")
     arrangements = {
         (d, vessel): tuple(
             a for a in ARRANGEMENTS[d].values() if a.id in arrangement_ids and a.vessel == vessel

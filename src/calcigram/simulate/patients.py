@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from calcigram.simulate._points import points_of
+from calcigram.simulate._growth import lowest_corner, mapped_directions, mapped_points
 from calcigram.simulate._random import stream
 from calcigram.simulate.anatomy import Breast, make_breast
 from calcigram.simulate.presets import Draw, Preset
@@ -32,12 +32,13 @@ class View:
 
     def to_image(self, xy: Floats) -> Floats:
         """Map points of the anatomy frame to the image, mm."""
-        return xy @ self.turn.T + self.offset
+        mapped: Floats = mapped_points(xy, self.turn, self.offset)
+        return mapped
 
     def direction(self, angle: Floats) -> Floats:
         """Map directions, radians."""
-        vector = points_of(np.cos(angle), np.sin(angle)) @ self.turn.T
-        return np.arctan2(vector[:, 1], vector[:, 0])
+        mapped: Floats = mapped_directions(angle, self.turn)
+        return mapped
 
 
 def _make_view(rng: Rng, breast: Breast, image: int, drawn: Draw) -> View:
@@ -47,32 +48,41 @@ def _make_view(rng: Rng, breast: Breast, image: int, drawn: Draw) -> View:
         tilt = 360.0 * rng.random()
     c, s = math.cos(math.radians(tilt)), math.sin(math.radians(tilt))
     # A left breast is displayed with the nipple to the right, so x is mirrored.
-    mirror = np.diag([-1.0 if left else 1.0, 2.0 * rng.integers(0, 2) - 1.0])
-    turn = np.array([[c, -s], [s, c]]) @ mirror
-    rim = breast.samples() @ turn.T
+    flip_x, flip_y = -1.0 if left else 1.0, 1.0 if rng.random() < 0.5 else -1.0
+    turn = np.array([[c * flip_x, -s * flip_y], [s * flip_x, c * flip_y]])
+    lowest = lowest_corner(turn, breast.depth_mm, breast.half_width_mm)
     return View(
         "L" if left else "R",
         "MLO" if mlo else "CC",
         image,
         turn,
-        drawn.margin_mm - rim.min(axis=0),
+        drawn.margin_mm - lowest,
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Patient:
-    """A breast, its name and its two views."""
+    """A breast, its name, and the two views of it."""
 
+    key: tuple[int, int, int]
     name: str
     breast: Breast
-    views: tuple[View, View]
+    preset: Preset
+
+    def view(self, image: int) -> View:
+        """Return view 0 (CC) or 1 (MLO)."""
+        return _view_of(self, image)
+
+
+@lru_cache(maxsize=16)
+def _view_of(patient: Patient, image: int) -> View:
+    rng = stream(*patient.key, _VIEW, image)
+    return _make_view(rng, patient.breast, image, patient.preset.draw("view", rng))
 
 
 @lru_cache(maxsize=8)
 def patient_of(seed: int, number: int, substitute: int, preset: Preset) -> Patient:
     """Return a patient of a seed, or the `substitute`-th to take that one's place."""
-    breast = make_breast((seed, _PATIENT, number, substitute), preset)
-    rng = stream(seed, _VIEW, number, substitute)
-    views = [_make_view(rng, breast, image, preset.draw("view", rng)) for image in range(2)]
     name = f"sim-{seed}-p{number}" + (f".{substitute}" if substitute else "")
-    return Patient(name, breast, (views[0], views[1]))
+    breast = make_breast((seed, _PATIENT, number, substitute), preset)
+    return Patient((seed, number, substitute), name, breast, preset)

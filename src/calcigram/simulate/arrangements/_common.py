@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from calcigram.lexicon import DISTRIBUTIONS, Distribution
+from calcigram.simulate import _curves
 from calcigram.simulate._paths import arc_lengths_of, walk
 from calcigram.simulate._points import points_of
+from calcigram.simulate._random import between, kernel_state
 from calcigram.simulate.anatomy import Breast
 from calcigram.simulate.presets import Draw
 
@@ -51,14 +54,14 @@ class Placement:
         if self.direction is None:
             self.direction = np.full(len(self.xy), np.nan)
 
-    def take(self, chosen: npt.NDArray[np.bool_] | Ints) -> Placement:
+    def take(self, chosen: Ints) -> Placement:
         """Return the placement with only the chosen calcifications."""
         assert self.direction is not None
         return Placement(
-            self.xy[chosen],
-            self.direction[chosen],
+            self.xy.take(chosen, axis=0),
+            self.direction.take(chosen),
             self.path,
-            None if self.branch is None else self.branch[chosen],
+            None if self.branch is None else self.branch.take(chosen),
             self.parent,
             self.branch_end,
         )
@@ -86,7 +89,7 @@ class Arrangement:
     build: Builder
     vessel: bool = False
 
-    @property
+    @cached_property
     def id(self) -> str:
         """``"<distribution>.<name>"``."""
         return f"{self.distribution}.{self.name}"
@@ -110,27 +113,15 @@ def arrangement(
 
 
 def positions_along(rng: Rng, n: int, length: float, spacing: float) -> Floats:
-    """Return `n` sorted positions on [0, length], both ends nearly reached.
-
-    Parameters
-    ----------
-    spacing : float
-        Where between clumped (0), Poisson (about 0.5) and regular (1): the gaps are gamma
-        distributed with shape from 0.4 to 12, the spread of published point models.
-    """
-    gaps = rng.gamma(0.4 * 30.0**spacing, size=n + 1)
-    gaps[[0, -1]] *= 0.15
-    return length * np.cumsum(gaps)[:-1] / gaps.sum()
+    """Return `n` sorted positions on [0, length], both ends nearly reached: see `spaced`."""
+    at: Floats = _curves.spaced(kernel_state(rng), n, length, spacing)
+    return at
 
 
 def with_gaps(rng: Rng, positions: Floats, length: float, gap_share: float) -> Floats:
     """Open one or two empty stretches, `gap_share` of the length in all, in the middle part."""
-    n_gaps = int(rng.integers(1, 3))
-    at = np.sort(rng.uniform(0.2, 0.8, n_gaps)) * length
-    squeezed = positions * (1.0 - gap_share)
-    for place in at * (1.0 - gap_share):
-        squeezed = squeezed + np.where(squeezed > place, gap_share * length / n_gaps, 0.0)
-    return np.sort(squeezed)
+    at: Floats = _curves.gapped(kernel_state(rng), positions, length, gap_share)
+    return at
 
 
 def arc_lengths(path: Floats) -> Floats:
@@ -162,30 +153,23 @@ def cut(path: Floats, start: float, length: float) -> Floats:
 
 
 def smooth_curve(rng: Rng, length: float, turn_deg: float, wiggle: float, flips: bool) -> Floats:
-    """Return a curve from the origin whose heading turns by `turn_deg` in all, shape (m, 2).
-
-    The curvature runs linearly along the curve (a clothoid), changes sign half-way where
-    `flips`, and wanders by `wiggle` radians.
-    """
-    m = max(12, int(length / 0.5))
-    s = np.linspace(-1.0, 1.0, m)
-    curvature = s * (2.0 * rng.integers(0, 2) - 1.0) if flips else 1.0 + s * rng.uniform(-0.9, 0.9)
-    heading = np.cumsum(curvature)
-    heading = heading / max(np.abs(heading).max(), 1e-9) * math.radians(turn_deg)
-    phase = rng.uniform(0, 2 * math.pi, 2)
-    heading = (
-        heading + wiggle * np.sin(2.5 * s + phase[0]) + 0.4 * wiggle * np.sin(6 * s + phase[1])
+    """Return a curve about the origin whose heading turns by `turn_deg` in all, shape (m, 2)."""
+    path: Floats = _curves.smooth_curve(
+        kernel_state(rng), length, math.radians(turn_deg), wiggle, flips
     )
-    heading = heading - heading.mean()
-    step = length / (m - 1)
-    xy = np.cumsum(points_of(np.cos(heading), np.sin(heading)) * step, axis=0)
-    return xy - xy.mean(axis=0)
+    return path
 
 
 def turned(xy: Floats, angle: float) -> Floats:
     """Rotate points about the origin."""
-    c, s = math.cos(angle), math.sin(angle)
-    return xy @ np.array([[c, s], [-s, c]])
+    out: Floats = _curves.turned_to(xy, angle, 0.0, 0.0)
+    return out
+
+
+def placed(xy: Floats, angle: float, centre: Floats) -> Floats:
+    """Rotate points about the origin and move the origin to `centre`."""
+    out: Floats = _curves.turned_to(xy, angle, centre[0], centre[1])
+    return out
 
 
 def ellipse_offsets(rng: Rng, n: int, extent: float, axis_ratio: float) -> Floats:
@@ -193,14 +177,14 @@ def ellipse_offsets(rng: Rng, n: int, extent: float, axis_ratio: float) -> Float
     angle = rng.uniform(0, 2 * math.pi, n)
     radius = np.sqrt(rng.random(n)) * extent / 2
     xy = points_of(radius * np.cos(angle), axis_ratio * radius * np.sin(angle))
-    return turned(xy, rng.uniform(0, math.pi))
+    return turned(xy, between(rng, 0, math.pi))
 
 
 def polygon_mask(rng: Rng, xy: Floats, extent: float, roughness: float) -> npt.NDArray[np.bool_]:
     """Tell which points, about the origin, lie in a random star-shaped outline of size `extent`."""
     angle = np.arctan2(xy[:, 1], xy[:, 0])
     waves = sum(
-        rng.normal(0, roughness / k) * np.cos(k * angle + rng.uniform(0, 2 * math.pi))
+        rng.normal(0, roughness / k) * np.cos(k * angle + between(rng, 0, 2 * math.pi))
         for k in (1, 2, 3, 5)
     )
     return np.hypot(xy[:, 0], xy[:, 1]) < extent / 2 * np.clip(1.0 + waves, 0.3, 1.6)
@@ -208,10 +192,5 @@ def polygon_mask(rng: Rng, xy: Floats, extent: float, roughness: float) -> npt.N
 
 def apart(xy: Floats, distance: float, n: int) -> Floats:
     """Keep, in order, at most `n` points that are at least `distance` from all kept before."""
-    kept: list[int] = []
-    for i in range(len(xy)):
-        if len(kept) == n:
-            break
-        if not kept or ((xy[kept] - xy[i]) ** 2).sum(axis=1).min() >= distance * distance:
-            kept.append(i)
-    return xy[kept]
+    kept: Floats = xy[_curves.kept_apart(xy, distance, n)]
+    return kept

@@ -9,19 +9,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from calcigram.lexicon import Distribution
+from calcigram.simulate import _curves
+from calcigram.simulate._random import between, kernel_state
 from calcigram.simulate.anatomy import Breast
 from calcigram.simulate.arrangements._common import (
     Floats,
     Ints,
     Placement,
     Rng,
-    arc_lengths,
     arrangement,
-    off_path,
-    on_path,
-    positions_along,
+    placed,
     smooth_curve,
-    turned,
 )
 from calcigram.simulate.presets import Draw
 
@@ -35,38 +33,36 @@ class Twigs:
 
     def fill(self, rng: Rng, p: Draw) -> Placement:
         """Put calcifications along all branches in proportion to length, at least one each."""
-        lengths = np.array([arc_lengths(path)[-1] for path in self.paths])
-        weight = lengths * rng.uniform(1.0 - p.unevenness, 1.0 + p.unevenness, lengths.size)
-        counts = np.maximum(1, np.round(p.n * weight / weight.sum())).astype(int)
-        parts = [
-            on_path(path, positions_along(rng, int(k), float(length), p.spacing))
-            for path, k, length in zip(self.paths, counts, lengths, strict=True)
-        ]
-        xy = np.concatenate([part[0] for part in parts])
-        direction = np.concatenate([part[1] for part in parts])
-        xy = off_path(xy, direction, self._offsets(rng, p, len(xy)))
+        first = np.cumsum([0, *map(len, self.paths)])
+        points = np.concatenate(self.paths)
+        vessel = "calibre_mm" in p
+        xy, direction, branch = _curves.fill_twigs(
+            kernel_state(rng),
+            points,
+            first,
+            int(p.n),
+            p.spacing,
+            p.unevenness,
+            0.0 if vessel else p.off_line_mm,
+            p.calibre_mm if vessel else 0.0,
+            p.wall_share if vessel else 0.0,
+            p.off_wall_mm if vessel else 0.0,
+        )
         return Placement(
             xy,
             direction,
-            branch=np.repeat(np.arange(counts.size), counts),
+            branch=branch,
             parent=self.parent,
-            branch_end=np.array([path[-1] for path in self.paths]),
+            branch_end=points[first[1:] - 1],
         )
-
-    @staticmethod
-    def _offsets(rng: Rng, p: Draw, n: int) -> Floats:
-        if "calibre_mm" not in p:
-            return rng.normal(0.0, p.off_line_mm, n)
-        side = np.where(rng.random(n) < p.wall_share, 0.5, -0.5)
-        return side * p.calibre_mm + rng.normal(0.0, p.off_wall_mm, n)
 
 
 def _sprout(rng: Rng, start: Floats, heading: float, length: float, turn_deg: float) -> Floats:
     """Return a gently bent path from `start` in direction `heading` (radians)."""
-    path = smooth_curve(rng, length, turn_deg, 0.1, False)
-    path = path - path[0]
-    lead = math.atan2(path[3, 1], path[3, 0])
-    return start + turned(path, heading - lead)
+    path: Floats = _curves.sprout(
+        kernel_state(rng), start[0], start[1], heading, length, math.radians(turn_deg), False
+    )
+    return path
 
 
 def _sub_tree(rng: Rng, breast: Breast, p: Draw, vessel: bool) -> Twigs | None:
@@ -77,20 +73,22 @@ def _sub_tree(rng: Rng, breast: Breast, p: Draw, vessel: bool) -> Twigs | None:
         else breast.lobe(int(rng.integers(0, breast.n_lobes)))
     )
     depth = int(p.n_generations)
-    forked = np.unique(tree.parent[1:])[:16]
-    if forked.size == 0:
+    parents = tree.parent.tolist()
+    # A branch has two children at most, so the first 16 that fork are among the first 32 parents.
+    forked = sorted(set(parents[1:33]))[:16]
+    if not forked:
         return None
-    root = int(forked[rng.integers(0, forked.size)])
+    root = forked[int(rng.integers(0, len(forked)))]
     chosen, generation = [root], {root: 0}
-    for b in range(root + 1, len(tree)):
-        up = int(tree.parent[b])
-        if up in generation and generation[up] + 1 < depth:
+    for b in range(root + 1, len(parents)):
+        level = generation.get(parents[b])
+        if level is not None and level + 1 < depth:
             chosen.append(b)
-            generation[b] = generation[up] + 1
+            generation[b] = level + 1
     if len(chosen) < 3:
         return None
     order = {b: i for i, b in enumerate(chosen)}
-    parent = np.array([order.get(int(tree.parent[b]), -1) for b in chosen])
+    parent = np.array([order.get(parents[b], -1) for b in chosen])
     return Twigs([tree.branch(b)[:, :2] for b in chosen], parent)
 
 
@@ -105,7 +103,7 @@ def duct_subtree(rng: Rng, breast: Breast, p: Draw) -> Placement | None:
 def forking(rng: Rng, breast: Breast, p: Draw) -> Placement:
     """Fork again and again into two, at random angles and shrinking lengths."""
     centre = breast.place(rng, p.root_length_mm)
-    heading = [rng.uniform(0, 2 * math.pi)]
+    heading = [between(rng, 0, 2 * math.pi)]
     paths = [_sprout(rng, centre, heading[0], p.root_length_mm, p.turn_deg)]
     parent, length, level = [-1], [p.root_length_mm], [0]
     at = 0
@@ -113,10 +111,10 @@ def forking(rng: Rng, breast: Breast, p: Draw) -> Placement:
         if level[at] < int(p.n_generations) - 1 and (at == 0 or rng.random() < 0.8):
             last = paths[at][-1] - paths[at][-3]
             onward = math.atan2(last[1], last[0])
-            opening = math.radians(p.fork_angle_deg) * rng.uniform(0.8, 1.2)
-            lean = opening * rng.uniform(0.25, 0.75)
+            opening = math.radians(p.fork_angle_deg) * between(rng, 0.8, 1.2)
+            lean = opening * between(rng, 0.25, 0.75)
             for turn in (lean, lean - opening):
-                grown = length[at] * p.length_ratio * rng.uniform(0.7, 1.3)
+                grown = length[at] * p.length_ratio * between(rng, 0.7, 1.3)
                 paths.append(_sprout(rng, paths[at][-1], onward + turn, grown, p.turn_deg))
                 parent.append(at)
                 length.append(grown)
@@ -128,8 +126,10 @@ def forking(rng: Rng, breast: Breast, p: Draw) -> Placement:
 @arrangement(Distribution.BRANCHING)
 def herringbone(rng: Rng, breast: Breast, p: Draw) -> Placement:
     """Run along a main duct with short side twigs, alternating or at random sides."""
-    main = breast.place(rng, p.main_length_mm / 2) + turned(
-        smooth_curve(rng, p.main_length_mm, p.turn_deg, 0.1, False), rng.uniform(0, 2 * math.pi)
+    main = placed(
+        smooth_curve(rng, p.main_length_mm, p.turn_deg, 0.1, False),
+        between(rng, 0, 2 * math.pi),
+        breast.place(rng, p.main_length_mm / 2),
     )
     n_twigs = int(p.n_twigs)
     at = np.sort(rng.uniform(0.15, 0.85, n_twigs) * (len(main) - 1)).astype(int)
@@ -145,8 +145,8 @@ def herringbone(rng: Rng, breast: Breast, p: Draw) -> Placement:
             break
         onward = math.atan2(*(main[b + 1] - main[b - 1])[::-1])
         sign = -sign if rng.random() < p.alternation else sign
-        turn = sign * math.radians(p.twig_angle_deg) * rng.uniform(0.8, 1.2)
-        twig = p.main_length_mm * p.twig_ratio * rng.uniform(0.6, 1.4)
+        turn = sign * math.radians(p.twig_angle_deg) * between(rng, 0.8, 1.2)
+        twig = p.main_length_mm * p.twig_ratio * between(rng, 0.6, 1.4)
         paths.append(_sprout(rng, main[b], onward + turn, twig, p.turn_deg))
         parent.append(up)
     return Twigs(paths, np.array(parent)).fill(rng, p)
@@ -154,7 +154,7 @@ def herringbone(rng: Rng, breast: Breast, p: Draw) -> Placement:
 
 def _fork(rng: Rng, breast: Breast, p: Draw) -> Twigs:
     stem = _sprout(
-        rng, breast.place(rng, p.stem_mm), rng.uniform(0, 2 * math.pi), p.stem_mm, p.turn_deg
+        rng, breast.place(rng, p.stem_mm), between(rng, 0, 2 * math.pi), p.stem_mm, p.turn_deg
     )
     last = stem[-1] - stem[-3]
     onward = math.atan2(last[1], last[0])
@@ -165,7 +165,7 @@ def _fork(rng: Rng, breast: Breast, p: Draw) -> Twigs:
             rng,
             stem[-1],
             onward + turn,
-            p.stem_mm * p.arm_ratio * rng.uniform(0.7, 1.4),
+            p.stem_mm * p.arm_ratio * between(rng, 0.7, 1.4),
             p.turn_deg,
         )
         for turn in (lean, lean - opening)

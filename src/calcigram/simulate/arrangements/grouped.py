@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from calcigram.lexicon import Distribution
+from calcigram.simulate._random import between
 from calcigram.simulate.anatomy import Breast
 from calcigram.simulate.arrangements._common import (
     Placement,
@@ -32,7 +33,7 @@ def acini(rng: Rng, breast: Breast, p: Draw) -> Placement:
     ball = rng.normal(size=(owner.size, 3))
     ball *= (rng.random(owner.size) ** (1 / 3) / np.linalg.norm(ball, axis=1))[:, None]
     xyz = lobules[owner] + radius[owner, None] * ball * [1.0, p.flattening, 1.0]
-    return Placement(centre + turned(xyz[:, :2], rng.uniform(0, math.pi)))
+    return Placement(centre + turned(xyz[:, :2], between(rng, 0, math.pi)))
 
 
 @arrangement(Distribution.GROUPED)
@@ -44,7 +45,7 @@ def gaussian(rng: Rng, breast: Breast, p: Draw) -> Placement:
     if p.heavy_tails > 0.5:
         xyz /= np.sqrt(rng.chisquare(5, n) / 5)[:, None]
     xy = xyz[:, :2] * p.extent_mm / 4.5 * [1.0, p.axis_ratio]
-    return Placement(centre + turned(xy, rng.uniform(0, math.pi)))
+    return Placement(centre + turned(xy, between(rng, 0, math.pi)))
 
 
 @arrangement(Distribution.GROUPED)
@@ -60,7 +61,7 @@ def hard_core(rng: Rng, breast: Breast, p: Draw) -> Placement:
     xyz *= [1.0, p.axis_ratio, 1.0]
     area = p.extent_mm**2 * p.axis_ratio
     distance = p.inhibition * math.sqrt(area / max(n, 1))
-    return Placement(centre + turned(apart(xyz[:, :2], distance, n), rng.uniform(0, math.pi)))
+    return Placement(centre + turned(apart(xyz[:, :2], distance, n), between(rng, 0, math.pi)))
 
 
 @arrangement(Distribution.GROUPED)
@@ -74,7 +75,7 @@ def rim(rng: Rng, breast: Breast, p: Draw) -> Placement:
     inside = rng.random(n) < p.inside_share
     radius[inside] *= rng.random(inside.sum()) ** (1 / 3)
     xyz = direction * (radius * p.extent_mm / 2)[:, None] * [1.0, p.axis_ratio, 1.0]
-    return Placement(centre + turned(xyz[:, :2], rng.uniform(0, math.pi)))
+    return Placement(centre + turned(xyz[:, :2], between(rng, 0, math.pi)))
 
 
 @arrangement(Distribution.GROUPED)

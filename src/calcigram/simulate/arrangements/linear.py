@@ -8,6 +8,7 @@ import numpy as np
 
 from calcigram.lexicon import Distribution
 from calcigram.simulate._points import points_of
+from calcigram.simulate._random import between
 from calcigram.simulate.anatomy import Breast, Tree
 from calcigram.simulate.arrangements._common import (
     Floats,
@@ -18,9 +19,9 @@ from calcigram.simulate.arrangements._common import (
     cut,
     off_path,
     on_path,
+    placed,
     positions_along,
     smooth_curve,
-    turned,
     with_gaps,
 )
 from calcigram.simulate.presets import Draw
@@ -31,7 +32,7 @@ def _spread(rng: Rng, path: Floats, n: int, p: Draw) -> Placement:
     length = float(arc_lengths(path)[-1])
     at = positions_along(rng, n, length, p.spacing)
     if rng.random() < p.gap_probability:
-        at = with_gaps(rng, at, length, rng.uniform(0.15, 0.4))
+        at = with_gaps(rng, at, length, between(rng, 0.15, 0.4))
     xy, direction = on_path(path, at)
     xy = off_path(xy, direction, rng.normal(0.0, p.off_line_mm, n))
     return Placement(xy, direction, path)
@@ -44,12 +45,12 @@ def _tree_path(rng: Rng, tree: Tree, length: float) -> Floats | None:
     slack = arc_lengths(whole)[-1] - length
     if slack < 0:
         return None
-    return cut(whole, rng.uniform(0, slack), length)
+    return cut(whole, between(rng, 0, slack), length)
 
 
 def _placed_curve(rng: Rng, breast: Breast, p: Draw) -> Floats:
     curve = smooth_curve(rng, p.length_mm, p.turn_deg, p.wiggle, bool(rng.random() < 0.35))
-    return breast.place(rng, p.length_mm / 2) + turned(curve, rng.uniform(0, 2 * math.pi))
+    return placed(curve, between(rng, 0, 2 * math.pi), breast.place(rng, p.length_mm / 2))
 
 
 @arrangement(Distribution.LINEAR)
@@ -72,7 +73,7 @@ def chord(rng: Rng, breast: Breast, p: Draw) -> Placement:
     n = int(p.n)
     half = p.length_mm / 2
     path = points_of(np.linspace(-half, half, 24), np.zeros(24))
-    path = breast.place(rng, half) + turned(path, rng.uniform(0, math.pi))
+    path = placed(path, between(rng, 0, math.pi), breast.place(rng, half))
     at = np.sort(rng.random(n)) * p.length_mm
     xy, direction = on_path(path, at)
     offset = p.half_width_mm * rng.uniform(-1.0, 1.0, n)
@@ -106,7 +107,7 @@ def _walls(rng: Rng, path: Floats, n: int, p: Draw, both: bool) -> Placement:
     side = np.where(rng.random(n) < p.wall_share, 1.0, -1.0) if both else np.ones(n)
     at = positions_along(rng, n, length, p.spacing)
     if rng.random() < p.gap_probability:
-        at = with_gaps(rng, at, length, rng.uniform(0.1, 0.4))
+        at = with_gaps(rng, at, length, between(rng, 0.1, 0.4))
     xy, direction = on_path(path, at)
     calibre = p.calibre_mm * (1.0 - p.narrowing * at / length)
     offset = side * calibre / 2 + rng.normal(0.0, p.off_wall_mm, n)

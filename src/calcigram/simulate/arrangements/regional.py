@@ -8,6 +8,7 @@ import numpy as np
 
 from calcigram.lexicon import Distribution
 from calcigram.simulate._points import points_of
+from calcigram.simulate._random import between
 from calcigram.simulate.anatomy import Breast
 from calcigram.simulate.arrangements._common import (
     Placement,
@@ -24,7 +25,7 @@ from calcigram.simulate.presets import Draw
 def lobule_territory(rng: Rng, breast: Breast, p: Draw) -> Placement | None:
     """Fill many lobules, of whichever lobe, across one compact territory."""
     centre = breast.place(rng, p.extent_mm / 2)
-    offset = turned(breast.tdlus()[:, :2] - centre, rng.uniform(0, math.pi))
+    offset = turned(breast.tdlus()[:, :2] - centre, between(rng, 0, math.pi))
     near = (offset[:, 0] ** 2 + (offset[:, 1] / p.axis_ratio) ** 2) < (p.extent_mm / 2) ** 2
     lobules = offset[near]
     if len(lobules) < 4:
@@ -57,15 +58,15 @@ def ragged_area(rng: Rng, breast: Breast, p: Draw) -> Placement:
     xy = xy[polygon_mask(rng, xy, p.extent_mm, p.roughness)]
     weight = 1.0 + p.gradient * xy[:, 0] / (0.5 * p.extent_mm)
     xy = xy[rng.random(len(xy)) * (1.0 + p.gradient) < weight][:n]
-    return Placement(centre + turned(xy * [1.0, p.axis_ratio], rng.uniform(0, 2 * math.pi)))
+    return Placement(centre + turned(xy * [1.0, p.axis_ratio], between(rng, 0, 2 * math.pi)))
 
 
 @arrangement(Distribution.REGIONAL)
 def gland_band(rng: Rng, breast: Breast, p: Draw) -> Placement:
     """Lie in a broad band of glandular tissue that runs across the ducts, along the skin."""
     n = int(p.n)
-    distance = rng.uniform(0.35, 0.8) * breast.depth_mm
-    angle = rng.uniform(-0.8, 0.8) + (rng.random(n) - 0.5) * p.extent_mm / distance
+    distance = between(rng, 0.35, 0.8) * breast.depth_mm
+    angle = between(rng, -0.8, 0.8) + (rng.random(n) - 0.5) * p.extent_mm / distance
     angle = np.clip(angle, -1.45, 1.45)
     across = (rng.random(n) - 0.5 + 0.25 * rng.normal(size=n)) * p.extent_mm * p.width_ratio
     radius = distance + across

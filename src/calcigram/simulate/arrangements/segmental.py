@@ -8,6 +8,8 @@ import numpy as np
 
 from calcigram.lexicon import Distribution
 from calcigram.simulate._points import points_of
+from calcigram.simulate._random import between, kernel_state
+from calcigram.simulate._shape import wedge_seen_from_nipple
 from calcigram.simulate.anatomy import Breast, lobules_of
 from calcigram.simulate.arrangements._common import (
     Floats,
@@ -19,6 +21,7 @@ from calcigram.simulate.arrangements._common import (
 from calcigram.simulate.presets import Draw
 
 MIN_DUCTS = 6
+LOBES_TRIED = 4
 
 
 def _window(p: Draw, reach: float) -> tuple[float, float]:
@@ -28,14 +31,25 @@ def _window(p: Draw, reach: float) -> tuple[float, float]:
     return inner, outer
 
 
+def _fans_out(xy: Floats) -> bool:
+    """Tell whether what a lobe offers could show as a wedge: cheap, and ahead of any placing."""
+    if len(xy) < MIN_DUCTS:
+        return False
+    span, length, distance, filled = wedge_seen_from_nipple(xy)
+    return 0.2 < span < 1.45 and length > 20.0 and length > 0.8 * span * distance and filled > 0.5
+
+
 @arrangement(Distribution.SEGMENTAL)
 def lobe_ducts(rng: Rng, breast: Breast, p: Draw) -> Placement | None:
     """Fill the ducts of a whole lobe, all generations."""
-    tree = breast.lobe(int(rng.integers(0, breast.n_lobes)))
-    distance = np.hypot(tree.points[:, 0], tree.points[:, 1])
-    inner, outer = _window(p, float(distance.max()))
-    usable = np.flatnonzero((distance >= inner) & (distance <= outer))
-    if usable.size < 20 or len(tree) < 6:
+    for lobe in rng.permutation(breast.n_lobes)[:LOBES_TRIED]:
+        tree = breast.lobe(int(lobe))
+        distance = np.hypot(tree.points[:, 0], tree.points[:, 1])
+        inner, outer = _window(p, float(distance.max()))
+        usable = np.flatnonzero((distance >= inner) & (distance <= outer))
+        if usable.size >= 20 and _fans_out(tree.points[usable[::5], :2]):
+            break
+    else:
         return None
     at = usable[rng.integers(0, usable.size, int(p.n))]
     if np.unique(np.searchsorted(tree.first, at, side="right")).size < MIN_DUCTS:
@@ -48,7 +62,7 @@ def lobe_ducts(rng: Rng, breast: Breast, p: Draw) -> Placement | None:
 
 def _sector_axis(rng: Rng, breast: Breast, p: Draw) -> tuple[float, float, float]:
     """Return axis (radians), inner and outer radius of a sector that stays in the breast."""
-    axis = rng.uniform(-1.0, 1.0)
+    axis = between(rng, -1.0, 1.0)
     reach = breast.reach_mm(axis) - 3.0
     inner, outer = _window(p, reach)
     return axis, inner, outer
@@ -95,12 +109,14 @@ def radial_tracks(rng: Rng, breast: Breast, p: Draw) -> Placement:
 @arrangement(Distribution.SEGMENTAL)
 def lobe_lobules(rng: Rng, breast: Breast, p: Draw) -> Placement | None:
     """Fill the lobules of one lobe only: the periphery of the wedge, its apex empty."""
-    tree = breast.lobe(int(rng.integers(0, breast.n_lobes)))
-    lobules = lobules_of(tree, rng)[:, :2]
-    distance = np.hypot(lobules[:, 0], lobules[:, 1])
-    inner, outer = _window(p, float(distance.max()))
-    lobules = lobules[(distance >= inner) & (distance <= outer)]
-    if len(lobules) < 6:
+    for lobe in rng.permutation(breast.n_lobes)[:LOBES_TRIED]:
+        lobules = lobules_of(breast.lobe(int(lobe)), kernel_state(rng))[:, :2]
+        distance = np.hypot(lobules[:, 0], lobules[:, 1])
+        inner, outer = _window(p, float(distance.max()))
+        lobules = lobules[(distance >= inner) & (distance <= outer)]
+        if _fans_out(lobules):
+            break
+    else:
         return None
     n_used = max(6, min(len(lobules), round(len(lobules) * p.lobule_share)))
     lobules = lobules[rng.permutation(len(lobules))[:n_used]]

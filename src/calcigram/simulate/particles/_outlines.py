@@ -5,22 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from calcigram.lexicon import MORPHOLOGIES, Morphology
+from calcigram.simulate._random import kernel_state
+from calcigram.simulate.particles import _polygons
 from calcigram.simulate.presets import Draw
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Rng = np.random.Generator
-
-N_VERTICES = 24
-_TURN = np.linspace(0.0, 2.0 * math.pi, N_VERTICES, endpoint=False)
-_COS, _SIN = np.cos(_TURN), np.sin(_TURN)
-# A polygon of 24 corners on a circle is smaller than the circle by this factor of area.
-_EQUAL_AREA = math.sqrt(math.pi / (0.5 * N_VERTICES * math.sin(2.0 * math.pi / N_VERTICES)))
 
 
 @dataclass
@@ -48,14 +45,25 @@ class Outlines:
         return self.contrast.size
 
     def take(self, chosen: Ints) -> Outlines:
-        """Return the chosen calcifications, in ascending order."""
-        keep = np.zeros(len(self), bool)
-        keep[chosen] = True
-        number = np.cumsum(keep) - 1
-        used = keep[self.owner]
+        """Return the chosen calcifications; `chosen` ascends."""
+        if len(self.parts) == len(self):
+            used, owner = chosen, self.owner[: chosen.size]
+        else:
+            number = np.full(len(self), -1)
+            number[chosen] = np.arange(chosen.size)
+            used = (number[self.owner] >= 0).nonzero()[0]
+            owner = number[self.owner[used]]
+        # On arrays this small `take` costs a third of what an index does.
         return Outlines(
-            self.parts[used], number[self.owner[used]], self.contrast[keep], self.softness_mm[keep]
+            self.parts.take(used, axis=0),
+            owner,
+            self.contrast.take(chosen),
+            self.softness_mm.take(chosen),
         )
+
+    def with_contrast(self, contrast: Floats) -> Outlines:
+        """Return the same outlines with other contrasts."""
+        return Outlines(self.parts, self.owner, contrast, self.softness_mm)
 
 
 Builder = Callable[[Rng, Floats, Draw], Outlines]
@@ -69,7 +77,7 @@ class ParticleModel:
     name: str
     build: Builder
 
-    @property
+    @cached_property
     def id(self) -> str:
         """``"<form>.<name>"``."""
         return f"{self.morphology}.{self.name}"
@@ -93,12 +101,16 @@ def particle_model(morphology: Morphology) -> Callable[[Builder], Builder]:
 def single(parts: Floats, contrast: Floats, softness: float | Floats = 0.0) -> Outlines:
     """Make outlines of one part each."""
     n = len(parts)
-    return Outlines(parts, np.arange(n), contrast, np.broadcast_to(softness, n).astype(float))
+    return Outlines(parts, np.arange(n), contrast, np.full(n, softness))
 
 
 def lognormal(rng: Rng, median: float, sigma: float, n: int) -> Floats:
     """Return `n` lognormal values."""
-    return median * np.exp(sigma * rng.normal(size=n))
+    values = rng.standard_normal(n)
+    values *= sigma
+    np.exp(values, out=values)
+    values *= median
+    return values
 
 
 def contrasts(rng: Rng, median: float, n: int) -> Floats:
@@ -114,92 +126,97 @@ def directions(rng: Rng, direction: Floats, sd_deg: float) -> Floats:
     return np.where(np.isnan(direction), free, along)
 
 
-def rotate(parts: Floats, angle: Floats) -> Floats:
-    """Turn each part by its angle, radians."""
-    c, s = np.cos(angle)[:, None], np.sin(angle)[:, None]
-    x, y = parts[:, :, 0], parts[:, :, 1]
-    out = np.empty_like(parts)
-    out[:, :, 0] = c * x - s * y
-    out[:, :, 1] = s * x + c * y
-    return out
-
-
-def _stretched(x: Floats, y: Floats, angle: Floats) -> Floats:
-    """Return parts from their coordinates along and across the axis, turned."""
-    out = np.empty((angle.size, N_VERTICES, 2))
-    out[:, :, 0], out[:, :, 1] = x, y
-    return rotate(out, angle)
-
-
 def ellipses(diameter: Floats, aspect: Floats, angle: Floats, power: float = 2.0) -> Floats:
     """Return ellipses of given equal-area diameter; `power` above 2 squares them off."""
-    major = diameter / 2 * np.sqrt(aspect) * _EQUAL_AREA
-    minor = diameter / 2 / np.sqrt(aspect) * _EQUAL_AREA
-    x, y = _COS, _SIN
-    if power != 2.0:
-        x, y = np.sign(x) * np.abs(x) ** (2 / power), np.sign(y) * np.abs(y) ** (2 / power)
-    return _stretched(major[:, None] * x, minor[:, None] * y, angle)
+    return _polygons.ellipses(diameter, aspect, angle, power)  # type: ignore[no-any-return]
 
 
 def blobs(
     rng: Rng, diameter: Floats, aspect: Floats, angle: Floats, roughness: float, n_waves: int = 5
 ) -> Floats:
-    """Return ellipses whose radius carries random waves, finer ones weaker."""
-    k = np.arange(2, 2 + n_waves)
-    # A wave of random amplitude and phase is a sum of a cosine and a sine, both normal.
-    cosine, sine = rng.normal(size=(2, diameter.size, n_waves)) * (roughness * 1.4 / k)
-    radius = np.exp(cosine @ np.cos(k[:, None] * _TURN) + sine @ np.sin(k[:, None] * _TURN))
-    half, stretch = diameter / 2 * _EQUAL_AREA, np.sqrt(aspect)
-    x = (half * stretch)[:, None] * radius * _COS
-    y = (half / stretch)[:, None] * radius * _SIN
-    return _stretched(x, y, angle)
+    """Return ellipses whose radius carries up to 8 random waves, finer ones weaker."""
+    state = kernel_state(rng)
+    return _polygons.blobs(state, diameter, aspect, angle, roughness, n_waves)  # type: ignore[no-any-return]
 
 
 def shards(
     rng: Rng, diameter: Floats, aspect: Floats, angle: Floats, spikiness: float, corners: int
 ) -> Floats:
     """Return polygons of a few sharp corners at random angles and radii."""
-    n = diameter.size
-    turn = (np.arange(corners) + rng.uniform(-0.35, 0.35, (n, corners))) * 2 * math.pi / corners
-    radius = 1.0 - spikiness * rng.random((n, corners))
-    x, y = radius * np.cos(turn), radius * np.sin(turn)
-    after = np.arange(1, corners + 1) % corners
-    area = 0.5 * np.abs((x * y[:, after] - y * x[:, after]).sum(axis=1))
-    scale = np.sqrt(math.pi / 4 / area) * diameter
-    stretch = np.sqrt(aspect)
-    at = np.arange(N_VERTICES) * corners / N_VERTICES
-    left = at.astype(int)
-    share, right = at - left, after[left]
-    x = (scale * stretch)[:, None] * ((1 - share) * x[:, left] + share * x[:, right])
-    y = (scale / stretch)[:, None] * ((1 - share) * y[:, left] + share * y[:, right])
-    return _stretched(x, y, angle)
+    state = kernel_state(rng)
+    return _polygons.shards(state, diameter, aspect, angle, spikiness, corners)  # type: ignore[no-any-return]
 
 
-def capsules(length: Floats, calibre: Floats, angle: Floats, bend: Floats | float = 0.0) -> Floats:
+def capsules(length: Floats, calibre: Floats, angle: Floats, bend: Floats | None = None) -> Floats:
     """Return rods with round ends, `length` over all; `bend` is sagitta over length."""
-    radius = calibre / 2
-    straight = np.maximum(length / 2 - radius, 0.0)
-    x = radius[:, None] * _COS + straight[:, None] * np.sign(np.round(_COS, 9))
-    y = radius[:, None] * np.broadcast_to(_SIN, (length.size, N_VERTICES))
-    half = np.maximum(length / 2, 1e-9)[:, None]
-    sag = np.broadcast_to(bend, length.shape)[:, None] * length[:, None]
-    y = y + sag * (1.0 / 3.0 - (x / half) ** 2)
-    return _stretched(x, y, angle)
+    bend = np.zeros(length.size) if bend is None else bend
+    return _polygons.capsules(length, calibre, angle, bend)  # type: ignore[no-any-return]
+
+
+def bands(outer: Floats, hole: Floats, arc: Floats, aspect: Floats, angle: Floats) -> Floats:
+    """Return bent bands: a ring where `arc` is a full turn, a crescent or a C where it is less.
+
+    Parameters
+    ----------
+    outer : ndarray of float64, shape (n,)
+        Outer diameter, mm.
+    hole : ndarray of float64, shape (n,)
+        Inner over outer diameter.
+    arc, aspect, angle : ndarray of float64, shape (n,)
+        Arc (radians), aspect ratio, and where the middle of the band lies (radians).
+
+    Returns
+    -------
+    ndarray of float64, shape (n, N_VERTICES, 2)
+    """
+    return _polygons.bands(outer, hole, arc, aspect, angle)  # type: ignore[no-any-return]
+
+
+def tubes_with_lumen(
+    length: Floats, calibre: Floats, lumen: Floats, angle: Floats, bend: Floats, clubbing: Floats
+) -> Floats:
+    """Return rods with a lucent core, bent, one end thicker; `lumen` is its share of the calibre."""
+    return _polygons.tubes(length, calibre, lumen, angle, bend, clubbing)  # type: ignore[no-any-return]
+
+
+def drops(diameter: Floats, aspect: Floats, angle: Floats, hook: Floats) -> Floats:
+    """Return tear-drops, hooked into commas; `hook` is sagitta over length."""
+    return _polygons.drops(diameter, aspect, angle, hook)  # type: ignore[no-any-return]
+
+
+def notched(
+    rng: Rng,
+    diameter: Floats,
+    aspect: Floats,
+    angle: Floats,
+    bite: Floats,
+    squareness: float,
+    roughness: float,
+) -> Floats:
+    """Return squared-off plates with a bite out of the rim, `bite` deep as a share of the radius."""
+    state = kernel_state(rng)
+    return _polygons.notched(  # type: ignore[no-any-return]
+        state, diameter, aspect, angle, bite, squareness, roughness
+    )
+
+
+def chains(rng: Rng, count: Ints, step: Floats, heading: Floats, bend_rad: float) -> Floats:
+    """Return centres of the links of wandering chains, each about its own middle, shape (m, 2)."""
+    return _polygons.chained(kernel_state(rng), count, step, heading, bend_rad)  # type: ignore[no-any-return]
 
 
 def ragged(rng: Rng, parts: Floats, roughness: float, calibre: Floats) -> Floats:
     """Shake every vertex by a share of the calibre."""
-    shake = rng.normal(0.0, roughness / 2, parts.shape) * calibre[:, None, None]
-    return parts + 0.5 * (shake + np.roll(shake, 1, axis=1))
+    return _polygons.shaken(kernel_state(rng), parts, roughness, calibre)  # type: ignore[no-any-return]
 
 
-def unions(parts: list[Floats], owners: list[Ints], contrast: Floats, softness: float) -> Outlines:
-    """Join several sets of parts into outlines, ordered by owner."""
+def unions(
+    parts: list[Floats], owners: list[Ints], contrast: Floats, softness: float | Floats
+) -> Outlines:
+    """Join several sets of parts into outlines, ordered by owner; the first set is in order."""
+    softness = np.full(contrast.size, softness)
+    if all(owner.size == 0 for owner in owners[1:]):
+        return Outlines(parts[0], owners[0], contrast, softness)
     owner = np.concatenate(owners)
     order = np.argsort(owner, kind="stable")
-    return Outlines(
-        np.concatenate(parts)[order],
-        owner[order],
-        contrast,
-        np.full(contrast.size, softness),
-    )
+    return Outlines(np.concatenate(parts)[order], owner[order], contrast, softness)
