@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from calcigram.model import walk
 from calcigram.model.forest import _round_down, flatten_forest
 
 
@@ -17,6 +18,24 @@ def test_equals_scikit_learn(fit_trees, random_rows, n_classes, n_rows):
     forest = flatten_forest(trees)
     rows = random_rows(n_rows, seed=5)
     np.testing.assert_allclose(forest.raw_scores(rows), trees._raw_predict(rows), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("n_leaves", [31, 33])
+def test_trees_with_more_leaves_than_a_word_has_flags_are_walked(fit_trees, random_rows, n_leaves):
+    trees = fit_trees(3, n_rows=3000, max_leaf_nodes=n_leaves, min_samples_leaf=1)
+    forest = flatten_forest(trees)
+    largest = np.diff(forest.tree_offset).max() // 2 + 1
+    assert largest == n_leaves
+    rows = random_rows(100, seed=5)
+    np.testing.assert_allclose(forest.raw_scores(rows), trees._raw_predict(rows), rtol=0, atol=1e-6)
+
+
+def test_walking_and_flags_give_the_same_scores(fit_trees, random_rows):
+    forest = flatten_forest(fit_trees(5, n_rows=2000))
+    rows = random_rows(150, seed=6)
+    walked = np.concatenate([forest.raw_scores(row[None]) for row in rows])
+    for n_rows in (walk.MOST_ROWS + 1, 15, 16, 17, 32, 33, 64, 65, 97, 150):
+        np.testing.assert_allclose(forest.raw_scores(rows[:n_rows]), walked[:n_rows], atol=1e-12)
 
 
 def test_two_classes_have_one_score(fit_trees):

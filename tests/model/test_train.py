@@ -174,11 +174,12 @@ def test_hiding_marks_equals_measuring_without_them(clusters, features):
         )
 
 
-def test_forgetting_leaves_positions_and_most_clusters(features):
+def test_a_forgetful_copy_keeps_its_positions_and_lacks_something(features):
     forgotten = forget_marks(features, np.random.default_rng(0)).values
     positions = [k for k, spec in enumerate(CATALOGUE) if not spec.needs]
     np.testing.assert_array_equal(forgotten[:, positions], features.values[:, positions])
     lost = (np.isnan(forgotten) & ~np.isnan(features.values)).any(axis=1)
-    assert lost.mean() == pytest.approx(sum(share for share, _ in FORGOTTEN), abs=0.1)
+    assert lost.mean() > 0.9  # what the cluster never had cannot be forgotten
+    assert sum(share for share, _ in FORGOTTEN) == pytest.approx(1)
     assert set(ALL_MARKS) >= {mark for spec in CATALOGUE for mark in spec.needs}
     assert features.names == FEATURE_NAMES

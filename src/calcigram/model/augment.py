@@ -27,18 +27,18 @@ ALL_MARKS: tuple[str, ...] = (*_FORM, *_FRAME)
 """All that a cluster may lack: positions alone are left."""
 
 FORGOTTEN: tuple[tuple[float, tuple[str, ...]], ...] = (
-    (0.15, ALL_MARKS),
-    (0.05, _FORM),
-    (0.08, _NIPPLE),
-    (0.04, ("breast_area_mm2",)),
-    (0.06, _FRAME),
-    (0.04, ("cnr",)),
-    (0.03, ("solidity",)),
-    (0.03, _OUTLINE),
-    (0.03, ("diameter_mm",)),
-    (0.03, (*_OUTLINE, "cnr")),
+    (0.28, ALL_MARKS),
+    (0.09, _FORM),
+    (0.15, _NIPPLE),
+    (0.07, ("breast_area_mm2",)),
+    (0.11, _FRAME),
+    (0.07, ("cnr",)),
+    (0.06, ("solidity",)),
+    (0.06, _OUTLINE),
+    (0.05, ("diameter_mm",)),
+    (0.06, (*_OUTLINE, "cnr")),
 )
-"""Share of the training clusters, and the marks they forget; the rest keep theirs."""
+"""Share of the forgetful copies of training clusters, and the marks they lack."""
 
 
 def hide_marks(features: Features, marks: Iterable[str]) -> Features:
@@ -58,10 +58,9 @@ def hide_marks(features: Features, marks: Iterable[str]) -> Features:
 
 
 def forget_marks(features: Features, rng: np.random.Generator) -> Features:
-    """Let randomly chosen clusters forget marks, in the shares of `FORGOTTEN`."""
+    """Return a forgetful copy of every cluster: some marks are lacking, chosen by `FORGOTTEN`."""
     values = features.values.copy()
-    shares = [share for share, _ in FORGOTTEN]
-    chosen = rng.choice(len(FORGOTTEN) + 1, len(values), p=[*shares, 1 - sum(shares)])
+    chosen = rng.choice(len(FORGOTTEN), len(values), p=[share for share, _ in FORGOTTEN])
     for pattern, (_, marks) in enumerate(FORGOTTEN):
         values[np.ix_(chosen == pattern, _resting_on(marks))] = np.nan
     return replace(features, values=values)

@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from calcigram.errors import BadInputError
 from calcigram.model.calibrate import Scaling, fit_scaling, softmax
 from calcigram.model.forest import flatten_forest
-from calcigram.model.reader import AXES, two_sided
+from calcigram.model.head import AXES, two_sided
 from calcigram.model.train import TreeOptions, fit_trees
 
 _MIN_TO_CALIBRATE = 5  # held-out clusters a class

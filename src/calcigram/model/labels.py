@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from calcigram.errors import BadInputError
 from calcigram.lexicon import MIN_CALCIFICATIONS, STATUSES
-from calcigram.model.reader import AXES, form_is_known
+from calcigram.model.head import AXES
+from calcigram.model.reader import form_is_known
 
 if TYPE_CHECKING:
     from calcigram.clusters import ClusterSet
@@ -74,6 +75,16 @@ class Labelled:
 
     def __getitem__(self, rows: npt.NDArray[Any]) -> Labelled:
         return Labelled(self.features[rows], self.distribution[rows], self.morphology[rows])
+
+    def followed_by(self, other: Features) -> Labelled:
+        """Return these and the same clusters once more, as they are in other features."""
+        from calcigram.features.extract import Features
+
+        return Labelled(
+            Features.concat([self.features, other]),
+            np.tile(self.distribution, 2),
+            np.tile(self.morphology, 2),
+        )
 
     def codes(self, axis: str) -> Codes:
         """Return the labels of clusters whose `axis` can be read at all; -1 for the others."""

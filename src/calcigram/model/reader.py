@@ -6,9 +6,7 @@ no scikit-learn is imported. Training is `train`'s business, files are `store`'s
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -31,25 +29,20 @@ from calcigram.lexicon import (
     Status,
 )
 from calcigram.model.calibrate import Scaling, log_probabilities
-from calcigram.model.forest import Forest
+from calcigram.model.conformal import COVERAGE, check_coverage
+from calcigram.model.head import Floats, Head
+from calcigram.model.novelty import Novelty
+from calcigram.model.prior import Prior
 from calcigram.readings import Readings
+from calcigram.risk import load_risk
+from calcigram.threads import in_chunks
 
 if TYPE_CHECKING:
     from calcigram.features.extract import Features
-
-Floats = npt.NDArray[np.float64]
-
-AXES: dict[str, tuple[str, ...]] = {"distribution": DISTRIBUTIONS, "morphology": MORPHOLOGIES}
-"""The words of each head, in the order of its probability columns."""
+    from calcigram.model.exemplars import Exemplars
 
 FORM_MARKS: tuple[str, ...] = ("diameter_mm", "aspect_ratio", "solidity", "cnr")
 """A form is read only where at least one calcification of the cluster has one of these."""
-
-HEAD_CASES: dict[str, tuple[str, ...]] = {
-    "distribution": ("form_known", "form_unknown"),
-    "morphology": ("form_known",),
-}
-"""The cases in which each head is calibrated by itself."""
 
 CONCERN_CASES: tuple[str, ...] = ("both_read", "form_unread", "distribution_insufficient")
 """The cases in which the concern is calibrated by itself."""
@@ -58,57 +51,6 @@ _UNREAD_FORM = MORPHOLOGY_LABELS.index(Status.UNREAD)
 _NO_DISTRIBUTION = DISTRIBUTION_LABELS.index(Status.INSUFFICIENT)
 _ADMISSIBLE = np.array([[(d, m) in ADMISSIBLE_PAIRS for m in MORPHOLOGIES] for d in DISTRIBUTIONS])
 _CHUNK_ROWS = 4096
-
-
-@dataclass(frozen=True, eq=False)
-class Head:
-    """One axis: a forest and its calibration.
-
-    Attributes
-    ----------
-    axis : str
-        A key of `AXES`.
-    classes : tuple of int
-        Codes of the words the forest was trained on, rising; others get probability 0.
-    forest : Forest
-    scalings : mapping of str to Scaling
-        One for each of the axis' `HEAD_CASES`.
-    """
-
-    axis: str
-    classes: tuple[int, ...]
-    forest: Forest
-    scalings: Mapping[str, Scaling]
-
-    def __post_init__(self) -> None:
-        n_words, n_classes = len(AXES[self.axis]), len(self.classes)
-        if list(self.classes) != sorted(set(self.classes) & set(range(n_words))) or n_classes < 2:
-            raise ValueError(f"{self.axis}: classes {self.classes}")
-        if self.forest.n_classes != (1 if n_classes == 2 else n_classes):
-            raise ValueError(f"{self.axis}: {self.forest.n_classes} scores, {n_classes} classes")
-        if set(self.scalings) != set(HEAD_CASES[self.axis]) or any(
-            len(scaling.bias) != n_classes for scaling in self.scalings.values()
-        ):
-            raise ValueError(f"{self.axis}: a calibration that does not fit the classes")
-
-    def logits(self, values: npt.NDArray[np.float32]) -> Floats:
-        """Return uncalibrated scores, shape (R, number of classes)."""
-        return two_sided(self.forest.raw_scores(values))
-
-    def probabilities(
-        self, values: npt.NDArray[np.float32], form_known: npt.NDArray[np.bool_]
-    ) -> Floats:
-        """Return calibrated probabilities of every word of the axis, shape (R, K)."""
-        logits = self.logits(values)
-        known = np.full_like(logits, np.nan)
-        for case in HEAD_CASES[self.axis]:
-            rows = form_known if case == "form_known" else ~form_known
-            if rows.any():
-                known[rows] = self.scalings[case](logits[rows])
-        p = np.zeros((len(values), len(AXES[self.axis])))
-        p[:, self.classes] = known
-        p[np.isnan(known[:, 0])] = np.nan
-        return p
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,6 +70,10 @@ class Model:
         `calcigram.features.catalogue.catalogue_hash` at training.
     card : dict
         How it was trained and what it reached on held-out clusters; JSON values only.
+    novelty : Novelty or None
+        Tells the unlike; None in a model of an older format.
+    exemplars : Exemplars or None
+        Labelled training clusters by which it explains itself; None in a model of an older format.
     estimators : dict or None
         The fitted scikit-learn objects by axis, where they were kept.
     """
@@ -139,6 +85,8 @@ class Model:
     feature_names: tuple[str, ...]
     catalogue_hash: str
     card: dict[str, Any] = field(repr=False)
+    novelty: Novelty | None = field(default=None, repr=False)
+    exemplars: Exemplars | None = field(default=None, repr=False)
     estimators: dict[str, Any] | None = field(default=None, repr=False)
 
     @property
@@ -159,13 +107,24 @@ class Model:
 
         save_model(self, folder)
 
-    def read(self, features: Features, *, n_threads: int | None = None) -> Readings:
+    def read(
+        self,
+        features: Features,
+        *,
+        coverage: float = COVERAGE,
+        prior: Prior | None = None,
+        n_threads: int | None = None,
+    ) -> Readings:
         """Read both axes of each cluster.
 
         Parameters
         ----------
         features : Features
             C clusters.
+        coverage : float
+            Of the conformal sets, between 0 and 1.
+        prior : Prior, optional
+            Re-weights the probabilities to another mix of classes; the sets stay.
         n_threads : int, optional
             Default: all processors.
 
@@ -175,12 +134,14 @@ class Model:
             With fewer than 3 calcifications the distribution is ``insufficient``; with no
             diameter, aspect ratio, solidity or contrast the form is ``unread``; their
             probabilities are then NaN. `concern` is the article's, of the pattern read; where
-            both axes were read, `p_concern` sums over all admissible patterns.
+            both axes were read, `p_concern` sums over all admissible patterns. The sets are
+            empty where the axis was not read; a model of an older format gives none.
 
         Raises
         ------
         BadInputError
-            The features are others than those the model was trained on.
+            The features are others than those the model was trained on, or `coverage` is not
+            between 0 and 1.
         """
         if features.names != self.feature_names:
             raise BadInputError(
@@ -188,43 +149,55 @@ class Model:
                 source="features",
                 value=_difference(features.names, self.feature_names),
             )
-        p_distribution, p_morphology, p_concern = self._probabilities(features, n_threads)
-        distribution = _labels(p_distribution, _NO_DISTRIBUTION)
-        morphology = _labels(p_morphology, _UNREAD_FORM)
-        article, birads = _rulebooks()
-        concern = article.concern_of(distribution, morphology)
-        p_concern[concern < 0] = np.nan
-        return Readings(
+        check_coverage(coverage)
+        p_distribution, p_morphology, risk, p_concern, set_d, set_m, novelty = self._in_chunks(
+            features, n_threads, coverage, prior
+        )
+        has_sets = bool(self.distribution.conformal)
+        return readings_of(
             features.cluster_id,
-            distribution,
-            morphology,
-            p_distribution.astype(np.float32),
-            p_morphology.astype(np.float32),
-            article.origin_of(distribution, morphology),
-            concern,
-            birads.concern_of(distribution, morphology),
-            p_concern.astype(np.float32),
-            np.full(len(features), "", dtype=object),
-            f"model {self.version}",
+            p_distribution,
+            p_morphology,
+            p_concern,
+            reader=f"model {self.version}",
+            distribution_set=set_d if has_sets else None,
+            morphology_set=set_m if has_sets else None,
+            novelty=None if self.novelty is None else novelty,
+            unlike_training=None if self.novelty is None else self.novelty.is_alarm(novelty),
+            p_malignant=risk.astype(np.float32),
         )
 
-    def _probabilities(self, features: Features, n_threads: int | None) -> list[Floats]:
-        """Return the probabilities of both axes and of the concern, chunks of rows side by side."""
-        n_rows = len(features)
-        chunks = [slice(i, i + _CHUNK_ROWS) for i in range(0, n_rows, _CHUNK_ROWS)]
-        n_workers = min(n_threads or os.cpu_count() or 1, len(chunks))
-        if n_workers <= 1:
-            return self._read_chunk(features)
-        with ThreadPoolExecutor(n_workers) as pool:
-            parts = list(pool.map(lambda rows: self._read_chunk(features[rows]), chunks))
+    def _in_chunks(
+        self, features: Features, n_threads: int | None, coverage: float, prior: Prior | None
+    ) -> list[npt.NDArray[Any]]:
+        """Return the columns of `_read_chunk` for all clusters, chunks of rows side by side."""
+        if len(features) <= _CHUNK_ROWS:
+            return self._read_chunk(features, coverage, prior)
+        parts = in_chunks(
+            lambda rows: self._read_chunk(features[rows], coverage, prior),
+            len(features), _CHUNK_ROWS, n_threads,
+        )  # fmt: skip
         return [np.concatenate(columns) for columns in zip(*parts, strict=True)]
 
-    def _read_chunk(self, features: Features) -> list[Floats]:
+    def _read_chunk(
+        self, features: Features, coverage: float, prior: Prior | None
+    ) -> list[npt.NDArray[Any]]:
+        """Return both axes' probabilities, the risk, the concern's, both sets, the novelty."""
         form_known = form_is_known(features)
         p_d, p_m = (head.probabilities(features.values, form_known) for head in self.heads)
         p_d[features.n_calcifications < MIN_CALCIFICATIONS] = np.nan
+        sets = [
+            head.sets(p, form_known, coverage)
+            for head, p in zip(self.heads, (p_d, p_m), strict=True)
+        ]
+        if prior is not None:
+            p_d, p_m = (
+                prior.reweighted(p, head) for head, p in zip(self.heads, (p_d, p_m), strict=True)
+            )
         p_concern = self._concern_probabilities(p_d, p_m)
-        return [*make_admissible(p_d, p_m), p_concern]
+        novelty = np.empty(len(features)) if self.novelty is None else self.novelty(features)
+        p_d, p_m = make_admissible(p_d, p_m)
+        return [p_d, p_m, load_risk().carry(p_d, p_m), p_concern, *sets, novelty]
 
     def _concern_probabilities(self, p_distribution: Floats, p_morphology: Floats) -> Floats:
         """Return calibrated probabilities of the concerns, shape (C, 3); NaN with neither axis."""
@@ -236,11 +209,6 @@ class Model:
                 continue
             p[rows] = self.concern_scalings[name](log_probabilities(raw[rows]))
         return p
-
-
-def two_sided(scores: Floats) -> Floats:
-    """Return one score a class where a two-class forest gives only the second's."""
-    return np.hstack([np.zeros_like(scores), scores]) if scores.shape[1] == 1 else scores
 
 
 def form_is_known(features: Features) -> npt.NDArray[np.bool_]:
@@ -345,6 +313,48 @@ def make_admissible(p_distribution: Floats, p_morphology: Floats) -> tuple[Float
         possible = chosen & (total[:, 0] > 0)  # a model of few classes may know no way out
         p[rows[possible]] = given[possible] / total[possible]
     return p_d, p_m
+
+
+def readings_of(
+    cluster_id: npt.NDArray[np.object_],
+    p_distribution: Floats,
+    p_morphology: Floats,
+    p_concern: Floats,
+    *,
+    reader: str,
+    **more: Any,
+) -> Readings:
+    """Make readings of probabilities: the most probable words, and what follows from them.
+
+    Parameters
+    ----------
+    cluster_id : ndarray of object (str), shape (C,)
+    p_distribution, p_morphology : ndarray of float64, shape (C, 6) and (C, 9)
+        A row of NaN where the axis was not read.
+    p_concern : ndarray of float64, shape (C, 3)
+        Becomes NaN where the article has no answer.
+    reader : str
+    **more
+        Of `Readings`.
+    """
+    distribution = _labels(p_distribution, _NO_DISTRIBUTION)
+    morphology = _labels(p_morphology, _UNREAD_FORM)
+    article, birads = _rulebooks()
+    concern = article.concern_of(distribution, morphology)
+    return Readings(
+        cluster_id,
+        distribution,
+        morphology,
+        p_distribution.astype(np.float32),
+        p_morphology.astype(np.float32),
+        article.origin_of(distribution, morphology),
+        concern,
+        birads.concern_of(distribution, morphology),
+        np.where(concern[:, None] >= 0, p_concern, np.nan).astype(np.float32),
+        np.full(len(cluster_id), "", dtype=object),
+        reader,
+        **more,
+    )
 
 
 def _labels(p: Floats, otherwise: int) -> npt.NDArray[np.int8]:

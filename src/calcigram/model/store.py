@@ -15,6 +15,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Mapping
+from dataclasses import fields
 from importlib.resources import as_file, files
 from io import BytesIO
 from pathlib import Path
@@ -26,18 +27,35 @@ import numpy.typing as npt
 from calcigram.errors import ModelFileError
 from calcigram.features.catalogue import FEATURE_NAMES, catalogue_hash
 from calcigram.model.calibrate import Scaling
+from calcigram.model.conformal import ConformalScores
+from calcigram.model.exemplars import Exemplars
 from calcigram.model.forest import STORED_ARRAYS, Forest
-from calcigram.model.reader import AXES, CONCERN_CASES, Head, Model
+from calcigram.model.head import AXES, HEAD_CASES, Head
+from calcigram.model.novelty import Novelty
+from calcigram.model.reader import CONCERN_CASES, Model
 
 FORMAT = "calcigram model"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 3
 
 ARRAYS_FILE, DOCUMENT_FILE, ESTIMATORS_FILE = "forest.npz", "model.json", "estimators.joblib"
 MAX_ARRAY_BYTES = 200 * 2**20
 """All arrays together, unpacked, are at most this large."""
 MAX_DOCUMENT_BYTES = 4 * 2**20
 
-_ARRAY_NAMES = tuple(f"{axis}.{name}" for axis in AXES for name in STORED_ARRAYS)
+_TREE_ARRAYS = tuple(f"{axis}.{name}" for axis in AXES for name in STORED_ARRAYS)
+_CONFORMAL_ARRAYS = tuple(
+    f"{axis}.{case}.{part.name}"
+    for axis in AXES
+    for case in HEAD_CASES[axis]
+    for part in fields(ConformalScores)
+)
+_NOVELTY_ARRAYS = tuple(f"novelty.{part.name}" for part in fields(Novelty))
+_EXEMPLAR_ARRAYS = tuple(f"exemplars.{name}" for name in Exemplars.ARRAYS)
+_ARRAYS_ADDED = {
+    1: _TREE_ARRAYS,
+    2: (*_CONFORMAL_ARRAYS, *_NOVELTY_ARRAYS),
+    3: _EXEMPLAR_ARRAYS,
+}
 
 
 def save_model(model: Model, folder: str | Path) -> None:
@@ -145,17 +163,23 @@ def _replace_folder(fresh: Path, target: Path) -> None:
 
 
 def _arrays(model: Model) -> dict[str, npt.NDArray[Any]]:
-    return {
-        f"{head.axis}.{name}": array
-        for head in model.heads
-        for name, array in head.forest.arrays().items()
-    }
+    arrays: dict[str, npt.NDArray[Any]] = {}
+    for head in model.heads:
+        named = head.forest.arrays()
+        for case, scores in head.conformal.items():
+            named |= {f"{case}.{name}": array for name, array in vars(scores).items()}
+        arrays |= {f"{head.axis}.{name}": array for name, array in named.items()}
+    if model.novelty is not None:
+        arrays |= {f"novelty.{name}": array for name, array in vars(model.novelty).items()}
+    if model.exemplars is not None:
+        arrays |= {f"exemplars.{name}": array for name, array in model.exemplars.arrays().items()}
+    return arrays
 
 
 def _document(model: Model) -> dict[str, Any]:
     return {
         "format": FORMAT,
-        "format_version": FORMAT_VERSION,
+        "format_version": 1 if model.novelty is None else 2 if model.exemplars is None else 3,
         "name": model.name,
         "catalogue_hash": model.catalogue_hash,
         "feature_names": list(model.feature_names),
@@ -163,10 +187,12 @@ def _document(model: Model) -> dict[str, Any]:
             head.axis: {
                 "classes": [str(AXES[head.axis][code]) for code in head.classes],
                 "calibration": _scalings_document(head.scalings),
+                **({"shares": list(head.shares)} if head.shares else {}),
             }
             for head in model.heads
         },
         "concern_calibration": _scalings_document(model.concern_scalings),
+        **({} if model.exemplars is None else {"exemplars": list(model.exemplars.names)}),
         "card": model.card,
     }
 
@@ -191,7 +217,7 @@ def _digest(document: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]])
 
 def _open(folder: Path, trusted: bool) -> Model:
     document = _read_document(folder)
-    arrays = _read_arrays(folder)
+    arrays = _read_arrays(folder, document["format_version"])
     if _digest(document, arrays) != document.get("digest"):
         raise ModelFileError(folder, "its digest does not match: the files were changed or damaged")
     if tuple(document.get("feature_names", ())) != FEATURE_NAMES:
@@ -210,6 +236,8 @@ def _open(folder: Path, trusted: bool) -> Model:
             feature_names=FEATURE_NAMES,
             catalogue_hash=document["catalogue_hash"],
             card=dict(document["card"]),
+            novelty=_novelty(arrays) if document["format_version"] > 1 else None,
+            exemplars=_exemplars(document, arrays) if document["format_version"] > 2 else None,
             estimators=_read_estimators(folder) if trusted else None,
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -218,6 +246,11 @@ def _open(folder: Path, trusted: bool) -> Model:
 
 def _head(axis: str, document: dict[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> Head:
     words = [str(word) for word in AXES[axis]]
+    conformal = {
+        case: ConformalScores(arrays[f"{axis}.{case}.scores"], arrays[f"{axis}.{case}.counts"])
+        for case in HEAD_CASES[axis]
+        if f"{axis}.{case}.scores" in arrays
+    }
     return Head(
         axis,
         tuple(words.index(word) for word in document["classes"]),
@@ -226,7 +259,19 @@ def _head(axis: str, document: dict[str, Any], arrays: Mapping[str, npt.NDArray[
             n_features=len(FEATURE_NAMES),
         ),
         {case: _scaling(values) for case, values in document["calibration"].items()},
+        conformal,
+        tuple(float(share) for share in document.get("shares", ())),
     )
+
+
+def _novelty(arrays: Mapping[str, npt.NDArray[Any]]) -> Novelty:
+    return Novelty(**{name.removeprefix("novelty."): arrays[name] for name in _NOVELTY_ARRAYS})
+
+
+def _exemplars(document: dict[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> Exemplars:
+    values, distribution, morphology = (arrays[name] for name in _EXEMPLAR_ARRAYS)
+    names = tuple(str(name) for name in document["exemplars"])
+    return Exemplars(values.reshape(-1, len(FEATURE_NAMES)), distribution, morphology, names)
 
 
 def _scaling(document: dict[str, Any]) -> Scaling:
@@ -267,13 +312,14 @@ def _read_document(folder: Path) -> dict[str, Any]:
     return document
 
 
-def _read_arrays(folder: Path) -> dict[str, npt.NDArray[Any]]:
+def _read_arrays(folder: Path, version: int = FORMAT_VERSION) -> dict[str, npt.NDArray[Any]]:
     """Read the arrays, none before the archive's own directory says that all are small."""
     path = folder / ARRAYS_FILE
+    expected = [name for since in range(1, version + 1) for name in _ARRAYS_ADDED[since]]
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
-            if sorted(m.filename for m in members) != sorted(f"{n}.npy" for n in _ARRAY_NAMES):
+            if sorted(m.filename for m in members) != sorted(f"{n}.npy" for n in expected):
                 raise ModelFileError(folder, f"{ARRAYS_FILE} holds other arrays than a model's")
             if sum(member.file_size for member in members) > MAX_ARRAY_BYTES:
                 raise ModelFileError(

@@ -19,40 +19,28 @@ import numpy as np
 import numpy.typing as npt
 
 from calcigram import __version__
-from calcigram.consequences import load_rulebook
 from calcigram.errors import BadInputError
 from calcigram.features.catalogue import FEATURE_NAMES, catalogue_hash
-from calcigram.lexicon import CONCERNS, DISTRIBUTION_LABELS, MORPHOLOGY_LABELS, Status
-from calcigram.model.augment import ALL_MARKS, forget_marks, hide_marks
-from calcigram.model.calibrate import (
-    Scaling,
-    expected_calibration_error,
-    fit_scaling,
-    log_probabilities,
-)
+from calcigram.lexicon import CONCERNS
+from calcigram.model.augment import forget_marks
+from calcigram.model.calibrate import Scaling
+from calcigram.model.exemplars import Exemplars
 from calcigram.model.forest import flatten_forest
+from calcigram.model.head import AXES, HEAD_CASES, Head
+from calcigram.model.heldout import calibrated, cross_fitted_figures, with_conformal_scores
 from calcigram.model.labels import (
     Labelled,
     check_classes,
+    group_codes,
     label_codes,
     split_by_group,
 )
-from calcigram.model.reader import (
-    AXES,
-    CONCERN_CASES,
-    HEAD_CASES,
-    Head,
-    Model,
-    form_is_known,
-    raw_concern,
-)
+from calcigram.model.novelty import Novelty
+from calcigram.model.reader import CONCERN_CASES, Model
 
 if TYPE_CHECKING:
     from calcigram.clusters import ClusterSet
     from calcigram.features.extract import Features
-
-_UNREAD = MORPHOLOGY_LABELS.index(Status.UNREAD)
-_INSUFFICIENT = DISTRIBUTION_LABELS.index(Status.INSUFFICIENT)
 
 
 @dataclass(frozen=True)
@@ -102,8 +90,8 @@ def train_model(
     calibration_share : float
         Share of the clusters held out, by group, for calibration; between 0 and 1.
     missing_mark_augmentation : bool
-        Let part of the training clusters forget marks (`augment.FORGOTTEN`), so that positions
-        alone, or clusters without a nipple, can be read.
+        Train on each cluster twice, once as it is and once without some marks
+        (`augment.FORGOTTEN`), so that positions alone, or clusters without a nipple, can be read.
     n_jobs : int, optional
         Processes, of which the two heads can use two. Default: all processors.
     progress : bool
@@ -162,12 +150,14 @@ def train_model(
         held_out = split_by_group(clusters, calibration_share, rng)
         training, calibration = labelled[~held_out], labelled[held_out]
         if missing_mark_augmentation:
-            training = replace(training, features=forget_marks(training.features, rng))
+            training = training.followed_by(forget_marks(training.features, rng))
         step("growing trees")
         estimators = _fit_heads(training, options, seed, n_jobs)
         step("calibrating")
+        distribution, morphology = (_bare_head(training, axis, estimators[axis]) for axis in AXES)
         uncalibrated = Model(
-            **{axis: _bare_head(axis, estimator) for axis, estimator in estimators.items()},
+            distribution,
+            morphology,
             concern_scalings={case: Scaling.identity(len(CONCERNS)) for case in CONCERN_CASES},
             name=name,
             feature_names=FEATURE_NAMES,
@@ -185,89 +175,17 @@ def train_model(
                 "calcigram": __version__,
                 **{package: version(package) for package in ("numpy", "scikit-learn", "scipy")},
             },
-            "held_out": _cross_fitted_figures(uncalibrated, calibration, rng),
+            "held_out": cross_fitted_figures(uncalibrated, calibration, rng),
             **dict(description or {}),
         }
-        return replace(calibrated(uncalibrated, calibration), card=card)
-
-
-def calibrated(model: Model, held_out: Labelled) -> Model:
-    """Return the model with its calibration fitted to labelled clusters it was not trained on.
-
-    Parameters
-    ----------
-    model : Model
-        Whatever calibration it has is replaced.
-    held_out : Labelled
-        Read as they are, and once more with positions alone.
-    """
-    bare = replace(held_out, features=hide_marks(held_out.features, ALL_MARKS))
-    sets = {"form_known": held_out, "form_unknown": bare}
-    heads = []
-    for head in model.heads:
-        scalings = {}
-        for case in HEAD_CASES[head.axis]:
-            codes = sets[case].codes(head.axis)
-            if case == "form_known":
-                codes = np.where(form_is_known(held_out.features), codes, -1)
-            rows = np.isin(codes, head.classes)
-            logits = head.logits(sets[case].features.values[rows])
-            scalings[case] = fit_scaling(logits, np.searchsorted(head.classes, codes[rows]))
-        heads.append(replace(head, scalings=scalings))
-    fitted = replace(model, distribution=heads[0], morphology=heads[1])
-    return replace(fitted, concern_scalings=_concern_scalings(fitted, held_out, bare))
-
-
-def _concern_scalings(model: Model, held_out: Labelled, bare: Labelled) -> dict[str, Scaling]:
-    """Fit the concern's calibration in each of `CONCERN_CASES`."""
-    article = load_rulebook("article")
-    p_d, p_m = (
-        head.probabilities(held_out.features.values, form_is_known(held_out.features))
-        for head in model.heads
-    )
-    d, m = held_out.codes("distribution"), held_out.codes("morphology")
-    p_bare = model.distribution.probabilities(bare.features.values, np.zeros(len(d), bool))
-    no_d, no_m = np.full_like(p_d, np.nan), np.full_like(p_m, np.nan)
-    cases = {
-        "both_read": (p_d, p_m, d, m),
-        "form_unread": (p_bare, no_m, d, np.full_like(m, _UNREAD)),
-        "distribution_insufficient": (no_d, p_m, np.full_like(d, _INSUFFICIENT), m),
-    }
-    scalings = {}
-    for case, (p_distribution, p_morphology, d_label, m_label) in cases.items():
-        raw, _ = raw_concern(p_distribution, p_morphology)
-        truth = np.where((d_label >= 0) & (m_label >= 0), article.concern_of(d_label, m_label), -1)
-        rows = (truth >= 0) & np.isfinite(raw).all(axis=1)
-        scalings[case] = fit_scaling(log_probabilities(raw[rows]), truth[rows])
-    return scalings
-
-
-def _cross_fitted_figures(
-    model: Model, held_out: Labelled, rng: np.random.Generator
-) -> dict[str, Any]:
-    """Calibrate on one half of the held-out clusters, measure on the other, and the reverse."""
-    first = rng.random(len(held_out.features)) < 0.5
-    article = load_rulebook("article")
-    probabilities: dict[str, list[Any]] = {axis: [] for axis in (*AXES, "concern")}
-    truth: dict[str, list[Any]] = {axis: [] for axis in (*AXES, "concern")}
-    for fitting, judged in ((first, ~first), (~first, first)):
-        part = held_out[judged]
-        readings = calibrated(model, held_out[fitting]).read(part.features)
-        d, m = part.codes("distribution"), part.codes("morphology")
-        concern = np.where((d >= 0) & (m >= 0), article.concern_of(d, m), -1)
-        for axis, codes in (("distribution", d), ("morphology", m), ("concern", concern)):
-            probabilities[axis].append(getattr(readings, f"p_{axis}")[codes >= 0])
-            truth[axis].append(codes[codes >= 0])
-    figures = {}
-    for axis in probabilities:
-        p, codes = np.concatenate(probabilities[axis]), np.concatenate(truth[axis])
-        if len(codes):
-            figures[axis] = {
-                "clusters": len(codes),
-                "accuracy": round(float((p.argmax(axis=1) == codes).mean()), 4),
-                "expected_calibration_error": round(expected_calibration_error(p, codes), 4),
-            }
-    return figures
+        model = with_conformal_scores(
+            calibrated(uncalibrated, calibration), calibration, group_codes(clusters)[held_out], rng
+        )
+        step("learning what is ordinary")
+        seen = labelled[~held_out]
+        novelty = Novelty.fit(seen.features, seen.distribution, calibration.features)
+        exemplars = Exemplars.choose(seen, seed=seed)
+        return replace(model, novelty=novelty, exemplars=exemplars, card=card)
 
 
 def _fit_heads(
@@ -313,10 +231,12 @@ def fit_trees(
         ).fit(values, codes)
 
 
-def _bare_head(axis: str, estimator: Any) -> Head:
+def _bare_head(training: Labelled, axis: str, estimator: Any) -> Head:
     classes = tuple(int(code) for code in estimator.classes_)
     scalings = {case: Scaling.identity(len(classes)) for case in HEAD_CASES[axis]}
-    return Head(axis, classes, flatten_forest(estimator), scalings)
+    counts = np.bincount(training.codes(axis) + 1, minlength=len(AXES[axis]) + 1)[1:]
+    shares = tuple(float(counts[code] / counts.sum()) for code in classes)
+    return Head(axis, classes, flatten_forest(estimator), scalings, shares=shares)
 
 
 def _measure(clusters: ClusterSet, features: Features | None, cache: str | Path | None) -> Features:

@@ -1,0 +1,200 @@
+"""The smallest changes of the cluster itself that would turn the model's concern.
+
+Searched among clusters that could be: some calcifications taken away, all distances
+stretched, all sizes or elongations multiplied. Every changed cluster is measured and read
+anew. Single features are not turned one by one, because no cluster could have such features;
+adding calcifications is not searched, for it would need to say where.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from calcigram.clusters import ClusterSet
+from calcigram.lexicon import CONCERNS, MIN_CALCIFICATIONS
+
+if TYPE_CHECKING:
+    from calcigram.readings import Readings
+
+Read = Callable[[ClusterSet], "Readings"]
+
+MAX_REMOVED = 6
+MAX_CANDIDATES = 120
+"""Calcifications tried for removal at each step; of more, an even choice."""
+
+_MOST = 4.0  # no factor beyond four either way is tried
+_N_FACTORS = 24
+_N_REFINED = 12
+
+
+@dataclass(frozen=True)
+class Change:
+    """One change that turns the concern.
+
+    Attributes
+    ----------
+    kind : str
+        ``"remove"``, ``"distances"``, ``"sizes"`` or ``"elongation"``.
+    amount : float
+        Number taken away, or the factor nearest 1 that is enough.
+    calcifications : tuple of int
+        Which were taken away, from 0 in the order of the cluster.
+    distribution, morphology, concern : str
+        What the model then reads.
+    """
+
+    kind: str
+    amount: float
+    calcifications: tuple[int, ...]
+    distribution: str
+    morphology: str
+    concern: str
+
+    @property
+    def words(self) -> str:
+        """The change as a phrase."""
+        if self.kind == "remove":
+            places = ", ".join(str(i + 1) for i in self.calcifications)
+            noun = "calcification" if len(self.calcifications) == 1 else "calcifications"
+            return f"without {len(self.calcifications)} {noun} (no. {places})"
+        return f"{_SCALED[self.kind][0]} times {self.amount:.2f}"
+
+
+def smallest_changes(cluster: ClusterSet, read: Read) -> list[Change]:
+    """Search each kind of change for the smallest that turns the concern.
+
+    Parameters
+    ----------
+    cluster : ClusterSet
+        One cluster.
+    read : callable
+        From clusters to the model's readings.
+
+    Returns
+    -------
+    list of Change
+        At most one of each kind; empty where nothing within reach turns it, or where there is
+        no concern to turn.
+
+    Notes
+    -----
+    Calcifications are taken away greedily, at each step the one whose loss lowers the probability of
+    the concern most, so a smaller choice may exist. Factors are tried on a grid from 1/4 to 4
+    in the logarithm, then more finely next to the nearest that turns it.
+    """
+    concern = int(read(cluster).concern[0])
+    if concern < 0:
+        return []
+    found = [_removal(cluster, read, concern)]
+    found += [_factor(cluster, read, concern, kind) for kind in _SCALED]
+    return [change for change in found if change is not None]
+
+
+def _removal(cluster: ClusterSet, read: Read, concern: int) -> Change | None:
+    n = len(cluster.x_mm)
+    kept = np.arange(n)
+    for _ in range(min(MAX_REMOVED, n - MIN_CALCIFICATIONS)):
+        tried = np.unique(np.linspace(0, len(kept) - 1, min(len(kept), MAX_CANDIDATES)).astype(int))
+        readings = read(_without_each(cluster, kept, tried))
+        turned = (readings.concern != concern) & (readings.concern >= 0)
+        p = np.nan_to_num(readings.p_concern[:, concern], nan=1.0) - turned
+        best = int(p.argmin())
+        kept = np.delete(kept, tried[best])
+        if turned[best]:
+            gone = np.setdiff1d(np.arange(n), kept)
+            return _change("remove", float(len(gone)), tuple(map(int, gone)), readings, best)
+    return None
+
+
+def _without_each(
+    cluster: ClusterSet, kept: npt.NDArray[np.int64], tried: npt.NDArray[np.int64]
+) -> ClusterSet:
+    """Return one cluster for each calcification of `tried` (places in `kept`), without it."""
+    rows = np.concatenate([np.delete(kept, place) for place in tried])
+    return _copies(cluster, rows.reshape(len(tried), -1))
+
+
+def _copies(cluster: ClusterSet, rows: npt.NDArray[np.int64]) -> ClusterSet:
+    """Return a cluster for each line of `rows`, made of those calcifications."""
+    n = len(rows)
+    marks = ("x_mm", "y_mm", "diameter_mm", "aspect_ratio", "orientation_deg", "solidity", "cnr")
+    known = ("nipple_x_mm", "nipple_y_mm", "breast_area_mm2")
+    columns: dict[str, Any] = {name: getattr(cluster, name)[rows.ravel()] for name in marks}
+    columns |= {name: np.repeat(getattr(cluster, name), n) for name in known}
+    return ClusterSet.from_arrays(np.arange(n + 1) * rows.shape[1], **columns)
+
+
+def _stretch(copies: ClusterSet, factors: Any) -> ClusterSet:
+    """Multiply the distances about each cluster's centre."""
+    each = np.repeat(factors, copies.n_calcifications)
+    columns = {}
+    for name in ("x_mm", "y_mm"):
+        at = getattr(copies, name)
+        centre = at.reshape(len(factors), -1).mean(axis=1)
+        middle = np.repeat(centre, copies.n_calcifications)
+        columns[name] = (middle + (at - middle) * each).astype(np.float32)
+    return replace(copies, **columns)
+
+
+def _resize(copies: ClusterSet, factors: Any) -> ClusterSet:
+    each = np.repeat(factors, copies.n_calcifications)
+    return replace(copies, diameter_mm=(copies.diameter_mm * each).astype(np.float32))
+
+
+def _elongate(copies: ClusterSet, factors: Any) -> ClusterSet:
+    each = np.repeat(factors, copies.n_calcifications)
+    aspect = np.where(
+        np.isnan(copies.aspect_ratio), np.nan, np.maximum(copies.aspect_ratio * each, 1)
+    )
+    return replace(copies, aspect_ratio=aspect.astype(np.float32))
+
+
+_SCALED: dict[str, tuple[str, Callable[[ClusterSet, Any], ClusterSet], str]] = {
+    "distances": ("all distances", _stretch, "x_mm"),
+    "sizes": ("all diameters", _resize, "diameter_mm"),
+    "elongation": ("all aspect ratios", _elongate, "aspect_ratio"),
+}
+"""What is multiplied: its words, how, and the mark without which it cannot be."""
+
+
+def _factor(cluster: ClusterSet, read: Read, concern: int, kind: str) -> Change | None:
+    _, scale, needs = _SCALED[kind]
+    if not np.isfinite(getattr(cluster, needs)).any():
+        return None
+
+    def turned(factors: Any) -> tuple[Readings, npt.NDArray[np.bool_]]:
+        rows = np.tile(np.arange(len(cluster.x_mm)), (len(factors), 1))
+        readings = read(scale(_copies(cluster, rows), factors))
+        return readings, (readings.concern != concern) & (readings.concern >= 0)
+
+    grid = np.geomspace(1, _MOST, _N_FACTORS + 1)[1:]
+    factors = np.column_stack([grid, 1 / grid]).ravel()  # the nearest to 1 first, either way
+    _, hit = turned(factors)
+    if not hit.any():
+        return None
+    first = float(factors[hit.argmax()])
+    step = grid[0] if first > 1 else 1 / grid[0]
+    finer = first / step * step ** np.linspace(0, 1, _N_REFINED + 1)[1:]
+    readings, hit = turned(finer)
+    best = int(hit.argmax())
+    return _change(kind, float(finer[best]), (), readings, best)
+
+
+def _change(
+    kind: str, amount: float, gone: tuple[int, ...], readings: Readings, row: int
+) -> Change:
+    from calcigram.lexicon import DISTRIBUTION_LABELS, MORPHOLOGY_LABELS
+
+    return Change(
+        kind,
+        amount,
+        gone,
+        str(DISTRIBUTION_LABELS[readings.distribution[row]]),
+        str(MORPHOLOGY_LABELS[readings.morphology[row]]),
+        str(CONCERNS[readings.concern[row]]),
+    )

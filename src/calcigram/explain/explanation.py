@@ -1,0 +1,286 @@
+"""`explain`: one cluster, and all that can be said of why it was read as it was."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from calcigram.errors import BadInputError
+from calcigram.explain.changes import Change, smallest_changes
+from calcigram.explain.contributions import WhyThisWord, why_this_word
+from calcigram.explain.rules_applied import RuleApplied, just_missed, rules_applied
+from calcigram.lexicon import CONCERNS, DISTRIBUTION_LABELS, MORPHOLOGY_LABELS
+from calcigram.readings import RISK_COLUMNS
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from calcigram.clusters import ClusterSet
+    from calcigram.model.exemplars import Exemplars
+    from calcigram.model.reader import Model
+    from calcigram.readings import Readings
+
+N_EXAMPLES = 5
+
+
+@dataclass(frozen=True)
+class Example:
+    """A training cluster that is like the one explained.
+
+    Attributes
+    ----------
+    name : str
+    distribution, morphology : str
+        What it truly is; empty where it was not labelled.
+    likeness : float
+        Share of the trees of both heads in which the two end in the same leaf.
+    """
+
+    name: str
+    distribution: str
+    morphology: str
+    likeness: float
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why one cluster was read as it was.
+
+    Attributes
+    ----------
+    cluster_id : str
+    n_calcifications : int
+    model : dict
+        The model's words, their probabilities and conformal sets, the concern with its
+        probability, and the novelty.
+    rules : dict
+        The rules' words, and both concerns that follow.
+    why : tuple of WhyThisWord
+        One for each axis the model read; empty where the model keeps no exemplars.
+    fired, missed : tuple of RuleApplied
+        The rules that decided, and those that one condition kept from deciding.
+    examples : tuple of Example
+        The most alike first.
+    changes : tuple of Change
+        That would turn the model's concern.
+    risk : dict
+        ``p_malignant`` with its interval: of CBIS-DDSM's lesions described so, an enriched cohort;
+        no prevalence and no diagnosis.
+    model_version : str
+    """
+
+    cluster_id: str
+    n_calcifications: int
+    model: dict[str, Any]
+    rules: dict[str, Any]
+    why: tuple[WhyThisWord, ...]
+    fired: tuple[RuleApplied, ...]
+    missed: tuple[RuleApplied, ...]
+    examples: tuple[Example, ...]
+    changes: tuple[Change, ...]
+    risk: dict[str, float]
+    model_version: str
+    cluster: ClusterSet = field(repr=False)
+
+    def to_text(self, width: int = 79) -> str:
+        """Return the explanation as text that fits a terminal."""
+        from calcigram.explain.text import explanation_text
+
+        return explanation_text(self, width)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, for JSON."""
+        plain = {k: v for k, v in vars(self).items() if k not in ("cluster", "why")}
+        for name in ("fired", "missed", "examples", "changes"):
+            plain[name] = [one.to_dict() if hasattr(one, "to_dict") else vars(one) for one in getattr(self, name)]  # fmt: skip
+        return plain | {"why": [why.to_dict() for why in self.why]}
+
+    def plot(self) -> Figure:
+        """Draw the cluster beside what moved the model, by family."""
+        from calcigram.explain.picture import explanation_picture
+
+        return explanation_picture(self)
+
+
+def explain(
+    cluster: ClusterSet,
+    model: Model | str | Path | None = None,
+    *,
+    reference: ClusterSet | None = None,
+    n_examples: int = N_EXAMPLES,
+    changes: bool = True,
+) -> Explanation:
+    """Say why a cluster is read as it is, by the model and by the rules.
+
+    Parameters
+    ----------
+    cluster : ClusterSet
+        One cluster; choose it with ``clusters[i]``.
+    model : Model or path-like, optional
+        By default the model that ships with calcigram.
+    reference : ClusterSet, optional
+        Labelled clusters to compare with, in place of the exemplars the model keeps.
+    n_examples : int
+        How many of the most alike to name.
+    changes : bool
+        Search for what would turn the concern; it takes the most time.
+
+    Returns
+    -------
+    Explanation
+
+    Raises
+    ------
+    BadInputError
+        Not exactly one cluster.
+
+    Notes
+    -----
+    The contributions are exact Shapley values of the trees (`model.attribution`), of the log-odds
+    of the word read against the next most probable, after calibration; what is expected of an
+    unknown feature follows the exemplars. They are of each head by itself, before words that make
+    no sense together give way.
+
+    Examples
+    --------
+    >>> import calcigram
+    >>> clusters = calcigram.simulate(40, seed=1)
+    >>> found = calcigram.explain(clusters[0], reference=clusters, changes=False)
+    >>> [why.axis for why in found.why]
+    ['distribution', 'morphology']
+    """
+    from calcigram.features.extract import extract_features
+    from calcigram.model.store import load_model
+    from calcigram.oddities import find_oddities
+    from calcigram.rules.engine import RuleReader
+
+    if len(cluster) != 1:
+        raise BadInputError("one cluster", source="explain", value=f"{len(cluster)} clusters")
+    reader: Any = load_model(model) if model is None or isinstance(model, str | Path) else model
+    features: Any = extract_features(cluster)
+    readings = reader.read(features)
+    ruler = RuleReader()
+    rule_readings = ruler.read(features)
+    exemplars = _exemplars(reader, reference)
+
+    def read(changed: ClusterSet) -> Readings:
+        found: Readings = reader.read(extract_features(changed))
+        return found
+
+    return Explanation(
+        str(cluster.cluster_id[0]),
+        int(cluster.n_calcifications[0]),
+        _model_words(readings) | _unlike(readings, find_oddities(cluster, features)),
+        _rule_words(rule_readings),
+        _why(reader, readings, features, exemplars) if exemplars else (),
+        rules_applied(ruler, features, rule_readings),
+        just_missed(ruler, features),
+        _examples(reader, features, exemplars, n_examples) if exemplars else (),
+        tuple(smallest_changes(cluster, read)) if changes else (),
+        _risk(readings),
+        reader.version,
+        cluster,
+    )
+
+
+def _exemplars(model: Any, reference: ClusterSet | None) -> Exemplars | None:
+    from calcigram.features.extract import extract_features
+    from calcigram.model.exemplars import Exemplars
+    from calcigram.model.labels import Labelled, label_codes
+
+    if reference is None:
+        kept: Exemplars | None = getattr(model, "exemplars", None)
+        return kept
+    labels = [label_codes(reference, axis) for axis in ("distribution", "morphology")]
+    return Exemplars.choose(Labelled(extract_features(reference), *labels))
+
+
+def _why(
+    model: Any, readings: Readings, features: Any, exemplars: Exemplars
+) -> tuple[WhyThisWord, ...]:
+    from calcigram.model.reader import form_is_known
+
+    form_known = bool(form_is_known(features)[0])
+    found = []
+    for head, p in zip(
+        model.heads, (readings.p_distribution[0], readings.p_morphology[0]), strict=True
+    ):
+        if np.isfinite(p[0]):
+            case = "form_known" if form_known else "form_unknown"
+            found.append(why_this_word(head, features.values[0], p, case, exemplars))
+    return tuple(found)
+
+
+def _examples(
+    model: Any, features: Any, exemplars: Exemplars, n_examples: int
+) -> tuple[Example, ...]:
+    from calcigram.model.exemplars import shared_leaves
+    from calcigram.model.reader import form_is_known
+
+    known = bool(form_is_known(features)[0])
+    heads = model.heads if known else model.heads[:1]
+    alike = np.mean([shared_leaves(head.forest, features.values, exemplars)[0] for head in heads], axis=0)  # fmt: skip
+    return tuple(
+        Example(
+            exemplars.names[i],
+            _label(DISTRIBUTION_LABELS, exemplars.distribution[i]),
+            _label(MORPHOLOGY_LABELS, exemplars.morphology[i]),
+            float(alike[i]),
+        )
+        for i in np.argsort(-alike, kind="stable")[:n_examples]
+    )
+
+
+def _label(words: tuple[str, ...], code: int) -> str:
+    return str(words[code]) if code >= 0 else ""
+
+
+def _words(readings: Readings) -> dict[str, Any]:
+    concern = int(readings.concern[0])
+    return {
+        "distribution": str(DISTRIBUTION_LABELS[readings.distribution[0]]),
+        "morphology": str(MORPHOLOGY_LABELS[readings.morphology[0]]),
+        "concern": str(CONCERNS[concern]) if concern >= 0 else None,
+    }
+
+
+def _unlike(readings: Readings, oddities: Any) -> dict[str, Any]:
+    """Return novelty and alarm as a verdict has them, and what it looks like instead."""
+    from calcigram.oddities import NONE, ODDITIES
+
+    odd = None if oddities[0] == NONE else list(ODDITIES.values())[oddities[0]]
+    if odd is not None or readings.novelty is None or readings.unlike_training is None:
+        known = float("nan") if odd is None else 1.0
+        return {"novelty": known, "unlike_training": odd is not None, "looks_like": odd}
+    return {
+        "novelty": float(readings.novelty[0]),
+        "unlike_training": bool(readings.unlike_training[0]),
+        "looks_like": None,
+    }
+
+
+def _risk(readings: Readings) -> dict[str, float]:
+    known = np.full(3, np.nan) if readings.p_malignant is None else readings.p_malignant[0]
+    return dict(zip(RISK_COLUMNS, map(float, known), strict=True))
+
+
+def _model_words(readings: Readings) -> dict[str, Any]:
+    concern = int(readings.concern[0])
+    frame = readings.to_dataframe()
+    sets = {
+        name: frame[name][0] if name in frame and isinstance(frame[name][0], str) else None
+        for name in ("distribution_set", "morphology_set")
+    }
+    return _words(readings) | sets | {
+        "distribution_probability": float(readings.p_distribution[0].max()),
+        "morphology_probability": float(readings.p_morphology[0].max()),
+        "concern_probability": float(readings.p_concern[0, concern]) if concern >= 0 else float("nan"),
+    }  # fmt: skip
+
+
+def _rule_words(readings: Readings) -> dict[str, Any]:
+    birads = int(readings.birads_concern[0])
+    return _words(readings) | {"birads_concern": str(CONCERNS[birads]) if birads >= 0 else None}

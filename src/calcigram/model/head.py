@@ -1,0 +1,115 @@
+"""`Head`: one axis of the model, from features to calibrated probabilities and conformal sets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from calcigram.lexicon import DISTRIBUTIONS, MORPHOLOGIES
+from calcigram.model.calibrate import Scaling
+from calcigram.model.conformal import ConformalScores
+from calcigram.model.forest import Forest
+
+Floats = npt.NDArray[np.float64]
+
+AXES: dict[str, tuple[str, ...]] = {"distribution": DISTRIBUTIONS, "morphology": MORPHOLOGIES}
+"""The words of each head, in the order of its probability columns."""
+
+HEAD_CASES: dict[str, tuple[str, ...]] = {
+    "distribution": ("form_known", "form_unknown"),
+    "morphology": ("form_known",),
+}
+"""The cases in which each head is calibrated by itself."""
+
+
+@dataclass(frozen=True, eq=False)
+class Head:
+    """One axis: a forest and its calibration.
+
+    Attributes
+    ----------
+    axis : str
+        A key of `AXES`.
+    classes : tuple of int
+        Codes of the words the forest was trained on, rising; others get probability 0.
+    forest : Forest
+    scalings : mapping of str to Scaling
+        One for each of the axis' `HEAD_CASES`.
+    conformal : mapping of str to ConformalScores
+        One for each of the cases too; empty where none were kept.
+    shares : tuple of float
+        Share of each class among the clusters trained on; empty where it is not known.
+    """
+
+    axis: str
+    classes: tuple[int, ...]
+    forest: Forest
+    scalings: Mapping[str, Scaling]
+    conformal: Mapping[str, ConformalScores] = field(default_factory=dict)
+    shares: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        n_words, n_classes = len(AXES[self.axis]), len(self.classes)
+        if list(self.classes) != sorted(set(self.classes) & set(range(n_words))) or n_classes < 2:
+            raise ValueError(f"{self.axis}: classes {self.classes}")
+        if self.forest.n_classes != (1 if n_classes == 2 else n_classes):
+            raise ValueError(f"{self.axis}: {self.forest.n_classes} scores, {n_classes} classes")
+        if set(self.scalings) != set(HEAD_CASES[self.axis]) or any(
+            len(scaling.bias) != n_classes for scaling in self.scalings.values()
+        ):
+            raise ValueError(f"{self.axis}: a calibration that does not fit the classes")
+        if self.conformal and (
+            set(self.conformal) != set(HEAD_CASES[self.axis])
+            or any(len(scores.counts) != n_classes for scores in self.conformal.values())
+        ):
+            raise ValueError(f"{self.axis}: conformal scores that do not fit the classes")
+        if self.shares and not (
+            len(self.shares) == n_classes and all(0 < share < 1 for share in self.shares)
+        ):
+            raise ValueError(f"{self.axis}: shares of training {self.shares}")
+
+    def logits(self, values: npt.NDArray[np.float32]) -> Floats:
+        """Return uncalibrated scores, shape (R, number of classes)."""
+        return two_sided(self.forest.raw_scores(values))
+
+    def probabilities(
+        self, values: npt.NDArray[np.float32], form_known: npt.NDArray[np.bool_]
+    ) -> Floats:
+        """Return calibrated probabilities of every word of the axis, shape (R, K)."""
+        logits = self.logits(values)
+        known = np.full_like(logits, np.nan)
+        for case in HEAD_CASES[self.axis]:
+            rows = form_known if case == "form_known" else ~form_known
+            if rows.any():
+                known[rows] = self.scalings[case](logits[rows])
+        p = np.zeros((len(values), len(AXES[self.axis])))
+        p[:, self.classes] = known
+        p[np.isnan(known[:, 0])] = np.nan
+        return p
+
+    def sets(
+        self, p: Floats, form_known: npt.NDArray[np.bool_], coverage: float
+    ) -> npt.NDArray[np.bool_]:
+        """Return which words belong to each conformal set, bool, shape (R, K).
+
+        Parameters
+        ----------
+        p : ndarray of float64, shape (R, K)
+            As `probabilities` gives them; the set of a row of NaN is empty.
+        form_known : ndarray of bool, shape (R,)
+        coverage : float
+        """
+        sets = np.zeros((len(p), len(AXES[self.axis])), bool)
+        classes = np.array(self.classes)
+        for case, scores in self.conformal.items():
+            rows = form_known if case == "form_known" else ~form_known
+            sets[np.ix_(rows, classes)] = scores.sets(p[np.ix_(rows, classes)], coverage)
+        return sets
+
+
+def two_sided(scores: Floats) -> Floats:
+    """Return one score a class where a two-class forest gives only the second's."""
+    return np.hstack([np.zeros_like(scores), scores]) if scores.shape[1] == 1 else scores

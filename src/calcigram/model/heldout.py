@@ -1,0 +1,164 @@
+"""All that is fitted to held-out clusters: calibration, conformal scores, and figures of both.
+
+The trees are `train`'s business; no cluster that grew them comes here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from calcigram.consequences import load_rulebook
+from calcigram.lexicon import DISTRIBUTION_LABELS, MORPHOLOGY_LABELS, Status
+from calcigram.model.augment import ALL_MARKS, hide_marks
+from calcigram.model.calibrate import (
+    Scaling,
+    expected_calibration_error,
+    fit_scaling,
+    log_probabilities,
+)
+from calcigram.model.conformal import N_FOLDS, ConformalScores, folds_by_group
+from calcigram.model.head import AXES, HEAD_CASES, Floats, Head
+from calcigram.model.labels import Labelled
+from calcigram.model.reader import Model, form_is_known, raw_concern
+
+_UNREAD = MORPHOLOGY_LABELS.index(Status.UNREAD)
+_INSUFFICIENT = DISTRIBUTION_LABELS.index(Status.INSUFFICIENT)
+
+
+def calibrated(model: Model, held_out: Labelled) -> Model:
+    """Return the model with its calibration fitted to labelled clusters it was not trained on.
+
+    Parameters
+    ----------
+    model : Model
+        Whatever calibration it has is replaced.
+    held_out : Labelled
+        Read as they are, and once more with positions alone.
+    """
+    heads = [
+        replace(
+            head,
+            scalings={
+                case: fit_scaling(logits, truth)
+                for case, logits, truth, _ in _cases(head, held_out)
+            },
+        )
+        for head in model.heads
+    ]
+    bare = _positions_alone(held_out)
+    fitted = replace(model, distribution=heads[0], morphology=heads[1])
+    return replace(fitted, concern_scalings=_concern_scalings(fitted, held_out, bare))
+
+
+def with_conformal_scores(
+    model: Model,
+    held_out: Labelled,
+    groups: npt.NDArray[np.int64],
+    rng: np.random.Generator,
+) -> Model:
+    """Return the model with conformal scores of labelled clusters it was not trained on.
+
+    Parameters
+    ----------
+    model : Model
+    held_out : Labelled
+        C clusters, the same that the calibration was fitted to.
+    groups : ndarray of int64, shape (C,)
+        Patient of each.
+    rng : numpy.random.Generator
+
+    Notes
+    -----
+    Cross-fitted: each fifth of the patients gets its scores from a calibration fitted to the
+    other four, so that none is scored by a calibration that has seen it and none is wasted. The
+    calibration of use, fitted to all, differs from these by the chance of some thousand clusters
+    on ten numbers.
+    """
+    folds = folds_by_group(groups, rng)
+    heads = []
+    for head in model.heads:
+        conformal = {}
+        for case, logits, truth, rows in _cases(head, held_out):
+            p = np.empty_like(logits)
+            for fold in range(N_FOLDS):
+                own = folds[rows] == fold
+                p[own] = fit_scaling(logits[~own], truth[~own])(logits[own])
+            conformal[case] = ConformalScores.fit(p, truth)
+        heads.append(replace(head, conformal=conformal))
+    return replace(model, distribution=heads[0], morphology=heads[1])
+
+
+def _cases(
+    head: Head, held_out: Labelled
+) -> Iterator[tuple[str, Floats, npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+    """Yield each case of a head: name, logits, true class and place of each readable cluster."""
+    known = form_is_known(held_out.features)
+    for case in HEAD_CASES[head.axis]:
+        seen = held_out if case == "form_known" else _positions_alone(held_out)
+        codes = seen.codes(head.axis)
+        if case == "form_known":
+            codes = np.where(known, codes, -1)
+        rows = np.flatnonzero(np.isin(codes, head.classes))
+        truth = np.searchsorted(head.classes, codes[rows])
+        yield case, head.logits(seen.features.values[rows]), truth, rows
+
+
+def _positions_alone(held_out: Labelled) -> Labelled:
+    return replace(held_out, features=hide_marks(held_out.features, ALL_MARKS))
+
+
+def _concern_scalings(model: Model, held_out: Labelled, bare: Labelled) -> dict[str, Scaling]:
+    """Fit the concern's calibration in each of `CONCERN_CASES`."""
+    article = load_rulebook("article")
+    p_d, p_m = (
+        head.probabilities(held_out.features.values, form_is_known(held_out.features))
+        for head in model.heads
+    )
+    d, m = held_out.codes("distribution"), held_out.codes("morphology")
+    p_bare = model.distribution.probabilities(bare.features.values, np.zeros(len(d), bool))
+    no_d, no_m = np.full_like(p_d, np.nan), np.full_like(p_m, np.nan)
+    cases = {
+        "both_read": (p_d, p_m, d, m),
+        "form_unread": (p_bare, no_m, d, np.full_like(m, _UNREAD)),
+        "distribution_insufficient": (no_d, p_m, np.full_like(d, _INSUFFICIENT), m),
+    }
+    scalings = {}
+    for case, (p_distribution, p_morphology, d_label, m_label) in cases.items():
+        raw, _ = raw_concern(p_distribution, p_morphology)
+        truth = np.where((d_label >= 0) & (m_label >= 0), article.concern_of(d_label, m_label), -1)
+        rows = (truth >= 0) & np.isfinite(raw).all(axis=1)
+        scalings[case] = fit_scaling(log_probabilities(raw[rows]), truth[rows])
+    return scalings
+
+
+def cross_fitted_figures(
+    model: Model, held_out: Labelled, rng: np.random.Generator
+) -> dict[str, Any]:
+    """Calibrate on one half of the held-out clusters, measure on the other, and the reverse."""
+    first = rng.random(len(held_out.features)) < 0.5
+    article = load_rulebook("article")
+    probabilities: dict[str, list[Any]] = {axis: [] for axis in (*AXES, "concern")}
+    truth: dict[str, list[Any]] = {axis: [] for axis in (*AXES, "concern")}
+    for fitting, judged in ((first, ~first), (~first, first)):
+        part = held_out[judged]
+        readings = calibrated(model, held_out[fitting]).read(part.features)
+        d, m = part.codes("distribution"), part.codes("morphology")
+        concern = np.where((d >= 0) & (m >= 0), article.concern_of(d, m), -1)
+        for axis, codes in (("distribution", d), ("morphology", m), ("concern", concern)):
+            probabilities[axis].append(getattr(readings, f"p_{axis}")[codes >= 0])
+            truth[axis].append(codes[codes >= 0])
+    figures = {}
+    for axis in probabilities:
+        p, codes = np.concatenate(probabilities[axis]), np.concatenate(truth[axis])
+        if len(codes):
+            figures[axis] = {
+                "clusters": len(codes),
+                "accuracy": round(float((p.argmax(axis=1) == codes).mean()), 4),
+                "expected_calibration_error": round(expected_calibration_error(p, codes), 4),
+            }
+    return figures

@@ -1,0 +1,159 @@
+"""Priors: the same evidence, another mix of classes than the model was trained on.
+
+A model's probabilities rest on how common each word was among its training clusters. Where the
+clusters at hand come in another mix, but each word's clusters look the same (label shift),
+Bayes' rule re-weights them. The labels may change with it; conformal sets do not, as they hold
+for each word alone. Source: Saerens, Latinne and Decaestecker (Neural Computation 2002).
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from calcigram.errors import BadInputError
+from calcigram.model.head import AXES, Floats, Head
+
+SHIPPED = ("uniform", "clinical")
+
+HALF_A_CASE = 0.5
+"""Added to every word's cases, so that none is impossible (Jeffreys' prior of a multinomial)."""
+
+_COLUMNS = ("axis", "word", "cases")
+
+
+@dataclass(frozen=True, eq=False)
+class Prior:
+    """How common each word is believed to be.
+
+    Attributes
+    ----------
+    name : str
+    shares : mapping of str to ndarray of float64
+        By axis, one a word, in the lexicon's order; an axis that is not there is left alone.
+    """
+
+    name: str
+    shares: Mapping[str, Floats]
+
+    def reweighted(self, p: Floats, head: Head) -> Floats:
+        """Return probabilities of the words of a head under this prior.
+
+        Parameters
+        ----------
+        p : ndarray of float64, shape (R, K)
+            As the head gives them, under the shares of its training clusters.
+        head : Head
+
+        Returns
+        -------
+        ndarray of float64, shape (R, K)
+            ``p * prior / share of training``, renormalised.
+
+        Raises
+        ------
+        BadInputError
+            The model is of an older format, and does not say what it was trained on.
+        """
+        if head.axis not in self.shares:
+            return p
+        if not head.shares:
+            raise BadInputError(
+                "a model that knows the shares of its training clusters: train it again",
+                column="prior",
+                value=self.name,
+            )
+        ratio = np.zeros(p.shape[1])
+        ratio[list(head.classes)] = self.shares[head.axis][list(head.classes)] / head.shares
+        weighted = p * ratio
+        return weighted / weighted.sum(axis=1, keepdims=True)
+
+
+def load_prior(name_or_path: str | Path) -> Prior:
+    """Read a prior: ``uniform``, ``clinical``, or a CSV file.
+
+    Parameters
+    ----------
+    name_or_path : str or Path
+        A file has the columns ``axis`` (distribution or morphology), ``word`` and ``cases`` (a
+        number or share of clusters); other columns, such as ``source``, are passed over. Every
+        word of an axis must be there, or none.
+
+    Returns
+    -------
+    Prior
+        ``clinical`` holds published counts of biopsied clusters, each with its source.
+
+    Raises
+    ------
+    BadInputError
+        There is no such prior or file, or something in it is not as it should be.
+
+    Examples
+    --------
+    >>> load_prior("clinical").shares["distribution"].round(3)
+    array([0.001, 0.467, 0.125, 0.307, 0.05 , 0.05 ])
+    """
+    name = str(name_or_path)
+    if name == "uniform":
+        return Prior(name, {axis: np.full(len(w), 1 / len(w)) for axis, w in AXES.items()})
+    shipped = resources.files(__package__) / "clinical_prior.csv"
+    try:
+        text = (shipped if name == "clinical" else Path(name)).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise BadInputError(
+            f"{', '.join(SHIPPED)} or a CSV file", column="prior", value=name
+        ) from None
+    return Prior(name, _shares(text, name))
+
+
+def _shares(text: str, source: str) -> dict[str, npt.NDArray[np.float64]]:
+    reader = csv.DictReader(text.splitlines())
+    missing = [name for name in _COLUMNS if name not in (reader.fieldnames or ())]
+    if missing:
+        raise BadInputError("a column of this name", source=source, column=missing[0])
+    cases: dict[str, dict[str, float]] = {}
+    for row in reader:
+        place: dict[str, Any] = {"source": source, "row": reader.line_num}
+        axis, word = row["axis"], row["word"]
+        if axis not in AXES:
+            raise BadInputError(f"one of {', '.join(AXES)}", column="axis", value=axis, **place)
+        if word not in AXES[axis] or word in cases.get(axis, {}):
+            raise BadInputError(
+                f"each of {', '.join(AXES[axis])} once", column="word", value=word, **place
+            )
+        cases.setdefault(axis, {})[word] = _number(row["cases"], place)
+    shares = {}
+    for axis, of_word in cases.items():
+        absent = [str(word) for word in AXES[axis] if word not in of_word]
+        if absent or not sum(of_word.values()) > 0:
+            raise BadInputError(
+                "every word of the axis, and cases of one at least",
+                source=source,
+                column="word",
+                value=", ".join(absent) or "no cases",
+            )
+        counts = np.array([of_word[word] for word in AXES[axis]])
+        if counts.sum() > len(counts):  # counts, not shares
+            counts = counts + HALF_A_CASE
+        shares[axis] = counts / counts.sum()
+    if not shares:
+        raise BadInputError("at least one axis", source=source)
+    return shares
+
+
+def _number(text: str, place: dict[str, Any]) -> float:
+    try:
+        number = float(text)
+    except (TypeError, ValueError):
+        number = float("nan")
+    if not 0 <= number < float("inf"):
+        raise BadInputError("a number of 0 or more", column="cases", value=text, **place)
+    return number
