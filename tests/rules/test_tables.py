@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 from calcigram.consequences import load_rulebook
@@ -15,7 +14,7 @@ from calcigram.rules import (
     recognition_table,
     rulebook_table,
 )
-from calcigram.rules.tables import markdown_table, rules_markdown
+from calcigram.rules.tables import rules_markdown
 
 PAGE = Path(__file__).parents[2] / "docs" / "rules.md"
 
@@ -53,12 +52,6 @@ def test_recognition_table_has_a_row_a_condition():
     n_conditions = sum(len(r.conditions) for axis in rules.axes.values() for r in axis)
     assert len(table) == n_conditions
     assert table["rule"].nunique() == len(rules.distribution) + len(rules.morphology)
-
-
-def test_markdown_escapes_bars():
-    text = markdown_table(pd.DataFrame({"a|b": ["c|d"], "n": [1.5]}))
-    assert text.splitlines()[-1] == r"| c\|d | 1.5 |"
-    assert text.splitlines()[1] == "|---|---:|"
 
 
 def test_the_page_shows_the_rules_as_they_are():

@@ -6,15 +6,13 @@ looked up in the rulebooks; the rules give no probabilities.
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from calcigram.consequences import load_rulebook
-from calcigram.errors import BadInputError
 from calcigram.lexicon import (
     CONCERNS,
     DISTRIBUTION_LABELS,
@@ -26,23 +24,16 @@ from calcigram.lexicon import (
     is_admissible,
 )
 from calcigram.readings import Readings
-from calcigram.rules.recognition import Condition, Recognition, Rule, load_recognition
+from calcigram.rules.recognition import Recognition, Rule, load_recognition
+from calcigram.rules.trial import Mask, Trial, condition_holds
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Codes = npt.NDArray[np.int8]
-Mask = npt.NDArray[np.bool_]
-Float32 = npt.NDArray[np.float32]
+    from calcigram.features.extract import Features
 
-_COMPARE: dict[str, Callable[[Float32, Any], Mask]] = {
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-    "known": lambda values, _: ~np.isnan(values),
-    "missing": lambda values, _: np.isnan(values),
-}
+Codes = npt.NDArray[np.int8]
+
 _LABELS = {"distribution": DISTRIBUTION_LABELS, "morphology": MORPHOLOGY_LABELS}
 _NEAR_MISS_COLUMNS = (
     "cluster_id",
@@ -54,17 +45,6 @@ _NEAR_MISS_COLUMNS = (
     "threshold",
     "relative_gap",
 )
-
-
-class _FeatureColumns(Protocol):
-    """What the reader asks of `features.extract.Features`."""
-
-    cluster_id: npt.NDArray[np.object_]
-    names: tuple[str, ...]
-
-    def __len__(self) -> int: ...
-
-    def column(self, name: str) -> Float32: ...
 
 
 class RuleReader:
@@ -89,8 +69,11 @@ class RuleReader:
         self.recognition = recognition if recognition is not None else load_recognition()
         self._article = load_rulebook("article")
         self._birads = load_rulebook("birads")
+        self._trials = {axis: Trial(rules) for axis, rules in self.recognition.axes.items()}
+        self._allowed_forms = _allowed_forms(self.recognition)
+        self._evidence = _evidence(self.recognition)
 
-    def read(self, features: _FeatureColumns) -> Readings:
+    def read(self, features: Features) -> Readings:
         """Read every cluster.
 
         Parameters
@@ -112,7 +95,6 @@ class RuleReader:
         BadInputError
             A rule asks for a feature that is not there.
         """
-        _check_names(features, self.recognition)
         decided = self._decide(features)
         distribution = _label_codes(
             self.recognition.distribution, decided["distribution"], "distribution"
@@ -130,11 +112,11 @@ class RuleReader:
             concern=self._article.concern_of(distribution, morphology),
             birads_concern=self._birads.concern_of(distribution, morphology),
             p_concern=np.full((n, len(CONCERNS)), np.nan, np.float32),
-            evidence=self._evidence(decided),
+            evidence=self._evidence[decided["distribution"], decided["morphology"]],
             reader=f"rules {self.recognition.version}",
         )
 
-    def near_misses(self, features: _FeatureColumns, tolerance: float = 0.1) -> pd.DataFrame:
+    def near_misses(self, features: Features, tolerance: float = 0.1) -> pd.DataFrame:
         """Find the rules that one condition, narrowly failed, kept from changing the reading.
 
         Parameters
@@ -152,12 +134,11 @@ class RuleReader:
         """
         import pandas as pd
 
-        _check_names(features, self.recognition)
         decided = self._decide(features)
         n_rules = len(self.recognition.distribution)
         possible = {
             "distribution": np.broadcast_to(~self._too_few(features), (n_rules, len(features))),
-            "morphology": self._allowed_forms()[:, decided["distribution"]],
+            "morphology": self._allowed_forms[:, decided["distribution"]],
         }
         parts: list[pd.DataFrame] = []
         for axis, rules in self.recognition.axes.items():
@@ -172,76 +153,43 @@ class RuleReader:
         found = pd.concat(parts).sort_values("row", kind="stable", ignore_index=True)
         return found[list(_NEAR_MISS_COLUMNS)]
 
-    def _decide(self, features: _FeatureColumns) -> dict[str, Codes]:
+    def _decide(self, features: Features) -> dict[str, Codes]:
         """Return for each axis the index of the first rule that fired; -1 where none did."""
-        n = len(features)
-        distribution = _first([_fires(rule, features) for rule in self.recognition.distribution], n)
+        distribution = _first(self._trials["distribution"].fired(features))
         distribution[self._too_few(features)] = -1
-        allowed = self._allowed_forms()[:, distribution]
-        morphology = _first(
-            [
-                _fires(rule, features) & may
-                for rule, may in zip(self.recognition.morphology, allowed, strict=True)
-            ],
-            n,
-        )
+        allowed = self._allowed_forms[:, distribution]
+        morphology = _first(self._trials["morphology"].fired(features) & allowed)
         return {"distribution": distribution, "morphology": morphology}
 
-    def _allowed_forms(self) -> Mask:
-        """Return which form rules go with which distribution rule; the last column is none.
-
-        A form that makes no sense with the distribution is not named: shape (form rules,
-        distribution rules + 1).
-        """
-        return np.array(
-            [
-                [is_admissible(d.word, m.word) for d in self.recognition.distribution] + [True]
-                for m in self.recognition.morphology
-            ]
-        )
-
     @staticmethod
-    def _too_few(features: _FeatureColumns) -> Mask:
+    def _too_few(features: Features) -> Mask:
         return features.column("n_calcifications") < MIN_CALCIFICATIONS
 
-    def _evidence(self, decided: dict[str, Codes]) -> npt.NDArray[np.object_]:
-        """Look the joined ids up in a table of all combinations; no text is built per cluster."""
-        rows = [*(rule.id for rule in self.recognition.distribution), ""]
-        columns = [*(rule.id for rule in self.recognition.morphology), ""]
-        table = np.array(
-            [["|".join(filter(None, (r, c))) for c in columns] for r in rows], dtype=object
-        )
-        return table[decided["distribution"], decided["morphology"]]
 
+def _allowed_forms(recognition: Recognition) -> Mask:
+    """Return which form rules go with which distribution rule; the last column is none.
 
-def _check_names(features: _FeatureColumns, recognition: Recognition) -> None:
-    for name in recognition.features:
-        if name not in features.names:
-            raise BadInputError(
-                "the name of a feature", source="recognition", column="feature", value=name
-            )
-
-
-def _holds(condition: Condition, features: _FeatureColumns) -> Mask:
-    # A float32 threshold: 0.11 as float64 would lie above a float32 feature of 0.11.
-    return _COMPARE[condition.comparison](
-        features.column(condition.feature), np.float32(condition.value)
+    A form that makes no sense with the distribution is not named: shape (form rules,
+    distribution rules + 1).
+    """
+    return np.array(
+        [
+            [is_admissible(d.word, m.word) for d in recognition.distribution] + [True]
+            for m in recognition.morphology
+        ]
     )
 
 
-def _fires(rule: Rule, features: _FeatureColumns) -> Mask:
-    fires = np.ones(len(features), bool)
-    for condition in rule.conditions:
-        fires &= _holds(condition, features)
-    return fires
+def _evidence(recognition: Recognition) -> npt.NDArray[np.object_]:
+    """Return the joined ids of every pair of rules, none last: no text is built per cluster."""
+    rows = [*(rule.id for rule in recognition.distribution), ""]
+    columns = [*(rule.id for rule in recognition.morphology), ""]
+    return np.array([["|".join(filter(None, (r, c))) for c in columns] for r in rows], dtype=object)
 
 
-def _first(fired: Sequence[Mask], n: int) -> Codes:
+def _first(fired: Mask) -> Codes:
     """Return the index of the first of the rules that fired on each cluster; -1 where none."""
-    first = np.full(n, -1, np.int8)
-    for index in reversed(range(len(fired))):  # an earlier rule overwrites a later one
-        first[fired[index]] = index
-    return first
+    return np.where(fired.any(axis=0), fired.argmax(axis=0), -1).astype(np.int8)
 
 
 def _label_codes(rules: tuple[Rule, ...], decided: Codes, axis: str) -> Codes:
@@ -251,12 +199,12 @@ def _label_codes(rules: tuple[Rule, ...], decided: Codes, axis: str) -> Codes:
 
 
 def _near_misses_of(
-    rule: Rule, features: _FeatureColumns, among: Mask, tolerance: float
+    rule: Rule, features: Features, among: Mask, tolerance: float
 ) -> Iterator[pd.DataFrame]:
     """Yield the clusters in which exactly one condition of the rule failed, and by little."""
     import pandas as pd
 
-    held = [_holds(condition, features) for condition in rule.conditions]
+    held = [condition_holds(condition, features) for condition in rule.conditions]
     one_failed = among & (np.sum(held, axis=0) == len(held) - 1)
     for condition, holds in zip(rule.conditions, held, strict=True):
         row = np.flatnonzero(one_failed & ~holds)

@@ -29,7 +29,7 @@ from calcigram.formats.cbis_ddsm import (
     read_counts,
 )
 from calcigram.lexicon import CONCERNS, DISTRIBUTION_LABELS, MORPHOLOGY_LABELS, Concern, Status
-from calcigram.rules.tables import markdown_table
+from calcigram.markdown import markdown_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -90,6 +90,12 @@ class OutcomeCheck:
     outside: pd.DataFrame
     n_boot: int
     seed: int
+
+    @property
+    def has_both_splits(self) -> bool:
+        """Whether there are lesions of the training and of the test set."""
+        lesions = self.tables.groupby("split")[list(PATHOLOGIES)].sum().sum(axis=1)
+        return bool((lesions.reindex(list(SPLITS)) > 0).all())
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain lists, texts and numbers, fit for JSON; NaN becomes None."""
@@ -195,7 +201,7 @@ def check_outcomes(
         patient, ids = lesions["patient_id"].factorize()
         n_patients: int | None = len(ids)
     else:
-        lesions = read_counts(_counts_path())
+        lesions = read_counts(counts_path())
         patient, n_patients = np.zeros(len(lesions), np.intp), None
     books = [load_rulebook(book) for book in rulebooks]
     tables, figures = [], []
@@ -248,7 +254,7 @@ def _collect(
     )
 
 
-def _counts_path() -> Path:
+def counts_path() -> Path:
     """Return the table of counts: inside the installed package, else in the source tree."""
     package = Path(str(resources.files("calcigram")))
     shipped = package / "_shipped" / "data" / _COUNTS_FILE

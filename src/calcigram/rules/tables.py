@@ -14,6 +14,7 @@ from calcigram.lexicon import (
     MORPHOLOGY_LABELS,
     Status,
 )
+from calcigram.markdown import markdown_table
 from calcigram.rulebooks import SHIPPED
 from calcigram.rules.recognition import load_recognition
 
@@ -119,29 +120,6 @@ def recognition_table() -> pd.DataFrame:
             for condition in rule.conditions
         ]
     )
-
-
-def markdown_table(frame: pd.DataFrame) -> str:
-    """Return a table as Markdown; numbers to the right, index left out.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> print(markdown_table(pd.DataFrame({"form": ["round"], "n": [3]})))
-    | form | n |
-    |---|---:|
-    | round | 3 |
-    """
-    import pandas as pd
-
-    marks = ["---:" if pd.api.types.is_numeric_dtype(frame[name]) else "---" for name in frame]
-    lines = [[str(name) for name in frame.columns], marks]
-    lines += [
-        [str(cell).replace("|", "\\|") for cell in row] for row in frame.itertuples(index=False)
-    ]
-    text = [f"| {' | '.join(cells)} |" for cells in lines]
-    text[1] = f"|{'|'.join(marks)}|"
-    return "\n".join(text)
 
 
 def _any_of(words: tuple[str, ...], n_all: int) -> str:

@@ -1,0 +1,11 @@
+"""How often lesions described by a form and a distribution turned out malignant, in one cohort.
+
+A table of outcomes, not a reader: it is looked up with the readers' probabilities, beside what
+the rulebooks say. The cohort is enriched with cancers, so that its figures are no prevalence,
+and no figure here is a diagnosis.
+"""
+
+from calcigram.risk.fit import Priors, fit_risk
+from calcigram.risk.table import RiskTable, load_risk
+
+__all__ = ["Priors", "RiskTable", "fit_risk", "load_risk"]

@@ -1,0 +1,189 @@
+"""`RiskTable`: the probability of malignancy of each pattern, and of a reading that is unsure.
+
+A table of numbers with their uncertainty; how it was fitted is `fit`'s business. The interval
+speaks of the rate among lesions of the cohort that radiologists described so; it holds
+nothing of the errors of whoever reads the pattern here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from calcigram.errors import BadInputError
+from calcigram.lexicon import ADMISSIBLE_PAIRS, DISTRIBUTIONS, MORPHOLOGIES, Status
+from calcigram.risk.interval import interval
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+ROWS: tuple[str, ...] = (*DISTRIBUTIONS, Status.UNREAD)
+COLUMNS: tuple[str, ...] = (*MORPHOLOGIES, Status.UNREAD)
+"""The patterns of a table: a word of each axis, or the axis summed over."""
+
+_FIXED = ("distribution", "morphology", "lesions", "malignant", "p", "low", "high")
+_TABLE = "cbis_ddsm.csv"
+_CHUNK_ROWS = 8192
+_WORDS = (len(DISTRIBUTIONS), len(MORPHOLOGIES))
+
+
+@dataclass(frozen=True, eq=False)
+class RiskTable:
+    """Probability of malignancy of every pattern: 7 rows (distributions), 10 columns (forms).
+
+    The last row and the last column stand for an axis that was not read: they are summed over
+    the words of that axis, as often as the cohort holds them.
+
+    Attributes
+    ----------
+    p, low, high : ndarray of float64, shape (7, 10)
+        Posterior mean and 95 % interval; NaN where neither axis is read.
+    lesions, malignant : ndarray of int64, shape (7, 10)
+        Lesions of the cohort described by exactly this pair, and the malignant ones of them.
+    factor : ndarray of float64, shape (7, 10, r)
+        ``factor @ factor.T`` is the posterior covariance of `p`, patterns against patterns.
+    about : str
+        Data, their credit and how the table was made.
+    """
+
+    p: Floats
+    low: Floats
+    high: Floats
+    lesions: Ints
+    malignant: Ints
+    factor: Floats
+    about: str
+
+    def carry(self, p_distribution: npt.ArrayLike, p_morphology: npt.ArrayLike) -> Floats:
+        """Return the probability of malignancy of readings, with its interval.
+
+        Parameters
+        ----------
+        p_distribution : array_like, shape (C, 6)
+            Probability of each distribution; a row of NaN where it was not read.
+        p_morphology : array_like, shape (C, 9)
+            Probability of each form; a row of NaN where it was not read.
+
+        Returns
+        -------
+        ndarray of float64, shape (C, 3)
+            Mean, low and high (95 %) over the patterns that make sense together, renormalised; an
+            axis that was not read is summed over. NaN where neither was read.
+
+        Notes
+        -----
+        The variance of the weighted sum follows from the posterior covariance; the interval is
+        that of the logit-normal law of the same mean and variance, which each pattern's
+        posterior is. It is wide where the cohort holds few lesions described so or none, as of
+        some twenty patterns that make sense: little is then known of them.
+
+        Examples
+        --------
+        >>> sure, unread = np.eye(6)[[4]], np.full((1, 9), np.nan)
+        >>> p, low, high = load_risk().carry(sure, unread)[0]
+        >>> bool(0 < low < p < high < 1)
+        True
+        """
+        p_d, p_m = np.asarray(p_distribution, float), np.asarray(p_morphology, float)
+        out = np.empty((len(p_d), 3))
+        for start in range(0, len(p_d), _CHUNK_ROWS):
+            rows = slice(start, start + _CHUNK_ROWS)
+            out[rows] = self._carry(p_d[rows], p_m[rows])
+        return out
+
+    def _carry(self, p_distribution: Floats, p_morphology: Floats) -> Floats:
+        weight = _with_unread(p_distribution)[:, :, None] * _with_unread(p_morphology)[:, None, :]
+        weight = weight.reshape(len(weight), -1) * _possible().ravel()
+        with np.errstate(invalid="ignore", divide="ignore"):  # neither axis read, or no such pair
+            weight /= weight.sum(axis=1, keepdims=True)
+        p = weight @ np.nan_to_num(self.p.ravel())
+        variance = ((weight @ self._flat_factor) ** 2).sum(axis=1)
+        return np.column_stack([p, interval(p, variance)])
+
+    @cached_property
+    def _flat_factor(self) -> Floats:
+        return self.factor.reshape(-1, self.factor.shape[-1])
+
+    def to_csv(self, path: str | Path) -> None:
+        """Write the table, `about` on top as a comment."""
+        n_columns = self.factor.shape[-1]
+        lines = [f"# {line}" for line in self.about.splitlines()]
+        lines.append(",".join([*_FIXED, *(f"factor_{k}" for k in range(n_columns))]))
+        for i, j in np.ndindex(self.p.shape):
+            numbers = [self.p[i, j], self.low[i, j], self.high[i, j], *self.factor[i, j]]
+            cells = [ROWS[i], COLUMNS[j], self.lesions[i, j], self.malignant[i, j]]
+            lines.append(",".join([*map(str, cells), *(f"{number:.6g}" for number in numbers)]))
+        Path(path).write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+@lru_cache(maxsize=4)
+def load_risk(path: str | Path | None = None) -> RiskTable:
+    """Read a table that `RiskTable.to_csv` wrote.
+
+    Parameters
+    ----------
+    path : str or Path, optional
+        Default: the table that ships, of CBIS-DDSM.
+
+    Returns
+    -------
+    RiskTable
+
+    Raises
+    ------
+    BadInputError
+        The file is no such table.
+
+    Examples
+    --------
+    >>> table = load_risk()
+    >>> table.p.shape, "CBIS-DDSM" in table.about
+    ((7, 10), True)
+    """
+    file = resources.files("calcigram.risk").joinpath(_TABLE) if path is None else Path(path)
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+        about = [line.removeprefix("# ") for line in lines if line.startswith("#")]
+        header, *rows = [line.split(",") for line in lines if not line.startswith("#")]
+        pairs = [(row[0], row[1]) for row in rows]
+        numbers = np.array([row[2:] for row in rows], dtype=float)
+    except (OSError, ValueError, IndexError) as error:
+        raise BadInputError(f"a table of risks ({error})", source=str(file)) from error
+    if (
+        numbers.ndim != 2
+        or tuple(header[: len(_FIXED)]) != _FIXED
+        or pairs != [(r, c) for r in ROWS for c in COLUMNS]
+    ):
+        raise BadInputError("a table of risks of every pattern, in order", source=str(file))
+    cells = numbers.reshape(len(ROWS), len(COLUMNS), -1)
+    lesions, malignant, p, low, high = np.moveaxis(cells[..., :5], -1, 0)
+    return RiskTable(
+        p,
+        low,
+        high,
+        lesions.astype(np.int64),
+        malignant.astype(np.int64),
+        np.nan_to_num(cells[..., 5:]),
+        "\n".join(about),
+    )
+
+
+def _with_unread(p: Floats) -> Floats:
+    """Append a column for the axis not read: 1 in the rows of NaN, whose words become 0."""
+    unread = np.asarray(np.isnan(p).any(axis=1))
+    return np.column_stack([np.where(unread[:, None], 0.0, p), unread])
+
+
+@lru_cache(maxsize=1)
+def _possible() -> Floats:
+    """Return 1 where a pattern can occur; 0 for inadmissible pairs and where nothing is read."""
+    possible = np.ones((len(ROWS), len(COLUMNS)))
+    for i, j in np.ndindex(_WORDS):
+        possible[i, j] = (ROWS[i], COLUMNS[j]) in ADMISSIBLE_PAIRS
+    possible[-1, -1] = 0
+    return possible
