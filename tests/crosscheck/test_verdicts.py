@@ -18,6 +18,8 @@ from calcigram.lexicon import (
     DISTRIBUTIONS,
     MORPHOLOGIES,
 )
+from calcigram.readings import RISK_COLUMNS
+from calcigram.risk import load_risk
 
 SOME_DISTRIBUTIONS = ["linear", "grouped", "insufficient", "unread"]
 SOME_FORMS = ["round", "amorphous", "unread"]
@@ -93,6 +95,18 @@ def test_unread_by_both_counts_as_equal_and_is_still_reviewed(reading):
     assert (verdicts.agreement[0], verdicts.review[0]) == ("agree", True)
 
 
+def test_the_risk_is_that_of_the_models_pattern(reading):
+    model = reading([
+        ("linear", "fine_linear", "suspicious", 0.9, 0.9),
+        ("grouped", "punctate", "benign", 0.9, 0.9),
+        ("linear", "unread", "suspicious", 0.9),
+    ])  # fmt: skip
+    verdicts = crosscheck(model, model)
+    expected = load_risk().carry(model.p_distribution, model.p_morphology)
+    np.testing.assert_allclose(verdicts[list(RISK_COLUMNS)], expected, rtol=1e-5)
+    assert verdicts.p_malignant[0] > verdicts.p_malignant[2] > verdicts.p_malignant[1]
+
+
 def test_columns_of_the_verdict_table(reading):
     model = reading([("linear", "unread", "suspicious", 0.7), ("insufficient", "round", None)])
     rules = reading([("grouped", "round", "benign"), ("insufficient", "unread", None)])
@@ -100,7 +114,7 @@ def test_columns_of_the_verdict_table(reading):
     verdicts = crosscheck(model, rules)
     left_to_classify = ("n_calcifications", "size_class", "model_version")
     assert list(verdicts) == [name for name in VERDICT_COLUMNS if name not in left_to_classify]
-    assert len(VERDICT_COLUMNS) == 21 + 6 + 9
+    assert len(VERDICT_COLUMNS) == 21 + 6 + 9 + 4 + 3
     first, second = verdicts.iloc[0], verdicts.iloc[1]
     assert first[["distribution", "morphology", "concern"]].tolist() == [
         "linear",

@@ -2,11 +2,14 @@ import json
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from calcigram.columns import Words
 from calcigram.errors import BadInputError
 from calcigram.formats import table_writer, write_table
+from calcigram.formats.output import arrow_table
 
 
 @pytest.fixture
@@ -89,3 +92,21 @@ def test_nothing_is_left_of_a_table_that_failed(tmp_path, frame, name):
 def test_mixed_objects_become_text(tmp_path):
     write_table(pd.DataFrame({"a": [1, "x", None]}, dtype=object), tmp_path / "t.csv")
     assert (tmp_path / "t.csv").read_text() == "a\n1\nx\n\n"
+
+
+def test_words_are_written_once_and_read_back_as_text(tmp_path):
+    columns = {
+        "word": Words.of([1, -1, 1, 0], ["benign", "suspicious"]),
+        "p": np.array([0.5, np.nan, 1, 0], np.float32),
+    }
+    table = arrow_table(columns)
+    assert str(table.schema.field("word").type).startswith("dictionary")
+    for name in ("t.parquet", "t.csv", "t.json"):
+        write_table(columns, tmp_path / name)
+    stored = parquet.read_table(tmp_path / "t.parquet")
+    assert stored.schema.field("word").type == pa.string()
+    assert stored["word"].to_pylist() == ["suspicious", None, "suspicious", "benign"]
+    assert (tmp_path / "t.csv").read_text().split() == [
+        "word,p", "suspicious,0.5", ",", "suspicious,1", "benign,0",
+    ]  # fmt: skip
+    assert json.loads((tmp_path / "t.json").read_text())[0] == {"word": "suspicious", "p": 0.5}

@@ -135,6 +135,25 @@ def test_damaged_data_between_sound_ends_are_refused(tmp_path, rich):
         read_clusters(tmp_path / "a.parquet")
 
 
+def test_a_damaged_column_name_is_refused(tmp_path):
+    parquet.write_table(
+        pa.table({"cluster_id": ["a"], "x_mm": [1.0], "y_mm": [2.0]}), tmp_path / "a"
+    )
+    content = (tmp_path / "a").read_bytes()
+    (tmp_path / "a").write_bytes(content.replace(b"y_mm", b"y\xff\xffm"))
+    with pytest.raises(BadInputError, match="expected a sound Parquet file"):
+        read_clusters(tmp_path / "a")
+
+
+@pytest.mark.parametrize("note", [b"{", b"[1]", b"\xff", b'{"version": "1"}'])
+def test_a_damaged_note_of_the_version_is_refused(tmp_path, note):
+    lists = pa.array([[1.0, 2.0]], pa.list_(pa.float32()))
+    table = pa.table({"cluster_id": ["a"], "x_mm": lists, "y_mm": lists})
+    parquet.write_table(table.replace_schema_metadata({b"calcigram": note}), tmp_path / "a")
+    with pytest.raises(BadInputError, match="a format version up to"):
+        read_clusters(tmp_path / "a")
+
+
 def test_a_long_table_of_other_hands(tmp_path):
     path = tmp_path / "a.parquet"
     parquet.write_table(

@@ -8,6 +8,7 @@ from calcigram.crosscheck.verdicts import (
     VERDICT_COLUMNS,
     agreement_matrix,
     cases_to_review,
+    compared,
     crosscheck,
 )
 
@@ -17,5 +18,6 @@ __all__ = [
     "agreement_matrix",
     "cases_to_review",
     "cohen_kappa",
+    "compared",
     "crosscheck",
 ]

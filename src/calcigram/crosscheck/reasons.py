@@ -19,6 +19,7 @@ from calcigram.lexicon import (
     Status,
     is_admissible,
 )
+from calcigram.oddities import ODDITIES
 
 WHY = {
     "opposed": "the two are opposed",
@@ -26,6 +27,8 @@ WHY = {
     "unsure_distribution": "the model's distribution has a probability below 0.5",
     "unsure_morphology": "the model's form has a probability below 0.5",
     "status": "not everything could be read",
+    "unlike": "nothing like it was among the clusters that the model was trained on",
+    **ODDITIES,
 }
 """Why a cluster is to be reviewed: a flag and its words."""
 
@@ -122,12 +125,19 @@ def _labels_compared(d1: str, m1: str, d2: str, m2: str) -> tuple[str, ...]:
             f"Model {_reads(model, axes, plural=False)}, rules {_reads(rules, axes, plural=True)}"
         )
     else:
-        nouns = ", ".join(_noun(axis, label) for axis, label in model.labels.items())
+        nouns = ", ".join(label_words(axis, label) for axis, label in model.labels.items())
         both = f"Model and rules agree: {nouns}"
     return both, "+".join(axes), *_contradictions(model, rules)
 
 
-def _noun(axis: str, label: str) -> str:
+def label_words(axis: str, label: str) -> str:
+    """Return a label in words, a status as what it says of its axis.
+
+    Examples
+    --------
+    >>> label_words("morphology", "rod_like"), label_words("distribution", "insufficient")
+    ('rod like', 'too few for a distribution')
+    """
     return _NOUNS.get((axis, label), label.replace("_", " "))
 
 
@@ -136,7 +146,7 @@ def _reads(pattern: Pattern, axes: list[str], *, plural: bool) -> str:
     phrases: list[tuple[str, str]] = []
     for axis in axes:
         label = pattern.labels[axis]
-        verb, rest = _VERBS.get((axis, label), ("reads", _noun(axis, label)))
+        verb, rest = _VERBS.get((axis, label), ("reads", label_words(axis, label)))
         phrases.append((verb, rest))
     if [verb for verb, _ in phrases] == ["reads", "reads"]:
         phrases = [("reads", f"{phrases[0][1]} and {phrases[1][1]}")]
@@ -160,7 +170,7 @@ def _contradictions(model: Pattern, rules: Pattern) -> list[str]:
     owners: dict[tuple[str, ...], list[str]] = {}
     for name, pattern in (("model", model), ("rules", rules)):
         if pattern.is_contradiction:
-            nouns = tuple(_noun(axis, label) for axis, label in pattern.labels.items())
+            nouns = tuple(label_words(axis, label) for axis, label in pattern.labels.items())
             owners.setdefault(nouns, []).append(name)
     return [
         f"{' and '.join(nouns)} ({' and '.join(names)}) do not go together"

@@ -7,12 +7,14 @@ labels agree over many clusters is `kappa`'s business.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from calcigram.columns import Column, Words, frame_of
 from calcigram.crosscheck.reasons import WHY, Pattern, reason
 from calcigram.errors import BadInputError
 from calcigram.lexicon import (
@@ -25,7 +27,10 @@ from calcigram.lexicon import (
     ORIGINS,
     Agreement,
 )
-from calcigram.readings import Readings
+from calcigram.oddities import NONE as NOT_ODD
+from calcigram.oddities import ODDITIES
+from calcigram.readings import RISK_COLUMNS, Readings, joined_words
+from calcigram.risk import load_risk
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,6 +63,11 @@ VERDICT_COLUMNS: tuple[str, ...] = (
     "model_version",
     *(f"p_distribution_{name}" for name in DISTRIBUTIONS),
     *(f"p_morphology_{name}" for name in MORPHOLOGIES),
+    "distribution_set",
+    "morphology_set",
+    "novelty",
+    "unlike_training",
+    *RISK_COLUMNS,
 )
 """The columns of a verdict table, in order; `crosscheck` gives those that follow from readings."""
 
@@ -72,7 +82,9 @@ _Codes = npt.NDArray[np.int8]
 _Mask = npt.NDArray[np.bool_]
 
 
-def crosscheck(model: Readings, rules: Readings) -> pd.DataFrame:
+def crosscheck(
+    model: Readings, rules: Readings, oddities: npt.NDArray[np.int8] | None = None
+) -> pd.DataFrame:
     """Compare two readings of the same clusters.
 
     Parameters
@@ -81,10 +93,12 @@ def crosscheck(model: Readings, rules: Readings) -> pd.DataFrame:
         The reading whose concern and probabilities are shown.
     rules : Readings
         Of the same clusters, in the same order.
+    oddities : ndarray of int8, shape (C,), optional
+        As `calcigram.oddities.find_oddities` gives them: those found have novelty 1.
 
     Returns
     -------
-    pandas.DataFrame, shape (C, 33)
+    pandas.DataFrame, shape (C, 40)
         The columns of `VERDICT_COLUMNS` but for ``n_calcifications``, ``size_class`` and
         ``model_version``, which no reading holds. Labels are categories (concerns ordered),
         probabilities float32; what is unknown is missing. ``birads_concern`` is the rules'.
@@ -101,7 +115,12 @@ def crosscheck(model: Readings, rules: Readings) -> pd.DataFrame:
     benign and the other suspicious, else ``differ``; missing where a concern is missing.
     ``review`` holds where the readings are opposed; where they differ although both top
     probabilities reach `SURE`; where either is below `UNSURE`; and where any of the four labels
-    is a status.
+    is a status; and where nothing like the cluster was among those the model was trained on, or it
+    is an oddity.
+    ``p_malignant`` and its interval say how often lesions of CBIS-DDSM that radiologists described as
+    the model does turned out malignant (`calcigram.risk`): that cohort is enriched with cancers, so
+    it is no prevalence, and never a diagnosis. A set is the words joined by ``|``, empty where no word conforms and missing where the axis
+    was not read.
 
     Examples
     --------
@@ -117,8 +136,29 @@ def crosscheck(model: Readings, rules: Readings) -> pd.DataFrame:
     >>> print(verdicts.reason[0])
     Model reads segmental, rules read regional; both of intermediate concern.
     """
-    import pandas as pd
+    return frame_of(compared(model, rules, oddities))
 
+
+def compared(
+    model: Readings, rules: Readings, oddities: npt.NDArray[np.int8] | None = None
+) -> dict[str, Column]:
+    """Compare as `crosscheck` does, and return its columns as arrays, without a table.
+
+    Parameters
+    ----------
+    model, rules : Readings
+    oddities : ndarray of int8, shape (C,), optional
+
+    Returns
+    -------
+    dict of str to Words or ndarray
+        The columns of `crosscheck`, in order.
+
+    Raises
+    ------
+    BadInputError
+        The readings are not of the same clusters in the same order.
+    """
     if not np.array_equal(model.cluster_id, rules.cluster_id):
         raise BadInputError(
             "two readings of the same clusters in the same order", column="cluster_id"
@@ -126,28 +166,36 @@ def crosscheck(model: Readings, rules: Readings) -> pd.DataFrame:
     top_distribution = _top(model.p_distribution, model.distribution)
     top_morphology = _top(model.p_morphology, model.morphology)
     agreement = _agreement(model, rules)
+    odd = np.full(len(model), NOT_ODD, np.int8) if oddities is None else oddities
     flags = _flags(model, rules, agreement, top_distribution, top_morphology)
-    columns: dict[str, Any] = {
+    flags |= {name: odd == code for code, name in enumerate(ODDITIES)}
+    flags["unlike"] &= odd == NOT_ODD
+    risk = _risk(model)
+    return {
         "cluster_id": model.cluster_id,
-        "distribution": _words(model.distribution, DISTRIBUTION_LABELS),
+        "distribution": Words.of(model.distribution, DISTRIBUTION_LABELS),
         "distribution_probability": top_distribution,
-        "morphology": _words(model.morphology, MORPHOLOGY_LABELS),
+        "morphology": Words.of(model.morphology, MORPHOLOGY_LABELS),
         "morphology_probability": top_morphology,
-        "origin": _words(model.origin, ORIGINS),
-        "concern": _words(model.concern, CONCERNS, ordered=True),
+        "origin": Words.of(model.origin, ORIGINS),
+        "concern": Words.of(model.concern, CONCERNS, is_ordered=True),
         **_columns("p", CONCERNS, model.p_concern),
-        "rule_distribution": _words(rules.distribution, DISTRIBUTION_LABELS),
-        "rule_morphology": _words(rules.morphology, MORPHOLOGY_LABELS),
-        "rule_concern": _words(rules.concern, CONCERNS, ordered=True),
+        "rule_distribution": Words.of(rules.distribution, DISTRIBUTION_LABELS),
+        "rule_morphology": Words.of(rules.morphology, MORPHOLOGY_LABELS),
+        "rule_concern": Words.of(rules.concern, CONCERNS, is_ordered=True),
         "rules_fired": rules.evidence,
-        "birads_concern": _words(rules.birads_concern, CONCERNS, ordered=True),
-        "agreement": _words(agreement, AGREEMENTS),
+        "birads_concern": Words.of(rules.birads_concern, CONCERNS, is_ordered=True),
+        "agreement": Words.of(agreement, AGREEMENTS),
         "review": np.logical_or.reduce([flags[name] for name in WHY]),
         "reason": _reasons(model, rules, flags),
         **_columns("p_distribution", DISTRIBUTIONS, model.p_distribution),
         **_columns("p_morphology", MORPHOLOGIES, model.p_morphology),
+        "distribution_set": _sets(model.distribution_set, model.p_distribution, DISTRIBUTIONS),
+        "morphology_set": _sets(model.morphology_set, model.p_morphology, MORPHOLOGIES),
+        "novelty": _novelty(model, odd),
+        "unlike_training": flags["unlike"] | (odd != NOT_ODD),
+        **dict(zip(RISK_COLUMNS, risk.T, strict=True)),
     }
-    return pd.DataFrame(columns)
 
 
 def cases_to_review(verdicts: pd.DataFrame) -> pd.DataFrame:
@@ -221,48 +269,79 @@ def _flags(
         "unsure_distribution": top_distribution < np.float32(UNSURE),
         "unsure_morphology": top_morphology < np.float32(UNSURE),
         "status": status,
+        "unlike": _unlike(model),
     }
 
 
-def _words(codes: npt.ArrayLike, labels: Iterable[str], *, ordered: bool = False) -> Any:
-    import pandas as pd
-
-    names = pd.Index([str(label) for label in labels])
-    return pd.Categorical.from_codes(np.asarray(codes), names, ordered=ordered)
+def _unlike(model: Readings) -> _Mask:
+    alarms = model.unlike_training
+    return np.zeros(len(model), bool) if alarms is None else alarms.copy()
 
 
-def _columns(prefix: str, names: Sequence[str], values: npt.NDArray[np.float32]) -> dict[str, Any]:
+def _novelty(model: Readings, odd: _Codes) -> npt.NDArray[np.float32]:
+    unknown = np.full(len(model), np.nan, np.float32)
+    known = unknown if model.novelty is None else model.novelty
+    return np.where(odd == NOT_ODD, known, np.float32(1)).astype(np.float32)
+
+
+def _sets(
+    sets: _Mask | None, probabilities: npt.NDArray[np.float32], words: Sequence[str]
+) -> Words:
+    if sets is None:
+        return Words(np.full(len(probabilities), -1), ())
+    return joined_words(sets, np.isfinite(probabilities[:, 0]), words)
+
+
+def _risk(model: Readings) -> npt.NDArray[np.float32]:
+    if model.p_malignant is not None:
+        return model.p_malignant
+    return load_risk().carry(model.p_distribution, model.p_morphology).astype(np.float32)
+
+
+def _columns(
+    prefix: str, names: Sequence[str], values: npt.NDArray[np.float32]
+) -> dict[str, Column]:
     return {f"{prefix}_{name}": values[:, k] for k, name in enumerate(names)}
 
 
-def _reasons(model: Readings, rules: Readings, flags: dict[str, _Mask]) -> Any:
+def _reasons(model: Readings, rules: Readings, flags: dict[str, _Mask]) -> Words:
     """Return a sentence for each cluster, written once for each combination that occurs."""
-    import pandas as pd
+    parts = (
+        model.distribution,
+        model.morphology,
+        rules.distribution,
+        rules.morphology,
+        model.concern + 1,
+        rules.concern + 1,
+        *(flags[name] for name in WHY),
+    )
+    keys = np.zeros(len(model), np.int64)
+    for part, size in zip(parts, _KEY_SIZES, strict=True):
+        keys = keys * size + part.astype(np.int64)
+    combinations, which = np.unique(keys, return_inverse=True)
+    sentences = [_sentence(key) for key in combinations.tolist()]
+    places = {sentence: place for place, sentence in enumerate(dict.fromkeys(sentences))}
+    codes = np.array([places[sentence] for sentence in sentences], np.intp)
+    return Words(codes[which], tuple(places))
 
-    parts = [
-        (model.distribution, len(DISTRIBUTION_LABELS)),
-        (model.morphology, len(MORPHOLOGY_LABELS)),
-        (rules.distribution, len(DISTRIBUTION_LABELS)),
-        (rules.morphology, len(MORPHOLOGY_LABELS)),
-        (model.concern + 1, len(CONCERNS) + 1),
-        (rules.concern + 1, len(CONCERNS) + 1),
-        *((flags[name], 2) for name in WHY),
-    ]
-    sizes = [size for _, size in parts]
-    key = np.ravel_multi_index([np.asarray(part, np.intp) for part, _ in parts], sizes)
-    combinations, which = np.unique(key, return_inverse=True)
-    sentences = []
-    for values in zip(*np.unravel_index(combinations, sizes), strict=True):
-        d1, m1, d2, m2, c1, c2, *raised = map(int, values)
-        sentences.append(
-            reason(
-                Pattern.from_codes(d1, m1, c1 - 1),
-                Pattern.from_codes(d2, m2, c2 - 1),
-                [name for name, is_raised in zip(WHY, raised, strict=True) if is_raised],
-            )
-        )
-    codes, distinct = pd.factorize(np.array(sentences, dtype=object))
-    return _words(codes[which], distinct)
+
+_KEY_SIZES = (
+    *(len(DISTRIBUTION_LABELS), len(MORPHOLOGY_LABELS)) * 2,
+    *(len(CONCERNS) + 1,) * 2,
+    *(2,) * len(WHY),
+)
+"""How many values each part of a combination has that decides a sentence."""
+
+
+@lru_cache(maxsize=10_000)
+def _sentence(key: int) -> str:
+    """Return the sentence of a combination, as `_reasons` numbers them."""
+    d1, m1, d2, m2, c1, c2, *raised = map(int, np.unravel_index(key, _KEY_SIZES))
+    return reason(
+        Pattern.from_codes(d1, m1, c1 - 1),
+        Pattern.from_codes(d2, m2, c2 - 1),
+        [name for name, is_raised in zip(WHY, raised, strict=True) if is_raised],
+    )
 
 
 def agreement_matrix(verdicts: pd.DataFrame, axis: str = "distribution") -> pd.DataFrame:

@@ -9,15 +9,18 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
+import numpy as np
+
+from calcigram.columns import Columns, Words
 from calcigram.formats.files import PathLike, atomic_path, suffix_of
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-Write = Callable[["pd.DataFrame"], None]
+Write = Callable[["pd.DataFrame | Columns | pa.Table"], None]
 
 TABLE_SUFFIXES = (".csv", ".parquet", ".json")
 
@@ -64,7 +67,7 @@ def table_writer(path: PathLike) -> Iterator[Write]:
     Yields
     ------
     callable
-        Takes a DataFrame; all must have the columns of the first.
+        Takes a DataFrame, or what `arrow_table` makes of it; all must have the columns of the first.
 
     Raises
     ------
@@ -76,28 +79,50 @@ def table_writer(path: PathLike) -> Iterator[Write]:
         yield write
 
 
-def arrow_table(frame: pd.DataFrame) -> pa.Table:
-    """Return a DataFrame as an Arrow table; categories become plain text, NaN null.
+def arrow_table(table: pd.DataFrame | Columns | pa.Table) -> pa.Table:
+    """Return a table as Arrow has it, NaN as null.
 
-    A column of mixed objects becomes text. Batches of one table thus share a schema whatever
-    categories each holds.
+    Parameters
+    ----------
+    table : DataFrame, mapping of str to Words or ndarray, or pyarrow.Table
+        A DataFrame's categories become plain text, and a column of mixed objects too. Batches of
+        one table thus share a schema whatever categories each holds. `Words` become
+        dictionaries, whose text is written once. An Arrow table is returned as it is.
     """
     import pyarrow as pa
 
-    columns = []
-    for name in frame.columns:
-        try:
-            column = pa.array(frame[name], from_pandas=True)
-        except (pa.ArrowInvalid, pa.ArrowTypeError):
-            column = pa.array([None if v is None else str(v) for v in frame[name]])
-        if isinstance(column, pa.ChunkedArray):
-            column = column.combine_chunks()
-        if pa.types.is_dictionary(column.type):
-            column = column.cast(column.type.value_type)
-        if pa.types.is_large_string(column.type) or pa.types.is_null(column.type):
-            column = column.cast(pa.string())
-        columns.append(column)
-    return pa.table(columns, names=[str(name) for name in frame.columns])
+    if isinstance(table, pa.Table):
+        return table
+    columns: dict[str, Any] = {str(name): values for name, values in table.items()}
+    return pa.table(
+        {
+            name: _dictionary(values) if isinstance(values, Words) else _plain(values)
+            for name, values in columns.items()
+        }
+    )
+
+
+def _dictionary(words: Words) -> pa.Array:
+    import pyarrow as pa
+
+    codes = pa.array(words.codes.astype(np.int32), mask=words.codes < 0)
+    return pa.DictionaryArray.from_arrays(codes, pa.array(words.words, pa.string()))
+
+
+def _plain(values: Any) -> pa.Array:
+    import pyarrow as pa
+
+    try:
+        column = pa.array(values, from_pandas=True)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        column = pa.array([None if v is None else str(v) for v in values])
+    if isinstance(column, pa.ChunkedArray):
+        column = column.combine_chunks()
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    if pa.types.is_large_string(column.type) or pa.types.is_null(column.type):
+        column = column.cast(pa.string())
+    return column
 
 
 def write_csv(table: pa.Table, file: Any, *, header: bool) -> None:
@@ -109,6 +134,7 @@ def write_csv(table: pa.Table, file: Any, *, header: bool) -> None:
     import pyarrow.compute as pc
     from pyarrow import csv
 
+    table = pa.table([_plain(column) for column in table.columns], names=table.column_names)
     special = any(
         pc.any(pc.match_substring_regex(column, '[",\r\n]')).as_py()
         for column in table.columns
@@ -131,7 +157,7 @@ def _csv_field(text: str) -> str:
 def _to_csv(path: Path) -> Iterator[Write]:
     with path.open("wb") as file:
 
-        def write(frame: pd.DataFrame) -> None:
+        def write(frame: pd.DataFrame | Columns | pa.Table) -> None:
             write_csv(arrow_table(frame), file, header=not file.tell())
 
         yield write
@@ -139,24 +165,33 @@ def _to_csv(path: Path) -> Iterator[Write]:
 
 @contextmanager
 def _to_parquet(path: Path) -> Iterator[Write]:
-    import pyarrow as pa
-    from pyarrow import parquet
-
     with ExitStack() as stack:
         writers: list[Any] = []
 
-        def write(frame: pd.DataFrame) -> None:
+        def write(frame: pd.DataFrame | Columns | pa.Table) -> None:
             table = arrow_table(frame)
             if not writers:
-                words = [f.name for f in table.schema if pa.types.is_string(f.type)]
-                # A dictionary of probabilities would be tried for every column, and given up.
-                writer = parquet.ParquetWriter(
-                    path, table.schema, compression="zstd", use_dictionary=words
-                )
-                writers.append(stack.enter_context(writer))
+                writers.append(stack.enter_context(parquet_writer(path, table.schema)))
             writers[0].write_table(table.cast(writers[0].schema))
 
         yield write
+
+
+def parquet_writer(target: Path | BinaryIO, schema: pa.Schema) -> Any:
+    """Return an Arrow writer of tables of figures and words."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    words = [
+        field.name
+        for field in schema
+        if pa.types.is_string(field.type) or pa.types.is_dictionary(field.type)
+    ]
+    # A dictionary of probabilities would be tried for every column, and given up. Without Arrow's
+    # own schema, words are read back as plain text however they were handed over.
+    return parquet.ParquetWriter(
+        target, schema, compression="zstd", use_dictionary=words, store_schema=False
+    )
 
 
 @contextmanager
@@ -166,7 +201,7 @@ def _to_json(path: Path) -> Iterator[Write]:
     with path.open("w", encoding="utf-8") as file:
         separator = "[\n"
 
-        def write(frame: pd.DataFrame) -> None:
+        def write(frame: pd.DataFrame | Columns | pa.Table) -> None:
             nonlocal separator
             table = arrow_table(frame)
             for index, column in enumerate(table.schema):

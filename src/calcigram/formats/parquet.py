@@ -7,10 +7,10 @@ because the rows of a cluster may lie anywhere in it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ from calcigram.clusters import MARK_NAMES, META_COLUMNS, ClusterSet
 from calcigram.errors import BadInputError
 from calcigram.formats.files import PathLike
 from calcigram.formats.output import arrow_table
+from calcigram.formats.parted import parted
 from calcigram.longtable import Intake, clusters_from_frame
 from calcigram.longtable.columns import ID_EXPECTED, id_text, in_our_unit, meta_column
 from calcigram.longtable.headings import NUMERIC_COLUMNS, Scale, resolve_columns
@@ -37,32 +38,39 @@ _METADATA_KEY = b"calcigram"
 
 
 def write_parquet_clusters(
-    sets: Iterable[ClusterSet], path: Path, *, columns: Iterable[str] | None = None
+    sets: Iterable[ClusterSet],
+    path: Path | BinaryIO,
+    *,
+    columns: Iterable[str] | None = None,
+    note: Mapping[str, str] | None = None,
 ) -> None:
-    """Write clusters one row each, marks as lists of float32, compressed with zstd.
+    """Write clusters one row each, marks as lists of float32, compressed with LZ4.
 
     Parameters
     ----------
     sets : iterable of ClusterSet
         Written one after the other; all have the meta columns of the first.
-    path : pathlib.Path
+    path : pathlib.Path or binary file
         Where to write, at once (see `files.atomic_path`).
     columns : iterable of str, optional
         Numeric columns to write; all by default.
+    note : mapping of str to str, optional
+        More of the file's own metadata.
     """
     from pyarrow import parquet
 
     names = list(NUMERIC_COLUMNS) if columns is None else list(columns)
-    note = {"format": "clusters", "layout": "lists", "version": FORMAT_VERSION}
+    layout = {"format": "clusters", "layout": "lists", "version": FORMAT_VERSION}
+    metadata = {_METADATA_KEY.decode(): json.dumps(layout), **(note or {})}
     writer = None
     try:
         for clusters in sets:
             table = _list_table(clusters, names)
             if writer is None:
-                schema = table.schema.with_metadata({_METADATA_KEY: json.dumps(note)})
+                schema = table.schema.with_metadata(metadata)
                 # Random floats have no dictionary worth its price.
                 writer = parquet.ParquetWriter(
-                    path, schema, compression="zstd", use_dictionary=["cluster_id", *clusters.meta]
+                    path, schema, compression="lz4", use_dictionary=["cluster_id", *clusters.meta]
                 )
             writer.write_table(table.cast(writer.schema), row_group_size=ROW_GROUP_CLUSTERS)
         if writer is None:
@@ -91,14 +99,28 @@ def _list_table(clusters: ClusterSet, names: list[str]) -> pa.Table:
     return pa.table(columns | dict(zip(meta.column_names, meta.columns, strict=True)))
 
 
-def iter_parquet_clusters(path: PathLike, batch_size: int, **options: Any) -> Iterator[Intake]:
+def iter_parquet_clusters(
+    path: PathLike | BinaryIO,
+    batch_size: int,
+    *,
+    skip: int = 0,
+    row_groups: Sequence[int] | None = None,
+    source: str | None = None,
+    **options: Any,
+) -> Iterator[Intake]:
     """Yield the clusters of a Parquet file, at most `batch_size` at a time.
 
     Parameters
     ----------
-    path : path-like
+    path : path-like or binary file
     batch_size : int
-        A long table is read whole and yielded at once, whatever its size.
+        A long table is read whole, and yielded in parts of this size.
+    skip : int
+        Leave out so many parts at the beginning, and do not even read what can be passed over.
+    row_groups : sequence of int, optional
+        Read these alone, in the list layout.
+    source : str, optional
+        What messages call the file; by default its path.
     **options
         As `longtable.clusters_from_frame` takes them.
 
@@ -112,57 +134,102 @@ def iter_parquet_clusters(path: PathLike, batch_size: int, **options: Any) -> It
     BadInputError
         The file is damaged, of a newer format, empty, or holds bad values. Rows count from 0.
     """
-    with _opened(path) as file:
-        _check_version(file.schema_arrow.metadata or {}, str(path))
-        if file.metadata.num_rows == 0:
-            raise BadInputError("at least one row", source=str(path))
+    source = str(path) if source is None else source
+    with opened_parquet(path, source) as file:
+        _check_version(file.schema_arrow.metadata or {}, source)
+        if file.metadata.num_rows == 0 or not file.num_row_groups:
+            raise BadInputError("at least one row", source=source)
         scale = Scale(options.get("units", "mm"), options.get("pixel_spacing"))
-        if not any(_is_list(field.type) for field in file.schema_arrow):
+        if is_long(file.schema_arrow):
             frame = _long_table(file).to_pandas(ignore_metadata=True)
-            yield clusters_from_frame(frame, source=str(path), **options)
+            whole = clusters_from_frame(frame, source=source, **options)
+            yield from parted(whole, batch_size, skip)
             return
         names = resolve_columns(
-            file.schema_arrow.names,
-            options.get("columns"),
-            scale,
-            source=str(path),
+            file.schema_arrow.names, options.get("columns"), scale, source=source
         )
-        first_row = 0
-        for batch in _batches(file, batch_size):
-            yield _intake_of_lists(
-                batch, names, scale, str(path), first_row, skip_bad=options.get("skip_bad", False)
-            )
+        skip_bad = options.get("skip_bad", False)
+        for first_row, batch in _batches(file, batch_size, skip, row_groups):
+            yield _intake_of_lists(batch, names, scale, source, first_row, skip_bad=skip_bad)
+
+
+def is_long(schema: pa.Schema) -> bool:
+    """Tell whether a file holds one row a calcification, so that its rows cannot be parted."""
+    return not any(_is_list(field.type) for field in schema)
+
+
+def _batches(
+    file: Any, batch_size: int, skip: int, row_groups: Sequence[int] | None
+) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """Yield (first row, rows), all but the first `skip` batches.
+
+    A few row groups are opened at a time, for which Arrow then frees the memory.
+    """
+    groups = range(file.num_row_groups) if row_groups is None else row_groups
+    first_row = sum(file.metadata.row_group(i).num_rows for i in range(groups[0]))
+    for run, n_rows in row_group_runs(file.metadata, batch_size, groups):
+        n_batches = -(-n_rows // batch_size)
+        if skip >= n_batches:
+            skip -= n_batches
+            first_row += n_rows
+            continue
+        for batch in file.iter_batches(batch_size=batch_size, row_groups=run):
+            if not skip:
+                yield first_row, batch
+            skip = max(skip - 1, 0)
             first_row += batch.num_rows
 
 
-def _batches(file: Any, batch_size: int) -> Iterator[pa.RecordBatch]:
-    """Yield the rows, a few row groups at a time, for which Arrow then frees the memory."""
+def row_group_runs(
+    metadata: Any, n_rows: int, groups: Sequence[int] | None = None
+) -> Iterator[tuple[list[int], int]]:
+    """Yield consecutive row groups, each time as few as hold `n_rows` rows, and their rows.
+
+    Parameters
+    ----------
+    metadata : pyarrow.parquet.FileMetaData
+    n_rows : int
+    groups : sequence of int, optional
+        Consecutive row groups; by default all.
+    """
     run: list[int] = []
-    n_rows = 0
-    for group in range(file.num_row_groups):
+    held = 0
+    groups = range(metadata.num_row_groups) if groups is None else groups
+    for group in groups:
         run.append(group)
-        n_rows += file.metadata.row_group(group).num_rows
-        if n_rows >= batch_size or group == file.num_row_groups - 1:
-            yield from file.iter_batches(batch_size=batch_size, row_groups=run)
-            run, n_rows = [], 0
+        held += metadata.row_group(group).num_rows
+        if held >= n_rows or group == groups[-1]:
+            yield run, held
+            run, held = [], 0
 
 
 @contextmanager
-def _opened(path: PathLike) -> Iterator[Any]:
+def opened_parquet(path: PathLike | BinaryIO, source: str) -> Iterator[Any]:
+    """Give a `pyarrow.parquet.ParquetFile`; `source` is what messages call it.
+
+    Raises
+    ------
+    BadInputError
+        It is no sound Parquet file.
+    """
     import pyarrow as pa
     from pyarrow import parquet
 
     try:
         with parquet.ParquetFile(path) as file:
             yield file
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         problem = str(error).splitlines()[0]
-        raise BadInputError("a sound Parquet file", source=str(path), value=problem) from None
+        raise BadInputError("a sound Parquet file", source=source, value=problem) from None
 
 
 def _check_version(metadata: Mapping[bytes, bytes], source: str) -> None:
     if _METADATA_KEY in metadata:
-        version = json.loads(metadata[_METADATA_KEY]).get("version")
+        try:
+            about = json.loads(metadata[_METADATA_KEY])
+        except (ValueError, RecursionError):
+            about = None
+        version = about.get("version") if isinstance(about, dict) else None
         if not isinstance(version, int) or not 1 <= version <= FORMAT_VERSION:
             raise BadInputError(
                 f"a format version up to {FORMAT_VERSION}; a newer calcigram wrote this",

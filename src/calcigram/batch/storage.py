@@ -1,0 +1,119 @@
+"""Files on anything fsspec reaches: a local folder, S3, GCS, Azure, HTTP, memory.
+
+A thin face of fsspec: URLs in, whole files out. What stands in the files is others' business.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from calcigram.errors import BadInputError, CalcigramError
+
+
+class Storage:
+    """One URL: a file or folder of a file system.
+
+    Parameters
+    ----------
+    url : str or path-like
+        Such as ``data/clusters``, ``s3://bucket/clusters``, ``memory://clusters``. Credentials
+        come from the environment or from fsspec's own configuration.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     storage = Storage(folder)
+    ...     storage.write(storage.join("a.txt"), b"whole")
+    ...     len(list(storage.files())), storage.is_local
+    (1, True)
+    """
+
+    def __init__(self, url: str | os.PathLike[str]) -> None:
+        try:
+            import fsspec
+        except ImportError:
+            raise CalcigramError(
+                "batch work needs fsspec and, for a cluster, Dask: pip install 'calcigram[scale]'"
+            ) from None
+        text = os.fspath(url)
+        try:
+            self.fs, path = fsspec.core.url_to_fs(text)
+        except (ValueError, ImportError) as error:
+            raise BadInputError(f"a path or URL that fsspec opens ({error})", source=text) from None
+        self.path: str = path.rstrip("/") or path
+        protocol = self.fs.protocol if isinstance(self.fs.protocol, str) else self.fs.protocol[0]
+        self.is_local: bool = protocol in ("file", "local")
+
+    def url(self, path: str | None = None) -> str:
+        """Return the URL of `path`, by which another process finds it."""
+        path = self.path if path is None else path
+        return path if self.is_local else str(self.fs.unstrip_protocol(path))
+
+    def join(self, name: str) -> str:
+        """Return the path of `name` in this folder."""
+        return f"{self.path}/{name}"
+
+    def beside(self, name: str) -> Storage:
+        """Return the storage of another name in the parent folder."""
+        parent = self.path.rpartition("/")[0]
+        return Storage(self.url(f"{parent}/{name}"))
+
+    @property
+    def name(self) -> str:
+        """Return the last part of the path."""
+        return self.path.rpartition("/")[2]
+
+    def exists(self, path: str | None = None) -> bool:
+        """Tell whether there is something."""
+        self.fs.invalidate_cache()
+        return bool(self.fs.exists(self.path if path is None else path))
+
+    def files(self) -> Iterator[str]:
+        """Yield the paths of all files, in the order of their names."""
+        self.fs.invalidate_cache()
+        if self.fs.isfile(self.path):
+            yield self.path
+        elif self.fs.exists(self.path):
+            yield from sorted(self.fs.find(self.path))
+
+    @contextmanager
+    def opened(self, path: str) -> Iterator[Any]:
+        """Give an open binary file."""
+        try:
+            with self.fs.open(path, "rb") as file:
+                yield file
+        except FileNotFoundError:
+            raise BadInputError("a file that exists", source=self.url(path)) from None
+
+    def write(self, path: str, data: bytes) -> None:
+        """Write a file whole or not at all, whoever else writes the same."""
+        temporary = f"{path.rpartition('/')[0]}/.{secrets.token_hex(8)}.part"
+        if self.is_local:
+            with open(temporary, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        else:  # a store shows an object when it is complete
+            self.fs.pipe_file(path, data)
+
+    def make(self) -> None:
+        """Make the folder."""
+        self.fs.makedirs(self.path, exist_ok=True)
+
+    def remove(self) -> None:
+        """Remove all."""
+        if self.exists():
+            self.fs.rm(self.path, recursive=True)
+
+    def move_to(self, target: Storage) -> None:
+        """Give the folder another name: at once where it is local, file by file elsewhere."""
+        if self.is_local:
+            os.replace(self.path, target.path)
+        else:
+            self.fs.mv(self.path, target.path, recursive=True)

@@ -1,0 +1,193 @@
+"""One part of a job, from its rows to its file: what a worker does.
+
+Everything here runs on any machine that has calcigram and reaches the storage; a part that is
+done twice, because a worker was lost, is written twice with the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+from calcigram.batch.plan import Job, Part
+from calcigram.batch.storage import Storage
+from calcigram.errors import CalcigramError
+from calcigram.formats.manifest import code_digest
+
+if TYPE_CHECKING:
+    from calcigram.classify import Classifier
+    from calcigram.clusters import ClusterSet
+    from calcigram.longtable import Intake
+
+BATCH_CLUSTERS = 20_000
+"""Clusters in memory at a time, and rows of a row group written."""
+
+_NOTE_KEY = "calcigram_part"
+
+
+@dataclass(frozen=True)
+class Done:
+    """What came of a part.
+
+    Attributes
+    ----------
+    index : int
+        Of the part.
+    n_clusters, n_review : int
+        Written, and those of them that a person should look at.
+    rejects : tuple of dict
+        Bad values of clusters set aside, as rows of the table of rejects.
+    error : str
+        Why nothing was written; empty where all went well. Told and not raised, as the same
+        input would fail on any other worker.
+    """
+
+    index: int
+    n_clusters: int = 0
+    n_review: int = 0
+    rejects: tuple[dict[str, Any], ...] = ()
+    error: str = ""
+
+
+def do_part(job: Job, part: Part, n_threads: int | None = 1) -> Done:
+    """Read, compute and write one part, unless its file is there.
+
+    Parameters
+    ----------
+    job : Job
+    part : Part
+    n_threads : int, optional
+        Threads of this process to use; 1 on a cluster, whose workers have one each.
+
+    Returns
+    -------
+    Done
+    """
+    try:
+        _check_worker(job)
+        folder = Storage(job.folder)
+        path = folder.join(part.name)
+        if not folder.exists(path):
+            folder.write(path, _computed(job, part, n_threads))
+        return read_note(folder, part)
+    except CalcigramError as error:
+        return Done(part.index, error=str(error))
+
+
+def read_note(folder: Storage, part: Part) -> Done:
+    """Return what the file of a finished part tells of itself."""
+    from pyarrow import parquet
+
+    with folder.opened(folder.join(part.name)) as file:
+        note = json.loads(parquet.read_metadata(file).metadata[_NOTE_KEY.encode()])
+    return Done(part.index, note["n_clusters"], note["n_review"], tuple(note["rejects"]))
+
+
+def _check_worker(job: Job) -> None:
+    if code_digest() != job.code:
+        raise CalcigramError(
+            f"the worker {os.uname().nodename} has another calcigram than the one that sent the "
+            "job: install the same version on both"
+        )
+
+
+@lru_cache(maxsize=2)
+def _classifier(model: str | None, version: str, n_threads: int | None) -> Classifier:
+    from calcigram.classify import Classifier
+
+    classifier = Classifier(model, n_threads)
+    if classifier.version != version:
+        raise CalcigramError(
+            f"model {model or 'default'}: the worker {os.uname().nodename} has "
+            f"{classifier.version}, the job is for {version}"
+        )
+    return classifier
+
+
+def _computed(job: Job, part: Part, n_threads: int | None) -> bytes:
+    """Return the bytes of the part's file."""
+    if job.task == "simulate":
+        return _simulated(job, part)
+    from calcigram.features.extract import extract_features
+    from calcigram.formats.overlap import read_ahead
+
+    buffer = _TableBuffer()
+    for intake, _ in read_ahead(_intakes(part, job.skip_bad)):
+        clusters = intake.clusters
+        buffer.rejects += intake.rejects.to_dict("records")
+        if job.task == "features":
+            buffer.add(extract_features(clusters, n_threads=n_threads).to_dataframe())
+        else:
+            classifier = _classifier(job.model, job.model_version, n_threads)
+            buffer.add(classifier.columns(clusters))
+    return buffer.close()
+
+
+def _intakes(part: Part, skip_bad: bool) -> Iterator[Intake]:
+    from calcigram.formats.parquet import iter_parquet_clusters
+
+    storage = Storage(part.source)
+    with storage.opened(storage.path) as file:
+        yield from iter_parquet_clusters(
+            file,
+            BATCH_CLUSTERS,
+            row_groups=part.row_groups,
+            source=part.source,
+            skip_bad=skip_bad,
+        )
+
+
+def _simulated(job: Job, part: Part) -> bytes:
+    from calcigram.formats.parquet import write_parquet_clusters
+    from calcigram.simulate import simulate
+
+    def pieces() -> Iterator[ClusterSet]:
+        for start in range(0, part.n_clusters, BATCH_CLUSTERS):
+            n = min(BATCH_CLUSTERS, part.n_clusters - start)
+            yield simulate(n, start=part.start + start, **dict(job.simulation))
+
+    buffer = BytesIO()
+    write_parquet_clusters(pieces(), buffer, note=_note(part.n_clusters, 0, []))
+    return buffer.getvalue()
+
+
+def _note(n_clusters: int, n_review: int, rejects: Sequence[Any]) -> dict[str, str]:
+    note = {"n_clusters": n_clusters, "n_review": n_review, "rejects": rejects}
+    return {_NOTE_KEY: json.dumps(note)}
+
+
+class _TableBuffer:
+    """A Parquet file in memory, which ends with a note of what it holds."""
+
+    def __init__(self) -> None:
+        self._buffer = BytesIO()
+        self._writer: Any = None
+        self._n_clusters = 0
+        self._n_review = 0
+        self.rejects: list[Any] = []
+
+    def add(self, table: Any) -> None:
+        """Append a DataFrame, or columns, as a row group."""
+        import pyarrow.compute as pc
+
+        from calcigram.formats.output import arrow_table, parquet_writer
+
+        table = arrow_table(table)
+        if self._writer is None:
+            self._writer = parquet_writer(self._buffer, table.schema)
+        self._writer.write_table(table.cast(self._writer.schema))
+        self._n_clusters += table.num_rows
+        if "review" in table.column_names:
+            self._n_review += pc.sum(table["review"]).as_py() or 0
+
+    def close(self) -> bytes:
+        """End the file and return it."""
+        note = _note(self._n_clusters, self._n_review, self.rejects)
+        self._writer.add_key_value_metadata(note)
+        self._writer.close()
+        return self._buffer.getvalue()

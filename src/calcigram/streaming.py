@@ -1,0 +1,275 @@
+"""Files of clusters to one verdict table, batch by batch: read, classified and written at once.
+
+What a run that was killed has done is kept, and taken up by the next. What a verdict is,
+`classify` says.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from calcigram.classify import Classifier
+from calcigram.clusters import ClusterSet
+from calcigram.errors import BadInputError
+from calcigram.formats.files import PathLike, kind_of, suffix_of
+from calcigram.formats.keep import kept_parts
+from calcigram.formats.manifest import code_digest, file_digest
+from calcigram.formats.output import TABLE_SUFFIXES, arrow_table, table_writer
+from calcigram.formats.overlap import read_ahead, write_behind
+from calcigram.formats.tables import BATCH_CLUSTERS, iter_intakes
+from calcigram.lexicon import AGREEMENTS
+from calcigram.linking import Linking
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from calcigram.model.reader import Model
+
+_Note = dict[str, Any]
+
+
+@dataclass
+class ClassifySummary:
+    """What came of classifying files.
+
+    Attributes
+    ----------
+    n_clusters : int
+        Clusters read.
+    n_review : int
+        Clusters that a person should look at.
+    agreement : dict of str to int
+        Clusters by `lexicon.Agreement`; under ``"unknown"`` those of which a concern is missing.
+    n_rejected : int
+        Clusters set aside because of bad values.
+    n_duplicates : int
+        Exactly repeated rows that were dropped.
+    rejects : pathlib.Path or None
+        Where the bad values were written to, if there were any.
+    n_resumed : int
+        Clusters whose verdicts were taken over from a run that was broken off.
+    notes : list of str
+        What reports, annotations and masks are, how clusters were formed of them, and what they lack.
+    """
+
+    n_clusters: int = 0
+    n_review: int = 0
+    agreement: dict[str, int] = field(
+        default_factory=lambda: {str(word): 0 for word in (*AGREEMENTS, "unknown")}
+    )
+    n_rejected: int = 0
+    n_duplicates: int = 0
+    rejects: Path | None = None
+    n_resumed: int = 0
+    notes: list[str] = field(default_factory=list)
+
+    def add(self, verdicts: pa.Table, note: _Note) -> None:
+        """Count one part."""
+        import pyarrow.compute as pc
+
+        self.n_clusters += verdicts.num_rows
+        self.n_review += pc.sum(verdicts["review"]).as_py() or 0
+        for pair in pc.value_counts(verdicts["agreement"]).to_pylist():
+            self.agreement[pair["values"] or "unknown"] += pair["counts"]
+        self.n_rejected += note["n_rejected"]
+        self.n_duplicates += note["n_duplicates"]
+        self.notes += note["notes"]
+
+
+def classify_files(
+    paths: PathLike | Iterable[PathLike],
+    output: PathLike,
+    *,
+    model: Model | PathLike | None = None,
+    columns: Mapping[str, str] | None = None,
+    units: str = "mm",
+    pixel_spacing: float | None = None,
+    single_cluster: str | None = None,
+    images: Sequence[PathLike] = (),
+    linking: Linking | None = None,
+    coverage: float = 0.9,
+    prior: str | os.PathLike[str] | None = None,
+    skip_bad: bool = False,
+    rejects: PathLike | None = None,
+    batch_size: int = BATCH_CLUSTERS,
+    n_threads: int | None = None,
+    resume: bool = False,
+    progress: Callable[[int], None] | None = None,
+) -> ClassifySummary:
+    """Classify the clusters of files into one verdict table, batch by batch.
+
+    Reading, computing and writing overlap. Finished batches are kept beside the output, in the
+    hidden folder ``.<output>.work``, until the output is whole.
+
+    Parameters
+    ----------
+    paths : path-like or iterable of path-like
+        Files as `formats.read_clusters` takes them, read one after the other. Parquet with list
+        columns is streamed, so that memory stays flat; long tables are read file by file.
+    output : path-like
+        ``.csv``, ``.parquet`` or ``.json``; appears when all went well, and only then.
+    model : Model or path-like, optional
+        As `classify` takes it.
+    columns, units, pixel_spacing, single_cluster, images, linking
+        As `formats.read_clusters` takes them.
+    coverage, prior
+        As `classify` takes them.
+    skip_bad : bool
+        Set clusters with bad values aside instead of stopping at the first.
+    rejects : path-like, optional
+        With `skip_bad`, the table of what was set aside: one row a bad value, with file, row,
+        cluster, column, value and what was expected. By default beside `output`, named
+        ``<output>.rejects.csv``, and only where there is something to tell.
+    batch_size : int
+        Clusters held at a time.
+    n_threads : int, optional
+        As `classify` takes it.
+    resume : bool
+        Take over the batches that a run which was killed or interrupted left behind, and do the
+        rest; the output has the same bytes as if it had never been broken off. Without it, all
+        is done anew.
+    progress : callable, optional
+        Called after each batch with the number of clusters done so far.
+
+    Returns
+    -------
+    ClassifySummary
+
+    Raises
+    ------
+    BadInputError
+        An input is bad (see `formats.read_clusters`), or the output cannot be written, or
+        `resume` meets batches of another input, model, version or option.
+    ModelFileError
+        The model cannot be opened.
+
+    Examples
+    --------
+    >>> import calcigram, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     calcigram.write_clusters(calcigram.simulate(3, seed=1), Path(folder) / "a.csv")
+    ...     summary = classify_files(Path(folder) / "a.csv", Path(folder) / "verdicts.csv")
+    >>> summary.n_clusters
+    3
+    """
+    files = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+    rejects_path = _rejects_path(files, output, rejects, skip_bad)
+    suffix_of(output, TABLE_SUFFIXES)
+    options = {
+        "columns": columns,
+        "units": units,
+        "pixel_spacing": pixel_spacing,
+        "skip_bad": skip_bad,
+        "single_cluster": single_cluster,
+        "images": tuple(images),
+        "linking": linking,
+    }
+    annotated = any(kind_of(path) not in ("csv", "parquet") for path in files)
+    verdicts_of = Classifier(model, n_threads, coverage=coverage, prior=prior, reported=annotated)
+    summary = ClassifySummary()
+    bad_values: list[dict[str, Any]] = []
+
+    def manifest() -> dict[str, Any]:
+        chosen = options | {"images": [str(p) for p in images], "linking": str(linking)}
+        chosen |= {"coverage": coverage, "prior": None if prior is None else str(prior)}
+        return _manifest(files, chosen | {"batch_size": batch_size}, verdicts_of.version)
+
+    def count(verdicts: pa.Table, note: _Note) -> None:
+        summary.add(verdicts, note)
+        bad_values.extend(note["rejects"])
+        if progress is not None:
+            progress(summary.n_clusters)
+
+    with ExitStack() as stack:
+        parts = stack.enter_context(kept_parts(output, manifest, resume=resume))
+        write = stack.enter_context(table_writer(output))
+        later = stack.enter_context(write_behind())
+        place = (0, 0)
+        for verdicts, note in parts.take_up():
+            later(write, verdicts)
+            count(verdicts, note)
+            place = (note["file"], note["part"] + 1)
+        summary.n_resumed = summary.n_clusters
+
+        def store(verdicts: pa.Table, note: _Note, is_last: Callable[[], bool]) -> None:
+            if not is_last():  # else the output itself is there in no time
+                parts.add(verdicts, note)
+            write(verdicts)
+
+        for (note, clusters), is_last in read_ahead(_noted(files, place, batch_size, options)):
+            verdicts = arrow_table(verdicts_of.columns(clusters))
+            later(store, verdicts, note, is_last)
+            count(verdicts, note)
+        if bad_values or (rejects is not None and skip_bad):
+            _write_rejects(bad_values, stack, rejects_path)
+            summary.rejects = rejects_path
+    return summary
+
+
+def _noted(
+    files: Sequence[PathLike], place: tuple[int, int], batch_size: int, options: Mapping[str, Any]
+) -> Iterator[tuple[_Note, ClusterSet]]:
+    """Yield clusters, each time with the note that is kept with their verdicts.
+
+    `place` is the first file to read, and how many parts of it are done.
+    """
+    first, skip = place
+    for number, path in enumerate(files[first:], first):
+        for part, intake in enumerate(iter_intakes(path, batch_size, skip=skip, **options), skip):
+            note: _Note = {
+                "file": number,
+                "part": part,
+                "n_rejected": intake.n_rejected,
+                "n_duplicates": intake.n_duplicates,
+                "rejects": intake.rejects.to_dict("records"),
+                "notes": [f"{path}: {text}" for text in intake.notes],
+            }
+            yield note, intake.clusters
+        skip = 0
+
+
+def _manifest(
+    files: Sequence[PathLike], options: Mapping[str, Any], model_version: str
+) -> dict[str, Any]:
+    """Say what verdicts are made from."""
+    return {
+        "format": "calcigram verdicts, broken off",
+        "files": [{"name": str(path), "sha256": file_digest(path)} for path in files],
+        "model": model_version,
+        "code": code_digest(),
+        **{name: dict(v) if isinstance(v, Mapping) else v for name, v in options.items()},
+    }
+
+
+def _rejects_path(
+    files: Sequence[PathLike], output: PathLike, rejects: PathLike | None, skip_bad: bool
+) -> Path:
+    """Return where rejects go, having made sure that no file is written over another."""
+    if not files:
+        raise BadInputError("at least one file of clusters")
+    if rejects is not None and not skip_bad:
+        raise BadInputError("skip_bad where a file of rejects is named", source=str(rejects))
+    path = Path(output).with_suffix(".rejects.csv") if rejects is None else Path(rejects)
+    taken = {Path(file).resolve() for file in files}
+    for written in (Path(output), path):
+        if written.resolve() in taken:
+            raise BadInputError("another file than those read or written", source=str(written))
+        taken.add(written.resolve())
+    if rejects is not None and path.suffix.lower() not in TABLE_SUFFIXES:
+        raise BadInputError(f"a name that ends in one of {TABLE_SUFFIXES}", source=str(path))
+    return path
+
+
+def _write_rejects(bad_values: list[dict[str, Any]], stack: ExitStack, path: Path) -> None:
+    """Write the rejects such that they appear together with the verdicts."""
+    import pandas as pd
+
+    from calcigram.longtable.rejects import REJECT_COLUMNS, empty_rejects
+
+    write = stack.enter_context(table_writer(path))
+    write(pd.DataFrame(bad_values, columns=list(REJECT_COLUMNS)) if bad_values else empty_rejects())

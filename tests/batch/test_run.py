@@ -1,0 +1,216 @@
+"""`run_batch` in one process: parts, resuming, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet
+import pytest
+
+from calcigram import classify, extract_features, read_clusters, simulate
+from calcigram.batch import run_batch
+from calcigram.batch.storage import Storage
+from calcigram.clusters import ClusterSet
+from calcigram.errors import BadInputError, CalcigramError, ModelFileError
+from calcigram.formats import write_clusters, write_table
+
+PART = 60
+
+
+def table(folder):
+    return pyarrow.parquet.read_table(folder).to_pandas()
+
+
+def expected_table(frame, path):
+    write_table(frame, path)
+    return pd.read_parquet(path)
+
+
+@pytest.mark.parametrize("task", ["classify", "features"])
+def test_parts_together_are_what_the_set_gives(tmp_path, folder, clusters, task):
+    summary = run_batch(folder, tmp_path / "out", task=task, partition_clusters=PART)
+    function = classify if task == "classify" else lambda c: extract_features(c).to_dataframe()
+    expected = expected_table(function(clusters), tmp_path / "expected.parquet")
+    pd.testing.assert_frame_equal(table(tmp_path / "out"), expected)
+    assert (summary.n_parts, summary.n_clusters) == (4 + 3, 400)
+    assert summary.n_review == (int(expected["review"].sum()) if task == "classify" else 0)
+    assert {path.name for path in tmp_path.iterdir()} == {"in", "out", "expected.parquet"}
+
+
+def test_simulated_parts_are_those_of_one_simulation(tmp_path):
+    options = {"seed": 3, "grade": "hard"}
+    run_batch(25, tmp_path / "out", task="simulate", partition_clusters=10, simulation=options)
+    parts = sorted((tmp_path / "out").glob("*.parquet"))
+    made = ClusterSet.concat([read_clusters(path) for path in parts])
+    expected = simulate(25, **options)
+    assert [len(read_clusters(path)) for path in parts] == [10, 10, 5]
+    np.testing.assert_array_equal(made.x_mm, expected.x_mm)
+    assert made.cluster_id.tolist() == expected.cluster_id.tolist()
+    assert made.meta.mechanism.tolist() == expected.meta.mechanism.tolist()
+
+
+class Stop(BaseException):
+    """Ends a run as an interrupt does."""
+
+
+def broken_off(source, output, after=3, **options):
+    def stop(n_done, n_parts):
+        if n_done == after:
+            raise Stop
+
+    with pytest.raises(Stop):
+        run_batch(source, output, partition_clusters=PART, progress=stop, **options)
+
+
+def test_resumed_does_only_the_missing_parts_with_the_same_bytes(tmp_path, folder, contents):
+    run_batch(folder, tmp_path / "whole", partition_clusters=PART)
+    broken_off(folder, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    told = []
+    summary = run_batch(
+        folder,
+        tmp_path / "out",
+        partition_clusters=PART,
+        resume=True,
+        progress=lambda *numbers: told.append(numbers),
+    )
+    assert told == [(4, 7), (5, 7), (6, 7), (7, 7)]
+    assert (summary.n_resumed, summary.n_clusters) == (3, 400)
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+    again = run_batch(folder, tmp_path / "out", partition_clusters=PART, resume=True)
+    assert again == replace(summary, n_resumed=7)
+
+
+def test_without_resume_all_is_done_anew(tmp_path, folder):
+    broken_off(folder, tmp_path / "out", task="features")
+    summary = run_batch(folder, tmp_path / "out", task="features", partition_clusters=PART)
+    assert summary.n_resumed == 0
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ({"task": "classify"}, "model"),
+        ({"skip_bad": True}, "skip_bad"),
+        ({"partition_clusters": 90}, "n_parts"),
+    ],
+)
+def test_other_options_are_refused(tmp_path, folder, changed, named):
+    broken_off(folder, tmp_path / "out", task="features")
+    options = {"task": "features", "partition_clusters": PART} | changed
+    with pytest.raises(BadInputError, match=f"column '{named}'.*without --resume"):
+        run_batch(folder, tmp_path / "out", resume=True, **options)
+
+
+def test_other_input_is_refused_even_of_the_same_size(tmp_path, folder, clusters):
+    broken_off(folder, tmp_path / "out", task="features")
+    path = folder / "a.parquet"
+    content = bytearray(path.read_bytes())
+    content[100] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(BadInputError, match="column 'files'"):
+        run_batch(folder, tmp_path / "out", task="features", partition_clusters=PART, resume=True)
+
+
+def test_an_output_that_is_there_stays_unless_it_may_be_replaced(tmp_path, folder):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine.txt").write_text("mine")
+    options = {"task": "features", "partition_clusters": PART}
+    with pytest.raises(BadInputError, match="--overwrite"):
+        run_batch(folder, tmp_path / "out", **options)
+    with pytest.raises(BadInputError, match="made by calcigram batch"):
+        run_batch(folder, tmp_path / "out", resume=True, **options)
+    assert (tmp_path / "out" / "mine.txt").read_text() == "mine"
+    run_batch(folder, tmp_path / "out", overwrite=True, **options)
+    assert len(list((tmp_path / "out").glob("part-*"))) == 7
+
+
+def spoil(folder, clusters):
+    cnr = clusters.cnr.copy()
+    cnr[clusters.offsets[[5, 9]]] = -1
+    write_clusters(replace(clusters, cnr=cnr), folder / "a.parquet")
+
+
+def test_bad_input_is_named_and_leaves_nothing_behind(tmp_path, folder, clusters):
+    spoil(folder, clusters)
+    with pytest.raises(CalcigramError, match=r"a\.parquet, row 5, .*column 'cnr': got -1"):
+        run_batch(folder, tmp_path / "out", partition_clusters=PART)
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
+
+
+def test_skip_bad_writes_what_it_set_aside(tmp_path, folder, clusters):
+    spoil(folder, clusters)
+    summary = run_batch(folder, tmp_path / "out", partition_clusters=PART, skip_bad=True)
+    rejects = pd.read_csv(tmp_path / "out" / "_rejects.csv", dtype=str)
+    assert rejects.cluster_id.tolist() == clusters.cluster_id[[5, 9]].tolist()
+    assert (summary.n_rejected, summary.n_clusters) == (2, len(clusters) + 170 - 2)
+    assert len(table(tmp_path / "out")) == summary.n_clusters
+
+
+def test_a_long_table_is_one_part(tmp_path, clusters):
+    write_clusters(clusters[:90], tmp_path / "long.parquet", layout="long")
+    summary = run_batch(
+        tmp_path / "long.parquet", tmp_path / "out", task="features", partition_clusters=PART
+    )
+    assert (summary.n_parts, summary.n_clusters) == (1, 90)
+
+
+def test_any_file_system_of_fsspec_serves(clusters, folder):
+    memory = Storage("memory://calcigram_test")
+    memory.remove()
+    memory.make()
+    for path in folder.rglob("*.parquet"):
+        memory.write(memory.join(path.name), path.read_bytes())
+    options = {"task": "features", "partition_clusters": PART}
+    summary = run_batch("memory://calcigram_test", "memory://calcigram_out", **options)
+    out = Storage("memory://calcigram_out")
+    names = [path.rpartition("/")[2] for path in out.files()]
+    assert names == ["_calcigram.json", *(f"part-{i:06}.parquet" for i in range(7))]
+    assert summary.n_clusters == 400
+    again = run_batch("memory://calcigram_test", out.url(), resume=True, **options)
+    assert again.n_resumed == 7
+    out.remove()
+    memory.remove()
+
+
+def test_a_worker_with_other_code_or_another_model_refuses(tmp_path, folder, monkeypatch):
+    from calcigram.batch import work
+
+    monkeypatch.setattr(work, "code_digest", lambda: "other")
+    with pytest.raises(CalcigramError, match="has another calcigram"):
+        run_batch(folder, tmp_path / "out", task="features", partition_clusters=PART)
+    assert not (tmp_path / ".out.work").exists()
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "error", "message"),
+    [
+        ("nowhere", {}, BadInputError, "a Parquet file, or a folder of them"),
+        ("in", {"task": "guess"}, BadInputError, "one of classify, features, simulate"),
+        ("in", {"task": "simulate"}, BadInputError, "a number of clusters"),
+        (5, {}, BadInputError, "a number of clusters"),
+        (0, {"task": "simulate"}, BadInputError, "a number of clusters"),
+        ("in", {"partition_clusters": 0}, BadInputError, "at least 1 cluster"),
+        ("in", {"model": "no_model"}, ModelFileError, "no model here"),
+        ("in", {"dask": "tcp://127.0.0.1:1"}, BadInputError, "a Dask scheduler that answers"),
+        ("no-such-protocol://x", {}, BadInputError, "a path or URL that fsspec opens"),
+    ],
+)
+def test_bad_requests_write_nothing(tmp_path, folder, monkeypatch, source, options, error, message):
+    from calcigram.batch import engines
+
+    monkeypatch.setattr(engines, "CONNECT_S", 0.2)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(error, match=message):
+        run_batch(source, "out", **options)
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_manifest_says_what_the_parts_were_made_from(tmp_path, folder):
+    run_batch(folder, tmp_path / "out", task="features", partition_clusters=PART)
+    manifest = json.loads((tmp_path / "out" / "_calcigram.json").read_text())
+    assert manifest["task"] == "features"
+    assert [len(file["sha256"]) for file in manifest["files"]] == [64, 64]
