@@ -70,6 +70,10 @@ class BadInputError(CalcigramError):
         )
 
 
+class PixelSizeError(BadInputError):
+    """Nobody states the size of a pixel, or what is stated can be none of a mammogram."""
+
+
 class ModelFileError(CalcigramError):
     """A model folder is damaged, foreign, too large or of a newer format."""
 

@@ -73,7 +73,8 @@ BAD_FILES = [
     ("cluster_id,x_mm,y_mm\na,1,2\n\na,1\n", "row 4: got '2 fields', expected 3 fields"),
     ("cluster_id,x_mm,y_mm\na,1,2,3\n", "row 2: got '4 fields', expected 3 fields"),
     ("cluster_id,x_mm,y_mm\n" + "a,1,2\n" * 5 + "junk\n", "row 7: got '1 fields'"),
-    (b"\x89PNG\r\n\x1a\n\x00\x00", "expected a text file .* not binary data"),
+    (b"\x89PNG\r\n\x1a\n\x00\x00", "expected a whole image file"),
+    (b"\x7fELF\x02\x01\x00\x00", "expected a text file .* not binary data"),
     (b"\xff\xfea\x00,\x00", "not binary data"),
     (
         "cluster_id,x_mm,y_mm\nä,1,2\n".encode("latin-1"),

@@ -67,6 +67,10 @@ PATHOLOGIES: tuple[str, ...] = ("BENIGN_WITHOUT_CALLBACK", "BENIGN", "MALIGNANT"
 SPLITS: tuple[str, ...] = ("train", "test")
 """The official split; no patient is in both."""
 
+ASSESSMENTS: tuple[str, ...] = ("1", "2", "3", "0", "4", "5")
+"""BI-RADS assessments from the least to the most worrying. 0, incomplete, is a recall: it ranks
+between 3 and 4."""
+
 LATERALITIES: tuple[str, ...] = ("LEFT", "RIGHT")
 
 COUNT_COLUMNS: tuple[str, ...] = ("type", "distribution", "pathology", "split", "lesions")
@@ -77,12 +81,13 @@ _SPLIT_OF_PREFIX = {"Calc-Training": "train", "Calc-Test": "test"}
 _CHECKED = {
     "left or right breast": LATERALITIES,
     "pathology": PATHOLOGIES,
+    "assessment": ASSESSMENTS,
 }
 _KEY = ["patient_id", "left or right breast", "abnormality id"]
 _NEEDED = (*_KEY, "calc type", "calc distribution", "pathology", "image file path")
 
 
-def read_cbis_ddsm(*paths: str | Path) -> pd.DataFrame:
+def read_cbis_ddsm(*paths: str | Path, assessment: bool = False) -> pd.DataFrame:
     """Read case description files into one row a lesion.
 
     A lesion is (patient, side, abnormality id). Its terms are the union of those of its
@@ -93,13 +98,15 @@ def read_cbis_ddsm(*paths: str | Path) -> pd.DataFrame:
     *paths : str or Path
         The official files, in any order and under any name; the split is told by the image
         paths inside.
+    assessment : bool
+        Also read the radiologists' BI-RADS assessment, of a lesion the most worrying of its views.
 
     Returns
     -------
     pandas.DataFrame
         ``patient_id, laterality, abnormality_id, views`` (int), ``type, distribution`` (the
         files' own terms, sorted and joined by ``-``; ``"NA"`` where none was given),
-        ``pathology, split``. Every text is text: nothing is read as missing.
+        ``pathology, split``, and ``assessment`` where asked for. Every text is text: nothing is read as missing.
 
     Raises
     ------
@@ -110,7 +117,8 @@ def read_cbis_ddsm(*paths: str | Path) -> pd.DataFrame:
 
     if not paths:
         raise BadInputError("at least one file")
-    views = pd.concat([_read_views(path) for path in paths], ignore_index=True)
+    needed = (*_NEEDED, "assessment") if assessment else _NEEDED
+    views = pd.concat([_read_views(path, needed) for path in paths], ignore_index=True)
     grouped = views.groupby(_KEY, sort=True)
     lesions = grouped.agg(
         views=("pathology", "size"),
@@ -118,6 +126,11 @@ def read_cbis_ddsm(*paths: str | Path) -> pd.DataFrame:
         distribution=("calc distribution", join_terms),
         pathology=("pathology", lambda outcomes: max(outcomes, key=PATHOLOGIES.index)),
         split=("split", "first"),
+        **(
+            {"assessment": ("assessment", lambda given: max(given, key=ASSESSMENTS.index))}
+            if assessment
+            else {}
+        ),
     ).reset_index()
     return lesions.rename(
         columns={"left or right breast": "laterality", "abnormality id": "abnormality_id"}
@@ -182,12 +195,14 @@ def read_counts(path: str | Path) -> pd.DataFrame:
     return table.assign(lesions=table["lesions"].astype("int64"))
 
 
-def _read_views(path: str | Path) -> pd.DataFrame:
-    table = _read_text_table(path, _NEEDED)
+def _read_views(path: str | Path, needed: Sequence[str]) -> pd.DataFrame:
+    table = _read_text_table(path, needed)
     source = str(path)
     _check_terms(table, "calc type", {**TYPE_WORDS, **_SAME_TERM}, source)
     _check_terms(table, "calc distribution", DISTRIBUTION_WORDS, source)
     for column, allowed in _CHECKED.items():
+        if column not in needed:
+            continue
         _refuse(~table[column].isin(allowed), table, column, f"one of {', '.join(allowed)}", source)
     prefix = table["image file path"].str.split("_", n=1).str[0]
     table["split"] = prefix.map(_SPLIT_OF_PREFIX)

@@ -17,6 +17,33 @@ PathLike = str | os.PathLike[str]
 
 PARQUET_MAGIC = b"PAR1"
 
+DICOM_PREAMBLE, DICOM_MAGIC = 128, b"DICM"
+
+FIRST_GROUPS = (b"\x08\x00", b"\x02\x00", b"\x00\x08")
+"""Groups of the first tag of DICOM files that lack the preamble; the last one is big endian."""
+
+IMAGE_MAGICS = (b"\x89PNG\r\n\x1a\n", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"\x93NUMPY", b"PK\x03\x04")  # fmt: skip
+"""Beginnings of PNG, TIFF (also BigTIFF) and NumPy's ``.npy`` and ``.npz``."""
+
+FOREIGN_MAGICS = {
+    b"\xff\xd8\xff": "a JPEG image",
+    b"\x00\x00\x00\x0cjP  ": "a JPEG 2000 image",
+    b"BM": "a BMP image",
+    b"GIF8": "a GIF image",
+    b"RIFF": "a WebP image",
+    b"P4\n": "a PBM image",
+    b"P5\n": "a PGM image",
+    b"P6\n": "a PPM image",
+    b"\x5c\x01\x00\x00": "a NIfTI image",
+    b"ObjectType": "a MetaImage",
+    b"NRRD": "an NRRD image",
+    b"\x1f\x8b": "a gzip archive",
+    b"\x89HDF": "an HDF5 file",
+    b"MATLAB": "a MATLAB file",
+    b"%PDF": "a PDF document",
+}
+"""Beginnings of files that people try, which are not read; the message names them."""
+
 
 @contextmanager
 def atomic_path(path: PathLike) -> Iterator[Path]:
@@ -101,6 +128,72 @@ def first_bytes(path: PathLike, size: int = 1 << 16) -> bytes:
 def is_parquet(path: PathLike) -> bool:
     """Tell whether a file is Parquet, by its content and not by its name."""
     return first_bytes(path, 4) == PARQUET_MAGIC
+
+
+def kind_of(path: PathLike) -> str:
+    """Say what a file is, by its content and not by its name.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Returns
+    -------
+    {"parquet", "dicom", "plist", "mask", "csv"}
+        ``plist`` is a property list in XML, as INbreast has its annotations; ``mask`` an image
+        (PNG, TIFF) or a NumPy array; ``csv`` whatever else, text or not.
+
+    Raises
+    ------
+    BadInputError
+        It does not exist, is a folder, cannot be read, is empty, or is of a kind known not to be read.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.NamedTemporaryFile(suffix=".csv") as file:
+    ...     _, _ = file.write(b"<?xml version='1.0'?><plist/>"), file.flush()
+    ...     kind_of(file.name)
+    'plist'
+    """
+    head = first_bytes(path, 4096)
+    if head.startswith(PARQUET_MAGIC):
+        return "parquet"
+    if head.startswith(IMAGE_MAGICS):
+        return "mask"
+    if looks_like_dicom(head):
+        return "dicom"
+    foreign = next((name for magic, name in FOREIGN_MAGICS.items() if head.startswith(magic)), None)
+    if foreign is not None and b"\0" in head:  # a table may begin with these letters
+        raise BadInputError(
+            "a table (CSV, Parquet), a DICOM file, an annotation in XML or a mask (PNG, TIFF, NumPy)",
+            source=str(path),
+            value=foreign,
+        )
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if text.startswith((b"<?xml", b"<!DOCTYPE", b"<plist", b"<!--", b"bplist")) or head.startswith(
+        (b"\xff\xfe<\0", b"\xfe\xff\0<")
+    ):
+        return "plist"
+    return "csv"
+
+
+def looks_like_dicom(head: bytes) -> bool:
+    """Tell whether a file's beginning is DICOM's: with the preamble, or bare.
+
+    Examples
+    --------
+    >>> looks_like_dicom(bytes(128) + b"DICM"), looks_like_dicom(b"cluster_id,x_mm,y_mm")
+    (True, False)
+    >>> looks_like_dicom(b"\\x08\\x00\\x05\\x00CS\\x0a\\x00ISO_IR 100")
+    True
+    """
+    if head[DICOM_PREAMBLE:].startswith(DICOM_MAGIC):
+        return True
+    if not head.startswith(FIRST_GROUPS) or len(head) < 16:
+        return False
+    explicit = head[4:6].isalpha() and head[4:6].isupper()
+    return explicit or (head[0] != 0 and int.from_bytes(head[4:8], "little") < 1 << 16)
 
 
 def suffix_of(path: PathLike, known: tuple[str, ...]) -> str:

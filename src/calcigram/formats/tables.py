@@ -1,18 +1,22 @@
-"""Clusters in and out of CSV and Parquet files.
+"""Clusters into and out of files, whatever kind they are.
 
-Which of the two a file is, its content says, not its name; the name decides on writing.
+What a file is, its content says, not its name; the name decides on writing. Tables are CSV and
+Parquet; reports, annotations and masks are read by their own modules.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from calcigram.clusters import ClusterSet
 from calcigram.errors import BadInputError
-from calcigram.formats.files import PathLike, atomic_path, is_parquet, suffix_of
+from calcigram.formats.files import PathLike, atomic_path, kind_of, suffix_of
+from calcigram.formats.parted import parted
+from calcigram.linking import Linking
 from calcigram.longtable import (
     Intake,
     RejectedClustersWarning,
@@ -24,6 +28,13 @@ from calcigram.longtable import (
 BATCH_CLUSTERS = 20_000
 CLUSTER_SUFFIXES = (".csv", ".parquet")
 
+_ANNOTATIONS = {
+    "dicom": ("calcigram.formats.dicom.reading", "read_dicom"),
+    "plist": ("calcigram.formats.inbreast", "read_inbreast"),
+    "mask": ("calcigram.formats.masks", "read_mask"),
+}
+"""Kind of file -> module and function that read it, imported when first met."""
+
 
 def read_clusters(
     path: PathLike,
@@ -33,23 +44,31 @@ def read_clusters(
     pixel_spacing: float | None = None,
     skip_bad: bool = False,
     single_cluster: str | None = None,
+    images: Sequence[PathLike] = (),
+    linking: Linking | None = None,
 ) -> ClusterSet:
-    """Read clusters from a CSV or Parquet file.
+    """Read clusters from a table, a report, an annotation file or a mask.
 
     Parameters
     ----------
     path : path-like
-        A long table (CSV or Parquet) or Parquet with list columns; told apart by content.
+        A long table (CSV or Parquet), Parquet with list columns, a DICOM report (Mammography CAD
+        SR, TID 1500) or segmentation, an INbreast annotation, a label mask (PNG, TIFF, NumPy);
+        told apart by content.
     columns : mapping, optional
         Our column names to the file's, such as ``{"x": "posX", "y": "posY"}``.
     units : {"mm", "cm", "um", "px"}
-        What the file's lengths are given in; ``px`` needs `pixel_spacing`.
+        What a table's lengths are given in; ``px`` needs `pixel_spacing`.
     pixel_spacing : float, optional
-        Millimetres a pixel.
+        Millimetres a pixel. What a report or mask states itself is passed over for it.
     skip_bad : bool
         Leave clusters with bad values out, with a warning; `read_intake` also lists them.
     single_cluster : str, optional
-        Id for a file that has no column of ids because it is one cluster.
+        Id for a table that has no column of ids because it is one cluster.
+    images : sequence of path-like
+        The images that a report or mask is of, or folders of them.
+    linking : Linking, optional
+        How calcifications that stand in no cluster are brought together.
 
     Returns
     -------
@@ -81,6 +100,8 @@ def read_clusters(
             pixel_spacing=pixel_spacing,
             skip_bad=skip_bad,
             single_cluster=single_cluster,
+            images=images,
+            linking=linking,
         )
     )
     n_rejected = sum(intake.n_rejected for intake in intakes)
@@ -132,13 +153,31 @@ def read_intake(path: PathLike, **options: Any) -> Intake:
         sum(intake.n_duplicates for intake in intakes),
         sum(intake.n_rejected for intake in intakes),
         intakes[0].ignored,
+        intakes[0].notes,
     )
 
 
 def iter_intakes(
-    path: PathLike, batch_size: int = BATCH_CLUSTERS, **options: Any
+    path: PathLike,
+    batch_size: int = BATCH_CLUSTERS,
+    *,
+    skip: int = 0,
+    images: Sequence[PathLike] = (),
+    linking: Linking | None = None,
+    **options: Any,
 ) -> Iterator[Intake]:
     """Yield the clusters of a file in parts, each with its rejects; see `iter_clusters`.
+
+    Parameters
+    ----------
+    path, batch_size
+        As `iter_clusters` takes them.
+    skip : int
+        Leave out so many parts at the beginning.
+    images, linking
+        As `read_intake` takes them.
+    **options
+        As `iter_clusters` takes them.
 
     Yields
     ------
@@ -147,23 +186,21 @@ def iter_intakes(
     """
     if batch_size < 1:
         raise BadInputError("at least 1 cluster", column="batch_size", value=batch_size)
-    if is_parquet(path):
+    kind = kind_of(path)
+    if kind == "parquet":
         from calcigram.formats.parquet import iter_parquet_clusters
 
-        intakes = iter_parquet_clusters(path, batch_size, **options)
-    else:
+        yield from iter_parquet_clusters(path, batch_size, skip=skip, **options)
+    elif kind == "csv":
         from calcigram.formats.csvtext import read_csv_clusters
 
-        intakes = iter([read_csv_clusters(path, **options)])
-    for intake in intakes:
-        if len(intake.clusters) <= batch_size:
-            yield intake
-            continue
-        parts = intake.clusters.batches(batch_size)
-        yield Intake(
-            next(parts), intake.rejects, intake.n_duplicates, intake.n_rejected, intake.ignored
-        )
-        yield from (Intake(part, intake.rejects.iloc[:0]) for part in parts)
+        yield from parted(read_csv_clusters(path, **options), batch_size, skip)
+    else:
+        module, function = _ANNOTATIONS[kind]
+        read = getattr(import_module(module), function)
+        spacing = options.get("pixel_spacing")
+        whole = read(path, pixel_spacing=spacing, images=images, linking=linking)
+        yield from parted(whole, batch_size, skip)
 
 
 def write_clusters(

@@ -36,6 +36,26 @@ NUMERIC_COLUMNS = {column.name: column for column in (*MARKS, *CLUSTER_COLUMNS)}
 _KNOWN = ("cluster_id", *NUMERIC_COLUMNS, *META_COLUMNS)
 
 
+def column_map(text: str) -> dict[str, str]:
+    """Read ``x=posX,y=posY`` into a mapping from our names to the table's.
+
+    Raises
+    ------
+    BadInputError
+        It is not of this form.
+
+    Examples
+    --------
+    >>> column_map("x=posX, y=posY")
+    {'x': 'posX', 'y': 'posY'}
+    """
+    pairs = [pair.partition("=") for pair in text.split(",")]
+    names = {ours.strip(): theirs.strip() for ours, _, theirs in pairs}
+    if len(names) < len(pairs) or not all(names) or not all(names.values()):
+        raise BadInputError("pairs like x=posX,y=posY", column="columns", value=text)
+    return names
+
+
 @dataclass(frozen=True)
 class Scale:
     """How the lengths of a table become mm: `units` and, for ``px``, `pixel_spacing` in mm.

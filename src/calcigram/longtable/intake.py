@@ -55,6 +55,8 @@ class Intake:
         Clusters set aside.
     ignored : tuple of str
         Columns left out, for the most part because they vary within clusters.
+    notes : tuple of str
+        What a file other than a table is, how clusters were formed of it, and what it lacks.
     """
 
     clusters: ClusterSet
@@ -62,6 +64,7 @@ class Intake:
     n_duplicates: int = 0
     n_rejected: int = 0
     ignored: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def clusters_from_frame(

@@ -1,0 +1,176 @@
+"""Reads PNG, TIFF and NumPy files as arrays of two dimensions, none larger than a mammogram."""
+
+from __future__ import annotations
+
+import warnings
+import zipfile
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from calcigram.errors import BadInputError
+from calcigram.formats.extras import load_extra
+from calcigram.formats.files import PathLike, first_bytes
+from calcigram.formats.pixelmarks import MAX_PIXELS
+
+_MAX_BYTES = 8 * MAX_PIXELS
+
+_UNPACKED_BY_TIFFFILE = (1, 8, 32773, 32946)
+"""Compressions that take no further package: none, Deflate and PackBits. Pillow unpacks the others."""
+
+NAMED_MASKS = ("mask.npy", "labels.npy")
+"""Names of the array to take of several in an ``.npz``."""
+
+
+def read_array(path: PathLike) -> npt.NDArray[Any]:
+    """Read a PNG, TIFF or NumPy file as an array of two dimensions.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Returns
+    -------
+    ndarray, shape (rows, columns)
+
+    Raises
+    ------
+    BadInputError
+        It is damaged, has colours, or is larger than any mammogram.
+    """
+    source = str(path)
+    head = first_bytes(path, 8)
+    reader = next((read for magic, read in _READERS.items() if head.startswith(magic)), None)
+    if reader is None:
+        raise BadInputError("a PNG, TIFF or NumPy file", source=source)
+    # The libraries do not document what damaged bytes make them raise.
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            array = reader(path, source)
+    except (BadInputError, ImportError):
+        raise
+    except MemoryError:
+        raise BadInputError(f"at most {MAX_PIXELS} pixels", source=source) from None
+    except Exception as error:
+        if type(error).__module__.startswith("calcigram"):
+            raise
+        raise BadInputError(
+            f"a whole image file ({type(error).__name__}: {str(error)[:200]})", source=source
+        ) from None
+    array = _one_channel(np.asarray(array), source)
+    if array.dtype.kind not in "buif":
+        raise BadInputError("numbers", source=source, value=array.dtype.name)
+    return array
+
+
+def _one_channel(array: npt.NDArray[Any], source: str) -> npt.NDArray[Any]:
+    array = array.squeeze() if array.ndim > 2 else array
+    if array.ndim == 3 and array.shape[2] in (2, 3, 4):
+        array = _grey(array, source)
+    if array.ndim != 2:
+        raise BadInputError("a mask of two dimensions", source=source, value=f"{array.shape}")
+    return array
+
+
+def _grey(array: npt.NDArray[Any], source: str) -> npt.NDArray[Any]:
+    """Return the grey of an image with channels; of one that is a single colour, its opacity."""
+    n_colours = array.shape[2] - 1 if array.shape[2] in (2, 4) else 3
+    colours, opacity = array[..., :n_colours], array[..., n_colours:]
+    if not (colours == colours[..., :1]).all():
+        raise BadInputError("a mask in grey, not in colours", source=source)
+    grey = colours[..., 0]
+    drawn_by_opacity = opacity.size and np.ptp(grey) == 0 and np.ptp(opacity) > 0
+    return opacity[..., 0] if drawn_by_opacity else grey
+
+
+def _check_size(shape: Sequence[int], itemsize: int, source: str) -> None:
+    n_pixels = float(np.prod([float(length) for length in shape]))
+    if n_pixels * itemsize > _MAX_BYTES or n_pixels > 4 * MAX_PIXELS:
+        raise BadInputError(f"at most {MAX_PIXELS} pixels", source=source, value=tuple(shape))
+
+
+def _read_tiff(path: PathLike, source: str) -> Any:
+    tifffile = load_extra("tifffile", "A TIFF file")
+    with tifffile.TiffFile(path) as file:
+        if len(file.pages) != 1:
+            raise BadInputError("one page", source=source, value=f"{len(file.pages)} pages")
+        page = file.pages[0]
+        _check_size(page.shape, page.dtype.itemsize, source)
+        if page.compression in _UNPACKED_BY_TIFFFILE:
+            return page.asarray()
+    return _read_with_pillow(path, "TIFF", source)
+
+
+def _read_png(path: PathLike, source: str) -> Any:
+    return _read_with_pillow(path, "PNG", source)
+
+
+def _read_with_pillow(path: PathLike, kind: str, source: str) -> Any:
+    image_module = load_extra("PIL.Image", "An image file")
+    with image_module.open(path, formats=[kind]) as image:
+        _check_size(image.size, 4, source)
+        return np.asarray(image)
+
+
+def _read_npy(path: PathLike, source: str) -> Any:
+    with open(path, "rb") as file:
+        return _npy(file, source)
+
+
+def _npy(file: Any, source: str) -> Any:
+    """Read an array whose header says that it is no larger than an image, and no pickle."""
+    shape, dtype = _npy_header(file)
+    if dtype.hasobject:
+        raise BadInputError("numbers, no Python objects", source=source)
+    _check_size(shape, dtype.itemsize, source)
+    file.seek(0)
+    return np.lib.format.read_array(file, allow_pickle=False)
+
+
+def _npy_header(file: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    version = np.lib.format.read_magic(file)
+    reader = (
+        np.lib.format.read_array_header_1_0
+        if version == (1, 0)
+        else np.lib.format.read_array_header_2_0
+    )
+    shape, _, dtype = reader(file)
+    return shape, dtype
+
+
+def _read_npz(path: PathLike, source: str) -> Any:
+    with zipfile.ZipFile(path) as archive:
+        members = {
+            item.filename: item for item in archive.infolist() if item.filename.endswith(".npy")
+        }
+        chosen = [name for name in members if name in NAMED_MASKS] or list(members)
+        if len(chosen) > 1:  # beside a mask may stand its spacing, or a name
+            chosen = [name for name in chosen if _n_axes(archive, name) >= 2]
+        if len(chosen) != 1:
+            raise BadInputError(
+                "one array of an image, or one named mask or labels",
+                source=source,
+                value=list(members)[:10],
+            )
+        if members[chosen[0]].file_size > _MAX_BYTES + 1024:
+            raise BadInputError(f"at most {MAX_PIXELS} pixels", source=source)
+        with archive.open(chosen[0]) as file:
+            return _npy(file, source)
+
+
+def _n_axes(archive: zipfile.ZipFile, name: str) -> int:
+    with archive.open(name) as file:
+        shape, _ = _npy_header(file)
+    return len(shape)
+
+
+_READERS = {
+    b"\x89PNG": _read_png,
+    b"II": _read_tiff,
+    b"MM": _read_tiff,
+    b"\x93NUMPY": _read_npy,
+    b"PK\x03\x04": _read_npz,
+}

@@ -1,0 +1,192 @@
+"""What is drawn of a finding of a CAD report: its centre and outline, and on which image.
+
+Drawings hang on the finding, or on a container around it where a vendor put them there.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from calcigram.errors import BadInputError
+from calcigram.formats.dicom import concepts
+from calcigram.formats.dicom.library import image_of
+from calcigram.formats.dicom.report import Outline, Point, Report
+from calcigram.formats.dicom.tree import Item
+
+OUTLINES = ("POLYLINE", "CIRCLE", "ELLIPSE")
+POINTS = ("POINT", "MULTIPOINT")
+
+LARGEST_PART = 0.5
+"""An outline that takes up more of the one around it is the cluster once more, and no part of it."""
+
+_LEVELS_ABOVE = 3  # how far up a drawing may hang that a vendor put on a container
+
+
+@dataclass
+class Drawing:
+    """What is drawn of a finding.
+
+    Attributes
+    ----------
+    image : str
+        SOP instance UID; empty where it cannot be told.
+    centre : (float, float) or None
+        In pixels, where one point is drawn.
+    points : list of (float, float)
+        Where several are: the calcifications of a cluster drawn as a whole.
+    outlines : list of Outline
+        Those named so first.
+    """
+
+    image: str
+    centre: Point | None = None
+    points: list[Point] = field(default_factory=list)
+    outlines: list[Outline] = field(default_factory=list)
+
+    @property
+    def outline(self) -> Outline | None:
+        """The first outline."""
+        return next(iter(self.outlines), None)
+
+    @property
+    def has_place(self) -> bool:
+        """Whether anything is drawn."""
+        return bool(self.points or self.outlines) or self.centre is not None
+
+    def parts(self) -> tuple[Outline | None, list[tuple[Point | None, Outline | None]]]:
+        """Take the drawing of a cluster apart.
+
+        Returns
+        -------
+        Outline or None
+            Drawn around the whole.
+        list of (point, Outline)
+            The calcifications: each outline besides, with the point in it, and each other point.
+        """
+        around = self.outline if len(self.outlines) == 1 else _enclosing(self.outlines)
+        largest = np.inf if around is None else LARGEST_PART * _extent(around)
+        inner = [o for o in self.outlines if o is not around and _extent(o) < largest]
+        free = list(self.points)
+        found: list[tuple[Point | None, Outline | None]] = []
+        for outline in inner:
+            within = next((point for point in free if _holds(outline, point)), None)
+            if within is not None:
+                free.remove(within)
+            found.append((within, outline))
+        return around, found + [(point, None) for point in free]
+
+
+def drawing_of(item: Item, report: Report) -> Drawing:
+    """Return what is drawn of a finding.
+
+    Parameters
+    ----------
+    item : Item
+    report : Report
+        A damaged outline of a finding with a centre is left out, and noted here.
+
+    Raises
+    ------
+    BadInputError
+        A drawing has too few coordinates, or such as no image has.
+    """
+    shapes = [child for child in item.related() if child.kind == "SCOORD"]
+    shapes = [shape for shape in shapes or _drawn_around(item) if _is_of(shape, item)]
+    image = next((uid for shape in shapes if (uid := image_of(shape))), "")
+    elsewhere = [shape for shape in shapes if image_of(shape, image) != image]
+    if elsewhere:
+        report.notes.append(f"{item.where}: {len(elsewhere)} drawings on a further image left out")
+    shapes = [shape for shape in shapes if shape not in elsewhere]
+    outlined = [shape for shape in shapes if shape.graphic in OUTLINES]
+    outlined.sort(key=lambda shape: not shape.is_(concepts.OUTLINE))
+    dots = [shape for shape in shapes if shape.graphic in POINTS]
+    centres = [shape for shape in dots if shape.is_(concepts.CENTER)] or dots
+    centre = None
+    if len(centres) == 1 and len(centres[0].points) == 1:
+        centre = as_point(centres[0].points[0])
+        dots.remove(centres[0])
+    return Drawing(
+        image or image_of(item, only_image(report)),
+        centre,
+        [as_point(place) for shape in dots for place in shape.points],
+        list(_outlines(outlined, report, may_fail=centre is not None)),
+    )
+
+
+def _outlines(shapes: Sequence[Item], report: Report, *, may_fail: bool) -> Iterable[Outline]:
+    for shape in shapes:
+        try:
+            yield Outline(shape.graphic, shape.points)
+        except BadInputError as error:
+            if not may_fail:
+                raise
+            report.notes.append(f"{error.column}: an outline of {error.value}, left out")
+
+
+def only_image(report: Report) -> str:
+    """Return the image of a report that has but one; empty for any other."""
+    return next(iter(report.images)) if len(report.images) == 1 else ""
+
+
+def as_point(place: Any) -> Point:
+    """Return a row of coordinates as a point."""
+    return float(place[0]), float(place[1])
+
+
+def _is_of(shape: Item, item: Item) -> bool:
+    """Tell whether a drawing shows a finding's own place, and not the nipple beside it."""
+    return not shape.is_(concepts.NIPPLE) or concepts.NIPPLE.matches(item.code)
+
+
+def _drawn_around(item: Item) -> list[Item]:
+    """Return the drawings a vendor put beside a finding, in the container around it.
+
+    Of several findings in a container, each has the drawings that follow it.
+    """
+    inner, around = item, item.parent
+    for _ in range(_LEVELS_ABOVE):
+        if around is None or around.kind != "CONTAINER":
+            return []
+        findings = [i for i in around.children if i.is_(concepts.FINDING_IN_IMAGE)]
+        if len(findings) > 1:
+            later = around.children[inner.place[-1] :]
+            own = itertools.takewhile(lambda i: not i.is_(concepts.FINDING_IN_IMAGE), later)
+            return [child for child in own if child.kind == "SCOORD"]
+        shapes = [child for child in around.related() if child.kind == "SCOORD"]
+        if shapes:
+            return shapes
+        inner, around = around, around.parent
+    return []
+
+
+def _enclosing(outlines: Sequence[Outline]) -> Outline | None:
+    """Return the outline that the others lie in; None where there is no such one."""
+    middles = [np.mean(_box(outline), axis=0) for outline in outlines]
+    largest = max(outlines, key=_extent, default=None)
+    if largest is not None and all(_holds(largest, as_point(middle)) for middle in middles):
+        return largest
+    return None
+
+
+def _holds(outline: Outline, point: Point) -> bool:
+    low, high = _box(outline)
+    return bool((low <= point).all() and (point <= high).all())
+
+
+def _extent(outline: Outline) -> float:
+    """Return the area of the box around an outline."""
+    return float(np.ptp(_box(outline), axis=0).prod())
+
+
+def _box(outline: Outline) -> Any:
+    """Return the least and greatest coordinates of an outline, shape (2, 2)."""
+    points = outline.points
+    if outline.graphic == "CIRCLE":
+        radius = float(np.hypot(*(points[1] - points[0])))
+        points = points[0] + np.array([[-radius, -radius], [radius, radius]])
+    return np.array([points.min(axis=0), points.max(axis=0)])

@@ -1,0 +1,267 @@
+"""Headers of DICOM files: opened safely, found by UID, and what they say of an image."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from calcigram.errors import BadInputError
+from calcigram.formats.dicom import concepts
+from calcigram.formats.dicom.attributes import coded, first_of, items_of, text_of, whole_of
+from calcigram.formats.dicom.report import ImageEntry
+from calcigram.formats.extras import load_extra
+from calcigram.formats.files import (
+    DICOM_MAGIC,
+    DICOM_PREAMBLE,
+    PathLike,
+    first_bytes,
+    looks_like_dicom,
+)
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+BIG_ENDIAN, DEFLATED = "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"
+LONG_VRS = (b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV")  # fmt: skip
+"""Value representations whose length has four bytes (PS3.5, 7.1.2)."""
+
+NO_IMAGES = (
+    "1.2.840.10008.5.1.4.1.1.66.",
+    "1.2.840.10008.5.1.4.1.1.88.",
+    "1.2.840.10008.5.1.4.1.1.11.",
+)
+"""SOP classes of segmentations, reports and presentation states begin so; they too name images as sources."""
+
+SHORTEST_ELEMENT = 8
+"""Bytes of an empty element; fewer at the end of a file are padding."""
+
+UNDEFINED_LENGTH = 0xFFFFFFFF
+
+MAX_NEIGHBOURS = 2_000
+"""Files of a folder looked at for a referenced image."""
+
+FindImages = Callable[[Iterable[str]], "dict[str, Dataset]"]
+
+
+def open_dicom(path: PathLike, *, pixels: bool = False) -> Dataset:
+    """Open a DICOM file.
+
+    Parameters
+    ----------
+    path : path-like
+    pixels : bool
+        Read pixel data too.
+
+    Returns
+    -------
+    pydicom.Dataset
+
+    Raises
+    ------
+    BadInputError
+        The file cannot be read as DICOM.
+    """
+    first_bytes(path, 1)  # what cannot be read is told in our own words
+    with open(path, "rb") as file:
+        return parse_dicom(file, str(path), pixels=pixels)
+
+
+def parse_dicom(file: Any, source: str, *, pixels: bool = False) -> Dataset:
+    """Parse DICOM from an open binary file, with errors that name `source`."""
+    pydicom = load_extra("pydicom", "A DICOM file")
+    # What damaged bytes make pydicom raise is not documented: struct errors, KeyError, and more.
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            dataset = pydicom.dcmread(file, force=True, stop_before_pixels=not pixels)
+            if "SOPClassUID" not in dataset or not str(dataset.SOPClassUID):
+                raise BadInputError("a SOP Class UID (0008,0016)", source=source)
+            _check_whole(file, dataset, source)
+            _decode_all(dataset)
+    except BadInputError:
+        raise
+    except (RecursionError, MemoryError, OSError) as error:
+        raise BadInputError(f"a DICOM file ({type(error).__name__})", source=source) from None
+    except Exception as error:
+        raise BadInputError(
+            f"a whole DICOM file ({type(error).__name__}: {str(error)[:200]})", source=source
+        ) from None
+    return dataset
+
+
+def _check_whole(file: Any, dataset: Any, source: str) -> None:
+    """Refuse a file that ends within an element; pydicom takes what is there without a word.
+
+    Only elements of the outermost level whose length is written can be checked. The meta
+    information is walked over like the rest: the length it states of itself is wrong in some files.
+    """
+    meta = getattr(dataset, "file_meta", None)
+    syntax = str(meta.get("TransferSyntaxUID", "")) if meta is not None else ""
+    if syntax in (BIG_ENDIAN, DEFLATED) or dataset.original_encoding[1] is False:
+        return
+    file.seek(DICOM_PREAMBLE)
+    position = DICOM_PREAMBLE + len(DICOM_MAGIC) if file.read(4) == DICOM_MAGIC else 0
+    size = file.seek(0, os.SEEK_END)
+    while position + SHORTEST_ELEMENT <= size:
+        file.seek(position)
+        head = file.read(12)
+        explicit = head[4:6].isalpha() and head[4:6].isupper()
+        wide = explicit and head[4:6] in LONG_VRS
+        start, end = (8, 12) if wide else (6, 8) if explicit else (4, 8)
+        length = int.from_bytes(head[start:end], "little")
+        if length == UNDEFINED_LENGTH:
+            return
+        position += end + length
+    if position > size:
+        raise BadInputError(
+            "a whole DICOM file", source=source, value=f"{size} bytes of at least {position}"
+        )
+
+
+def _decode_all(dataset: Any) -> None:
+    """Convert every element now, so that damage shows here and not somewhere later."""
+    for element in dataset.iterall():
+        _ = element.value
+
+
+def find_in_folder(path: PathLike, given: Sequence[PathLike] = ()) -> FindImages:
+    """Return a function that finds images by UID among the given files and beside a report.
+
+    Parameters
+    ----------
+    path : path-like
+        The report.
+    given : sequence of path-like
+        Image files, or folders of them, that the user named.
+
+    Returns
+    -------
+    callable
+        Takes SOP instance UIDs, returns the headers of those found; where one is missing, of an
+        image that names it as its source.
+    """
+
+    images = [Path(image) for image in given]
+
+    def find(uids: Iterable[str]) -> dict[str, Dataset]:
+        for image in images:
+            if not image.exists():
+                raise BadInputError("a file or folder that exists", source=str(image))
+        missing = set(uids)
+        found: dict[str, Path] = {}
+        made_of: dict[str, Path] = {}
+        for candidate in _candidates(Path(path), images):
+            if missing <= set(found):
+                break
+            uid, sources = _glance(candidate)
+            if uid in missing:
+                found.setdefault(uid, candidate)
+            for source in sources:
+                made_of.setdefault(source, candidate)
+        chosen = {uid: made_of[uid] for uid in missing if uid in made_of} | found
+        return {uid: open_dicom(candidate) for uid, candidate in chosen.items()}
+
+    return find
+
+
+def _glance(path: Path) -> tuple[str, list[str]]:
+    """Return a file's SOP instance UID and those of its source images; empty where it is no DICOM."""
+    pydicom = load_extra("pydicom", "A DICOM file")
+    tags = ["SOPClassUID", "SOPInstanceUID", "SourceImageSequence"]
+    # What damaged bytes make pydicom raise is not documented.
+    try:
+        with open(path, "rb") as file, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if not looks_like_dicom(file.read(DICOM_PREAMBLE + len(DICOM_MAGIC))):
+                return "", []
+            file.seek(0)
+            header = pydicom.dcmread(file, force=True, stop_before_pixels=True, specific_tags=tags)
+            uid, sources = text_of(header, "SOPInstanceUID"), []
+            if not text_of(header, "SOPClassUID").startswith(NO_IMAGES):
+                sources = items_of(header, "SourceImageSequence")
+            return uid, [text_of(source, "ReferencedSOPInstanceUID") for source in sources]
+    except Exception:
+        return "", []
+
+
+def is_of_same_pixels(header: Dataset, entry: ImageEntry) -> bool:
+    """Tell whether a header is that of an image, or of one made of it that has as many pixels.
+
+    CAD reports speak of the image "for processing"; archives often keep that "for presentation"
+    alone, which names the other as its source. Its pixels are the same where their number is.
+    """
+    if text_of(header, "SOPInstanceUID") == entry.uid:
+        return True
+    size = (whole_of(header, "Rows"), whole_of(header, "Columns"))
+    return entry.n_rows > 0 and size == (entry.n_rows, entry.n_columns)
+
+
+def _candidates(report: Path, given: list[Path]) -> Iterable[Path]:
+    for image in given:
+        if image.is_dir():
+            yield from sorted(file for file in image.rglob("*") if file.is_file())[:MAX_NEIGHBOURS]
+        else:
+            yield image
+    folder = report.resolve().parent
+    with os.scandir(folder) as entries:
+        names = sorted(entry.name for entry in entries if entry.is_file())
+    yield from (
+        folder / name for name in names[:MAX_NEIGHBOURS] if folder / name != report.resolve()
+    )
+
+
+def open_image(path: PathLike, *, pixels: bool = False) -> ImageEntry:
+    """Open a DICOM image and return what its header says of it.
+
+    Parameters
+    ----------
+    path : path-like
+    pixels : bool
+        Read pixel data too.
+
+    Returns
+    -------
+    ImageEntry
+        With its header.
+
+    Raises
+    ------
+    BadInputError
+        The file cannot be read as DICOM.
+    """
+    header = open_dicom(path, pixels=pixels)
+    entry = ImageEntry(text_of(header, "SOPInstanceUID"), header=header)
+    describe_from_header(entry)
+    return entry
+
+
+def describe_from_header(entry: ImageEntry) -> None:
+    """Fill what the report does not say of an image from the image's own header."""
+    header = entry.header
+    if header is None:
+        return
+    if text_of(header, "SOPInstanceUID") == entry.uid:
+        entry.class_uid = entry.class_uid or text_of(header, "SOPClassUID")
+    laterality = text_of(header, "ImageLaterality") or text_of(header, "Laterality")
+    entry.laterality = entry.laterality or laterality.strip()
+    entry.n_rows = entry.n_rows or whole_of(header, "Rows")
+    entry.n_columns = entry.n_columns or whole_of(header, "Columns")
+    orientation = header.get("PatientOrientation") if "PatientOrientation" in header else None
+    if not any(entry.orientation) and orientation is not None and len(orientation) == 2:
+        entry.orientation = (str(orientation[0]), str(orientation[1]))
+    view = first_of(header, "ViewCodeSequence")
+    code = coded(view)
+    known = [name for name, concept in concepts.VIEWS.items() if concept.matches(code)]
+    entry.view = entry.view or (known[0] if known else text_of(header, "ViewPosition").strip())
+    entry.magnified |= _is_magnified(header, view)
+
+
+def _is_magnified(header: Dataset, view: Dataset | None) -> bool:
+    modifiers = (
+        *items_of(view, "ViewModifierCodeSequence"),
+        *items_of(header, "ViewModifierCodeSequence"),
+    )
+    return any(concepts.MAGNIFICATION.matches(coded(code)) for code in modifiers)

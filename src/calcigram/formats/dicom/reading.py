@@ -1,0 +1,319 @@
+"""A DICOM file, whatever it is, as clusters: reports, segmentations, or a clear refusal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from calcigram.errors import BadInputError
+from calcigram.formats.dicom.attributes import text_of
+from calcigram.formats.dicom.cad_sr import is_cad_sr, read_cad_sr
+from calcigram.formats.dicom.headers import (
+    FindImages,
+    describe_from_header,
+    find_in_folder,
+    is_of_same_pixels,
+    open_dicom,
+)
+from calcigram.formats.dicom.report import EDGE_PX, Group, ImageEntry, Outline, Report, Spot
+from calcigram.formats.dicom.spacing import Spacing, pixel_spacing, states_spacing
+from calcigram.formats.dicom.stated import with_stated
+from calcigram.formats.dicom.tid1500 import is_measurement_report, read_tid1500
+from calcigram.formats.dicom.tree import Tree
+from calcigram.formats.files import PathLike
+from calcigram.formats.gathering import Cluster, ImageMarks, Mark, gather
+from calcigram.formats.outlines import (
+    Points,
+    Shape,
+    circle_shape,
+    ellipse_polygon,
+    ellipse_shape,
+    polygon_area,
+    polygon_shape,
+)
+from calcigram.linking import Linking
+from calcigram.longtable import Intake
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+SEGMENTATIONS = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
+
+
+@dataclass(frozen=True)
+class DicomIntake:
+    """What came of a report, and what is needed to write an answer to it.
+
+    Attributes
+    ----------
+    intake : Intake
+    report : Report
+        As it stands in the file, in pixels.
+    spacings : dict of str to Spacing
+        Of each image that has calcifications or clusters.
+    """
+
+    intake: Intake
+    report: Report
+    spacings: dict[str, Spacing]
+
+
+def read_dicom(
+    path: PathLike,
+    *,
+    pixel_spacing: float | None = None,
+    images: Sequence[PathLike] = (),
+    linking: Linking | None = None,
+) -> Intake:
+    """Read the clusters of a DICOM file.
+
+    Parameters
+    ----------
+    path : path-like
+        Mammography CAD SR, TID 1500 measurement report, or segmentation.
+    pixel_spacing : float, optional
+        Millimetres a pixel, where neither the report nor the image states it.
+    images : sequence of path-like
+        Files of the referenced images, or folders of them. The report's own folder is searched too.
+    linking : Linking, optional
+        How loose calcifications become clusters.
+
+    Returns
+    -------
+    Intake
+        With notes of what the file is, how clusters were formed, and what is missing.
+
+    Raises
+    ------
+    BadInputError
+        It is no DICOM file, none of these kinds, damaged, or the size of a pixel is not known.
+    """
+    dataset = open_dicom(path)
+    find = find_in_folder(path, images)
+    if text_of(dataset, "SOPClassUID") in SEGMENTATIONS:
+        from calcigram.formats.dicom.segmentation import read_segmentation
+
+        return read_segmentation(path, find, given_mm=pixel_spacing, linking=linking)
+    return read_report(dataset, str(path), find, given_mm=pixel_spacing, linking=linking).intake
+
+
+def read_report(
+    dataset: Dataset,
+    source: str,
+    find_images: FindImages,
+    *,
+    given_mm: float | None = None,
+    linking: Linking | None = None,
+) -> DicomIntake:
+    """Read the clusters of an opened structured report; see `read_dicom`.
+
+    Parameters
+    ----------
+    dataset : pydicom.Dataset
+    source : str
+        Name for messages.
+    find_images : callable
+        Gives the headers of images by SOP instance UID.
+    given_mm : float, optional
+        Millimetres a pixel, as the user states it.
+    linking : Linking, optional
+
+    Returns
+    -------
+    DicomIntake
+    """
+    report = parse_report(dataset, source)
+    used = dict.fromkeys(
+        [*(group.image for group in report.groups), *(spot.image for spot in report.loose)]
+    )
+    used.update(dict.fromkeys(spot.image for group in report.groups for spot in group.spots))
+    headers = find_images([uid for uid in used if uid])
+    gathered: dict[str, ImageMarks] = {}
+    spacings: dict[str, Spacing] = {}
+    for uid in used:
+        entry = report.images.setdefault(uid, ImageEntry(uid))
+        entry.header = headers.get(uid)
+        report.notes += _cautions(entry, report)
+        describe_from_header(entry)
+        if not uid or not _drawn_on(uid, report):
+            spacings[uid] = Spacing(math.nan, math.nan, "nobody")
+        else:
+            spacings[uid] = pixel_spacing(entry, source, given_mm)
+        gathered[uid] = _image_marks(entry, report, spacings[uid])
+    for group in report.groups:
+        gathered[group.image].clusters.append(_cluster(group, spacings))
+    for spot in report.loose:
+        gathered[spot.image].loose.append(_mark(spot, spacings[spot.image]))
+    intake = gather(gathered.values(), [*_preface(report, spacings), *report.notes], linking)
+    return DicomIntake(intake, report, spacings)
+
+
+def _drawn_on(uid: str, report: Report) -> list[Group | Spot]:
+    """Return what has coordinates on an image."""
+    drawn: list[Group | Spot] = [*report.groups, *report.loose]
+    drawn += [spot for group in report.groups for spot in group.spots]
+    return [
+        part
+        for part in drawn
+        if part.image == uid and (part.centre is not None or part.outline is not None)
+    ]
+
+
+def _cautions(entry: ImageEntry, report: Report) -> list[str]:
+    """Say what is odd about an image and what is drawn on it; forget a header that is not its own."""
+    notes = []
+    if (
+        entry.header is not None
+        and entry.uid
+        and entry.uid != (found := text_of(entry.header, "SOPInstanceUID"))
+    ):
+        if is_of_same_pixels(entry.header, entry):
+            notes.append(f"image {entry.uid} was not found; {found}, made of it, has its pixels")
+        elif states_spacing(replace(entry, header=None)):
+            entry.header = None  # the report says all that is needed
+        else:
+            entry.header = None
+            notes.append(
+                f"image {found} was made of {entry.uid}, but the report does not say that "
+                "they have as many pixels (110910, 110911): its pixel size is not taken"
+            )
+    if len(entry.frames) > 1:
+        notes.append(f"image {entry.uid}: {len(entry.frames)} frames are read as one plane")
+    places = [part.centre for part in _drawn_on(entry.uid, report) if part.centre is not None]
+    outside = [
+        (x, y)
+        for x, y in places
+        if min(x, y) < -EDGE_PX
+        or (entry.n_columns and x > entry.n_columns + EDGE_PX)
+        or (entry.n_rows and y > entry.n_rows + EDGE_PX)
+    ]
+    if outside:
+        notes.append(
+            f"image {entry.uid}: {len(outside)} centres lie outside of it, first ({outside[0][0]:g}, "
+            f"{outside[0][1]:g}) pixels"
+        )
+    return notes
+
+
+def parse_report(dataset: Dataset, source: str) -> Report:
+    """Read a structured report by what it holds, whatever its SOP class.
+
+    Parameters
+    ----------
+    dataset : pydicom.Dataset
+    source : str
+
+    Returns
+    -------
+    Report
+
+    Raises
+    ------
+    BadInputError
+        It is no report of calcifications.
+    """
+    tree = Tree(dataset, source)
+    if is_cad_sr(tree):
+        return read_cad_sr(tree)
+    if is_measurement_report(tree):
+        return read_tid1500(tree)
+    from pydicom.uid import UID
+
+    kind = UID(text_of(dataset, "SOPClassUID")).name
+    title = tree.top.concept
+    raise BadInputError(
+        "a Mammography CAD SR, a TID 1500 measurement report or a segmentation",
+        source=source,
+        value=kind if title is None else f"{kind}, {title.meaning}",
+    )
+
+
+def _preface(report: Report, spacings: dict[str, Spacing]) -> list[str]:
+    from pydicom.uid import UID
+
+    notes = [f"{report.kind} ({UID(text_of(report.dataset, 'SOPClassUID')).name})"]
+    for uid, spacing in spacings.items():
+        if math.isnan(spacing.x_mm):
+            continue
+        size = f"{spacing.x_mm:g}" + (
+            "" if spacing.x_mm == spacing.y_mm else f" x {spacing.y_mm:g}"
+        )
+        notes.append(f"image {uid}: pixels of {size} mm, stated by {spacing.stated_by}")
+    if not report.groups and not report.loose:
+        notes.append("no calcification and no cluster is reported")
+    return notes
+
+
+def _image_marks(entry: ImageEntry, report: Report, spacing: Spacing) -> ImageMarks:
+    nipple = report.nipples.get(entry.uid)
+    breast, pectoral = report.breasts.get(entry.uid), report.pectorals.get(entry.uid)
+    area = math.nan
+    if breast is not None:
+        area = polygon_area(_mm(breast, spacing))
+        area -= 0.0 if pectoral is None else polygon_area(_mm(pectoral, spacing))
+    return ImageMarks(
+        image_id=entry.uid,
+        group_id=text_of(report.dataset, "PatientID"),
+        laterality=entry.laterality,
+        view=entry.view,
+        nipple=None if nipple is None else _point(nipple, spacing),
+        breast_area_mm2=area if area > 0 else math.nan,
+    )
+
+
+def _cluster(group: Group, spacings: dict[str, Spacing]) -> Cluster:
+    spacing = spacings[group.image]
+    outline = None if group.outline is None else _polygon(group.outline, spacing)
+    marks = [_mark(spot, spacings[spot.image]) for spot in group.spots]
+    if group.centre is None and outline is not None:
+        middle = polygon_shape(outline)
+        centre: tuple[float, float] | None = (middle.x_mm, middle.y_mm)
+    else:
+        centre = None if group.centre is None else _point(group.centre, spacing)
+    return Cluster(
+        marks,
+        name=group.tracking,
+        outline=outline,
+        centre=centre,
+        types=group.types,
+        distributions=group.distributions,
+        n_reported=group.n_reported,
+    )
+
+
+def _mark(spot: Spot, spacing: Spacing) -> Mark:
+    shape = Shape(math.nan, math.nan)
+    if spot.outline is not None:
+        points = _mm(spot.outline.points, spacing)
+        shape = _SHAPES[spot.outline.graphic](points)
+    if spot.centre is not None:
+        x, y = _point(spot.centre, spacing)
+        shape = replace(shape, x_mm=x, y_mm=y)
+    return Mark(with_stated(shape, spot.stated), spot.types)
+
+
+def _polygon(outline: Outline, spacing: Spacing) -> Points | None:
+    points = _mm(outline.points, spacing)
+    if outline.graphic == "CIRCLE":
+        across = points[1] - points[0]
+        turned = np.array([-across[1], across[0]])
+        ends = [points[0] + across, points[0] - across, points[0] + turned, points[0] - turned]
+        return ellipse_polygon(np.array(ends))
+    if outline.graphic == "ELLIPSE":
+        return ellipse_polygon(points)
+    return points if len(points) >= 3 else None
+
+
+def _mm(points: Points, spacing: Spacing) -> Points:
+    return np.asarray(points, float) * (spacing.x_mm, spacing.y_mm)
+
+
+def _point(point: tuple[float, float], spacing: Spacing) -> tuple[float, float]:
+    return point[0] * spacing.x_mm, point[1] * spacing.y_mm
+
+
+_SHAPES = {"POLYLINE": polygon_shape, "CIRCLE": circle_shape, "ELLIPSE": ellipse_shape}

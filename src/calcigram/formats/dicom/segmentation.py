@@ -1,0 +1,278 @@
+"""Reads a DICOM segmentation as clusters: each segment of each image is a mask."""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from calcigram.errors import BadInputError
+from calcigram.formats.dicom import concepts
+from calcigram.formats.dicom.attributes import coded, first_of, items_of, text_of, whole_of
+from calcigram.formats.dicom.concepts import Coded, kind_of_finding, plain
+from calcigram.formats.dicom.headers import (
+    FindImages,
+    describe_from_header,
+    open_dicom,
+)
+from calcigram.formats.dicom.report import ImageEntry
+from calcigram.formats.dicom.spacing import IN_MASK, measures, pixel_spacing
+from calcigram.formats.files import PathLike
+from calcigram.formats.gathering import Cluster, ImageMarks, gather
+from calcigram.formats.pixelmarks import MAX_PIXELS, fill_from_labels
+from calcigram.linking import Linking
+from calcigram.longtable import Intake
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+_Crop = tuple[int, int, "npt.NDArray[np.bool_]"]
+
+MAX_FRAMES = 1_000
+FRACTION = 0.5
+"""From this share of the greatest fraction on, a pixel is taken as marked."""
+
+
+def read_segmentation(
+    path: PathLike,
+    find_images: FindImages,
+    *,
+    given_mm: float | None = None,
+    linking: Linking | None = None,
+) -> Intake:
+    """Read the clusters of a segmentation.
+
+    Parameters
+    ----------
+    path : path-like
+    find_images : callable
+        Gives the headers of images by SOP instance UID.
+    given_mm : float, optional
+        Millimetres a pixel, as the user states it.
+    linking : Linking, optional
+
+    Returns
+    -------
+    Intake
+
+    Raises
+    ------
+    BadInputError
+        It is damaged, too large, or the size of a pixel is not known.
+
+    Notes
+    -----
+    A segment is a cluster where its property type says so, or where it has several parts; each
+    part is a calcification. Segments of one part are calcifications, linked by distance. Segments of
+    anything but calcifications are left out. Frames of one segment on one image, as the slices of a
+    tomosynthesis are, are laid over each other.
+    """
+    source = str(path)
+    dataset = open_dicom(path, pixels=True)
+    segments = {
+        int(text_of(item, "SegmentNumber") or 0): item
+        for item in items_of(dataset, "SegmentSequence")
+    }
+    notes = [f"DICOM segmentation of {len(segments)} segments"]
+    left_out = {number for number, item in segments.items() if _is_other(item)}
+    for number in sorted(left_out):
+        label = text_of(segments[number], "SegmentLabel")
+        notes.append(f"segment {number} ({label}) is of no calcification, left out")
+    gathered: dict[str, ImageMarks] = {}
+    spacings: dict[str, Any] = {}
+    masks: dict[tuple[str, int], _Crop] = {}
+    n_frames: Counter[tuple[str, int]] = Counter()
+    for uid, number, mask in _masks(dataset, source):
+        if number not in left_out and mask.any():
+            crop = _crop(mask)
+            masks[uid, number] = _united(masks.get((uid, number), crop), crop)
+            n_frames[uid, number] += 1
+    if not masks:
+        notes.append("no pixel is marked as a calcification")
+    for (uid, number), (top, left, crop_mask) in masks.items():
+        mask = np.zeros((whole_of(dataset, "Rows"), whole_of(dataset, "Columns")), bool)
+        mask[top : top + crop_mask.shape[0], left : left + crop_mask.shape[1]] = crop_mask
+        if n_frames[uid, number] > 1:
+            notes.append(f"segment {number}: {n_frames[uid, number]} frames are read as one plane")
+        if uid not in gathered:
+            entry = segmented_image(dataset, uid, find_images, source)
+            spacings[uid] = pixel_spacing(entry, source, given_mm, elsewhere=IN_MASK)
+            notes.append(
+                f"image {uid or '?'}: pixels of {spacings[uid].x_mm:g} mm, "
+                f"stated by {spacings[uid].stated_by}"
+            )
+            gathered[uid] = ImageMarks(
+                uid, text_of(dataset, "PatientID"), entry.laterality, entry.view
+            )
+        part = ImageMarks()
+        size = (spacings[uid].x_mm, spacings[uid].y_mm)
+        fill_from_labels(part, mask, size, source)
+        _take_over(part, gathered[uid], segments.get(number), number)
+    return gather(gathered.values(), notes, linking)
+
+
+def _crop(mask: npt.NDArray[np.bool_]) -> _Crop:
+    """Return the part of a mask that is not empty, and its top and left."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    part = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return int(rows[0]), int(columns[0]), part.copy()
+
+
+def _united(one: _Crop, other: _Crop) -> _Crop:
+    """Return two parts of one plane as one: a thing seen in several slices is one thing."""
+    if one is other:
+        return one
+    top, left = min(one[0], other[0]), min(one[1], other[1])
+    bottom = max(part.shape[0] + at for at, _, part in (one, other))
+    right = max(part.shape[1] + at for _, at, part in (one, other))
+    whole = np.zeros((bottom - top, right - left), bool)
+    for row, column, part in (one, other):
+        at = (row - top, column - left)
+        whole[at[0] : at[0] + part.shape[0], at[1] : at[1] + part.shape[1]] |= part
+    return top, left, whole
+
+
+def frames(dataset: Dataset, source: str) -> npt.NDArray[Any]:
+    """Return the pixels of a DICOM image, shape (frames, rows, columns).
+
+    Parameters
+    ----------
+    dataset : pydicom.Dataset
+        With its pixel data.
+    source : str
+        Name of the file, for messages.
+
+    Raises
+    ------
+    BadInputError
+        They are damaged, compressed in a way that cannot be undone here, or too large.
+    """
+    size = [whole_of(dataset, name, 1) for name in ("NumberOfFrames", "Rows", "Columns")]
+    if size[0] > MAX_FRAMES or size[1] * size[2] > MAX_PIXELS or np.prod(size) > 4 * MAX_PIXELS:
+        raise BadInputError(f"at most {MAX_PIXELS} pixels a frame", source=source, value=size)
+    # What damaged pixel data make pydicom raise is not documented.
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            pixels = np.asarray(dataset.pixel_array)
+    except Exception as error:
+        raise BadInputError(
+            f"pixel data that can be read ({type(error).__name__}: {str(error)[:200]})",
+            source=source,
+        ) from None
+    pixels = pixels[None] if pixels.ndim == 2 else pixels
+    if pixels.ndim != 3:
+        raise BadInputError("an image in grey", source=source, value=f"shape {pixels.shape}")
+    return pixels
+
+
+def _masks(dataset: Dataset, source: str) -> Iterator[tuple[str, int, npt.NDArray[Any]]]:
+    """Yield image UID, segment number and mask, frame by frame."""
+    pixels = frames(dataset, source)
+    kind = text_of(dataset, "SegmentationType").upper()
+    per_frame = items_of(dataset, "PerFrameFunctionalGroupsSequence")
+    shared = first_of(dataset, "SharedFunctionalGroupsSequence")
+    named = list(referenced_images(dataset))
+    for index, frame in enumerate(pixels):
+        own = per_frame[index] if index < len(per_frame) else None
+        uid = _source_image(own) or _source_image(shared) or (named[0] if len(named) == 1 else "")
+        if kind == "LABELMAP":
+            for number in np.unique(frame[frame > 0]):
+                yield uid, int(number), frame == number
+            continue
+        if kind == "FRACTIONAL":
+            greatest = max(1, whole_of(dataset, "MaximumFractionalValue", 255))
+            frame = frame >= FRACTION * greatest
+        identified = first_of(own, "SegmentIdentificationSequence") or first_of(
+            shared, "SegmentIdentificationSequence"
+        )
+        yield uid, whole_of(identified, "ReferencedSegmentNumber", 1), frame > 0
+
+
+def _source_image(groups: Dataset | None) -> str:
+    for derivation in items_of(groups, "DerivationImageSequence"):
+        for image in items_of(derivation, "SourceImageSequence"):
+            uid = text_of(image, "ReferencedSOPInstanceUID")
+            if uid:
+                return uid
+    return ""
+
+
+def referenced_images(dataset: Dataset) -> dict[str, tuple[str, str, str]]:
+    """Return SOP instance UID -> (study, series, SOP class) of the images a segmentation is of.
+
+    Series and class are empty of images that only single frames refer to.
+    """
+    study = text_of(dataset, "StudyInstanceUID")
+    found = {
+        text_of(instance, "ReferencedSOPInstanceUID"): (
+            study,
+            text_of(series, "SeriesInstanceUID"),
+            text_of(instance, "ReferencedSOPClassUID"),
+        )
+        for series in items_of(dataset, "ReferencedSeriesSequence")
+        for instance in items_of(series, "ReferencedInstanceSequence")
+    }
+    for frame in (
+        *items_of(dataset, "SharedFunctionalGroupsSequence"),
+        *items_of(dataset, "PerFrameFunctionalGroupsSequence"),
+    ):
+        found.setdefault(_source_image(frame), (study, "", ""))
+    return {uid: place for uid, place in found.items() if uid}
+
+
+def segmented_image(dataset: Dataset, uid: str, find_images: FindImages, source: str) -> ImageEntry:
+    """Return what is known of the image a mask lies on; the mask's own pixel size goes first.
+
+    Raises
+    ------
+    BadInputError
+        The image has other pixels than the mask, which does not state the size of its own.
+    """
+    entry = ImageEntry(uid, header=find_images([uid]).get(uid) if uid else None)
+    describe_from_header(entry)
+    if measures(dataset) is not None:
+        entry.header = dataset
+    elif entry.header is not None and (entry.n_rows, entry.n_columns) != (
+        whole_of(dataset, "Rows"),
+        whole_of(dataset, "Columns"),
+    ):
+        raise BadInputError(
+            f"a mask of the image's {entry.n_rows} x {entry.n_columns} pixels, or the size of its own "
+            "(Pixel Measures Sequence), or the option --pixel-spacing MM",
+            source=source,
+            value=f"{whole_of(dataset, 'Rows')} x {whole_of(dataset, 'Columns')}",
+        )
+    entry.n_rows, entry.n_columns = whole_of(dataset, "Rows"), whole_of(dataset, "Columns")
+    return entry
+
+
+def _is_other(segment: Dataset) -> bool:
+    """Tell whether a segment is of something that is no calcification, by its type and its label."""
+    code = coded(first_of(segment, "SegmentedPropertyTypeCodeSequence"))
+    label = text_of(segment, "SegmentLabel")
+    named = (code, Coded("", "", label))
+    if any(kind_of_finding(name) in ("cluster", "single") for name in named):
+        return False
+    words = plain(" ".join((code.meaning if code else "", label)))
+    return bool(words) and not _is_untold(words)
+
+
+def _is_untold(words: str) -> bool:
+    """Tell whether a segment is named so generally that it may be anything."""
+    return any(word in words for word in ("lesion", "finding", "segment", "mask", "abnormal"))
+
+
+def _take_over(part: ImageMarks, image: ImageMarks, segment: Dataset | None, number: int) -> None:
+    """Add the marks of one mask: as a cluster of its own, or as loose calcifications."""
+    code = coded(first_of(segment, "SegmentedPropertyTypeCodeSequence"))
+    name = text_of(segment, "TrackingID") or f"segment {number}"
+    single = concepts.SINGLE.matches(code)
+    if kind_of_finding(code) == "cluster" or (len(part.loose) >= 3 and not single):
+        image.clusters.append(Cluster(part.loose, name=name, formed_by="one segment"))
+    else:
+        image.loose += part.loose

@@ -1,0 +1,227 @@
+"""The content tree of a structured report, as tolerant as reports are varied.
+
+`Item` wraps one content item; missing or damaged attributes read as nothing. Meaning is given
+to the items elsewhere.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from calcigram.errors import BadInputError
+from calcigram.formats.dicom.attributes import coded, first_of, items_of, numbers_of, text_of
+from calcigram.formats.dicom.concepts import Coded, Concept
+from calcigram.formats.dicom.units import mm2_of, mm_of
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+MAX_ITEMS = 1_000_000
+MAX_DEPTH = 100
+
+MAX_COORDINATE = 1e6
+"""No image has so many rows or columns."""
+
+_VALUE_ATTRIBUTES = {"TEXT": "TextValue", "UIDREF": "UID", "DATE": "Date", "TIME": "Time", "PNAME": "PersonName"}  # fmt: skip
+
+
+@dataclass(eq=False)
+class Item:
+    """One content item.
+
+    Attributes
+    ----------
+    dataset : pydicom.Dataset
+    parent : Item or None
+    place : tuple of int
+        Path from the root, which is ``(1,)``, as by-reference relationships count.
+    children : list of Item
+        By value; see `related` for those by reference too.
+    """
+
+    dataset: Dataset
+    parent: Item | None = None
+    place: tuple[int, ...] = (1,)
+    children: list[Item] = field(default_factory=list)
+    root: Tree | None = None
+
+    @cached_property
+    def kind(self) -> str:
+        """Value type, such as ``"SCOORD"``; empty for an item by reference."""
+        return text_of(self.dataset, "ValueType").upper()
+
+    @cached_property
+    def relation(self) -> str:
+        """Relationship to the parent, such as ``"INFERRED FROM"``."""
+        return text_of(self.dataset, "RelationshipType").upper()
+
+    @cached_property
+    def concept(self) -> Coded | None:
+        """The name of the item."""
+        return coded(first_of(self.dataset, "ConceptNameCodeSequence"))
+
+    @cached_property
+    def code(self) -> Coded | None:
+        """The value of a CODE item."""
+        return coded(first_of(self.dataset, "ConceptCodeSequence"))
+
+    @property
+    def text(self) -> str:
+        """The value of an item of text, a UID, date, time or name."""
+        return text_of(self.dataset, _VALUE_ATTRIBUTES.get(self.kind, "TextValue")).strip()
+
+    @property
+    def number(self) -> float:
+        """The value of a NUM item; NaN where there is none."""
+        measured = first_of(self.dataset, "MeasuredValueSequence")
+        values = numbers_of(measured, "NumericValue") or numbers_of(measured, "FloatingPointValue")
+        return values[0] if values else math.nan
+
+    @property
+    def unit(self) -> str:
+        """The unit of a NUM item, in UCUM where it is written so."""
+        unit = self._unit
+        return "" if unit is None else unit.value or unit.meaning
+
+    @property
+    def mm(self) -> float:
+        """A NUM item's length in mm, or length a pixel; NaN where its unit is none of length."""
+        return self._in(mm_of)
+
+    @property
+    def mm2(self) -> float:
+        """A NUM item's area in mm2; NaN where its unit is none of area."""
+        return self._in(mm2_of)
+
+    @property
+    def _unit(self) -> Coded | None:
+        measured = first_of(self.dataset, "MeasuredValueSequence")
+        return coded(first_of(measured, "MeasurementUnitsCodeSequence"))
+
+    def _in(self, size_of: Callable[[str], float]) -> float:
+        """Return the value in the unit that `size_of` counts in; by its code, else by its meaning."""
+        unit = self._unit
+        texts = () if unit is None else (unit.value, unit.meaning)
+        sizes = (size for text in texts if not math.isnan(size := size_of(text)))
+        return self.number * next(sizes, math.nan)
+
+    @cached_property
+    def graphic(self) -> str:
+        """Graphic type of an SCOORD: POINT, MULTIPOINT, POLYLINE, CIRCLE or ELLIPSE.
+
+        Where it is not told, a pair of coordinates is a point, and more are a polygon.
+        """
+        told = text_of(self.dataset, "GraphicType").strip().upper()
+        if told or self.kind != "SCOORD":
+            return told
+        return "POINT" if len(numbers_of(self.dataset, "GraphicData")) == 2 else "POLYLINE"
+
+    @cached_property
+    def points(self) -> npt.NDArray[np.float64]:
+        """Coordinates of an SCOORD, (column, row) in pixels, shape (n, 2)."""
+        flat = np.array(numbers_of(self.dataset, "GraphicData"))
+        n_least = {"POINT": 2, "CIRCLE": 4, "ELLIPSE": 8}.get(self.graphic, 2)
+        within = (np.abs(flat) <= MAX_COORDINATE).all()  # of NaN too this is false
+        if flat.size < n_least or flat.size % 2 or not within:
+            raise BadInputError(
+                f"an even number of at least {n_least} coordinates of an image "
+                "(Graphic Data 0070,0022)",
+                source=None if self.root is None else self.root.source,
+                column=self.where,
+                value=f"{self.graphic} of {flat.size} values",
+            )
+        return flat.reshape(-1, 2)
+
+    @property
+    def where(self) -> str:
+        """The place of the item, for messages."""
+        name = self.concept
+        called = f" {name.meaning!r}" if name is not None and name.meaning else ""
+        return f"content item {'.'.join(map(str, self.place))}{called}"
+
+    def is_(self, concept: Concept) -> bool:
+        """Tell whether the item's name is `concept`."""
+        return concept.matches(self.concept)
+
+    def related(self) -> Iterator[Item]:
+        """Yield the children, those by reference as the items they refer to."""
+        for child in self.children:
+            path = child.reference
+            target = None if path is None or self.root is None else self.root.at(path)
+            if path is None:
+                yield child
+            elif target is not None:
+                yield target
+
+    @cached_property
+    def reference(self) -> tuple[int, ...] | None:
+        """The path an item by reference holds; None for an item by value."""
+        if "ReferencedContentItemIdentifier" not in self.dataset:
+            return None
+        value = self.dataset.ReferencedContentItemIdentifier
+        try:
+            return tuple(int(step) for step in np.atleast_1d(np.asarray(value)))
+        except (TypeError, ValueError):
+            return ()
+
+    def all(self, concept: Concept) -> list[Item]:
+        """Return the related items of a name."""
+        return [item for item in self.related() if item.is_(concept)]
+
+    def first(self, concept: Concept) -> Item | None:
+        """Return the first related item of a name."""
+        return next(iter(self.all(concept)), None)
+
+    def walk(self) -> Iterator[Item]:
+        """Yield this item and all below it, in order."""
+        stack = [self]
+        while stack:
+            item = stack.pop()
+            yield item
+            stack.extend(reversed(item.children))
+
+
+class Tree:
+    """The whole tree.
+
+    Parameters
+    ----------
+    dataset : pydicom.Dataset
+        A structured report.
+    source : str
+        Name of the file, for messages.
+
+    Raises
+    ------
+    BadInputError
+        It has more items, or is deeper, than any report.
+    """
+
+    def __init__(self, dataset: Dataset, source: str) -> None:
+        self.source = source
+        self.top = Item(dataset, root=self)
+        self._items = {self.top.place: self.top}
+        stack = [self.top]
+        while stack:
+            parent = stack.pop()
+            for number, child in enumerate(items_of(parent.dataset, "ContentSequence"), start=1):
+                item = Item(child, parent, (*parent.place, number), root=self)
+                parent.children.append(item)
+                self._items[item.place] = item
+                if len(self._items) > MAX_ITEMS or len(item.place) > MAX_DEPTH:
+                    raise BadInputError(
+                        f"a report of at most {MAX_ITEMS} content items, {MAX_DEPTH} deep",
+                        source=source,
+                    )
+                stack.append(item)
+
+    def at(self, path: tuple[int, ...]) -> Item | None:
+        """Return the item at a path, None where there is none."""
+        return self._items.get(path)

@@ -1,0 +1,217 @@
+"""What an outline of a calcification says of it: centre, size, elongation, direction, solidity.
+
+Outlines come as people and programs draw them (polygon, circle, ellipse), in mm. Pixels are
+the business of `masks`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Points = npt.NDArray[np.float64]
+
+NAN = float("nan")
+
+ROUND = 1e-4
+"""Where the aspect ratio is closer to 1 than this there is no major axis."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The marks of one calcification, in mm; NaN where the outline does not tell.
+
+    Attributes
+    ----------
+    x_mm, y_mm : float
+        Centre of area.
+    diameter_mm : float
+        Of the circle of equal area.
+    aspect_ratio : float
+        Major over minor axis of the ellipse of equal second moments.
+    orientation_deg : float
+        Of the major axis from +x towards +y, in [0, 180).
+    solidity : float
+        Area over area of the convex hull.
+    cnr : float
+        Never known from an outline; masks with an image give it.
+    """
+
+    x_mm: float
+    y_mm: float
+    diameter_mm: float = NAN
+    aspect_ratio: float = NAN
+    orientation_deg: float = NAN
+    solidity: float = NAN
+    cnr: float = NAN
+
+
+def polygon_shape(points: Points) -> Shape:
+    """Measure a polygon; it need not be closed.
+
+    Parameters
+    ----------
+    points : ndarray, shape (n, 2)
+        Corners (x, y) in mm.
+
+    Returns
+    -------
+    Shape
+        Corners that enclose no area give their mean as the centre, and nothing else.
+
+    Notes
+    -----
+    Area, centroid and second moments by Green's theorem (Steger 1996, "On the calculation
+    of arbitrary moments of polygons").
+
+    Examples
+    --------
+    >>> shape = polygon_shape(np.array([[0.0, 0], [2, 0], [2, 1], [0, 1]]))
+    >>> shape.x_mm, shape.y_mm, round(shape.aspect_ratio, 3), shape.solidity
+    (1.0, 0.5, 2.0, 1.0)
+    """
+    points = np.asarray(points, float)
+    middle = points.mean(axis=0)
+    x, y = (points - middle).T  # near the origin, where nothing cancels
+    u, v = np.roll(x, -1), np.roll(y, -1)
+    cross = x * v - u * y
+    area = cross.sum() / 2
+    extent = float(np.ptp(points, axis=0).max())
+    if not abs(area) > 1e-9 * extent**2:
+        return Shape(float(middle[0]), float(middle[1]))
+    cx = ((x + u) * cross).sum() / (6 * area)
+    cy = ((y + v) * cross).sum() / (6 * area)
+    ixx = ((x * x + x * u + u * u) * cross).sum() / (12 * area) - cx * cx
+    iyy = ((y * y + y * v + v * v) * cross).sum() / (12 * area) - cy * cy
+    ixy = ((x * v + 2 * x * y + 2 * u * v + u * y) * cross).sum() / (24 * area) - cx * cy
+    aspect, orientation = _axes(ixx, iyy, ixy)
+    return Shape(
+        float(middle[0] + cx),
+        float(middle[1] + cy),
+        2 * math.sqrt(abs(area) / math.pi),
+        aspect,
+        orientation,
+        min(1.0, float(abs(area)) / hull_area(points)),
+    )
+
+
+def circle_shape(points: Points) -> Shape:
+    """Measure a circle given by its centre and a point on it.
+
+    It tells size alone: a circle is drawn around a calcification whatever its form.
+
+    Examples
+    --------
+    >>> circle_shape(np.array([[1.0, 1], [1, 1.25]])).diameter_mm
+    0.5
+    """
+    centre, rim = np.asarray(points, float)[:2]
+    diameter = 2 * math.dist(centre, rim)
+    return Shape(float(centre[0]), float(centre[1]), diameter if diameter > 0 else NAN)
+
+
+def ellipse_shape(points: Points) -> Shape:
+    """Measure an ellipse given by the end points of its major, then its minor axis.
+
+    Examples
+    --------
+    >>> shape = ellipse_shape(np.array([[0.0, 1], [4, 1], [2, 0], [2, 2]]))
+    >>> shape.aspect_ratio, shape.orientation_deg, round(shape.diameter_mm, 3)
+    (2.0, 0.0, 2.828)
+    """
+    points = np.asarray(points, float)[:4]
+    x, y = points.mean(axis=0)
+    axes = [points[1] - points[0], points[3] - points[2]]
+    lengths = [math.hypot(*axis) for axis in axes]
+    if min(lengths) <= 0:
+        return Shape(float(x), float(y))
+    major = axes[int(lengths[1] > lengths[0])]
+    aspect = max(lengths) / min(lengths)
+    orientation = _degrees(math.atan2(major[1], major[0])) if aspect > 1 + ROUND else NAN
+    return Shape(float(x), float(y), math.sqrt(lengths[0] * lengths[1]), aspect, orientation)
+
+
+def polygon_area(points: Points) -> float:
+    """Return the area a polygon encloses.
+
+    Examples
+    --------
+    >>> polygon_area(np.array([[0, 0], [2, 0], [2, 1], [0, 1]]))
+    2.0
+    """
+    x, y = (np.asarray(points, float) - np.asarray(points, float)[0]).T
+    return abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1))) / 2
+
+
+def hull_area(points: Points) -> float:
+    """Return the area of the convex hull (Andrew's monotone chain).
+
+    Examples
+    --------
+    >>> hull_area(np.array([[0, 0], [2, 0], [1, 0.1], [2, 1], [0, 1]]))
+    2.0
+    """
+    ordered = [tuple(point) for point in np.unique(np.asarray(points, float), axis=0)]
+    hull: list[tuple[float, float]] = []
+    for chain in (ordered, ordered[::-1]):
+        start = len(hull)
+        for x, y in chain:
+            while len(hull) - start >= 2:
+                (ax, ay), (bx, by) = hull[-2:]
+                if (bx - ax) * (y - ay) - (by - ay) * (x - ax) > 0:
+                    break
+                hull.pop()
+            hull.append((x, y))
+        hull.pop()
+    return polygon_area(np.array(hull))
+
+
+def inside(points: Points, polygon: Points) -> npt.NDArray[np.bool_]:
+    """Tell which points lie in a polygon (crossing number).
+
+    Examples
+    --------
+    >>> inside(np.array([[1.0, 0.5], [3, 0.5]]), np.array([[0.0, 0], [2, 0], [2, 1], [0, 1]]))
+    array([ True, False])
+    """
+    x, y = np.asarray(points, float).reshape(-1, 2).T
+    found = np.zeros(len(x), bool)
+    corners = np.asarray(polygon, float)
+    for (ax, ay), (bx, by) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        spans = (ay > y) != (by > y)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            crossing = (bx - ax) * (y - ay) / (by - ay) + ax
+        found ^= spans & (x < crossing)
+    return found
+
+
+def ellipse_polygon(points: Points, n_corners: int = 72) -> Points:
+    """Return an ellipse, given by the ends of its axes, as a polygon of equal area."""
+    points = np.asarray(points, float)[:4]
+    middle = points.mean(axis=0)
+    first, second = (points[1] - points[0]) / 2, (points[3] - points[2]) / 2
+    angle = np.linspace(0, 2 * np.pi, n_corners, endpoint=False)
+    # the polygon lies within the ellipse
+    swell = math.sqrt(2 * math.pi / (n_corners * math.sin(2 * math.pi / n_corners)))
+    rim = np.outer(np.cos(angle), first) + np.outer(np.sin(angle), second)
+    return middle + swell * rim
+
+
+def _axes(ixx: float, iyy: float, ixy: float) -> tuple[float, float]:
+    """Return aspect ratio and direction of the ellipse of these second moments."""
+    mean, half = (ixx + iyy) / 2, math.hypot((ixx - iyy) / 2, ixy)
+    if not mean - half > 0:
+        return NAN, NAN
+    aspect = math.sqrt((mean + half) / (mean - half))
+    if aspect <= 1 + ROUND:
+        return max(1.0, aspect), NAN
+    return aspect, _degrees(math.atan2(2 * ixy, ixx - iyy) / 2)
+
+
+def _degrees(radians: float) -> float:
+    """Return a direction in [0, 180), also after rounding to float32."""
+    degrees = math.degrees(radians) % 180.0
+    return 0.0 if np.float32(degrees) >= 180 else degrees

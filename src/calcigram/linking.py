@@ -1,0 +1,128 @@
+"""Forms clusters of loose calcifications: which of one image's belong together.
+
+By distance alone. What pattern a cluster has is not asked here, and calcifications that
+are too few to be a cluster are left out by number, not by look.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from calcigram.errors import BadInputError
+
+LINK_MM = 10.0
+"""Calcifications within 1 cm of each other may be of one group (BI-RADS 5th ed., grouped)."""
+
+MIN_NUMBER = 5
+"""The lower limit of a group is five calcifications within 1 cm (BI-RADS 5th ed., grouped)."""
+
+METHODS = ("dbscan", "hdbscan")
+
+MAX_LOOSE = 8_000
+"""More marks than this on one image are no calcifications."""
+
+
+@dataclass(frozen=True)
+class Linking:
+    """How clusters are formed.
+
+    Attributes
+    ----------
+    link_mm : float
+        Calcifications closer than this are linked.
+    min_number : int
+        A cluster begins where so many lie within `link_mm` of one, itself counted.
+    method : {"dbscan", "hdbscan"}
+        DBSCAN has one distance for all; HDBSCAN (Campello et al. 2013) finds denser clusters
+        within, and does not split below `link_mm`.
+    """
+
+    link_mm: float = LINK_MM
+    min_number: int = MIN_NUMBER
+    method: str = METHODS[0]
+
+    def __post_init__(self) -> None:
+        if not 0 < self.link_mm < float("inf"):
+            raise BadInputError("a distance above 0 in mm", column="link_mm", value=self.link_mm)
+        if self.min_number < 1:
+            raise BadInputError("at least 1", column="min_number", value=self.min_number)
+        if self.method not in METHODS:
+            raise BadInputError(f"one of {', '.join(METHODS)}", column="method", value=self.method)
+
+    def __str__(self) -> str:
+        noun = "calcification" if self.min_number == 1 else "calcifications"
+        return (
+            f"linked by {self.method.upper()}: at least {self.min_number} {noun} "
+            f"within {self.link_mm:g} mm"
+        )
+
+
+def link(
+    x_mm: npt.ArrayLike, y_mm: npt.ArrayLike, linking: Linking | None = None
+) -> npt.NDArray[np.int64]:
+    """Say which cluster each of one image's calcifications belongs to.
+
+    Parameters
+    ----------
+    x_mm, y_mm : array_like, shape (N,)
+        Centres in mm.
+    linking : Linking, optional
+        By default five within 1 cm.
+
+    Returns
+    -------
+    ndarray of int64, shape (N,)
+        Clusters count from 0 by first appearance; -1 for those in none.
+
+    Raises
+    ------
+    BadInputError
+        There are more than `MAX_LOOSE`.
+
+    Notes
+    -----
+    Ester et al. 1996 (DBSCAN). The answer does not depend on the order of the
+    calcifications but for those on the rim of two clusters.
+
+    Examples
+    --------
+    >>> link([0, 1, 2, 3, 4, 60], [0, 0, 0, 0, 0, 0])
+    array([ 0,  0,  0,  0,  0, -1])
+    """
+    linking = linking or Linking()
+    points = np.column_stack([np.asarray(x_mm, float), np.asarray(y_mm, float)])
+    if len(points) > MAX_LOOSE:
+        raise BadInputError(f"at most {MAX_LOOSE} calcifications on one image", value=len(points))
+    if len(points) < linking.min_number:
+        return np.full(len(points), -1, np.int64)
+    labels = _dbscan(points, linking) if linking.method == METHODS[0] else _hdbscan(points, linking)
+    return _by_appearance(labels)
+
+
+def _dbscan(points: npt.NDArray[np.float64], linking: Linking) -> npt.NDArray[np.int64]:
+    from sklearn.cluster import DBSCAN
+
+    return DBSCAN(eps=linking.link_mm, min_samples=linking.min_number).fit_predict(points)
+
+
+def _hdbscan(points: npt.NDArray[np.float64], linking: Linking) -> npt.NDArray[np.int64]:
+    from sklearn.cluster import HDBSCAN
+
+    model = HDBSCAN(
+        min_cluster_size=max(2, linking.min_number),
+        cluster_selection_epsilon=linking.link_mm,
+        allow_single_cluster=True,
+        copy=True,
+    )
+    return model.fit_predict(points)
+
+
+def _by_appearance(labels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    _, first = np.unique(labels[labels >= 0], return_index=True)
+    old = labels[labels >= 0][np.sort(first)]
+    new = np.full(int(labels.max(initial=-1)) + 2, -1, np.int64)
+    new[old] = np.arange(len(old))
+    return new[labels]

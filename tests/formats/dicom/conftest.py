@@ -1,0 +1,54 @@
+"""The builder of example files, and verdicts that need no model."""
+
+import importlib.util
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+DATA = Path(__file__).parents[2] / "data"
+
+
+@pytest.fixture(scope="session")
+def examples():
+    """The script that writes tests/data, as a module."""
+    spec = importlib.util.spec_from_file_location("make_examples", DATA / "make_examples.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def data():
+    return DATA
+
+
+@pytest.fixture(scope="session")
+def verdicts_of():
+    """Verdicts of a pattern for every cluster, as the verdict table has them."""
+
+    def make(clusters, distribution="branching", morphology="fine_linear"):
+        row = {
+            "distribution": distribution,
+            "distribution_probability": 0.9,
+            "morphology": morphology,
+            "morphology_probability": 0.8,
+            "rule_distribution": "segmental",
+            "rule_morphology": "unread",
+            "concern": "suspicious",
+            "reason": "both of suspicious concern",
+            "model_version": "1-test",
+        }
+        return pd.DataFrame([{"cluster_id": name, **row} for name in clusters.cluster_id])
+
+    return make
+
+
+@pytest.fixture
+def saved(examples, tmp_path):
+    """Save a dataset as a file, each under a name of its own."""
+
+    def save(dataset, name="report.dcm"):
+        return examples.save(dataset, tmp_path / name)
+
+    return save
