@@ -1,0 +1,337 @@
+"""The view: the drawing, what is loaded, the verdict and the exports, wired together.
+
+Reading is not done here: the view is given a function from clusters to verdicts, and calls it
+off the event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+import panel as pn
+
+from calcigram.clusters import CLUSTER_NAMES, ClusterSet
+from calcigram.errors import BadInputError, CalcigramError
+from calcigram.page import exports, words
+from calcigram.page.editor import Editor
+from calcigram.page.examples import examples
+from calcigram.page.sketch import (
+    DRAWN_SIZE_MM,
+    cluster_of,
+    columns_from_text,
+    columns_of,
+    text_of,
+    with_outlines,
+)
+from calcigram.page.upload import read_file, reading_options
+from calcigram.page.widgets import Widgets
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MAX_POINTS = 5_000
+MAX_PAST = 200
+"""Changes that can be taken back."""
+
+_State = tuple[str, dict[str, float], int | None, dict[str, list[Any]]]
+"""Id, context and place in the list of what is drawn, and its columns."""
+
+FIRST = "Distribution: linear"
+"""The example shown first, where there is one of this name."""
+
+
+class View:
+    """What one person sees.
+
+    Parameters
+    ----------
+    read : callable
+        From clusters to verdicts, as `calcigram.classify`.
+    clusters : ClusterSet, optional
+        What is shown first; by default an example.
+    explain : callable, optional
+        From one cluster to the HTML that explains its reading.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[ClusterSet], pd.DataFrame],
+        clusters: ClusterSet | None = None,
+        explain: Callable[[ClusterSet], str] | None = None,
+    ) -> None:
+        self._read, self._explain = read, explain
+        self._clusters: ClusterSet | None = None
+        self._rows: list[dict[str, Any]] = []
+        self._drawn_id, self._context = "drawn", dict[str, float]()
+        self._shown: int | None = None
+        self._turn = 0
+        self._file = b""
+        self._past: list[_State] = []
+        self.widgets = Widgets(
+            [
+                (self._table, "verdicts.csv", "Save the table"),
+                (self._picture, "cluster.png", "Save the picture"),
+                (self._report, "report.html", "Save the report"),
+            ],
+            can_explain=explain is not None,
+        )
+        self.editor = Editor(self._on_drawn, self._on_moved, self._new_size)
+        if clusters is None:
+            first = FIRST if FIRST in examples() else next(iter(examples()))
+            self.widgets.example.value = first
+            clusters = examples()[first]
+        self._wire()
+        self._show_all(clusters, read(clusters))
+
+    def _wire(self) -> None:
+        widgets = self.widgets
+        for widget, parameter, react in (
+            (widgets.example, "value", self._on_example),
+            (widgets.upload, "value", self._on_upload),
+            (widgets.listed, "value", self._on_listed),
+            (widgets.size, "value", self._on_size),
+            (widgets.why, "collapsed", self._on_why),
+            *((field, "value", self._on_reading) for field in widgets.reading.values()),
+        ):
+            widget.param.watch(react, parameter)
+        widgets.apply.on_click(self._on_text)
+        widgets.clear.on_click(self._on_clear)
+        widgets.undo.on_click(self._on_undo)
+
+    def _new_size(self) -> float:
+        """Return the diameter that is entered, in mm; the usual one where the field is empty."""
+        return float(self.widgets.size.value or DRAWN_SIZE_MM)
+
+    def layout(self) -> Any:
+        """Return the view for Panel to show."""
+        return self.widgets.layout(self.editor.figure)
+
+    async def _on_example(self, event: Any) -> None:
+        if event.new:
+            self._file = b""
+            await self._take_up(examples()[event.new])
+
+    async def _on_upload(self, event: Any) -> None:
+        self._file = event.new or b""
+        await self._on_reading(event)
+
+    async def _on_reading(self, _: Any) -> None:
+        """Read the file that was dropped; again, when it is said how it is to be read."""
+        if not self._file:
+            return
+        try:
+            options = reading_options({n: w.value for n, w in self.widgets.reading.items()})
+            clusters = await asyncio.to_thread(read_file, self._file, **options)
+        except CalcigramError as error:
+            self._refuse(error)
+            return
+        await self._take_up(clusters)
+        self._later(lambda: self.widgets.example.param.update(value=""))
+
+    async def _on_text(self, _: Any) -> None:
+        try:
+            columns = columns_from_text(self.widgets.points.value or "")
+        except BadInputError as error:
+            self._refuse(error)
+            return
+        self._remember(self.editor.columns)
+        self._replace(columns)
+
+    async def _on_clear(self, _: Any) -> None:
+        self._remember(self.editor.columns)
+        self._drawn_id, self._context, self._shown = "drawn", {}, None
+        self._replace(columns_from_text(""))
+
+    async def _on_size(self, event: Any) -> None:
+        """Give the points that are selected the size that was entered."""
+        columns = self.editor.columns
+        if event.new is None or not self.editor.selected:
+            return
+        self._remember(columns)
+        sizes = list(columns["diameter_mm"])
+        for i in self.editor.selected:
+            sizes[i] = float(event.new)
+        self._replace(with_outlines(columns | {"diameter_mm": sizes}), frame=False)
+
+    async def _on_undo(self, _: Any) -> None:
+        if self._past:
+            self._drawn_id, self._context, self._shown, columns = self._past.pop()
+            self._replace(columns, frame=False)
+
+    def _on_drawn(self, before: dict[str, list[Any]]) -> None:
+        self._remember(before)
+        self.widgets.points.value = text_of(self.editor.columns)
+        pn.state.execute(self._update)
+
+    def _on_moved(self, columns: dict[str, list[Any]]) -> None:
+        async def read() -> None:
+            await self._update(columns)
+
+        pn.state.execute(read)
+
+    def _remember(self, columns: dict[str, list[Any]]) -> None:
+        """Keep what is drawn, so that a change can be taken back."""
+        self._past.append((self._drawn_id, self._context, self._shown, columns))
+        del self._past[:-MAX_PAST]
+        self._later(self._offer_undo)
+
+    def _offer_undo(self) -> None:
+        self.widgets.undo.disabled = not self._past
+
+    async def _on_listed(self, event: Any) -> None:
+        if event.new is not None and self._clusters is not None:
+            self._later(lambda: self._show(int(event.new)))
+
+    async def _on_why(self, _: Any) -> None:
+        await self._explain_drawn()
+
+    async def _explain_drawn(self) -> None:
+        """Explain what is drawn, as long as the explanation is open."""
+        if self._explain is None or self.widgets.why.collapsed:
+            return
+        turn = self._turn
+        try:
+            html = await asyncio.to_thread(self._explain, self._cluster())
+        except CalcigramError as error:
+            html = f"<p>{words.escape(str(error))}</p>"
+        if turn == self._turn:
+            self._later(lambda: self.widgets.explanation.param.update(object=html))
+
+    async def _take_up(self, clusters: ClusterSet) -> None:
+        """Read clusters that were loaded, and show them all."""
+        verdicts = await asyncio.to_thread(self._read, clusters)
+        self._later(lambda: self._show_all(clusters, verdicts))
+
+    async def _update(self, moving: dict[str, list[Any]] | None = None) -> None:
+        """Read what is drawn; of several changes in a row only the last is shown.
+
+        What is `moving` is read and kept nowhere.
+        """
+        self._turn += 1
+        turn = self._turn
+        try:
+            cluster = self._cluster(moving)
+            verdicts = await asyncio.to_thread(self._read, cluster)
+        except CalcigramError as error:
+            self._refuse(error)
+            return
+        (row,) = _rows(verdicts)
+
+        def show() -> None:
+            if turn != self._turn:  # something else is shown by now
+                return
+            self._show_verdict(row, explain=moving is None)
+            if moving is None:
+                self._keep(cluster, row)
+
+        self._later(show)
+
+    def _keep(self, cluster: ClusterSet, row: dict[str, Any]) -> None:
+        """Keep a cluster as it was changed, and what is read of it, among those that were loaded."""
+        i = self._shown
+        if i is None or self._clusters is None:
+            return
+        self._clusters = exports.replaced(self._clusters, i, cluster)
+        self._rows[i] = row
+        self._list(self.widgets.listed.options.values())
+
+    def _later(self, show: Callable[[], None]) -> None:
+        """Change what is shown: under the document's lock where there is a server."""
+        document = self.editor.figure.document
+        if document is not None and document.session_context is not None:
+            document.add_next_tick_callback(show)
+        else:
+            show()
+
+    def _replace(self, columns: dict[str, list[float]], *, frame: bool = True) -> None:
+        """Put other points into the drawing, and read them."""
+
+        def show() -> None:
+            self.editor.show(columns, frame=frame)
+            self.widgets.points.value = text_of(columns)
+            self._offer_undo()
+            pn.state.execute(self._update)
+
+        self._later(show)
+
+    def _show_all(self, clusters: ClusterSet, verdicts: pd.DataFrame) -> None:
+        from calcigram.report.clusters import review_order
+
+        self._clusters, self._rows = clusters, _rows(verdicts)
+        order = [int(i) for i in review_order(verdicts)]
+        self._list(order)
+        self.widgets.listed.value = order[0]
+        self._show(order[0])
+
+    def _list(self, order: Iterable[int]) -> None:
+        """Name the clusters that were loaded, in this order."""
+        self.widgets.listed.options = {_named(self._rows[i], i): i for i in order}
+
+    def _show(self, i: int) -> None:
+        assert self._clusters is not None
+        self._shown = i
+        cluster = self._clusters[i]
+        self._drawn_id = str(cluster.cluster_id[0])
+        self._context = {name: float(getattr(cluster, name)[0]) for name in CLUSTER_NAMES}
+        columns = columns_of(cluster)
+        self._past.clear()
+        self._offer_undo()
+        self.editor.show(columns)
+        self.widgets.points.value = text_of(columns)
+        self._show_verdict(self._rows[i])
+
+    def _show_verdict(self, row: dict[str, Any], *, explain: bool = True) -> None:
+        self._say("")
+        self._turn += 1  # an explanation that is under way is of another verdict
+        self.widgets.verdict.object = words.verdict_html(row)
+        self.widgets.rules.object = words.rules_html(row)
+        self.widgets.probabilities.object = words.probabilities_html(row)
+        if not explain:
+            return
+        self.widgets.explanation.object = ""
+        if not self.widgets.why.collapsed:
+            pn.state.execute(self._explain_drawn)
+
+    def _cluster(self, columns: dict[str, list[Any]] | None = None) -> ClusterSet:
+        columns = columns or self.editor.columns
+        if len(columns["x_mm"]) > MAX_POINTS:
+            raise BadInputError(f"at most {MAX_POINTS} calcifications on the page")
+        return cluster_of(columns, self._drawn_id, self._context)
+
+    def _refuse(self, error: CalcigramError) -> None:
+        message = str(error)
+        self._later(lambda: self._say(message))
+
+    def _say(self, message: str) -> None:
+        self.widgets.message.object = (
+            f'<div class="message" role="alert">{words.escape(message)}</div>' if message else ""
+        )
+
+    async def _table(self) -> io.BytesIO:
+        return await asyncio.to_thread(exports.table, self._read, self._all())
+
+    async def _picture(self) -> io.BytesIO:
+        return await asyncio.to_thread(exports.picture, self._read, self._cluster())
+
+    async def _report(self) -> io.BytesIO:
+        return await asyncio.to_thread(exports.report, self._read, self._all())
+
+    def _all(self) -> ClusterSet:
+        """Return what was loaded, the cluster that is drawn as it stands now."""
+        return exports.replaced(self._clusters, self._shown, self._cluster())
+
+
+def _rows(verdicts: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows as plain values."""
+    return [{str(k): v for k, v in row.items()} for row in verdicts.to_dict("records")]
+
+
+def _named(row: Any, i: int) -> str:
+    look = "! " if row["review"] else ""
+    distribution, form, concern = words.plain(
+        [row["distribution"], row["morphology"], row["concern"]]
+    )
+    return f"{look}{row['cluster_id']}: {distribution}, {form}; {concern} (no. {i + 1})"

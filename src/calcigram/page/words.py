@@ -1,0 +1,165 @@
+"""The verdict in words, as HTML in which every text is escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+from typing import Any
+
+from calcigram.charts import CONCERN_COLOURS, CONCERN_SIGNS, plain
+from calcigram.consequences import load_rulebook
+from calcigram.crosscheck.words import outcome_words
+from calcigram.lexicon import CONCERNS, DISTRIBUTIONS, MORPHOLOGIES
+from calcigram.report.clusters import rule_words
+
+NOTICE = (
+    "Research software, <b>not a medical device</b>. It describes patterns and states no diagnosis; "
+    "do not use it for diagnosis or for the management of patients."
+)
+
+HEAD_HTML = f'<header><h1>calcigram</h1><div role="note" class="notice">{NOTICE}</div></header>'
+"""What the page is, and what it is not; in sight whatever else is."""
+
+_FURTHER = {
+    "distribution_set": "Distributions that cannot be ruled out (conformal set)",
+    "morphology_set": "Forms that cannot be ruled out (conformal set)",
+    "novelty": "Novelty (share of simulated clusters less strange)",
+    "unlike_training": "Unlike the training clusters",
+    "reported_distribution": "Distribution, as the file reports it",
+    "reported_morphology": "Form, as the file reports it",
+}
+
+
+def verdict_html(row: Mapping[str, Any]) -> str:
+    """Return one row of the verdict table as HTML: both readings, what follows, why to look.
+
+    Parameters
+    ----------
+    row : mapping
+        A row of `calcigram.classify`.
+
+    Returns
+    -------
+    str
+    """
+    look = '<strong class="flag">▲ A person should look.</strong> ' if row["review"] else ""
+    readings = "".join(
+        f"<tr><th scope='row'>{name}</th><td>{_label(row, prefix, 'distribution')}</td>"
+        f"<td>{_label(row, prefix, 'morphology')}</td><td>{_concern(row[concern])}</td></tr>"
+        for name, prefix, concern in (
+            ("Model", "", "concern"),
+            ("Rules", "rule_", "rule_concern"),
+            ("BI-RADS's view", "rule_", "birads_concern"),
+        )
+    )
+    n = int(row["n_calcifications"])
+    return (
+        f'<section aria-live="polite" id="verdict" class="{"look" if look else "agreed"}">'
+        f'<p class="reason">{look}{escape(str(row["reason"]))}</p>'
+        "<table><thead><tr><th>Reading</th><th>Distribution</th><th>Form</th><th>Concern</th></tr>"
+        f"</thead><tbody>{readings}</tbody></table>"
+        f'<p class="quiet">{n} {"calcification" if n == 1 else "calcifications"}; '
+        f"model {escape(str(row['model_version']))}</p></section>"
+    )
+
+
+def rules_html(row: Mapping[str, Any]) -> str:
+    """Return which rules fired, and what the article and BI-RADS say of the rules' pattern."""
+    texts = rule_words()
+    fired = [rule for rule in str(row["rules_fired"]).split("|") if rule]
+    items = "".join(
+        f"<li>{escape(_with_signs(texts.get(rule, rule)))} <code>{escape(rule)}</code></li>"
+        for rule in fired
+    )
+    views = "".join(
+        f"<li>{title}: {_line(book, row)}</li>"
+        for title, book in (("The article", "article"), ("BI-RADS", "birads"))
+    )
+    return f"<h2>Rules that fired</h2><ul>{items or '<li>none</li>'}</ul><h2>What follows</h2><ul>{views}</ul>"
+
+
+def _with_signs(text: str) -> str:
+    return text.replace(">=", "≥").replace("<=", "≤")
+
+
+def probabilities_html(row: Mapping[str, Any]) -> str:
+    """Return the model's probabilities as bars with numbers, and further columns as they are."""
+    parts = []
+    for title, prefix, words in (
+        ("Distribution", "p_distribution_", DISTRIBUTIONS),
+        ("Form", "p_morphology_", MORPHOLOGIES),
+        ("Concern", "p_", CONCERNS),
+    ):
+        shares = [row[f"{prefix}{word}"] for word in words]
+        highest = max(filter(_is_number, shares), default=None)
+        bars = "".join(
+            _bar(plain([word])[0], p, is_first=p == highest)
+            for word, p in zip(words, shares, strict=True)
+        )
+        parts.append(f"<h2>{title}</h2><table class='bars'>{bars}</table>")
+    return "".join(parts) + _further(row)
+
+
+def _further(row: Mapping[str, Any]) -> str:
+    """Return sets, novelty and outcomes, so far as the table has them."""
+    items = "".join(
+        f"<tr><th scope='row'>{title}</th><td>{escape(_text(row[name]))}</td></tr>"
+        for name, title in _FURTHER.items()
+        if name in row
+    )
+    outcomes = f"<p>{escape(outcome_words(row))}</p>" if outcome_words(row) else ""
+    return (
+        (f"<h2>Sets and novelty</h2><table>{items}</table>" if items else "")
+        + (f"<h2>Outcomes of others</h2>{outcomes}" if outcomes else "")
+    )  # fmt: skip
+
+
+def _line(book: str, row: Mapping[str, Any]) -> str:
+    line = load_rulebook(book).line_for(str(row["rule_distribution"]), str(row["rule_morphology"]))
+    advice = f" Advice: {escape(line.advice[:1].lower() + line.advice[1:])}" if line.advice else ""
+    why = f" {escape(line.why)}" if line.why else ""
+    source = f"<small>({escape(line.document)}, {escape(line.heading)}; {escape(line.tag)})</small>"
+    return f"{_concern(line.concern)}.{advice}{why} {source}"
+
+
+def _label(row: Mapping[str, Any], prefix: str, axis: str) -> str:
+    word = plain([row[prefix + axis]])[0]
+    probability = row.get(f"{axis}_probability") if not prefix else None
+    share = f" ({probability:.0%})" if _is_number(probability) else ""
+    return escape(str(word)) + share
+
+
+def _concern(word: Any) -> str:
+    if word not in CONCERN_SIGNS:  # missing, or the source says nothing of this pattern
+        return "no answer"
+    return (
+        f'<span class="concern"><span style="color:{CONCERN_COLOURS[word]}" aria-hidden="true">'
+        f"{CONCERN_SIGNS[word]}</span> <b>{escape(word)}</b></span>"
+    )
+
+
+def _bar(word: str, p: Any, *, is_first: bool) -> str:
+    head = f"<th scope='row'>{escape(word)}</th>"
+    if not _is_number(p):
+        return f"<tr class='none'>{head}<td class='number'>–</td><td>not read</td></tr>"
+    kind = "first" if is_first else "none" if p < NEGLIGIBLE else "some"
+    return (
+        f"<tr class='{kind}'>{head}<td class='number'>{p:.2f}</td>"
+        f"<td class='track'><div style='width:{100 * p:.1f}%'></div></td></tr>"
+    )
+
+
+NEGLIGIBLE = 0.005
+"""A probability that is shown as 0.00."""
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if _is_number(value):
+        return f"{value:.3g}"
+    return ", ".join(plain(value.split("|"))) if isinstance(value, str) and value else "unknown"
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, float) and value == value

@@ -1,0 +1,196 @@
+"""Answers in DICOM: a report, or clusters and the image they lie on, to the document to store.
+
+Here reading, classifying and writing meet; what is written is `formats.dicom`'s business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from calcigram.classify import Classifier
+from calcigram.errors import BadInputError
+from calcigram.formats.files import PathLike, kind_of
+from calcigram.formats.tables import read_intake
+from calcigram.linking import Linking
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from pydicom import Dataset
+
+    from calcigram.clusters import ClusterSet
+    from calcigram.formats.dicom.answer import Source
+    from calcigram.formats.dicom.headers import FindImages
+    from calcigram.model.reader import Model
+
+TEMPLATE_NAMES = ("tid1500", "cad-sr")
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer: the document, and what it was made of.
+
+    Attributes
+    ----------
+    document : pydicom.Dataset
+    clusters : ClusterSet
+    verdicts : pandas.DataFrame
+    notes : tuple of str
+        What the input is, how clusters were formed of it, and what it lacks.
+    """
+
+    document: Dataset
+    clusters: ClusterSet
+    verdicts: pd.DataFrame
+    notes: tuple[str, ...]
+
+
+def reply_to_report(
+    dataset: Dataset,
+    name: str,
+    find_images: FindImages,
+    verdicts_of: Classifier,
+    *,
+    template: str = TEMPLATE_NAMES[0],
+    pixel_spacing: float | None = None,
+    linking: Linking | None = None,
+) -> Reply:
+    """Classify the clusters of an opened structured report and make the answer.
+
+    Parameters
+    ----------
+    dataset : pydicom.Dataset
+    name : str
+        What messages call the report.
+    find_images : callable
+        Gives the headers of images by SOP instance UID.
+    verdicts_of : Classifier
+    template : {"tid1500", "cad-sr"}
+    pixel_spacing : float, optional
+        Millimetres a pixel, as the user states it.
+    linking : Linking, optional
+
+    Returns
+    -------
+    Reply
+
+    Raises
+    ------
+    BadInputError
+        It is no report of calcifications, or lacks what an answer needs.
+    """
+    from calcigram.formats.dicom.reading import read_report
+    from calcigram.formats.dicom.writing import make_report, source_of_report
+
+    read = read_report(dataset, name, find_images, given_mm=pixel_spacing, linking=linking)
+    clusters = read.intake.clusters
+    source = source_of_report(read)
+    verdicts = verdicts_of(clusters)
+    document = make_report(clusters, verdicts, source, template)
+    return Reply(document, clusters, verdicts, read.intake.notes)
+
+
+def reply_to_file(
+    path: PathLike,
+    output: PathLike,
+    *,
+    template: str = TEMPLATE_NAMES[0],
+    model: Model | PathLike | None = None,
+    n_threads: int | None = None,
+    images: Sequence[PathLike] = (),
+    linking: Linking | None = None,
+    pixel_spacing: float | None = None,
+    **options: Any,
+) -> Reply:
+    """Classify the clusters of a file and write the answer as a DICOM document.
+
+    Parameters
+    ----------
+    path : path-like
+        Whatever `formats.read_clusters` takes.
+    output : path-like
+        Written whole or not at all.
+    template : {"tid1500", "cad-sr"}
+    model, n_threads
+        As `classify.classify` takes them.
+    images : sequence of path-like
+        The DICOM image the clusters lie on; not needed where `path` is a report or a segmentation
+        that states the size of its pixels and the series of its images.
+    linking, pixel_spacing, **options
+        As `formats.read_clusters` takes them.
+
+    Returns
+    -------
+    Reply
+
+    Raises
+    ------
+    BadInputError
+        The input is bad, or nothing says whose the clusters are.
+    """
+    from calcigram.formats.dicom.headers import find_in_folder, open_dicom
+    from calcigram.formats.dicom.reading import SEGMENTATIONS
+    from calcigram.formats.dicom.segmentation import referenced_images
+    from calcigram.formats.dicom.writing import source_of_segmentation, write_report_file
+
+    _check_other(path, output)
+    verdicts_of = Classifier(model, n_threads)
+    stated: dict[str, Any] = {"pixel_spacing": pixel_spacing, "linking": linking}
+    dataset = open_dicom(path) if kind_of(path) == "dicom" else None
+    is_mask = dataset is not None and str(dataset.SOPClassUID) in SEGMENTATIONS
+    if dataset is None or (is_mask and images and not referenced_images(dataset)):
+        source_of = partial(_source_of_images, path, images, stated | options)
+        reply = _reply_to_intake(path, verdicts_of, template, images, stated | options, source_of)
+    elif is_mask:
+        find = find_in_folder(path, images)
+        source_of = partial(source_of_segmentation, dataset, str(path), find, pixel_spacing)
+        reply = _reply_to_intake(path, verdicts_of, template, images, stated, source_of)
+    else:
+        find = find_in_folder(path, images)
+        reply = reply_to_report(dataset, str(path), find, verdicts_of, template=template, **stated)
+    write_report_file(reply.document, output)
+    return reply
+
+
+def _reply_to_intake(
+    path: PathLike,
+    verdicts_of: Classifier,
+    template: str,
+    images: Sequence[PathLike],
+    options: dict[str, Any],
+    source_of: Callable[[], Source],
+) -> Reply:
+    """Answer a file that is no report; `source_of` says whose it is, and on which images it lies."""
+    from calcigram.formats.dicom.writing import make_report
+
+    intake = read_intake(path, images=images, **options)
+    source = source_of()
+    clusters = intake.clusters
+    named = set(clusters.meta["image_id"].dropna()) if "image_id" in clusters.meta else set()
+    if len(source.images) == 1 and len(named) <= 1:  # one image is the one they lie on
+        meta = clusters.meta.assign(image_id=next(iter(source.images)))
+        clusters = replace(clusters, meta=meta)
+    verdicts = verdicts_of(clusters)
+    document = make_report(clusters, verdicts, source, template)
+    return Reply(document, clusters, verdicts, intake.notes)
+
+
+def _source_of_images(
+    path: PathLike, images: Sequence[PathLike], options: dict[str, Any]
+) -> Source:
+    from calcigram.formats.dicom.writing import source_of_images
+    from calcigram.formats.inbreast import mammogram_of
+
+    kind = kind_of(path)
+    files = mammogram_of(path, images) if kind == "plist" else images
+    in_mm = kind in ("csv", "parquet") and options.get("units") != "px"
+    return source_of_images(files, None if in_mm else options["pixel_spacing"])
+
+
+def _check_other(path: PathLike, output: PathLike) -> None:
+    from pathlib import Path
+
+    if Path(path).resolve() == Path(output).resolve():
+        raise BadInputError("another file than the one read", source=str(output))

@@ -1,0 +1,283 @@
+"""The gate every request passes: its id, who asks, how much, how long, how many at once.
+
+Plain ASGI around the whole application, so that a refusal costs next to nothing and every
+answer, whoever gives it, is logged and counted alike.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import time
+import uuid
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from calcigram.server.access import COOKIE, OPEN_PATHS, Access
+from calcigram.server.logs import log, of_exception
+from calcigram.server.metrics import Metrics
+from calcigram.server.problems import Fault, Problem
+from calcigram.server.settings import Settings
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+PAGE_PATHS = ("/", "/ws", "/static/", "/components/")
+"""Paths of the page, or their beginnings: a browser is asked for the token there."""
+
+DESCRIPTION = "/openapi.json"
+
+NO_ROUTE = "none"
+
+_ID = re.compile(r"[0-9a-fA-F-]{8,64}")
+_SAFE_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-frame-options", b"SAMEORIGIN"),
+)
+
+
+@dataclass
+class _Answer:
+    """What is known of the answer to one request, while it goes out."""
+
+    request_id: str
+    status: int = 0
+    extra: list[tuple[bytes, bytes]] = field(default_factory=list)
+
+
+class Gate:
+    """ASGI application around another.
+
+    Parameters
+    ----------
+    application : ASGI application
+    settings : Settings
+    metrics : Metrics
+    """
+
+    def __init__(self, application: Application, settings: Settings, metrics: Metrics) -> None:
+        self._application = application
+        self._settings = settings
+        self._metrics = metrics
+        self._access = Access(settings.secret)
+        self._hosts = settings.allowed_hosts
+        self._n_under_way = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request pass, or refuse it."""
+        if scope["type"] == "http":
+            await self._http(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await self._websocket(scope, receive, send)
+        else:
+            await self._application(scope, receive, send)
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        start = time.perf_counter()
+        headers = _headers(scope)
+        answer = _Answer(_request_id(headers))
+        scope.setdefault("state", {})["request_id"] = answer.request_id
+
+        async def send_marked(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                answer.status = message["status"]
+                message["headers"] = [
+                    *message.get("headers", ()),
+                    (b"x-request-id", answer.request_id.encode()),
+                    *_SAFE_HEADERS,
+                    *answer.extra,
+                ]
+            await send(message)
+
+        failure: BaseException | None = None
+        self._n_under_way += 1
+        self._metrics.under_way.set(self._n_under_way)
+        try:
+            await self._pass(scope, headers, receive, send_marked, answer)
+        except Problem as problem:
+            await refuse(problem, answer, send_marked, page=_is_page(scope["path"]))
+        except Exception as error:
+            failure = error
+            sorry = Problem("internal", "The server failed; its log names the request.")
+            await refuse(sorry, answer, send_marked)
+        finally:
+            self._n_under_way -= 1
+            self._metrics.under_way.set(self._n_under_way)
+            self._note(scope, answer, time.perf_counter() - start, failure)
+
+    async def _pass(
+        self,
+        scope: Scope,
+        headers: dict[str, str],
+        receive: Receive,
+        send: Send,
+        answer: _Answer,
+    ) -> None:
+        path = scope["path"]
+        self._check_host(headers)
+        if path in OPEN_PATHS:
+            await self._application(scope, receive, send)
+            return
+        self._check_token(path, headers, answer)
+        self._check_room()
+        limited = _limited(receive, headers, self._settings.max_body_bytes)
+        try:
+            async with asyncio.timeout(self._settings.timeout_s) as deadline:
+                await self._application(scope, limited, send)
+        except TimeoutError:
+            if not deadline.expired():
+                raise
+            raise Problem(
+                "too-long",
+                f"No answer within {self._settings.timeout_s:g} s.",
+                retry_after=1,
+            ) from None
+
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = _headers(scope)
+        allowed = self._access.holds_cookie(headers) or self._access.holds_token(headers)
+        try:
+            self._check_host(headers)
+        except Problem:
+            allowed = False
+        if not (allowed and _is_same_origin(headers)):
+            await receive()
+            await send({"type": "websocket.close", "code": 1008})
+            log(logging.INFO, "websocket refused")
+            return
+        await self._application(scope, receive, send)
+
+    def _check_host(self, headers: dict[str, str]) -> None:
+        """Refuse names that a foreign page may have pointed at this machine."""
+        if not self._hosts:
+            return
+        host = headers.get("host", "").lower()
+        name = host.rpartition(":")[0] if re.search(r":\d+$", host) else host
+        if name not in self._hosts:
+            raise Problem("wrong-host", "This server is asked under other names only.")
+
+    def _check_token(self, path: str, headers: dict[str, str], answer: _Answer) -> None:
+        if self._access.is_open:
+            return
+        page = _is_page(path)
+        if self._access.holds_token(headers):
+            if page:
+                answer.extra.append(
+                    (
+                        b"set-cookie",
+                        f"{COOKIE}={self._access.cookie}; Path=/; HttpOnly; SameSite=Strict".encode(),
+                    )
+                )
+            return
+        if page and self._access.holds_cookie(headers):
+            return
+        raise Problem("token-missing", "Send the header 'Authorization: Bearer TOKEN'.")
+
+    def _check_room(self) -> None:
+        if self._n_under_way > self._settings.max_requests:
+            raise Problem(
+                "busy",
+                f"{self._settings.max_requests} requests are under way; ask again.",
+                retry_after=1,
+            )
+
+    def _note(
+        self, scope: Scope, answer: _Answer, seconds: float, failure: BaseException | None
+    ) -> None:
+        route = getattr(scope.get("route"), "path", None) or _other_route(
+            scope["path"], answer.status
+        )
+        self._metrics.count_request(route, answer.status, seconds)
+        fields: dict[str, object] = {
+            "request_id": answer.request_id,
+            "method": scope["method"],
+            "route": route,
+            "status": answer.status,
+            "ms": round(seconds * 1000, 3),
+        }
+        if failure is not None:
+            log(logging.ERROR, "request failed", **fields, **of_exception(failure))
+        else:
+            log(logging.INFO, "request", **fields)
+
+
+async def refuse(problem: Problem, answer: _Answer, send: Send, *, page: bool = False) -> None:
+    """Send a problem, unless the answer has begun already."""
+    if answer.status:
+        return
+    headers = problem.headers()
+    if problem.kind == "token-missing":
+        headers["www-authenticate"] = (
+            'Basic realm="calcigram", charset="UTF-8"' if page else 'Bearer realm="calcigram"'
+        )
+    if problem.kind in ("too-large", "too-long"):
+        headers["connection"] = "close"
+    body = problem.body(answer.request_id)
+    headers["content-length"] = str(len(body))
+    await send(
+        {
+            "type": "http.response.start",
+            "status": problem.status,
+            "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+        }
+    )
+    await send({"type": "http.response.body", "body": body})
+
+
+def _limited(receive: Receive, headers: dict[str, str], limit: int) -> Receive:
+    """Return `receive`, which refuses a body above the limit, announced or not."""
+
+    def too_large(got: str) -> Problem:
+        fault = Fault("body", f"at most {limit} bytes", got)
+        return Problem("too-large", f"The body may have {limit} bytes.", [fault])
+
+    announced = headers.get("content-length", "")
+    if announced.isdigit() and int(announced) > limit:
+        raise too_large(f"{announced} bytes")
+    n_bytes = 0
+
+    async def receive_limited() -> Message:
+        nonlocal n_bytes
+        message = await receive()
+        if message["type"] == "http.request":
+            n_bytes += len(message.get("body", b""))
+            if n_bytes > limit:
+                raise too_large(f"{n_bytes} bytes or more")
+        return message
+
+    return receive_limited
+
+
+def _headers(scope: Scope) -> dict[str, str]:
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+
+
+def _request_id(headers: dict[str, str]) -> str:
+    """Return the caller's id where it is one, so that it can hold nothing else; or a new one."""
+    given = headers.get("x-request-id", "")
+    return given if _ID.fullmatch(given) else uuid.uuid4().hex
+
+
+def _other_route(path: str, status: int) -> str:
+    """Return the template of what is served beside the routes: the page and the description."""
+    if status >= 400:
+        return NO_ROUTE
+    return "/" if _is_page(path) else DESCRIPTION if path == DESCRIPTION else NO_ROUTE
+
+
+def _is_page(path: str) -> bool:
+    return any(
+        path == p or (p.endswith("/") and p != "/" and path.startswith(p)) for p in PAGE_PATHS
+    )
+
+
+def _is_same_origin(headers: dict[str, str]) -> bool:
+    """Tell whether a page of this server opened the connection; programs send no origin."""
+    origin = headers.get("origin")
+    return origin is None or origin.partition("://")[2].lower() == headers.get("host", "").lower()

@@ -1,0 +1,92 @@
+"""Starting and stopping: uvicorn with uvloop and httptools, one process or several.
+
+A process that dies is replaced and takes with it only the requests it was at work on; on
+SIGTERM no more are taken and those under way are finished.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import socket
+import tempfile
+from dataclasses import fields
+from typing import Any
+
+from calcigram.errors import BadInputError
+from calcigram.server.settings import Settings, variable
+
+
+def serve(settings: Settings) -> None:
+    """Serve until told to stop.
+
+    Parameters
+    ----------
+    settings : Settings
+
+    Raises
+    ------
+    BadInputError
+        The extra ``[server]`` is not installed.
+    """
+    try:
+        import uvicorn
+    except ImportError:
+        raise BadInputError("the packages of the server: pip install 'calcigram[server]'") from None
+    check_address(settings)
+    options = uvicorn_options(settings)
+    if settings.workers == 1:
+        # uvicorn raises the signal again when all is finished; that is then no failure.
+        signal.signal(signal.SIGTERM, lambda *_: None)
+        from calcigram.server.app import create_app
+
+        uvicorn.run(create_app(settings), **options)
+        return
+    # Processes of their own read the settings anew, from the environment.
+    for setting in fields(Settings):
+        os.environ[variable(setting.name)] = str(getattr(settings, setting.name))
+    with tempfile.TemporaryDirectory(prefix="calcigram-metrics-") as shared:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = shared
+        uvicorn.run(f"{__package__}.app:create_app", factory=True, **options)
+
+
+def uvicorn_options(settings: Settings) -> dict[str, Any]:
+    """Return how uvicorn is to run, as `uvicorn.run` takes it."""
+    from calcigram.server.logs import configuration
+
+    return {
+        "host": settings.host,
+        "port": settings.port,
+        "workers": settings.workers,
+        "loop": "uvloop",
+        "http": "httptools",
+        "log_config": configuration(settings.log_level),
+        "access_log": False,
+        "server_header": False,
+        "date_header": False,
+        "timeout_graceful_shutdown": math.ceil(settings.stop_s),
+        "backlog": 2048,
+        # Longer than clients and proxies keep a connection, so that none is closed as it is used.
+        "timeout_keep_alive": 75,
+    }
+
+
+def check_address(settings: Settings) -> None:
+    """Refuse an address that cannot be listened on, before the model is loaded.
+
+    Raises
+    ------
+    BadInputError
+        It is taken, or none of this machine's.
+    """
+    place = f"{settings.host} port {settings.port}"
+    try:
+        family = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0][0]
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as uvicorn does
+            probe.bind((settings.host, settings.port))
+    except OSError as error:
+        raise BadInputError(
+            f"an address that is free and this machine's ({error.strerror})", value=place
+        ) from None

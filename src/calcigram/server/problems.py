@@ -1,0 +1,176 @@
+"""Errors as answers: problem details (RFC 9457) that name the field and the value.
+
+Nothing of the inside of the server stands in one: no path, no stack.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+
+from calcigram.errors import BadInputError, CalcigramError
+from calcigram.formats.wording import without_options
+
+MEDIA_TYPE = "application/problem+json"
+
+SPACING = "the query parameter pixel_spacing"
+"""What there is here in place of an option of the command line."""
+
+MAX_SHOWN = 200
+"""Characters of a bad value that an answer repeats."""
+
+KINDS: dict[str, tuple[int, str]] = {
+    "bad-request": (400, "The request cannot be read"),
+    "token-missing": (401, "A token is needed"),
+    "not-found": (404, "There is nothing at this address"),
+    "method": (405, "This address takes another method"),
+    "not-acceptable": (406, "No answer of a media type that was asked for"),
+    "too-large": (413, "The body is too large"),
+    "media-type": (415, "A body of this media type cannot be read"),
+    "wrong-host": (421, "The server is not asked under this name"),
+    "bad-value": (422, "A value is not what was expected"),
+    "too-many": (422, "More than one request may hold"),
+    "busy": (429, "Too many requests at once"),
+    "internal": (500, "The server failed"),
+    "too-long": (503, "The request took too long"),
+    "stopping": (503, "The server is not ready"),
+}
+"""Kind of problem -> status and title; the kind ends the address of its type."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One bad value: where it stands, what it is, what was expected."""
+
+    field: str
+    expected: str
+    value: Any = None
+
+
+class Problem(Exception):  # noqa: N818 - the standard's own word
+    """What becomes an answer that is no success.
+
+    Parameters
+    ----------
+    kind : str
+        A key of `KINDS`.
+    detail : str
+    faults : sequence of Fault
+    retry_after : int, optional
+        Seconds after which it makes sense to ask again.
+
+    Examples
+    --------
+    >>> Problem("busy", "128 requests are waiting.").status
+    429
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        detail: str,
+        faults: Sequence[Fault] = (),
+        *,
+        retry_after: int | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.kind = kind
+        self.status, self.title = KINDS[kind]
+        self.detail = detail
+        self.faults = tuple(faults)
+        self.retry_after = retry_after
+
+    @classmethod
+    def of_value(cls, field: str, expected: str, value: Any = None) -> Problem:
+        """Return the problem of one bad value."""
+        detail = f"{field}: got {shown(value)}, expected {expected}."
+        return cls("bad-value", detail, [Fault(field, expected, value)])
+
+    @classmethod
+    def no_json(cls, error: Exception) -> Problem:
+        """Return the problem of a body that cannot be decoded."""
+        return cls(
+            "bad-request", f"The body is no JSON: {error}.", [Fault("body", "JSON", str(error))]
+        )
+
+    @classmethod
+    def too_many(cls, field: str, got: str, most: int) -> Problem:
+        """Return the problem of more than a request may hold, such as ``"7 clusters"``.
+
+        Examples
+        --------
+        >>> Problem.too_many("clusters", "7 clusters", 3).detail
+        '7 clusters; at most 3.'
+        """
+        return cls("too-many", f"{got}; at most {most}.", [Fault(field, f"at most {most}", got)])
+
+    @classmethod
+    def of_error(cls, error: CalcigramError, hidden: str = "") -> Problem:
+        """Return the problem of a refusal; `hidden`, a path, is called "the body"."""
+        if not isinstance(error, BadInputError):
+            return cls("bad-value", _retold(str(error), hidden) + ".")
+        where = [] if error.cluster_id is None else [f"cluster {error.cluster_id!r}"]
+        where += [] if error.row is None else [f"row {error.row}"]
+        where += [] if error.column is None else [str(error.column)]
+        field = ", ".join(where) or "body"
+        return cls.of_value(
+            field, _retold(error.expected, hidden), _retold(shown(error.value), hidden)
+        )
+
+    def body(self, request_id: str) -> bytes:
+        """Return the answer's body, JSON."""
+        document: dict[str, Any] = {
+            "type": f"urn:calcigram:problem:{self.kind}",
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail,
+            "instance": f"urn:calcigram:request:{request_id}",
+        }
+        if self.faults:
+            document["errors"] = [
+                {"field": f.field, "value": shown(f.value), "expected": f.expected}
+                for f in self.faults
+            ]
+        document["error"] = self.detail  # the member that the Open Inference Protocol asks for
+        return msgspec.json.encode(document)
+
+    def headers(self) -> dict[str, str]:
+        """Return the headers that go with it."""
+        found = {"content-type": MEDIA_TYPE, "cache-control": "no-store"}
+        if self.retry_after is not None:
+            found["retry-after"] = str(self.retry_after)
+        return found
+
+
+def of_status(status: int) -> Problem:
+    """Return the problem for a bare status, as the router raises it.
+
+    Examples
+    --------
+    >>> of_status(404).kind
+    'not-found'
+    """
+    kind = next((name for name, (code, _) in KINDS.items() if code == status), "bad-request")
+    return Problem(kind, f"{HTTPStatus(status).phrase}.")
+
+
+def shown(value: Any) -> str:
+    """Return a value as text that is not longer than an answer should be.
+
+    Examples
+    --------
+    >>> shown(-1.0), shown(None), len(shown("x" * 999))
+    ('-1.0', 'nothing', 201)
+    """
+    if value is None:
+        return "nothing"
+    text = value if isinstance(value, str) else repr(value)
+    return text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + "…"
+
+
+def _retold(text: str, hidden: str) -> str:
+    return without_options(text.replace(hidden, "the body") if hidden else text, SPACING)

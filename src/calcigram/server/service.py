@@ -1,0 +1,117 @@
+"""What one server process holds: settings, model, engine, counters, and the documents it gives."""
+
+from __future__ import annotations
+
+import gc
+from typing import Any
+
+import msgspec
+
+from calcigram import __version__
+from calcigram.classify import Classifier
+from calcigram.columns import Column, Words
+from calcigram.server.answers import NOTICE
+from calcigram.server.engine import Engine
+from calcigram.server.metrics import Metrics
+from calcigram.server.settings import Settings
+
+
+class Service:
+    """Made once a process, before the first request.
+
+    Parameters
+    ----------
+    settings : Settings
+
+    Raises
+    ------
+    ModelFileError
+        The model cannot be opened.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        from calcigram.model.store import load_model
+
+        self.settings = settings
+        self.model = load_model(settings.model or None)
+        classifier = Classifier(self.model, settings.threads or None)
+        self.metrics = Metrics(classifier.version)
+        self.engine = Engine(classifier, self.metrics, settings.threads)
+        self.is_ready = False
+        self.datatypes: dict[str, str] = {}
+        self.model_document = encode(self._describe_model())
+        self.rules_document = encode(_describe_rules())
+
+    def warm_up(self) -> None:
+        """Read a few clusters, so that all kernels are compiled before the first request."""
+        from calcigram.clusters import ClusterSet
+        from calcigram.server.answers import records_of
+
+        corners = ClusterSet.from_arrays(
+            [0, 5, 7],
+            [0, 3, 5, 1, 8, 0, 1],
+            [0, 1, 5, 7, 9, 0, 1],
+            diameter_mm=[0.2, 0.3, 0.2, 0.4, 0.3, float("nan"), float("nan")],
+        )
+        verdicts = self.engine.classify(corners)
+        records_of(verdicts)
+        self.datatypes = {name: _datatype(column) for name, column in verdicts.items()}
+        # Models, kernels and tables of words stay: to walk all of them again and again in search of
+        # garbage would halt every request under way for a tenth of a second.
+        gc.collect()
+        gc.freeze()
+        self.is_ready = True
+
+    def close(self) -> None:
+        """Finish what was begun."""
+        self.is_ready = False
+        self.engine.close()
+
+    def _describe_model(self) -> dict[str, Any]:
+        from calcigram.features.catalogue import feature_catalogue
+        from calcigram.model.store import model_digest
+
+        return {
+            "notice": NOTICE,
+            "calcigram": __version__,
+            "version": self.model.version,
+            "digest": model_digest(self.model),
+            "catalogue_hash": self.model.catalogue_hash,
+            "card": self.model.card,
+            "features": feature_catalogue().to_dict("records"),
+        }
+
+
+def _datatype(column: Column) -> str:
+    """Return the name that the Open Inference Protocol has for the type of a column."""
+    kind = "O" if isinstance(column, Words) else column.dtype.kind
+    return {"f": "FP32", "i": "INT64", "b": "BOOL"}.get(kind, "BYTES")
+
+
+def _describe_rules() -> dict[str, Any]:
+    from calcigram.rulebooks import SHIPPED
+    from calcigram.rules.tables import recognition_table, rulebook_table
+
+    return {
+        "notice": NOTICE,
+        "recognition": recognition_table().to_dict("records"),
+        "rulebooks": {str(book): rulebook_table(book).to_dict("records") for book in SHIPPED},
+    }
+
+
+def encode(document: dict[str, Any]) -> bytes:
+    """Return a document as JSON, whatever scalars stand in it."""
+    return msgspec.json.encode(_plain(document))
+
+
+def _plain(value: Any) -> Any:
+    """Return a document of plain values; NaN, enumerations and tuples become what JSON has."""
+    if isinstance(value, dict):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, str):
+        return str(value)
+    if hasattr(value, "item"):
+        return value.item()
+    return value

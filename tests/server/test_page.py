@@ -1,0 +1,327 @@
+"""The page in a real browser: load, drag, see the verdict change, be refused, export."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="no chromium here: apt-get install chromium"),
+]
+
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+
+ARTEFACTS = Path(os.environ.get("CALCIGRAM_TEST_ARTEFACTS", "out/page"))
+
+PATIENCE_MS = 60_000
+
+
+@pytest.fixture(scope="module")
+def page_server(start):
+    with start() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=CHROMIUM, headless=True, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def asked():
+    """The addresses that the page asked for."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def page(browser, page_server, asked):
+    tab = browser.new_page(viewport={"width": 1200, "height": 1000})
+    tab.set_default_timeout(PATIENCE_MS)
+    tab.on("request", lambda request: asked.append(request.url))
+    tab.goto(page_server.url, wait_until="commit")
+    tab.locator("#verdict").wait_for()
+    yield tab
+    tab.close()
+
+
+# Where points of the drawing are on the screen, as Bokeh's own scales say.
+WHERE = """() => {
+    const views = []
+    const walk = (view) => { views.push(view); for (const child of view.children()) walk(child) }
+    for (const root of Bokeh.index) walk(root)
+    const plot = views.find((view) => view.model.name === 'cluster')
+    plot.el.scrollIntoView({block: 'center', behavior: 'instant'})
+    const box = plot.el.getBoundingClientRect()
+    const {x_scale, y_scale} = plot.frame
+    const at = (x, y) => [box.left + x_scale.compute(x), box.top + y_scale.compute(y)]
+    return {from: at(4, 0), to: at(4, 2)}
+}"""
+
+
+def shot(tab, name):
+    ARTEFACTS.mkdir(parents=True, exist_ok=True)
+    tab.evaluate("window.scrollTo(0, 0)")  # what sticks to the top would be in the middle of it
+    tab.screenshot(path=ARTEFACTS / f"{name}.png", full_page=True)
+
+
+def verdict(tab):
+    return " ".join(tab.locator("#verdict").inner_text().split())
+
+
+def write(tab, points):
+    """Enter points as text and have them read; their number must not be that of those before."""
+    tab.get_by_label("Points, one a line").fill(points)
+    tab.get_by_role("button", name="Read these points").click()
+    n = len(points.splitlines())
+    playwright.expect(tab.locator("#verdict")).to_contain_text(
+        f"{n} calcifications", timeout=PATIENCE_MS
+    )
+
+
+def wait_for_another(tab, old):
+    end = time.monotonic() + PATIENCE_MS / 1000
+    while (new := verdict(tab)) == old:
+        assert time.monotonic() < end, f"still {old}"
+        tab.wait_for_timeout(100)
+    return new
+
+
+def test_an_example_is_read(page):
+    page.get_by_label("Load an example").select_option("Distribution: branching")
+    playwright.expect(page.locator("#verdict tbody tr").first).to_contain_text(
+        "branching", timeout=PATIENCE_MS
+    )
+    assert re.search(r"branching \(\d+%\)", verdict(page)), "the probability is shown"
+    playwright.expect(page.get_by_text("conformal set").first).to_be_visible()
+    playwright.expect(page.get_by_text("Novelty").first).to_be_visible()
+    assert page.get_by_text("not read").count() == 0
+    shot(page, "example")
+
+
+def test_a_dragged_point_changes_the_verdict(page):
+    page.get_by_label("Points, one a line").fill("0 0 0.3\n2 0 0.3\n4 0 0.3\n6 0 0.3\n8 0 0.3")
+    before = verdict(page)
+    page.get_by_role("button", name="Read these points").click()
+    before = wait_for_another(page, before)
+    assert "5 calcifications" in before
+    place = page.evaluate(WHERE)
+    page.mouse.move(*place["from"])
+    page.mouse.down()
+    page.mouse.move(*place["to"], steps=6)
+    page.mouse.up()
+    wait_for_another(page, before)
+    text = page.get_by_label("Points, one a line")
+    playwright.expect(text).not_to_have_value(re.compile("\n4 0 "), timeout=PATIENCE_MS)
+    moved = text.input_value().splitlines()[2].split()
+    assert abs(float(moved[1]) - 2) < 0.3
+    shot(page, "dragged")
+
+
+def test_the_verdict_follows_a_point_on_its_way(page):
+    write(page, "0 0 0.3\n2 0 0.3\n4 0 0.3\n6 0 0.3\n8 0 0.3\n10 0 0.3")
+    before = verdict(page)
+    text = page.get_by_label("Points, one a line").input_value()
+    place = page.evaluate(WHERE)
+    page.mouse.move(*place["from"])
+    page.mouse.down()
+    for share in (0.3, 0.6, 0.8, 1.0):
+        page.mouse.move(*(a + share * (b - a) for a, b in zip(*place.values(), strict=True)))
+        page.wait_for_timeout(200)
+    wait_for_another(page, before)  # and the point is not let go yet
+    assert page.get_by_label("Points, one a line").input_value() == text
+    page.mouse.up()
+    playwright.expect(page.get_by_label("Points, one a line")).not_to_have_value(text)
+
+
+def test_changes_can_be_taken_back(page):
+    first = "0 0 0.3\n2 0 0.3\n4 0 0.3\n6 0 0.3"
+    write(page, first)
+    write(page, "0 0 0.3\n2 1 0.3\n4 0 0.3")
+    page.get_by_role("button", name="Clear").click()
+    playwright.expect(page.locator("#verdict")).to_contain_text("0 calcifications")
+    undo = page.get_by_role("button", name="Undo")
+    undo.click()
+    playwright.expect(page.locator("#verdict")).to_contain_text("3 calcifications")
+    undo.click()
+    playwright.expect(page.get_by_label("Points, one a line")).to_have_value(first)
+    playwright.expect(page.locator("#verdict")).to_contain_text("4 calcifications")
+
+
+def test_a_selected_point_takes_the_size_that_is_entered(page):
+    write(page, "0 0 0.3\n2 0 0.3\n4 0 0.3\n6 0 0.3\n8 0 0.3\n9 1 0.3\n9 2 0.3")
+    page.mouse.click(*page.evaluate(WHERE)["from"])
+    page.wait_for_timeout(300)
+    size = page.get_by_label("Diameter (mm), new and selected")
+    size.fill("1.25")
+    size.press("Enter")
+    playwright.expect(page.get_by_label("Points, one a line")).to_have_value(
+        "0 0 0.3\n2 0 0.3\n4 0 1.25\n6 0 0.3\n8 0 0.3\n9 1 0.3\n9 2 0.3"
+    )
+    size.fill("0.6")  # it is selected still
+    size.press("Enter")
+    playwright.expect(page.get_by_label("Points, one a line")).to_have_value(re.compile("4 0 0.6"))
+    write(page, "0 0 0.3\n2 0 0.3\n4 0 0.3\n6 0 0.3\n8 0 0.3")  # others, of which none is
+    size.fill("0.9")
+    size.press("Enter")
+    page.wait_for_timeout(300)
+    assert "0.9" not in page.get_by_label("Points, one a line").input_value()
+
+
+def test_no_points_are_read_as_no_points(page):
+    write(page, "")
+    playwright.expect(page.locator("#verdict")).to_contain_text("0 calcifications")
+
+
+def test_a_bad_file_is_refused_in_words(page, tmp_path):
+    bad = tmp_path / "bad.csv"
+    bad.write_text("cluster_id,x_mm,y_mm\na,0,0\na,1,oops\n")
+    page.locator("input[type=file]").set_input_files(bad)
+    alert = page.get_by_role("alert")
+    playwright.expect(alert).to_contain_text("oops", timeout=PATIENCE_MS)
+    assert "row 3" in alert.inner_text()
+    assert "/tmp" not in alert.inner_text()
+    for place in ("0", "document.documentElement.scrollHeight"):
+        page.evaluate(f"window.scrollTo(0, {place})")
+        page.wait_for_timeout(200)
+        playwright.expect(alert).to_be_in_viewport()
+        playwright.expect(page.get_by_role("note")).to_be_in_viewport()
+    shot(page, "refused")
+
+
+def test_it_is_said_how_a_file_is_to_be_read(page, tmp_path):
+    table = tmp_path / "pixels.csv"
+    table.write_text("lesion,posX,posY\n" + "".join(f"A7,{20 * i},{i % 2}\n" for i in range(9)))
+    page.locator("input[type=file]").set_input_files(table)
+    playwright.expect(page.get_by_role("alert")).to_contain_text("'posX'", timeout=PATIENCE_MS)
+    playwright.expect(page.get_by_label("Unit of its lengths")).to_be_hidden()
+    page.get_by_role("button", name="How the file is to be read").click()
+    columns = page.get_by_label("Columns, ours=theirs")
+    columns.fill("id=lesion, x=posX, y=posY")
+    columns.press("Enter")
+    playwright.expect(page.locator("#verdict")).to_contain_text("9 calcifications")
+    page.get_by_label("Unit of its lengths").select_option("px")
+    playwright.expect(page.get_by_role("alert")).to_contain_text("pixel")
+    size = page.get_by_label("Pixel size (mm)")
+    size.fill("0.1")
+    size.press("Enter")
+    text = page.get_by_label("Points, one a line")
+    playwright.expect(text).to_have_value(re.compile("^0 0\n2 0.1\n"))
+    playwright.expect(page.get_by_role("alert")).to_have_count(0)
+    shot(page, "reading")
+    page.get_by_label("Load an example").select_option("Distribution: grouped")
+    playwright.expect(page.locator("#verdict")).not_to_contain_text("9 calcifications")
+    columns.fill("")  # for a file to come: what was dropped before is of no account any more
+    page.get_by_label("Unit of its lengths").select_option("mm")
+    size.fill("")
+    size.press("Enter")
+    page.wait_for_timeout(500)
+    assert page.get_by_role("alert").count() == 0
+    assert "9 calcifications" not in verdict(page)
+    page.get_by_role("button", name="How the file is to be read").click()
+
+
+def test_a_good_file_is_listed_by_need_of_review(page):
+    sample = Path(__file__).parents[2] / "data" / "sample_clusters.csv"
+    page.locator("input[type=file]").set_input_files(sample)
+    options = page.get_by_label("Clusters, those to look at first").locator("option")
+    playwright.expect(options.nth(3)).to_be_attached(timeout=PATIENCE_MS)
+    texts = options.all_inner_texts()
+    flagged = [text.startswith("! ") for text in texts]
+    assert flagged == sorted(flagged, reverse=True)
+
+
+def test_a_cluster_stays_as_it_was_changed(page):
+    listed = page.get_by_label("Clusters, those to look at first")
+    first, second = listed.locator("option").all_inner_texts()[:2]
+    number = re.search(r"\(no\. \d+\)", first)[0]
+    write(page, "0 0 0.3\n2 0 0.3\n4 0 0.3\n6 0 0.3\n8 0 0.3\n10 0 0.3")
+    playwright.expect(listed).to_contain_text(
+        re.compile(rf"linear, \w+; suspicious {re.escape(number)}")
+    )
+    listed.select_option(second)
+    playwright.expect(page.locator("#verdict")).not_to_contain_text("6 calcifications")
+    listed.select_option(label=listed.locator("option", has_text=number).inner_text())
+    playwright.expect(page.locator("#verdict")).to_contain_text("6 calcifications")
+
+
+@pytest.mark.parametrize(
+    ("label", "begins"),
+    [
+        ("Save the table", b"cluster_id,"),
+        ("Save the picture", b"\x89PNG"),
+        ("Save the report", b"<!"),
+    ],
+)
+def test_exports(page, label, begins, tmp_path):
+    with page.expect_download(timeout=PATIENCE_MS) as waiting:
+        page.get_by_role("link", name=label).or_(
+            page.get_by_role("button", name=label)
+        ).first.click()
+    path = tmp_path / "export"
+    waiting.value.save_as(path)
+    assert path.read_bytes().startswith(begins)
+
+
+def test_the_explanation_follows_what_is_drawn(page):
+    page.get_by_role("button", name="Explain this reading").click()
+    text = page.locator("#explanation")
+    playwright.expect(text).to_contain_text("Why", timeout=PATIENCE_MS)
+    page.get_by_label("Points, one a line").fill("0 0\n2 0\n4 0\n6 0")
+    page.get_by_role("button", name="Read these points").click()
+    playwright.expect(text).to_contain_text(": 4 calcifications", timeout=PATIENCE_MS)
+    page.get_by_role("button", name="Explain this reading").click()
+
+
+def test_it_works_by_keyboard(page):
+    before = verdict(page)
+    field = page.get_by_label("Points, one a line")
+    field.focus()
+    page.keyboard.press("Control+A")
+    page.keyboard.type("0 0\n1 1\n2 2\n3 3")
+    button = page.get_by_role("button", name="Read these points")
+    for _ in range(5):
+        page.keyboard.press("Tab")
+        if button.evaluate("e => e.getRootNode().activeElement === e"):
+            break
+    page.keyboard.press("Enter")
+    assert "4 calcifications" in wait_for_another(page, before)
+
+
+def test_it_fits_a_narrow_screen_and_says_what_it_is(page):
+    page.get_by_label("Load an example").select_option("Distribution: segmental")
+    page.set_viewport_size({"width": 380, "height": 800})
+    page.wait_for_timeout(1500)
+    width = page.evaluate("document.documentElement.scrollWidth")
+    assert width <= 380 + 1
+    (x0, y0), (_, y1) = page.evaluate(WHERE).values()  # 2 mm down
+    across = page.evaluate(WHERE.replace("at(4, 2)", "at(6, 0)"))["to"][0] - x0
+    assert abs(across - (y1 - y0)) < 0.02 * across, "a millimetre is as long across as down"
+    playwright.expect(page.get_by_role("note")).to_contain_text("not a medical device")
+    shot(page, "narrow")
+
+
+def test_the_log_tells_of_no_address(page, page_server):
+    lines = [line for line in page_server.log().splitlines() if "WebSocket" in line]
+    assert lines
+    assert not [line for line in lines if "127.0.0.1" in line]
+
+
+def test_nothing_comes_from_elsewhere(page, page_server, asked):
+    foreign = [url for url in asked if not url.startswith((page_server.url, "data:", "blob:"))]
+    assert not foreign
