@@ -256,6 +256,12 @@ def test_folds_leave_every_mechanism_out_once_at_least():
 
 
 @pytest.mark.slow
+def test_folds_hold_only_what_a_preset_draws():
+    left_out = {name for fold in make_folds("bench_v1") for name in fold.particles}
+    assert "round.pearls" not in left_out
+    assert {"round.spheres", "round.lucent_discs"} <= left_out
+
+
 def test_transfer_of_toy_size():
     result = transfer(n_train=700, n_test=60, n_folds=2, n_iterations=3, seed=50)
     summary = result.summary().set_index(["axis", "kind"])

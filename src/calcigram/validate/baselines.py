@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from calcigram.consequences import load_rulebook
-from calcigram.lexicon import DISTRIBUTION_LABELS, MIN_CALCIFICATIONS, MORPHOLOGY_LABELS, Status
+from calcigram.lexicon import MIN_CALCIFICATIONS
+from calcigram.model.head import AXES
 from calcigram.model.labels import Labelled, label_codes
-from calcigram.model.reader import AXES, form_is_known, raw_concern
+from calcigram.model.reader import form_is_known, raw_concern, readings_of
 from calcigram.readings import Readings
 
 if TYPE_CHECKING:
@@ -125,25 +125,4 @@ def readings_from(
     p_d, p_m = p_distribution.copy(), p_morphology.copy()
     p_d[features.n_calcifications < MIN_CALCIFICATIONS] = np.nan
     p_m[~form_is_known(features)] = np.nan
-    distribution = _labels(p_d, DISTRIBUTION_LABELS.index(Status.INSUFFICIENT))
-    morphology = _labels(p_m, MORPHOLOGY_LABELS.index(Status.UNREAD))
-    article, birads = load_rulebook("article"), load_rulebook("birads")
-    concern = article.concern_of(distribution, morphology)
-    p_concern = np.where(concern[:, None] >= 0, raw_concern(p_d, p_m)[0], np.nan)
-    return Readings(
-        features.cluster_id,
-        distribution,
-        morphology,
-        p_d.astype(np.float32),
-        p_m.astype(np.float32),
-        article.origin_of(distribution, morphology),
-        concern,
-        birads.concern_of(distribution, morphology),
-        p_concern.astype(np.float32),
-        np.full(len(features), "", dtype=object),
-        reader,
-    )
-
-
-def _labels(p: npt.NDArray[np.float64], otherwise: int) -> npt.NDArray[np.int8]:
-    return np.where(np.isfinite(p[:, 0]), p.argmax(axis=1), otherwise).astype(np.int8)
+    return readings_of(features.cluster_id, p_d, p_m, raw_concern(p_d, p_m)[0], reader=reader)

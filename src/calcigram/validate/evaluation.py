@@ -20,6 +20,7 @@ from calcigram.lexicon import (
     MORPHOLOGY_LABELS,
     Status,
 )
+from calcigram.markdown import markdown_table
 from calcigram.model.labels import Labelled, label_codes
 from calcigram.readings import Readings
 from calcigram.validate.scores import AxisScores, score_axis
@@ -266,31 +267,6 @@ def count_bins(n_calcifications: npt.ArrayLike) -> npt.NDArray[np.object_]:
     tops = [high for _, high, _ in COUNT_BINS]
     names = np.array([name for *_, name in COUNT_BINS], dtype=object)
     return names[np.searchsorted(tops, np.asarray(n_calcifications))]
-
-
-def markdown_table(frame: pd.DataFrame) -> str:
-    """Return a table in Markdown, numbers with three decimals.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> print(markdown_table(pd.DataFrame({"reader": ["rules"], "macro_f1": [0.75]})))
-    | reader | macro_f1 |
-    |---|---|
-    | rules | 0.750 |
-    """
-    rows = [list(frame.columns), ["---"] * len(frame.columns)]
-    rows += [[_cell(value) for value in row] for row in frame.itertuples(index=False, name=None)]
-    return "\n".join(
-        "|" + "|".join(row if row[0] == "---" else [f" {cell} " for cell in row]) + "|"
-        for row in rows
-    )
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, float):
-        return "" if math.isnan(value) else f"{value:.3f}"
-    return str(value)
 
 
 def _evaluate(

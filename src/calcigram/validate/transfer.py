@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from calcigram.validate.evaluation import _without_nan, evaluate_reader, markdown_table
+from calcigram.markdown import markdown_table
+from calcigram.validate.evaluation import _without_nan, evaluate_reader
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,8 +93,17 @@ class Transfer:
         return table.merge(worst.rename(columns={"fold": "worst_fold"}), on=keys, how="left")
 
 
-def make_folds() -> tuple[Fold, ...]:
+def make_folds(preset: str = "train") -> tuple[Fold, ...]:
     """Return all folds; as many as the class with most mechanisms has.
+
+    Parameters
+    ----------
+    preset : str
+        Whose mechanisms: a preset draws those it has ranges for.
+
+    Returns
+    -------
+    tuple of Fold
 
     Examples
     --------
@@ -102,13 +112,17 @@ def make_folds() -> tuple[Fold, ...]:
     9
     """
     from calcigram.simulate import ARRANGEMENTS, PARTICLE_MODELS
+    from calcigram.simulate.menu import mechanism_ids
 
+    drawn = set(mechanism_ids(preset))
     arrangements = [
-        [m.id for m in models.values() if m.vessel == vessel]
+        [m.id for m in models.values() if m.vessel == vessel and m.id in drawn]
         for models in ARRANGEMENTS.values()
         for vessel in (False, True)
     ]
-    particles = [[m.id for m in models.values()] for models in PARTICLE_MODELS.values()]
+    particles = [
+        [m.id for m in models.values() if m.id in drawn] for models in PARTICLE_MODELS.values()
+    ]
     n_folds = max(len(ids) for ids in (*arrangements, *particles))
 
     def kth(k: int, classes: Iterable[list[str]]) -> tuple[str, ...]:
@@ -155,7 +169,7 @@ def transfer(
     import pandas as pd
     from joblib import Parallel, delayed
 
-    folds = make_folds()[:n_folds]
+    folds = make_folds(preset)[:n_folds]
     sizes = {"n_train": n_train, "n_test": n_test}
     grades = {"grade": grade, "train_grade": train_grade}
     jobs = (

@@ -1,0 +1,245 @@
+"""The whole evaluation of a model, stage by stage: all figures of its card, from seeds.
+
+What a stage measures is its module's business; here stand the sets, their sizes and seeds. The
+clusters of generators that do not ship with the package are `benchmarks/validation.py`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from calcigram.validate.evaluation import Evaluation, Reader, _without_nan, evaluate_reader
+
+if TYPE_CHECKING:
+    from calcigram.clusters import ClusterSet
+    from calcigram.model.reader import Model
+
+GRADES = ("easy", "typical", "hard")
+SEED_BASELINES, SEED_TRUST, SEED_TRANSFER = 41, 91, 1000
+N_BASELINES = 20_000
+MOST_TRANSFER_TRAINING, MOST_TRANSFER_TESTS = 8000, 2000
+MARKED = ("diameter_median_mm", "aspect_median", "solidity_median", "cnr_median")
+"""Known where a cluster was handed over with all its marks."""
+
+TRANSFER_ITERATIONS = 150
+"""Rounds of boosting in each fold: more change nothing at that number of clusters."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Size and seed of an evaluation.
+
+    Attributes
+    ----------
+    n : int
+        Clusters a grade of the benchmark; the other sets follow from it.
+    seed : int
+        Added to the seeds of all sets but the benchmark's, which stands in its preset.
+    n_jobs : int
+    outcome_files : tuple of Path
+        Case descriptions of CBIS-DDSM, for intervals by patient; without them, the counts that
+        ship.
+    """
+
+    n: int = 10_000
+    seed: int = 0
+    n_jobs: int = 1
+    outcome_files: tuple[Path, ...] = ()
+
+
+def full_evaluation(
+    model: Model,
+    plan: Plan | None = None,
+    *,
+    stages: Iterable[str] | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> dict[str, Any]:
+    """Run the stages of `STAGES`.
+
+    Parameters
+    ----------
+    model : Model
+    plan : Plan, optional
+    stages : iterable of str, optional
+        Names of those wanted. Default: all.
+    progress : callable, optional
+        Called with the name of each stage before it begins.
+
+    Returns
+    -------
+    dict
+        By stage, as JSON values; what is undefined is None. `card.card_tables` lays it out.
+    """
+    plan = plan or Plan()
+    found = {}
+    for name in stages or STAGES:
+        if progress is not None:
+            progress(name)
+        found[name] = _without_nan(STAGES[name](model, plan))
+    return found
+
+
+def figures_of(evaluation: Evaluation) -> dict[str, Any]:
+    """Keep of an evaluation what pages print."""
+    return {
+        "n_clusters": evaluation.n_clusters,
+        "axes": {axis: scores.summary() for axis, scores in evaluation.axes.items()},
+        "per_class": evaluation.per_class().to_dict("records"),
+        "by_count": {
+            part: {axis: scores.summary() for axis, scores in axes.items()}
+            for part, axes in evaluation.parts.get("n_calcifications", {}).items()
+        },
+    }
+
+
+def bench(model: Model, plan: Plan) -> dict[str, Any]:
+    """Score all readers on `bench_v1`: with marks, with all marks known, on positions alone."""
+    from calcigram.features.catalogue import FEATURE_NAMES
+    from calcigram.features.extract import extract_features
+    from calcigram.rules.engine import RuleReader
+    from calcigram.simulate import simulate
+    from calcigram.validate.baselines import LogisticReader, MajorityReader
+
+    training = simulate(
+        min(N_BASELINES, 4 * plan.n),
+        seed=SEED_BASELINES + plan.seed,
+        grade="mixed",
+        n_jobs=plan.n_jobs,
+    )
+    readers: dict[str, Reader] = {
+        "model": model,
+        "rules": RuleReader(),
+        "logistic": LogisticReader.fit(training, extract_features(training)),
+        "majority": MajorityReader.fit(training),
+    }
+    marked = [FEATURE_NAMES.index(name) for name in MARKED]
+    out: dict[str, Any] = {
+        "n_a_grade": plan.n,
+        "seed": _benchmark_seed(),
+        "model": model.version,
+        "grades": {},
+    }
+    for grade in GRADES:
+        clusters = _benchmark(plan, grade)
+        features = extract_features(clusters)
+        whole = np.flatnonzero(~np.isnan(features.values[:, marked]).any(axis=1))
+        bare = clusters.positions_only()
+        sets = {
+            "with_marks": (clusters, features),
+            "all_marks": (clusters[whole], features[whole]),
+            "positions_only": (bare, extract_features(bare)),
+        }
+        out["grades"][grade] = {
+            **{
+                kind: {
+                    name: figures_of(evaluate_reader(reader, chosen, features=measured, n_boot=50))
+                    for name, reader in readers.items()
+                }
+                for kind, (chosen, measured) in sets.items()
+            },
+            "readers": _between_readers(clusters, model),
+        }
+    return out
+
+
+def trust(model: Model, plan: Plan) -> dict[str, Any]:
+    """Coverage, abstention, alarms, and why the readers differ."""
+    from calcigram.simulate import simulate
+    from calcigram.validate.trust import trust_figures
+
+    seed = SEED_TRUST + plan.seed
+    fresh = simulate(plan.n, seed=seed, grade="mixed", n_jobs=plan.n_jobs)
+    figures = trust_figures(
+        model, fresh, _benchmark(plan, "typical"), seed=seed, n_jobs=plan.n_jobs
+    )
+    return {"model": model.version, **figures}
+
+
+def left_out(model: Model, plan: Plan) -> dict[str, Any]:
+    """Leave one mechanism a class out, each fold; the model itself plays no part."""
+    from calcigram.validate.transfer import transfer
+
+    options = {
+        key: model.card["trees"][key]
+        for key in ("learning_rate", "max_leaf_nodes")
+        if key in model.card.get("trees", {})
+    }
+    return transfer(
+        n_train=min(2 * plan.n, MOST_TRANSFER_TRAINING),
+        n_test=min(plan.n, MOST_TRANSFER_TESTS),
+        seed=SEED_TRANSFER + plan.seed,
+        n_jobs=plan.n_jobs,
+        n_iterations=TRANSFER_ITERATIONS,
+        **options,
+    ).to_dict()
+
+
+def outcomes(model: Model, plan: Plan) -> dict[str, Any]:
+    """Hold the rulebooks' consequences and the risk table against CBIS-DDSM."""
+    from calcigram.rules.outcomes import check_outcomes
+    from calcigram.rules.risk_check import check_risk
+
+    files = plan.outcome_files or None
+    check, risk = check_outcomes(files), check_risk(files)
+    return {
+        "markdown": check.to_markdown(),
+        **check.to_dict(),
+        "risk": {"markdown": risk.to_markdown(), **risk.to_dict()},
+    }
+
+
+def nuisances(model: Model, plan: Plan) -> dict[str, Any]:
+    """Degrade the benchmark by one nuisance at a time."""
+    from calcigram.validate.stress import stress
+
+    return stress(model, plan.n, n_jobs=plan.n_jobs)
+
+
+STAGES: dict[str, Callable[[Model, Plan], dict[str, Any]]] = {
+    "bench": bench,
+    "trust": trust,
+    "transfer": left_out,
+    "outcomes": outcomes,
+    "stress": nuisances,
+}
+
+
+def _benchmark_seed() -> int:
+    from calcigram.simulate.presets import load_preset
+
+    return int(load_preset("bench_v1").about["seed"])
+
+
+def _benchmark(plan: Plan, grade: str) -> ClusterSet:
+    from calcigram.simulate import simulate
+
+    return simulate(
+        plan.n, seed=_benchmark_seed(), grade=grade, preset="bench_v1", n_jobs=plan.n_jobs
+    )
+
+
+def _between_readers(clusters: ClusterSet, model: Model) -> dict[str, Any]:
+    """Compare model and rules with each other, not with the truth."""
+    from calcigram.classify import classify
+    from calcigram.crosscheck import cohen_kappa
+
+    verdicts = classify(clusters, model)
+    kappas = {}
+    for axis in ("distribution", "morphology"):
+        kappa = cohen_kappa(
+            verdicts[axis],
+            verdicts[f"rule_{axis}"],
+            groups=clusters.meta.get("group_id"),
+            n_boot=200,
+        )
+        kappas[axis] = [kappa.kappa, kappa.low, kappa.high]
+    return {
+        "kappa": kappas,
+        "agreement": verdicts["agreement"].astype(str).value_counts().to_dict(),
+        "review_share": float(verdicts["review"].mean()),
+    }

@@ -1,0 +1,194 @@
+"""How far a model may be trusted: coverage of its sets, accuracy where it is sure, alarms.
+
+On clusters whose truth is known. The sets' promise holds for clusters like those held out at
+training, so coverage is counted on fresh ones of the training ranges; alarms are counted on
+impostors, on ordinary clusters, and on mechanisms that the novelty score was not fitted to.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from calcigram.features.extract import extract_features
+from calcigram.model.conformal import COVERAGE
+from calcigram.model.head import AXES
+from calcigram.model.labels import Labelled, label_codes, split_by_group
+from calcigram.model.novelty import Novelty
+from calcigram.oddities import NONE, find_oddities
+from calcigram.validate.impostors import KINDS, impostors
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from calcigram.clusters import ClusterSet
+    from calcigram.features.extract import Features
+    from calcigram.model.reader import Model
+    from calcigram.readings import Readings
+
+READ_SHARES: tuple[float, ...] = (1.0, 0.95, 0.9, 0.8, 0.7, 0.5)
+"""Shares of the clusters read along the abstention curve, the surest first."""
+
+UNSEEN_FOLD = 0
+"""Fold of the transfer test whose mechanisms the score for unseen ones is not fitted to."""
+
+
+def coverage_by_word(readings: Readings, truth: dict[str, npt.NDArray[Any]]) -> pd.DataFrame:
+    """Count how often the conformal set holds the true word, word by word.
+
+    Parameters
+    ----------
+    readings : Readings
+        With sets.
+    truth : dict of str to ndarray of int, shape (C,)
+        By axis; -1 leaves a cluster out.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``axis, word, clusters, coverage, set_size``; the word "all" stands for the axis.
+    """
+    import pandas as pd
+
+    rows = []
+    for axis, words in AXES.items():
+        sets, true = getattr(readings, f"{axis}_set"), truth[axis]
+        held = sets[np.arange(len(true)), np.maximum(true, 0)]
+        chosen = {str(word): true == code for code, word in enumerate(words)}
+        for word, rows_of in {"all": true >= 0, **chosen}.items():
+            n = int(rows_of.sum())
+            mean = float(held[rows_of].mean()) if n else float("nan")
+            size = float(sets[rows_of].sum(axis=1).mean()) if n else float("nan")
+            rows.append((axis, word, n, mean, size))
+    return pd.DataFrame(rows, columns=["axis", "word", "clusters", "coverage", "set_size"])
+
+
+def abstention_curve(readings: Readings, truth: dict[str, npt.NDArray[Any]]) -> pd.DataFrame:
+    """Return the accuracy over the surest clusters, one row an axis and share read.
+
+    Parameters
+    ----------
+    readings : Readings
+    truth : dict of str to ndarray of int, shape (C,)
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``axis, read, accuracy, least_probability``: of the top words read.
+    """
+    import pandas as pd
+
+    rows = []
+    for axis in AXES:
+        p, codes = getattr(readings, f"p_{axis}"), getattr(readings, axis)
+        known = (truth[axis] >= 0) & np.isfinite(p[:, 0])
+        top, right = p[known].max(axis=1), codes[known] == truth[axis][known]
+        order = np.argsort(-top, kind="stable")
+        for share in READ_SHARES:
+            kept = order[: max(round(share * len(order)), 1)]
+            if len(kept):
+                rows.append((axis, share, float(right[kept].mean()), float(top[kept].min())))
+    return pd.DataFrame(rows, columns=["axis", "read", "accuracy", "least_probability"])
+
+
+def alarm_shares(novelty: Novelty, ordinary: ClusterSet, *, seed: int) -> dict[str, float]:
+    """Return the share of each kind of impostor, and of the ordinary clusters, that raises an alarm.
+
+    Parameters
+    ----------
+    novelty : Novelty
+    ordinary : ClusterSet
+        Impostors take their marks from them.
+    seed : int
+        Of the impostors.
+    """
+    sets = {"ordinary": ordinary} | {k: impostors(k, ordinary, seed=seed) for k in KINDS}
+    return {kind: float(_alarms(novelty, clusters).mean()) for kind, clusters in sets.items()}
+
+
+def unseen_alarm_shares(n: int, *, seed: int, n_jobs: int = 1) -> dict[str, float]:
+    """Fit the score without one mechanism a class; return the alarms on those and on the others.
+
+    Parameters
+    ----------
+    n : int
+        Clusters to fit to, a fifth of them to set the threshold; half as many of each to judge.
+    seed : int
+    n_jobs : int
+
+    Returns
+    -------
+    dict of str to float
+        ``seen`` and ``unseen``: shares of ordinary clusters with an alarm.
+    """
+    from calcigram.simulate import simulate
+    from calcigram.validate.transfer import make_folds
+
+    fold = make_folds()[UNSEEN_FOLD]
+    left_out = (*fold.arrangements, *fold.particles)
+    seen: dict[str, Any] = {"exclude_mechanisms": left_out}
+    clusters = simulate(n, seed=seed, grade="mixed", n_jobs=n_jobs, **seen)
+    features, codes = extract_features(clusters), label_codes(clusters, "distribution")
+    held_out = split_by_group(clusters, 0.2, np.random.default_rng(seed))
+    novelty = Novelty.fit(features[~held_out], codes[~held_out], features[held_out])
+    kinds = {"seen": seen, "unseen": {"only_mechanisms": left_out}}
+    return {
+        kind: float(
+            _alarms(
+                novelty,
+                simulate(n // 2, seed=seed + k, grade="typical", n_jobs=n_jobs, **mechanisms),
+            ).mean()
+        )
+        for k, (kind, mechanisms) in enumerate(kinds.items(), start=1)
+    }
+
+
+def known_truth(clusters: ClusterSet, features: Features) -> dict[str, npt.NDArray[np.int8]]:
+    """Return the true codes by axis; -1 where unknown, or where nobody could read the axis."""
+    labelled = Labelled(features, *(label_codes(clusters, axis) for axis in AXES))
+    return {axis: labelled.codes(axis) for axis in AXES}
+
+
+def trust_figures(
+    model: Model, fresh: ClusterSet, benchmark: ClusterSet, *, seed: int, n_jobs: int = 1
+) -> dict[str, Any]:
+    """Return all figures of trust, as JSON values.
+
+    Parameters
+    ----------
+    model : Model
+    fresh : ClusterSet
+        Of the ranges the model was trained on, unseen: coverage and alarms.
+    benchmark : ClusterSet
+        Abstention, and why the two readers differ.
+    seed : int
+    n_jobs : int
+    """
+    from calcigram.rules.engine import RuleReader
+    from calcigram.validate.disagreement import disagreements
+
+    features, others = extract_features(fresh), extract_features(benchmark)
+    readings, on_benchmark = model.read(features), model.read(others)
+    truth, true_on_benchmark = known_truth(fresh, features), known_truth(benchmark, others)
+    ruler = RuleReader()
+    causes = disagreements(on_benchmark, ruler.read(others), others, true_on_benchmark, ruler)
+    return {
+        "coverage": COVERAGE,
+        "n_fresh": len(fresh),
+        "n_benchmark": len(benchmark),
+        "seed": seed,
+        "sets": coverage_by_word(readings, truth).to_dict("records")
+        if readings.distribution_set is not None
+        else [],
+        "abstention": abstention_curve(on_benchmark, true_on_benchmark).to_dict("records"),
+        "alarms": alarm_shares(model.novelty, fresh, seed=seed) if model.novelty else {},
+        "unseen_mechanisms": unseen_alarm_shares(len(fresh), seed=seed + 1, n_jobs=n_jobs),
+        "disagreements": causes.to_dict("records"),
+    }
+
+
+def _alarms(novelty: Novelty, clusters: ClusterSet) -> npt.NDArray[np.bool_]:
+    features = extract_features(clusters)
+    return novelty.is_alarm(novelty(features)) | (find_oddities(clusters, features) != NONE)
