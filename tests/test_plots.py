@@ -181,3 +181,11 @@ def test_a_hostile_id_is_drawn_as_text():
 def test_a_gallery_has_a_panel_a_cluster(sized):
     figure = plot_gallery(sized[[0, 0, 0]], n_columns=2, titles=["a", "b", "c"])
     assert [ax.get_title(loc="left") for ax in figure.axes] == ["a", "b", "c"]
+
+
+def test_a_row_of_the_verdict_table_is_a_verdict():
+    import pandas as pd
+
+    cluster = ClusterSet.from_arrays([0, 3], [0, 1, 2], [0, 0.5, 0])
+    row = pd.Series({"distribution": "linear", "distribution_set": "grouped|linear"})
+    assert "grouped" in plot_cluster(cluster, row).get_title(loc="left")

@@ -18,11 +18,13 @@ if TYPE_CHECKING:
     from calcigram.clusters import ClusterSet
     from calcigram.consequences import load_rulebook
     from calcigram.crosscheck import crosscheck
+    from calcigram.explain import explain
     from calcigram.features.catalogue import feature_catalogue
     from calcigram.features.extract import extract_features
     from calcigram.formats import read_clusters, write_clusters
     from calcigram.model.store import load_model
     from calcigram.model.train import train_model
+    from calcigram.page.notebook import explore
     from calcigram.plots import plot_cluster
     from calcigram.simulate import simulate
 
@@ -32,6 +34,8 @@ __all__ = [
     "ClusterSet",
     "classify",
     "crosscheck",
+    "explain",
+    "explore",
     "extract_features",
     "feature_catalogue",
     "load_model",
@@ -47,6 +51,8 @@ _HOME = {
     "ClusterSet": "calcigram.clusters",
     "classify": "calcigram.classify",
     "crosscheck": "calcigram.crosscheck",
+    "explain": "calcigram.explain",
+    "explore": "calcigram.page.notebook",
     "extract_features": "calcigram.features.extract",
     "feature_catalogue": "calcigram.features.catalogue",
     "load_model": "calcigram.model.store",
@@ -63,7 +69,7 @@ class _Package(ModuleType):
     """Keep ``calcigram.simulate`` the function, though a submodule has the same name.
 
     Importing a submodule binds it on its parent; for the public names that share theirs with
-    a submodule (`classify`, `crosscheck`, `simulate`) the function must win, always.
+    a submodule (`classify`, `crosscheck`, `explain`, `simulate`) the function must win, always.
     """
 
     def __setattr__(self, name: str, value: Any) -> None:

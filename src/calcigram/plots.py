@@ -25,6 +25,7 @@ from calcigram.charts import (
     new_axes,
     plain,
 )
+from calcigram.crosscheck.words import novelty_words, outcome_share, set_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,7 +55,8 @@ def plot_cluster(
         (a circle where aspect ratio or orientation is unknown); the others as hollow squares
         of a fixed size on the page.
     verdict : mapping or pandas.Series, optional
-        One row of the verdict table; it becomes the title.
+        One row of the verdict table; it becomes the title, with conformal sets, novelty and
+        outcomes where the row has them.
     ax : matplotlib.axes.Axes, optional
         Default: axes of a new figure that pyplot does not know.
     hull, tree, legend : bool
@@ -95,7 +97,8 @@ def plot_cluster(
     _frame(ax, points, float(np.nan_to_num(reach).max(initial=0.0)))
     _draw_nipple_direction(ax, cluster, points)
     _draw_scale_bar(ax)
-    ax.set_title(verdict_title(cluster, verdict), fontsize=9, loc="left")
+    lines = [verdict_title(cluster, verdict), *trust_lines({} if verdict is None else verdict)]
+    ax.set_title("\n".join(lines), fontsize=9, loc="left")
     if legend and len(points):
         ax.legend(
             loc="upper center",
@@ -151,8 +154,8 @@ def plot_gallery(
         ax = figure.add_subplot(n_rows, n_columns, i + 1)
         verdict = None if verdicts is None else verdicts.iloc[i]
         plot_cluster(clusters[i], verdict, ax, legend=False)
-        if titles is not None:
-            ax.set_title(titles[i], fontsize=8, loc="left")
+        title = verdict_title(clusters[i], verdict) if titles is None else titles[i]
+        ax.set_title(title, fontsize=9 if titles is None else 8, loc="left")
         ax.set(xlabel="", ylabel="", xticks=[], yticks=[])
     return figure
 
@@ -194,6 +197,28 @@ def verdict_title(cluster: ClusterSet, verdict: Mapping[str, Any] | pd.Series | 
         if text:
             lines.append(f"{reader}: {text.strip()}")
     return "\n".join(lines)
+
+
+def trust_lines(verdict: Mapping[str, Any] | pd.Series) -> list[str]:
+    """Return what a verdict says of its own trust: sets, novelty, outcomes; a line each.
+
+    Parameters
+    ----------
+    verdict : mapping or pandas.Series
+        One row of the verdict table; what is not there is left out.
+
+    Examples
+    --------
+    >>> trust_lines({"distribution_set": "grouped|regional", "unlike_training": True, "novelty": 1.0})
+    ['may be: grouped or regional', 'novelty 1.00, unlike the clusters the model was trained on']
+    """
+    sets, outcomes = set_words(verdict), outcome_share(verdict)
+    lines = [f"may be: {sets}"] if sets else []
+    if verdict.get("unlike_training"):
+        lines.append(novelty_words(verdict))
+    if outcomes:
+        lines.append(f"malignant in CBIS-DDSM (enriched): {outcomes}")
+    return [line for line in lines if line]
 
 
 def _draw_marks(ax: Axes, cluster: ClusterSet) -> None:

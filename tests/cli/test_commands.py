@@ -284,6 +284,7 @@ def test_evaluate_on_the_benchmark_takes_each_grade_alike(model, capsys):
         ([], "either files of labelled clusters or --benchmark NAME"),
         (["--benchmark", "train"], "a benchmark preset, which has a seed"),
         (["--benchmark", "bench_v0"], "bench_v0"),
+        (["--benchmark", "bench_v1", "--full"], "or --full"),
     ],
 )
 def test_evaluate_refuses(arguments, message, model, capsys):

@@ -160,7 +160,15 @@ def test_a_reader_that_leaves_early_is_no_failure():
 
 
 def test_ctrl_c_exits_130():
-    code = "from calcigram.cli import main, rules\nimport time\ndef run(_): print('up', flush=True); time.sleep(60)\nrules.run = run\nraise SystemExit(main(['rules']))"
+    # A shell that starts the tests in the background has children ignore the key: take that back.
+    code = (
+        "import signal, time\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from calcigram.cli import main, rules\n"
+        "def run(_): print('up', flush=True); time.sleep(60)\n"
+        "rules.run = run\n"
+        "raise SystemExit(main(['rules']))"
+    )
     process = subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )

@@ -137,6 +137,12 @@ def test_the_first_to_look_at_is_the_opposed_one(page, verdicts):
     assert review.index("C linear, vascular") < review.index("D grouped")
 
 
+def test_outcomes_come_with_their_warning(page, verdicts):
+    n_known = int(verdicts["p_malignant"].notna().sum())
+    assert n_known > 0
+    assert page.words.count("turned out malignant: that cohort is enriched") == n_known
+
+
 def test_review_order_holds_every_row_once(verdicts):
     order = review_order(verdicts)
     assert sorted(order) == [0, 1, 2, 3]

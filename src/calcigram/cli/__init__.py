@@ -15,20 +15,38 @@ from collections.abc import Sequence
 
 from calcigram import __version__
 from calcigram.cli import (
+    batch,
     classify,
     demo,
+    dicomweb,
     evaluate,
+    explain,
     features,
     inspect,
     report,
     rules,
+    serve,
     simulate,
     train,
 )
 from calcigram.cli._options import FOOTER, HelpFormatter
 from calcigram.errors import CalcigramError
 
-COMMANDS = (demo, classify, inspect, simulate, features, train, evaluate, rules, report)
+COMMANDS = (
+    demo,
+    classify,
+    inspect,
+    explain,
+    simulate,
+    features,
+    train,
+    evaluate,
+    rules,
+    report,
+    batch,
+    serve,
+    dicomweb,
+)
 
 EXIT_OK, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 0, 2, 130
 

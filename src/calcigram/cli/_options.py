@@ -49,7 +49,7 @@ def add_command(
 
 
 def add_reading_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say how a table of the user's own is to be read."""
+    """Add the options that say how a file of the user's own is to be read."""
     group = parser.add_argument_group("how to read the table")
     group.add_argument(
         "--columns",
@@ -69,19 +69,66 @@ def add_reading_options(parser: argparse.ArgumentParser) -> None:
         type=positive_float,
         default=None,
         metavar="MM",
-        help="millimetres a pixel, with --units px",
+        help="millimetres a pixel: of a table with --units px, of a mask, or of a report that has none",
     )
     group.add_argument(
         "--single-cluster",
         metavar="ID",
         help="the table is one cluster and has no column of ids: give it this id",
     )
+    annotations = parser.add_argument_group("how to read reports, annotations and masks")
+    annotations.add_argument(
+        "--image",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="the image a report or mask is of, or a folder of them; may be repeated",
+    )
+    add_linking(annotations)
+
+
+def add_linking(group: Any) -> None:
+    """Add the options that say how loose calcifications become clusters."""
+    group.add_argument(
+        "--link-mm",
+        type=positive_float,
+        metavar="MM",
+        help="loose calcifications closer than this are linked to clusters (10)",
+    )
+    group.add_argument(
+        "--min-calcifications",
+        type=positive_int,
+        metavar="N",
+        help="fewest linked calcifications that are a cluster (5)",
+    )
+    group.add_argument(
+        "--linking",
+        choices=("dbscan", "hdbscan"),
+        help="how loose calcifications are linked (dbscan)",
+    )
 
 
 def reading_options(args: argparse.Namespace) -> dict[str, Any]:
     """Return the options of `add_reading_options` as `read_clusters` takes them."""
     names = ("columns", "units", "pixel_spacing", "single_cluster")
-    return {name: getattr(args, name) for name in names}
+    chosen: dict[str, Any] = {name: getattr(args, name) for name in names}
+    return chosen | {"images": tuple(args.image), "linking": linking_option(args)}
+
+
+def linking_option(args: argparse.Namespace) -> Any:
+    """Return how clusters are to be formed, None where nothing was said of it."""
+    given = {
+        "link_mm": args.link_mm,
+        "min_number": args.min_calcifications,
+        "method": args.linking,
+    }
+    given = {name: value for name, value in given.items() if value is not None}
+    if not given:
+        return None
+    from calcigram.linking import Linking
+
+    return Linking(**given)
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
@@ -98,15 +145,18 @@ def add_seed(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_jobs(parser: argparse.ArgumentParser, default: int = 1) -> None:
-    """Add ``--jobs``: processes to use."""
+def add_jobs(parser: argparse.ArgumentParser) -> None:
+    """Add ``--jobs``, a process for each processor unless told otherwise; `jobs` tells how many."""
     parser.add_argument(
-        "--jobs",
-        type=positive_int,
-        default=default,
-        metavar="N",
-        help=f"processes to use ({default})",
+        "--jobs", type=positive_int, metavar="N", help="processes to use (one a processor)"
     )
+
+
+def jobs(args: argparse.Namespace) -> int:
+    """Return how many processes were asked for."""
+    from calcigram.threads import n_processors
+
+    return int(args.jobs or n_processors())
 
 
 def add_threads(parser: argparse.ArgumentParser) -> None:
@@ -142,11 +192,14 @@ def column_map(text: str) -> dict[str, str]:
     >>> column_map("x=posX, y=posY")
     {'x': 'posX', 'y': 'posY'}
     """
-    pairs = [pair.partition("=") for pair in text.split(",")]
-    names = {ours.strip(): theirs.strip() for ours, _, theirs in pairs}
-    if len(names) < len(pairs) or not all(names) or not all(names.values()):
-        raise argparse.ArgumentTypeError(f"got {text!r}, expected pairs like x=posX,y=posY")
-    return names
+    from calcigram.errors import BadInputError
+    from calcigram.longtable import headings
+
+    try:
+        return headings.column_map(text)
+    except BadInputError as error:
+        message = f"got {error.value!r}, expected {error.expected}"
+        raise argparse.ArgumentTypeError(message) from None
 
 
 def positive_int(text: str) -> int:

@@ -162,6 +162,34 @@ def print_verdicts(verdicts: pd.DataFrame, *, limit: int | None = None) -> None:
     if len(shown) < len(verdicts):
         out.print(f"... and {len(verdicts) - len(shown)} more; -o FILE writes them all")
     out.print(summary_line(verdicts), highlight=False)
+    for line in reported_lines(shown):
+        out.print(line, highlight=False, markup=False)
+
+
+def reported_lines(verdicts: pd.DataFrame) -> list[str]:
+    """Return a line for each cluster whose file has other words for it than the model.
+
+    Parameters
+    ----------
+    verdicts : pandas.DataFrame
+        The column ``reported_difference`` may be missing: tables have no words of their own.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> difference = "distribution: reported linear, read grouped"
+    >>> verdicts = pd.DataFrame({"cluster_id": ["7", "8"], "reported_difference": [difference, None]})
+    >>> reported_lines(verdicts)
+    ['cluster 7, the words of the file: distribution: reported linear, read grouped']
+    """
+    if "reported_difference" not in verdicts:
+        return []
+    rows = zip(verdicts["cluster_id"], verdicts["reported_difference"], strict=True)
+    return [
+        f"cluster {_cell(name)}, the words of the file: {_cell(difference)}"
+        for name, difference in rows
+        if not _missing(difference)
+    ]
 
 
 def summary_line(verdicts: pd.DataFrame) -> str:

@@ -13,6 +13,7 @@ from calcigram.cli._output import (
     print_json,
     print_verdicts,
     progress_bar,
+    reported_lines,
     say,
     working,
 )
@@ -31,13 +32,40 @@ def add(commands: _options.Commands) -> None:
         "calcigram classify clusters.csv -o verdicts.csv",
     )
     parser.add_argument(
-        "files", type=Path, nargs="+", metavar="FILE", help="CSV or Parquet files of clusters"
+        "files",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="tables, DICOM reports, annotations or masks",
     )
-    _options.add_output(parser, "CSV, Parquet or JSON file to write (print a table)")
+    _options.add_output(parser, "CSV, Parquet, JSON or DICOM file to write (print a table)")
+    parser.add_argument(
+        "--template",
+        choices=("tid1500", "cad-sr"),
+        default="tid1500",
+        help="with -o FILE.dcm: TID 1500 measurement report, or Mammography CAD SR (tid1500)",
+    )
     _options.add_model(parser)
+    parser.add_argument(
+        "--coverage",
+        type=float,
+        default=0.9,
+        metavar="C",
+        help="coverage of the sets of words, for each word alone (0.9)",
+    )
+    parser.add_argument(
+        "--prior",
+        metavar="P",
+        help="re-weight probabilities to a mix of classes: uniform, clinical or a CSV file",
+    )
     parser.add_argument("--skip-bad", action="store_true", help="set bad clusters aside and go on")
     parser.add_argument(
         "--rejects", type=Path, metavar="FILE", help="where --skip-bad writes what it set aside"
+    )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="with -o: go on where a run that was killed or interrupted left off",
     )
     _options.add_threads(parser)
     _options.add_json(parser)
@@ -46,36 +74,72 @@ def add(commands: _options.Commands) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Classify files, streamed to `-o`, or all at once onto the terminal."""
-    for written in (args.output, args.rejects):
-        check_suffix(written, (".csv", ".parquet", ".json"))
+    check_suffix(args.output, (".csv", ".parquet", ".json", ".dcm"))
+    check_suffix(args.rejects, (".csv", ".parquet", ".json"))
     check_exists(args.files)
     if args.rejects is not None and not args.skip_bad:
         raise BadInputError("--skip-bad together with --rejects")
+    if args.resume and args.output is None:
+        raise BadInputError("-o together with --resume")
     if args.output is None:
         _to_terminal(args)
+    elif args.output.suffix.lower() == ".dcm":
+        _to_dicom(args)
     else:
         _to_file(args)
 
 
 def _to_file(args: argparse.Namespace) -> None:
-    from calcigram.classify import classify_files
+    from calcigram.streaming import classify_files
 
     with progress_bar("Reading clusters") as progress:
         summary = classify_files(
             args.files,
             args.output,
             model=args.model,
+            coverage=args.coverage,
+            prior=args.prior,
             skip_bad=args.skip_bad,
             rejects=args.rejects,
             n_threads=args.threads,
+            resume=args.resume,
             progress=progress,
             **_options.reading_options(args),
         )
+    for note in summary.notes:
+        say(note)
+    if summary.n_resumed:
+        say(f"{summary.n_resumed} clusters taken over from the run that was broken off")
     say(f"{summary.n_clusters} clusters, {summary.n_review} to look at -> {args.output}")
     if summary.n_rejected:
         say(f"{summary.n_rejected} bad clusters set aside -> {summary.rejects}")
     if args.json:
         print_json(asdict(summary))
+
+
+def _to_dicom(args: argparse.Namespace) -> None:
+    from calcigram.replies import reply_to_file
+
+    if len(args.files) != 1 or args.skip_bad or args.resume:
+        raise BadInputError("one file, without --skip-bad and --resume, for a DICOM report")
+    if args.prior is not None:
+        raise BadInputError("no --prior for a DICOM report")
+    with working("Reading clusters"):
+        reply = reply_to_file(
+            args.files[0],
+            args.output,
+            template=args.template,
+            model=args.model,
+            n_threads=args.threads,
+            **_options.reading_options(args),
+        )
+    for note in reply.notes:
+        say(f"{args.files[0]}: {note}")
+    for line in reported_lines(reply.verdicts):
+        say(line)
+    say(f"{len(reply.clusters)} clusters -> {args.output} ({args.template})")
+    if args.json:
+        print_json(reply.verdicts)
 
 
 def _to_terminal(args: argparse.Namespace) -> None:
@@ -88,11 +152,20 @@ def _to_terminal(args: argparse.Namespace) -> None:
         options = _options.reading_options(args)
         intakes = [read_intake(path, skip_bad=args.skip_bad, **options) for path in args.files]
         clusters = ClusterSet.concat([intake.clusters for intake in intakes])
-        verdicts = classify(clusters, args.model, n_threads=args.threads)
+        verdicts = classify(
+            clusters,
+            args.model,
+            coverage=args.coverage,
+            prior=args.prior,
+            n_threads=args.threads,
+        )
     if args.json:
         print_json(verdicts)
     else:
         print_verdicts(verdicts, limit=MAX_ROWS)
+    for path, intake in zip(args.files, intakes, strict=True):
+        for note in intake.notes:
+            say(f"{path}: {note}")
     n_rejected = sum(intake.n_rejected for intake in intakes)
     if args.rejects is not None:
         rejects = pd.concat([intake.rejects for intake in intakes], ignore_index=True)

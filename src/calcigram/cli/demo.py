@@ -29,7 +29,7 @@ def add(commands: _options.Commands) -> None:
     )
     _options.add_output(parser, "folder to write to (demo)", metavar="DIR")
     _options.add_seed(parser)
-    _options.add_jobs(parser, default=2)
+    _options.add_jobs(parser)
     _options.add_json(parser)
 
 
@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> None:
         training,
         seed=args.seed,
         n_iterations=N_ITERATIONS,
-        n_jobs=args.jobs,
+        n_jobs=_options.jobs(args),
         progress=sys.stderr.isatty(),
         name="demo",
         description={"simulated": N_CLUSTERS, "simulation_seed": args.seed},

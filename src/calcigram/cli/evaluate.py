@@ -60,6 +60,11 @@ def add(commands: _options.Commands) -> None:
         action="store_true",
         help="also train anew with one mechanism a class left out, each fold (long)",
     )
+    parser.add_argument(
+        "--full",
+        action="store_true",
+        help="all figures of the model card, from seeds, at --n clusters a grade (long)",
+    )
     _options.add_output(parser, "HTML, Markdown or JSON file to write (print tables)")
     _options.add_model(parser)
     _options.add_seed(parser)
@@ -70,13 +75,16 @@ def add(commands: _options.Commands) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Evaluate, then print or write."""
-    if bool(args.files) == bool(args.benchmark):
-        raise BadInputError("either files of labelled clusters or --benchmark NAME")
+    if [bool(args.files), bool(args.benchmark), args.full].count(True) != 1:
+        raise BadInputError("either files of labelled clusters or --benchmark NAME, or --full")
     check_suffix(args.output, (".html", ".md", ".json"))
     check_exists(args.files)
     from calcigram import load_model
 
     model = load_model(args.model)
+    if args.full:
+        _run_full(model, args)
+        return
     clusters, origin = _clusters(args)
     with working("Reading clusters"):
         evaluations = _evaluate(clusters, model, args)
@@ -104,6 +112,37 @@ def run(args: argparse.Namespace) -> None:
         say(f"{len(clusters)} clusters, {len(evaluations)} readers -> {args.output}")
 
 
+def _run_full(model: Model, args: argparse.Namespace) -> None:
+    from calcigram.formats import atomic_path
+    from calcigram.report import write_evaluation_report
+    from calcigram.validate.card import card_markdown, card_tables
+    from calcigram.validate.full import Plan, full_evaluation
+
+    plan = Plan(args.n, args.seed, _options.jobs(args))
+    with working("Evaluating in full"):
+        found = full_evaluation(model, plan, progress=lambda stage: say(f"stage {stage}"))
+    tables = card_tables(found)
+    as_json = json_text({"model_version": model.version, "n": args.n, "seed": args.seed, **found})
+    if args.output is not None:
+        with atomic_path(args.output) as temporary:
+            if args.output.suffix.lower() == ".html":
+                write_evaluation_report(
+                    {}, temporary, tables=tables, model_version=model.version,
+                    origin=f"{args.n} clusters a grade, seed {args.seed}.",
+                )  # fmt: skip
+            else:
+                markdown = args.output.suffix.lower() == ".md"
+                temporary.write_text(
+                    card_markdown(found) if markdown else as_json, encoding="utf-8"
+                )
+        say(f"{len(tables)} tables -> {args.output}")
+    if args.json:
+        print(as_json, end="")
+    elif args.output is None:
+        for caption, frame in tables.items():
+            print_table(frame, caption)
+
+
 def _clusters(args: argparse.Namespace) -> tuple[ClusterSet, str]:
     from calcigram import ClusterSet, simulate
 
@@ -125,7 +164,7 @@ def _clusters(args: argparse.Namespace) -> tuple[ClusterSet, str]:
                         seed=seed,
                         grade=grade,
                         preset=args.benchmark,
-                        n_jobs=args.jobs,
+                        n_jobs=_options.jobs(args),
                     )
                 )
         clusters = ClusterSet.concat(parts)
@@ -147,7 +186,9 @@ def _evaluate(
 
     readers: dict[str, Any] = {"model": model, "rules": RuleReader()}
     if args.baselines:
-        training = simulate(BASELINE_CLUSTERS, seed=args.seed, grade="mixed", n_jobs=args.jobs)
+        training = simulate(
+            BASELINE_CLUSTERS, seed=args.seed, grade="mixed", n_jobs=_options.jobs(args)
+        )
         readers["logistic"] = LogisticReader.fit(training, extract_features(training))
         readers["majority"] = MajorityReader.fit(training)
     features = extract_features(clusters)
@@ -170,7 +211,7 @@ def _tables(
     }
     if args.transfer:
         with working("Training with mechanisms left out"):
-            result = transfer(n_train=args.n, seed=args.seed, n_jobs=args.jobs)
+            result = transfer(n_train=args.n, seed=args.seed, n_jobs=_options.jobs(args))
         tables["Transfer to mechanisms left out: macro-F1 over folds"] = result.summary()
         tables["Transfer by word: F1 over folds"] = result.per_class()
     return tables
@@ -187,7 +228,7 @@ def _json(evaluations: dict[str, Evaluation], tables: dict[str, pd.DataFrame], m
 
 
 def _markdown(evaluations: dict[str, Evaluation], tables: dict[str, pd.DataFrame]) -> str:
-    from calcigram.validate.evaluation import markdown_table
+    from calcigram.markdown import markdown_table
 
     parts = [f"{caption}\n\n{markdown_table(frame)}" for caption, frame in tables.items()]
     parts += [each.to_markdown() for each in evaluations.values()]

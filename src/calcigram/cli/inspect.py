@@ -14,6 +14,12 @@ if TYPE_CHECKING:
 
 MAX_PROBLEMS = 20
 
+_SUPPOSED = {"pixel_spacing": 1.0}
+"""What to count calcifications by where nobody states the size of a pixel; nothing else is told then."""
+
+_OF_LENGTHS = ("--pixel-spacing", "linked by")
+"""Notes with these words rest on the size of a pixel."""
+
 
 def add(commands: _options.Commands) -> None:
     """Describe the command."""
@@ -24,20 +30,42 @@ def add(commands: _options.Commands) -> None:
         "say what a file of clusters holds, which marks are known, and what is wrong with it",
         "calcigram inspect clusters.csv",
     )
-    parser.add_argument("file", type=Path, metavar="FILE", help="CSV or Parquet file of clusters")
+    parser.add_argument(
+        "file", type=Path, metavar="FILE", help="table, DICOM report, annotation or mask"
+    )
     _options.add_json(parser)
     _options.add_reading_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Inspect one file; exit code 2 if it holds anything bad."""
+    """Inspect one file; exit code 2 if it holds anything bad, or cannot be read for what is missing."""
     check_exists([args.file])
+    from calcigram.errors import PixelSizeError
     from calcigram.formats import read_intake
+    from calcigram.formats.files import kind_of
+    from calcigram.linking import Linking
 
-    intake = read_intake(args.file, skip_bad=True, **_options.reading_options(args))
+    options, missing = _options.reading_options(args), None
+    try:
+        intake = read_intake(args.file, skip_bad=True, **options)
+    except PixelSizeError as error:
+        missing = str(error)
+        all_in_one = Linking(link_mm=1e6, min_number=1)
+        intake = read_intake(
+            args.file, skip_bad=True, **options | _SUPPOSED | {"linking": all_in_one}
+        )
+    described = describe(intake.clusters)
     contents = {
         "file": str(args.file),
-        **describe(intake.clusters),
+        "kind": kind_of(args.file),
+        **(described if missing is None else _without_lengths(described)),
+        "missing": missing,
+        "notes": [note for note in intake.notes if missing is None or _holds(note)],
+        "formed_by": {
+            way: n
+            for way, n in formed_by(intake.clusters).items()
+            if missing is None or _holds(way)
+        },
         "repeated_rows": intake.n_duplicates,
         "ignored_columns": list(intake.ignored),
         "bad_clusters": intake.n_rejected,
@@ -47,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
         print_json(contents)
     else:
         _print_contents(contents)
-    return 2 if len(intake.rejects) else 0
+    return 2 if len(intake.rejects) or missing is not None else 0
 
 
 def describe(clusters: ClusterSet) -> dict[str, Any]:
@@ -86,6 +114,33 @@ def describe(clusters: ClusterSet) -> dict[str, Any]:
     }
 
 
+def _holds(note: str) -> bool:
+    """Tell whether a note is true whatever the size of a pixel."""
+    return not any(words in note for words in _OF_LENGTHS)
+
+
+def _without_lengths(described: dict[str, Any]) -> dict[str, Any]:
+    """Return what was described but for ranges, which only a size of pixels would give a meaning."""
+    marks = {name: mark | {"range": None} for name, mark in described["marks"].items()}
+    return described | {"extent_mm": None, "marks": marks}
+
+
+def formed_by(clusters: ClusterSet) -> dict[str, int]:
+    """Return how clusters came about, and how many each way; empty for tables.
+
+    Parameters
+    ----------
+    clusters : ClusterSet
+
+    Returns
+    -------
+    dict of str to int
+    """
+    if "formed_by" not in clusters.meta:
+        return {}
+    return {str(way): int(n) for way, n in clusters.meta["formed_by"].value_counts().items()}
+
+
 def _spread(values: Any) -> dict[str, float] | None:
     import numpy as np
 
@@ -103,8 +158,10 @@ def _known(values: Any) -> dict[str, Any]:
 
 
 def _print_contents(contents: dict[str, Any]) -> None:
-    print(f"{contents['file']}: {contents['clusters']} clusters, ", end="")
-    print(f"{contents['calcifications']} calcifications")
+    print(
+        f"{contents['file']}: {_counted(contents['clusters'], 'cluster')}, "
+        f"{_counted(contents['calcifications'], 'calcification')}"
+    )
     for key, label in (("calcifications_a_cluster", "calcifications a cluster"), ("extent_mm", "extent in mm")):  # fmt: skip
         if contents[key]:
             print(f"  {label}: {_range_text(contents[key])}")
@@ -112,6 +169,13 @@ def _print_contents(contents: dict[str, Any]) -> None:
         print(
             f"  {contents['fewer_than_3_calcifications']} with fewer than 3 calcifications: form only"
         )
+    for note in contents["notes"]:
+        print(f"  {note}")
+    if contents["missing"] is not None:
+        print(f"  missing: {contents['missing']}")
+        print("  (until it is known, loose calcifications of an image count as one cluster)")
+    for way, number in contents["formed_by"].items():
+        print(f"  {_counted(number, 'cluster')} formed: {way}")
     print("  marks:")
     for name, mark in contents["marks"].items():
         share = "none" if not mark["known"] else f"{mark['known']} of {mark['of']}"
@@ -125,6 +189,10 @@ def _print_contents(contents: dict[str, Any]) -> None:
         )
     if len(contents["problems"]) > MAX_PROBLEMS:
         print(f"    ... and {len(contents['problems']) - MAX_PROBLEMS} more; --json lists them all")
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun if number == 1 else noun + 's'}"
 
 
 def _range_text(spread: dict[str, float] | None) -> str:

@@ -74,14 +74,18 @@ def _check(args: argparse.Namespace, books: list[str]) -> None:
     from calcigram.cli._output import json_text
     from calcigram.formats import atomic_path
     from calcigram.rules.outcomes import check_outcomes
+    from calcigram.rules.risk_check import check_risk
 
     with working("Holding the rules against outcomes"):
         result = check_outcomes(args.files, rulebooks=books, seed=args.seed)
-    as_json = args.json if args.output is None else args.output.suffix.lower() == ".json"
+        risk = check_risk(args.files, seed=args.seed) if result.has_both_splits else None
+    if args.json if args.output is None else args.output.suffix.lower() == ".json":
+        text = json_text({**result.to_dict(), "risk": risk and risk.to_dict()})
+    else:
+        text = result.to_markdown() + (f"\n{risk.to_markdown()}" if risk else "")
     if args.output is None:
-        print(json_text(result.to_dict()) if as_json else result.to_markdown(), end="")
+        print(text, end="")
         return
-    text = json_text(result.to_dict()) if as_json else result.to_markdown()
     with atomic_path(args.output) as temporary:
         temporary.write_text(text, encoding="utf-8")
     say(f"{result.n_lesions} lesions -> {args.output}")

@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> None:
         seed=args.seed,
         grade=args.grade,
         preset=args.preset,
-        n_jobs=args.jobs,
+        n_jobs=_options.jobs(args),
         progress=sys.stderr.isatty(),
     )
     with working("Writing"):

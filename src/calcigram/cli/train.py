@@ -41,7 +41,7 @@ def add(commands: _options.Commands) -> None:
     )
     parser.add_argument(
         "--grade",
-        choices=("easy", "typical", "hard", "mixed"),
+        choices=_options.GRADES,
         default="mixed",
         help="how much the simulated clusters are degraded (mixed)",
     )
@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> None:
         clusters,
         seed=args.seed,
         n_iterations=args.iterations,
-        n_jobs=args.jobs,
+        n_jobs=_options.jobs(args),
         progress=sys.stderr.isatty(),
         cache=args.cache,
         keep_estimators=args.keep_estimators,
@@ -103,6 +103,8 @@ def _clusters(args: argparse.Namespace) -> ClusterSet:
     if args.simulated is not None:
         with working(f"Simulating {args.simulated} clusters"):
             sets.append(
-                simulate(args.simulated, seed=args.seed, grade=args.grade, n_jobs=args.jobs)
+                simulate(
+                    args.simulated, seed=args.seed, grade=args.grade, n_jobs=_options.jobs(args)
+                )
             )
     return ClusterSet.concat(sets)

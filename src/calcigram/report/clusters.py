@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from calcigram.charts import plain
+from calcigram.crosscheck.words import novelty_words, outcome_words, set_words
 from calcigram.lexicon import (
     CONCERNS,
     DISTRIBUTIONS,
@@ -270,10 +271,20 @@ def _item(cluster: ClusterSet, row: pd.Series, texts: Mapping[str, str]) -> dict
             for key in ("distribution", "morphology", "rule_distribution", "rule_morphology")
         },
         **{key: _word(row[key]) for key in ("concern", "rule_concern", "birads_concern")},
+        "sets": _trust_words(row),
+        "outcomes": outcome_words(row),
         "p_distribution": _bars(row, "p_distribution", DISTRIBUTIONS),
         "p_morphology": _bars(row, "p_morphology", MORPHOLOGIES),
         "p_concern": _bars(row, "p", CONCERNS),
     }
+
+
+def _trust_words(row: pd.Series) -> str:
+    """Return the conformal sets and the novelty, in one sentence each."""
+    sets, novelty = set_words(row), novelty_words(row)
+    parts = [f"At the coverage asked for it may be: {sets}"] if sets else []
+    parts += [novelty[0].upper() + novelty[1:]] if novelty else []
+    return "".join(f"{part}. " for part in parts).strip()
 
 
 def _small_axes() -> Axes:

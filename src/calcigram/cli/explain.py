@@ -1,0 +1,99 @@
+"""``calcigram explain``: say why one cluster of a file is read as it is."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from calcigram.cli import _options
+from calcigram.cli._output import check_exists, check_suffix, json_text, say, working
+from calcigram.errors import BadInputError
+
+if TYPE_CHECKING:
+    from calcigram.clusters import ClusterSet
+
+PICTURES = (".png", ".svg", ".pdf")
+_WIDEST = 110
+
+
+def add(commands: _options.Commands) -> None:
+    """Describe the command."""
+    parser = _options.add_command(
+        commands,
+        "explain",
+        run,
+        "say why a cluster is read so, and what would change it",
+        "calcigram explain clusters.csv --cluster A7 --picture A7.png",
+    )
+    parser.add_argument("file", type=Path, metavar="FILE", help="file of clusters")
+    parser.add_argument(
+        "--cluster", metavar="ID", help="which cluster (the first, or the only one)"
+    )
+    parser.add_argument(
+        "--picture", type=Path, metavar="FILE", help=f"picture to write: {', '.join(PICTURES)}"
+    )
+    parser.add_argument(
+        "--reference",
+        type=Path,
+        metavar="FILE",
+        help="labelled clusters to compare with (those the model keeps)",
+    )
+    parser.add_argument(
+        "--no-changes", action="store_true", help="leave out the search for what would turn it"
+    )
+    _options.add_output(parser, "text or JSON file to write")
+    _options.add_model(parser)
+    _options.add_json(parser)
+    _options.add_reading_options(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Explain one cluster."""
+    check_suffix(args.picture, PICTURES)
+    check_suffix(args.output, (".txt", ".json"))
+    check_exists([path for path in (args.file, args.reference) if path])
+    from calcigram.explain import explain
+    from calcigram.formats import atomic_path, read_clusters
+
+    with working("Explaining"):
+        clusters = read_clusters(args.file, **_options.reading_options(args))
+        reference = read_clusters(args.reference) if args.reference else None
+        found = explain(
+            _chosen(clusters, args.cluster, args.file),
+            args.model,
+            reference=reference,
+            changes=not args.no_changes,
+        )
+    as_json = args.json if args.output is None else args.output.suffix.lower() == ".json"
+    text = json_text(found.to_dict()) if as_json else found.to_text(_width())
+    if args.picture is not None:
+        with atomic_path(args.picture) as temporary:
+            kind = args.picture.suffix[1:].lower()
+            found.plot().savefig(temporary, format=kind, dpi=150, bbox_inches="tight")
+        say(f"picture -> {args.picture}")
+    if args.output is None:
+        print(text, end="")
+        return
+    with atomic_path(args.output) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    say(f"{found.cluster_id} -> {args.output}")
+
+
+def _chosen(clusters: ClusterSet, name: str | None, source: Path) -> ClusterSet:
+    if name is None:
+        if len(clusters) == 0:
+            raise BadInputError("at least one cluster", source=str(source))
+        return clusters[0]
+    places = [i for i, found in enumerate(clusters.cluster_id) if found == name]
+    if not places:
+        raise BadInputError(
+            "a cluster of this file", source=str(source), column="cluster_id", value=name
+        )
+    return clusters[places[0]]
+
+
+def _width() -> int:
+    from shutil import get_terminal_size
+
+    return min(get_terminal_size((79, 24)).columns, _WIDEST)
