@@ -17,10 +17,10 @@ def main() -> None:
     clusters = calcigram.read_clusters(ROOT / "data" / "sample_clusters.csv")
     rows = [list(clusters.cluster_id).index(name) for name in CHOSEN]
     chosen = clusters[rows]
-    figure = plot_gallery(chosen, calcigram.classify(chosen), n_columns=3, panel_inches=3.7)
+    figure = plot_gallery(chosen, calcigram.classify(chosen), n_columns=3, panel_inches=4.6)
     target = ROOT / "docs" / "img" / "gallery.png"
     target.parent.mkdir(exist_ok=True)
-    figure.savefig(target, dpi=72)
+    figure.savefig(target, dpi=64)
 
 
 if __name__ == "__main__":

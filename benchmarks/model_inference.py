@@ -12,25 +12,20 @@ matter here.
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import platform
-import statistics
-import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
-import sklearn
 from sklearn.ensemble import HistGradientBoostingClassifier
 from threadpoolctl import threadpool_limits
+from timing import WALL, time_pairs, write_result
 
 from calcigram.features.catalogue import FEATURE_NAMES
 from calcigram.model.calibrate import softmax
-from calcigram.model.forest import flatten_forest
+from calcigram.model.forest import Forest, flatten_forest
 
-RESULTS = Path(__file__).parent / "results"
+GATE, GATE_ITERATIONS = "one row, few trees", 5
+LARGEST_DIFFERENCE = 1e-5
 N_CLASSES = 6
 N_TRAINING = 8000
 
@@ -49,37 +44,114 @@ def fit(seed: int, n_iterations: int) -> tuple[HistGradientBoostingClassifier, n
     return trees, rows
 
 
-def time_pairs(
-    ours: Callable[[], object], theirs: Callable[[], object], n_pairs: int, repeats: int
-) -> tuple[list[float], list[float]]:
-    """Time both in turn; ours is called `repeats` times a turn and averaged."""
-    times: tuple[list[float], list[float]] = ([], [])
-    for _ in range(n_pairs):
-        for function, n_calls, kept in ((ours, repeats, times[0]), (theirs, 1, times[1])):
-            start = time.perf_counter()
-            for _ in range(n_calls):
-                function()
-            kept.append((time.perf_counter() - start) / n_calls)
-    return times
+def one_row(
+    trees: HistGradientBoostingClassifier, row: np.ndarray, name: str, n_pairs: int
+) -> dict:
+    """Time one row, one thread each."""
+    forest = flatten_forest(trees)
+    with threadpool_limits(1):
+        return time_pairs(
+            name,
+            lambda: softmax(forest.raw_scores(row)),
+            lambda: trees.predict_proba(row),
+            n_pairs=n_pairs, n_calls=(50, 1), target=300.0, differs="",
+        )  # fmt: skip
 
 
-def report(name: str, ours: list[float], theirs: list[float]) -> dict[str, object]:
-    ratios = [b / a for a, b in zip(ours, theirs, strict=True)]
-    middle = [statistics.median(times) * 1e6 for times in (ours, theirs)]
-    low, high = min(ratios), max(ratios)
-    print(
-        f"{name}: {middle[0]:.4g} us, {middle[1]:.4g} us, {statistics.median(ratios):.1f}x "
-        f"({low:.1f}-{high:.1f} over {len(ratios)} pairs)"
-    )
-    return {
-        "name": name,
-        "ours_us": middle[0],
-        "theirs_us": middle[1],
-        "ratio": statistics.median(ratios),
-        "ratio_low": low,
-        "ratio_high": high,
-        "pairs": len(ratios),
-    }
+def booster_claim(forest: Forest, training: np.ndarray, n_iterations: int) -> dict | None:
+    """Time LightGBM's booster on one row; its own trees, as many and as large as ours."""
+    try:
+        import lightgbm
+    except ImportError:
+        return None
+    labels = np.random.default_rng(1).integers(0, N_CLASSES, 2000)
+    rows = training[:2000].astype(float)
+    data = lightgbm.Dataset(rows, labels)
+    options = {
+        "objective": "multiclass", "num_class": N_CLASSES, "num_leaves": 31, "num_threads": 1,
+        "verbosity": -1,
+    }  # fmt: skip
+    booster = lightgbm.train(options, data, n_iterations)
+    ours, theirs = training[:1], training[:1].astype(float)
+    return time_pairs(
+        "one row against LightGBM's booster",
+        lambda: softmax(forest.raw_scores(ours)),
+        lambda: booster.predict(theirs, num_threads=1),
+        n_pairs=21, n_calls=(50, 5),
+        differs=f"its own {booster.num_trees()} trees, as many and with as many leaves, from other rows",
+    )  # fmt: skip
+
+
+def as_onnx(forest: Forest) -> bytes:
+    """Return the forest as an ONNX model of one tree ensemble and a softmax."""
+    from onnx import TensorProto, helper
+
+    tree = np.repeat(np.arange(forest.n_trees), np.diff(forest.tree_offset))
+    node = np.arange(len(tree)) - forest.tree_offset[tree]
+    leaf = forest.feature < 0
+    ensemble = helper.make_node(
+        "TreeEnsembleRegressor", ["rows"], ["scores"], domain="ai.onnx.ml",
+        nodes_treeids=tree, nodes_nodeids=node,
+        nodes_featureids=np.where(leaf, 0, forest.feature),
+        nodes_modes=np.where(leaf, "LEAF", "BRANCH_LEQ").tolist(),
+        nodes_values=np.where(leaf, 0, forest.threshold).astype(float),
+        nodes_truenodeids=forest.left, nodes_falsenodeids=forest.right,
+        nodes_missing_value_tracks_true=forest.missing_left,
+        target_treeids=tree[leaf], target_nodeids=node[leaf],
+        target_ids=forest.tree_class[tree[leaf]], target_weights=forest.value[leaf].astype(float),
+        base_values=forest.baseline, n_targets=forest.n_classes,
+    )  # fmt: skip
+    probabilities = helper.make_node("Softmax", ["scores"], ["probabilities"], axis=1)
+    graph = helper.make_graph(
+        [ensemble, probabilities], "forest",
+        [helper.make_tensor_value_info("rows", TensorProto.FLOAT, [None, forest.n_features])],
+        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, [None, forest.n_classes])],
+    )  # fmt: skip
+    versions = [helper.make_opsetid("", 17), helper.make_opsetid("ai.onnx.ml", 3)]
+    model = helper.make_model(graph, opset_imports=versions, ir_version=8)
+    return bytes(model.SerializeToString())
+
+
+def onnx_claims(forest: Forest, rows: np.ndarray, n_threads: int) -> list[dict]:
+    """Time ONNX Runtime on the same trees: one row with one thread each, many with all."""
+    try:
+        import onnxruntime
+        from onnx import helper as _  # noqa: F401
+    except ImportError:
+        return []
+    claims = []
+    model = as_onnx(forest)
+    for n_rows, threads, n_pairs, n_calls in ((1, 1, 41, (50, 50)), (10_000, n_threads, 5, (1, 1))):
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        # Its threads would go on spinning while our side is timed.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        some = np.resize(rows, (n_rows, rows.shape[1]))
+        parts = np.array_split(some, threads * 4 if n_rows > 1 else 1)
+        with ThreadPoolExecutor(threads) as pool:
+
+            def ours(pool=pool, parts=parts):
+                if len(parts) == 1:
+                    return softmax(forest.raw_scores(parts[0]))
+                return np.concatenate(
+                    list(pool.map(lambda part: softmax(forest.raw_scores(part)), parts))
+                )
+
+            def theirs(session=session, some=some):
+                return session.run(None, {"rows": some})[0]
+
+            difference = float(np.abs(ours() - theirs()).max())
+            assert difference < LARGEST_DIFFERENCE, difference
+            claims.append(
+                time_pairs(
+                    f"{'one row' if n_rows == 1 else f'{n_rows:,} rows'} against ONNX Runtime, "
+                    f"{threads} thread{'s' * (threads > 1)} each",
+                    ours, theirs, n_pairs=n_pairs, n_calls=n_calls, n_items=(n_rows, n_rows),
+                    clock=WALL, differs=f"the same trees; probabilities differ by {difference:.1g}",
+                )
+            )  # fmt: skip
+    return claims
 
 
 def main() -> None:
@@ -88,49 +160,32 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
-
     trees, training = fit(args.seed, args.iterations)
     forest = flatten_forest(trees)
-    many = np.resize(training, (args.rows, training.shape[1]))
-    one = training[:1].copy()
+    difference = float(np.abs(forest.raw_scores(training) - trees._raw_predict(training)).max())
+    assert difference < LARGEST_DIFFERENCE, difference
+    one, many = training[:1].copy(), np.resize(training, (args.rows, training.shape[1]))
     n_threads = os.cpu_count() or 1
-    chunks = np.array_split(many, max(n_threads * 4, 1))
-
+    chunks = np.array_split(many, n_threads * 4)
+    claims = [one_row(trees, one, "one row against HistGradientBoosting's predict_proba", 41)]
     with ThreadPoolExecutor(n_threads) as pool:
-
-        def ours_many() -> np.ndarray:
-            return np.concatenate(
-                list(pool.map(lambda rows: softmax(forest.raw_scores(rows)), chunks))
+        claims.append(
+            time_pairs(
+                f"{args.rows:,} rows against the same, {n_threads} threads each",
+                lambda: list(pool.map(lambda rows: softmax(forest.raw_scores(rows)), chunks)),
+                lambda: trees.predict_proba(many),
+                n_pairs=3, n_items=(args.rows, args.rows), clock=WALL, target=8.0,
             )
-
-        difference = np.abs(forest.raw_scores(training) - trees._raw_predict(training)).max()
-        ours_many()  # compiled and warm, as is scikit-learn after the line above
-        with threadpool_limits(1):
-            times_one = time_pairs(
-                lambda: softmax(forest.raw_scores(one)),
-                lambda: trees.predict_proba(one),
-                n_pairs=41,
-                repeats=50,
-            )
-        times_many = time_pairs(ours_many, lambda: trees.predict_proba(many), n_pairs=3, repeats=1)
-        results = [report("one row", *times_one), report(f"{args.rows} rows", *times_many)]
-    print(
-        f"{forest.n_trees} trees, {len(forest.feature)} nodes; largest difference {difference:.1e}"
-    )
-    RESULTS.mkdir(exist_ok=True)
-    document = {
-        "results": results,
-        "trees": forest.n_trees,
-        "nodes": len(forest.feature),
-        "features": forest.n_features,
-        "largest_difference": float(difference),
-        "threads": n_threads,
-        "machine": platform.machine(),
-        "python": platform.python_version(),
-        "scikit-learn": sklearn.__version__,
-    }
-    path = RESULTS / "model_inference.json"
-    path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+        )  # fmt: skip
+    small, rows = fit(args.seed, GATE_ITERATIONS)
+    claims.append(one_row(small, rows[:1], GATE, 21) | {"target": None})
+    if booster := booster_claim(forest, training, args.iterations):
+        claims.append(booster)
+    claims += onnx_claims(forest, training, n_threads)
+    write_result(
+        "model_inference", claims, trees=forest.n_trees, nodes=len(forest.feature),
+        features=forest.n_features, largest_difference=difference,
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

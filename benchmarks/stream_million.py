@@ -23,7 +23,7 @@ UNIT = 20_000
 
 CHILD = """
 import resource, sys, time
-from calcigram.classify import classify_files
+from calcigram.streaming import classify_files
 start = time.perf_counter()
 classify_files([sys.argv[1]], sys.argv[2])
 seconds = time.perf_counter() - start

@@ -1,0 +1,270 @@
+"""Write docs/performance.md and its picture from the measured results.
+
+    python benchmarks/make_performance_page.py
+
+Reads ``benchmarks/results/*.json``, which the scripts beside this one write.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from calcigram.features.catalogue import FEATURE_NAMES
+from calcigram.markdown import markdown_table
+
+ROOT = Path(__file__).parents[1]
+RESULTS = Path(__file__).parent / "results"
+PICTURE = ROOT / "docs" / "img" / "cost_against_n.png"
+
+CLAIMS = ("features_vs_scipy", "two_threads", "tree_vs_delaunay", "model_inference")
+PEERS = ("peers",)
+
+PICTURE_LINE = "![Microseconds a cluster against calcifications, both on a logarithmic scale](img/cost_against_n.png)"
+
+PAGE = """# Speed
+
+<!-- Written by benchmarks/make_performance_page.py; edit that. -->
+
+`make bench` measures every claim anew (one script each in `benchmarks/`) and `make docs` writes this page. Each script
+first holds both sides' results against each other, then times them in turn in one process. The ratio is theirs over ours, the
+median of the pairs, with the least and the greatest. Where each side has one thread, processor time is taken, else wall
+time. Load is the number of processes that wanted to run when the script ended: above the number of processors, wall times and ratios
+of two threads say little.
+
+## Claims
+
+{machine}
+
+{claims}
+
+{totals}
+
+{not_measured}
+
+## Where the time goes
+
+{stages}
+
+What the kernels do already: one order of the points along the major axis for all steps, nearest neighbours read off the spanning
+tree, one pass over the pairs for all counts and distances, one sorting network for the quantiles of sixteen columns,
+choices without branches where the processor would guess wrong half of the time, and vector registers spelt out (`vectors.py`).
+The targets of the features and of the whole way were set on a prototype of 72 features and one head. No step stands out
+here any more: a fourfold gain would need other features, not other code.
+
+Simulator: {simulator}
+
+## Other packages, a part of the work each
+
+What they compute differs, as said beside each; no claim is made.
+
+{peers}
+
+{missing}
+
+PyRadiomics runs in an environment of its own, with an older NumPy, built from source (`benchmarks/pyradiomics_shapes.py`
+says how): `benchmarks/peers.py --pyradiomics PYTHON`.
+
+## Cost against the number of calcifications
+
+One thread, processor time, all features, marks unknown:
+
+{costs}
+
+## Memory
+
+{memory}
+
+## The gate
+
+`tests/test_benchmarks.py` (slow tests) measures three of these ratios again (features, the tree of 100 points, one row and few trees), shortly, and fails where one is less than 0.7 of the one
+kept here. It compares no times.
+"""
+
+
+def load(script: str) -> dict[str, Any] | None:
+    path = RESULTS / f"{script}.json"
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+def verdict(reached: bool) -> str:
+    return "reached" if reached else "**not reached**"
+
+
+def claim_row(claim: dict[str, Any], load_then: float | None) -> str:
+    target = claim["target"]
+    said = f">= {target:g}, {verdict(claim['ratio'] >= target)}" if target else ""
+    return (
+        f"| {claim['name']} | {claim['ours_us']:.4g} | {claim['theirs_us']:.4g} | {claim['ratio']:.3g} "
+        f"({claim['ratio_low']:.3g} to {claim['ratio_high']:.3g}) | {said} | {claim['clock']}, "
+        f"load {'not noted' if load_then is None else load_then} | {claim['differs']} |"
+    )
+
+
+def claim_table(scripts: tuple[str, ...]) -> str:
+    rows = [
+        claim_row(claim, result["machine"]["load"])
+        for script in scripts
+        if (result := load(script))
+        for claim in result["claims"]
+    ]
+    if not rows:
+        return "Not measured yet."
+    head = "| claim | ours, us | theirs, us | ratio | target | clock | what differs |"
+    return "\n".join([head, "|---|---:|---:|---:|---|---|---|", *rows])
+
+
+def totals() -> str:
+    lines = []
+    if pipeline := load("pipeline"):
+        rate, target = pipeline["clusters_per_second"], pipeline["target_per_second"]
+        ratio = pipeline["claims"][0]["ratio"]
+        lines.append(
+            f"* Parquet to features, both heads and verdict Parquet: {rate:,.0f} clusters/s, {target:,} asked: "
+            f"{verdict(rate >= target)} (wall time, load {pipeline['machine']['load']:g}; reading the Parquet alone "
+            f"takes {ratio:.2g} of it)."
+        )
+    if startup := load("startup"):
+        lines.append(
+            f"* `calcigram --help`: {startup['help_s']:.2f} s of processor time, {startup['target_s']} asked: "
+            f"{verdict(startup['help_s'] <= startup['target_s'])}; Python alone takes "
+            f"{startup['claims'][0]['theirs_us'] / 1e6:.2f} s."
+        )
+    if http := load("http"):
+        lines.append(
+            f"* HTTP, one cluster of {http['calcifications']} calcifications over {http['connections']} connections: "
+            f"{http['ratio']:.2f} of the same server's empty answers a second, {http['target']:g} asked: "
+            f"{verdict(http['ratio'] >= http['target'])} (wall time, load {http['load_average_before']:g}; "
+            "[docs/serving.md](serving.md) has the rest)."
+        )
+    return "\n".join(lines)
+
+
+def simulator() -> str:
+    speed = load("simulator")
+    if speed is None:
+        return "not measured yet while nothing else ran (`benchmarks/simulator.py`); 120 s asked for 100,000 clusters."
+    seconds, target = speed["seconds_for_100000"], speed["target_seconds"]
+    return (
+        f"{speed['processor_ms_per_cluster']:.2g} ms of processor time a cluster in one process, "
+        f"{speed['clusters_per_second']:,.0f} clusters/s in {speed['jobs']} processes: 100,000 in {seconds:,.0f} s, "
+        f"{target:g} asked: {verdict(seconds <= target)} (mixed grades, wall time, load {speed['machine']['load']:g})."
+    )
+
+
+def machine() -> str:
+    """Say what the claims were measured on, and that ratios move with it."""
+    found = load("features_vs_scipy")
+    if found is None:
+        return ""
+    made = found["machine"]
+    return (
+        f"Measured on {made['processors']} processors of kind {made['processor']}, Python {made['python']}, NumPy {made['numpy']}, "
+        f"SciPy {made['scipy']}, numba {made['numba']}, scikit-learn {made['scikit-learn']}. Ratios of compiled code and Python differ up to "
+        "twofold between kinds of processor; the files in `benchmarks/results` keep one for each kind."
+    )
+
+
+def stages() -> str:
+    """Return the steps of the features, the dearest first."""
+    found = load("feature_stages")
+    if found is None:
+        return "Not measured yet."
+    rows = sorted(found["stages_us"].items(), key=lambda pair: -pair[1])
+    shown = pd.DataFrame(
+        [[name, f"{us:.2f}", f"{us / found['total_us']:.0%}"] for name, us in rows if us > 0.1],
+        columns=["step", "us a cluster", "share"],
+    )
+    return (
+        f"All {len(FEATURE_NAMES)} features take {found['total_us']:.1f} us a cluster of 64 calcifications on average, one thread "
+        f"(`benchmarks/feature_stages.py`):\n\n{markdown_table(shown)}"
+    )
+
+
+def not_measured() -> str:
+    scripts = (
+        *CLAIMS,
+        *PEERS,
+        "pipeline",
+        "startup",
+        "cost_against_n",
+        "stream_memory",
+        "simulator",
+        "feature_stages",
+    )
+    lacking = [f"`{script}.py`" for script in scripts if load(script) is None]
+    return f"Not measured yet: {', '.join(lacking)}." if lacking else ""
+
+
+def missing_peers() -> str:
+    peers = load("peers")
+    names = ", ".join(peers["not_installed"]) if peers else ""
+    return f"Not installed when this was measured: {names}." if names else ""
+
+
+def cost_table() -> str:
+    cost = load("cost_against_n")
+    if cost is None:
+        return "Not measured yet."
+    lines = ["| calcifications | us a cluster | exponent from the line above |", "|---:|---:|---:|"]
+    for n, us, slope in zip(
+        cost["sizes"], cost["cost_us"], [None, *cost["exponents"]], strict=True
+    ):
+        lines.append(f"| {n:,} | {us:,.1f} | {'' if slope is None else f'{slope:.2f}'} |")
+    return "\n".join([*lines, "", PICTURE_LINE])
+
+
+def draw_costs() -> None:
+    cost = load("cost_against_n")
+    if cost is None:
+        return
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
+    axes.loglog(cost["sizes"], cost["cost_us"], "o-")
+    middles = zip(
+        cost["sizes"], cost["sizes"][1:], cost["cost_us"], cost["cost_us"][1:], strict=False
+    )
+    for (n, m, a, b), slope in zip(middles, cost["exponents"], strict=True):
+        place = ((n * m) ** 0.5, (a * b) ** 0.5)
+        axes.annotate(f"{slope:.2f}", place, (6, -10), textcoords="offset points", fontsize=8)
+    axes.set(xlabel="calcifications", ylabel="us a cluster (all features, one thread)")
+    axes.grid(alpha=0.3)
+    figure.savefig(PICTURE, dpi=110, metadata={"Software": None})
+
+
+def memory() -> str:
+    flat, million = load("stream_memory"), load("stream_million")
+    lines = []
+    if flat:
+        pairs = zip(flat["clusters"], flat["peak_gb"], strict=True)
+        lines.append(
+            "Peak while classifying in a stream: "
+            + ", ".join(f"{n:,} clusters {gb:.2f} GB" for n, gb in pairs)
+            + "."
+        )
+    if million:
+        lines.append(
+            f"{million['clusters']:,} clusters: {million['peak_memory_gb']:.2f} GB at most, {million['seconds']:g} s "
+            "(`benchmarks/stream_million.py`, measured apart)."
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    draw_costs()
+    page = PAGE.format(
+        claims=claim_table(CLAIMS), totals=totals(), simulator=simulator(), not_measured=not_measured(),
+        machine=machine(), stages=stages(), peers=claim_table(PEERS), missing=missing_peers(), costs=cost_table(), memory=memory(),
+    )  # fmt: skip
+    (ROOT / "docs" / "performance.md").write_text(page)
+
+
+if __name__ == "__main__":
+    main()
