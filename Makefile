@@ -14,12 +14,14 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null && echo $$p && break; done)
 
 PAGES := $(wildcard benchmarks/make_*_page.py benchmarks/make_*_picture.py)
-# The rest of benchmarks/ makes data or pages, or is a generator that others import.
-BENCHMARKS := $(filter-out $(wildcard benchmarks/make_*.py) benchmarks/validation.py \
-	benchmarks/independent_generator.py benchmarks/published_recipes.py, $(wildcard benchmarks/*.py))
+# One script a claim of docs/performance.md; the others in benchmarks/ are run by themselves.
+BENCHMARKS := features_vs_scipy feature_stages two_threads tree_vs_delaunay model_inference pipeline startup peers cost_against_n \
+	stream_memory simulator http_load
 
 # One process, one thread: the tests share the cores among workers of their own.
 export OMP_NUM_THREADS ?= 1
+# What was compiled from Python source is kept, in the .venv as well: without it each start takes 6 s longer.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo kernels test test-all lint types bench docs clean
 
@@ -47,8 +49,9 @@ lint: $(READY) ## style and likely mistakes
 types: $(READY) ## check the types
 	$(BIN)/mypy
 
-bench: $(READY) ## run the benchmarks, one script a claim
-	set -e; for script in $(BENCHMARKS); do $(BIN)/python $$script; done
+bench: $(READY) ## run the benchmarks, one script a claim, on a machine that does nothing else
+	@$(PIP_INSTALL) -e '.[bench]'
+	set -e; for script in $(BENCHMARKS); do $(BIN)/python benchmarks/$$script.py; done
 
 docs: $(READY) ## write the generated pages of docs/ again
 	$(BIN)/python -m calcigram.features.catalogue > docs/features.md.new && mv docs/features.md.new docs/features.md
