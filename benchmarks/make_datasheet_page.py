@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from make_validation_page import table
+from validation_sections import table
 
 from calcigram.clusters import ClusterSet
 from calcigram.lexicon import DISTRIBUTIONS, MORPHOLOGIES

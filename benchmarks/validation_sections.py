@@ -1,0 +1,260 @@
+"""The sections of docs/validation.md: results as text and tables, one function a section.
+
+States no figure of its own; `make_validation_page` puts the sections together.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from validation import GENERATORS
+
+from calcigram.markdown import markdown_table
+from calcigram.validate.card import card_tables
+from calcigram.validate.disagreement import CAUSES
+
+RESULTS = Path(__file__).parent / "results"
+TRIPOD = Path(__file__).parent / "tripod_ai.csv"
+"""Items of TRIPOD+AI (Collins et al., BMJ 2024;385:e078378) in our words, and where each is answered."""
+
+READERS = {
+    "model": "model",
+    "rules": "rule reader",
+    "logistic": "logistic regression, 5 features",
+    "majority": "majority class",
+}
+Rows = list[list[Any]]
+
+
+def load(name: str) -> dict[str, Any]:
+    """Return a result, or nothing where its script has not run."""
+    path = RESULTS / f"{name}.json"
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def table(header: list[str], rows: Rows) -> str:
+    """Return a Markdown table, a dash for what there is not."""
+    return markdown_table(pd.DataFrame(rows, columns=header), missing="-")
+
+
+def axis_figure(figures: dict[str, Any], axis: str, name: str = "macro_f1") -> Any:
+    """Return one figure of one axis, None where the axis was not scored."""
+    return figures["axes"].get(axis, {}).get(name)
+
+
+def bench_rows(bench: dict[str, Any], name: str) -> Rows:
+    """Return the readers side by side, one row a grade and reader."""
+    rows = []
+    for grade, results in bench["grades"].items():
+        for reader, title in READERS.items():
+            marks, bare = results["with_marks"][reader], results["positions_only"][reader]
+            whole = results["all_marks"][reader]
+            rows.append(
+                [
+                    grade,
+                    title,
+                    axis_figure(marks, "distribution", name),
+                    axis_figure(marks, "morphology", name),
+                    axis_figure(whole, "morphology", name),
+                    axis_figure(marks, "concern", name),
+                    axis_figure(bare, "distribution", name),
+                ]
+            )
+    return rows
+
+
+BENCH_HEADER = [
+    "grade",
+    "reader",
+    "distribution",
+    "form",
+    "form, all marks known",
+    "concern",
+    "distribution, positions alone",
+]
+
+
+def bench_section(bench: dict[str, Any]) -> str:
+    """Return the benchmark's tables."""
+    typical = bench["grades"]["typical"]
+    classes = [
+        [row["axis"], row["label"], row["precision"], row["recall"], row["f1"], row["support"]]
+        for row in typical["with_marks"]["model"]["per_class"]
+    ]
+    counts = [
+        [part, axis_figure({"axes": axes}, "distribution"), axis_figure({"axes": axes}, "morphology"),
+         axes.get("distribution", {}).get("n")]
+        for part, axes in typical["with_marks"]["model"]["by_count"].items()
+    ]  # fmt: skip
+    between = [
+        [grade, *(f"{results['readers']['kappa'][axis][0]:.2f} "
+                  f"({results['readers']['kappa'][axis][1]:.2f} to {results['readers']['kappa'][axis][2]:.2f})"
+                  for axis in ("distribution", "morphology")), results["readers"]["review_share"]]
+        for grade, results in bench["grades"].items()
+    ]  # fmt: skip
+    return f"""Macro-F1; {bench["n_a_grade"]:,} clusters a grade, seed {bench["seed"]}, model `{bench["model"]}`.
+
+{table(BENCH_HEADER, bench_rows(bench, "macro_f1"))}
+
+Expected calibration error of the top label (15 bins of equal mass):
+
+{table(BENCH_HEADER, [row for row in bench_rows(bench, "calibration_error") if row[1] in ("model", READERS["logistic"])])}
+
+The model by word, typical grade:
+
+{table(["axis", "word", "precision", "recall", "F1", "clusters"], classes)}
+
+The model by number of calcifications, typical grade, macro-F1 over the words that occur:
+
+{table(["calcifications", "distribution", "form", "clusters"], counts)}
+
+Model and rules with each other, not with the truth: Cohen's kappa (95 % interval, resampling patients) and
+the share of clusters sent to a person:
+
+{table(["grade", "kappa, distribution", "kappa, form", "to review"], between)}"""
+
+
+def elsewhere_section(found: dict[str, Any]) -> str:
+    """Return the scores on other generators' clusters."""
+    rows = []
+    for name in GENERATORS:
+        for reader, title in (
+            ("model", "model"),
+            ("rules", "rule reader"),
+            ("positions_only", "model, positions alone"),
+        ):
+            figures = found[name][reader]
+            rows.append(
+                [f"`{name}`, seed {found[name]['seed']}", title]
+                + [axis_figure(figures, axis) for axis in ("distribution", "morphology", "concern")]
+                + [axis_figure(figures, "distribution", "calibration_error"), figures["n_clusters"]]
+            )  # fmt: skip
+    return table(
+        ["clusters of", "reader", "distribution", "form", "concern", "calibration error, distribution", "clusters"],
+        rows,
+    )  # fmt: skip
+
+
+def transfer_section(found: dict[str, Any]) -> str:
+    """Return the tables of the transfer test."""
+    summary = [
+        [row[k] for k in ("axis", "kind", "mean", "worst", "worst_fold")]
+        for row in found["summary"]
+    ]
+    classes = [
+        [row[k] for k in ("axis", "label", "in_domain", "mean", "worst", "worst_fold")]
+        for row in found["per_class"]
+    ]
+    options = found["options"]
+    return f"""{options["n_train"]:,} clusters to train on ({options["training"].get("n_iterations", "")} rounds of boosting) and up to {options["n_test"]:,} of each kind to read, a fold; seeds from {options["seed"]}.
+
+{table(["axis", "clusters", "mean macro-F1", "worst fold", "fold"], summary)}
+
+{table(["axis", "word", "F1 in domain", "F1 left out, mean", "worst fold", "fold"], classes)}"""
+
+
+STRESS_PICTURE = "img/stress.png"
+STRESS_HEADER = [
+    "nuisance", "level", "distribution", "form", "calibration error, distribution", "form",
+    "coverage, distribution", "form", "rules, distribution", "form", "readers agree", "to review",
+]  # fmt: skip
+
+
+def stress_rows(found: dict[str, Any]) -> Rows:
+    """Return one row a level of each curve."""
+    rows = []
+    for curve, entry in found["curves"].items():
+        for level, figures in zip(entry["levels"], entry["figures"], strict=True):
+            d, m = figures["distribution"], figures["morphology"]
+            shown = f"{level:g} {entry['unit']}" if isinstance(level, int | float) else level
+            rows.append(
+                [curve, shown]
+                + [axis[name] for name in ("accuracy", "calibration_error", "coverage") for axis in (d, m)]
+                + [d["rules_accuracy"], m["rules_accuracy"], figures["agree_both"], figures["review"]]
+            )  # fmt: skip
+    return rows
+
+
+def stress_section(found: dict[str, Any]) -> str:
+    """Return the picture and the table of the stress curves."""
+    alarms = [figures["unlike_training"] for figures in found["curves"]["fewer points"]["figures"]]
+    return f"""{found["n"]:,} clusters of `bench_v1`'s ranges, seed {found["seed"]}, model `{found["model"]}`; the same clusters at every level, clean
+but for the one nuisance. Accuracy counts what was left unread as wrong; the calibration error is the top label's; coverage is of the
+conformal sets at 0.9, chosen on ordinary clusters: under a nuisance nothing holds it up. Two curves break. A cluster cut
+down to a few calcifications keeps the label of the whole, which a few calcifications no longer show: accuracy, calibration and coverage go
+together, and the share flagged as unlike the training goes from {100 * alarms[0]:.0f} % to {100 * max(alarms):.0f} %. And merging of all marks below a gap of 0.8 mm makes forms of
+several marks one. Neither was trained away: training reaches 30 % missed marks, where the curves are flat.
+
+![Accuracy, coverage and agreement against each nuisance]({STRESS_PICTURE})
+
+{table(STRESS_HEADER, stress_rows(found))}"""
+
+
+def trust_section(found: dict[str, Any]) -> str:
+    """Return coverage, abstention, alarms and causes of disagreement."""
+    words = "\n".join(f"* **{cause}**: {text}." for cause, text in CAUSES.items())
+    parts = [
+        f"{caption}:\n\n{markdown_table(frame)}"
+        for caption, frame in card_tables({"trust": found}).items()
+    ]
+    return (
+        f"Model `{found['model']}`. Coverage is promised for clusters like those held out at training, so it is counted on fresh ones of the\n"
+        "training ranges; a set may be empty. Alarms are on impostors (`calcigram.validate.impostors`) made of such clusters, on the clusters\n"
+        "themselves, and, with the score fitted anew, on mechanisms it was not fitted to. Dust over a rectangle cannot always be told from a\n"
+        "diffuse cluster, and a join of two wide clusters not from one with gaps.\n\n"
+        + "\n\n".join(parts)
+        + f"\n\nCauses, the first that holds:\n\n{words}"
+    )
+
+
+LEARNT_HEADER = [
+    "learner", "distribution, in domain", "left out", "form, in domain", "left out",
+    "calibration error, distribution, in domain", "left out", "form, in domain", "left out",
+    "µs a cluster", "size, bytes",
+]  # fmt: skip
+
+
+def learnt_section(found: dict[str, Any]) -> str:
+    """Return our model beside the other learners, one table a fold."""
+    parts = []
+    for fold, results in found["folds"].items():
+        rows = []
+        for name, figures in results["learners"].items():
+            scores = figures["scores"]
+            cells = [
+                scores[kind][axis][number]
+                for number in ("macro_f1", "calibration_error")
+                for axis in ("distribution", "morphology")
+                for kind in ("in_domain", f"left_out_{axis}")
+            ]
+            rows.append(
+                [
+                    name,
+                    *cells,
+                    round(figures["microseconds_a_cluster"]),
+                    f"{figures['size_bytes']:,}",
+                ]
+            )
+        title = f"Fold `{fold}`, seeds from {found['seeds'][fold]}"
+        parts.append(f"{title}:\n\n{table(LEARNT_HEADER, rows)}")
+    what = {
+        name: figures["what"]
+        for results in found["folds"].values()
+        for name, figures in results["learners"].items()
+    }
+    return (
+        f"{found['n_train']:,} training clusters, {found['n_test']:,} of each kind to read (`benchmarks/learnt_representations.py`). Options were "
+        "set\nbeforehand, and may be changed by what the fold `develop` shows; the fold `final`, with other mechanisms left out, is opened once, at the "
+        "end. Only\nour own model is calibrated. Time is processor time from marks to probabilities on one thread; size is that of the weights, or of the model folder, on disk.\n\n"
+        + "\n\n".join(parts)
+        + "\n\n"
+        + "\n".join(f"* **{name}**: {text}." for name, text in what.items())
+    )
+
+
+def tripod_section() -> str:
+    """Return the items that apply and where each is answered."""
+    return markdown_table(pd.read_csv(TRIPOD))
