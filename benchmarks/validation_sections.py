@@ -132,10 +132,25 @@ def elsewhere_section(found: dict[str, Any]) -> str:
                 + [axis_figure(figures, axis) for axis in ("distribution", "morphology", "concern")]
                 + [axis_figure(figures, "distribution", "calibration_error"), figures["n_clusters"]]
             )  # fmt: skip
-    return table(
+    whole = table(
         ["clusters of", "reader", "distribution", "form", "concern", "calibration error, distribution", "clusters"],
         rows,
     )  # fmt: skip
+    return f"""{whole}
+
+F1 of the model by word:
+
+{table(["axis", "word", *(f"`{name}`" for name in GENERATORS)], word_rows(found))}"""
+
+
+def word_rows(found: dict[str, Any]) -> Rows:
+    """Return the model's F1, one row a word and one column a generator."""
+    f1 = {
+        name: {(row["axis"], row["label"]): row["f1"] for row in found[name]["model"]["per_class"]}
+        for name in GENERATORS
+    }
+    words = dict.fromkeys(word for by_word in f1.values() for word in by_word)
+    return [[*word, *(f1[name].get(word) for name in GENERATORS)] for word in words]
 
 
 def transfer_section(found: dict[str, Any]) -> str:

@@ -288,7 +288,7 @@ def _counts(column: Any) -> dict[str, int]:
 
 @contextmanager
 def _steps(show: bool) -> Iterator[Callable[[str], None]]:
-    """Yield a function that says which of the three steps begins."""
+    """Yield a function that says which step begins."""
     if not show:
         yield lambda _: None
         return
