@@ -30,7 +30,7 @@ def grow(points: np.ndarray) -> tuple[Callable[[], object], np.ndarray]:
     room = padded(n)
     u, v = np.full((2, room), np.inf, np.float32)
     u[:n], v[:n] = points.T
-    work = (*np.empty((4, room), np.float32), np.empty(room, np.int32))
+    work = tuple(np.empty((3, room), np.float32))
     sequence, parent = np.empty((2, n), np.int32)
     edge = np.empty(n, np.float32)
     return lambda: spanning_tree(u, v, n, work, sequence, parent, edge), edge
