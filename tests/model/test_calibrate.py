@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.special
 
 from calcigram.model.calibrate import (
     Scaling,
@@ -20,6 +21,18 @@ def honest():
     scores = rng.normal(size=(6000, 4)) * 2
     truth = (softmax(scores).cumsum(axis=1) < rng.random((6000, 1))).sum(axis=1)
     return scores, truth
+
+
+def test_softmax_is_scipys():
+    rng = np.random.default_rng(2)
+    scores = rng.normal(size=(200, 5)) * rng.choice([1, 100, 1e5], (200, 1))
+    np.testing.assert_allclose(softmax(scores), scipy.special.softmax(scores, axis=1), atol=1e-15)
+
+
+def test_softmax_of_a_row_with_nan_is_nan():
+    p = softmax([[1.0, np.nan, 2.0], [np.nan, 0.0, 0.0], [3.0, 3.0, 3.0]])
+    assert np.isnan(p[:2]).all()
+    np.testing.assert_allclose(p[2], 1 / 3)
 
 
 def test_recovers_a_known_distortion(honest):

@@ -12,11 +12,14 @@ and vector scaling; Nguyen and O'Connor (EMNLP 2015) for bins of equal mass; Kul
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from calcigram.kernelcache import cached_njit
 
 N_BINS = 15
 """Bins of the expected calibration error, as in Guo et al. (2017)."""
@@ -25,6 +28,7 @@ _SMALLEST = 1e-12
 _RIDGE = 1e-3  # pulls temperature and shifts to those that change nothing
 
 Floats = npt.NDArray[np.float64]
+_njit: Any = cached_njit(nogil=True)
 
 
 @dataclass(frozen=True)
@@ -53,11 +57,26 @@ class Scaling:
 
 
 def softmax(scores: npt.ArrayLike) -> Floats:
-    """Return the softmax of each row."""
-    shifted = np.asarray(scores, float)
-    with np.errstate(invalid="ignore"):  # a row of NaN stays one
-        powers = np.exp(shifted - shifted.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
+    """Return the softmax of each row; a row that holds NaN is all NaN."""
+    rows = np.ascontiguousarray(scores, dtype=float)
+    shares = np.empty(rows.shape)
+    _fill_softmax(rows, shares)
+    return shares
+
+
+# Compiled: NumPy's six steps take as long for a single row as walking hundreds of trees does.
+@_njit
+def _fill_softmax(scores, shares):  # type: ignore[no-untyped-def]
+    n_rows, n_classes = scores.shape
+    for row in range(n_rows):
+        greatest, total = scores[row, 0], 0.0
+        for k in range(1, n_classes):
+            greatest = max(greatest, scores[row, k])
+        for k in range(n_classes):
+            shares[row, k] = math.exp(scores[row, k] - greatest)
+            total += shares[row, k]
+        for k in range(n_classes):
+            shares[row, k] /= total
 
 
 def log_probabilities(probabilities: npt.ArrayLike) -> Floats:
