@@ -113,7 +113,7 @@ def test_more_names_of_clusters(tmp_path, name):
 def test_other_names_are_left_out_and_told(tmp_path, name):
     intake = read_intake(write(tmp_path / "a.xml", [(name, ["(1, 2)"])]))
     assert len(intake.clusters) == 0
-    assert f"1 regions named {name!r} left out" in intake.notes
+    assert f"1 region named {name!r} left out" in intake.notes
 
 
 def test_an_outline_of_calcifications_is_drawn_around_a_cluster(tmp_path):

@@ -91,6 +91,7 @@ def run(args: argparse.Namespace) -> None:
 
 def _to_file(args: argparse.Namespace) -> None:
     from calcigram.streaming import classify_files
+    from calcigram.wording import counted
 
     with progress_bar("Reading clusters") as progress:
         summary = classify_files(
@@ -109,8 +110,8 @@ def _to_file(args: argparse.Namespace) -> None:
     for note in summary.notes:
         say(note)
     if summary.n_resumed:
-        say(f"{summary.n_resumed} clusters taken over from the run that was broken off")
-    say(f"{summary.n_clusters} clusters, {summary.n_review} to look at -> {args.output}")
+        say(f"{counted(summary.n_resumed, 'cluster')} taken over from the run that was broken off")
+    say(f"{counted(summary.n_clusters, 'cluster')}, {summary.n_review} to look at -> {args.output}")
     if summary.n_rejected:
         say(f"{summary.n_rejected} bad clusters set aside -> {summary.rejects}")
     if args.json:
@@ -119,6 +120,7 @@ def _to_file(args: argparse.Namespace) -> None:
 
 def _to_dicom(args: argparse.Namespace) -> None:
     from calcigram.replies import reply_to_file
+    from calcigram.wording import counted
 
     if len(args.files) != 1 or args.skip_bad or args.resume:
         raise BadInputError("one file, without --skip-bad and --resume, for a DICOM report")
@@ -137,7 +139,7 @@ def _to_dicom(args: argparse.Namespace) -> None:
         say(f"{args.files[0]}: {note}")
     for line in reported_lines(reply.verdicts):
         say(line)
-    say(f"{len(reply.clusters)} clusters -> {args.output} ({args.template})")
+    say(f"{counted(len(reply.clusters), 'cluster')} -> {args.output} ({args.template})")
     if args.json:
         print_json(reply.verdicts)
 

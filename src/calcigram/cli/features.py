@@ -37,6 +37,7 @@ def run(args: argparse.Namespace) -> None:
     check_exists([args.file])
     from calcigram import extract_features, read_clusters
     from calcigram.formats import write_table
+    from calcigram.wording import counted
 
     with working("Measuring"):
         clusters = read_clusters(args.file, **_options.reading_options(args))
@@ -44,7 +45,7 @@ def run(args: argparse.Namespace) -> None:
         table = features.to_dataframe()
     if args.output is not None:
         write_table(table, args.output)
-        say(f"{len(features)} clusters, {len(features.names)} features -> {args.output}")
+        say(f"{counted(len(features), 'cluster')}, {len(features.names)} features -> {args.output}")
     if args.json:
         print_json(table)
 

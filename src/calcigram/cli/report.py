@@ -38,6 +38,7 @@ def run(args: argparse.Namespace) -> None:
     check_exists([args.file])
     from calcigram import classify, load_model, read_clusters
     from calcigram.report import MAX_PICTURES, write_report
+    from calcigram.wording import counted
 
     with working("Reading clusters"):
         clusters = read_clusters(args.file, **_options.reading_options(args))
@@ -48,4 +49,4 @@ def run(args: argparse.Namespace) -> None:
         write_report(
             clusters, verdicts, args.output, max_pictures=limit, progress=progress, **title
         )
-    say(f"{len(clusters)} clusters -> {args.output}")
+    say(f"{counted(len(clusters), 'cluster')} -> {args.output}")

@@ -40,6 +40,7 @@ def run(args: argparse.Namespace) -> None:
     """Simulate and write."""
     check_suffix(args.output, (".csv", ".parquet"))
     from calcigram import simulate, write_clusters
+    from calcigram.wording import counted
 
     clusters = simulate(
         args.n,
@@ -51,4 +52,6 @@ def run(args: argparse.Namespace) -> None:
     )
     with working("Writing"):
         write_clusters(clusters, args.output)
-    say(f"{len(clusters)} clusters, {len(clusters.x_mm)} calcifications -> {args.output}")
+    say(
+        f"{counted(len(clusters), 'cluster')}, {len(clusters.x_mm)} calcifications -> {args.output}"
+    )

@@ -18,6 +18,7 @@ from calcigram.formats.outlines import NAN, Points, Shape, inside
 from calcigram.linking import Linking, link
 from calcigram.longtable import Intake
 from calcigram.longtable.rejects import empty_rejects
+from calcigram.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -142,15 +143,16 @@ def form_clusters(image: ImageMarks, linking: Linking | None = None) -> list[str
             n_new += 1
     n_linked = int((labels >= 0).sum())
     if n_linked:
-        notes.append(f"{where}{n_linked} loose calcifications {linking}: {n_new} new clusters")
+        notes.append(
+            f"{where}{counted(n_linked, 'loose calcification')} {linking}: {counted(n_new, 'new cluster')}"
+        )
     notes += _count(where, len(left) - n_linked, f"in no cluster, left out ({linking})")
     image.loose = []
     return notes
 
 
 def _count(where: str, number: int, what: str) -> list[str]:
-    noun = "calcification" if number == 1 else "calcifications"
-    return [f"{where}{number} loose {noun} {what}"] if number else []
+    return [f"{where}{counted(number, 'loose calcification')} {what}"] if number else []
 
 
 def _into_outlines(image: ImageMarks) -> list[Mark]:
@@ -204,7 +206,7 @@ def gather(
     >>> image = ImageMarks("I1", loose=[Mark(Shape(float(x), 0.0)) for x in range(6)])
     >>> intake = gather([image])
     >>> intake.clusters.n_calcifications, intake.notes
-    (array([6]), ('image I1: 6 loose calcifications linked by DBSCAN: at least 5 calcifications within 10 mm: 1 new clusters',))
+    (array([6]), ('image I1: 6 loose calcifications linked by DBSCAN: at least 5 calcifications within 10 mm: 1 new cluster',))
     """
     images = list(images)
     said = list(notes)

@@ -24,6 +24,7 @@ from calcigram.formats.outlines import Points, Shape, inside, polygon_area, poly
 from calcigram.formats.regions import Region, load_regions
 from calcigram.linking import MAX_LOOSE, Linking
 from calcigram.longtable import Intake
+from calcigram.wording import counted
 
 if TYPE_CHECKING:
     from calcigram.formats.dicom.report import ImageEntry
@@ -227,7 +228,9 @@ def _left_out(regions: list[Region]) -> list[str]:
         for region in regions
         if not (region.is_calcification or region.is_cluster)
     )
-    notes = [f"{count} regions named {name!r} left out" for name, count in others.items()]
+    notes = [
+        f"{counted(count, 'region')} named {name!r} left out" for name, count in others.items()
+    ]
     empty = sum(not len(region.points) for region in regions)
     return notes + ([f"{empty} regions without points left out"] if empty else [])
 

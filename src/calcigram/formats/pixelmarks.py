@@ -18,6 +18,7 @@ from calcigram.formats.extras import load_extra
 from calcigram.formats.gathering import Cluster, ImageMarks, Mark
 from calcigram.formats.outlines import NAN, ROUND, Shape
 from calcigram.linking import MAX_LOOSE
+from calcigram.wording import counted
 
 Mask = npt.NDArray[np.bool_]
 
@@ -87,11 +88,13 @@ def fill_from_labels(
     if not are_clusters:
         for value, box in boxes:
             image.loose.append(measure.one(labels[box] == value, box))
-        return [f"{len(values)} labels: each is a calcification"]
+        return [f"{counted(len(values), 'label')}: each is a calcification"]
     for value, box in boxes:
         marks = measure.parts(labels[box] == value, source, box)
         image.clusters.append(Cluster(marks, name=str(value), formed_by="one label of the mask"))
-    return [f"{len(values)} labels of several parts: each is a cluster, its parts calcifications"]
+    return [
+        f"{counted(len(values), 'label')} of several parts: each is a cluster, its parts calcifications"
+    ]
 
 
 def _cropped(

@@ -24,6 +24,7 @@ from calcigram.longtable import (
     frame_from_clusters,
     known_columns,
 )
+from calcigram.wording import counted
 
 BATCH_CLUSTERS = 20_000
 CLUSTER_SUFFIXES = (".csv", ".parquet")
@@ -107,7 +108,7 @@ def read_clusters(
     n_rejected = sum(intake.n_rejected for intake in intakes)
     if n_rejected:
         warnings.warn(
-            f"{path}: {n_rejected} bad cluster{'s' * (n_rejected != 1)} left out",
+            f"{path}: {counted(n_rejected, 'bad cluster')} left out",
             RejectedClustersWarning,
             stacklevel=2,
         )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from reprlib import Repr
 
 from calcigram.clusters import CLUSTER_COLUMNS, MARKS, META_COLUMNS
 from calcigram.errors import BadInputError
@@ -32,6 +33,9 @@ SHORT_NAMES = {
 
 NUMERIC_COLUMNS = {column.name: column for column in (*MARKS, *CLUSTER_COLUMNS)}
 """The columns of numbers by name: marks, then per-cluster columns."""
+
+_short = Repr()
+_short.maxstring = 48  # a file that is no table may have a heading of any length
 
 _KNOWN = ("cluster_id", *NUMERIC_COLUMNS, *META_COLUMNS)
 
@@ -139,7 +143,7 @@ def resolve_columns(
     repeated = sorted({name for name in present if present.count(name) > 1})
     if repeated:
         raise BadInputError("each heading once", source=source, column=repeated[0])
-    listed = ", ".join(map(repr, present[:30]))
+    listed = ", ".join(_short.repr(name) for name in present[:30])
     mapped = _mapped_columns(present, columns, listed, source)
     found: dict[str, str] = {}
     for ours in _KNOWN:

@@ -9,8 +9,8 @@ from typing import Any
 
 from calcigram.clusters import ClusterSet
 from calcigram.errors import BadInputError, CalcigramError
-from calcigram.formats.wording import without_options
 from calcigram.longtable.headings import column_map
+from calcigram.wording import without_options
 
 MAX_BYTES = 10_000_000
 MAX_CLUSTERS = 2_000

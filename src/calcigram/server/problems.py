@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from calcigram.errors import BadInputError, CalcigramError
-from calcigram.formats.wording import without_options
+from calcigram.wording import without_options
 
 MEDIA_TYPE = "application/problem+json"
 

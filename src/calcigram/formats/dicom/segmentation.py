@@ -26,6 +26,7 @@ from calcigram.formats.gathering import Cluster, ImageMarks, gather
 from calcigram.formats.pixelmarks import MAX_PIXELS, fill_from_labels
 from calcigram.linking import Linking
 from calcigram.longtable import Intake
+from calcigram.wording import counted
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -77,7 +78,7 @@ def read_segmentation(
         int(text_of(item, "SegmentNumber") or 0): item
         for item in items_of(dataset, "SegmentSequence")
     }
-    notes = [f"DICOM segmentation of {len(segments)} segments"]
+    notes = [f"DICOM segmentation of {counted(len(segments), 'segment')}"]
     left_out = {number for number, item in segments.items() if _is_other(item)}
     for number in sorted(left_out):
         label = text_of(segments[number], "SegmentLabel")

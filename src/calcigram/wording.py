@@ -1,4 +1,4 @@
-"""Messages on files, told to people who have no command line."""
+"""How messages are worded: numbers with their noun, and hints for people who have no command line."""
 
 from __future__ import annotations
 
@@ -23,3 +23,20 @@ def without_options(message: str, spacing: str) -> str:
     'a field'
     """
     return _SPACING_OPTION.sub(spacing, _IMAGE_OPTION.sub("", message))
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun.
+
+    Parameters
+    ----------
+    number : int
+    noun : str
+        In the singular; its plural ends in s.
+
+    Examples
+    --------
+    >>> counted(1, "cluster"), counted(2, "cluster")
+    ('1 cluster', '2 clusters')
+    """
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
