@@ -27,7 +27,7 @@ from timing import write_result
 from calcigram.clusters import ClusterSet
 from calcigram.features.catalogue import CATALOGUE
 from calcigram.features.extract import Features, extract_features
-from calcigram.model.augment import forget_marks
+from calcigram.model.augment import forgetful_copy
 from calcigram.model.head import AXES
 from calcigram.model.labels import Labelled, label_codes
 from calcigram.readings import Readings
@@ -95,7 +95,8 @@ def on_features(
     size: Callable[[Any], int] = lambda fitted: len(pickle.dumps(fitted)),
 ) -> Learner:  # fmt: skip
     """Fit one scikit-learn classifier an axis on some features, each cluster twice, as ours is."""
-    forgetful = forget_marks(training.features, np.random.default_rng(training.seed))
+    rng = np.random.default_rng(training.seed)
+    forgetful = forgetful_copy(training.clusters, training.features, extract_features, rng)
     values = np.concatenate([training.features.values, forgetful.values])
     fitted = []
     for once, chosen in zip(training.codes, columns, strict=True):

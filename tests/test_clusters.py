@@ -66,6 +66,23 @@ def test_batches_join_to_the_whole(size):
     pd.testing.assert_frame_equal(joined.meta, clusters.meta)
 
 
+def test_thinned_keeps_calcifications_of_the_same_clusters():
+    rng = np.random.default_rng(0)
+    counts = np.array([3, 9, 30])
+    clusters = ClusterSet.from_arrays(
+        np.r_[0, counts.cumsum()], rng.normal(size=42), rng.normal(size=42),
+        diameter_mm=rng.uniform(0.1, 1, 42), nipple_x_mm=[1, 2, 3], nipple_y_mm=[4, 5, 6],
+    )  # fmt: skip
+    for most, kept in ((8, [3, 8, 8]), (np.array([2, 9, 40]), [2, 9, 30])):
+        few = clusters.thinned(most, rng)
+        assert few.n_calcifications.tolist() == kept
+        assert few.cluster_id.tolist() == clusters.cluster_id.tolist()
+        assert few.nipple_x_mm.tolist() == [1, 2, 3]
+        for i in range(3):
+            whole = {*zip(clusters[i].x_mm, clusters[i].y_mm, clusters[i].diameter_mm, strict=True)}
+            assert {*zip(few[i].x_mm, few[i].y_mm, few[i].diameter_mm, strict=True)} <= whole
+
+
 def test_positions_only_forgets_all_else():
     clusters = three_clusters(cnr=[1, 2, 3, 4, 5]).positions_only()
     assert np.isnan(clusters.cnr).all()

@@ -288,6 +288,32 @@ class ClusterSet:
         """Return a copy with nothing but the centres: no other mark, nipple or breast area."""
         return self.without(*OPTIONAL_MARKS, *CLUSTER_NAMES)
 
+    def thinned(self, most: int | npt.NDArray[np.int64], rng: np.random.Generator) -> ClusterSet:
+        """Return a copy that keeps at most so many calcifications of each cluster, drawn at random.
+
+        Parameters
+        ----------
+        most : int or ndarray of int64, shape (C,)
+            For all clusters, or for each.
+        rng : numpy.random.Generator
+
+        Examples
+        --------
+        >>> clusters = ClusterSet.from_arrays([0, 2, 6], range(6), range(6))
+        >>> clusters.thinned(3, np.random.default_rng(0)).n_calcifications
+        array([2, 3])
+        """
+        lengths = np.minimum(self.n_calcifications, most)
+        owner = np.repeat(np.arange(len(self)), self.n_calcifications)
+        order = np.lexsort((rng.random(owner.size), owner))
+        place = np.arange(owner.size) - self.offsets[owner]
+        kept = np.sort(order[place < lengths[owner]])
+        return replace(
+            self,
+            offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+            **{name: getattr(self, name)[kept] for name in MARK_NAMES},
+        )
+
     @classmethod
     def concat(cls, sets: Sequence[ClusterSet]) -> ClusterSet:
         """Join several sets, in order."""

@@ -8,7 +8,14 @@ import pytest
 from calcigram.errors import BadInputError
 from calcigram.features.catalogue import CATALOGUE, FEATURE_NAMES
 from calcigram.features.extract import extract_features
-from calcigram.model.augment import ALL_MARKS, FORGOTTEN, forget_marks, hide_marks
+from calcigram.model.augment import (
+    ALL_MARKS,
+    FEWER,
+    FEWER_SHARE,
+    FORGOTTEN,
+    forgetful_copy,
+    hide_marks,
+)
 from calcigram.model.labels import Labelled, group_codes, label_codes, split_by_group
 from calcigram.model.train import train_model
 
@@ -174,10 +181,18 @@ def test_hiding_marks_equals_measuring_without_them(clusters, features):
         )
 
 
-def test_a_forgetful_copy_keeps_its_positions_and_lacks_something(features):
-    forgotten = forget_marks(features, np.random.default_rng(0)).values
+def test_a_forgetful_copy_lacks_something(clusters, features):
+    forgotten = forgetful_copy(
+        clusters, features, extract_features, np.random.default_rng(0)
+    ).values
     positions = [k for k, spec in enumerate(CATALOGUE) if not spec.needs]
-    np.testing.assert_array_equal(forgotten[:, positions], features.values[:, positions])
+    count = FEATURE_NAMES.index("n_calcifications")
+    fewer = forgotten[:, count] < features.values[:, count]
+    np.testing.assert_array_equal(
+        forgotten[~fewer][:, positions], features.values[~fewer][:, positions]
+    )
+    assert FEWER_SHARE / 2 < fewer.mean() <= 1.5 * FEWER_SHARE
+    assert FEWER[0] <= forgotten[fewer, count].min() <= forgotten[fewer, count].max() <= FEWER[1]
     lost = (np.isnan(forgotten) & ~np.isnan(features.values)).any(axis=1)
     assert lost.mean() > 0.9  # what the cluster never had cannot be forgotten
     assert sum(share for share, _ in FORGOTTEN) == pytest.approx(1)

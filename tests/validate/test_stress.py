@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import tomllib
 
-import numpy as np
 import pytest
 
-from calcigram.clusters import ClusterSet
 from calcigram.validate import stress
 
 
@@ -30,17 +28,3 @@ def test_every_level_of_every_curve_is_a_preset():
 def test_a_knob_that_is_not_there():
     with pytest.raises(KeyError):
         stress.preset_text({("acquisition", "nothing"): 1.0})
-
-
-def test_fewer_calcifications_are_of_the_same_clusters():
-    rng = np.random.default_rng(0)
-    counts = np.array([3, 9, 30])
-    clusters = ClusterSet.from_arrays(
-        np.r_[0, counts.cumsum()], rng.normal(size=42), rng.normal(size=42),
-        diameter_mm=rng.uniform(0.1, 1, 42),
-    )  # fmt: skip
-    few = stress.with_fewer(clusters, 8)
-    assert few.n_calcifications.tolist() == [3, 8, 8]
-    for i in range(3):
-        assert set(few[i].diameter_mm) <= set(clusters[i].diameter_mm)
-    assert set(few[0].x_mm) == set(clusters[0].x_mm)

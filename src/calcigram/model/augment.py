@@ -1,12 +1,12 @@
-"""Forgetting marks: what the features of a cluster are when some marks are unknown.
+"""Forgetting: what the features of a cluster are when some marks, or most calcifications, are unknown.
 
 The catalogue says which marks each feature needs, so forgetting a mark is setting the
-features that need it to NaN; nothing is measured again.
+features that need it to NaN. Clusters that lack calcifications are measured again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ import numpy.typing as npt
 from calcigram.features.catalogue import CATALOGUE
 
 if TYPE_CHECKING:
+    from calcigram.clusters import ClusterSet
     from calcigram.features.extract import Features
 
 _NIPPLE = ("nipple_x_mm", "nipple_y_mm")
@@ -40,6 +41,12 @@ FORGOTTEN: tuple[tuple[float, tuple[str, ...]], ...] = (
 )
 """Share of the forgetful copies of training clusters, and the marks they lack."""
 
+FEWER_SHARE = 0.14
+"""Share of the forgetful copies that lack most calcifications as well, as of a detector that finds few."""
+
+FEWER = (3, 14)
+"""How many these keep, at least and at most, evenly in the logarithm."""
+
 
 def hide_marks(features: Features, marks: Iterable[str]) -> Features:
     """Return the features as they are where `marks` are unknown.
@@ -57,10 +64,35 @@ def hide_marks(features: Features, marks: Iterable[str]) -> Features:
     return replace(features, values=values)
 
 
-def forget_marks(features: Features, rng: np.random.Generator) -> Features:
-    """Return a forgetful copy of every cluster: some marks are lacking, chosen by `FORGOTTEN`."""
-    values = features.values.copy()
-    chosen = rng.choice(len(FORGOTTEN), len(values), p=[share for share, _ in FORGOTTEN])
+def forgetful_copy(
+    clusters: ClusterSet,
+    features: Features,
+    measure: Callable[[ClusterSet], Features],
+    rng: np.random.Generator,
+) -> Features:
+    """Return the features of a copy of every cluster that lacks something.
+
+    Parameters
+    ----------
+    clusters : ClusterSet
+    features : Features
+        Of these clusters.
+    measure : callable
+        Clusters to features.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    Features
+        Of each cluster without the marks of a pattern of `FORGOTTEN`; a share of `FEWER_SHARE` also
+        lacks calcifications, where it has more than it is to keep.
+    """
+    values, n = features.values.copy(), len(features)
+    low, high = np.log(FEWER)
+    kept = np.exp(rng.uniform(low, high, n)).round().astype(np.int64)
+    fewer = np.flatnonzero((rng.random(n) < FEWER_SHARE) & (clusters.n_calcifications > kept))
+    values[fewer] = measure(clusters[fewer].thinned(kept[fewer], rng)).values
+    chosen = rng.choice(len(FORGOTTEN), n, p=[share for share, _ in FORGOTTEN])
     for pattern, (_, marks) in enumerate(FORGOTTEN):
         values[np.ix_(chosen == pattern, _resting_on(marks))] = np.nan
     return replace(features, values=values)

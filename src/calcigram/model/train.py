@@ -22,7 +22,7 @@ from calcigram import __version__
 from calcigram.errors import BadInputError
 from calcigram.features.catalogue import FEATURE_NAMES, catalogue_hash
 from calcigram.lexicon import CONCERNS
-from calcigram.model.augment import forget_marks
+from calcigram.model.augment import forgetful_copy
 from calcigram.model.calibrate import Scaling
 from calcigram.model.exemplars import Exemplars
 from calcigram.model.forest import flatten_forest
@@ -65,7 +65,7 @@ def train_model(
     min_samples_leaf: int = TreeOptions.min_samples_leaf,
     l2_regularization: float = TreeOptions.l2_regularization,
     calibration_share: float = 0.2,
-    missing_mark_augmentation: bool = True,
+    forgetful_copies: bool = True,
     n_jobs: int | None = None,
     progress: bool = False,
     cache: str | Path | None = None,
@@ -89,9 +89,10 @@ def train_model(
         As in `sklearn.ensemble.HistGradientBoostingClassifier`; an iteration is a tree a class.
     calibration_share : float
         Share of the clusters held out, by group, for calibration; between 0 and 1.
-    missing_mark_augmentation : bool
-        Train on each cluster twice, once as it is and once without some marks
-        (`augment.FORGOTTEN`), so that positions alone, or clusters without a nipple, can be read.
+    forgetful_copies : bool
+        Train on each cluster twice, once as it is and once without some marks (`augment.FORGOTTEN`) or
+        most calcifications (`augment.FEWER_SHARE`), so that positions alone, clusters without a nipple,
+        and clusters of which a detector found few can be read.
     n_jobs : int, optional
         Processes, of which the two heads can use two. Default: all processors.
     progress : bool
@@ -142,15 +143,17 @@ def train_model(
     )
     truth = {axis: label_codes(clusters, axis) for axis in AXES}
     rng = np.random.default_rng(seed)
+    measure = _measurer(cache)
     with _steps(progress) as step:
         step("measuring features")
-        labelled = Labelled(_measure(clusters, features, cache), **truth)
+        labelled = Labelled(_given(features, clusters) or measure(clusters), **truth)
         for axis in AXES:
             check_classes(labelled.codes(axis), axis)
         held_out = split_by_group(clusters, calibration_share, rng)
         training, calibration = labelled[~held_out], labelled[held_out]
-        if missing_mark_augmentation:
-            training = training.followed_by(forget_marks(training.features, rng))
+        if forgetful_copies:
+            copies = forgetful_copy(clusters[~held_out], training.features, measure, rng)
+            training = training.followed_by(copies)
         step("growing trees")
         estimators = _fit_heads(training, options, seed, n_jobs)
         step("calibrating")
@@ -169,7 +172,7 @@ def train_model(
             "training": _describe(clusters, labelled, held_out),
             "seed": seed,
             "calibration_share": calibration_share,
-            "missing_mark_augmentation": missing_mark_augmentation,
+            "forgetful_copies": forgetful_copies,
             "trees": vars(options),
             "libraries": {
                 "calcigram": __version__,
@@ -239,21 +242,28 @@ def _bare_head(training: Labelled, axis: str, estimator: Any) -> Head:
     return Head(axis, classes, flatten_forest(estimator), scalings, shares=shares)
 
 
-def _measure(clusters: ClusterSet, features: Features | None, cache: str | Path | None) -> Features:
+def _given(features: Features | None, clusters: ClusterSet) -> Features | None:
+    """Return features that somebody else measured, if they are of these clusters."""
+    if features is not None and not np.array_equal(features.cluster_id, clusters.cluster_id):
+        raise BadInputError("the features of these clusters, in order", source="features")
+    return features
+
+
+def _measurer(cache: str | Path | None) -> Callable[[ClusterSet], Features]:
+    """Return a function that measures clusters, and remembers them where there is a folder for it."""
     from calcigram.features.extract import extract_features
 
-    if features is not None:
-        if not np.array_equal(features.cluster_id, clusters.cluster_id):
-            raise BadInputError("the features of these clusters, in order", source="features")
-        return features
     if cache is None:
-        return extract_features(clusters)
+        return extract_features
     from joblib import Memory
 
-    nothing = clusters.meta.iloc[:, :0]  # features never see it, so it must not part the cached
-    return Memory(cache, verbose=0).cache(_measure_as)(
-        replace(clusters, meta=nothing), catalogue_hash()
-    )
+    remembered = Memory(cache, verbose=0).cache(_measure_as)
+
+    def measure(clusters: ClusterSet) -> Features:
+        nothing = clusters.meta.iloc[:, :0]  # features never see it, so it must not part the cached
+        return remembered(replace(clusters, meta=nothing), catalogue_hash())
+
+    return measure
 
 
 def _measure_as(clusters: ClusterSet, formulas: str) -> Features:

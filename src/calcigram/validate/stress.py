@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from calcigram.clusters import MARK_NAMES, ClusterSet
+from calcigram.clusters import ClusterSet
 
 if TYPE_CHECKING:
     from calcigram.model.reader import Model
@@ -91,26 +91,6 @@ def simulated(n: int, knobs: Knobs, folder: Path, n_jobs: int = 1) -> ClusterSet
     return simulate(n, seed=SEED, grade="typical", preset=str(file), n_jobs=n_jobs)
 
 
-def with_fewer(clusters: ClusterSet, most: int) -> ClusterSet:
-    """Keep at most so many calcifications of each cluster, chosen at random."""
-    rng = np.random.default_rng(SEED)
-    counts = clusters.n_calcifications
-    owner = np.repeat(np.arange(len(clusters)), counts)
-    order = np.lexsort((rng.random(len(owner)), owner))
-    place = np.arange(len(owner)) - clusters.offsets[owner]
-    kept = np.sort(order[place < most])
-    offsets = np.concatenate([[0], np.cumsum(np.minimum(counts, most))])
-    return ClusterSet.from_arrays(
-        offsets,
-        **{name: getattr(clusters, name)[kept] for name in MARK_NAMES},
-        nipple_x_mm=clusters.nipple_x_mm,
-        nipple_y_mm=clusters.nipple_y_mm,
-        breast_area_mm2=clusters.breast_area_mm2,
-        cluster_id=clusters.cluster_id,
-        meta=clusters.meta,
-    )
-
-
 def degraded(
     n: int, folder: Path, n_jobs: int = 1
 ) -> Iterator[tuple[str, str, float | str, ClusterSet]]:
@@ -121,7 +101,7 @@ def degraded(
             turned = simulated(n, knobs_of(level), folder, n_jobs) if level else clean
             yield curve, unit, level, turned
     for most in FEWER[1]:
-        yield "fewer points", FEWER[0], most, with_fewer(clean, most)
+        yield "fewer points", FEWER[0], most, clean.thinned(most, np.random.default_rng(SEED))
     for curve, losses in (("lost marks", LOST), ("unknown nipple", UNKNOWN)):
         for loss, names in losses.items():
             yield curve, "lost", loss, clean.without(*names) if names else clean
