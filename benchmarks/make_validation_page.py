@@ -67,12 +67,13 @@ the plain definitions; `benchmarks/independent_generator.py` was written by anot
 `benchmarks/blind_generator.py` later, without sight of simulator, features or model: the figures
 on these three **were looked at while simulator and features were improved**, so they are no held-out truth.
 `benchmarks/second_blind` was written last, from first principles (anatomy, disease, solid grains, an X-ray image that is
-segmented and measured), again without sight of what is tested, and no model read its clusters before the one that
-ships: it alone is unseen, and the figure to go by. Its distributions are read as those of the others are. Its forms are not: its
+segmented and measured), again without sight of what is tested, and no model read its clusters before one that was meant to ship.
+Its distributions are read about as those of the others are. Its forms are not: its
 detector measures amorphous calcifications as small, solid and of middling contrast, which are marks that training gives to punctate ones as
-well, and coarse heterogeneous ones at the size of fine pleomorphic ones. Nothing was changed after that was seen.
+well, and coarse heterogeneous ones at the size of fine pleomorphic ones. Nothing was changed for it after that was seen; the copies of
+clusters that lack calcifications, which the present model was trained on too, are for the curves below.
 
-{elsewhere_section(other) if other else MISSING}
+{elsewhere_section(other, load("second_blind_first_look")) if other else MISSING}
 
 ## Left-out mechanisms
 
@@ -192,7 +193,8 @@ guide the management of patients.
 
 **Training.** {training["clusters"]:,} simulated clusters ({command}), {training["held_out_for_calibration"]:,} of them
 held out, by patient, for calibration; seed {card["seed"]}. {trees["n_iterations"]} iterations, {trees["max_leaf_nodes"]} leaves,
-learning rate {trees["learning_rate"]}. Part of the clusters forget marks, so that positions alone can be read. No real cluster was used.
+learning rate {trees["learning_rate"]}. Each cluster also comes as a copy that lacks marks, or
+most of its calcifications, so that positions alone and few detections can be read. No real cluster was used.
 
 **On the held-out clusters** (calibrated on one half, judged on the other, and the reverse):
 
