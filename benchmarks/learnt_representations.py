@@ -5,7 +5,7 @@
 Every learner sees the same simulated clusters: those of a fold of the transfer test
 (`calcigram.validate.transfer`), which leaves one mechanism a class out. It reads other clusters of the
 mechanisms it saw, and clusters of those left out. The ``develop`` fold may be looked at while options are
-chosen; the ``final`` fold, with other mechanisms, is opened once at the end. Needs the extra ``bench``; of
+chosen; on the ``final`` fold, with other mechanisms, nothing is. Needs the extra ``bench``; of
 PyTorch the build without CUDA is enough (where the default one has it, install that build beforehand).
 """
 

@@ -271,8 +271,8 @@ def learnt_section(found: dict[str, Any]) -> str:
     }
     return (
         f"{found['n_train']:,} training clusters, {found['n_test']:,} of each kind to read (`benchmarks/learnt_representations.py`). Options were "
-        "set\nbeforehand, and may be changed by what the fold `develop` shows; the fold `final`, with other mechanisms left out, is opened once, at the "
-        "end. Only\nour own model is calibrated. Time is processor time from marks to probabilities on one thread; size is that of the weights, or of the model folder, on disk.\n\n"
+        "set\nbeforehand, and may be changed by what the fold `develop` shows; on the fold `final`, with other mechanisms left out, nothing is "
+        "chosen. Both are measured\nagain when features or training change. Only our own model is calibrated. Time is processor time from marks to probabilities on one thread; size is that of the weights, or of the model folder, on disk.\n\n"
         + "\n\n".join(parts)
         + "\n\n"
         + "\n".join(f"* **{name}**: {text}." for name, text in what.items())
