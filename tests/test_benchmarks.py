@@ -23,7 +23,9 @@ def _importable(monkeypatch: pytest.MonkeyPatch) -> None:
 def features() -> dict[str, Any]:
     import features_vs_scipy
 
-    return features_vs_scipy.measure(60, 3)[0]
+    # Three clusters in a thousand hold a tie that float32 breaks the other way: of a few dozen
+    # clusters, two such would be more than the script's own bound on disagreement allows.
+    return features_vs_scipy.measure(400, 3)[0]
 
 
 def tree() -> dict[str, Any]:
