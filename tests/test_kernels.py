@@ -8,7 +8,6 @@ from calcigram.kernels import (
     column_moments,
     column_quantile,
     column_share_from,
-    index_of_least,
     natural_logs,
     padded,
     quantile,
@@ -33,16 +32,6 @@ def test_quantile_equals_numpy(values, q):
 
 def test_quantile_of_nothing_is_nan():
     assert np.isnan(quantile(np.zeros(32, np.float32), np.zeros(32, np.int32), 0, 0.5))
-
-
-def test_least_is_the_first_of_equals():
-    values = np.full(64, np.inf, np.float32)
-    assert index_of_least(values, 40) == -1
-    values[20:40] = 7.0
-    values[[23, 33]] = 0.5
-    assert index_of_least(values, 40) == 23
-    values[[23, 33]] = 7.0
-    assert index_of_least(values, 40) == 20
 
 
 @settings(max_examples=100, deadline=None)

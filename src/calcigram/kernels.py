@@ -14,9 +14,7 @@ import numpy as np
 from calcigram.kernelcache import cached_njit
 from calcigram.vectors import (
     LANES,
-    lane_numbers,
     larger,
-    least,
     load,
     root,
     smaller,
@@ -61,36 +59,6 @@ def padded(n):
     64
     """
     return (n + BLOCK - 1) // BLOCK * BLOCK
-
-
-@kernel
-def index_of_least(values, n):
-    """Return the first index of the least of `n` values, -1 if all are inf.
-
-    Parameters
-    ----------
-    values : float32 (padded(n),)
-        Padded with inf; no NaN.
-
-    Examples
-    --------
-    >>> values = np.full(32, np.inf, np.float32)
-    >>> values[:3] = 3, 1, 2
-    >>> index_of_least(values, 3)
-    1
-    """
-    far = splat(np.float32(np.inf))
-    best, place = far, far
-    here, step = lane_numbers(), splat(np.float32(LANES))
-    for i in range(0, n, LANES):
-        x = load(values, i)
-        closer = x < best
-        best, place = where(closer, x, best), where(closer, here, place)
-        here = here + step
-    lowest = least(best)
-    if not lowest < np.inf:
-        return -1
-    return int(least(where(best == splat(lowest), place, far)))
 
 
 @inner_kernel

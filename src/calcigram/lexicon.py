@@ -14,7 +14,6 @@ the Breast" (O'Leary). BI-RADS is a trademark of the American College of Radiolo
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -281,14 +280,3 @@ def is_admissible(distribution: str, morphology: str) -> bool:
     (True, False)
     """
     return (Distribution(distribution), Morphology(morphology)) in ADMISSIBLE_PAIRS
-
-
-def highest_concern(concerns: Iterable[str]) -> Concern:
-    """Return the most worrying of several concerns.
-
-    Examples
-    --------
-    >>> str(highest_concern(["benign", "suspicious", "intermediate"]))
-    'suspicious'
-    """
-    return max((Concern(concern) for concern in concerns), key=CONCERNS.index)

@@ -182,6 +182,15 @@ def _fold(builder: Any, vector: Any, combine: Any) -> Any:
     return builder.extract_element(vector, ir.Constant(ir.IntType(32), 0))
 
 
+def _extreme(builder: Any, vector: Any, comparison: str) -> Any:
+    """Fold to the lane of which `comparison` with every other holds."""
+
+    def chosen(x, y):  # type: ignore[no-untyped-def]
+        return builder.select(builder.fcmp_ordered(comparison, x, y), x, y)
+
+    return _fold(builder, vector, chosen)
+
+
 @intrinsic
 def total(typing_context, value):
     """Return the sum of the lanes."""
@@ -197,10 +206,7 @@ def least(typing_context, value):
     """Return the least lane; none may be NaN."""
 
     def emit(context, builder, sig, args):
-        def smaller_of(x, y):
-            return builder.select(builder.fcmp_ordered("<", x, y), x, y)
-
-        return _fold(builder, args[0], smaller_of)
+        return _extreme(builder, args[0], "<")
 
     return types.float32(floats), emit
 
@@ -210,10 +216,7 @@ def greatest(typing_context, value):
     """Return the greatest lane; none may be NaN."""
 
     def emit(context, builder, sig, args):
-        def larger_of(x, y):
-            return builder.select(builder.fcmp_ordered(">", x, y), x, y)
-
-        return _fold(builder, args[0], larger_of)
+        return _extreme(builder, args[0], ">")
 
     return types.float32(floats), emit
 

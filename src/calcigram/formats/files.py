@@ -125,11 +125,6 @@ def first_bytes(path: PathLike, size: int = 1 << 16) -> bytes:
     return head
 
 
-def is_parquet(path: PathLike) -> bool:
-    """Tell whether a file is Parquet, by its content and not by its name."""
-    return first_bytes(path, 4) == PARQUET_MAGIC
-
-
 def kind_of(path: PathLike) -> str:
     """Say what a file is, by its content and not by its name.
 

@@ -22,7 +22,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from calcigram.columns import Columns
-from calcigram.lexicon import AGREEMENTS, CONCERNS, Agreement
+from calcigram.lexicon import AGREEMENTS, CONCERNS
 
 MEDIA_TYPE = CONTENT_TYPE_LATEST
 
@@ -99,10 +99,6 @@ class Metrics:
             for code, count in enumerate(counts, -1):
                 if count:
                     counter.labels(words[code]).inc(count)
-
-    def value_of(self, agreement: Agreement) -> float:
-        """Return how many verdicts had this agreement."""
-        return float(self._agreement.labels(str(agreement))._value.get())
 
     def text(self) -> bytes:
         """Return all of it, of all processes, as Prometheus reads it."""
