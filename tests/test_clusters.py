@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -151,3 +153,83 @@ def test_unknown_and_misfit_columns_are_refused():
 
 def test_concat_of_nothing_is_empty():
     assert len(ClusterSet.concat([])) == 0
+
+
+def arrays(**changed):
+    """Return what `ClusterSet` itself takes, for two clusters of three calcifications."""
+    clusters = ClusterSet.from_arrays([0, 3, 6], np.arange(6.0), np.arange(6.0), cnr=np.arange(6.0))
+    fields = {field.name: getattr(clusters, field.name) for field in dataclasses.fields(ClusterSet)}
+    return fields | changed
+
+
+@pytest.mark.parametrize(
+    "offsets",
+    [
+        [0, 3, 6_000_000], [0, 3, 5], [0, -3, 6], [1, 3, 6], [0, 6, 3], [0, 2**63 - 1, -(2**63), 6],
+        [], [[0, 3, 6]], [0.0, 3.5, 6.0], ["a", "b", "c"], [0, None, 6], 6,
+    ],
+)  # fmt: skip
+def test_offsets_that_do_not_divide_the_marks_are_refused_by_every_constructor(offsets):
+    with pytest.raises(BadInputError, match="expected offsets that start at 0"):
+        ClusterSet(**arrays(offsets=np.array(offsets)))
+    with pytest.raises(BadInputError, match="expected offsets that start at 0"):
+        ClusterSet.from_arrays(offsets, np.arange(6.0), np.arange(6.0))
+    with pytest.raises(BadInputError, match="expected offsets that start at 0"):
+        dataclasses.replace(ClusterSet(**arrays()), offsets=np.array(offsets))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 3e38, -2e6])
+@pytest.mark.parametrize("column", ["x_mm", "y_mm"])
+def test_positions_no_kernel_can_bear_are_refused_by_every_constructor(column, value):
+    values = np.arange(6, dtype=np.float32)
+    values[4] = value
+    with pytest.raises(BadInputError, match=f"row 4, cluster '1', column '{column}': got"):
+        ClusterSet(**arrays(**{column: values}))
+    with pytest.raises(BadInputError, match=f"row 4, cluster '1', column '{column}': got"):
+        ClusterSet.from_arrays([0, 3, 6], **{"x_mm": range(6), "y_mm": range(6)} | {column: values})
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        ("cnr", np.full(6, np.inf)), ("diameter_mm", np.full(6, 3e38)), ("cnr", np.full(5, 1.0)),
+        ("solidity", np.full((6, 1), 0.5)), ("solidity", np.float32(0.5)), ("x_mm", np.array(list("abcdef"))),
+        ("nipple_x_mm", np.array([np.nan, np.inf])), ("breast_area_mm2", np.zeros(2)),
+        ("cluster_id", np.array(["a"], object)), ("meta", pd.DataFrame(index=range(3))),
+    ],
+)  # fmt: skip
+def test_wrong_columns_are_refused_when_a_set_is_made_directly(column, values):
+    with pytest.raises(BadInputError, match=f"column '{column}'"):
+        ClusterSet(**arrays(**{column: values}))
+
+
+@pytest.mark.parametrize(
+    "turn",
+    [
+        lambda x: x.astype(np.float64),
+        lambda x: np.repeat(x, 2)[::2],
+        lambda x: x[::-1].copy()[::-1],
+        lambda x: x.astype(">f4"),
+        lambda x: x.astype(np.int32),
+        list,
+    ],
+    ids=["float64", "strided", "negative stride", "big endian", "whole", "list"],
+)
+def test_other_arrays_become_what_kernels_take(turn):
+    usual = ClusterSet(**arrays())
+    clusters = ClusterSet(**arrays(x_mm=turn(usual.x_mm)))
+    assert clusters.x_mm.dtype == np.float32
+    assert clusters.x_mm.flags.c_contiguous
+    np.testing.assert_array_equal(clusters.x_mm, usual.x_mm)
+
+
+def test_what_was_checked_cannot_be_changed_any_more():
+    offsets, x = np.array([0, 3, 6]), np.arange(6, dtype=np.float32)
+    clusters = ClusterSet(**arrays(offsets=offsets, x_mm=x))
+    offsets[2] = 6_000_000
+    assert clusters.offsets.tolist() == [0, 3, 6]
+    with pytest.raises(ValueError, match="read-only"):
+        clusters.offsets[2] = 7
+    with pytest.raises(ValueError, match="read-only"):
+        clusters.x_mm[0] = np.nan
+    x[0] = 1  # the caller's own array stays his own

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any
 
@@ -18,79 +19,31 @@ import numpy.typing as npt
 
 from calcigram.errors import BadInputError
 from calcigram.lexicon import MICRO_MACRO_LIMIT_MM, SIZE_CLASSES, SizeClass
+from calcigram.limits import (
+    CLUSTER_COLUMNS,
+    CLUSTER_NAMES,
+    MARK_NAMES,
+    MARKS,
+    META_COLUMNS,
+    OPTIONAL_MARKS,
+    Column,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
 
+__all__ = [
+    "CLUSTER_COLUMNS",
+    "CLUSTER_NAMES",
+    "MARKS",
+    "MARK_NAMES",
+    "META_COLUMNS",
+    "OPTIONAL_MARKS",
+    "ClusterSet",
+    "Column",
+]
+
 Float32 = npt.NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Column:
-    """One numeric column: unit, the range it must lie in, and what to say where it does not."""
-
-    name: str
-    unit: str
-    expected: str
-    low: float
-    high: float
-    low_open: bool = False
-    high_open: bool = False
-    required: bool = False
-
-    def bad(self, values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
-        """Return where `values` break the rules; NaN is allowed in columns not required."""
-        below = values <= self.low if self.low_open else values < self.low
-        above = values >= self.high if self.high_open else values > self.high
-        bad = below | above | np.isinf(values)
-        return bad | np.isnan(values) if self.required else bad
-
-
-_INF = float("inf")
-_LARGEST_MM = 1e6  # a kilometre: beyond it float32 keeps no tenth of a millimetre
-
-MARKS: tuple[Column, ...] = (
-    Column("x_mm", "mm", "a finite number in mm", -_LARGEST_MM, _LARGEST_MM, required=True),
-    Column("y_mm", "mm", "a finite number in mm", -_LARGEST_MM, _LARGEST_MM, required=True),
-    Column("diameter_mm", "mm", "a number above 0 in mm, or nothing", 0.0, _INF, low_open=True),
-    Column("aspect_ratio", "1", "a number of at least 1, or nothing", 1.0, _INF),
-    Column(
-        "orientation_deg",
-        "deg",
-        "degrees from 0 up to but not including 180, or nothing",
-        0.0,
-        180.0,
-        high_open=True,
-    ),
-    Column("solidity", "1", "a number above 0 and at most 1, or nothing", 0.0, 1.0, low_open=True),
-    Column("cnr", "1", "a number of at least 0, or nothing", 0.0, _INF),
-)
-"""The columns of one row a calcification, in file order."""
-
-CLUSTER_COLUMNS: tuple[Column, ...] = (
-    Column("nipple_x_mm", "mm", "a finite number in mm, or nothing", -_LARGEST_MM, _LARGEST_MM),
-    Column("nipple_y_mm", "mm", "a finite number in mm, or nothing", -_LARGEST_MM, _LARGEST_MM),
-    Column(
-        "breast_area_mm2", "mm2", "a number above 0 in mm2, or nothing", 0.0, _INF, low_open=True
-    ),
-)
-"""The optional columns of one value a cluster."""
-
-MARK_NAMES: tuple[str, ...] = tuple(column.name for column in MARKS)
-OPTIONAL_MARKS: tuple[str, ...] = tuple(c.name for c in MARKS if not c.required)
-CLUSTER_NAMES: tuple[str, ...] = tuple(column.name for column in CLUSTER_COLUMNS)
-META_COLUMNS: tuple[str, ...] = (
-    "image_id",
-    "group_id",
-    "laterality",
-    "view",
-    "mechanism",
-    "true_distribution",
-    "true_morphology",
-    "reported_distribution",
-    "reported_morphology",
-)
-"""Reserved names of `ClusterSet.meta`; other names are carried through alike."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,6 +86,25 @@ class ClusterSet:
     nipple_y_mm: Float32
     breast_area_mm2: Float32
     meta: pd.DataFrame = field(repr=False)
+
+    def __post_init__(self) -> None:
+        """Check every array once, so that compiled code may trust all sets; see `from_arrays`."""
+        import pandas as pd
+
+        keep = partial(object.__setattr__, self)
+        offsets = _checked_offsets(self.offsets, int(np.size(self.x_mm)))
+        n_clusters = offsets.size - 1
+        ids = np.asarray(self.cluster_id, dtype=object)
+        _check_length("cluster_id", ids, n_clusters)
+        keep("offsets", offsets)
+        keep("cluster_id", ids)
+        for column in (*MARKS, *CLUSTER_COLUMNS):
+            owners = offsets if column.name in MARK_NAMES else None
+            values = getattr(self, column.name)
+            keep(column.name, _checked_column(column, values, owners, ids))
+        if not isinstance(self.meta, pd.DataFrame):
+            keep("meta", pd.DataFrame(self.meta))
+        _check_length("meta", self.meta, n_clusters)
 
     @classmethod
     def from_arrays(
@@ -177,42 +149,26 @@ class ClusterSet:
         """
         import pandas as pd
 
-        offsets = np.ascontiguousarray(offsets, dtype=np.int64)
         n_marks = int(np.size(x_mm))
-        if (
-            offsets.ndim != 1
-            or offsets.size == 0
-            or offsets[0] != 0
-            or offsets[-1] != n_marks
-            or (np.diff(offsets) < 0).any()
-        ):
-            raise BadInputError(
-                f"offsets that start at 0, never fall and end at {n_marks}, the number of calcifications",
-                column="offsets",
-                value=offsets[:5].tolist() if offsets.ndim else offsets.item(),
-            )
-        n_clusters = offsets.size - 1
+        n_clusters = _checked_offsets(offsets, n_marks).size - 1
         unknown = set(columns) - set(OPTIONAL_MARKS) - set(CLUSTER_NAMES)
         if unknown:
             raise BadInputError(
                 f"one of {', '.join((*OPTIONAL_MARKS, *CLUSTER_NAMES))}", column=sorted(unknown)[0]
             )
-        ids = np.array(
-            [str(i) for i in (range(n_clusters) if cluster_id is None else np.asarray(cluster_id))],
-            dtype=object,
-        )
-        _check_length("cluster_id", ids, n_clusters)
         given: dict[str, Any] = {"x_mm": x_mm, "y_mm": y_mm, **columns}
-        arrays = {}
-        for column in (*MARKS, *CLUSTER_COLUMNS):
-            per_mark = column.name in MARK_NAMES
-            n_expected = n_marks if per_mark else n_clusters
-            arrays[column.name] = _checked_column(
-                column, given.get(column.name), n_expected, offsets if per_mark else None, ids
-            )
+        for name in (*MARK_NAMES, *CLUSTER_NAMES):
+            if given.get(name) is None:
+                length = n_marks if name in MARK_NAMES else n_clusters
+                given[name] = np.full(length, np.nan, np.float32)
+        ids = range(n_clusters) if cluster_id is None else np.asarray(cluster_id)
         table = pd.DataFrame(index=range(n_clusters)) if meta is None else pd.DataFrame(meta)
-        _check_length("meta", table, n_clusters)
-        return cls(offsets, ids, **arrays, meta=table.reset_index(drop=True))
+        return cls(
+            offsets,  # type: ignore[arg-type]
+            np.array([str(i) for i in ids], dtype=object),
+            **given,
+            meta=table.reset_index(drop=True),
+        )
 
     @classmethod
     def from_dataframe(cls, frame: pd.DataFrame, **options: Any) -> ClusterSet:
@@ -356,6 +312,30 @@ class ClusterSet:
         return code
 
 
+def _checked_offsets(offsets: npt.ArrayLike, n_marks: int) -> npt.NDArray[np.int64]:
+    """Return offsets that divide `n_marks` calcifications, as a copy nobody can change."""
+    given = np.asarray(offsets)
+    try:
+        whole = given.astype(np.int64)  # always a copy
+    except (TypeError, ValueError, OverflowError):
+        whole = np.empty(0, np.int64)
+    if (
+        whole.ndim != 1
+        or whole.size == 0
+        or given.dtype.kind not in "iu"
+        or whole[0] != 0
+        or whole[-1] != n_marks
+        or (whole[1:] < whole[:-1]).any()
+    ):
+        raise BadInputError(
+            f"offsets that start at 0, never fall and end at {n_marks}, the number of calcifications",
+            column="offsets",
+            value=given[:5].tolist() if given.ndim else given.item(),
+        )
+    whole.flags.writeable = False
+    return whole
+
+
 def _check_length(name: str, values: Any, n_expected: int) -> None:
     if len(values) != n_expected:
         raise BadInputError(f"{n_expected} values", column=name, value=f"{len(values)} values")
@@ -363,23 +343,22 @@ def _check_length(name: str, values: Any, n_expected: int) -> None:
 
 def _checked_column(
     column: Column,
-    values: npt.ArrayLike | None,
-    n_expected: int,
+    values: npt.ArrayLike,
     offsets: npt.NDArray[np.int64] | None,
     ids: npt.NDArray[np.object_],
 ) -> Float32:
-    if values is None:
-        return np.full(n_expected, np.nan, np.float32)
+    """Return a column as a read-only view; `offsets` say to which cluster a mark belongs."""
     try:
-        array = np.ascontiguousarray(values, dtype=np.float32)
+        with np.errstate(over="ignore"):
+            array = np.ascontiguousarray(values, dtype=np.float32).view()
     except (TypeError, ValueError):
         raise BadInputError(column.expected, column=column.name, value=values) from None
-    if array.ndim != 1:
-        raise BadInputError("one dimension", column=column.name, value=f"shape {array.shape}")
-    _check_length(column.name, array, n_expected)
-    bad = column.bad(array)
-    if bad.any():
-        row = int(bad.argmax())
+    if array.ndim != 1 or np.ndim(values) != 1:  # numpy makes one dimension of none
+        raise BadInputError("one dimension", column=column.name, value=f"shape {np.shape(values)}")
+    _check_length(column.name, array, len(ids) if offsets is None else int(offsets[-1]))
+    # The extremes are found in a fraction of the time that a look at each value takes.
+    if array.size and not column.holds(array):
+        row = int(column.bad(array).argmax())
         cluster = row if offsets is None else int(np.searchsorted(offsets, row, side="right")) - 1
         raise BadInputError(
             column.expected,
@@ -388,4 +367,5 @@ def _checked_column(
             value=float(array[row]),
             cluster_id=ids[cluster],
         )
+    array.flags.writeable = False
     return array

@@ -36,25 +36,25 @@ def test_method_of_the_set_takes_the_same_options():
 
 
 BAD = [
-    ("x_mm", "left", "a finite number in mm"),
-    ("x_mm", None, "a finite number in mm"),
-    ("x_mm", np.nan, "a finite number in mm"),
-    ("y_mm", np.inf, "a finite number in mm"),
-    ("y_mm", "-inf", "a finite number in mm"),
-    ("y_mm", "", "a finite number in mm"),
-    ("y_mm", True, "a finite number in mm"),
-    ("x_mm", 1e300, "a finite number in mm"),
-    ("diameter_mm", 0.0, "a number above 0 in mm, or nothing"),
-    ("diameter_mm", -0.2, "a number above 0 in mm, or nothing"),
-    ("diameter_mm", "small", "a number above 0 in mm, or nothing"),
-    ("aspect_ratio", 0.5, "a number of at least 1, or nothing"),
+    ("x_mm", "left", "a finite number in mm (up to 1,000,000 either way)"),
+    ("x_mm", None, "a finite number in mm (up to 1,000,000 either way)"),
+    ("x_mm", np.nan, "a finite number in mm (up to 1,000,000 either way)"),
+    ("y_mm", np.inf, "a finite number in mm (up to 1,000,000 either way)"),
+    ("y_mm", "-inf", "a finite number in mm (up to 1,000,000 either way)"),
+    ("y_mm", "", "a finite number in mm (up to 1,000,000 either way)"),
+    ("y_mm", True, "a finite number in mm (up to 1,000,000 either way)"),
+    ("x_mm", 1e300, "a finite number in mm (up to 1,000,000 either way)"),
+    ("diameter_mm", 0.0, "a number above 0 in mm, or nothing (at most 1,000)"),
+    ("diameter_mm", -0.2, "a number above 0 in mm, or nothing (at most 1,000)"),
+    ("diameter_mm", "small", "a number above 0 in mm, or nothing (at most 1,000)"),
+    ("aspect_ratio", 0.5, "a number of at least 1, or nothing (at most 1,000,000)"),
     ("orientation_deg", 180.0, "degrees from 0 up to but not including 180, or nothing"),
     ("orientation_deg", -0.1, "degrees from 0 up to but not including 180, or nothing"),
     ("solidity", 0.0, "a number above 0 and at most 1, or nothing"),
     ("solidity", 1.5, "a number above 0 and at most 1, or nothing"),
-    ("cnr", -1.0, "a number of at least 0, or nothing"),
-    ("nipple_x_mm", np.inf, "a finite number in mm, or nothing"),
-    ("breast_area_mm2", 0.0, "a number above 0 in mm2, or nothing"),
+    ("cnr", -1.0, "a number of at least 0, or nothing (at most 1,000,000)"),
+    ("nipple_x_mm", np.inf, "a finite number in mm, or nothing (up to 1,000,000 either way)"),
+    ("breast_area_mm2", 0.0, "a number above 0 in mm2, or nothing (at most 1,000,000)"),
 ]
 
 
@@ -167,7 +167,7 @@ def test_skip_bad_sets_whole_clusters_aside_and_lists_each_bad_value():
             "cluster_id": "b",
             "column": "cnr",
             "value": "-5",
-            "expected": "a number of at least 0, or nothing",
+            "expected": "a number of at least 0, or nothing (at most 1,000,000)",
         },
         {
             "source": "a.csv",
@@ -175,7 +175,7 @@ def test_skip_bad_sets_whole_clusters_aside_and_lists_each_bad_value():
             "cluster_id": "b",
             "column": "x_mm",
             "value": "nan",
-            "expected": "a finite number in mm",
+            "expected": "a finite number in mm (up to 1,000,000 either way)",
         },
     ]
 

@@ -291,15 +291,16 @@ def _intake_of_lists(
 
     if faults.found and not skip_bad:
         raise faults.first(id_of, numbered)
-    missing = {name: np.nan for name in NUMERIC_COLUMNS if name not in values}
-    for name in missing:
-        size = offsets[-1] if name in MARK_NAMES else len(lengths)
-        values[name] = np.full(size, np.nan, np.float32)
-    meta, ignored = _meta(batch, names)
-    clusters = ClusterSet(offsets, all_ids[rows], **values, meta=meta)
     rejected = faults.rows()
-    if len(rejected):
-        clusters = clusters[~np.isin(rows, rejected)]
+    kept = ~np.isin(rows, rejected)
+    meta, ignored = _meta(batch, names)
+    if not kept.all():
+        of_kept = np.repeat(kept, lengths)
+        values = {n: v[of_kept if n in MARK_NAMES else kept] for n, v in values.items()}
+        offsets = np.concatenate([[0], np.cumsum(lengths[kept])])
+    clusters = ClusterSet.from_arrays(
+        offsets, cluster_id=all_ids[rows[kept]], meta=meta[kept], **values
+    )
     return Intake(clusters, faults.table(id_of, numbered), 0, len(rejected), tuple(ignored))
 
 
