@@ -1,0 +1,195 @@
+"""What every value must keep to, whatever entrance it comes by: columns, sizes of pixels and of files.
+
+The command line, Python, HTTP, DICOM and masks all look here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from calcigram.errors import BadInputError
+
+LARGEST_POSITION_MM = 1e6
+"""Beyond it float32 keeps no tenth of a millimetre."""
+
+LARGEST_LENGTH_MM = 1e3
+"""No calcification is as large; so is no distance between two of one cluster."""
+
+LARGEST_AREA_MM2 = 1e6
+
+LARGEST_RATIO = 1e6
+"""Of an aspect ratio or a contrast, which have no unit."""
+
+PIXEL_SPACING_MM = (0.002, 10.0)
+"""From a micro-CT of a specimen to a mask in centimetres."""
+
+MAX_COLUMNS = 2_000
+"""Columns of a table; a table turned on its side has more."""
+
+UNPACKED_FLOOR_BYTES, UNPACKED_RATIO = 1 << 27, 64
+"""A compressed file may unpack to the first, or to so many times its own size."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One numeric column: unit, the range it must lie in, and what to say where it does not."""
+
+    name: str
+    unit: str
+    expected: str
+    low: float
+    high: float
+    low_open: bool = False
+    high_open: bool = False
+    required: bool = False
+
+    def bad(self, values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+        """Return where `values` break the rules; NaN is allowed in columns not required."""
+        below = values <= self.low if self.low_open else values < self.low
+        above = values >= self.high if self.high_open else values > self.high
+        bad = below | above | np.isinf(values)
+        return bad | np.isnan(values) if self.required else bad
+
+    def holds(self, values: npt.NDArray[Any]) -> bool:
+        """Tell whether all of one value or more keep the rules."""
+        least = float(values.min() if self.required else np.fmin.reduce(values))
+        if least != least:  # NaN: one at least where required, else all
+            return not self.required
+        most = float(np.fmax.reduce(values))
+        above = least > self.low if self.low_open else least >= self.low
+        return above and (most < self.high if self.high_open else most <= self.high)
+
+
+_REACH = f"(up to {LARGEST_POSITION_MM:,.0f} either way)"
+
+MARKS: tuple[Column, ...] = (
+    Column(
+        "x_mm",
+        "mm",
+        f"a finite number in mm {_REACH}",
+        -LARGEST_POSITION_MM,
+        LARGEST_POSITION_MM,
+        required=True,
+    ),
+    Column(
+        "y_mm",
+        "mm",
+        f"a finite number in mm {_REACH}",
+        -LARGEST_POSITION_MM,
+        LARGEST_POSITION_MM,
+        required=True,
+    ),
+    Column(
+        "diameter_mm",
+        "mm",
+        f"a number above 0 in mm, or nothing (at most {LARGEST_LENGTH_MM:,.0f})",
+        0.0,
+        LARGEST_LENGTH_MM,
+        low_open=True,
+    ),
+    Column(
+        "aspect_ratio",
+        "1",
+        f"a number of at least 1, or nothing (at most {LARGEST_RATIO:,.0f})",
+        1.0,
+        LARGEST_RATIO,
+    ),
+    Column(
+        "orientation_deg",
+        "deg",
+        "degrees from 0 up to but not including 180, or nothing",
+        0.0,
+        180.0,
+        high_open=True,
+    ),
+    Column("solidity", "1", "a number above 0 and at most 1, or nothing", 0.0, 1.0, low_open=True),
+    Column(
+        "cnr",
+        "1",
+        f"a number of at least 0, or nothing (at most {LARGEST_RATIO:,.0f})",
+        0.0,
+        LARGEST_RATIO,
+    ),
+)
+"""The columns of one row a calcification, in file order."""
+
+_NIPPLE = f"a finite number in mm, or nothing {_REACH}"
+
+CLUSTER_COLUMNS: tuple[Column, ...] = (
+    Column("nipple_x_mm", "mm", _NIPPLE, -LARGEST_POSITION_MM, LARGEST_POSITION_MM),
+    Column("nipple_y_mm", "mm", _NIPPLE, -LARGEST_POSITION_MM, LARGEST_POSITION_MM),
+    Column(
+        "breast_area_mm2",
+        "mm2",
+        f"a number above 0 in mm2, or nothing (at most {LARGEST_AREA_MM2:,.0f})",
+        0.0,
+        LARGEST_AREA_MM2,
+        low_open=True,
+    ),
+)
+"""The optional columns of one value a cluster."""
+
+MARK_NAMES: tuple[str, ...] = tuple(column.name for column in MARKS)
+OPTIONAL_MARKS: tuple[str, ...] = tuple(c.name for c in MARKS if not c.required)
+CLUSTER_NAMES: tuple[str, ...] = tuple(column.name for column in CLUSTER_COLUMNS)
+META_COLUMNS: tuple[str, ...] = (
+    "image_id",
+    "group_id",
+    "laterality",
+    "view",
+    "mechanism",
+    "true_distribution",
+    "true_morphology",
+    "reported_distribution",
+    "reported_morphology",
+)
+"""Reserved names of `ClusterSet.meta`; other names are carried through alike."""
+
+
+def unpacked_limit(n_bytes: int) -> int:
+    """Return how many bytes a file of `n_bytes` may unpack to.
+
+    Examples
+    --------
+    >>> unpacked_limit(1000) == UNPACKED_FLOOR_BYTES, unpacked_limit(10**9)
+    (True, 64000000000)
+    """
+    return max(UNPACKED_FLOOR_BYTES, UNPACKED_RATIO * n_bytes)
+
+
+def check_pixel_spacing(value: Any, *, column: str = "pixel_spacing") -> float:
+    """Return a pixel spacing in mm as a float.
+
+    Parameters
+    ----------
+    value : object
+    column : str, optional
+        What messages call it.
+
+    Raises
+    ------
+    BadInputError
+        It is no number, or outside of `PIXEL_SPACING_MM`.
+
+    Examples
+    --------
+    >>> check_pixel_spacing("0.07")
+    0.07
+    >>> check_pixel_spacing(70)
+    Traceback (most recent call last):
+    calcigram.errors.BadInputError: column 'pixel_spacing': got 70, expected a pixel spacing of 0.002 to 10 mm
+    """
+    smallest, largest = PIXEL_SPACING_MM
+    try:
+        spacing = float(value)
+    except (TypeError, ValueError, OverflowError):
+        spacing = 0.0
+    if isinstance(value, bool) or not smallest <= spacing <= largest:
+        raise BadInputError(
+            f"a pixel spacing of {smallest:g} to {largest:g} mm", column=column, value=value
+        )
+    return spacing
