@@ -177,9 +177,11 @@ class ClusterSet:
         See `calcigram.longtable.clusters_from_frame` for the options: ``columns``,
         ``units``, ``pixel_spacing``, ``skip_bad``, ``source``.
         """
-        from calcigram.longtable import clusters_from_frame
+        from calcigram.longtable import clusters_from_frame, tell
 
-        return clusters_from_frame(frame, **options).clusters
+        intake = clusters_from_frame(frame, **options)
+        tell(intake, options.get("source"))
+        return intake.clusters
 
     def to_dataframe(self) -> pd.DataFrame:
         """Return the long table: one row a calcification, per-cluster columns repeated."""

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from calcigram.errors import BadInputError
+from calcigram.limits import LARGEST_POSITION_MM, MARKS
 
 LINK_MM = 10.0
 """Calcifications within 1 cm of each other may be of one group (BI-RADS 5th ed., grouped)."""
@@ -45,8 +46,9 @@ class Linking:
     method: str = METHODS[0]
 
     def __post_init__(self) -> None:
-        if not 0 < self.link_mm < float("inf"):
-            raise BadInputError("a distance above 0 in mm", column="link_mm", value=self.link_mm)
+        if not 0 < self.link_mm <= LARGEST_POSITION_MM:
+            expected = f"a distance above 0 and at most {LARGEST_POSITION_MM:,.0f} mm"
+            raise BadInputError(expected, column="link_mm", value=self.link_mm)
         if self.min_number < 1:
             raise BadInputError("at least 1", column="min_number", value=self.min_number)
         if self.method not in METHODS:
@@ -94,6 +96,10 @@ def link(
     """
     linking = linking or Linking()
     points = np.column_stack([np.asarray(x_mm, float), np.asarray(y_mm, float)])
+    bad = ~(np.abs(points) <= LARGEST_POSITION_MM).all(axis=1)
+    if bad.any():
+        row = int(bad.argmax())
+        raise BadInputError(MARKS[0].expected, row=row, value=points[row].tolist())
     if len(points) > MAX_LOOSE:
         raise BadInputError(f"at most {MAX_LOOSE} calcifications on one image", value=len(points))
     if len(points) < linking.min_number:

@@ -75,14 +75,18 @@ BAD_FILES = [
     ("cluster_id,x_mm,y_mm\n" + "a,1,2\n" * 5 + "junk\n", "row 7: got '1 fields'"),
     (b"\x89PNG\r\n\x1a\n\x00\x00", "expected a whole image file"),
     (b"\x7fELF\x02\x01\x00\x00", "expected a text file .* not binary data"),
-    (b"\xff\xfea\x00,\x00", "not binary data"),
+    (b"\xff\xfea\x00,\x00", "column 'cluster_id'"),
+    (b"a,b\x00\x01\x02\x03", "not binary data"),
     (
         "cluster_id,x_mm,y_mm\nä,1,2\n".encode("latin-1"),
         r"row 2: got b'\\xe4', expected text in UTF-8",
     ),
     ("cluster_id,x_mm,y_mm,é\n".encode("latin-1"), "row 1: got .*expected text in UTF-8"),
     ('cluster_id,x_mm,y_mm\na,1,2\n"a,1,2\n', "row 3: got '1 fields'"),
-    ("<html><body>no table</body></html>", "column 'cluster_id'"),
+    (
+        "<html><body>no table</body></html>",
+        "got 'a web page .HTML.', expected a table .* download the table",
+    ),
 ]
 
 

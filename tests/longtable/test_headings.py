@@ -74,8 +74,10 @@ def test_ids_and_single_cluster_exclude_each_other():
     ("units", "spacing", "message"),
     [
         ("px", None, "the pixel spacing in mm"),
-        ("px", 0.0, "got 0.0, expected a number above 0"),
-        ("px", float("nan"), "expected a number above 0"),
+        ("px", 0.0, "got 0.0, expected a pixel spacing of 0.002 to 10 mm"),
+        ("px", float("nan"), "expected a pixel spacing"),
+        ("px", 70, "got 70, expected a pixel spacing of 0.002 to 10 mm"),
+        ("px", "wide", "expected a pixel spacing"),
         ("inch", None, "got 'inch', expected one of mm, cm, um, px"),
         ("mm", 0.07, "units 'px' where a pixel spacing is given"),
     ],

@@ -66,7 +66,7 @@ def add_reading_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--pixel-spacing",
-        type=positive_float,
+        type=pixel_spacing,
         default=None,
         metavar="MM",
         help="millimetres a pixel: of a table with --units px, of a mask, or of a report that has none",
@@ -197,6 +197,24 @@ def column_map(text: str) -> dict[str, str]:
 
     try:
         return headings.column_map(text)
+    except BadInputError as error:
+        message = f"got {error.value!r}, expected {error.expected}"
+        raise argparse.ArgumentTypeError(message) from None
+
+
+def pixel_spacing(text: str) -> float:
+    """Read the size of a pixel in mm.
+
+    Examples
+    --------
+    >>> pixel_spacing("0.07")
+    0.07
+    """
+    from calcigram.errors import BadInputError
+    from calcigram.limits import check_pixel_spacing
+
+    try:
+        return check_pixel_spacing(text)
     except BadInputError as error:
         message = f"got {error.value!r}, expected {error.expected}"
         raise argparse.ArgumentTypeError(message) from None

@@ -6,20 +6,28 @@ the line numbers an editor shows, the heading being line 1.
 
 from __future__ import annotations
 
+import codecs
 import csv
+import io
+import re
+import shutil
+import tempfile
+from array import array
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
 from calcigram.clusters import META_COLUMNS
 from calcigram.errors import BadInputError
 from calcigram.formats.files import PathLike, first_bytes
-from calcigram.longtable import Intake, clusters_from_frame
+from calcigram.formats.spooled import SpooledPath
+from calcigram.longtable import Intake, Notice, clusters_from_frame
 from calcigram.longtable.columns import MISSING_WORDS
 from calcigram.longtable.headings import NUMERIC_COLUMNS, Scale, resolve_columns
 from calcigram.longtable.rejects import Rows
+from calcigram.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,23 +62,28 @@ def read_csv_clusters(path: PathLike, **options: Any) -> Intake:
     is written as this package writes numbers, else as text; an empty field is missing.
     """
     source = str(path)
+    path = _as_utf8(path)
     if b"\0" in first_bytes(path):
         raise BadInputError("a text file (CSV) or a Parquet file, not binary data", source=source)
     layout = _find_layout(path, options)
+    notes = layout.notes
     try:
         intake = clusters_from_frame(
-            _read(layout, as_text=False), source=source, **(options | {"skip_bad": False})
+            _read(layout), source=source, **(options | {"skip_bad": False})
         )
-    except ValueError:  # something is bad: read once more, all as text, to quote what stands there
-        frame = _read(layout, as_text=True)
+    except ValueError:  # something is odd or bad: once more, row by row, all as text, to quote it
+        with tempfile.TemporaryFile() as file:
+            tidy = _tidied(layout, file)
+            frame = tidy.frame(layout)
         intake = clusters_from_frame(
-            frame, source=source, row_number=_LineNumbers(layout), **options
+            frame, source=source, row_number=tidy.lines.__getitem__, **options
         )
+        notes = tidy.notes
     meta = intake.clusters.meta
     for name in meta.columns:
         if name not in META_COLUMNS:
             meta[name] = _typed(meta[name])
-    return intake
+    return replace(intake, notes=(*map(Notice, notes), *intake.notes))
 
 
 @dataclass(frozen=True)
@@ -80,23 +93,54 @@ class _Layout:
     path: PathLike
     delimiter: str
     headings: list[str]
-    n_heading_lines: int
+    line: int  # of the heading
+    n_comments: int  # above the heading
     numeric: frozenset[str]  # headings of columns of numbers
+
+    @property
+    def notes(self) -> list[str]:
+        return _comments_note(self.n_comments)
+
+
+def _comments_note(number: int) -> list[str]:
+    return [f"{counted(number, 'comment line')} (#) passed over"] if number else []
+
+
+def _as_utf8(path: PathLike) -> PathLike:
+    """Return the path of a copy in UTF-8 where the text is UTF-16, as spreadsheets write it."""
+    head = first_bytes(path, 4096)
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        encoding = "utf-16"
+    elif len(head) > 1 and head[0] and not any(head[1:64:2]):
+        encoding = "utf-16-le"
+    elif len(head) > 1 and head[1] and not any(head[:64:2]):
+        encoding = "utf-16-be"
+    else:
+        return path
+    copy = SpooledPath(str(path))
+    try:
+        with (
+            open(path, encoding=encoding, newline="") as text,
+            open(copy, "w", encoding="utf-8", newline="") as file,
+        ):
+            shutil.copyfileobj(text, file)
+    except UnicodeError as error:
+        raise BadInputError("text in UTF-16", source=str(path), value=str(error)) from None
+    return copy
 
 
 def _find_layout(path: PathLike, options: Mapping[str, Any]) -> _Layout:
     """Choose the delimiter under which the needed columns are found, else the most frequent."""
     scale = Scale(options.get("units", "mm"), options.get("pixel_spacing"))
-    candidates = []
-    for delimiter in DELIMITERS:
-        n_lines, headings = next(_records(path, delimiter), (0, []))
-        candidates.append((delimiter, n_lines, [heading.strip() for heading in headings]))
-    candidates.sort(key=lambda candidate: -len(candidate[2]))
+    candidates = [
+        candidate for delimiter in DELIMITERS for candidate in _candidates(path, delimiter)
+    ] or [_Layout(path, DELIMITERS[0], [], 0, 0, frozenset())]
+    candidates.sort(key=lambda candidate: -len(candidate.headings))
     refusal = None
-    for delimiter, n_lines, headings in candidates:
+    for candidate in candidates:
         try:
             names = resolve_columns(
-                headings,
+                [name for name in candidate.headings if name],
                 options.get("columns"),
                 scale,
                 source=str(path),
@@ -106,55 +150,159 @@ def _find_layout(path: PathLike, options: Mapping[str, Any]) -> _Layout:
             refusal = refusal or error
             continue
         numeric = frozenset(names[name] for name in NUMERIC_COLUMNS if name in names)
-        return _Layout(path, delimiter, headings, n_lines, numeric)
+        return replace(candidate, numeric=numeric)
     assert refusal is not None
     raise refusal
 
 
-def _read(layout: _Layout, *, as_text: bool) -> pd.DataFrame:
+def _candidates(path: PathLike, delimiter: str) -> Iterator[_Layout]:
+    """Yield what may be the headings: the first line that is no comment, or the comment above it.
+
+    A line ``sep=;``, as Excel takes it, names the delimiter.
+    """
+    n_comments, commented = 0, None
+    for line, fields in _records(path, delimiter):
+        first = fields[0].strip()
+        if line == 1 and (told := _SEPARATOR.fullmatch(delimiter.join(fields).strip())):
+            if told[1] != delimiter:
+                return
+            continue
+        headings = [name.strip() for name in fields]
+        if not first.startswith("#"):
+            yield _Layout(path, delimiter, headings, line, n_comments, frozenset())
+            if commented is not None:
+                yield commented
+            return
+        headings[0] = first.lstrip("# ")
+        commented = _Layout(path, delimiter, headings, line, n_comments, frozenset())
+        n_comments += 1
+    if commented is not None:
+        yield commented
+
+
+_SEPARATOR = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
+
+
+def _read(layout: _Layout) -> pd.DataFrame:
+    """Read a file without oddities, numbers as numbers; else raise a `ValueError`."""
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
-    number = pa.string() if as_text else pa.float32()
+    if not all(layout.headings):
+        raise BadInputError("a name above each column")
     word = pa.dictionary(pa.int32(), pa.string())
-    types = {name: number if name in layout.numeric else word for name in layout.headings}
-    try:
-        table = arrow_csv.read_csv(
-            layout.path,
-            arrow_csv.ReadOptions(
-                column_names=layout.headings,
-                skip_rows=layout.n_heading_lines,
-                use_threads=not as_text,
-            ),
-            arrow_csv.ParseOptions(delimiter=layout.delimiter, newlines_in_values=True),
-            arrow_csv.ConvertOptions(column_types=types, null_values=list(MISSING_WORDS)),
-        )
-    except pa.ArrowInvalid as error:
-        if as_text:
-            raise _malformed(layout, error) from None
-        raise
-    frame = table.to_pandas()
-    for name in layout.headings:
+    types = {name: pa.float32() if name in layout.numeric else word for name in layout.headings}
+    table = arrow_csv.read_csv(
+        layout.path,
+        arrow_csv.ReadOptions(column_names=layout.headings, skip_rows=layout.line),
+        arrow_csv.ParseOptions(delimiter=layout.delimiter, newlines_in_values=True),
+        arrow_csv.ConvertOptions(column_types=types, null_values=list(MISSING_WORDS)),
+    )
+    return _with_empty_as_missing(table.to_pandas(), layout)
+
+
+def _with_empty_as_missing(frame: pd.DataFrame, layout: _Layout) -> pd.DataFrame:
+    for name in frame:
         if name not in layout.numeric and "" in frame[name].cat.categories:
             frame[name] = frame[name].cat.remove_categories([""])
     return frame
 
 
-def _malformed(layout: _Layout, error: Exception) -> BadInputError:
-    """Say which line broke the reader."""
-    n_fields, source = len(layout.headings), str(layout.path)
-    line = 0
+@dataclass
+class _Tidy:
+    """The rows of a file without its oddities: comments, rows and columns of nothing."""
+
+    file: BinaryIO
+    names: list[str]
+    nothing: list[str]  # names of columns without heading and values
+    lines: Rows  # of each row
+    notes: list[str]
+
+    def frame(self, layout: _Layout) -> pd.DataFrame:
+        """Return all as text, but for decimal commas, which become points."""
+        import pyarrow as pa
+        from pyarrow import csv as arrow_csv
+
+        word = pa.dictionary(pa.int32(), pa.string())
+        self.file.seek(0)
+        table = arrow_csv.read_csv(
+            self.file,
+            arrow_csv.ReadOptions(column_names=self.names, use_threads=False, block_size=1 << 22),
+            arrow_csv.ParseOptions(newlines_in_values=True),
+            arrow_csv.ConvertOptions(
+                column_types={
+                    name: pa.string() if name in layout.numeric else word for name in self.names
+                },
+                null_values=list(MISSING_WORDS),
+            ),
+        )
+        frame = _with_empty_as_missing(table.drop_columns(self.nothing).to_pandas(), layout)
+        numbers = [name for name in self.names if name in layout.numeric]
+        if layout.delimiter != "," and _has_decimal_commas(frame[numbers]):
+            for name in numbers:
+                frame[name] = frame[name].str.replace(_ONE_COMMA, r"\1.\2", regex=True)
+            self.notes.append("decimal commas read as points")
+        return frame
+
+
+_ONE_COMMA = r"^([^,]*),([^,]*)$"
+
+
+def _has_decimal_commas(numbers: pd.DataFrame) -> bool:
+    """Tell whether numbers have a comma where others have the point, and no number has both."""
+    commas = [numbers[name].str.contains(",", regex=False).any() for name in numbers]
+    points = [numbers[name].str.contains(".", regex=False).any() for name in numbers]
+    return any(commas) and not any(points)
+
+
+def _tidied(layout: _Layout, file: BinaryIO) -> _Tidy:
+    """Write the rows of a file to another, line by line, without what holds nothing."""
+    source, n_fields = str(layout.path), len(layout.headings)
+    numeric = [k for k, name in enumerate(layout.headings) if name in layout.numeric]
+    lines = array("q")
+    n_comments, n_blank = layout.n_comments, 0
+    filled: set[int] = set()
+    unnamed = [k for k, name in enumerate(layout.headings) if not name]
+    text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+    writer = csv.writer(text)
     for line, fields in _records(layout.path, layout.delimiter):
+        if line <= layout.line:
+            continue
+        if fields[0].lstrip().startswith("#") and not _is_row(fields, n_fields, numeric):
+            n_comments += 1
+            continue
+        if not any(map(str.strip, fields)):
+            n_blank += 1
+            continue
+        while len(fields) > n_fields and not fields[-1].strip():
+            del fields[-1]
         if len(fields) != n_fields:
-            return BadInputError(
+            raise BadInputError(
                 f"{n_fields} fields as in the heading",
                 source=source,
                 row=line,
                 value=f"{len(fields)} fields",
             )
-    if line <= layout.n_heading_lines:
-        return BadInputError("at least one row below the headings", source=source)
-    return BadInputError("a table in CSV", source=source, value=str(error))
+        filled.update(k for k in unnamed if fields[k].strip())
+        writer.writerow(fields)
+        lines.append(line)
+    text.detach()
+    if not lines:
+        raise BadInputError("at least one row below the headings", source=source)
+    names = [name or f"column {k}" for k, name in enumerate(layout.headings, start=1)]
+    notes = _comments_note(n_comments)
+    if n_blank:
+        notes.append(f"{counted(n_blank, 'row')} without any value passed over")
+    nothing = [names[k] for k in unnamed if k not in filled]
+    return _Tidy(file, names, nothing, np.frombuffer(lines, np.int64), notes)
+
+
+_NUMBER = re.compile(r"\s*[-+]?(\d[\d.,]*|[.,]\d+)(e[-+]?\d+)?\s*", re.IGNORECASE)
+
+
+def _is_row(fields: list[str], n_fields: int, numeric: list[int]) -> bool:
+    """Tell whether what begins with # is a row all the same: its id may."""
+    return len(fields) == n_fields and any(_NUMBER.fullmatch(fields[k]) for k in numeric)
 
 
 def _records(path: PathLike, delimiter: str) -> Iterator[tuple[int, list[str]]]:
@@ -170,7 +318,7 @@ def _records(path: PathLike, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     except UnicodeDecodeError as error:
         value = bytes(error.object[error.start : error.start + 1])
         raise BadInputError(
-            "text in UTF-8", source=str(path), row=_line_of_bad_byte(path), value=value
+            "text in UTF-8 (or UTF-16)", source=str(path), row=_line_of_bad_byte(path), value=value
         ) from None
     except csv.Error as error:
         raise BadInputError(
@@ -186,21 +334,6 @@ def _line_of_bad_byte(path: PathLike) -> int:
             except UnicodeDecodeError:
                 return number
     return 1
-
-
-class _LineNumbers:
-    """Turn positions of rows below the headings into line numbers; scans the file when asked."""
-
-    def __init__(self, layout: _Layout) -> None:
-        self._layout = layout
-        self._lines: Rows | None = None
-
-    def __call__(self, rows: Rows) -> Rows:
-        if self._lines is None:
-            records = _records(self._layout.path, self._layout.delimiter)
-            next(records)
-            self._lines = np.fromiter((line for line, _ in records), np.int64)
-        return self._lines[rows]
 
 
 def _typed(texts: pd.Series) -> pd.Series:

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
+import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,24 +28,8 @@ FIRST_GROUPS = (b"\x08\x00", b"\x02\x00", b"\x00\x08")
 IMAGE_MAGICS = (b"\x89PNG\r\n\x1a\n", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"\x93NUMPY", b"PK\x03\x04")  # fmt: skip
 """Beginnings of PNG, TIFF (also BigTIFF) and NumPy's ``.npy`` and ``.npz``."""
 
-FOREIGN_MAGICS = {
-    b"\xff\xd8\xff": "a JPEG image",
-    b"\x00\x00\x00\x0cjP  ": "a JPEG 2000 image",
-    b"BM": "a BMP image",
-    b"GIF8": "a GIF image",
-    b"RIFF": "a WebP image",
-    b"P4\n": "a PBM image",
-    b"P5\n": "a PGM image",
-    b"P6\n": "a PPM image",
-    b"\x5c\x01\x00\x00": "a NIfTI image",
-    b"ObjectType": "a MetaImage",
-    b"NRRD": "an NRRD image",
-    b"\x1f\x8b": "a gzip archive",
-    b"\x89HDF": "an HDF5 file",
-    b"MATLAB": "a MATLAB file",
-    b"%PDF": "a PDF document",
-}
-"""Beginnings of files that people try, which are not read; the message names them."""
+STANDARD_STREAM = "-"
+"""As a path to read, standard input; as a path to write, standard output."""
 
 
 @contextmanager
@@ -52,7 +39,8 @@ def atomic_path(path: PathLike) -> Iterator[Path]:
     Parameters
     ----------
     path : path-like
-        Where the file shall be. Its folder must exist.
+        Where the file shall be. Its folder must exist. ``-`` is standard output, which gets the
+        whole at the end.
 
     Yields
     ------
@@ -74,6 +62,13 @@ def atomic_path(path: PathLike) -> Iterator[Path]:
     ...     [path.name for path in Path(folder).iterdir()]
     ['a.txt']
     """
+    if str(path) == STANDARD_STREAM:
+        with tempfile.TemporaryDirectory(prefix="calcigram-") as folder:
+            yield (temporary := Path(folder) / "output")
+            with temporary.open("rb") as file:
+                shutil.copyfileobj(file, sys.stdout.buffer)
+            sys.stdout.buffer.flush()
+        return
     target = Path(path).resolve()
     if target.is_dir():
         raise BadInputError("the name of a file, not of a folder", source=str(path))
@@ -151,20 +146,17 @@ def kind_of(path: PathLike) -> str:
     ...     kind_of(file.name)
     'plist'
     """
+    from calcigram.formats.foreign import refuse_address, refuse_foreign
+
+    refuse_address(path)
     head = first_bytes(path, 4096)
     if head.startswith(PARQUET_MAGIC):
         return "parquet"
+    refuse_foreign(path, head)
     if head.startswith(IMAGE_MAGICS):
         return "mask"
     if looks_like_dicom(head):
         return "dicom"
-    foreign = next((name for magic, name in FOREIGN_MAGICS.items() if head.startswith(magic)), None)
-    if foreign is not None and b"\0" in head:  # a table may begin with these letters
-        raise BadInputError(
-            "a table (CSV, Parquet), a DICOM file, an annotation in XML or a mask (PNG, TIFF, NumPy)",
-            source=str(path),
-            value=foreign,
-        )
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if text.startswith((b"<?xml", b"<!DOCTYPE", b"<plist", b"<!--", b"bplist")) or head.startswith(
         (b"\xff\xfe<\0", b"\xfe\xff\0<")
@@ -192,7 +184,7 @@ def looks_like_dicom(head: bytes) -> bool:
 
 
 def suffix_of(path: PathLike, known: tuple[str, ...]) -> str:
-    """Return the suffix of a file to write, in lower case.
+    """Return the suffix of a file to write, in lower case; what goes to standard output is CSV.
 
     Raises
     ------
@@ -204,6 +196,8 @@ def suffix_of(path: PathLike, known: tuple[str, ...]) -> str:
     >>> suffix_of("verdicts.CSV", (".csv", ".parquet"))
     '.csv'
     """
+    if str(path) == STANDARD_STREAM and ".csv" in known:
+        return ".csv"
     suffix = Path(path).suffix.lower()
     if suffix not in known:
         raise BadInputError(

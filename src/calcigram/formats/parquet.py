@@ -23,6 +23,7 @@ from calcigram.formats.parted import parted
 from calcigram.longtable import Intake, clusters_from_frame
 from calcigram.longtable.columns import ID_EXPECTED, id_text, in_our_unit, meta_column
 from calcigram.longtable.headings import NUMERIC_COLUMNS, Scale, resolve_columns
+from calcigram.longtable.intake import notices_of_ids
 from calcigram.longtable.rejects import Faults, Mask, Rows
 
 if TYPE_CHECKING:
@@ -301,7 +302,8 @@ def _intake_of_lists(
     clusters = ClusterSet.from_arrays(
         offsets, cluster_id=all_ids[rows[kept]], meta=meta[kept], **values
     )
-    return Intake(clusters, faults.table(id_of, numbered), 0, len(rejected), tuple(ignored))
+    notes = notices_of_ids(clusters.cluster_id)
+    return Intake(clusters, faults.table(id_of, numbered), 0, len(rejected), tuple(ignored), notes)
 
 
 def _lengths(lists: pa.Array) -> Rows:
@@ -342,11 +344,14 @@ def _texts(column: pa.Array, theirs: str, faults: Faults) -> npt.NDArray[np.obje
     """Return the ids as text, empty where missing."""
     import pyarrow as pa
 
-    if pa.types.is_floating(column.type):
-        column = pa.array([None if v is None or v != v else id_text(v) for v in column.to_pylist()])
-    texts = column.cast(pa.string()).fill_null("").to_numpy(zero_copy_only=False)
-    empty = np.array([not text.strip() for text in texts], dtype=bool)
-    faults.add_at(np.flatnonzero(empty), theirs, texts[empty], ID_EXPECTED)
+    if not pa.types.is_dictionary(column.type):
+        column = column.dictionary_encode()
+    given = [*column.dictionary.to_pylist(), None]
+    words = np.array(["" if v is None else id_text(v) for v in given], dtype=object)
+    codes = column.indices.fill_null(len(given) - 1).to_numpy(zero_copy_only=False)
+    texts = words[codes]
+    empty = np.flatnonzero(texts == "")
+    faults.add_at(empty, theirs, [given[code] or "" for code in codes[empty]], ID_EXPECTED)
     return texts
 
 

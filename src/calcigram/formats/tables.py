@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,10 @@ from typing import Any
 from calcigram.clusters import ClusterSet
 from calcigram.errors import BadInputError
 from calcigram.formats.files import PathLike, atomic_path, kind_of, suffix_of
+from calcigram.formats.foreign import refuse_address
 from calcigram.formats.parted import parted
+from calcigram.formats.spooled import SpooledPath, plain_file
+from calcigram.limits import check_pixel_spacing
 from calcigram.linking import Linking
 from calcigram.longtable import (
     Intake,
@@ -23,6 +27,7 @@ from calcigram.longtable import (
     check_long,
     frame_from_clusters,
     known_columns,
+    tell,
 )
 from calcigram.wording import counted
 
@@ -53,7 +58,7 @@ def read_clusters(
     Parameters
     ----------
     path : path-like
-        A long table (CSV or Parquet), Parquet with list columns, a DICOM report (Mammography CAD
+        A long table (CSV or Parquet, also packed by gzip or zstd; ``-`` is standard input), Parquet with list columns, a DICOM report (Mammography CAD
         SR, TID 1500) or segmentation, an INbreast annotation, a label mask (PNG, TIFF, NumPy);
         told apart by content.
     columns : mapping, optional
@@ -82,7 +87,7 @@ def read_clusters(
 
     Warns
     -----
-    RepeatedRowsWarning, IgnoredColumnWarning, RejectedClustersWarning
+    RepeatedRowsWarning, IgnoredColumnWarning, RejectedClustersWarning, NoticeWarning
 
     Examples
     --------
@@ -105,6 +110,7 @@ def read_clusters(
             linking=linking,
         )
     )
+    _tell_once(intakes, path)
     n_rejected = sum(intake.n_rejected for intake in intakes)
     if n_rejected:
         warnings.warn(
@@ -113,6 +119,16 @@ def read_clusters(
             stacklevel=2,
         )
     return ClusterSet.concat([intake.clusters for intake in intakes])
+
+
+def _notes(intakes: Sequence[Intake]) -> tuple[str, ...]:
+    """Return the notes of all parts, each once."""
+    return tuple(dict.fromkeys(note for intake in intakes for note in intake.notes))
+
+
+def _tell_once(intakes: Sequence[Intake], path: PathLike) -> None:
+    if intakes:
+        tell(replace(intakes[0], notes=_notes(intakes)), path)
 
 
 def iter_clusters(
@@ -135,6 +151,7 @@ def iter_clusters(
     ClusterSet
     """
     for intake in iter_intakes(path, batch_size, **options):
+        tell(intake, path)
         yield intake.clusters
 
 
@@ -154,7 +171,7 @@ def read_intake(path: PathLike, **options: Any) -> Intake:
         sum(intake.n_duplicates for intake in intakes),
         sum(intake.n_rejected for intake in intakes),
         intakes[0].ignored,
-        intakes[0].notes,
+        _notes(intakes),
     )
 
 
@@ -187,6 +204,10 @@ def iter_intakes(
     """
     if batch_size < 1:
         raise BadInputError("at least 1 cluster", column="batch_size", value=batch_size)
+    if options.get("pixel_spacing") is not None:
+        options["pixel_spacing"] = check_pixel_spacing(options["pixel_spacing"])
+    refuse_address(path)
+    path = plain_file(path)
     kind = kind_of(path)
     if kind == "parquet":
         from calcigram.formats.parquet import iter_parquet_clusters
@@ -197,6 +218,12 @@ def iter_intakes(
 
         yield from parted(read_csv_clusters(path, **options), batch_size, skip)
     else:
+        if isinstance(path, SpooledPath) and path.origin is not None:
+            path = path.origin
+        elif isinstance(path, SpooledPath):
+            raise BadInputError(
+                "CSV or Parquet where it is compressed or comes through a pipe", source=str(path)
+            )
         module, function = _ANNOTATIONS[kind]
         read = getattr(import_module(module), function)
         spacing = options.get("pixel_spacing")
@@ -214,7 +241,7 @@ def write_clusters(
     clusters : ClusterSet or iterable of ClusterSet
         An iterable, with the meta columns of its first set, is written part by part.
     path : path-like
-        ``.csv`` or ``.parquet``.
+        ``.csv`` or ``.parquet``; ``-`` is standard output, in CSV.
     layout : {"lists", "long"}, optional
         Parquet is written with list columns, one row a cluster, unless ``"long"``.
         CSV is always long.

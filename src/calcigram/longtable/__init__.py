@@ -8,15 +8,18 @@ from calcigram.longtable.export import check_long, frame_from_clusters, known_co
 from calcigram.longtable.intake import (
     IgnoredColumnWarning,
     Intake,
+    Notice,
     RejectedClustersWarning,
     RepeatedRowsWarning,
     TableWarning,
     clusters_from_frame,
+    tell,
 )
 
 __all__ = [
     "IgnoredColumnWarning",
     "Intake",
+    "Notice",
     "RejectedClustersWarning",
     "RepeatedRowsWarning",
     "TableWarning",
@@ -24,4 +27,5 @@ __all__ = [
     "clusters_from_frame",
     "frame_from_clusters",
     "known_columns",
+    "tell",
 ]

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 MISSING_WORDS = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None")
 """Texts that stand for a missing value in a column of numbers."""
 
+MISSING_IDS = frozenset({*MISSING_WORDS, "<NA>", "NaT"})
+"""Texts that stand for a missing id."""
+
 ID_EXPECTED = "an identifier of the cluster, not empty"
 
 
@@ -80,14 +83,15 @@ def id_text(value: Any) -> str:
 
     Examples
     --------
-    >>> id_text(7.0), id_text("007"), id_text(" ")
-    ('7', '007', '')
+    >>> id_text(7.0), id_text(" 007 "), id_text(b"A"), id_text("nan")
+    ('7', '007', 'A', '')
     """
     value = plain(value)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    text = str(value)
-    return text if text.strip() else ""
+    text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+    text = text.strip()
+    return "" if text in MISSING_IDS else text
 
 
 def meta_column(series: pd.Series, *, as_text: bool) -> pd.Series:

@@ -5,12 +5,14 @@ Headings only: the values below them are `longtable`'s and `formats`' business.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from reprlib import Repr
 
 from calcigram.clusters import CLUSTER_COLUMNS, MARKS, META_COLUMNS
 from calcigram.errors import BadInputError
+from calcigram.limits import MAX_COLUMNS, check_pixel_spacing
 
 MM_PER_UNIT = {"mm": 1.0, "cm": 10.0, "um": 0.001}
 """Lengths of fixed size; ``px`` needs the pixel spacing."""
@@ -84,8 +86,7 @@ class Scale:
                     column="pixel_spacing",
                     value=None,
                 )
-            if not 0 < spacing < float("inf"):
-                raise BadInputError("a number above 0 in mm", column="pixel_spacing", value=spacing)
+            check_pixel_spacing(spacing)
         elif spacing is not None:
             raise BadInputError(
                 "units 'px' where a pixel spacing is given", column="units", value=self.units
@@ -140,7 +141,13 @@ def resolve_columns(
     >>> resolve_columns(["lesion", "x_px", "y_px"], {"id": "lesion"}, Scale("px", 0.1))
     {'cluster_id': 'lesion', 'x_mm': 'x_px', 'y_mm': 'y_px'}
     """
-    repeated = sorted({name for name in present if present.count(name) > 1})
+    if len(present) > MAX_COLUMNS:
+        raise BadInputError(
+            f"at most {MAX_COLUMNS} columns, one row per calcification below them",
+            source=source,
+            value=f"{len(present)} columns",
+        )
+    repeated = sorted(name for name, n in Counter(present).items() if n > 1)
     if repeated:
         raise BadInputError("each heading once", source=source, column=repeated[0])
     listed = ", ".join(_short.repr(name) for name in present[:30])

@@ -39,6 +39,45 @@ class RejectedClustersWarning(TableWarning):
     """Clusters with bad values were set aside."""
 
 
+class NoticeWarning(TableWarning):
+    """Something in a file was guessed or left out, or should be looked at."""
+
+
+class Notice(str):
+    """A note that says what was guessed or left out; other notes only say what a file is."""
+
+
+NOISE_ID = "-1"
+"""Clustering programs (DBSCAN, HDBSCAN) give this label to points that are in no cluster."""
+
+
+def notices_of_ids(ids: npt.ArrayLike) -> tuple[Notice, ...]:
+    """Return what is to be said of cluster ids."""
+    if NOISE_ID not in np.asarray(ids, dtype=object):
+        return ()
+    return (
+        Notice(
+            f"cluster {NOISE_ID!r} was read as a cluster; clustering programs give this label to "
+            "points in no cluster: leave them out if that is so here"
+        ),
+    )
+
+
+def tell(intake: Intake, source: object = None) -> None:
+    """Warn of each `Notice` of an intake, for those who hand on nothing but its clusters.
+
+    Parameters
+    ----------
+    intake : Intake
+    source : object, optional
+        What to call the file.
+    """
+    where = "" if source is None else f"{source}: "
+    for note in intake.notes:
+        if isinstance(note, Notice):
+            warnings.warn(f"{where}{note}", NoticeWarning, stacklevel=3)
+
+
 @dataclass(frozen=True, eq=False)
 class Intake:
     """What came of a table.
@@ -56,7 +95,8 @@ class Intake:
     ignored : tuple of str
         Columns left out, for the most part because they vary within clusters.
     notes : tuple of str
-        What a file other than a table is, how clusters were formed of it, and what it lacks.
+        What a file other than a table is, how clusters were formed of it, and what it lacks. Those
+        that say what was guessed or left out are of the class `Notice`.
     """
 
     clusters: ClusterSet
@@ -167,7 +207,12 @@ def clusters_from_frame(
     )
     n_rejected = int((~keep).sum()) + bool((owner < 0).any())
     return Intake(
-        clusters, faults.table(id_of, numbered), int(repeated.sum()), n_rejected, tuple(ignored)
+        clusters,
+        faults.table(id_of, numbered),
+        int(repeated.sum()),
+        n_rejected,
+        tuple(ignored),
+        notices_of_ids(clusters.cluster_id),
     )
 
 

@@ -7,11 +7,10 @@ from typing import Any
 
 import panel as pn
 
+from calcigram.limits import PIXEL_SPACING_MM
 from calcigram.longtable.headings import UNITS
 from calcigram.page import style, words
 from calcigram.page.examples import examples
-
-LARGEST_PIXEL_MM = 10.0
 
 HINT = (
     "Click to draw, drag to move; click a point to select it, with Shift for more, and press "
@@ -54,7 +53,7 @@ class Widgets:
                 label="Unit of its lengths", options=list(UNITS), sizing_mode="stretch_width"
             ),
             "pixel_spacing": pn.widgets.FloatInput(
-                label="Pixel size (mm)", value=None, start=0.001, end=LARGEST_PIXEL_MM, step=0.005,
+                label="Pixel size (mm)", value=None, start=PIXEL_SPACING_MM[0], end=PIXEL_SPACING_MM[1], step=0.005,
                 sizing_mode="stretch_width",
             ),
             "single_cluster": pn.widgets.TextInput(

@@ -10,12 +10,13 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from calcigram.limits import PIXEL_SPACING_MM
 from calcigram.longtable.headings import UNITS
 from calcigram.server import examples, problems
 from calcigram.server.answers import ARROW, CSV, JSON, NOTICE, PARQUET
 from calcigram.server.metrics import MEDIA_TYPE as METRICS_TYPE
 from calcigram.server.schemas import SCHEMAS, ref
-from calcigram.server.uploads import DICOM, LARGEST_PIXEL_MM, READING_OPTIONS
+from calcigram.server.uploads import DICOM, READING_OPTIONS
 
 _Document = dict[str, Any]
 
@@ -96,7 +97,11 @@ _PARAMETER_EXAMPLES = {
 }
 _PARAMETER_SCHEMAS: _Document = {
     "units": {"type": "string", "enum": list(UNITS)},
-    "pixel_spacing": {"type": "number", "exclusiveMinimum": 0, "maximum": LARGEST_PIXEL_MM},
+    "pixel_spacing": {
+        "type": "number",
+        "minimum": PIXEL_SPACING_MM[0],
+        "maximum": PIXEL_SPACING_MM[1],
+    },
 }
 _READING = [
     {

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from calcigram.clusters import ClusterSet
 from calcigram.errors import BadInputError, CalcigramError
+from calcigram.limits import check_pixel_spacing
 from calcigram.longtable.headings import UNITS, column_map
 from calcigram.server.answers import ARROW, CSV, JSON, PARQUET
 from calcigram.server.jsonbody import check_lengths
@@ -42,8 +43,6 @@ READING_OPTIONS = {
     "single_cluster": "the table is one cluster and has no column of ids: give it this id",
 }
 """Parameters of the address that say how a file is to be read."""
-
-LARGEST_PIXEL_MM = 10.0
 
 MAX_UNPACKED = 10
 """Times the largest body that a compressed Arrow stream may become."""
@@ -87,13 +86,9 @@ def reading_options(query: Mapping[str, str], media_type: str) -> dict[str, Any]
         raise Problem.of_value("units", f"one of {', '.join(UNITS)}", given["units"])
     if "pixel_spacing" in given:
         try:
-            spacing = float(given["pixel_spacing"])
-        except ValueError:
-            spacing = 0.0
-        if not 0 < spacing <= LARGEST_PIXEL_MM:
-            expected = f"a number of mm above 0 and up to {LARGEST_PIXEL_MM:g}"
-            raise Problem.of_value("pixel_spacing", expected, given["pixel_spacing"])
-        given["pixel_spacing"] = spacing
+            given["pixel_spacing"] = check_pixel_spacing(given["pixel_spacing"])
+        except BadInputError as error:
+            raise Problem.of_error(error) from None
     return given
 
 

@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING
 from calcigram.errors import PixelSizeError
 from calcigram.formats.dicom.attributes import first_of, items_of, numbers_of
 from calcigram.formats.dicom.report import ImageEntry
+from calcigram.limits import PIXEL_SPACING_MM, check_pixel_spacing
 
 if TYPE_CHECKING:
     from pydicom import Dataset
-
-LARGEST_SPACING_MM, SMALLEST_SPACING_MM = 10.0, 0.002
-"""No mammogram has larger or smaller pixels; such a number is in another unit."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +62,7 @@ def pixel_spacing(
     the detector (PS3.16, 111026), so in a magnification view it too is divided by the factor.
     """
     if given_mm is not None:
+        given_mm = check_pixel_spacing(given_mm)
         return Spacing(given_mm, given_mm, "--pixel-spacing")
     told = _of_report(entry) or _of_image(entry.header)
     if told is None:
@@ -76,10 +75,10 @@ def pixel_spacing(
     if of_detector and (entry.magnified or known):
         factor = _magnification(entry, source)
         x, y, by = x / factor, y / factor, f"{by} over the magnification (0018,1114)"
-    if not all(SMALLEST_SPACING_MM <= size <= LARGEST_SPACING_MM for size in (x, y)):
+    smallest, largest = PIXEL_SPACING_MM
+    if not all(smallest <= size <= largest for size in (x, y)):
         raise PixelSizeError(
-            f"a pixel of {SMALLEST_SPACING_MM:g} to {LARGEST_SPACING_MM:g} mm ({by}); or state it "
-            "with --pixel-spacing",
+            f"a pixel of {smallest:g} to {largest:g} mm ({by}); or state it with --pixel-spacing",
             source=source,
             column=f"image {entry.uid}",
             value=(x, y),
