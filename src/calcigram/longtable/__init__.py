@@ -6,8 +6,10 @@ or its whole cluster is set aside. Files are not opened here; `formats` does tha
 
 from calcigram.longtable.export import check_long, frame_from_clusters, known_columns
 from calcigram.longtable.intake import (
+    Caution,
     IgnoredColumnWarning,
     Intake,
+    LeftOutWarning,
     RejectedClustersWarning,
     RepeatedRowsWarning,
     TableWarning,
@@ -15,8 +17,10 @@ from calcigram.longtable.intake import (
 )
 
 __all__ = [
+    "Caution",
     "IgnoredColumnWarning",
     "Intake",
+    "LeftOutWarning",
     "RejectedClustersWarning",
     "RepeatedRowsWarning",
     "TableWarning",

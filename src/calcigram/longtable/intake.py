@@ -39,6 +39,16 @@ class RejectedClustersWarning(TableWarning):
     """Clusters with bad values were set aside."""
 
 
+class LeftOutWarning(TableWarning):
+    """Something in a report, an annotation or a mask was left out or guessed."""
+
+
+class Caution(str):
+    """A note of something left out or guessed, of which `formats.read_clusters` warns."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, eq=False)
 class Intake:
     """What came of a table.
@@ -56,7 +66,8 @@ class Intake:
     ignored : tuple of str
         Columns left out, for the most part because they vary within clusters.
     notes : tuple of str
-        What a file other than a table is, how clusters were formed of it, and what it lacks.
+        What a file other than a table is, how clusters were formed of it, and what it lacks; a
+        `Caution` where something was left out or guessed.
     """
 
     clusters: ClusterSet
