@@ -130,6 +130,7 @@ def reply_to_file(
     BadInputError
         The input is bad, or nothing says whose the clusters are.
     """
+    from calcigram.formats.applies import REPORT, check_options
     from calcigram.formats.dicom.headers import find_in_folder, open_dicom
     from calcigram.formats.dicom.reading import SEGMENTATIONS
     from calcigram.formats.dicom.segmentation import referenced_images
@@ -138,6 +139,7 @@ def reply_to_file(
     _check_other(path, output)
     verdicts_of = Classifier(model, n_threads)
     stated: dict[str, Any] = {"pixel_spacing": pixel_spacing, "linking": linking}
+    labels = options.get("labels") or ()
     dataset = open_dicom(path) if kind_of(path) == "dicom" else None
     is_mask = dataset is not None and str(dataset.SOPClassUID) in SEGMENTATIONS
     if dataset is None or (is_mask and images and not referenced_images(dataset)):
@@ -146,8 +148,10 @@ def reply_to_file(
     elif is_mask:
         find = find_in_folder(path, images)
         source_of = partial(source_of_segmentation, dataset, str(path), find, pixel_spacing)
+        stated["labels"] = labels
         reply = _reply_to_intake(path, verdicts_of, template, images, stated, source_of)
     else:
+        check_options(REPORT, str(path), options | {"images": images})
         find = find_in_folder(path, images)
         reply = reply_to_report(dataset, str(path), find, verdicts_of, template=template, **stated)
     write_report_file(reply.document, output)
@@ -165,7 +169,8 @@ def _reply_to_intake(
     """Answer a file that is no report; `source_of` says whose it is, and on which images it lies."""
     from calcigram.formats.dicom.writing import make_report
 
-    intake = read_intake(path, images=images, **options)
+    is_table = kind_of(path) in ("csv", "parquet")  # its image says whose it is, and no more
+    intake = read_intake(path, images=() if is_table else images, **options)
     source = source_of()
     clusters = intake.clusters
     named = set(clusters.meta["image_id"].dropna()) if "image_id" in clusters.meta else set()

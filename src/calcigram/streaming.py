@@ -7,7 +7,7 @@ What a run that was killed has done is kept, and taken up by the next. What a ve
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -92,6 +92,7 @@ def classify_files(
     single_cluster: str | None = None,
     images: Sequence[PathLike] = (),
     linking: Linking | None = None,
+    labels: Collection[int] = (),
     coverage: float = 0.9,
     prior: str | os.PathLike[str] | None = None,
     skip_bad: bool = False,
@@ -115,7 +116,7 @@ def classify_files(
         ``.csv``, ``.parquet`` or ``.json``; appears when all went well, and only then.
     model : Model or path-like, optional
         As `classify` takes it.
-    columns, units, pixel_spacing, single_cluster, images, linking
+    columns, units, pixel_spacing, single_cluster, images, linking, labels
         As `formats.read_clusters` takes them.
     coverage, prior
         As `classify` takes them.
@@ -168,6 +169,7 @@ def classify_files(
         "single_cluster": single_cluster,
         "images": tuple(images),
         "linking": linking,
+        "labels": tuple(labels),
     }
     annotated = any(kind_of(path) not in ("csv", "parquet") for path in files)
     verdicts_of = Classifier(model, n_threads, coverage=coverage, prior=prior, reported=annotated)

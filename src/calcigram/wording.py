@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _SPACING_OPTION = re.compile(r"(the option )?--pixel-spacing( MM)?")
-_IMAGE_OPTION = re.compile(r"(, or the DICOM image)? \([^()]*--image\b[^()]*\)")
+_IMAGE_OPTION = re.compile(r"(, or the DICOM image)? \([^()]*\)")
 
 
 def without_options(message: str, spacing: str) -> str:
@@ -22,7 +22,11 @@ def without_options(message: str, spacing: str) -> str:
     >>> without_options("the option --pixel-spacing MM, or the DICOM image (--image FILE)", "a field")
     'a field'
     """
-    return _SPACING_OPTION.sub(spacing, _IMAGE_OPTION.sub("", message))
+
+    def without_image(found: re.Match[str]) -> str:
+        return "" if "--image" in found[0] else found[0]
+
+    return _SPACING_OPTION.sub(spacing, _IMAGE_OPTION.sub(without_image, message))
 
 
 def counted(number: int, noun: str) -> str:

@@ -85,6 +85,13 @@ def add_reading_options(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="the image a report or mask is of, or a folder of them; may be repeated",
     )
+    annotations.add_argument(
+        "--label",
+        type=labels,
+        default=(),
+        metavar="N[,N]",
+        help="labels of a mask, or segments, that are calcifications; the others are passed over",
+    )
     add_linking(annotations)
 
 
@@ -113,7 +120,8 @@ def reading_options(args: argparse.Namespace) -> dict[str, Any]:
     """Return the options of `add_reading_options` as `read_clusters` takes them."""
     names = ("columns", "units", "pixel_spacing", "single_cluster")
     chosen: dict[str, Any] = {name: getattr(args, name) for name in names}
-    return chosen | {"images": tuple(args.image), "linking": linking_option(args)}
+    of_images = {"images": tuple(args.image), "linking": linking_option(args)}
+    return chosen | of_images | {"labels": args.label}
 
 
 def linking_option(args: argparse.Namespace) -> Any:
@@ -218,6 +226,17 @@ def pixel_spacing(text: str) -> float:
     except BadInputError as error:
         message = f"got {error.value!r}, expected {error.expected}"
         raise argparse.ArgumentTypeError(message) from None
+
+
+def labels(text: str) -> tuple[int, ...]:
+    """Read ``1,3`` as labels.
+
+    Examples
+    --------
+    >>> labels("1,3")
+    (1, 3)
+    """
+    return tuple(positive_int(part.strip()) for part in text.split(","))
 
 
 def positive_int(text: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 import zipfile
 from collections.abc import Sequence
@@ -11,14 +12,28 @@ import numpy as np
 import numpy.typing as npt
 
 from calcigram.errors import BadInputError
+from calcigram.formats.dicom.budget import inflated
 from calcigram.formats.extras import load_extra
 from calcigram.formats.files import PathLike, first_bytes
-from calcigram.formats.pixelmarks import MAX_PIXELS
+from calcigram.formats.masklabels import MAX_PIXELS
 
-_MAX_BYTES = 8 * MAX_PIXELS
+MAX_UNPACKED = 8 * MAX_PIXELS
+"""Bytes of an image when it is unpacked."""
 
-_UNPACKED_BY_TIFFFILE = (1, 8, 32773, 32946)
+_DEFLATE = (8, 32946)
+
+_UNPACKED_BY_TIFFFILE = (1, *_DEFLATE, 32773)
 """Compressions that take no further package: none, Deflate and PackBits. Pillow unpacks the others."""
+
+ZLIB_HEADER = 2
+
+HEADER_BYTES = 1 << 16
+"""More than the header of a NumPy file has."""
+
+MAX_MEMBERS = 1_000
+
+_ZIPPED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""What NumPy writes; others may ask for any amount of memory."""
 
 NAMED_MASKS = ("mask.npy", "labels.npy")
 """Names of the array to take of several in an ``.npz``."""
@@ -87,8 +102,10 @@ def _grey(array: npt.NDArray[Any], source: str) -> npt.NDArray[Any]:
 
 
 def _check_size(shape: Sequence[int], itemsize: int, source: str) -> None:
-    n_pixels = float(np.prod([float(length) for length in shape]))
-    if n_pixels * itemsize > _MAX_BYTES or n_pixels > 4 * MAX_PIXELS:
+    lengths = [float(length) for length in shape]
+    n_values = float(np.prod(lengths))
+    n_pixels = n_values / (lengths[-1] if len(lengths) > 2 and 0 < lengths[-1] <= 4 else 1)
+    if n_values * itemsize > MAX_UNPACKED or n_pixels > MAX_PIXELS:
         raise BadInputError(f"at most {MAX_PIXELS} pixels", source=source, value=tuple(shape))
 
 
@@ -99,9 +116,19 @@ def _read_tiff(path: PathLike, source: str) -> Any:
             raise BadInputError("one page", source=source, value=f"{len(file.pages)} pages")
         page = file.pages[0]
         _check_size(page.shape, page.dtype.itemsize, source)
+        if page.compression in _DEFLATE:
+            _check_inflated(file.filehandle, page, source)
         if page.compression in _UNPACKED_BY_TIFFFILE:
             return page.asarray()
     return _read_with_pillow(path, "TIFF", source)
+
+
+def _check_inflated(file: Any, page: Any, source: str) -> None:
+    """Refuse an image whose strips or tiles inflate to more than its size; tifffile inflates them whole."""
+    left = MAX_UNPACKED
+    for offset, length in zip(page.dataoffsets, page.databytecounts, strict=False):
+        file.seek(offset + ZLIB_HEADER)
+        left -= len(inflated(io.BytesIO(file.read(max(0, length - ZLIB_HEADER))), left, source))
 
 
 def _read_png(path: PathLike, source: str) -> Any:
@@ -144,18 +171,21 @@ def _npy_header(file: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
 def _read_npz(path: PathLike, source: str) -> Any:
     with zipfile.ZipFile(path) as archive:
         members = {
-            item.filename: item for item in archive.infolist() if item.filename.endswith(".npy")
+            item.filename: item
+            for item in archive.infolist()
+            if item.filename.endswith(".npy") and item.compress_type in _ZIPPED
         }
         chosen = [name for name in members if name in NAMED_MASKS] or list(members)
         if len(chosen) > 1:  # beside a mask may stand its spacing, or a name
-            chosen = [name for name in chosen if _n_axes(archive, name) >= 2]
+            chosen = [name for name in chosen[:MAX_MEMBERS] if _n_axes(archive, name) >= 2]
         if len(chosen) != 1:
             raise BadInputError(
                 "one array of an image, or one named mask or labels",
                 source=source,
                 value=list(members)[:10],
             )
-        if members[chosen[0]].file_size > _MAX_BYTES + 1024:
+        member = members[chosen[0]]
+        if member.file_size > MAX_UNPACKED + HEADER_BYTES:
             raise BadInputError(f"at most {MAX_PIXELS} pixels", source=source)
         with archive.open(chosen[0]) as file:
             return _npy(file, source)
@@ -163,7 +193,7 @@ def _read_npz(path: PathLike, source: str) -> Any:
 
 def _n_axes(archive: zipfile.ZipFile, name: str) -> int:
     with archive.open(name) as file:
-        shape, _ = _npy_header(file)
+        shape, _ = _npy_header(io.BytesIO(file.read(HEADER_BYTES)))
     return len(shape)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from calcigram.errors import BadInputError
+from calcigram.formats.applies import ANNOTATION, check_options
 from calcigram.formats.files import PathLike, kind_of
 from calcigram.formats.gathering import DRAWN, Cluster, ImageMarks, Mark, gather
 from calcigram.formats.outlines import Points, Shape, inside, polygon_area, polygon_shape
@@ -45,6 +46,7 @@ def read_inbreast(
     pixel_spacing: float | None = None,
     images: Sequence[PathLike] = (),
     linking: Linking | None = None,
+    labels: Collection[int] = (),
 ) -> Intake:
     """Read the clusters of an INbreast annotation file.
 
@@ -59,6 +61,8 @@ def read_inbreast(
         INbreast's do. Not needed: it states the size of its pixels, side and view, and whose it is.
     linking : Linking, optional
         How calcifications outside of every cluster's ellipse are brought together.
+    labels : collection of int, optional
+        Refused: an annotation has no labels.
 
     Returns
     -------
@@ -69,6 +73,7 @@ def read_inbreast(
     BadInputError
         It is no XML property list of regions, or a point is not two numbers; the region is named.
     """
+    check_options(ANNOTATION, str(path), {"images": images, "labels": labels})
     found = load_regions(path)
     notes = ["INbreast annotation (property list in XML)"]
     entry = _mammogram(path, images, notes) if len(found) == 1 else None

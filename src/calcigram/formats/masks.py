@@ -6,7 +6,7 @@ from the mammogram the mask was drawn on.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from calcigram.errors import BadInputError, PixelSizeError
 from calcigram.formats.arrays import read_array
 from calcigram.formats.files import PathLike, kind_of
 from calcigram.formats.gathering import ImageMarks, gather
-from calcigram.formats.pixelmarks import fill_from_labels
+from calcigram.formats.masklabels import fill_from_labels
 from calcigram.linking import Linking
 from calcigram.longtable import Intake
 
@@ -33,6 +33,7 @@ def read_mask(
     pixel_spacing: float | None = None,
     images: Sequence[PathLike] = (),
     linking: Linking | None = None,
+    labels: Collection[int] = (),
 ) -> Intake:
     """Read the clusters of a label mask.
 
@@ -47,6 +48,8 @@ def read_mask(
         The mammogram, DICOM (which also states the pixel size) or an image file of the same shape:
         then contrast is measured too, and centres are weighted by it.
     linking : Linking, optional
+    labels : collection of int, optional
+        The labels that are calcifications; the others are passed over.
 
     Returns
     -------
@@ -58,40 +61,43 @@ def read_mask(
         It cannot be read, is not a mask, or the size of a pixel is not known.
     """
     source = str(path)
-    labels = _as_labels(read_array(path), source)
+    mask = _as_labels(read_array(path), source, chosen=labels)
     marks = ImageMarks()
     notes = ["label mask"]
-    intensity, spacing = _look_at(images, labels, marks, notes, source, pixel_spacing)
+    intensity, spacing = _look_at(images, mask, marks, notes, source, pixel_spacing)
     if spacing is None:
         raise PixelSizeError(
             "the size of a pixel: the option --pixel-spacing MM, or the DICOM image (--image FILE)",
             source=source,
         )
     notes.append(f"pixels of {spacing.x_mm:g} mm, stated by {spacing.stated_by}")
-    notes += fill_from_labels(marks, labels, (spacing.x_mm, spacing.y_mm), source, intensity)
+    notes += fill_from_labels(
+        marks,
+        mask,
+        (spacing.x_mm, spacing.y_mm),
+        source,
+        intensity,
+        chosen=labels,
+        linking=linking,
+    )
     if intensity is None:
         notes.append("contrast (cnr) is not known: it takes the image itself (--image FILE)")
     return gather([marks], notes, linking)
 
 
-def _as_labels(array: npt.NDArray[Any], source: str) -> npt.NDArray[Any]:
+def _as_labels(
+    array: npt.NDArray[Any], source: str, chosen: Collection[int] = ()
+) -> npt.NDArray[Any]:
     """Return an array as labels, after a look whether it can be a mask."""
     if array.dtype.kind == "f":
-        array = array.astype(np.promote_types(array.dtype, np.float32))
-        broken = ~(np.isfinite(array) & (array == np.round(array)) & (np.abs(array) <= 2**31))
-        if broken.any():
-            raise BadInputError(
-                "whole numbers as labels, 0 for background; probabilities are to be thresholded first",
-                source=source,
-                value=array[broken][0].item(),
-            )
-        array = array.astype(np.int64)
+        array = _whole_numbers(array, source)
     if array.dtype.kind == "i" and array.min(initial=0) < 0:
         raise BadInputError(
             "labels from 0, which is background", source=source, value=int(array.min())
         )
     corners = np.unique(array[[0, 0, -1, -1], [0, -1, 0, -1]]) if array.size else array.ravel()
-    if len(corners) == 1 and corners[0]:
+    # of several values the background may be one, which is then left out for its size
+    if len(corners) == 1 and corners[0] and not chosen and not array[array != corners[0]].any():
         marked = np.count_nonzero(array == corners[0]) / array.size
         if marked > MOST_MARKED:
             raise BadInputError(
@@ -100,6 +106,22 @@ def _as_labels(array: npt.NDArray[Any], source: str) -> npt.NDArray[Any]:
                 value=f"{corners[0]} in {marked:.1%} of the pixels, all corners among them",
             )
     return array
+
+
+def _whole_numbers(array: npt.NDArray[Any], source: str) -> npt.NDArray[np.int32]:
+    """Return an array of floats as whole numbers, row by row, as it may be large."""
+    whole = np.empty(array.shape, np.int32)
+    for row, values in zip(whole, array, strict=True):
+        with np.errstate(invalid="ignore"):
+            row[:] = values
+        broken = (row != values) | (row == np.iinfo(np.int32).min)
+        if broken.any():
+            raise BadInputError(
+                "whole numbers as labels, 0 for background; probabilities are to be thresholded first",
+                source=source,
+                value=values[broken][0].item(),
+            )
+    return whole
 
 
 def _look_at(
@@ -124,7 +146,7 @@ def _look_at(
     else:
         from calcigram.formats.dicom.attributes import text_of
         from calcigram.formats.dicom.headers import open_image
-        from calcigram.formats.dicom.segmentation import frames
+        from calcigram.formats.dicom.pixels import displayed
         from calcigram.formats.dicom.spacing import pixel_spacing
 
         entry = open_image(image, pixels=True)
@@ -135,9 +157,7 @@ def _look_at(
         given = pixel_spacing(entry, str(image), given_mm)
         if "PixelData" not in header:
             return None, given
-        pixels = frames(header, str(image))[0]
-        if str(header.get("PhotometricInterpretation", "")) == "MONOCHROME1":
-            pixels = pixels.max() - pixels
+        pixels = displayed(header, str(image))
     if pixels.shape != labels.shape:
         raise BadInputError(
             f"an image of the mask's shape, {labels.shape}", source=str(image), value=pixels.shape

@@ -87,7 +87,7 @@ def polygon_shape(points: Points) -> Shape:
     ixx = ((x * x + x * u + u * u) * cross).sum() / (12 * area) - cx * cx
     iyy = ((y * y + y * v + v * v) * cross).sum() / (12 * area) - cy * cy
     ixy = ((x * v + 2 * x * y + 2 * u * v + u * y) * cross).sum() / (24 * area) - cx * cy
-    aspect, orientation = _axes(ixx, iyy, ixy)
+    aspect, orientation = axes(ixx, iyy, ixy)
     return Shape(
         float(middle[0] + cx),
         float(middle[1] + cy),
@@ -154,19 +154,33 @@ def hull_area(points: Points) -> float:
     >>> hull_area(np.array([[0, 0], [2, 0], [1, 0.1], [2, 1], [0, 1]]))
     2.0
     """
-    ordered = [tuple(point) for point in np.unique(np.asarray(points, float), axis=0)]
-    hull: list[tuple[float, float]] = []
-    for chain in (ordered, ordered[::-1]):
-        start = len(hull)
-        for x, y in chain:
-            while len(hull) - start >= 2:
-                (ax, ay), (bx, by) = hull[-2:]
-                if (bx - ax) * (y - ay) - (by - ay) * (x - ax) > 0:
-                    break
-                hull.pop()
-            hull.append((x, y))
-        hull.pop()
-    return polygon_area(np.array(hull))
+    lower, upper = chains(points)
+    return polygon_area(np.concatenate([lower, upper[::-1]]))
+
+
+def chains(points: Points) -> tuple[Points, Points]:
+    """Return the convex hull as two chains, both from the first point to the last in order of x, then y.
+
+    Examples
+    --------
+    >>> lower, upper = chains(np.array([[0, 0], [2, 0], [1, 0.1], [1, 1]]))
+    >>> lower.tolist(), upper.tolist()
+    ([[0.0, 0.0], [2.0, 0.0]], [[0.0, 0.0], [1.0, 1.0], [2.0, 0.0]])
+    """
+    ordered = np.unique(np.asarray(points, float), axis=0).tolist()
+    return np.array(_chain(ordered)), np.array(_chain(ordered[::-1])[::-1])
+
+
+def _chain(ordered: list[list[float]]) -> list[list[float]]:
+    hull: list[list[float]] = []
+    for x, y in ordered:
+        while len(hull) >= 2:
+            (ax, ay), (bx, by) = hull[-2:]
+            if (bx - ax) * (y - ay) - (by - ay) * (x - ax) > 0:
+                break
+            hull.pop()
+        hull.append([x, y])
+    return hull
 
 
 def inside(points: Points, polygon: Points) -> npt.NDArray[np.bool_]:
@@ -200,10 +214,16 @@ def ellipse_polygon(points: Points, n_corners: int = 72) -> Points:
     return middle + swell * rim
 
 
-def _axes(ixx: float, iyy: float, ixy: float) -> tuple[float, float]:
-    """Return aspect ratio and direction of the ellipse of these second moments."""
+def axes(ixx: float, iyy: float, ixy: float) -> tuple[float, float]:
+    """Return aspect ratio and direction of the ellipse of these second moments; NaN for a line.
+
+    Examples
+    --------
+    >>> axes(4.0, 1.0, 0.0), axes(1.0, 0.0, 0.0)
+    ((2.0, 0.0), (nan, nan))
+    """
     mean, half = (ixx + iyy) / 2, math.hypot((ixx - iyy) / 2, ixy)
-    if not mean - half > 0:
+    if not mean - half > 1e-12 * mean:
         return NAN, NAN
     aspect = math.sqrt((mean + half) / (mean - half))
     if aspect <= 1 + ROUND:

@@ -1,249 +1,253 @@
-"""Measures the marks of calcifications in masks, with scikit-image; also their contrast.
+"""Measures the marks of calcifications in masks; also their contrast.
 
-A mask has one 2-D array a thing; where masks come from is the business of `masks` and of
-`dicom.segmentation`.
+All parts of a mask are found in one pass and measured from the coordinates of their own pixels, so
+that the cost follows the number of pixels, not the boxes around labels. Where masks come from is
+told in `masks` and in `dicom.segmentation`; which labels are calcifications, in `masklabels`.
 """
 
 from __future__ import annotations
 
 import math
-import warnings
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from calcigram.errors import BadInputError
-from calcigram.formats.extras import load_extra
-from calcigram.formats.gathering import Cluster, ImageMarks, Mark
-from calcigram.formats.outlines import NAN, ROUND, Shape
-from calcigram.linking import MAX_LOOSE
-from calcigram.wording import counted
+from calcigram.formats.outlines import NAN, Shape, axes, chains
 
-Mask = npt.NDArray[np.bool_]
-
-MAX_PIXELS = 60_000_000
-"""A film of 24 x 30 cm scanned at 0.05 mm has 29 million."""
-
-MAX_LABELS = 65_535
+Ints = npt.NDArray[np.int64]
 
 BACKGROUND_MM = 1.0
 """Width of the surroundings that a calcification's contrast is measured against."""
 
-CLUSTER_PARTS = 3
-"""Labels of so many parts each, in the median, are clusters: fewer have no distribution."""
+MAX_MARKED = 10_000_000
+"""Pixels of calcifications; 8,000 of 1 mm have 1.3 million at 0.07 mm a pixel."""
 
-GREY_LEVELS = 3
-"""Where connected marks have so many values each, in the mean, these may be grey levels."""
+MAX_SURROUNDINGS = 100_000_000
+"""Pixels looked at for contrast, all calcifications together."""
+
+LEAST_SURROUNDINGS = 9
 
 
-def fill_from_labels(
-    image: ImageMarks,
-    labels: npt.NDArray[Any],
-    spacing: tuple[float, float],
-    source: str,
-    intensity: npt.NDArray[Any] | None = None,
-) -> list[str]:
-    """Measure a label image and add what it holds to an image's marks.
+@dataclass(frozen=True)
+class Pixels:
+    """The pixels of things in an image, one thing after the other.
+
+    Attributes
+    ----------
+    rows, columns : ndarray of int64, shape (M,)
+    offsets : ndarray of int64, shape (N + 1,)
+        Thing k has the pixels from ``offsets[k]`` to ``offsets[k + 1]``.
+    """
+
+    rows: Ints
+    columns: Ints
+    offsets: Ints
+
+    def of(self, thing: int) -> tuple[Ints, Ints]:
+        """Return rows and columns of the pixels of one thing."""
+        own = slice(self.offsets[thing], self.offsets[thing + 1])
+        return self.rows[own], self.columns[own]
+
+
+def pixels_of(numbered: npt.NDArray[Any], things: npt.NDArray[Any], source: str) -> Pixels:
+    """Return the pixels of the numbered parts of an image, sorted by the thing they belong to.
 
     Parameters
     ----------
-    image : ImageMarks
-        Changed in place.
-    labels : ndarray of int or bool, shape (rows, columns)
-        0 is background. One value else: each connected part is a calcification. Several: each label
-        is one, unless labels have many parts; then they are clusters, and the parts calcifications.
-    spacing : (float, float)
-        Width and height of a pixel in mm.
+    numbered : ndarray of int, shape (rows, columns)
+        0, or the number of a part.
+    things : ndarray of int, shape (number of parts + 1,)
+        Index of the thing that each part belongs to; -1 for none, and for ``things[0]``.
     source : str
         Name of the file.
-    intensity : ndarray, optional
-        The image itself, of the same shape; it gives contrast and weighted centres.
-
-    Returns
-    -------
-    list of str
-        How the mask was understood.
 
     Raises
     ------
     BadInputError
-        There are more marks than calcifications can be, or the values are grey levels.
+        They have more pixels than calcifications can have.
+
+    Examples
+    --------
+    >>> pixels = pixels_of(np.array([[1, 0, 2], [1, 0, 0]]), np.array([-1, 1, 0]), "mask.png")
+    >>> pixels.of(0), pixels.of(1)
+    ((array([0]), array([2])), (array([0, 1]), array([0, 0])))
     """
-    values, labels, corner = _cropped(labels, source)
-    if intensity is not None:
-        rows, columns = labels.shape
-        intensity = intensity[corner[0] : corner[0] + rows, corner[1] : corner[1] + columns]
-    if len(values) == 0:
-        return ["the mask is empty: no calcification"]
-    measure = _Measurer(spacing, corner, intensity, labels > 0)
-    if len(values) == 1:
-        image.loose += measure.parts(labels > 0, source)
-        return [f"one value: each of its {len(image.loose)} connected parts is a calcification"]
-    boxes = _boxes(labels, values)
-    n_parts = [_label(labels[box] == value)[1] for value, box in boxes]
-    are_clusters = float(np.median(n_parts)) >= CLUSTER_PARTS
-    _check_count(sum(n_parts) if are_clusters else len(boxes), source)
-    _check_labels(labels, n_parts, source)
-    if not are_clusters:
-        for value, box in boxes:
-            image.loose.append(measure.one(labels[box] == value, box))
-        return [f"{counted(len(values), 'label')}: each is a calcification"]
-    for value, box in boxes:
-        marks = measure.parts(labels[box] == value, source, box)
-        image.clusters.append(Cluster(marks, name=str(value), formed_by="one label of the mask"))
-    return [
-        f"{counted(len(values), 'label')} of several parts: each is a cluster, its parts calcifications"
-    ]
-
-
-def _cropped(
-    labels: npt.NDArray[Any], source: str
-) -> tuple[list[int], npt.NDArray[Any], tuple[int, int]]:
-    """Return the labels that occur, the image cut to where they do, and the corner of the cut."""
-    if labels.ndim != 2:
+    kept = (things >= 0)[numbered]
+    n_marked = int(np.count_nonzero(kept))
+    if n_marked > MAX_MARKED:
         raise BadInputError(
-            "a mask of two dimensions", source=source, value=f"shape {labels.shape}"
+            f"at most {MAX_MARKED} pixels of calcifications", source=source, value=n_marked
         )
-    if labels.size > MAX_PIXELS:
-        raise BadInputError(
-            f"at most {MAX_PIXELS} pixels", source=source, value=f"shape {labels.shape}"
-        )
-    rows, columns = np.flatnonzero(labels.any(axis=1)), np.flatnonzero(labels.any(axis=0))
-    if not rows.size:
-        return [], labels[:0, :0], (0, 0)
-    corner = (int(rows[0]), int(columns[0]))
-    cut = labels[corner[0] : rows[-1] + 1, corner[1] : columns[-1] + 1]
-    values = [int(value) for value in np.unique(cut) if value]
-    if len(values) > MAX_LABELS:
-        raise BadInputError(f"at most {MAX_LABELS} labels", source=source, value=len(values))
-    return values, cut, corner
+    flat = np.flatnonzero(kept)
+    owner = things[numbered.ravel()[flat]]
+    order = np.argsort(owner, kind="stable")
+    rows, columns = np.divmod(flat[order], numbered.shape[1])
+    counts = np.bincount(owner, minlength=int(things.max(initial=-1)) + 1)
+    return Pixels(rows, columns, np.concatenate([[0], np.cumsum(counts)]))
 
 
-def _boxes(labels: npt.NDArray[Any], values: list[int]) -> list[tuple[int, tuple[slice, slice]]]:
-    from scipy.ndimage import find_objects
+@dataclass(frozen=True)
+class Measured:
+    """What was measured.
 
-    index = np.searchsorted([0, *values], labels).astype(np.int32)
-    found = find_objects(index)
-    return [(value, box) for value, box in zip(values, found, strict=True) if box is not None]
-
-
-def _check_count(n_marks: int, source: str) -> None:
-    if n_marks > MAX_LOOSE:
-        raise BadInputError(f"at most {MAX_LOOSE} marks", source=source, value=n_marks)
-
-
-def _check_labels(labels: npt.NDArray[Any], n_parts: list[int], source: str) -> None:
-    """Refuse grey levels: values that run into each other, each of them in several places.
-
-    So do the rims of a mask that was smoothed, scaled or stored as JPEG; each level would be a label.
+    Attributes
+    ----------
+    shapes : list of Shape
+        In mm, one for each thing.
+    n_darker, n_compared : int
+        Things darker than their surroundings, and things that could be compared; 0 without an image.
     """
-    numbered, n_connected = _label(labels > 0)
-    marked = labels > 0
-    pairs = np.unique(np.column_stack([numbered[marked], labels[marked]]), axis=0)
-    if len(pairs) / n_connected >= GREY_LEVELS and float(np.median(n_parts)) > 1:
-        raise BadInputError(
-            "0 and one other value, or labels; grey levels are to be thresholded first",
-            source=source,
-            value=f"{len(n_parts)} values that run into each other",
-        )
+
+    shapes: list[Shape]
+    n_darker: int = 0
+    n_compared: int = 0
 
 
-def _label(mask: Mask) -> tuple[Any, int]:
-    measure = load_extra("skimage.measure", "A mask")
-    numbered, count = measure.label(mask, connectivity=2, return_num=True)
-    return numbered, int(count)
+def measure(
+    pixels: Pixels,
+    spacing: tuple[float, float],
+    corner: tuple[int, int],
+    source: str,
+    intensity: npt.NDArray[Any] | None = None,
+    marked: npt.NDArray[np.bool_] | None = None,
+) -> Measured:
+    """Measure things by their pixels.
+
+    Parameters
+    ----------
+    pixels : Pixels
+    spacing : (float, float)
+        Width and height of a pixel in mm.
+    corner : (int, int)
+        Row and column of the first pixel in the whole image.
+    source : str
+        Name of the file.
+    intensity : ndarray, optional
+        The image itself; it gives contrast and weighted centres.
+    marked : ndarray of bool, optional
+        With `intensity`, of its shape: pixels that belong to no surroundings.
+
+    Raises
+    ------
+    BadInputError
+        Their surroundings are too large to be looked at.
+    """
+    contrast = None
+    if intensity is not None and marked is not None:
+        contrast = _Contrast(intensity, marked, spacing)
+        contrast.check_cost(pixels, source)
+    shapes = []
+    for thing in range(len(pixels.offsets) - 1):
+        rows, columns = pixels.of(thing)
+        weighted = None if contrast is None else contrast.of(rows, columns)
+        shapes.append(_shape(rows, columns, spacing, corner, weighted))
+    if contrast is None:
+        return Measured(shapes)
+    return Measured(shapes, contrast.n_darker, contrast.n_compared)
 
 
-class _Measurer:
-    """Measures parts of one mask."""
+def _shape(
+    rows: Ints,
+    columns: Ints,
+    spacing: tuple[float, float],
+    corner: tuple[int, int],
+    weighted: tuple[float, float, float] | None,
+) -> Shape:
+    x_mm, y_mm = spacing
+    row, column = float(rows.mean()), float(columns.mean())
+    x, y = (columns - column) * x_mm, (rows - row) * y_mm
+    aspect, orientation = axes(float(x @ x), float(y @ y), float(x @ y))
+    cnr = NAN
+    if weighted is not None:
+        cnr, row, column = weighted[0], weighted[1], weighted[2]
+    return Shape(
+        (column + corner[1] + 0.5) * x_mm,
+        (row + corner[0] + 0.5) * y_mm,
+        2 * math.sqrt(len(rows) * x_mm * y_mm / math.pi),
+        aspect,
+        orientation,
+        min(1.0, len(rows) / hull_pixels(rows, columns)),
+        cnr,
+    )
+
+
+def hull_pixels(rows: Ints, columns: Ints) -> int:
+    """Count the pixels whose centre lies in the convex hull of the given pixels.
+
+    The hull is that of the middles of their edges, as `skimage.morphology.convex_hull_image` has
+    it; the hull's width in each row is counted, so the box around the pixels costs nothing.
+
+    Examples
+    --------
+    >>> hull_pixels(np.array([0, 0, 0, 1, 2]), np.array([0, 1, 2, 0, 0]))
+    6
+    """
+    top = int(rows.min())
+    n_rows = int(rows.max()) - top + 1
+    low, high = np.full(n_rows, np.iinfo(np.int64).max), np.full(n_rows, -1)
+    np.minimum.at(low, rows - top, columns)
+    np.maximum.at(high, rows - top, columns)
+    taken = np.flatnonzero(high >= 0)
+    ends = [(taken, low[taken] - 0.5), (taken, high[taken] + 0.5)]
+    ends += [(taken + half, side[taken]) for half in (-0.5, 0.5) for side in (low, high)]
+    corners = np.concatenate([np.column_stack(pair) for pair in ends])
+    left, right = chains(corners)
+    lines = np.arange(n_rows)
+    first = np.ceil(np.interp(lines, left[:, 0], left[:, 1]) - 1e-9)
+    last = np.floor(np.interp(lines, right[:, 0], right[:, 1]) + 1e-9)
+    return int((last - first + 1).sum())
+
+
+class _Contrast:
+    """Holds things in an image against what is around them."""
 
     def __init__(
         self,
+        intensity: npt.NDArray[Any],
+        marked: npt.NDArray[np.bool_],
         spacing: tuple[float, float],
-        corner: tuple[int, int],
-        intensity: npt.NDArray[Any] | None,
-        marked: Mask,
     ) -> None:
-        self._x_mm, self._y_mm = spacing
-        self._corner = corner
         self._intensity = intensity
         self._marked = marked
-        self._measure = load_extra("skimage.measure", "A mask")
+        self._margins = [max(2, round(BACKGROUND_MM / size)) for size in (spacing[1], spacing[0])]
+        self.n_darker = self.n_compared = 0
 
-    def parts(self, mask: Mask, source: str, box: tuple[slice, slice] | None = None) -> list[Mark]:
-        """Return a mark for each connected part (of eight neighbours)."""
-        numbered, count = _label(mask)
-        _check_count(count, source)
-        return [self._mark(region, box) for region in self._regions(numbered)]
-
-    def one(self, mask: Mask, box: tuple[slice, slice]) -> Mark:
-        """Return one mark for all that is set."""
-        return self._mark(self._regions(mask.astype(np.uint8))[0], box)
-
-    def _regions(self, numbered: Any) -> Any:
-        return self._measure.regionprops(numbered, spacing=(self._y_mm, self._x_mm))
-
-    def _mark(self, region: Any, box: tuple[slice, slice] | None) -> Mark:
-        offset = (0, 0) if box is None else (box[0].start, box[1].start)
-        row, column = region.centroid[0] / self._y_mm, region.centroid[1] / self._x_mm
-        place = (slice(*(region.bbox[0] + offset[0], region.bbox[2] + offset[0])),
-                 slice(*(region.bbox[1] + offset[1], region.bbox[3] + offset[1])))  # fmt: skip
-        cnr = NAN
-        if self._intensity is not None:
-            cnr, weighted = self._contrast(region.image, place)
-            if weighted is not None:
-                row, column = weighted[0] - offset[0], weighted[1] - offset[1]
-        major, minor = region.axis_major_length, region.axis_minor_length
-        aspect = major / minor if minor > 0 else NAN
-        # skimage counts from the row axis, counter-clockwise
-        angle = (90.0 - math.degrees(region.orientation)) % 180.0
-        return Mark(
-            Shape(
-                (column + offset[1] + self._corner[1] + 0.5) * self._x_mm,
-                (row + offset[0] + self._corner[0] + 0.5) * self._y_mm,
-                2 * math.sqrt(region.area / math.pi),
-                max(1.0, aspect) if aspect == aspect else NAN,
-                angle % 180.0 if aspect > 1 + ROUND else NAN,
-                _solidity(region),
-                cnr,
+    def check_cost(self, pixels: Pixels, source: str) -> None:
+        total = 0.0
+        for thing in range(len(pixels.offsets) - 1):
+            spans = zip(pixels.of(thing), self._margins, strict=True)
+            total += math.prod(float(np.ptp(at)) + 1 + 2 * width for at, width in spans)
+        if total > MAX_SURROUNDINGS:
+            raise BadInputError(
+                f"calcifications whose surroundings have at most {MAX_SURROUNDINGS} pixels together",
+                source=source,
+                value=f"{total:.3g}",
             )
-        )
 
-    def _contrast(
-        self, shape: Mask, place: tuple[slice, slice]
-    ) -> tuple[float, tuple[float, float] | None]:
-        """Return (peak - mean of the surroundings) / their standard deviation, and the weighted centre."""
-        assert self._intensity is not None
+    def of(self, rows: Ints, columns: Ints) -> tuple[float, float, float] | None:
+        """Return (peak - mean of the surroundings) / their standard deviation, and the weighted centre.
+
+        None where too few pixels are around.
+        """
         around = tuple(
-            slice(max(0, span.start - width), span.stop + width)
-            for span, width in zip(place, self._margins(), strict=True)
+            slice(max(0, int(at.min()) - width), int(at.max()) + width + 1)
+            for at, width in zip((rows, columns), self._margins, strict=True)
         )
-        values = self._intensity[place].astype(float)
         free = self._intensity[around][~self._marked[around]].astype(float)
-        if free.size < 9 or not free.std() > 0:
-            return NAN, None
-        above = np.where(shape, np.clip(values - free.mean(), 0, None), 0.0)
-        cnr = float(max(0.0, (values[shape].max() - free.mean()) / free.std()))
-        if not above.sum() > 0:
-            return cnr, None
-        rows, columns = np.indices(shape.shape)
-        total = above.sum()
-        row = float((rows * above).sum() / total) + place[0].start
-        return cnr, (row, float((columns * above).sum() / total) + place[1].start)
-
-    def _margins(self) -> tuple[int, int]:
-        return (
-            max(2, round(BACKGROUND_MM / self._y_mm)),
-            max(2, round(BACKGROUND_MM / self._x_mm)),
-        )
-
-
-def _solidity(region: Any) -> float:
-    """Return area over convex area; pixels in a line are their own hull."""
-    if min(region.image.shape) < 2:
-        return 1.0
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the hull of a few pixels in a slanted line is flat
-        solidity = float(region.solidity)
-    return min(1.0, solidity) if solidity > 0 else NAN
+        if free.size < LEAST_SURROUNDINGS:
+            return None
+        values = self._intensity[rows, columns].astype(float)
+        level, noise = float(free.mean()), float(free.std())
+        self.n_compared += 1
+        self.n_darker += bool(values.mean() <= level)
+        if not noise > 0:
+            return None
+        cnr = max(0.0, (float(values.max()) - level) / noise)
+        above = np.clip(values - level, 0, None)
+        total = float(above.sum())
+        if not total > 0:
+            return cnr, float(rows.mean()), float(columns.mean())
+        return cnr, float(rows @ above) / total, float(columns @ above) / total

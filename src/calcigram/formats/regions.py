@@ -6,7 +6,6 @@ regions measure, by `inbreast`.
 
 from __future__ import annotations
 
-import contextlib
 import math
 import plistlib
 import re
@@ -22,7 +21,13 @@ from calcigram.formats.outlines import Points
 
 MAX_BYTES = 64 << 20
 
-_POINT = re.compile(r"^\s*[({]\s*([^,(){}]+),\s*([^,(){}]+)(?:,[^(){}]*)?[)}]\s*$")
+MAX_POINT_TEXT = 200
+
+MAX_POINTS = 1_000_000
+"""Of all regions of an image together."""
+
+_NUMERIC = frozenset("0123456789+-.eE \t")
+_THOUSANDS = re.compile(r"\s*[+-]?\d{1,3},\d{3}\s*", re.ASCII)
 
 _CALCIFICATION = re.compile(r"(micro)?[ -]?calc(ification)?s?([ _-]?\d+)?", re.IGNORECASE)
 _CLUSTER = re.compile(
@@ -105,6 +110,7 @@ def _regions(image: dict[str, Any], image_number: int, source: str) -> Iterator[
         raise BadInputError(
             "a list of regions", source=source, column=f"Images[{image_number}].ROIs"
         )
+    n_points = 0
     for number, roi in enumerate(rois):
         where = f"Images[{image_number}].ROIs[{number}]"
         if not isinstance(roi, dict):
@@ -112,6 +118,9 @@ def _regions(image: dict[str, Any], image_number: int, source: str) -> Iterator[
         texts = roi.get("Point_px", [])
         if not isinstance(texts, list):
             raise BadInputError("a list of points", source=source, column=f"{where}.Point_px")
+        n_points += len(texts)
+        if n_points > MAX_POINTS:
+            raise BadInputError(f"at most {MAX_POINTS} points", source=source, column=where)
         points = [_point(text, f"{where}.Point_px", source) for text in texts]
         area = roi.get("Area")
         yield Region(
@@ -123,14 +132,39 @@ def _regions(image: dict[str, Any], image_number: int, source: str) -> Iterator[
 
 
 def _point(text: Any, where: str, source: str) -> tuple[float, float]:
-    found = _POINT.match(text) if isinstance(text, str) else None
-    parts = found.groups() if found else text if isinstance(text, list) else ()
-    point = (math.nan, math.nan)
-    if len(parts) in (2, 3):  # the third is the place of the slice, 0 here
-        with contextlib.suppress(ValueError, TypeError):
-            point = (float(parts[0]), float(parts[1]))
-    if not all(abs(value) < 1e6 for value in point):
+    parts = _parts(text) if isinstance(text, str) else text if isinstance(text, list) else []
+    numbers = [_number(part) for part in parts]
+    in_plane = len(numbers) == 2 or (len(numbers) == 3 and numbers[2] == 0)  # x, y, slice
+    if not in_plane or not all(abs(value) < 1e6 for value in numbers):
         raise BadInputError(
             "a point such as (1234.5, 678.9)", source=source, column=where, value=text
         )
-    return point
+    return numbers[0], numbers[1]
+
+
+def _parts(text: str) -> list[str]:
+    """Return the numbers of a point as text; with a decimal comma only a comma and blank part them.
+
+    Examples
+    --------
+    >>> _parts("(1504.1, 1994.8)"), _parts("(1504,1, 1994,8)"), _parts("1504, 1994")
+    (['1504.1', '1994.8'], ['1504.1', '1994.8'], [])
+    """
+    text = text.strip()
+    if len(text) > MAX_POINT_TEXT or (text[:1], text[-1:]) not in (("(", ")"), ("{", "}")):
+        return []
+    if ", " not in text:
+        return text[1:-1].split(",")
+    parts = text[1:-1].split(", ")
+    # "1,504" may mean 1504 or 1.504
+    return [] if any(map(_THOUSANDS.fullmatch, parts)) else [p.replace(",", ".") for p in parts]
+
+
+def _number(value: Any) -> float:
+    """Return a number; NaN where a text is more than digits, sign, point and exponent."""
+    if isinstance(value, str):
+        try:
+            return float(value) if _NUMERIC.issuperset(value) else math.nan
+        except ValueError:
+            return math.nan
+    return float(value) if isinstance(value, int | float) else math.nan

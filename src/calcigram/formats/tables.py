@@ -7,7 +7,7 @@ Parquet; reports, annotations and masks are read by their own modules.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any
 
 from calcigram.clusters import ClusterSet
 from calcigram.errors import BadInputError
+from calcigram.formats.applies import ANNOTATION, DICOM, MASK, TABLE, check_options
 from calcigram.formats.files import PathLike, atomic_path, kind_of, suffix_of
 from calcigram.formats.foreign import refuse_address
 from calcigram.formats.parted import parted
@@ -41,6 +42,8 @@ _ANNOTATIONS = {
 }
 """Kind of file -> module and function that read it, imported when first met."""
 
+_KINDS = {"csv": TABLE, "parquet": TABLE, "dicom": DICOM, "plist": ANNOTATION, "mask": MASK}
+
 
 def read_clusters(
     path: PathLike,
@@ -52,6 +55,7 @@ def read_clusters(
     single_cluster: str | None = None,
     images: Sequence[PathLike] = (),
     linking: Linking | None = None,
+    labels: Collection[int] = (),
 ) -> ClusterSet:
     """Read clusters from a table, a report, an annotation file or a mask.
 
@@ -75,6 +79,9 @@ def read_clusters(
         The images that a report or mask is of, or folders of them.
     linking : Linking, optional
         How calcifications that stand in no cluster are brought together.
+    labels : collection of int, optional
+        Of a mask or a segmentation: the labels, or the numbers of the segments, that are
+        calcifications, whatever they look like. The others are passed over.
 
     Returns
     -------
@@ -83,7 +90,8 @@ def read_clusters(
     Raises
     ------
     BadInputError
-        The file cannot be read, or holds a bad value: its row, column and value are named.
+        The file cannot be read, or holds a bad value: its row, column and value are named. Or an
+        option does not apply to a file of this kind (`applies.APPLIES`).
 
     Warns
     -----
@@ -108,6 +116,7 @@ def read_clusters(
             single_cluster=single_cluster,
             images=images,
             linking=linking,
+            labels=labels,
         )
     )
     _tell_once(intakes, path)
@@ -182,6 +191,7 @@ def iter_intakes(
     skip: int = 0,
     images: Sequence[PathLike] = (),
     linking: Linking | None = None,
+    labels: Collection[int] = (),
     **options: Any,
 ) -> Iterator[Intake]:
     """Yield the clusters of a file in parts, each with its rejects; see `iter_clusters`.
@@ -192,8 +202,8 @@ def iter_intakes(
         As `iter_clusters` takes them.
     skip : int
         Leave out so many parts at the beginning.
-    images, linking
-        As `read_intake` takes them.
+    images, linking, labels
+        As `read_clusters` takes them.
     **options
         As `iter_clusters` takes them.
 
@@ -209,6 +219,8 @@ def iter_intakes(
     refuse_address(path)
     path = plain_file(path)
     kind = kind_of(path)
+    of_images: dict[str, Any] = {"images": images, "linking": linking, "labels": tuple(labels)}
+    check_options(_KINDS[kind], str(path), options | of_images)
     if kind == "parquet":
         from calcigram.formats.parquet import iter_parquet_clusters
 
@@ -226,8 +238,7 @@ def iter_intakes(
             )
         module, function = _ANNOTATIONS[kind]
         read = getattr(import_module(module), function)
-        spacing = options.get("pixel_spacing")
-        whole = read(path, pixel_spacing=spacing, images=images, linking=linking)
+        whole = read(path, pixel_spacing=options.get("pixel_spacing"), **of_images)
         yield from parted(whole, batch_size, skip)
 
 

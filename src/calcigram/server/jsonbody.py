@@ -22,7 +22,6 @@ from calcigram.server.settings import Settings
 
 MAX_ID_LENGTH = 200
 
-_PATH = re.compile(r" - at `\$?(?:\.?)(.*)`$")
 _NAMED = re.compile(r"(missing required|unknown) field `(.*?)`")
 _COLUMNS = {column.name: column for column in (*MARKS, *CLUSTER_COLUMNS)}
 _LARGEST = 3e38  # float32 ends a little above
@@ -200,8 +199,8 @@ def _context(clusters: list[Any]) -> npt.NDArray[np.float64]:
 
 def _problem_of(body: bytes, message: str) -> Problem:
     """Return the problem of a decoding error, with the value looked up in the body."""
-    match = _PATH.search(message)
-    field = match[1] if match else ""
+    _, sign, path = message.rpartition(" - at `")
+    field = path.removesuffix("`").removeprefix("$").removeprefix(".") if sign else ""
     named = _NAMED.search(message)
     if named:
         field = f"{field}.{named[2]}".lstrip(".")

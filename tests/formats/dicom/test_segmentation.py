@@ -80,4 +80,4 @@ def test_a_segment_is_known_by_its_words(examples, saved, meaning, n_clusters):
     segment.SegmentLabel = ""
     code = segment.SegmentedPropertyTypeCodeSequence[0]
     code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = "1", "99VND", meaning
-    assert len(read_clusters(saved(dataset))) == n_clusters
+    assert len(read_intake(saved(dataset)).clusters) == n_clusters

@@ -9,14 +9,21 @@ from calcigram.formats.dicom.concepts import Coded
 if TYPE_CHECKING:
     from pydicom import Dataset
 
+MAX_CODE_TEXT = 1_024
+"""Meanings have at most 64 characters (PS3.5, LO); longer ones are cut, as each is compared with many."""
+
 _CODE_VALUES = ("CodeValue", "LongCodeValue", "URNCodeValue")
 
 
 def coded(dataset: Dataset | None) -> Coded | None:
     """Return an item of a code sequence; None where it holds no code."""
-    value = next((text for name in _CODE_VALUES if (text := text_of(dataset, name).strip())), "")
-    scheme, meaning = text_of(dataset, "CodingSchemeDesignator"), text_of(dataset, "CodeMeaning")
+    value = next((text for name in _CODE_VALUES if (text := _short(dataset, name).strip())), "")
+    scheme, meaning = _short(dataset, "CodingSchemeDesignator"), _short(dataset, "CodeMeaning")
     return Coded(value, scheme.strip(), meaning) if value or meaning else None
+
+
+def _short(dataset: Any, name: str) -> str:
+    return text_of(dataset, name)[:MAX_CODE_TEXT]
 
 
 def items_of(dataset: Any, name: str) -> list[Dataset]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from calcigram.errors import BadInputError
 from calcigram.formats.dicom import concepts
 from calcigram.formats.dicom.attributes import coded, first_of, items_of, text_of, whole_of
+from calcigram.formats.dicom.budget import check_budget
 from calcigram.formats.dicom.report import ImageEntry
 from calcigram.formats.extras import load_extra
 from calcigram.formats.files import (
@@ -24,21 +25,12 @@ from calcigram.formats.files import (
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-BIG_ENDIAN, DEFLATED = "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"
-LONG_VRS = (b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV")  # fmt: skip
-"""Value representations whose length has four bytes (PS3.5, 7.1.2)."""
-
 NO_IMAGES = (
     "1.2.840.10008.5.1.4.1.1.66.",
     "1.2.840.10008.5.1.4.1.1.88.",
     "1.2.840.10008.5.1.4.1.1.11.",
 )
 """SOP classes of segmentations, reports and presentation states begin so; they too name images as sources."""
-
-SHORTEST_ELEMENT = 8
-"""Bytes of an empty element; fewer at the end of a file are padding."""
-
-UNDEFINED_LENGTH = 0xFFFFFFFF
 
 MAX_NEIGHBOURS = 2_000
 """Files of a folder looked at for a referenced image."""
@@ -76,10 +68,10 @@ def parse_dicom(file: Any, source: str, *, pixels: bool = False) -> Dataset:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            check_budget(file, source)
             dataset = pydicom.dcmread(file, force=True, stop_before_pixels=not pixels)
             if "SOPClassUID" not in dataset or not str(dataset.SOPClassUID):
                 raise BadInputError("a SOP Class UID (0008,0016)", source=source)
-            _check_whole(file, dataset, source)
             _decode_all(dataset)
     except BadInputError:
         raise
@@ -90,35 +82,6 @@ def parse_dicom(file: Any, source: str, *, pixels: bool = False) -> Dataset:
             f"a whole DICOM file ({type(error).__name__}: {str(error)[:200]})", source=source
         ) from None
     return dataset
-
-
-def _check_whole(file: Any, dataset: Any, source: str) -> None:
-    """Refuse a file that ends within an element; pydicom takes what is there without a word.
-
-    Only elements of the outermost level whose length is written can be checked. The meta
-    information is walked over like the rest: the length it states of itself is wrong in some files.
-    """
-    meta = getattr(dataset, "file_meta", None)
-    syntax = str(meta.get("TransferSyntaxUID", "")) if meta is not None else ""
-    if syntax in (BIG_ENDIAN, DEFLATED) or dataset.original_encoding[1] is False:
-        return
-    file.seek(DICOM_PREAMBLE)
-    position = DICOM_PREAMBLE + len(DICOM_MAGIC) if file.read(4) == DICOM_MAGIC else 0
-    size = file.seek(0, os.SEEK_END)
-    while position + SHORTEST_ELEMENT <= size:
-        file.seek(position)
-        head = file.read(12)
-        explicit = head[4:6].isalpha() and head[4:6].isupper()
-        wide = explicit and head[4:6] in LONG_VRS
-        start, end = (8, 12) if wide else (6, 8) if explicit else (4, 8)
-        length = int.from_bytes(head[start:end], "little")
-        if length == UNDEFINED_LENGTH:
-            return
-        position += end + length
-    if position > size:
-        raise BadInputError(
-            "a whole DICOM file", source=source, value=f"{size} bytes of at least {position}"
-        )
 
 
 def _decode_all(dataset: Any) -> None:
@@ -147,9 +110,6 @@ def find_in_folder(path: PathLike, given: Sequence[PathLike] = ()) -> FindImages
     images = [Path(image) for image in given]
 
     def find(uids: Iterable[str]) -> dict[str, Dataset]:
-        for image in images:
-            if not image.exists():
-                raise BadInputError("a file or folder that exists", source=str(image))
         missing = set(uids)
         found: dict[str, Path] = {}
         made_of: dict[str, Path] = {}
@@ -177,7 +137,7 @@ def _glance(path: Path) -> tuple[str, list[str]]:
             warnings.simplefilter("ignore")
             if not looks_like_dicom(file.read(DICOM_PREAMBLE + len(DICOM_MAGIC))):
                 return "", []
-            file.seek(0)
+            check_budget(file, str(path))
             header = pydicom.dcmread(file, force=True, stop_before_pixels=True, specific_tags=tags)
             uid, sources = text_of(header, "SOPInstanceUID"), []
             if not text_of(header, "SOPClassUID").startswith(NO_IMAGES):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping
 
@@ -44,7 +45,8 @@ def read_images(tree: Tree) -> dict[str, ImageEntry]:
 
 def _frames(item: Item) -> list[int]:
     value = text_of(first_of(item.dataset, "ReferencedSOPSequence"), "ReferencedFrameNumber")
-    return [int(number) for number in re.findall(r"\d+", value)][:MAX_FRAMES]
+    numbers = itertools.islice(re.finditer(r"\d+", value), MAX_FRAMES)
+    return [int(number[0]) for number in numbers if len(number[0]) < 10]
 
 
 def image_reference(item: Item) -> tuple[str, str]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from calcigram.errors import BadInputError
+from calcigram.formats.applies import REPORT, check_options
 from calcigram.formats.dicom.attributes import text_of
 from calcigram.formats.dicom.cad_sr import is_cad_sr, read_cad_sr
 from calcigram.formats.dicom.headers import (
@@ -68,6 +69,7 @@ def read_dicom(
     pixel_spacing: float | None = None,
     images: Sequence[PathLike] = (),
     linking: Linking | None = None,
+    labels: Collection[int] = (),
 ) -> Intake:
     """Read the clusters of a DICOM file.
 
@@ -81,6 +83,8 @@ def read_dicom(
         Files of the referenced images, or folders of them. The report's own folder is searched too.
     linking : Linking, optional
         How loose calcifications become clusters.
+    labels : collection of int, optional
+        Of a segmentation: numbers of the segments that are calcifications.
 
     Returns
     -------
@@ -97,7 +101,8 @@ def read_dicom(
     if text_of(dataset, "SOPClassUID") in SEGMENTATIONS:
         from calcigram.formats.dicom.segmentation import read_segmentation
 
-        return read_segmentation(path, find, given_mm=pixel_spacing, linking=linking)
+        return read_segmentation(path, find, given_mm=pixel_spacing, linking=linking, labels=labels)
+    check_options(REPORT, str(path), {"labels": labels})
     return read_report(dataset, str(path), find, given_mm=pixel_spacing, linking=linking).intake
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,13 +18,14 @@ from calcigram.formats.dicom.headers import (
     describe_from_header,
     open_dicom,
 )
+from calcigram.formats.dicom.pixels import frames
 from calcigram.formats.dicom.report import ImageEntry
 from calcigram.formats.dicom.spacing import IN_MASK, measures, pixel_spacing
 from calcigram.formats.files import PathLike
 from calcigram.formats.gathering import Cluster, ImageMarks, gather
-from calcigram.formats.pixelmarks import MAX_PIXELS, fill_from_labels
+from calcigram.formats.masklabels import fill_from_labels
 from calcigram.linking import Linking
-from calcigram.longtable import Intake
+from calcigram.longtable import Intake, Notice
 from calcigram.wording import counted
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 _Crop = tuple[int, int, "npt.NDArray[np.bool_]"]
 
-MAX_FRAMES = 1_000
 FRACTION = 0.5
 """From this share of the greatest fraction on, a pixel is taken as marked."""
 
@@ -44,6 +43,7 @@ def read_segmentation(
     *,
     given_mm: float | None = None,
     linking: Linking | None = None,
+    labels: Collection[int] = (),
 ) -> Intake:
     """Read the clusters of a segmentation.
 
@@ -55,6 +55,8 @@ def read_segmentation(
     given_mm : float, optional
         Millimetres a pixel, as the user states it.
     linking : Linking, optional
+    labels : collection of int, optional
+        Numbers of the segments that are calcifications; the others are passed over.
 
     Returns
     -------
@@ -75,14 +77,26 @@ def read_segmentation(
     source = str(path)
     dataset = open_dicom(path, pixels=True)
     segments = {
-        int(text_of(item, "SegmentNumber") or 0): item
-        for item in items_of(dataset, "SegmentSequence")
+        whole_of(item, "SegmentNumber"): item for item in items_of(dataset, "SegmentSequence")
     }
     notes = [f"DICOM segmentation of {counted(len(segments), 'segment')}"]
-    left_out = {number for number, item in segments.items() if _is_other(item)}
+    for label in labels:
+        if label not in segments:
+            raise BadInputError(
+                f"a segment: {', '.join(map(str, sorted(segments)[:10]))}",
+                source=source,
+                column="--label",
+                value=label,
+            )
+    left_out = {
+        number
+        for number, item in segments.items()
+        if (number not in labels if labels else _is_other(item))
+    }
+    reason = "not named with --label" if labels else "of no calcification"
     for number in sorted(left_out):
         label = text_of(segments[number], "SegmentLabel")
-        notes.append(f"segment {number} ({label}) is of no calcification, left out")
+        notes.append(Notice(f"segment {number} ({label}) is {reason}, left out"))
     gathered: dict[str, ImageMarks] = {}
     spacings: dict[str, Any] = {}
     masks: dict[tuple[str, int], _Crop] = {}
@@ -111,7 +125,8 @@ def read_segmentation(
             )
         part = ImageMarks()
         size = (spacings[uid].x_mm, spacings[uid].y_mm)
-        fill_from_labels(part, mask, size, source)
+        said = fill_from_labels(part, mask, size, source, chosen=(1,) if labels else ())
+        notes += [Notice(f"segment {number}: {n}") for n in said if isinstance(n, Notice)]
         _take_over(part, gathered[uid], segments.get(number), number)
     return gather(gathered.values(), notes, linking)
 
@@ -135,40 +150,6 @@ def _united(one: _Crop, other: _Crop) -> _Crop:
         at = (row - top, column - left)
         whole[at[0] : at[0] + part.shape[0], at[1] : at[1] + part.shape[1]] |= part
     return top, left, whole
-
-
-def frames(dataset: Dataset, source: str) -> npt.NDArray[Any]:
-    """Return the pixels of a DICOM image, shape (frames, rows, columns).
-
-    Parameters
-    ----------
-    dataset : pydicom.Dataset
-        With its pixel data.
-    source : str
-        Name of the file, for messages.
-
-    Raises
-    ------
-    BadInputError
-        They are damaged, compressed in a way that cannot be undone here, or too large.
-    """
-    size = [whole_of(dataset, name, 1) for name in ("NumberOfFrames", "Rows", "Columns")]
-    if size[0] > MAX_FRAMES or size[1] * size[2] > MAX_PIXELS or np.prod(size) > 4 * MAX_PIXELS:
-        raise BadInputError(f"at most {MAX_PIXELS} pixels a frame", source=source, value=size)
-    # What damaged pixel data make pydicom raise is not documented.
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            pixels = np.asarray(dataset.pixel_array)
-    except Exception as error:
-        raise BadInputError(
-            f"pixel data that can be read ({type(error).__name__}: {str(error)[:200]})",
-            source=source,
-        ) from None
-    pixels = pixels[None] if pixels.ndim == 2 else pixels
-    if pixels.ndim != 3:
-        raise BadInputError("an image in grey", source=source, value=f"shape {pixels.shape}")
-    return pixels
 
 
 def _masks(dataset: Dataset, source: str) -> Iterator[tuple[str, int, npt.NDArray[Any]]]:

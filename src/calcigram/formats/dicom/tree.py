@@ -23,7 +23,7 @@ from calcigram.formats.dicom.units import mm2_of, mm_of
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-MAX_ITEMS = 1_000_000
+MAX_ITEMS = 100_000
 MAX_DEPTH = 100
 
 MAX_COORDINATE = 1e6

@@ -33,11 +33,13 @@ def mm_of(unit: str) -> float:
 
     Examples
     --------
-    >>> mm_of("um"), mm_of("mm/{pixel}"), mm_of("Micrometers"), mm_of("deg")
+    >>> mm_of("um"), mm_of("mm/{pixel}"), mm_of("Micrometers"), mm_of("ms")
     (0.001, 1.0, 0.001, nan)
     """
     plain = _A_PIXEL.sub("", unit.strip().casefold())
-    return MM_OF.get(plain, MM_OF.get(plain.removesuffix("s"), nan))
+    if plain.endswith("s") and len(plain) > 4:  # spelt out; "ms" is no length
+        plain = plain.removesuffix("s")
+    return MM_OF.get(plain, nan)
 
 
 def mm2_of(unit: str) -> float:
