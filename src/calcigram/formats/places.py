@@ -1,4 +1,4 @@
-"""Places that are written: apart from what is read, held by one process, replaced whole.
+"""Places that are written: held by one process, and replaced whole.
 
 What is written there `files` and the formats say.
 """
@@ -10,7 +10,7 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -21,56 +21,8 @@ PathLike = str | os.PathLike[str]
 LOCK_FILE = "lock"
 
 
-def check_apart(written: Iterable[PathLike], read: Iterable[PathLike]) -> None:
-    """Refuse outputs that are an input, hold one, lie in one, or are one another.
-
-    Links are followed, and files are compared by device and inode, so another name or a hard
-    link of an input is found as well.
-
-    Parameters
-    ----------
-    written : iterable of path-like
-        Files and folders to write; they need not exist.
-    read : iterable of path-like
-        Files and folders to read.
-
-    Raises
-    ------
-    BadInputError
-        Two of them overlap; both are named.
-
-    Examples
-    --------
-    >>> check_apart(["b.csv"], ["a.csv"])
-    >>> check_apart(["a.csv"], ["./a.csv"])
-    Traceback (most recent call last):
-    calcigram.errors.BadInputError: a.csv: expected an output that neither is nor holds ... './a.csv'
-    """
-    others = [os.fspath(path) for path in read]
-    for output in map(os.fspath, written):
-        for other in others:
-            if _holds(other, output) or _holds(output, other):
-                raise BadInputError(
-                    "an output that neither is nor holds nor lies in a file or folder in use, "
-                    f"here {other!r}: name another output",
-                    source=output,
-                )
-        others.append(output)
-
-
-def _holds(folder: str, path: str) -> bool:
-    """Tell whether `path` is `folder` or lies in it."""
-    whole, inner = os.path.realpath(folder), Path(os.path.realpath(path))
-    if whole in (str(inner), *map(str, inner.parents)):
-        return True
-    try:
-        there = os.stat(whole)
-    except OSError:
-        return False
-    return any(_is_same(place, there) for place in (inner, *inner.parents))
-
-
-def _is_same(path: Path, there: os.stat_result) -> bool:
+def is_same(path: Path, there: os.stat_result) -> bool:
+    """Tell whether a path leads to a file or folder that was looked at."""
     try:
         return os.path.samestat(path.stat(), there)
     except OSError:
@@ -107,7 +59,7 @@ def take_lock(folder: Path, output: PathLike) -> int:
                 ) from None
             except OSError:  # a file system without locks
                 pass
-            if _is_same(path, os.fstat(lock)):
+            if is_same(path, os.fstat(lock)):
                 return lock
             os.close(lock)
 
@@ -130,7 +82,7 @@ def unfinished(target: Path, *, is_folder: bool = False, tidy: bool = True) -> I
         lock = os.open(path, os.O_RDONLY)
         with suppress(OSError):  # a file system without locks
             fcntl.flock(lock, fcntl.LOCK_EX)
-        if _is_same(path, os.fstat(lock)):
+        if is_same(path, os.fstat(lock)):
             break
         os.close(lock)  # removed by another process before it was held
     try:
@@ -143,7 +95,9 @@ def unfinished(target: Path, *, is_folder: bool = False, tidy: bool = True) -> I
 def _remove_abandoned(target: Path) -> None:
     name = re.compile(rf"\.{re.escape(target.name)}\.[0-9a-f]{{8}}\.part")
     with suppress(OSError):
-        for path in [Path(entry) for entry in os.scandir(target.parent) if name.fullmatch(entry.name)]:
+        for path in [
+            Path(entry) for entry in os.scandir(target.parent) if name.fullmatch(entry.name)
+        ]:
             lock = os.open(path, os.O_RDONLY)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
