@@ -260,3 +260,48 @@ def test_memory_does_not_grow_with_the_file(tmp_path, clusters):
         peaks[n_parts] = int(done.stdout)
     # 56,000 clusters more, with some 60 marks each and their verdicts, would be 200 MB and more
     assert peaks[60] - peaks[4] < 60, f"MB: {peaks}"
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+@pytest.mark.parametrize("resume", [False, True])
+def test_input_replaced_while_it_is_read_is_refused(tmp_path, clusters, suffix, resume):
+    """From the first moment: before the reader has opened it, or after."""
+    from calcigram import streaming
+
+    source, other = tmp_path / f"a{suffix}", tmp_path / f"b{suffix}"
+    write_clusters(clusters, source)
+    write_clusters(clusters[::-1], other)
+    kind_of = streaming.kind_of
+
+    def replaced_meanwhile(path):
+        other.replace(source)
+        return kind_of(path)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(streaming, "kind_of", replaced_meanwhile)
+        with pytest.raises(BadInputError, match="does not change while it is read"):
+            classify_files(source, tmp_path / "v.csv", batch_size=PART, resume=resume)
+    assert [path.name for path in tmp_path.iterdir()] == [source.name]
+
+
+def test_a_prior_that_has_changed_is_refused(tmp_path, source):
+    from calcigram.lexicon import DISTRIBUTIONS
+
+    prior = tmp_path / "prior.csv"
+    rows = [f"distribution,{word},{10 + k}" for k, word in enumerate(DISTRIBUTIONS)]
+    prior.write_text("\n".join(["axis,word,cases", *rows]))
+    broken_off(source, tmp_path / "v.csv", prior=prior)
+    prior.write_text(prior.read_text() + "0")
+    with pytest.raises(BadInputError, match=r"column 'files'.*prior\.csv"):
+        resumed(source, tmp_path / "v.csv", prior=prior)
+
+
+def test_an_image_that_has_changed_is_refused(tmp_path, source):
+    image = tmp_path / "images" / "i.dcm"
+    image.parent.mkdir()
+    for images in ([image], [image.parent]):
+        image.write_bytes(bytes(128) + b"DICM" + bytes(100))
+        broken_off(source, tmp_path / "v.csv", images=images)
+        image.write_bytes(bytes(128) + b"DICM" + bytes(99) + b"\1")
+        with pytest.raises(BadInputError, match="column 'files'"):
+            resumed(source, tmp_path / "v.csv", images=images)

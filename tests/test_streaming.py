@@ -143,9 +143,9 @@ def test_options_of_reading_are_passed_on(tmp_path, model, clusters):
     [
         ([], "v.csv", {}, "at least one file"),
         (["a.csv"], "v.txt", {}, r"ends in \.csv, \.parquet or \.json"),
-        (["a.csv"], "a.csv", {}, "another file than those read or written"),
+        (["a.csv"], "a.csv", {}, "does not overlap"),
         (["a.csv"], "v.csv", {"rejects": "r.csv"}, "skip_bad where a file of rejects"),
-        (["a.csv"], "v.csv", {"rejects": "v.csv", "skip_bad": True}, "another file than"),
+        (["a.csv"], "v.csv", {"rejects": "v.csv", "skip_bad": True}, "does not overlap"),
         (["a.csv"], "v.csv", {"rejects": "r.txt", "skip_bad": True}, "ends in one of"),
         (["none.csv"], "v.csv", {}, "a file that can be read"),
         (["a.csv"], "no/v.csv", {}, "a folder .* that exists"),

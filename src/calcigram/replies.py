@@ -11,8 +11,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from calcigram.classify import Classifier
-from calcigram.errors import BadInputError
 from calcigram.formats.files import PathLike, kind_of
+from calcigram.formats.inputs import check_apart
 from calcigram.formats.tables import read_intake
 from calcigram.linking import Linking
 
@@ -136,7 +136,7 @@ def reply_to_file(
     from calcigram.formats.dicom.segmentation import referenced_images
     from calcigram.formats.dicom.writing import source_of_segmentation, write_report_file
 
-    _check_other(path, output)
+    check_apart([output], [path], images)
     verdicts_of = Classifier(model, n_threads)
     stated: dict[str, Any] = {"pixel_spacing": pixel_spacing, "linking": linking}
     labels = options.get("labels") or ()
@@ -192,10 +192,3 @@ def _source_of_images(
     files = mammogram_of(path, images) if kind == "plist" else images
     in_mm = kind in ("csv", "parquet") and options.get("units") != "px"
     return source_of_images(files, None if in_mm else options["pixel_spacing"])
-
-
-def _check_other(path: PathLike, output: PathLike) -> None:
-    from pathlib import Path
-
-    if Path(path).resolve() == Path(output).resolve():
-        raise BadInputError("another file than the one read", source=str(output))

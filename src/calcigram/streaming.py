@@ -17,8 +17,9 @@ from calcigram.classify import Classifier
 from calcigram.clusters import ClusterSet
 from calcigram.errors import BadInputError
 from calcigram.formats.files import PathLike, kind_of, suffix_of
+from calcigram.formats.inputs import Inputs, check_apart
 from calcigram.formats.keep import kept_parts
-from calcigram.formats.manifest import code_digest, file_digest
+from calcigram.formats.manifest import code_digest
 from calcigram.formats.output import TABLE_SUFFIXES, arrow_table, table_writer
 from calcigram.formats.overlap import read_ahead, write_behind
 from calcigram.formats.tables import BATCH_CLUSTERS, iter_intakes
@@ -145,7 +146,8 @@ def classify_files(
     ------
     BadInputError
         An input is bad (see `formats.read_clusters`), or the output cannot be written, or
-        `resume` meets batches of another input, model, version or option.
+        `resume` meets batches of another input, model, version or option; or an input changes
+        while it is read.
     ModelFileError
         The model cannot be opened.
 
@@ -159,7 +161,11 @@ def classify_files(
     3
     """
     files = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
-    rejects_path = _rejects_path(files, output, rejects, skip_bad)
+    if not files:
+        raise BadInputError("at least one file of clusters")
+    chosen_prior = [prior] if prior is not None and os.path.isfile(prior) else []
+    rejects_path = _rejects_path(output, rejects, skip_bad)
+    check_apart([output, rejects_path], [*files, *chosen_prior], images)
     suffix_of(output, TABLE_SUFFIXES)
     options = {
         "columns": columns,
@@ -171,6 +177,9 @@ def classify_files(
         "linking": linking,
         "labels": tuple(labels),
     }
+    inputs = Inputs([*files, *chosen_prior], images)
+    if resume and not inputs.can_be_read_again:
+        raise BadInputError("files, not pipes, together with --resume")
     annotated = any(kind_of(path) not in ("csv", "parquet") for path in files)
     verdicts_of = Classifier(model, n_threads, coverage=coverage, prior=prior, reported=annotated)
     summary = ClassifySummary()
@@ -179,7 +188,7 @@ def classify_files(
     def manifest() -> dict[str, Any]:
         chosen = options | {"images": [str(p) for p in images], "linking": str(linking)}
         chosen |= {"coverage": coverage, "prior": None if prior is None else str(prior)}
-        return _manifest(files, chosen | {"batch_size": batch_size}, verdicts_of.version)
+        return _manifest(inputs, chosen | {"batch_size": batch_size}, verdicts_of.version)
 
     def count(verdicts: pa.Table, note: _Note) -> None:
         summary.add(verdicts, note)
@@ -207,6 +216,7 @@ def classify_files(
             verdicts = arrow_table(verdicts_of.columns(clusters))
             later(store, verdicts, note, is_last)
             count(verdicts, note)
+        inputs.check_unchanged()
         if bad_values or (rejects is not None and skip_bad):
             _write_rejects(bad_values, stack, rejects_path)
             summary.rejects = rejects_path
@@ -235,33 +245,22 @@ def _noted(
         skip = 0
 
 
-def _manifest(
-    files: Sequence[PathLike], options: Mapping[str, Any], model_version: str
-) -> dict[str, Any]:
+def _manifest(inputs: Inputs, options: Mapping[str, Any], model_version: str) -> dict[str, Any]:
     """Say what verdicts are made from."""
     return {
         "format": "calcigram verdicts, broken off",
-        "files": [{"name": str(path), "sha256": file_digest(path)} for path in files],
+        "files": inputs.described,
         "model": model_version,
         "code": code_digest(),
         **{name: dict(v) if isinstance(v, Mapping) else v for name, v in options.items()},
     }
 
 
-def _rejects_path(
-    files: Sequence[PathLike], output: PathLike, rejects: PathLike | None, skip_bad: bool
-) -> Path:
-    """Return where rejects go, having made sure that no file is written over another."""
-    if not files:
-        raise BadInputError("at least one file of clusters")
+def _rejects_path(output: PathLike, rejects: PathLike | None, skip_bad: bool) -> Path:
+    """Return where rejects go."""
     if rejects is not None and not skip_bad:
         raise BadInputError("skip_bad where a file of rejects is named", source=str(rejects))
     path = Path(output).with_suffix(".rejects.csv") if rejects is None else Path(rejects)
-    taken = {Path(file).resolve() for file in files}
-    for written in (Path(output), path):
-        if written.resolve() in taken:
-            raise BadInputError("another file than those read or written", source=str(written))
-        taken.add(written.resolve())
     if rejects is not None and path.suffix.lower() not in TABLE_SUFFIXES:
         raise BadInputError(f"a name that ends in one of {TABLE_SUFFIXES}", source=str(path))
     return path

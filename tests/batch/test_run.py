@@ -123,9 +123,9 @@ def test_an_output_that_is_there_stays_unless_it_may_be_replaced(tmp_path, folde
         run_batch(folder, tmp_path / "out", **options)
     with pytest.raises(BadInputError, match="made by calcigram batch"):
         run_batch(folder, tmp_path / "out", resume=True, **options)
+    with pytest.raises(BadInputError, match="nothing else in it"):
+        run_batch(folder, tmp_path / "out", overwrite=True, **options)
     assert (tmp_path / "out" / "mine.txt").read_text() == "mine"
-    run_batch(folder, tmp_path / "out", overwrite=True, **options)
-    assert len(list((tmp_path / "out").glob("part-*"))) == 7
 
 
 def spoil(folder, clusters):
@@ -214,3 +214,122 @@ def test_the_manifest_says_what_the_parts_were_made_from(tmp_path, folder):
     manifest = json.loads((tmp_path / "out" / "_calcigram.json").read_text())
     assert manifest["task"] == "features"
     assert [len(file["sha256"]) for file in manifest["files"]] == [64, 64]
+
+
+@pytest.mark.parametrize(
+    "output",
+    ["in", "in/out", ".", "in/a.parquet", "link", "hard.parquet", "in/../in", "../{name}"],
+)
+def test_an_output_that_overlaps_the_input_is_refused_and_the_input_stays(
+    tmp_path, folder, monkeypatch, output
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "link").symlink_to("in")
+    (tmp_path / "hard.parquet").hardlink_to(folder / "a.parquet")
+    before = sorted(path.stat().st_size for path in folder.rglob("*"))
+    for overwrite in (False, True):
+        with pytest.raises(BadInputError, match="output"):
+            run_batch("in", output.format(name=tmp_path.name), task="features", overwrite=overwrite)
+    assert sorted(path.stat().st_size for path in folder.rglob("*")) == before
+
+
+def test_an_output_in_which_the_input_lies_is_refused(tmp_path, folder):
+    with pytest.raises(BadInputError, match="does not overlap"):
+        run_batch(folder / "b", folder, task="features", overwrite=True)
+    with pytest.raises(BadInputError, match="does not overlap"):
+        run_batch(folder / "b", tmp_path, task="features", overwrite=True)
+
+
+@pytest.mark.parametrize("foreign", ["mine.txt", ".hidden", "sub/deep.txt", "empty/", "part-1.csv"])
+def test_only_an_output_of_batch_with_nothing_else_in_it_is_replaced(tmp_path, folder, foreign):
+    options = {"task": "features", "partition_clusters": PART}
+    run_batch(folder, tmp_path / "out", **options)
+    run_batch(folder, tmp_path / "out", overwrite=True, **options)
+    place = tmp_path / "out" / foreign
+    if foreign.endswith("/"):
+        place.mkdir()
+    else:
+        place.parent.mkdir(exist_ok=True)
+        place.write_text("mine")
+    with pytest.raises(BadInputError, match="nothing else in it"):
+        run_batch(folder, tmp_path / "out", overwrite=True, **options)
+    assert place.exists()
+    assert len(list((tmp_path / "out").glob("part-*.parquet"))) == 7
+
+
+def test_a_file_or_a_folder_without_a_manifest_is_not_replaced(tmp_path, folder):
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts" / "part-000000.parquet").write_text("mine")
+    for name in ("file", "parts"):
+        with pytest.raises(BadInputError, match="calcigram batch"):
+            run_batch(folder, tmp_path / name, task="features", overwrite=True)
+    assert (tmp_path / "file").read_text() == "mine"
+    assert (tmp_path / "parts" / "part-000000.parquet").read_text() == "mine"
+
+
+def test_the_old_output_stays_until_the_new_one_is_whole(tmp_path, folder, contents):
+    run_batch(folder, tmp_path / "out", task="features", partition_clusters=PART)
+    before = contents(tmp_path / "out")
+    broken_off(folder, tmp_path / "out", task="features", overwrite=True)
+    assert contents(tmp_path / "out") == before
+
+
+def test_two_runs_of_one_output_are_refused(tmp_path, folder):
+    options = {"task": "features", "partition_clusters": PART}
+    refused = []
+
+    def start_another(n_done, n_parts):
+        for more in ({}, {"resume": True}, {"overwrite": True}):
+            with pytest.raises(BadInputError, match="no other process is writing"):
+                run_batch(folder, tmp_path / "out", **options, **more)
+            refused.append(more)
+
+    summary = run_batch(folder, tmp_path / "out", progress=start_another, **options)
+    assert len(refused) == 7 * 3
+    assert (summary.n_clusters, len(table(tmp_path / "out"))) == (400, 400)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "out"]
+    assert not (tmp_path / "out" / "lock").exists()
+
+
+def test_a_part_that_vanishes_or_is_of_another_run_stops_the_job(tmp_path, folder):
+    def lose_a_part(n_done, n_parts):
+        if n_done == n_parts:
+            (tmp_path / ".out.work" / "part-000002.parquet").unlink()
+
+    options = {"task": "features", "partition_clusters": PART}
+    with pytest.raises(CalcigramError, match="1 of 7 parts are missing"):
+        run_batch(folder, tmp_path / "out", progress=lose_a_part, **options)
+    assert not (tmp_path / "out").exists()
+    assert run_batch(folder, tmp_path / "out", resume=True, **options).n_resumed == 6
+
+
+def test_input_that_changes_meanwhile_is_refused(tmp_path, folder):
+    def change(n_done, n_parts):
+        if n_done < n_parts:
+            return
+        with open(folder / "b" / "c.parquet", "r+b") as file:
+            file.seek(100)
+            file.write(b"\0")
+
+    with pytest.raises(BadInputError, match="do not change while they are read"):
+        run_batch(folder, tmp_path / "out", task="features", progress=change)
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
+
+
+def test_what_a_killed_run_left_half_written_is_no_part_of_the_output(tmp_path, folder, contents):
+    options = {"task": "features", "partition_clusters": PART}
+    run_batch(folder, tmp_path / "whole", **options)
+    broken_off(folder, tmp_path / "out", task="features")
+    work = tmp_path / ".out.work"
+    (work / ".part-000005.parquet.01234567.part").write_text("half")
+    part = work / "part-000001.parquet"
+    part.write_bytes(part.read_bytes()[:-50])
+    assert run_batch(folder, tmp_path / "out", resume=True, **options).n_resumed == 2
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+
+
+def test_work_folders_in_the_input_are_no_input(tmp_path, folder):
+    (folder / ".other.work").mkdir()
+    (folder / "a.parquet").rename(folder / ".other.work" / "part-000000.parquet")
+    assert run_batch(folder, tmp_path / "out", task="features").n_clusters == 170

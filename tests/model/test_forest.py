@@ -110,7 +110,7 @@ DAMAGES = {
     "shared child": (lambda f: replace(f, right=f.left.copy()), "no parent or with several"),
     "feature": (_set("feature", 0, 6), "feature that does not exist"),
     "class": (_set("tree_class", 0, 3), "class that does not exist"),
-    "score": (_set("value", -1, np.nan), "not finite"),
+    "score": (_set("value", -1, np.nan), "within 1e.06 of 0"),
     "threshold": (_set("threshold", 0, np.nan), "not a number"),
     "offsets": (_set("tree_offset", -1, 1), "do not cover"),
     "empty tree": (_set("tree_offset", 1, 0), "fewer than 1"),

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from calcigram.errors import ModelFileError
-from calcigram.model import load_model, store, train_model
+from calcigram.model import load_model, novelty, store, train_model
 from calcigram.model.store import FORMAT_VERSION, model_digest
 
 DATA = Path(__file__).parent / "data"
@@ -26,7 +28,8 @@ def edit_document(folder, *, sign=True, **changes):
     path = folder / "model.json"
     document = json.loads(path.read_text()) | changes
     if sign:
-        document["digest"] = store._digest(document, store._read_arrays(folder))
+        arrays = store._read_arrays(folder)
+        document["digest"] = store._digest(document, arrays)
     path.write_text(json.dumps(document))
 
 
@@ -78,6 +81,19 @@ def test_saving_overwrites_nothing_else(model, tmp_path):
     with pytest.raises(ModelFileError, match="something else at this place"):
         model.save(tmp_path / "letters.txt")
     assert (tmp_path / "letters.txt").read_text() == "dear"
+    model.save(tmp_path / "m")
+    (tmp_path / "m" / "labels.csv").write_text("mine")
+    with pytest.raises(ModelFileError, match=r"something else at this place: labels\.csv"):
+        model.save(tmp_path / "m")
+    assert (tmp_path / "m" / "labels.csv").read_text() == "mine"
+
+
+def test_saving_removes_what_a_killed_run_left(model, tmp_path):
+    left = tmp_path / ".m.01234567.part"
+    left.mkdir()
+    (left / "forest.npz").write_text("half")
+    model.save(tmp_path / "m")
+    assert [path.name for path in tmp_path.iterdir()] == ["m"]
 
 
 @pytest.mark.filterwarnings("ignore:no cluster is labelled")
@@ -108,6 +124,10 @@ def test_every_format_version_opens(version, monkeypatch):
     document = json.loads((folder / "model.json").read_text())
     monkeypatch.setattr(store, "FEATURE_NAMES", tuple(document["feature_names"]))
     monkeypatch.setattr(store, "catalogue_hash", lambda: document["catalogue_hash"])
+    if version > 1:
+        with np.load(folder / "forest.npz") as archive:
+            n = len(archive["novelty.whitenings"]) // len(archive["novelty.means"])
+        monkeypatch.setattr(novelty, "position_columns", lambda: np.arange(n))
     model = load_model(folder)
     expected = json.loads((folder / "expected_logits.json").read_text())
     rows = np.random.default_rng(1).normal(size=(4, len(model.feature_names))).astype(np.float32)
@@ -169,6 +189,169 @@ def test_refuses_classes(folder, classes):
     edit_document(folder, heads=heads)
     with pytest.raises(ModelFileError, match="content makes no sense"):
         load_model(folder)
+
+
+def chain(depth):
+    """Arrays of one tree as deep as asked, each inner node with a leaf at its left."""
+    n = 2 * depth + 1
+    inner = np.arange(n) % 2 == 0
+    inner[-1] = False
+    at = np.arange(n, dtype=np.int32)
+    return {
+        "feature": np.where(inner, 0, -1).astype(np.int16),
+        "threshold": np.zeros(n, np.float32),
+        "missing_left": np.zeros(n, np.uint8),
+        "left": np.where(inner, at + 1, 0).astype(np.int32),
+        "right": np.where(inner, at + 2, 0).astype(np.int32),
+        "value": np.zeros(n, np.float32),
+        "tree_offset": np.array([0, n]),
+        "tree_class": np.zeros(1, np.int16),
+    }
+
+
+def at(array, place, value):
+    changed = array.copy()
+    with np.errstate(all="ignore"):
+        changed[place] = np.array(value).astype(array.dtype)
+    return changed
+
+
+ABSURD = {
+    "missing_left 2": lambda a: {"distribution.missing_left": at(a["distribution.missing_left"], 0, 2)},
+    "missing_left 255": lambda a: {"morphology.missing_left": at(a["morphology.missing_left"], -1, 255)},
+    "feature beyond": lambda a: {"distribution.feature": at(a["distribution.feature"], 0, 32767)},
+    "feature -2": lambda a: {"distribution.feature": at(a["distribution.feature"], 0, -2)},
+    "threshold nan": lambda a: {"distribution.threshold": at(a["distribution.threshold"], 0, np.nan)},
+    "threshold -inf": lambda a: {"distribution.threshold": at(a["distribution.threshold"], 0, -np.inf)},
+    "value nan": lambda a: {"morphology.value": at(a["morphology.value"], 1, np.nan)},
+    "value 3e38": lambda a: {"morphology.value": at(a["morphology.value"], 1, 3e38)},
+    "baseline": lambda a: {"morphology.baseline": at(a["morphology.baseline"], 0, 1e308)},
+    "class": lambda a: {"morphology.tree_class": at(a["morphology.tree_class"], 0, 9)},
+    "class -1": lambda a: {"morphology.tree_class": at(a["morphology.tree_class"], 0, -1)},
+    "child outside": lambda a: {"distribution.right": at(a["distribution.right"], 0, 2**31 - 1)},
+    "child before": lambda a: {"distribution.right": at(a["distribution.right"], 0, -1)},
+    "leaf with a child": lambda a: {"distribution.left": at(a["distribution.left"], np.flatnonzero(a["distribution.feature"] < 0)[0], 1)},
+    "offset": lambda a: {"distribution.tree_offset": at(a["distribution.tree_offset"], 1, 2**62)},
+    "offset wraps": lambda a: {"distribution.tree_offset": at(a["distribution.tree_offset"], 1, -(2**63))},
+    "deep": lambda a: {f"distribution.{k}": v for k, v in chain(300).items()},
+    "type": lambda a: {"distribution.feature": a["distribution.feature"].astype(np.int64)},
+    "byte order": lambda a: {"distribution.left": a["distribution.left"].astype(">i4")},
+    "text": lambda a: {"distribution.left": a["distribution.left"].astype("U3")},
+    "length": lambda a: {"distribution.value": a["distribution.value"][:-1]},
+    "counts wrap": lambda a: {"morphology.form_known.counts": at(at(a["morphology.form_known.counts"], 0, 2**62), 1, 2**62)},
+    "counts below 0": lambda a: {"morphology.form_known.counts": at(a["morphology.form_known.counts"], 0, -1)},
+    "score 2": lambda a: {"morphology.form_known.scores": at(a["morphology.form_known.scores"], -1, 2)},
+    "score nan": lambda a: {"morphology.form_known.scores": at(a["morphology.form_known.scores"], 0, np.nan)},
+    "edges fall": lambda a: {"novelty.edges": np.array([9, 3], np.float32), "novelty.knots": np.tile(a["novelty.knots"][: len(a["novelty.knots"]) // (len(a["novelty.edges"]) + 1)], 3)},
+    "many bins": lambda a: {"novelty.edges": np.arange(4000, dtype=np.float32), "novelty.knots": np.tile(a["novelty.knots"][: len(a["novelty.knots"]) // (len(a["novelty.edges"]) + 1)], 4001)},
+    "no columns": lambda a: {"novelty.knots": np.zeros(0, np.float32), "novelty.means": np.zeros(1, np.float32), "novelty.whitenings": np.zeros(0, np.float32)},
+    "one column": lambda a: {"novelty.edges": np.zeros(0, np.float32), "novelty.knots": np.zeros(33, np.float32), "novelty.means": np.zeros(1, np.float32), "novelty.whitenings": np.ones(1, np.float32)},
+    "knots inf": lambda a: {"novelty.knots": at(a["novelty.knots"], 32, np.inf)},
+    "a knot missing": lambda a: {"novelty.knots": at(a["novelty.knots"], 7, np.nan)},
+    "whitening": lambda a: {"novelty.whitenings": at(a["novelty.whitenings"], 7, 3e38)},
+    "mean nan": lambda a: {"novelty.means": at(a["novelty.means"], 7, np.nan)},
+    "held out": lambda a: {"novelty.held_out": np.zeros(0, np.float32)},
+    "exemplar": lambda a: {"exemplars.values": at(a["exemplars.values"], 7, np.inf)},
+    "exemplars": lambda a: {"exemplars.values": a["exemplars.values"][:-1]},
+    "label": lambda a: {"exemplars.distribution": at(a["exemplars.distribution"], 0, 6)},
+    "label -2": lambda a: {"exemplars.morphology": at(a["exemplars.morphology"], 0, -2)},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("damage", ABSURD)
+def test_refuses_absurd_arrays_with_a_right_digest(folder, damage):
+    with np.load(folder / "forest.npz") as archive:
+        arrays = dict(archive)
+    np.savez(folder / "forest.npz", **arrays | ABSURD[damage](arrays))
+    if damage not in ("type", "byte order", "text"):
+        edit_document(folder)
+    else:  # not read back by `edit_document`, where the reader itself refuses
+        path = folder / "model.json"
+        document = json.loads(path.read_text())
+        document["digest"] = store._digest(document, arrays | ABSURD[damage](arrays))
+        path.write_text(json.dumps(document))
+    with pytest.raises(ModelFileError):
+        load_model(folder)
+
+
+HUGE = 10**400
+DOCUMENTS = {
+    "name": ["", "a" * 201, "a\nb", "\x1b[31m", "\ud800", 3, None, ["a"]],
+    "card": [3, None, [], [["a", 1]], "ab"],
+    "format_version": [True, 0, -1, 1.0, HUGE, None, "3", [3]],
+    "feature_names": [None, 3, "ab", {}, [3]],
+    "catalogue_hash": [None, 3, {}],
+    "exemplars": [None, 3, "abc", {}, [3], ["a"], [None]],
+    "heads": [None, [], 3, {"distribution": {}}, {"distribution": None}],
+    "concern_calibration": [None, [], 3, {}],
+}
+
+
+@pytest.mark.parametrize(("key", "value"), [(k, v) for k, vs in DOCUMENTS.items() for v in vs])
+def test_refuses_absurd_documents_with_a_right_digest(folder, key, value):
+    edit_document(folder, **{key: value})
+    with pytest.raises(ModelFileError):
+        load_model(folder)
+
+
+@pytest.mark.parametrize("place", ["concern", "head"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"inverse_temperature": value}
+        for value in (0, -1, 1e308, HUGE, float("inf"), float("nan"), "1", None, True, [1])
+    ]
+    + [
+        {"bias": value}
+        for value in ([], [0] * 50, [1e308] * 3, [HUGE] * 3, ["0"] * 3, [None] * 3, "012", {}, 0)
+    ],
+)
+def test_refuses_absurd_calibrations(folder, place, change):
+    document = json.loads((folder / "model.json").read_text())
+    heads, concern = document["heads"], document["concern_calibration"]
+    of = (
+        concern["both_read"]
+        if place == "concern"
+        else heads["morphology"]["calibration"]["form_known"]
+    )
+    of |= change
+    edit_document(folder, heads=heads, concern_calibration=concern)
+    with pytest.raises(ModelFileError):
+        load_model(folder)
+
+
+NUMBERS = [-(2**63), -(2**31), -32768, -2, -1, 0, 1, 2, 255, 32767, 2**31 - 1, 2**62]
+FLOATS = [np.nan, np.inf, -np.inf, 3e38, -3e38, 1e-45, -1.0, 2.0, 0.0]
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_whatever_is_changed_a_model_is_refused_or_reads(model, features, data):
+    """In memory, as the reader does it once the digest is right."""
+    from calcigram.model.attribution import attribute, leaf_of, node_cover
+
+    document, arrays = store._document(model), dict(store._arrays(model))
+    for _ in range(data.draw(st.integers(1, 3))):
+        name = data.draw(st.sampled_from(sorted(arrays)))
+        array = arrays[name]
+        if data.draw(st.integers(0, 9)) == 0 or not len(array):
+            arrays[name] = np.resize(array, data.draw(st.integers(0, 2 * len(array) + 1)))
+            continue
+        value = data.draw(st.sampled_from(FLOATS if array.dtype.kind == "f" else NUMBERS))
+        arrays[name] = at(array, data.draw(st.integers(0, len(array) - 1)), value)
+    try:
+        changed = store._model(document, arrays)
+    except (ArithmeticError, LookupError, TypeError, ValueError):
+        return
+    read = changed.read(features[:20])
+    assert not np.isinf(read.p_concern).any()
+    for head in changed.heads:
+        for n in (1, 20):  # the one that walks, and the one that goes by blocks
+            assert np.isfinite(head.forest.raw_scores(features.values[:n])).all()
+        cover = node_cover(head.forest, features.values[:5])
+        assert np.isfinite(attribute(head.forest, features.values[:2], cover).values).all()
+        assert (leaf_of(head.forest, features.values[:5]) >= 0).all()
+    changed.novelty(features[:20])
 
 
 def test_refuses_a_changed_document(folder):

@@ -71,6 +71,8 @@ class Job:
         Set clusters with bad values aside instead of failing.
     simulation : tuple
         Arguments of `simulate`, as (name, value) pairs.
+    digest : str
+        Of the manifest; each part notes it, so that parts of two jobs are never mixed.
     """
 
     task: str
@@ -80,6 +82,7 @@ class Job:
     code: str = field(default_factory=code_digest)
     skip_bad: bool = False
     simulation: tuple[tuple[str, Any], ...] = ()
+    digest: str = ""
 
 
 def parts_of_files(storage: Storage, partition_clusters: int) -> list[Part]:
@@ -123,7 +126,8 @@ def parts_of_numbers(n: int, partition_clusters: int) -> list[Part]:
 def input_files(storage: Storage) -> Iterator[str]:
     """Yield the Parquet files of a file or folder, in the order of their names.
 
-    Names that begin with a dot or an underscore are passed over, as other readers do.
+    Files and folders whose names begin with a dot or an underscore are passed over, as other
+    readers do.
 
     Raises
     ------
@@ -132,8 +136,9 @@ def input_files(storage: Storage) -> Iterator[str]:
     """
     found = 0
     for path in storage.files():
-        name = PurePosixPath(path).name
-        if name[0] not in "._" and name.endswith((".parquet", ".parq", ".pq")):
+        parts = PurePosixPath(path.removeprefix(storage.path)).parts or (storage.name,)
+        hidden = any(part[0] in "._" for part in parts)
+        if not hidden and path.endswith((".parquet", ".parq", ".pq")):
             found += 1
             yield path
     if not found:
@@ -142,15 +147,25 @@ def input_files(storage: Storage) -> Iterator[str]:
         )
 
 
-def manifest_of(
-    job: Job, source: Storage | None, parts: list[Part], partition_clusters: int
-) -> dict[str, Any]:
-    """Say what a job makes its parts from; a job resumed must say the same.
+def identities(storage: Storage) -> list[dict[str, str]]:
+    """Return the name of each input file, and what tells its content from any other.
 
     Local files are told by the digest of their content, others by what their store says of
     them (an ETag, a generation, a checksum).
     """
-    files = [] if source is None else [_identity(source, path) for path in input_files(source)]
+    return [_identity(storage, path) for path in input_files(storage)]
+
+
+def _identity(storage: Storage, path: str) -> dict[str, str]:
+    if storage.is_local:
+        return {"name": storage.url(path), "sha256": file_digest(path)}
+    return {"name": storage.url(path), "identity": str(storage.fs.ukey(path))}
+
+
+def manifest_of(
+    job: Job, files: list[dict[str, str]], parts: list[Part], partition_clusters: int
+) -> dict[str, Any]:
+    """Say what a job makes its parts from; a job resumed must say the same."""
     return {
         "format": "calcigram batch",
         "files": files,
@@ -163,9 +178,3 @@ def manifest_of(
         "skip_bad": job.skip_bad,
         "simulation": dict(job.simulation),
     }
-
-
-def _identity(storage: Storage, path: str) -> dict[str, str]:
-    if storage.is_local:
-        return {"name": storage.url(path), "sha256": file_digest(path)}
-    return {"name": storage.url(path), "identity": str(storage.fs.ukey(path))}

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -14,6 +17,8 @@ from calcigram.batch.plan import (
     TASKS,
     Job,
     Part,
+    identities,
+    input_files,
     manifest_of,
     parts_of_files,
     parts_of_numbers,
@@ -21,10 +26,15 @@ from calcigram.batch.plan import (
 from calcigram.batch.storage import Storage
 from calcigram.batch.work import Done, do_part, read_note
 from calcigram.errors import BadInputError, CalcigramError
-from calcigram.formats.manifest import check_same, to_text
+from calcigram.formats.inputs import check_apart
+from calcigram.formats.manifest import check_same, file_digest, to_text
+from calcigram.formats.places import LOCK_FILE
 
 MANIFEST, REJECTS = "_calcigram.json", "_rejects.csv"
 """Stand among the parts, where readers of Parquet folders pass them over."""
+
+_OURS = re.compile(rf"{MANIFEST}|{REJECTS}|{LOCK_FILE}|part-\d+\.parquet|\..+\.[0-9a-f]{{8}}\.part")
+"""Names of the files that this module writes."""
 
 Url = str | os.PathLike[str]
 
@@ -94,7 +104,8 @@ def run_batch(
         Do only the parts that a run which was broken off left undone; nothing, where all is
         done.
     overwrite : bool
-        Replace an `output` that is there.
+        Replace an `output` that is there, when the new one is whole. Only a folder that this function
+        made, and that holds nothing else, is replaced.
     progress : callable, optional
         Called with the numbers of parts done and of all.
 
@@ -105,10 +116,12 @@ def run_batch(
     Raises
     ------
     BadInputError
-        The input is bad or not there, the output is there, no scheduler answers, or `resume`
-        meets parts made from other input, by another model, version or option.
+        The input is bad, not there or changed meanwhile; the output is there, overlaps the input
+        or is being written by another process; no scheduler answers; or `resume` meets parts
+        made from other input, by another model, version or option.
     CalcigramError
-        A worker has another calcigram or model, or parts were lost again and again.
+        A worker has another calcigram or model, parts were lost again and again, or are missing
+        in the end.
 
     Notes
     -----
@@ -126,36 +139,74 @@ def run_batch(
     (2, 5)
     """
     _check(task, partition_clusters, source)
-    target = Storage(output)
+    target = _target(output)
     work = target.beside(f".{target.name}.work")
+    storage = None if isinstance(source, int) else Storage(source)
+    settings = {"seed": 0, "grade": "typical", "preset": "train", **(simulation or {})}
+    files = _identities(storage, settings, (target, work), model)
     if isinstance(source, int):
-        storage, parts = None, parts_of_numbers(source, partition_clusters)
-        settings = tuple(
-            sorted({"seed": 0, "grade": "typical", "preset": "train", **(simulation or {})}.items())
-        )
+        parts = parts_of_numbers(source, partition_clusters)
     else:
-        storage, settings = Storage(source), ()
-        parts = parts_of_files(storage, partition_clusters)
-    job = _job(task, work, model, skip_bad, settings)
-    manifest = manifest_of(job, storage, parts, partition_clusters)
+        parts, settings = parts_of_files(Storage(source), partition_clusters), {}
+    job = _job(task, work, model, skip_bad, tuple(sorted(settings.items())))
+    manifest = manifest_of(job, files, parts, partition_clusters)
+    job = replace(job, digest=hashlib.sha256(to_text(manifest).encode()).hexdigest())
     if _is_done(target, manifest, resume=resume, overwrite=overwrite):
         return _summary([read_note(target, part) for part in parts], n_resumed=len(parts))
-    missing = _prepare(work, parts, manifest, resume=resume)
-    there = [part for part in parts if part not in missing]
-    done = [read_note(work, part) for part in there]
-    engine = here if dask is None else partial(on_workers, address=dask)
-    for one in engine(do_part, job, missing):
-        if one.error:  # it would fail again
+    with work.held(target.url()):
+        done = _prepare(work, parts, manifest, job.digest, resume=resume)
+        n_resumed = len(done)
+        there = {one.index for one in done}
+        missing = [part for part in parts if part.index not in there]
+        engine = here if dask is None else partial(on_workers, address=dask)
+        for one in engine(do_part, job, missing):
+            if one.error:  # it would fail again
+                work.remove()
+                raise CalcigramError(one.error)
+            done.append(one)
+            if progress is not None:
+                progress(len(done), len(parts))
+        if files != _identities(storage, settings, (target, work), model):
             work.remove()
-            raise CalcigramError(one.error)
-        done.append(one)
-        if progress is not None:
-            progress(len(done), len(parts))
-    _write_rejects(work, done)
-    if overwrite:
-        target.remove()
-    work.move_to(target)
-    return _summary(done, n_resumed=len(there))
+            raise BadInputError(
+                "input files that do not change while they are read",
+                source=target.url() if storage is None else storage.url(),
+            )
+        _write_rejects(work, done)
+        _check_complete(work, parts, done, job.digest)
+        _is_done(target, manifest, resume=False, overwrite=overwrite)  # may have come meanwhile
+        work.move_to(target)
+        target.remove({LOCK_FILE} & _names(target))
+    return _summary(done, n_resumed)
+
+
+def _target(output: Url) -> Storage:
+    """Return the storage of the output; a link to a folder is followed, and stays."""
+    target = Storage(output)
+    return Storage(os.path.realpath(target.path)) if target.is_local else target
+
+
+def _identities(
+    storage: Storage | None,
+    settings: Mapping[str, Any],
+    written: Sequence[Storage],
+    model: Url | None,
+) -> list[dict[str, str]]:
+    """Say what the input is, having made sure that nothing is written over it."""
+    if storage is None:
+        preset = str(settings["preset"])
+        read = [preset] if os.path.isfile(preset) else []
+        check_apart([place.path for place in written if place.is_local], read)
+        return [{"name": path, "sha256": file_digest(path)} for path in read]
+    files = list(input_files(storage)) if storage.is_local else []
+    local = [os.fspath(path) for path in (*files, *([] if model is None else [model]))]
+    for place in written:
+        whole, other = f"{place.url()}/", f"{storage.url()}/"
+        if place.is_local:
+            check_apart([place.path], [*([storage.path] if storage.is_local else []), *local])
+        elif whole.startswith(other) or other.startswith(whole):
+            raise BadInputError("an output apart from the input", source=place.url())
+    return identities(storage)
 
 
 def _summary(done: Sequence[Done], n_resumed: int) -> BatchSummary:
@@ -211,29 +262,68 @@ def _is_done(
     target: Storage, manifest: Mapping[str, Any], *, resume: bool, overwrite: bool
 ) -> bool:
     """Tell whether the output is there and what was asked for; refuse to write over another."""
-    if not target.exists() or overwrite:
+    if not target.exists():
         return False
-    if not resume:
+    if not (resume or overwrite):
         raise BadInputError("an output that is not there yet, or --overwrite", source=target.url())
     path = target.join(MANIFEST)
-    if not target.exists(path):
+    if overwrite:
+        _check_ours(target)
+    if not target.exists(path) and not (overwrite and not _names(target)):
         raise BadInputError("an output made by calcigram batch", source=target.url())
+    if overwrite:
+        return False
     with target.opened(path) as file:
         check_same(file.read(), manifest, target.url())
     return True
 
 
+def _names(folder: Storage) -> set[str]:
+    return {path.removeprefix(folder.path).lstrip("/") for path in folder.files()}
+
+
+def _check_ours(folder: Storage) -> None:
+    """Refuse to remove anything that this module did not write."""
+    foreign = sorted(name for name in _names(folder) if not _OURS.fullmatch(name))
+    if folder.is_local and os.path.isdir(folder.path):  # folders may hold no file
+        foreign += sorted(place.name for place in os.scandir(folder.path) if place.is_dir())
+    if foreign:
+        raise BadInputError(
+            "to replace, an output of calcigram batch with nothing else in it: move what is "
+            "there, or name another output",
+            source=folder.url(),
+            value=foreign[0] or "a file",
+        )
+
+
 def _prepare(
-    work: Storage, parts: list[Part], manifest: Mapping[str, Any], *, resume: bool
-) -> list[Part]:
-    """Make the work folder and return the parts that are not in it."""
-    path = work.join(MANIFEST)
-    if resume and work.exists(path):
+    work: Storage, parts: list[Part], manifest: Mapping[str, Any], digest: str, *, resume: bool
+) -> list[Done]:
+    """Make the work folder ready and return what came of the parts that are in it."""
+    _check_ours(work)
+    path, names = work.join(MANIFEST), _names(work)
+    done: list[Done] = []
+    if resume and MANIFEST in names:
         with work.opened(path) as file:
             check_same(file.read(), manifest, work.url())
-        there = {name.rpartition("/")[2] for name in work.files()}
-        return [part for part in parts if part.name not in there]
-    work.remove()
-    work.make()
+        for part in parts:
+            with suppress(BadInputError):  # not there, or damaged
+                one = read_note(work, part)
+                done += [one] if one.digest == digest else []
+    kept = {LOCK_FILE, *(parts[one.index].name for one in done)}
+    work.remove(names - kept)
     work.write(path, to_text(manifest).encode())
-    return parts
+    return done
+
+
+def _check_complete(
+    work: Storage, parts: Sequence[Part], done: Sequence[Done], digest: str
+) -> None:
+    """Refuse to call a folder whole in which a part is missing or is of another job."""
+    missing = {part.name for part in parts} - _names(work)
+    foreign = [one.index for one in done if one.digest != digest]
+    if missing or foreign or len(done) != len(parts):
+        raise CalcigramError(
+            f"{work.url()}: {len(missing)} of {len(parts)} parts are missing and {len(foreign)} "
+            "are of another run: did two write there? With --resume they are done again"
+        )

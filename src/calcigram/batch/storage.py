@@ -6,12 +6,14 @@ A thin face of fsspec: URLs in, whole files out. What stands in the files is oth
 from __future__ import annotations
 
 import os
-import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from calcigram.errors import BadInputError, CalcigramError
+from calcigram.formats.files import atomic_path
+from calcigram.formats.places import replace_folder, take_lock
 
 
 class Storage:
@@ -92,28 +94,47 @@ class Storage:
 
     def write(self, path: str, data: bytes) -> None:
         """Write a file whole or not at all, whoever else writes the same."""
-        temporary = f"{path.rpartition('/')[0]}/.{secrets.token_hex(8)}.part"
         if self.is_local:
-            with open(temporary, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
+            with atomic_path(path, tidy=False) as temporary:
+                temporary.write_bytes(data)
         else:  # a store shows an object when it is complete
             self.fs.pipe_file(path, data)
+
+    @contextmanager
+    def held(self, output: str) -> Iterator[None]:
+        """Make the folder and let no other process hold it; other stores than disks have no locks.
+
+        Raises
+        ------
+        BadInputError
+            Another process holds it; the message names `output`.
+        """
+        if not self.is_local:
+            self.make()
+            yield
+            return
+        lock = take_lock(Path(self.path), output)
+        try:
+            yield
+        finally:
+            os.close(lock)
 
     def make(self) -> None:
         """Make the folder."""
         self.fs.makedirs(self.path, exist_ok=True)
 
-    def remove(self) -> None:
-        """Remove all."""
-        if self.exists():
+    def remove(self, names: Iterable[str] | None = None) -> None:
+        """Remove all, or the files of these names."""
+        if names is not None:
+            for name in names:
+                self.fs.rm_file(self.join(name))
+        elif self.exists():
             self.fs.rm(self.path, recursive=True)
 
     def move_to(self, target: Storage) -> None:
-        """Give the folder another name: at once where it is local, file by file elsewhere."""
+        """Give the folder another name, which an older one loses: at once on a local disk."""
         if self.is_local:
-            os.replace(self.path, target.path)
+            replace_folder(Path(self.path), Path(target.path))
         else:
+            target.remove()
             self.fs.mv(self.path, target.path, recursive=True)

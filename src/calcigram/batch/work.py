@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from calcigram.batch.plan import Job, Part
 from calcigram.batch.storage import Storage
-from calcigram.errors import CalcigramError
+from calcigram.errors import BadInputError, CalcigramError
 from calcigram.formats.manifest import code_digest
 
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ class Done:
     error : str
         Why nothing was written; empty where all went well. Told and not raised, as the same
         input would fail on any other worker.
+    digest : str
+        Of the job that wrote the part.
     """
 
     index: int
@@ -52,6 +54,7 @@ class Done:
     n_review: int = 0
     rejects: tuple[dict[str, Any], ...] = ()
     error: str = ""
+    digest: str = ""
 
 
 def do_part(job: Job, part: Part, n_threads: int | None = 1) -> Done:
@@ -80,12 +83,26 @@ def do_part(job: Job, part: Part, n_threads: int | None = 1) -> Done:
 
 
 def read_note(folder: Storage, part: Part) -> Done:
-    """Return what the file of a finished part tells of itself."""
+    """Return what the file of a finished part tells of itself.
+
+    Raises
+    ------
+    BadInputError
+        It is not there, is damaged, or was not written by `do_part`.
+    """
+    import pyarrow as pa
     from pyarrow import parquet
 
-    with folder.opened(folder.join(part.name)) as file:
-        note = json.loads(parquet.read_metadata(file).metadata[_NOTE_KEY.encode()])
-    return Done(part.index, note["n_clusters"], note["n_review"], tuple(note["rejects"]))
+    path = folder.join(part.name)
+    try:
+        with folder.opened(path) as file:
+            note = json.loads(parquet.read_metadata(file).metadata[_NOTE_KEY.encode()])
+        rejects = tuple(note["rejects"])
+        return Done(part.index, note["n_clusters"], note["n_review"], rejects, "", note["digest"])
+    except (pa.ArrowException, OSError, KeyError, TypeError, ValueError):
+        raise BadInputError(
+            "a part as calcigram batch writes it", source=folder.url(path)
+        ) from None
 
 
 def _check_worker(job: Job) -> None:
@@ -116,7 +133,7 @@ def _computed(job: Job, part: Part, n_threads: int | None) -> bytes:
     from calcigram.features.extract import extract_features
     from calcigram.formats.overlap import read_ahead
 
-    buffer = _TableBuffer()
+    buffer = _TableBuffer(job.digest)
     for intake, _ in read_ahead(_intakes(part, job.skip_bad)):
         clusters = intake.clusters
         buffer.rejects += intake.rejects.to_dict("records")
@@ -152,19 +169,20 @@ def _simulated(job: Job, part: Part) -> bytes:
             yield simulate(n, start=part.start + start, **dict(job.simulation))
 
     buffer = BytesIO()
-    write_parquet_clusters(pieces(), buffer, note=_note(part.n_clusters, 0, []))
+    write_parquet_clusters(pieces(), buffer, note=_note(job.digest, part.n_clusters, 0, []))
     return buffer.getvalue()
 
 
-def _note(n_clusters: int, n_review: int, rejects: Sequence[Any]) -> dict[str, str]:
-    note = {"n_clusters": n_clusters, "n_review": n_review, "rejects": rejects}
+def _note(digest: str, n_clusters: int, n_review: int, rejects: Sequence[Any]) -> dict[str, str]:
+    note = {"digest": digest, "n_clusters": n_clusters, "n_review": n_review, "rejects": rejects}
     return {_NOTE_KEY: json.dumps(note)}
 
 
 class _TableBuffer:
     """A Parquet file in memory, which ends with a note of what it holds."""
 
-    def __init__(self) -> None:
+    def __init__(self, digest: str) -> None:
+        self._digest = digest
         self._buffer = BytesIO()
         self._writer: Any = None
         self._n_clusters = 0
@@ -187,7 +205,7 @@ class _TableBuffer:
 
     def close(self) -> bytes:
         """End the file and return it."""
-        note = _note(self._n_clusters, self._n_review, self.rejects)
+        note = _note(self._digest, self._n_clusters, self._n_review, self.rejects)
         self._writer.add_key_value_metadata(note)
         self._writer.close()
         return self._buffer.getvalue()

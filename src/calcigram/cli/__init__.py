@@ -29,7 +29,7 @@ from calcigram.cli import (
     simulate,
     train,
 )
-from calcigram.cli._options import FOOTER, HelpFormatter
+from calcigram.cli._options import FOOTER, HelpFormatter, check_outputs
 from calcigram.errors import CalcigramError
 
 COMMANDS = (
@@ -103,6 +103,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
             warnings.simplefilter("always", UserWarning)
+            check_outputs(args)
             code = args.run(args)
             sys.stdout.flush()
     except CalcigramError as error:

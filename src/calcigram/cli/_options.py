@@ -192,6 +192,35 @@ def add_output(
     )
 
 
+_WRITTEN = ("output", "rejects", "picture")
+_READ_AS_TEXT = ("input", "prior", "preset", "rulebook", "recognition")
+"""Options whose text may name a file."""
+
+
+def check_outputs(args: argparse.Namespace) -> None:
+    """Refuse to write over anything that the same command reads.
+
+    Every path among the options is read but for those of `_WRITTEN`.
+
+    Raises
+    ------
+    BadInputError
+        An output is, holds or lies in an input.
+    """
+    paths: dict[str, list[str]] = {}
+    for name, value in vars(args).items():
+        for one in value if isinstance(value, list) else [value]:
+            text = isinstance(one, str) and name in (*_WRITTEN, *_READ_AS_TEXT)
+            if (isinstance(one, Path) or text) and str(one) != "-" and "://" not in str(one):
+                paths.setdefault(name, []).append(str(one))
+    written = [path for name in _WRITTEN for path in paths.pop(name, [])]
+    if written:
+        from calcigram.formats.inputs import check_apart
+
+        images = paths.pop("image", [])
+        check_apart(written, [path for several in paths.values() for path in several], images)
+
+
 def column_map(text: str) -> dict[str, str]:
     """Read ``x=posX,y=posY`` into a mapping from our names to the user's.
 

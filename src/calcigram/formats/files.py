@@ -5,18 +5,17 @@ What stands in a file is the business of the other modules of this package.
 
 from __future__ import annotations
 
+import errno
 import os
-import secrets
 import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from calcigram.errors import BadInputError
-
-PathLike = str | os.PathLike[str]
+from calcigram.formats.places import PathLike, unfinished
 
 PARQUET_MAGIC = b"PAR1"
 
@@ -33,7 +32,7 @@ STANDARD_STREAM = "-"
 
 
 @contextmanager
-def atomic_path(path: PathLike) -> Iterator[Path]:
+def atomic_path(path: PathLike, *, tidy: bool = True) -> Iterator[Path]:
     """Give a temporary path to write to; it takes the name `path` when all went well.
 
     Parameters
@@ -41,6 +40,8 @@ def atomic_path(path: PathLike) -> Iterator[Path]:
     path : path-like
         Where the file shall be. Its folder must exist. ``-`` is standard output, which gets the
         whole at the end.
+    tidy : bool
+        Remove what killed processes left beside it; needless where the folder is new.
 
     Yields
     ------
@@ -69,31 +70,32 @@ def atomic_path(path: PathLike) -> Iterator[Path]:
                 shutil.copyfileobj(file, sys.stdout.buffer)
             sys.stdout.buffer.flush()
         return
-    target = Path(path).resolve()
+    target = Path(os.path.realpath(path))
     if target.is_dir():
         raise BadInputError("the name of a file, not of a folder", source=str(path))
     if not target.parent.is_dir():
         raise BadInputError(f"a folder {str(Path(path).parent)!r} that exists", source=str(path))
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
-    try:
-        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-    except OSError as error:
-        raise BadInputError(
-            f"permission to write there ({error.strerror})", source=str(path)
-        ) from None
-    try:
+    with ExitStack() as stack:
+        try:
+            temporary = stack.enter_context(unfinished(target, tidy=tidy))
+        except OSError as error:
+            raise BadInputError(
+                f"permission to write there ({error.strerror})", source=str(path)
+            ) from None
         yield temporary
         _to_disk(temporary)
         os.replace(temporary, target)
-    finally:
-        temporary.unlink(missing_ok=True)
-    _to_disk(target.parent)
+    with suppress(OSError):  # some file systems cannot do this to folders
+        _to_disk(target.parent)
 
 
 def _to_disk(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP):
+            raise
     finally:
         os.close(descriptor)
 

@@ -7,26 +7,25 @@ beginning of it. What a part is, and whether it may still be used, the caller's 
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from calcigram.errors import BadInputError, CalcigramError
+from calcigram.errors import CalcigramError
 from calcigram.formats.files import PathLike, atomic_path
 from calcigram.formats.manifest import check_same, to_text
+from calcigram.formats.places import take_lock
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 Manifest = Mapping[str, Any]
 
-MANIFEST_FILE, LOCK_FILE = "manifest.json", "lock"
+MANIFEST_FILE = "manifest.json"
 
 _NOTE_KEY = b"calcigram"
 
@@ -51,7 +50,7 @@ class KeptParts:
         schema = table.schema.with_metadata({_NOTE_KEY: json.dumps(note)})
         options = pa.ipc.IpcWriteOptions(compression="lz4")
         with (
-            atomic_path(self._path(self.n_kept)) as temporary,
+            atomic_path(self._path(self.n_kept), tidy=False) as temporary,
             pa.ipc.new_file(str(temporary), schema, options=options) as file,
         ):
             file.write_table(table)
@@ -99,18 +98,7 @@ class KeptParts:
             os.close(self._lock)
             self._lock = None
 
-    def sweep(self) -> None:
-        """Remove what killed runs left of the output itself."""
-        if not self.folder.is_dir():
-            return
-        self._take_lock()
-        unfinished = re.compile(rf"\.{re.escape(self._output.name)}\.[0-9a-f]{{8}}\.part")
-        for path in self._output.parent.iterdir():
-            if unfinished.fullmatch(path.name):
-                path.unlink()
-
     def _begin(self) -> None:
-        self.folder.mkdir(exist_ok=True)
         self._take_lock()
         for orphan in self.folder.glob("part-*"):  # its manifest is gone
             orphan.unlink()
@@ -119,18 +107,8 @@ class KeptParts:
         self._begun = True
 
     def _take_lock(self) -> None:
-        """Hold the folder; the system lets go of it when the process ends, however it ends."""
-        if self._lock is not None:
-            return
-        lock = os.open(self.folder / LOCK_FILE, os.O_CREAT | os.O_RDWR, 0o666)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(lock)
-            raise BadInputError(
-                "an output that no other process is writing", source=str(self._output)
-            ) from None
-        self._lock = lock
+        if self._lock is None:
+            self._lock = take_lock(self.folder, self._output)
 
     def _path(self, index: int) -> Path:
         return self.folder / f"part-{index:06}.arrow"
@@ -163,7 +141,6 @@ def kept_parts(
     interrupt, a full disk or a killed process, it stays.
     """
     parts = KeptParts(output, manifest)
-    parts.sweep()
     if not resume:
         parts.discard()
     try:

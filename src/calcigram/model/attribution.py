@@ -19,11 +19,9 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
-from calcigram.model.forest import Forest
+from calcigram.model.forest import MAX_DEPTH, Forest
 
 Floats = npt.NDArray[np.float64]
-
-_MOST_DEEP = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,12 +159,12 @@ def _attribute(
 ):  # type: ignore[no-untyped-def]  # fmt: skip
     """Add to `phi` (R, K, F) and to `base` (K,), leaf after leaf."""
     parent = np.empty(feature.size, np.int64)
-    columns = np.empty(_MOST_DEEP, np.int64)
-    share = np.empty(_MOST_DEEP)
-    path_node = np.empty(_MOST_DEEP, np.int64)
-    path_place = np.empty(_MOST_DEEP, np.int64)
-    path_left = np.empty(_MOST_DEEP, np.bool_)
-    agrees = np.empty(_MOST_DEEP)
+    columns = np.empty(MAX_DEPTH, np.int64)
+    share = np.empty(MAX_DEPTH)
+    path_node = np.empty(MAX_DEPTH, np.int64)
+    path_place = np.empty(MAX_DEPTH, np.int64)
+    path_left = np.empty(MAX_DEPTH, np.bool_)
+    agrees = np.empty(MAX_DEPTH)
     for tree in range(offset.size - 1):
         first, last, k = offset[tree], offset[tree + 1], tree_class[tree]
         _find_parents(feature, left, right, first, last, parent)

@@ -48,7 +48,10 @@ class ConformalScores:
     def __post_init__(self) -> None:
         if self.scores.dtype != np.float32 or self.counts.dtype != np.int64:
             raise ValueError("conformal scores of another type")
-        if (self.counts < 0).any() or self.counts.sum() != len(self.scores):
+        if self.scores.ndim != 1 or self.counts.ndim != 1:
+            raise ValueError("conformal scores of another shape")
+        n = len(self.scores)  # each count is checked as well: their sum may overflow
+        if not ((self.counts >= 0) & (self.counts <= n)).all() or self.counts.sum() != n:
             raise ValueError("conformal scores that do not fit their counts")
         if not ((self.scores >= 0) & (self.scores <= 1)).all():
             raise ValueError("conformal scores outside 0 to 1")

@@ -20,6 +20,10 @@ N_EXEMPLARS = 600
 """Enough for a dozen of each common pattern; about 0.2 MB in the model file."""
 
 
+MAX_EXEMPLARS = 20_000
+"""Comparing a cluster with more would take too much memory."""
+
+
 @dataclass(frozen=True, eq=False)
 class Exemplars:
     """Features and labels of R training clusters.
@@ -45,6 +49,8 @@ class Exemplars:
         is_matrix = self.values.ndim == 2 and len(self.values) == n
         if not is_matrix or self.values.dtype != np.float32:
             raise ValueError("exemplars: features of another shape or type")
+        if n > MAX_EXEMPLARS or np.isinf(self.values).any():
+            raise ValueError(f"exemplars: {n} of at most {MAX_EXEMPLARS}, or infinite features")
         for codes, words in ((self.distribution, DISTRIBUTIONS), (self.morphology, MORPHOLOGIES)):
             if codes.shape != (n,) or codes.dtype != np.int8:
                 raise ValueError("exemplars: labels of another shape or type")

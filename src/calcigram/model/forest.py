@@ -29,6 +29,12 @@ STORED_ARRAYS: dict[str, type] = {
 }
 """Name and dtype of each stored array; the model file holds exactly these."""
 
+MAX_TREES = 100_000
+MAX_DEPTH = 256
+"""Levels of inner nodes; kernels keep as many places on the way from a leaf to its root."""
+MAX_SCORE = 1e6
+"""A log-odds beyond this is no result of training."""
+
 
 @dataclass(frozen=True, eq=False)
 class Forest:
@@ -196,8 +202,10 @@ def _problem(forest: Forest) -> str | None:
     if any(len(getattr(forest, n)) != n_nodes for n in list(STORED_ARRAYS)[:6]):
         return "arrays of nodes of different lengths"
     offset = forest.tree_offset
+    if len(offset) != n_trees + 1 or n_trees > MAX_TREES:
+        return f"{len(offset)} places of {n_trees} trees, of at most {MAX_TREES}"
     sizes = np.diff(offset)
-    if len(offset) != n_trees + 1 or offset[0] != 0 or offset[-1] != n_nodes:
+    if offset[0] != 0 or offset[-1] != n_nodes:
         return "trees that do not cover the nodes"
     if n_trees and (sizes.min() < 1 or sizes.max() > walk.MAX_NODES):
         return f"a tree of fewer than 1 or more than {walk.MAX_NODES} nodes"
@@ -209,19 +217,25 @@ def _problem(forest: Forest) -> str | None:
         return "a tree of a class that does not exist"
     if n_nodes and not (forest.feature.min() >= -1 and forest.feature.max() < forest.n_features):
         return "a node that asks about a feature that does not exist"
-    if not np.isfinite(forest.value).all() or not np.isfinite(forest.baseline).all():
-        return "a score that is not finite"
-    if np.isnan(forest.threshold).any():
+    if not all((np.abs(scores) <= MAX_SCORE).all() for scores in (forest.value, forest.baseline)):
+        return f"a score that is not within {MAX_SCORE:g} of 0"
+    if not (forest.threshold > -np.inf).all():  # inf parts the known from the missing
         return "a threshold that is not a number"
+    if (forest.missing_left > 1).any():
+        return "a missing value that goes neither left nor right"
     tree_of = np.repeat(np.arange(n_trees), sizes)
     inner = np.flatnonzero(forest.feature >= 0)
     local, size = inner - offset[tree_of[inner]], sizes[tree_of[inner]]
     for child in (forest.left[inner], forest.right[inner]):
         if ((child <= local) | (child >= size)).any():
             return "a child before its parent or outside its tree"
+    if forest.left[forest.feature < 0].any() or forest.right[forest.feature < 0].any():
+        return "a leaf with children"
     children = np.concatenate([forest.left[inner], forest.right[inner]]) + np.tile(
         offset[tree_of[inner]], 2
     )
     if not np.array_equal(np.sort(children), np.setdiff1d(np.arange(n_nodes), offset[:-1])):
         return "a node with no parent or with several"
+    if len(forest.levels) > MAX_DEPTH:
+        return f"a tree of more than {MAX_DEPTH} levels"
     return None

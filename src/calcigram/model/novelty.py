@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from calcigram.features.catalogue import CATALOGUE, FEATURE_NAMES
 from calcigram.kernels import kernel
-from calcigram.lexicon import MIN_CALCIFICATIONS
+from calcigram.lexicon import DISTRIBUTIONS, MIN_CALCIFICATIONS
 
 if TYPE_CHECKING:
     from calcigram.features.extract import Features
@@ -42,6 +42,7 @@ _ROWS_A_BIN = 200
 _RIDGE = 0.02  # variance granted to every direction: tests of exactness belong to `oddities`
 _PRIOR_ROWS = 200.0  # weight of the pooled covariance in that of a class
 _KEPT_DISTANCES = 4001
+_MAX_VALUE = 1e12  # what is kept is far below; squares must stay finite
 
 _COUNT = FEATURE_NAMES.index("n_calcifications")
 
@@ -111,8 +112,8 @@ class Novelty:
     held_out: Float32
 
     def __post_init__(self) -> None:
-        n = len(self.whitenings) // max(len(self.means), 1)
-        n_classes = len(self.means) // max(n, 1)
+        n = len(position_columns())
+        n_classes = len(self.means) // n
         expected = {
             "knots": (len(self.edges) + 1) * n * _N_KNOTS,
             "means": n_classes * n,
@@ -123,12 +124,21 @@ class Novelty:
                 raise ValueError(f"novelty {name}: not a row of float32")
             if len(array) != expected.get(name, len(array)):
                 raise ValueError(f"novelty {name}: {len(array)} values")
-            if not np.isfinite(array).all() and name != "knots":
-                raise ValueError(f"novelty {name}: not finite")
+            known = array[np.isfinite(array)]
+            if (len(known) < len(array) and name != "knots") or (np.abs(known) > _MAX_VALUE).any():
+                raise ValueError(f"novelty {name}: not within {_MAX_VALUE:g} of 0")
+        if n_classes > len(DISTRIBUTIONS) or len(self.edges) > _MAX_BINS:
+            raise ValueError(f"novelty of {n_classes} classes in {len(self.edges) + 1} bins")
+        if (np.diff(self.edges) <= 0).any():
+            raise ValueError("novelty edges that do not rise")
         if n_classes < 1 or len(self.held_out) < 1 or (np.diff(self.held_out) < 0).any():
             raise ValueError("novelty without distances of held-out clusters, rising")
-        if (np.diff(self.knots.reshape(-1, _N_KNOTS)) < 0).any():
-            raise ValueError("novelty knots that fall")
+        knots = self.knots.reshape(-1, _N_KNOTS)
+        missing = np.isnan(knots)
+        if (np.diff(knots) < 0).any() or np.isinf(knots).any():
+            raise ValueError("novelty knots that fall or are infinite")
+        if (missing.any(axis=1) != missing.all(axis=1)).any():
+            raise ValueError("novelty knots of which some are missing")
 
     @classmethod
     def fit(cls, training: Features, codes: npt.ArrayLike, held_out: Features) -> Novelty:

@@ -10,12 +10,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
-import tempfile
+import os
 import zipfile
-import zlib
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from importlib.resources import as_file, files
 from io import BytesIO
 from pathlib import Path
@@ -26,10 +24,12 @@ import numpy.typing as npt
 
 from calcigram.errors import ModelFileError
 from calcigram.features.catalogue import FEATURE_NAMES, catalogue_hash
+from calcigram.formats.places import replace_folder, unfinished
+from calcigram.lexicon import CONCERNS
 from calcigram.model.calibrate import Scaling
 from calcigram.model.conformal import ConformalScores
 from calcigram.model.exemplars import Exemplars
-from calcigram.model.forest import STORED_ARRAYS, Forest
+from calcigram.model.forest import MAX_SCORE, STORED_ARRAYS, Forest
 from calcigram.model.head import AXES, HEAD_CASES, Head
 from calcigram.model.novelty import Novelty
 from calcigram.model.reader import CONCERN_CASES, Model
@@ -41,6 +41,7 @@ ARRAYS_FILE, DOCUMENT_FILE, ESTIMATORS_FILE = "forest.npz", "model.json", "estim
 MAX_ARRAY_BYTES = 200 * 2**20
 """All arrays together, unpacked, are at most this large."""
 MAX_DOCUMENT_BYTES = 4 * 2**20
+MAX_NAME = 200
 
 _TREE_ARRAYS = tuple(f"{axis}.{name}" for axis in AXES for name in STORED_ARRAYS)
 _CONFORMAL_ARRAYS = tuple(
@@ -65,21 +66,17 @@ def save_model(model: Model, folder: str | Path) -> None:
     ----------
     model : Model
     folder : str or Path
-        Made, or replaced if it holds a model.
+        Made, or replaced if it holds a model and nothing else.
 
     Raises
     ------
     ModelFileError
-        The folder is there, is not empty and holds no model: nothing is overwritten.
+        The folder is there and holds no model, or something else besides: nothing is overwritten.
     """
-    target = Path(folder)
-    holds_model = (target / DOCUMENT_FILE).exists()
-    if target.exists() and not holds_model and not (target.is_dir() and not any(target.iterdir())):
-        raise ModelFileError(target, "there is something else at this place")
+    target = Path(os.path.realpath(folder))
+    _check_ours(target)
     target.parent.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    try:
-        fresh.chmod(0o755)
+    with unfinished(target, is_folder=True) as fresh:
         np.savez_compressed(fresh / ARRAYS_FILE, **_arrays(model))  # type: ignore[arg-type]
         if model.estimators is not None:
             import joblib
@@ -89,10 +86,18 @@ def save_model(model: Model, folder: str | Path) -> None:
             {**_document(model), "digest": model_digest(model)}, indent=1, allow_nan=False
         )
         (fresh / DOCUMENT_FILE).write_text(text + "\n", encoding="utf-8")
-        _replace_folder(fresh, target)
-    except BaseException:
-        shutil.rmtree(fresh, ignore_errors=True)
-        raise
+        replace_folder(fresh, target)
+
+
+def _check_ours(target: Path) -> None:
+    """Refuse to replace anything but a model folder, or an empty one."""
+    names = {path.name for path in target.iterdir()} if target.is_dir() else set()
+    foreign = sorted(names - {ARRAYS_FILE, DOCUMENT_FILE, ESTIMATORS_FILE})
+    is_file = target.exists() and not target.is_dir()
+    if foreign or is_file or (names and DOCUMENT_FILE not in names):
+        raise ModelFileError(
+            target, f"there is something else at this place: {(foreign or ['no model'])[0]}"
+        )
 
 
 def load_model(folder: str | Path | None = None, *, trusted: bool = False) -> Model:
@@ -143,23 +148,6 @@ def _default_folder() -> Any:
     if (checkout / "pyproject.toml").exists() and (checkout / "models").exists():
         return checkout / "models" / "default"
     return files("calcigram") / "_shipped" / "models" / "default"
-
-
-def _replace_folder(fresh: Path, target: Path) -> None:
-    """Put `fresh` in the place of `target`; two renames, as a full folder is never renamed over."""
-    old = None
-    if target.exists():
-        old = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=target.parent))
-        target.rename(old / target.name)
-    try:
-        fresh.rename(target)
-    except BaseException:
-        if old is not None:
-            (old / target.name).rename(target)
-        raise
-    finally:
-        if old is not None:
-            shutil.rmtree(old, ignore_errors=True)
 
 
 def _arrays(model: Model) -> dict[str, npt.NDArray[Any]]:
@@ -218,34 +206,48 @@ def _digest(document: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]])
 def _open(folder: Path, trusted: bool) -> Model:
     document = _read_document(folder)
     arrays = _read_arrays(folder, document["format_version"])
-    if _digest(document, arrays) != document.get("digest"):
-        raise ModelFileError(folder, "its digest does not match: the files were changed or damaged")
-    if tuple(document.get("feature_names", ())) != FEATURE_NAMES:
-        raise ModelFileError(folder, "it was trained on other features: train it again")
-    if document.get("catalogue_hash") != catalogue_hash():
-        raise ModelFileError(
-            folder, "the features' formulas have changed since it was trained: train it again"
-        )
     try:
-        return Model(
-            **{axis: _head(axis, document["heads"][axis], arrays) for axis in AXES},
-            concern_scalings={
-                case: _scaling(document["concern_calibration"][case]) for case in CONCERN_CASES
-            },
-            name=str(document["name"]),
-            feature_names=FEATURE_NAMES,
-            catalogue_hash=document["catalogue_hash"],
-            card=dict(document["card"]),
-            novelty=_novelty(arrays) if document["format_version"] > 1 else None,
-            exemplars=_exemplars(document, arrays) if document["format_version"] > 2 else None,
-            estimators=_read_estimators(folder) if trusted else None,
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        if _digest(document, arrays) != document.get("digest"):
+            raise ModelFileError(
+                folder, "its digest does not match: the files were changed or damaged"
+            )
+        if document.get("feature_names") != list(FEATURE_NAMES):
+            raise ModelFileError(folder, "it was trained on other features: train it again")
+        if document.get("catalogue_hash") != catalogue_hash():
+            raise ModelFileError(
+                folder, "the features' formulas have changed since it was trained: train it again"
+            )
+        model = _model(document, arrays)
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:  # fmt: skip
         raise ModelFileError(folder, f"its content makes no sense: {error}") from error
+    return replace(model, estimators=_read_estimators(folder)) if trusted else model
+
+
+def _model(document: dict[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> Model:
+    """Make the model, whose parts check what they are given, before compiled code sees it."""
+    version, name, card = document["format_version"], document["name"], document["card"]
+    if not isinstance(name, str) or not name.isprintable() or not 0 < len(name) <= MAX_NAME:
+        raise ValueError(f"name {name!r:.100}, expected 1 to {MAX_NAME} printable characters")
+    if not isinstance(card, dict):
+        raise ValueError("a card that is no JSON object")
+    return Model(
+        **{axis: _head(axis, document["heads"][axis], arrays) for axis in AXES},
+        concern_scalings={
+            case: _scaling(document["concern_calibration"][case], len(CONCERNS))
+            for case in CONCERN_CASES
+        },
+        name=name,
+        feature_names=FEATURE_NAMES,
+        catalogue_hash=document["catalogue_hash"],
+        card=card,
+        novelty=_novelty(arrays) if version > 1 else None,
+        exemplars=_exemplars(document, arrays) if version > 2 else None,
+    )
 
 
 def _head(axis: str, document: dict[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> Head:
     words = [str(word) for word in AXES[axis]]
+    classes = tuple(words.index(word) for word in document["classes"])
     conformal = {
         case: ConformalScores(arrays[f"{axis}.{case}.scores"], arrays[f"{axis}.{case}.counts"])
         for case in HEAD_CASES[axis]
@@ -253,14 +255,14 @@ def _head(axis: str, document: dict[str, Any], arrays: Mapping[str, npt.NDArray[
     }
     return Head(
         axis,
-        tuple(words.index(word) for word in document["classes"]),
+        classes,
         Forest(
             **{name: arrays[f"{axis}.{name}"] for name in STORED_ARRAYS},
             n_features=len(FEATURE_NAMES),
         ),
-        {case: _scaling(values) for case, values in document["calibration"].items()},
+        {case: _scaling(v, len(classes)) for case, v in document["calibration"].items()},
         conformal,
-        tuple(float(share) for share in document.get("shares", ())),
+        _numbers(document.get("shares", [])),
     )
 
 
@@ -270,17 +272,27 @@ def _novelty(arrays: Mapping[str, npt.NDArray[Any]]) -> Novelty:
 
 def _exemplars(document: dict[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> Exemplars:
     values, distribution, morphology = (arrays[name] for name in _EXEMPLAR_ARRAYS)
-    names = tuple(str(name) for name in document["exemplars"])
-    return Exemplars(values.reshape(-1, len(FEATURE_NAMES)), distribution, morphology, names)
+    names = document["exemplars"]
+    if not isinstance(names, list) or not all(isinstance(n, str) and n.encode() for n in names):
+        raise ValueError("ids of exemplars that are no list of texts")
+    shaped = values.reshape(-1, len(FEATURE_NAMES))
+    return Exemplars(shaped, distribution, morphology, tuple(names))
 
 
-def _scaling(document: dict[str, Any]) -> Scaling:
-    scaling = Scaling(
-        float(document["inverse_temperature"]), tuple(float(b) for b in document["bias"])
-    )
-    if not np.isfinite([scaling.inverse_temperature, *scaling.bias]).all():
-        raise ValueError("a calibration that is not finite")
+def _scaling(document: dict[str, Any], n_classes: int) -> Scaling:
+    scaling = Scaling(*_numbers([document["inverse_temperature"]]), _numbers(document["bias"]))
+    if not 0 < scaling.inverse_temperature <= MAX_SCORE or len(scaling.bias) != n_classes:
+        raise ValueError(f"a calibration of {n_classes} classes: {document!r:.100}")
     return scaling
+
+
+def _numbers(values: Any) -> tuple[float, ...]:
+    """Return a list of JSON numbers, none of them beyond `MAX_SCORE`."""
+    if not isinstance(values, list) or not all(
+        type(value) in (int, float) and abs(value) <= MAX_SCORE for value in values
+    ):
+        raise ValueError(f"expected a list of numbers within {MAX_SCORE:g} of 0: {values!r:.100}")
+    return tuple(map(float, values))
 
 
 def _read_document(folder: Path) -> dict[str, Any]:
@@ -301,7 +313,7 @@ def _read_document(folder: Path) -> dict[str, Any]:
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise ModelFileError(folder, "this is no calcigram model")
     version = document.get("format_version")
-    if not isinstance(version, int) or version < 1:
+    if type(version) is not int or version < 1:
         raise ModelFileError(folder, f"got format version {version!r}, expected a whole number")
     if version > FORMAT_VERSION:
         raise ModelFileError(
@@ -336,15 +348,7 @@ def _read_arrays(folder: Path, version: int = FORMAT_VERSION) -> dict[str, npt.N
         raise
     except FileNotFoundError:
         raise ModelFileError(folder, f"there is no {ARRAYS_FILE}") from None
-    except (
-        OSError,
-        zlib.error,
-        EOFError,
-        ValueError,
-        RuntimeError,
-        NotImplementedError,
-        zipfile.BadZipFile,
-    ) as error:
+    except Exception as error:  # what damaged bytes make the readers raise is not documented
         raise ModelFileError(folder, f"{ARRAYS_FILE} is damaged: {error}") from error
 
 
@@ -355,7 +359,11 @@ def _read_array(file: Any, n_bytes: int) -> npt.NDArray[Any]:
     if np.lib.format.read_magic(buffer) != (1, 0):
         raise ValueError("an array of an unknown layout")
     shape, _, dtype = np.lib.format.read_array_header_1_0(buffer)
-    if dtype.hasobject or len(shape) != 1 or buffer.tell() + shape[0] * dtype.itemsize != len(data):
+    if (
+        dtype.kind not in "iuf"
+        or len(shape) != 1
+        or buffer.tell() + shape[0] * dtype.itemsize != len(data)
+    ):
         raise ValueError("an array that does not fit its own header")
     return np.frombuffer(data, dtype, offset=buffer.tell()).copy()
 
