@@ -27,7 +27,7 @@ def test_the_table_has_every_column_in_order(model, clusters):
     assert set(verdicts.size_class) <= {"micro", "macro", "mixed"}
     assert set(verdicts.model_version) == {"0.0-test"}
     assert verdicts.distribution.tolist()[-2:] == ["insufficient"] * 2
-    assert verdicts.review.tolist()[-2:] == [True, True]
+    assert verdicts.compared.tolist()[-2:] == ["morphology"] * 2
 
 
 def test_without_diameters_there_is_no_size_class(model, clusters):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
 
-from calcigram.consequences import load_rulebook
+from calcigram.consequences import conflict_of, load_rulebook
 from calcigram.errors import BadInputError
 from calcigram.lexicon import (
+    ADVICES,
     CONCERNS,
     DISTRIBUTION_LABELS,
     DISTRIBUTIONS,
@@ -106,6 +109,80 @@ def test_the_two_books_differ_where_the_design_says():
     assert article.concern_of(grouped, pleomorphic) > birads.concern_of(grouped, pleomorphic)
 
 
+ADVISED = {
+    None: "nothing",
+    "benign": "nothing",
+    "intermediate": "further_imaging",
+    "suspicious": "biopsy",
+}
+
+
+@pytest.mark.parametrize(("distribution", "form"), PAIRS)
+def test_what_the_article_advises(distribution, form):
+    weighed = (distribution, form) in {
+        *product(["grouped"], ["round", "punctate"]),
+        *product(["diffuse"], ["rod_like", "coarse_heterogeneous", "fine_pleomorphic"]),
+    }
+    line = load_rulebook("article").line_for(distribution, form)
+    expected = "further_imaging" if weighed else ADVISED[article_twin(distribution, form)]
+    assert line.advises == expected
+    if weighed:
+        assert line.tag == "inferred"
+
+
+@pytest.mark.parametrize(("distribution", "form"), PAIRS)
+def test_what_birads_advises(distribution, form):
+    line = load_rulebook("birads").line_for(distribution, form)
+    concern = birads_twin(distribution, form)
+    expected = "nothing" if concern in (None, "benign") else "biopsy"
+    if concern == "intermediate" and form in ("round", "popcorn", "unread", "insufficient"):
+        expected = "further_imaging"
+    assert line.advises == expected
+
+
+def test_a_group_is_of_a_duct_by_inference():
+    book = load_rulebook("article")
+    identity = book.origin_line_id[DISTRIBUTIONS.index("grouped"), -1]
+    assert next(line for line in book.lines if line.id == identity).tag == "inferred"
+
+
+def test_where_the_two_sources_conflict():
+    book, other = load_rulebook("article"), load_rulebook("birads")
+    d, m = np.indices(book.concern_codes.shape)
+    texts = conflict_of(book, other, d.ravel(), m.ravel()).tolist()
+    found = {
+        (DISTRIBUTION_LABELS[row], MORPHOLOGY_LABELS[column]): text
+        for row, column, text in zip(d.ravel(), m.ravel(), texts, strict=True)
+        if text is not None
+    }
+    article_benign = "the article finds this pattern benign, BI-RADS advises a biopsy"
+    birads_benign = "BI-RADS finds this pattern benign, the article advises a biopsy"
+    assert found == {
+        ("diffuse", "coarse_heterogeneous"): article_benign,
+        ("diffuse", "fine_pleomorphic"): article_benign,
+        ("segmental", "punctate"): article_benign,
+        ("linear", "rod_like"): birads_benign,
+        ("branching", "rod_like"): birads_benign,
+        ("grouped", "rod_like"): birads_benign,
+    }
+
+
+def test_a_book_that_does_not_say_what_it_advises_conflicts_with_nothing(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(GOOD, encoding="utf-8")
+    mine = load_rulebook(path)
+    assert (mine.advice_codes == -1).all()
+    assert mine.short_title == "My rules"
+    assert conflict_of(mine, load_rulebook("birads"), [4], [3]).tolist() == [None]
+    path.write_text(
+        GOOD.replace("concern =", 'advises = "operate"\nconcern =', 1), encoding="utf-8"
+    )
+    with pytest.raises(
+        BadInputError, match=r"line 1\.advises'.*got 'operate'.*nothing, further_im"
+    ):
+        load_rulebook(path)
+
+
 @pytest.mark.parametrize("name", ["article", "birads"])
 def test_every_line_is_used_sourced_and_tagged(name):
     book = load_rulebook(name)
@@ -116,6 +193,7 @@ def test_every_line_is_used_sourced_and_tagged(name):
         assert line.heading
         assert line.why
         assert line.tag in ("stated", "inferred")
+        assert line.advises in map(str, ADVICES)
         assert line.id.startswith(f"{name}.")
 
 

@@ -3,25 +3,30 @@
 A rulebook is data (``rulebooks/*.toml``): lines read from top to bottom, of which the
 first that matches a pair (distribution, form) decides. Here the lines are checked and
 worked out once into small look-up tables over all pairs, so that a million readings
-cost one indexing step. How a pattern is recognised is no business of a rulebook.
+cost one indexing step. How a pattern is recognised stands in `rules.recognition`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from calcigram.columns import Words
 from calcigram.lexicon import (
+    ADVICES,
     CONCERNS,
     DISTRIBUTION_LABELS,
     DISTRIBUTIONS,
     MORPHOLOGIES,
     MORPHOLOGY_LABELS,
     ORIGINS,
+    Advice,
+    Concern,
     Status,
 )
 from calcigram.rulebooks import Entry, check_unique, read_rule_file
@@ -35,8 +40,9 @@ TAGS: tuple[str, ...] = ("stated", "inferred")
 """A source says it, or it is read into the source."""
 
 _CONCERN_WORDS = (*CONCERNS, NO_CONCERN)
-_LINE_KEYS = ("id", "when", "concern", "origin", "advice", "source", "tag", "why")
-_NOTE_KEYS = ("id", "when", "image_clusters", "text", "source", "tag")
+_BOOK_KEYS = ("name", "title", "short_title", "about", "line", "note")
+_LINE_KEYS = ("id", "when", "concern", "origin", "advice", "advises", "source", "tag", "why")
+_NOTE_KEYS = ("id", "when", "image_clusters", "image_concern", "text", "source", "tag")
 
 
 @dataclass(frozen=True)
@@ -53,7 +59,9 @@ class Line:
     origin : str or None
         None where the line gives none.
     advice : str
-        What the source advises; may be empty.
+        What the source advises, in words; may be empty.
+    advises : str or None
+        The same as one of `lexicon.ADVICES`; None where the line does not say.
     document, heading : str
         Where it stands.
     tag : str
@@ -68,6 +76,7 @@ class Line:
     concern: str | None
     origin: str | None
     advice: str
+    advises: str | None
     document: str
     heading: str
     tag: str
@@ -85,6 +94,8 @@ class Note:
         The pairs it holds for.
     image_clusters : int
         It holds only where an image shows at least this many clusters; 1 for any.
+    image_concern : tuple of str
+        It holds only where no cluster of the image is of another concern than these.
     """
 
     id: str
@@ -92,6 +103,7 @@ class Note:
     distributions: tuple[str, ...]
     forms: tuple[str, ...]
     image_clusters: int
+    image_concern: tuple[str, ...]
     document: str
     heading: str
     tag: str
@@ -106,7 +118,8 @@ class Rulebook:
 
     Attributes
     ----------
-    name, title, about : str
+    name, title, short_title, about : str
+        `title` names author and work; `short_title` is how sentences call the source.
     lines : tuple of Line
         In the order of the file.
     notes : tuple of Note
@@ -114,17 +127,22 @@ class Rulebook:
         Indices of `lexicon.CONCERNS`; -1 where the source has no answer.
     origin_codes : ndarray of int8, shape (8, 11)
         Indices of `lexicon.ORIGINS`.
+    advice_codes : ndarray of int8, shape (8, 11)
+        Indices of `lexicon.ADVICES`, of the line that decided the concern; -1 where it does not
+        say.
     line_id, origin_line_id : ndarray of object (str), shape (8, 11)
         Id of the line that decided the concern, and the origin.
     """
 
     name: str
     title: str
+    short_title: str
     about: str
     lines: tuple[Line, ...]
     notes: tuple[Note, ...]
     concern_codes: Codes
     origin_codes: Codes
+    advice_codes: Codes
     line_id: npt.NDArray[np.object_]
     origin_line_id: npt.NDArray[np.object_]
 
@@ -196,7 +214,7 @@ def load_rulebook(name_or_path: str | Path) -> Rulebook:
     >>> book.name, book.concern_codes.shape
     ('birads', (8, 11))
     """
-    file = read_rule_file(name_or_path, ["name", "title", "about", "line", "note"])
+    file = read_rule_file(name_or_path, _BOOK_KEYS)
     line_entries = file.tables("line", _LINE_KEYS)
     note_entries = file.tables("note", _NOTE_KEYS)
     check_unique([*line_entries, *note_entries])
@@ -204,17 +222,85 @@ def load_rulebook(name_or_path: str | Path) -> Rulebook:
     concern, concern_line = _first_match(lines, "concern", _CONCERN_WORDS, file)
     origin, origin_line = _first_match(lines, "origin", ORIGINS, file)
     concern[concern == _CONCERN_WORDS.index(NO_CONCERN)] = -1
+    advises = {line.id: -1 if line.advises is None else ADVICES.index(Advice(line.advises)) for line in lines}  # fmt: skip
     return Rulebook(
         file.text("name"),
         file.text("title"),
+        file.text("short_title", empty=True) or file.text("title"),
         file.text("about", empty=True),
         lines,
         tuple(_note(entry) for entry in note_entries),
         concern,
         origin,
+        np.vectorize(advises.__getitem__, [np.int8])(concern_line),
         concern_line,
         origin_line,
     )
+
+
+@lru_cache(maxsize=1)
+def shipped_rulebooks() -> tuple[Rulebook, Rulebook]:
+    """Return the article's rulebook and that of BI-RADS."""
+    return load_rulebook("article"), load_rulebook("birads")
+
+
+def conflict_of(
+    one: Rulebook, other: Rulebook, distribution: npt.ArrayLike, morphology: npt.ArrayLike
+) -> Words:
+    """Say where two sources conflict: one finds a pattern benign, the other advises a biopsy.
+
+    Parameters
+    ----------
+    one, other : Rulebook
+    distribution, morphology : array_like of int, shape (C,)
+        As `Rulebook.concern_of` takes them.
+
+    Returns
+    -------
+    Words
+        A phrase that names both sources; missing where they do not conflict.
+
+    Examples
+    --------
+    >>> linear, diffuse, rod_like = 4, 0, 3
+    >>> article, birads = shipped_rulebooks()
+    >>> conflict_of(article, birads, [linear, diffuse], [rod_like] * 2).tolist()
+    ['BI-RADS finds this pattern benign, the article advises a biopsy', None]
+    """
+    pair = np.asarray(distribution), np.asarray(morphology)
+    which = np.full(pair[0].shape, -1, np.int8)
+    texts = []
+    for code, (milder, sterner) in enumerate(((one, other), (other, one))):
+        is_benign = milder.concern_codes[pair] == CONCERNS.index(Concern.BENIGN)
+        which[is_benign & (sterner.advice_codes[pair] == ADVICES.index(Advice.BIOPSY))] = code
+        texts.append(
+            f"{milder.short_title} finds this pattern benign, {sterner.short_title} advises a biopsy"
+        )
+    return Words.of(which, texts)
+
+
+def views_of(
+    distribution: Codes, morphology: Codes, article: Rulebook, birads: Rulebook
+) -> dict[str, Any]:
+    """Return what two sources make of patterns, as `Readings` names it.
+
+    Parameters
+    ----------
+    distribution, morphology : ndarray of int8, shape (C,)
+        As `Rulebook.concern_of` takes them.
+    article, birads : Rulebook
+
+    Returns
+    -------
+    dict
+        ``origin, concern, birads_concern, source_conflict``.
+    """
+    return {
+        "origin": article.origin_of(distribution, morphology),
+        "concern": article.concern_of(distribution, morphology),
+        "birads_concern": birads.concern_of(distribution, morphology),
+        "source_conflict": conflict_of(article, birads, distribution, morphology),
+    }
 
 
 def _when(entry: Entry) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -240,6 +326,7 @@ def _line(entry: Entry) -> Line:
         concern,
         origin,
         entry.text("advice", empty=True),
+        entry.word("advises", ADVICES, required=False),
         source.text("document"),
         source.text("heading"),
         str(entry.word("tag", TAGS)),
@@ -260,6 +347,7 @@ def _note(entry: Entry) -> Note:
         distributions,
         forms,
         image_clusters,
+        entry.words("image_concern", CONCERNS),
         source.text("document"),
         source.text("heading"),
         str(entry.word("tag", TAGS)),

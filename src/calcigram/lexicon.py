@@ -99,12 +99,31 @@ class Agreement(StrEnum):
     OPPOSED = "opposed"
 
 
+class Advice(StrEnum):
+    """What a source advises to do about a pattern; ordered by `ADVICES`."""
+
+    NOTHING = "nothing"
+    FURTHER_IMAGING = "further_imaging"
+    BIOPSY = "biopsy"
+
+
+class Compared(StrEnum):
+    """On which axes two readings of one cluster could be compared."""
+
+    BOTH = "both"
+    DISTRIBUTION = "distribution"
+    MORPHOLOGY = "morphology"
+    NEITHER = "neither"
+
+
 DISTRIBUTIONS: tuple[Distribution, ...] = tuple(Distribution)
 MORPHOLOGIES: tuple[Morphology, ...] = tuple(Morphology)
 ORIGINS: tuple[Origin, ...] = tuple(Origin)
 CONCERNS: tuple[Concern, ...] = tuple(Concern)
 STATUSES: tuple[Status, ...] = tuple(Status)
 AGREEMENTS: tuple[Agreement, ...] = tuple(Agreement)
+ADVICES: tuple[Advice, ...] = tuple(Advice)
+COMPARED: tuple[Compared, ...] = tuple(Compared)
 SIZE_CLASSES: tuple[SizeClass, ...] = tuple(SizeClass)
 
 DISTRIBUTION_LABELS: tuple[str, ...] = (*DISTRIBUTIONS, *STATUSES)

@@ -51,9 +51,10 @@ class Readings:
     origin : ndarray of int8, shape (C,)
         Indices of `lexicon.ORIGINS`.
     concern : ndarray of int8, shape (C,)
-        Indices of `lexicon.CONCERNS` under the article; -1 where the article has no answer.
+        Indices of `lexicon.CONCERNS` under the article: the most probable one, or, of readers that
+        give no probabilities, that of the words; -1 where the article has no answer.
     birads_concern : ndarray of int8, shape (C,)
-        The same under BI-RADS.
+        That of the words under BI-RADS.
     p_concern : ndarray of float32, shape (C, 3)
         Probability of each concern under the article; NaN where unknown.
     evidence : ndarray of object (str), shape (C,)
@@ -72,6 +73,10 @@ class Readings:
         Share of CBIS-DDSM's lesions described so that turned out malignant, with the ends of its
         95 % interval (`calcigram.risk`): of an enriched cohort, so no prevalence and no
         diagnosis. NaN where no axis was read; None from readers that give no probabilities.
+    pattern_concern : ndarray of int8, shape (C,), or None
+        The concern of the words alone under the article; None where that is `concern`.
+    source_conflict : Words, length C, or None
+        Where one source finds the words benign and another advises a biopsy, a phrase that says so.
     """
 
     cluster_id: npt.NDArray[np.object_]
@@ -90,6 +95,8 @@ class Readings:
     novelty: Float32 | None = None
     unlike_training: npt.NDArray[np.bool_] | None = None
     p_malignant: Float32 | None = None
+    pattern_concern: Codes | None = None
+    source_conflict: Words | None = None
 
     def __len__(self) -> int:
         return len(self.cluster_id)

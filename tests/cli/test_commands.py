@@ -181,8 +181,8 @@ def test_rules_are_printed(capsys):
     out = capsys.readouterr().out
     for part in (
         "Recognition",
-        "Consequences, article",
-        "Consequences, birads",
+        "Consequences, Michael O'Leary",
+        "Consequences, BI-RADS",
         "radius_of_gyration_mm",
     ):
         assert part in out or part == "radius_of_gyration_mm"

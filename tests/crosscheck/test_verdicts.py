@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from calcigram.columns import Words
 from calcigram.crosscheck import (
     VERDICT_COLUMNS,
     agreement_matrix,
@@ -27,11 +28,24 @@ SOME_CONCERNS = [*map(str, CONCERNS), None]
 TOPS = [0.3, 0.49, 0.5, 0.79, 0.8, 0.95]
 
 
+def obvious_compared(model, rules):
+    distribution, morphology = (model[i] in KNOWN and rules[i] in KNOWN for i in (0, 1))
+    if distribution:
+        return "both" if morphology else "distribution"
+    return "morphology" if morphology else "neither"
+
+
 def obvious_agreement(model, rules):
     """The table of design section 6, spelt out for one cluster."""
+    compared = obvious_compared(model, rules)
+    if compared == "neither":
+        return None
+    if compared != "both":
+        axis = ["distribution", "morphology"].index(compared)
+        return "agree" if model[axis] == rules[axis] else "differ"
     if model[2] is None or rules[2] is None:
         return None
-    if model[:2] == rules[:2]:
+    if model[:3] == rules[:3]:
         return "agree"
     if model[2] == rules[2]:
         return "same_concern"
@@ -39,14 +53,11 @@ def obvious_agreement(model, rules):
 
 
 def obvious_review(model, rules):
-    tops = [top for label, top in zip(model[:2], model[3:], strict=True) if label in KNOWN]
-    agreement = obvious_agreement(model, rules)
+    compared = [i for i in (0, 1) if model[i] in KNOWN and rules[i] in KNOWN]
+    of_the_same = all(i in compared or model[i] == rules[i] for i in (0, 1))
     return (
-        agreement == "opposed"
-        or (agreement == "differ" and len(tops) == 2 and min(tops) >= 0.8)
-        or any(top < 0.5 for top in tops)
-        or any(label not in KNOWN for label in (*model[:2], *rules[:2]))
-    )
+        {model[2], rules[2]} == {"benign", "suspicious"} and bool(compared) and of_the_same
+    ) or any(model[3 + i] < 0.5 for i in compared)
 
 
 KNOWN = {str(word) for word in (*DISTRIBUTIONS, *MORPHOLOGIES)}
@@ -65,6 +76,9 @@ def test_agreement_and_review_equal_the_table_for_every_combination(reading):
     assert set(expected) == {None, "agree", "same_concern", "differ", "opposed"}
     review = [obvious_review(*pair) for pair in zip(model, rules, strict=True)]
     assert verdicts.review.tolist() == review
+    assert verdicts.compared.tolist() == [
+        obvious_compared(*p) for p in zip(model, rules, strict=True)
+    ]
     assert set(review) == {True, False}
 
 
@@ -72,9 +86,7 @@ def test_agreement_and_review_equal_the_table_for_every_combination(reading):
     ("top_distribution", "top_morphology", "rule_concern", "expected"),
     [
         (0.9, 0.9, "benign", False),
-        (0.9, 0.9, "intermediate", True),
-        (0.9, 0.8, "intermediate", True),
-        (0.9, 0.79, "intermediate", False),
+        (0.9, 0.9, "intermediate", False),
         (0.5, 0.5, "benign", False),
         (0.49, 0.9, "benign", True),
         (0.9, 0.49, "benign", True),
@@ -89,10 +101,40 @@ def test_when_a_person_should_look(
     assert crosscheck(model, rules).review.tolist() == [expected]
 
 
-def test_unread_by_both_counts_as_equal_and_is_still_reviewed(reading):
+def test_an_axis_that_is_missing_alone_is_no_review(reading):
     both = reading([("linear", "unread", "suspicious")])
     verdicts = crosscheck(both, both)
-    assert (verdicts.agreement[0], verdicts.review[0]) == ("agree", True)
+    found = verdicts.loc[0, ["agreement", "compared", "review"]].tolist()
+    assert found == ["agree", "distribution", False]
+    assert "morphology not compared, neither could read it" in verdicts.reason[0]
+
+
+def test_words_that_lead_to_another_concern_are_reviewed_and_said(reading):
+    model = reading([("grouped", "round", "suspicious")] * 2)
+    model = replace(model, pattern_concern=np.array([0, 2], np.int8))
+    verdicts = crosscheck(model, reading([("grouped", "round", "benign")] * 2))
+    assert verdicts.agreement.tolist() == ["opposed", "opposed"]
+    assert "most probable words alone would lead to another concern (benign)" in verdicts.reason[0]
+    assert "another concern" not in verdicts.reason[1]
+    same = crosscheck(model, reading([("grouped", "round", "suspicious")] * 2))
+    assert same.agreement.tolist() == ["agree", "agree"]
+    assert same.review.tolist() == [True, False]
+
+
+def test_sources_that_conflict_are_reviewed_and_named(reading):
+    text = "BI-RADS finds this pattern benign, the article advises a biopsy"
+    model = reading([("linear", "rod_like", "suspicious")] * 2)
+    model = replace(model, source_conflict=Words.of([0, -1], [text]))
+    verdicts = crosscheck(model, model)
+    assert verdicts.review.tolist() == [True, False]
+    assert f"sources conflict ({text})" in verdicts.reason[0]
+    assert "conflict" not in verdicts.reason[1]
+
+
+def test_a_high_p_malignant_asks_for_no_review(reading):
+    model = reading([("linear", "fine_linear", "suspicious")])
+    model = replace(model, p_malignant=np.full((1, 3), 0.99, np.float32))
+    assert not crosscheck(model, model).review[0]
 
 
 def test_the_risk_is_that_of_the_models_pattern(reading):
@@ -109,12 +151,13 @@ def test_the_risk_is_that_of_the_models_pattern(reading):
 
 def test_columns_of_the_verdict_table(reading):
     model = reading([("linear", "unread", "suspicious", 0.7), ("insufficient", "round", None)])
+    model = replace(model, birads_concern=np.array([0, -1], np.int8))
     rules = reading([("grouped", "round", "benign"), ("insufficient", "unread", None)])
     rules = replace(rules, birads_concern=np.array([1, -1], np.int8))
     verdicts = crosscheck(model, rules)
     left_to_classify = ("n_calcifications", "size_class", "model_version")
     assert list(verdicts) == [name for name in VERDICT_COLUMNS if name not in left_to_classify]
-    assert len(VERDICT_COLUMNS) == 21 + 6 + 9 + 4 + 3
+    assert len(VERDICT_COLUMNS) == 21 + 6 + 9 + 4 + 3 + 2
     first, second = verdicts.iloc[0], verdicts.iloc[1]
     assert first[["distribution", "morphology", "concern"]].tolist() == [
         "linear",
@@ -127,6 +170,8 @@ def test_columns_of_the_verdict_table(reading):
         "benign",
     ]
     assert first.birads_concern == "intermediate"
+    assert first.model_birads_concern == "benign"
+    assert verdicts.compared.tolist() == ["distribution", "neither"]
     assert first.rules_fired == "r1|r2"
     assert first.distribution_probability == np.float32(0.7)
     assert first.p_distribution_linear == np.float32(0.7)

@@ -21,7 +21,7 @@ from calcigram.lexicon import (
     MORPHOLOGY_LABELS,
     is_admissible,
 )
-from calcigram.model.reader import make_admissible, raw_concern
+from calcigram.model.reader import make_admissible, raw_concern, readings_of
 
 
 def test_reads_clusters_it_never_saw(model, labelled_clusters):
@@ -70,8 +70,11 @@ def test_columns_fit_together(model, features):
     np.testing.assert_array_equal(readings.morphology, readings.p_morphology.argmax(axis=1))
     article, birads = load_rulebook("article"), load_rulebook("birads")
     pair = readings.distribution, readings.morphology
-    np.testing.assert_array_equal(readings.concern, article.concern_codes[pair])
-    np.testing.assert_array_equal(readings.origin, article.origin_codes[pair])
+    np.testing.assert_array_equal(readings.concern, readings.p_concern.argmax(axis=1))
+    np.testing.assert_array_equal(readings.pattern_concern, article.concern_codes[pair])
+    same = readings.concern == readings.pattern_concern
+    assert same.mean() > 0.9
+    np.testing.assert_array_equal(readings.origin[same], article.origin_codes[pair][same])
     np.testing.assert_array_equal(readings.birads_concern, birads.concern_codes[pair])
     assert readings.reader == f"model {model.version}"
     assert readings.cluster_id is features.cluster_id
@@ -81,6 +84,33 @@ def test_words_it_was_not_trained_on_have_probability_zero(model, features):
     readings = model.read(features)
     assert readings.p_distribution[:, DISTRIBUTIONS.index("branching")].max() == 0
     assert readings.p_morphology[:, MORPHOLOGIES.index("vascular")].max() == 0
+
+
+@given(
+    arrays(float, (5, 6), elements=st.floats(0, 1)), arrays(float, (5, 9), elements=st.floats(0, 1)),
+    arrays(float, (5, 3), elements=st.sampled_from([0.2, 0.4])),
+)  # fmt: skip
+def test_the_concern_is_the_most_probable_one_and_the_origin_goes_with_it(p_d, p_m, p_concern):
+    p_d[3], p_m[4] = np.nan, np.nan
+    got = readings_of(np.arange(5).astype(str).astype(object), p_d, p_m, p_concern, reader="r")
+    article = load_rulebook("article")
+    has_answer = got.pattern_concern >= 0
+    np.testing.assert_array_equal(got.concern >= 0, has_answer)
+    assert np.isnan(got.p_concern[~has_answer]).all()
+    for i in np.flatnonzero(has_answer):
+        best = got.p_concern[i].max()
+        # Of equally probable ones the graver.
+        assert got.concern[i] == np.flatnonzero(got.p_concern[i] == best)[-1]
+        origins = article.origin_codes[article.concern_codes == got.concern[i]]
+        assert got.origin[i] in origins
+        if got.concern[i] == got.pattern_concern[i]:
+            assert got.origin[i] == article.origin_of(got.distribution[i], got.morphology[i])
+
+
+def test_without_probabilities_of_a_concern_there_is_none():
+    p_d, p_m = np.eye(6)[:1], np.eye(9)[:1]
+    got = readings_of(np.array(["a"], object), p_d, p_m, np.full((1, 3), np.nan), reader="r")
+    assert got.concern[0] == -1
 
 
 def test_threads_and_chunks_change_nothing(model, features, monkeypatch):

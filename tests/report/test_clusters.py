@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -63,6 +64,7 @@ def verdicts(clusters):
         ids, ["grouped", "insufficient", "linear", "grouped"],
         ["round", "unread", "fine_linear", "unread"], 0.9, [rule, "", f"{rule}|{HOSTILE}", ""], "rules",
     )  # fmt: skip
+    model = replace(model, unlike_training=np.array([False, False, False, True]))
     table = crosscheck(model, rules)
     table["n_calcifications"] = clusters.n_calcifications
     table["size_class"] = pd.Categorical(["micro", "mixed", "micro", None])

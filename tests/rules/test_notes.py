@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from calcigram.lexicon import MORPHOLOGY_LABELS
+from calcigram.lexicon import CONCERNS, MORPHOLOGY_LABELS
 from calcigram.rules import RuleReader, notes
 from calcigram.rules.notes import clusters_on_image
 
@@ -12,12 +12,23 @@ READER = RuleReader()
 
 
 def test_several_clusters_on_one_image_are_noted_and_change_nothing(make_features):
-    readings = READER.read(make_features(4, n_calcifications=9, max_distance_mm=8))
+    readings = READER.read(make_features(4, n_calcifications=9, max_distance_mm=30))
+    assert set(readings.concern) == {CONCERNS.index("intermediate")}
     before = readings.concern.copy()
     found = notes(readings, pd.DataFrame({"image_id": ["a", "b", "a", None]}))
     assert found["cluster_id"].tolist() == ["c0", "c2"]
     assert set(found["note"]) == {"article.several_regions"}
     assert (readings.concern == before).all()
+
+
+def test_no_note_reassures_where_a_cluster_of_the_image_is_suspicious(make_features):
+    readings = READER.read(make_features(5, n_calcifications=9, max_distance_mm=30))
+    readings.concern[1] = CONCERNS.index("suspicious")
+    readings.birads_concern[3] = CONCERNS.index("suspicious")
+    found = notes(readings, pd.DataFrame({"image_id": ["a", "a", "b", "b", "b"]}))
+    assert found.empty
+    found = notes(readings, pd.DataFrame({"image_id": ["a", "b", "a", "b", None]}))
+    assert found["cluster_id"].tolist() == ["c0", "c2"]
 
 
 def test_without_images_there_is_nothing_to_note(make_features):

@@ -54,6 +54,7 @@ def run(args: argparse.Namespace) -> None:
         return
     if args.files or args.output:
         raise BadInputError("FILE and -o only with 'rules check'")
+    from calcigram.consequences import load_rulebook
     from calcigram.rules.tables import recognition_table, rulebook_table
 
     recognition = recognition_table()
@@ -64,8 +65,9 @@ def run(args: argparse.Namespace) -> None:
     shown = recognition[["rule", "word", "feature", "comparison", "value", "unit", "basis"]]
     print_table(shown, "Recognition: the first rule whose every condition holds names the pattern")
     for book, table in consequences.items():
-        columns = ["id", "distribution", "form", "concern", "origin", "tag", "advice"]
-        print_table(table[columns], f"Consequences, {book}: the first line that fits decides")
+        columns = ["id", "distribution", "form", "concern", "origin", "advises", "tag", "advice"]
+        title = load_rulebook(book).title
+        print_table(table[columns], f"Consequences, {title}: the first line that fits decides")
 
 
 def _check(args: argparse.Namespace, books: list[str]) -> None:

@@ -4,8 +4,8 @@ It knows nothing of models or rules: a cross-check is a function of two `Reading
 """
 
 from calcigram.crosscheck.kappa import Kappa, cohen_kappa
+from calcigram.crosscheck.layout import VERDICT_COLUMNS
 from calcigram.crosscheck.verdicts import (
-    VERDICT_COLUMNS,
     agreement_matrix,
     cases_to_review,
     compared,

@@ -5,7 +5,7 @@ Words only; `crosscheck` decides what agrees and what is to be reviewed.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -15,6 +15,7 @@ from calcigram.lexicon import (
     DISTRIBUTIONS,
     MORPHOLOGIES,
     MORPHOLOGY_LABELS,
+    Compared,
     Concern,
     Status,
     is_admissible,
@@ -23,27 +24,22 @@ from calcigram.oddities import ODDITIES
 
 WHY = {
     "opposed": "the two are opposed",
-    "sure": "they differ though the model is sure",
     "unsure_distribution": "the model's distribution has a probability below 0.5",
-    "unsure_morphology": "the model's form has a probability below 0.5",
-    "status": "not everything could be read",
+    "unsure_morphology": "the model's morphology has a probability below 0.5",
+    "concern": "its most probable words alone would lead to another concern ({})",
+    "conflict": "sources conflict ({})",
     "unlike": "nothing like it was among the clusters that the model was trained on",
     **ODDITIES,
 }
-"""Why a cluster is to be reviewed: a flag and its words."""
+"""Why a cluster is to be reviewed: a flag and its words, with a place for what it is about."""
 
-_NOUNS: dict[tuple[str, str], str] = {
-    ("distribution", Status.INSUFFICIENT): "too few for a distribution",
-    ("distribution", Status.UNREAD): "distribution unread",
-    ("morphology", Status.INSUFFICIENT): "too few for a form",
-    ("morphology", Status.UNREAD): "form unread",
-}
+_STATUS_WORDS = {Status.INSUFFICIENT: "too few for a {}", Status.UNREAD: "{} unread"}
 
-_VERBS: dict[tuple[str, str], tuple[str, str]] = {
-    ("distribution", Status.INSUFFICIENT): ("finds too few", "for a distribution"),
-    ("distribution", Status.UNREAD): ("leaves", "the distribution unread"),
-    ("morphology", Status.INSUFFICIENT): ("finds too few", "for a form"),
-    ("morphology", Status.UNREAD): ("leaves", "the form unread"),
+_AXES = {
+    Compared.BOTH: ("distribution", "morphology"),
+    Compared.DISTRIBUTION: ("distribution",),
+    Compared.MORPHOLOGY: ("morphology",),
+    Compared.NEITHER: (),
 }
 
 _CONCERN_WORDS = {
@@ -83,15 +79,22 @@ class Pattern:
         return readable and not is_admissible(self.distribution, self.morphology)
 
 
-def reason(model: Pattern, rules: Pattern, why: Collection[str] = ()) -> str:
+def reason(
+    model: Pattern,
+    rules: Pattern,
+    why: Mapping[str, str] | None = None,
+    compared: Compared = Compared.BOTH,
+) -> str:
     """Return the sentence for one cluster.
 
     Parameters
     ----------
     model, rules : Pattern
         The two readings.
-    why : collection of str
-        The flags of `WHY` that are raised.
+    why : mapping of str to str, optional
+        The flags of `WHY` that are raised, each with what it is about.
+    compared : Compared
+        On which axes the two have words.
 
     Returns
     -------
@@ -102,32 +105,51 @@ def reason(model: Pattern, rules: Pattern, why: Collection[str] = ()) -> str:
     >>> model = Pattern("linear", "fine_linear", Concern.SUSPICIOUS)
     >>> reason(model, model)
     'Model and rules agree: linear, fine linear; suspicious.'
-    >>> reason(model, Pattern("grouped", "fine_linear", Concern.SUSPICIOUS))
-    'Model reads linear, rules read grouped; both suspicious.'
+    >>> reason(model, Pattern("grouped", "unread", Concern.SUSPICIOUS), compared=Compared.DISTRIBUTION)
+    'Model reads linear, rules read grouped; morphology not compared, the rules could not read it
+    (model: fine linear); both suspicious.'
     """
-    what_each_reads, differ, *contradictions = _labels_compared(
-        model.distribution, model.morphology, rules.distribution, rules.morphology
-    )
-    clauses = [what_each_reads, _concerns(model.concern, rules.concern, both=bool(differ))]
-    clauses += contradictions
+    labels = (model.distribution, model.morphology, rules.distribution, rules.morphology)
+    clauses = [*_labels_compared(compared, *labels)]
+    are_equal = clauses[0].startswith(_EQUAL)
+    clauses.append(_concerns(model.concern, rules.concern, both=not are_equal))
+    clauses += _contradictions(model, rules)
     if why:
-        clauses.append("to review: " + ", and ".join(WHY[flag] for flag in WHY if flag in why))
+        named = [WHY[flag].format(why[flag]) for flag in WHY if flag in why]
+        clauses.append("to review: " + ", and ".join(named))
     return "; ".join(clauses) + "."
 
 
+_EQUAL = "Model and rules agree: "
+
+
 @cache
-def _labels_compared(d1: str, m1: str, d2: str, m2: str) -> tuple[str, ...]:
-    """Return what each reads, the axes that differ (as one word), and pairs that make no sense."""
-    model, rules = Pattern(d1, m1, None), Pattern(d2, m2, None)
-    axes = [axis for axis, label in model.labels.items() if rules.labels[axis] != label]
-    if axes:
-        both = (
-            f"Model {_reads(model, axes, plural=False)}, rules {_reads(rules, axes, plural=True)}"
-        )
+def _labels_compared(compared: Compared, d1: str, m1: str, d2: str, m2: str) -> tuple[str, ...]:
+    """Return what each reads where they can be compared, and which axis they cannot be on."""
+    model, rules = Pattern(d1, m1, None).labels, Pattern(d2, m2, None).labels
+    axes = _AXES[compared]
+    differ = [axis for axis in axes if model[axis] != rules[axis]]
+    if differ:
+        one, other = (" and ".join(label_words(a, p[a]) for a in differ) for p in (model, rules))
+        first = f"Model reads {one}, rules read {other}"
+    elif axes:
+        first = _EQUAL + ", ".join(label_words(axis, model[axis]) for axis in axes)
     else:
-        nouns = ", ".join(label_words(axis, label) for axis, label in model.labels.items())
-        both = f"Model and rules agree: {nouns}"
-    return both, "+".join(axes), *_contradictions(model, rules)
+        first = "Model and rules cannot be compared"
+    return first, *(_not_compared(a, model[a], rules[a]) for a in model if a not in axes)
+
+
+def _not_compared(axis: str, model: str, rules: str) -> str:
+    """Say why an axis could not be compared, and what the one reader that could read it reads."""
+    readers = {"model": model, "rules": rules}
+    unread = [name for name, label in readers.items() if label in tuple(Status)]
+    if Status.INSUFFICIENT in (model, rules):
+        because = "too few calcifications"
+    else:
+        because = f"{'neither' if len(unread) == 2 else f'the {unread[0]}'} could read it"
+        because = because if len(unread) == 2 else because.replace("could", "could not")
+    read = [f"{name}: {label_words(axis, readers[name])}" for name in readers if name not in unread]
+    return f"{axis} not compared, {because}{f' ({read[0]})' if read else ''}"
 
 
 def label_words(axis: str, label: str) -> str:
@@ -138,24 +160,9 @@ def label_words(axis: str, label: str) -> str:
     >>> label_words("morphology", "rod_like"), label_words("distribution", "insufficient")
     ('rod like', 'too few for a distribution')
     """
-    return _NOUNS.get((axis, label), label.replace("_", " "))
-
-
-def _reads(pattern: Pattern, axes: list[str], *, plural: bool) -> str:
-    """Return "reads segmental and leaves the form unread", or the same of several."""
-    phrases: list[tuple[str, str]] = []
-    for axis in axes:
-        label = pattern.labels[axis]
-        verb, rest = _VERBS.get((axis, label), ("reads", label_words(axis, label)))
-        phrases.append((verb, rest))
-    if [verb for verb, _ in phrases] == ["reads", "reads"]:
-        phrases = [("reads", f"{phrases[0][1]} and {phrases[1][1]}")]
-    return " and ".join(f"{_verb(verb, plural)} {rest}" for verb, rest in phrases)
-
-
-def _verb(verb: str, plural: bool) -> str:
-    first, *others = verb.split()
-    return " ".join([first.removesuffix("s") if plural else first, *others])
+    if label in tuple(Status):
+        return _STATUS_WORDS[Status(label)].format(axis)
+    return label.replace("_", " ")
 
 
 def _concerns(model: Concern | None, rules: Concern | None, *, both: bool) -> str:

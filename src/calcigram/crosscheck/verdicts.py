@@ -1,24 +1,26 @@
 """Two readings of the same clusters held against each other: agreement, review, reason.
 
 It knows nothing of models or rules: the first reading is called the model's and the second
-the rules' only because the verdict table (`VERDICT_COLUMNS`) does. How well two columns of
-labels agree over many clusters is `kappa`'s business.
+the rules' only because the verdict table (`layout`) does. How well two columns of labels agree
+over many clusters, `kappa` computes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from calcigram.columns import Column, Words, frame_of
+from calcigram.crosscheck.layout import CONCERN_COLUMNS
 from calcigram.crosscheck.reasons import WHY, Pattern, reason
 from calcigram.errors import BadInputError
 from calcigram.lexicon import (
     AGREEMENTS,
+    COMPARED,
     CONCERNS,
     DISTRIBUTION_LABELS,
     DISTRIBUTIONS,
@@ -26,6 +28,7 @@ from calcigram.lexicon import (
     MORPHOLOGY_LABELS,
     ORIGINS,
     Agreement,
+    Compared,
 )
 from calcigram.oddities import NONE as NOT_ODD
 from calcigram.oddities import ODDITIES
@@ -35,41 +38,8 @@ from calcigram.risk import load_risk
 if TYPE_CHECKING:
     import pandas as pd
 
-SURE = 0.8
-"""Readers that differ are reviewed where both top probabilities of the model reach this."""
-
 UNSURE = 0.5
 """A top probability below this is reviewed: the word is less likely than all others together."""
-
-VERDICT_COLUMNS: tuple[str, ...] = (
-    "cluster_id",
-    "n_calcifications",
-    "size_class",
-    "distribution",
-    "distribution_probability",
-    "morphology",
-    "morphology_probability",
-    "origin",
-    "concern",
-    *(f"p_{concern}" for concern in CONCERNS),
-    "rule_distribution",
-    "rule_morphology",
-    "rule_concern",
-    "rules_fired",
-    "birads_concern",
-    "agreement",
-    "review",
-    "reason",
-    "model_version",
-    *(f"p_distribution_{name}" for name in DISTRIBUTIONS),
-    *(f"p_morphology_{name}" for name in MORPHOLOGIES),
-    "distribution_set",
-    "morphology_set",
-    "novelty",
-    "unlike_training",
-    *RISK_COLUMNS,
-)
-"""The columns of a verdict table, in order; `crosscheck` gives those that follow from readings."""
 
 AXES = {
     "distribution": DISTRIBUTION_LABELS,
@@ -77,6 +47,18 @@ AXES = {
     "concern": CONCERNS,
 }
 """The labels of each axis on which two readings are compared."""
+
+WORDS: dict[str, tuple[str, ...]] = {"distribution": DISTRIBUTIONS, "morphology": MORPHOLOGIES}
+"""The words of each axis; other labels are statuses."""
+
+COMPARED_CODES = np.array(
+    [[COMPARED.index(c) for c in row] for row in (
+        (Compared.NEITHER, Compared.MORPHOLOGY), (Compared.DISTRIBUTION, Compared.BOTH),
+    )], np.int8,
+)  # fmt: skip
+"""Where [distribution compared, morphology compared] leads to."""
+
+_AGREE, _DIFFER = AGREEMENTS.index(Agreement.AGREE), AGREEMENTS.index(Agreement.DIFFER)
 
 _Codes = npt.NDArray[np.int8]
 _Mask = npt.NDArray[np.bool_]
@@ -98,10 +80,11 @@ def crosscheck(
 
     Returns
     -------
-    pandas.DataFrame, shape (C, 40)
-        The columns of `VERDICT_COLUMNS` but for ``n_calcifications``, ``size_class`` and
+    pandas.DataFrame, shape (C, 42)
+        The columns of `layout.VERDICT_COLUMNS` but for ``n_calcifications``, ``size_class`` and
         ``model_version``, which no reading holds. Labels are categories (concerns ordered),
-        probabilities float32; what is unknown is missing. ``birads_concern`` is the rules'.
+        probabilities float32; what is unknown is missing. ``birads_concern`` is of the
+        rules' pattern, ``model_birads_concern`` of the model's.
 
     Raises
     ------
@@ -110,13 +93,18 @@ def crosscheck(
 
     Notes
     -----
-    ``agreement`` is ``agree`` where both axes bear the same label (the same status counts),
-    ``same_concern`` where an axis differs and the concern does not, ``opposed`` where one says
-    benign and the other suspicious, else ``differ``; missing where a concern is missing.
-    ``review`` holds where the readings are opposed; where they differ although both top
-    probabilities reach `SURE`; where either is below `UNSURE`; and where any of the four labels
-    is a status; and where nothing like the cluster was among those the model was trained on, or it
-    is an oddity.
+    ``compared`` says on which axes both readings have a word. On both: ``agreement`` is ``agree``
+    where words and concern are equal, ``same_concern`` where a word differs and the concern does
+    not, ``opposed`` where one says benign and the other suspicious, else ``differ``; missing where a
+    concern is missing. On one axis: ``agree`` or ``differ`` by the words of that axis. On
+    neither: missing.
+
+    ``review`` holds where one reading says benign and the other suspicious of what both have read;
+    where the model's probability of a word that was
+    compared is below `UNSURE`; where its most probable words would lead to another concern than
+    the most probable one; where two sources conflict about its words; and where nothing like the
+    cluster was among those the model was trained on, or it is an oddity. An axis that was not
+    compared is no reason by itself, and ``p_malignant`` never is.
     ``p_malignant`` and its interval say how often lesions of CBIS-DDSM that radiologists described as
     the model does turned out malignant (`calcigram.risk`): that cohort is enriched with cancers, so
     it is no prevalence, and never a diagnosis. A set is the words joined by ``|``, empty where no word conforms and missing where the axis
@@ -163,20 +151,21 @@ def compared(
         raise BadInputError(
             "two readings of the same clusters in the same order", column="cluster_id"
         )
-    top_distribution = _top(model.p_distribution, model.distribution)
-    top_morphology = _top(model.p_morphology, model.morphology)
-    agreement = _agreement(model, rules)
+    tops = {axis: _top(getattr(model, f"p_{axis}"), getattr(model, axis)) for axis in WORDS}
+    known = {axis: _known(model, rules, axis) for axis in WORDS}
+    compared_on = COMPARED_CODES[known["distribution"].astype(int), known["morphology"].astype(int)]
+    agreement = _agreement(model, rules, known)
     odd = np.full(len(model), NOT_ODD, np.int8) if oddities is None else oddities
-    flags = _flags(model, rules, agreement, top_distribution, top_morphology)
+    flags = _flags(model, rules, tops, known)
     flags |= {name: odd == code for code, name in enumerate(ODDITIES)}
     flags["unlike"] &= odd == NOT_ODD
     risk = _risk(model)
     return {
         "cluster_id": model.cluster_id,
         "distribution": Words.of(model.distribution, DISTRIBUTION_LABELS),
-        "distribution_probability": top_distribution,
+        "distribution_probability": tops["distribution"],
         "morphology": Words.of(model.morphology, MORPHOLOGY_LABELS),
-        "morphology_probability": top_morphology,
+        "morphology_probability": tops["morphology"],
         "origin": Words.of(model.origin, ORIGINS),
         "concern": Words.of(model.concern, CONCERNS, is_ordered=True),
         **_columns("p", CONCERNS, model.p_concern),
@@ -187,7 +176,7 @@ def compared(
         "birads_concern": Words.of(rules.birads_concern, CONCERNS, is_ordered=True),
         "agreement": Words.of(agreement, AGREEMENTS),
         "review": np.logical_or.reduce([flags[name] for name in WHY]),
-        "reason": _reasons(model, rules, flags),
+        "reason": _reasons(model, rules, compared_on, flags),
         **_columns("p_distribution", DISTRIBUTIONS, model.p_distribution),
         **_columns("p_morphology", MORPHOLOGIES, model.p_morphology),
         "distribution_set": _sets(model.distribution_set, model.p_distribution, DISTRIBUTIONS),
@@ -195,6 +184,8 @@ def compared(
         "novelty": _novelty(model, odd),
         "unlike_training": flags["unlike"] | (odd != NOT_ODD),
         **dict(zip(RISK_COLUMNS, risk.T, strict=True)),
+        "model_birads_concern": Words.of(model.birads_concern, CONCERNS, is_ordered=True),
+        "compared": Words.of(compared_on, COMPARED),
     }
 
 
@@ -210,14 +201,15 @@ def cases_to_review(verdicts: pd.DataFrame) -> pd.DataFrame:
     -------
     pandas.DataFrame
         The rows with ``review``: opposed before the others, then by the highest concern that
-        any of the three views gives, then the least probable word first.
+        any of the views gives, then the least probable word first.
     """
     import pandas as pd
 
     chosen = verdicts[verdicts["review"].to_numpy(dtype=bool)]
     views = [
         pd.Categorical(chosen[name], [str(concern) for concern in CONCERNS]).codes
-        for name in ("concern", "rule_concern", "birads_concern")
+        for name in CONCERN_COLUMNS
+        if name in chosen
     ]
     lowest = chosen[["distribution_probability", "morphology_probability"]].min(axis=1)
     need = pd.DataFrame(
@@ -241,34 +233,38 @@ def _top(probabilities: npt.NDArray[np.float32], codes: _Codes) -> npt.NDArray[n
     return np.where(codes < n_words, chosen[:, 0], np.float32(np.nan)).astype(np.float32)
 
 
-def _agreement(model: Readings, rules: Readings) -> _Codes:
-    same = (model.distribution == rules.distribution) & (model.morphology == rules.morphology)
+def _known(model: Readings, rules: Readings, axis: str) -> _Mask:
+    """Return where both readings have a word on an axis."""
+    n_words = len(WORDS[axis])
+    return np.maximum(getattr(model, axis), getattr(rules, axis)) < n_words
+
+
+def _agreement(model: Readings, rules: Readings, known: dict[str, _Mask]) -> _Codes:
+    same = {axis: getattr(model, axis) == getattr(rules, axis) for axis in WORDS}
     apart = np.abs(model.concern.astype(np.int8) - rules.concern)
     of_concern = np.array([Agreement.SAME_CONCERN, Agreement.DIFFER, Agreement.OPPOSED])
     codes = np.array([AGREEMENTS.index(word) for word in of_concern], np.int8)[np.minimum(apart, 2)]
-    codes[same] = AGREEMENTS.index(Agreement.AGREE)
+    codes[same["distribution"] & same["morphology"] & (apart == 0)] = _AGREE
     codes[(model.concern < 0) | (rules.concern < 0)] = -1
-    return codes
+    for axis, other in (("distribution", "morphology"), ("morphology", "distribution")):
+        codes = np.where(known[axis] & ~known[other], np.where(same[axis], _AGREE, _DIFFER), codes)
+    return np.where(known["distribution"] | known["morphology"], codes, -1).astype(np.int8)
 
 
 def _flags(
-    model: Readings,
-    rules: Readings,
-    agreement: _Codes,
-    top_distribution: npt.NDArray[np.float32],
-    top_morphology: npt.NDArray[np.float32],
+    model: Readings, rules: Readings, tops: dict[str, Any], known: dict[str, _Mask]
 ) -> dict[str, _Mask]:
-    status = np.zeros(len(model), bool)
-    for reading in (model, rules):
-        status |= reading.distribution >= len(DISTRIBUTIONS)
-        status |= reading.morphology >= len(MORPHOLOGIES)
-    sure = np.minimum(top_distribution, top_morphology) >= np.float32(SURE)
+    none = np.zeros(len(model), bool)
+    concerns_compare = known["distribution"] | known["morphology"]
+    for axis in WORDS:  # an axis that one reader alone has read makes two concerns of two patterns
+        concerns_compare &= known[axis] | (getattr(model, axis) == getattr(rules, axis))
+    opposed = np.abs(model.concern.astype(np.int8) - rules.concern) == len(CONCERNS) - 1
+    pattern, conflict = model.pattern_concern, model.source_conflict
     return {
-        "opposed": agreement == AGREEMENTS.index(Agreement.OPPOSED),
-        "sure": (agreement == AGREEMENTS.index(Agreement.DIFFER)) & sure,
-        "unsure_distribution": top_distribution < np.float32(UNSURE),
-        "unsure_morphology": top_morphology < np.float32(UNSURE),
-        "status": status,
+        "opposed": opposed & (model.concern >= 0) & (rules.concern >= 0) & concerns_compare,
+        **{f"unsure_{axis}": known[axis] & (tops[axis] < np.float32(UNSURE)) for axis in WORDS},
+        "concern": none if pattern is None else (pattern != model.concern) & (model.concern >= 0),
+        "conflict": none if conflict is None else conflict.codes >= 0,
         "unlike": _unlike(model),
     }
 
@@ -304,44 +300,50 @@ def _columns(
     return {f"{prefix}_{name}": values[:, k] for k, name in enumerate(names)}
 
 
-def _reasons(model: Readings, rules: Readings, flags: dict[str, _Mask]) -> Words:
+def _reasons(
+    model: Readings, rules: Readings, compared_on: _Codes, flags: dict[str, _Mask]
+) -> Words:
     """Return a sentence for each cluster, written once for each combination that occurs."""
+    pattern = model.concern if model.pattern_concern is None else model.pattern_concern
+    conflict = model.source_conflict
+    texts = () if conflict is None else conflict.words
     parts = (
-        model.distribution,
-        model.morphology,
-        rules.distribution,
-        rules.morphology,
-        model.concern + 1,
-        rules.concern + 1,
-        *(flags[name] for name in WHY),
+        (model.distribution, len(DISTRIBUTION_LABELS)),
+        (model.morphology, len(MORPHOLOGY_LABELS)),
+        (model.concern + 1, len(CONCERNS) + 1),
+        (rules.distribution, len(DISTRIBUTION_LABELS)),
+        (rules.morphology, len(MORPHOLOGY_LABELS)),
+        (rules.concern + 1, len(CONCERNS) + 1),
+        (compared_on, len(COMPARED)),
+        (pattern + 1, len(CONCERNS) + 1),
+        (np.zeros(len(model)) if conflict is None else conflict.codes + 1, len(texts) + 1),
+        *((flags[name], 2) for name in WHY),
     )
+    sizes = tuple(size for _, size in parts)
     keys = np.zeros(len(model), np.int64)
-    for part, size in zip(parts, _KEY_SIZES, strict=True):
+    for part, size in parts:
         keys = keys * size + part.astype(np.int64)
     combinations, which = np.unique(keys, return_inverse=True)
-    sentences = [_sentence(key) for key in combinations.tolist()]
+    sentences = [_sentence(key, sizes, texts) for key in combinations.tolist()]
     places = {sentence: place for place, sentence in enumerate(dict.fromkeys(sentences))}
     codes = np.array([places[sentence] for sentence in sentences], np.intp)
     return Words(codes[which], tuple(places))
 
 
-_KEY_SIZES = (
-    *(len(DISTRIBUTION_LABELS), len(MORPHOLOGY_LABELS)) * 2,
-    *(len(CONCERNS) + 1,) * 2,
-    *(2,) * len(WHY),
-)
-"""How many values each part of a combination has that decides a sentence."""
-
-
 @lru_cache(maxsize=10_000)
-def _sentence(key: int) -> str:
+def _sentence(key: int, sizes: tuple[int, ...], conflicts: tuple[str, ...]) -> str:
     """Return the sentence of a combination, as `_reasons` numbers them."""
-    d1, m1, d2, m2, c1, c2, *raised = map(int, np.unravel_index(key, _KEY_SIZES))
+    d1, m1, c1, d2, m2, c2, on, pattern, conflict, *raised = map(int, np.unravel_index(key, sizes))
+    details = {
+        "concern": str(CONCERNS[pattern - 1]) if pattern else "none",
+        "conflict": conflicts[conflict - 1] if conflict else "",
+    }
     return reason(
         Pattern.from_codes(d1, m1, c1 - 1),
         Pattern.from_codes(d2, m2, c2 - 1),
-        [name for name, is_raised in zip(WHY, raised, strict=True) if is_raised],
-    )
+        {name: details.get(name, "") for name, is_raised in zip(WHY, raised, strict=True) if is_raised},
+        COMPARED[on],
+    )  # fmt: skip
 
 
 def agreement_matrix(verdicts: pd.DataFrame, axis: str = "distribution") -> pd.DataFrame:

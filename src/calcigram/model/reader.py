@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from calcigram.consequences import load_rulebook
+from calcigram.consequences import shipped_rulebooks, views_of
 from calcigram.errors import BadInputError
 from calcigram.features.catalogue import CATALOGUE, FEATURE_NAMES
 from calcigram.lexicon import (
@@ -133,8 +133,8 @@ class Model:
         Readings
             With fewer than 3 calcifications the distribution is ``insufficient``; with no
             diameter, aspect ratio, solidity or contrast the form is ``unread``; their
-            probabilities are then NaN. `concern` is the article's, of the pattern read; where
-            both axes were read, `p_concern` sums over all admissible patterns. The sets are
+            probabilities are then NaN. `concern` is the most probable one under the article;
+            where both axes were read, `p_concern` sums over all admissible patterns. The sets are
             empty where the axis was not read; a model of an older format gives none.
 
         Raises
@@ -222,11 +222,6 @@ def _form_columns() -> npt.NDArray[np.int64]:
     return np.flatnonzero([name in rests_on_form for name in FEATURE_NAMES])
 
 
-@lru_cache(maxsize=1)
-def _rulebooks() -> tuple[Any, Any]:
-    return load_rulebook("article"), load_rulebook("birads")
-
-
 def raw_concern(
     p_distribution: npt.ArrayLike, p_morphology: npt.ArrayLike
 ) -> tuple[Floats, npt.NDArray[np.int8]]:
@@ -273,7 +268,7 @@ def _patterns_by_concern() -> tuple[Floats, Floats, Floats]:
 
     Shapes (6, 3 * 9), (6, 3) and (9, 3); an inadmissible pair leads to none.
     """
-    codes = _rulebooks()[0].concern_codes
+    codes = shipped_rulebooks()[0].concern_codes
     leads_to = (codes[..., None] == np.arange(len(CONCERNS))).astype(float)
     n_d, n_m = _ADMISSIBLE.shape
     return (
@@ -324,7 +319,7 @@ def readings_of(
     reader: str,
     **more: Any,
 ) -> Readings:
-    """Make readings of probabilities: the most probable words, and what follows from them.
+    """Make readings of probabilities: the most probable words, and the most probable concern.
 
     Parameters
     ----------
@@ -332,29 +327,57 @@ def readings_of(
     p_distribution, p_morphology : ndarray of float64, shape (C, 6) and (C, 9)
         A row of NaN where the axis was not read.
     p_concern : ndarray of float64, shape (C, 3)
-        Becomes NaN where the article has no answer.
+        Becomes NaN where the article has no answer to the most probable words.
     reader : str
     **more
         Of `Readings`.
+
+    Notes
+    -----
+    Of equally probable concerns the graver is taken. Where the words alone lead to another concern,
+    the origin is that of the most probable pattern that leads to the concern given.
     """
     distribution = _labels(p_distribution, _NO_DISTRIBUTION)
     morphology = _labels(p_morphology, _UNREAD_FORM)
-    article, birads = _rulebooks()
-    concern = article.concern_of(distribution, morphology)
+    views = views_of(distribution, morphology, *shipped_rulebooks())
+    pattern_concern = views["concern"]
+    p = np.where(pattern_concern[:, None] >= 0, p_concern, np.nan).astype(np.float32)
+    concern = np.where(np.isnan(p[:, 0]), -1, p.shape[1] - 1 - p[:, ::-1].argmax(axis=1))
+    other = np.flatnonzero((concern != pattern_concern) & (concern >= 0))
+    views["origin"][other] = _origin_of(p_distribution[other], p_morphology[other], concern[other])
     return Readings(
-        cluster_id,
-        distribution,
-        morphology,
-        p_distribution.astype(np.float32),
-        p_morphology.astype(np.float32),
-        article.origin_of(distribution, morphology),
-        concern,
-        birads.concern_of(distribution, morphology),
-        np.where(concern[:, None] >= 0, p_concern, np.nan).astype(np.float32),
-        np.full(len(cluster_id), "", dtype=object),
-        reader,
+        cluster_id=cluster_id,
+        distribution=distribution,
+        morphology=morphology,
+        p_distribution=p_distribution.astype(np.float32),
+        p_morphology=p_morphology.astype(np.float32),
+        p_concern=p,
+        evidence=np.full(len(cluster_id), "", dtype=object),
+        reader=reader,
+        **views | {"concern": concern.astype(np.int8), "pattern_concern": pattern_concern},
         **more,
     )
+
+
+def _origin_of(
+    p_distribution: Floats, p_morphology: Floats, concern: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int8]:
+    """Return the origin of the most probable admissible pattern that leads to each concern."""
+    article, _ = shipped_rulebooks()
+    distributions = np.array([*range(len(DISTRIBUTIONS)), _NO_DISTRIBUTION])
+    forms = np.array([*range(len(MORPHOLOGIES)), _UNREAD_FORM])
+    leads_to = article.concern_codes[np.ix_(distributions, forms)]
+    leads_to[:-1, :-1][~_ADMISSIBLE] = -1
+    p_d, p_m = (_with_unread(p) for p in (p_distribution, p_morphology))
+    joint = np.where(leads_to == concern[:, None, None], p_d[:, :, None] * p_m[:, None, :], -1.0)
+    d, m = np.unravel_index(joint.reshape(len(joint), leads_to.size).argmax(axis=1), leads_to.shape)
+    return article.origin_of(distributions[d], forms[m])
+
+
+def _with_unread(p: Floats) -> Floats:
+    """Append the probability that the axis was not read: 1 or 0."""
+    unread = np.isnan(p[:, :1])
+    return np.hstack([np.where(unread, 0.0, p), unread])
 
 
 def _labels(p: Floats, otherwise: int) -> npt.NDArray[np.int8]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from calcigram.consequences import load_rulebook
+from calcigram.consequences import shipped_rulebooks, views_of
 from calcigram.lexicon import (
     CONCERNS,
     DISTRIBUTION_LABELS,
@@ -67,8 +67,6 @@ class RuleReader:
 
     def __init__(self, recognition: Recognition | None = None) -> None:
         self.recognition = recognition if recognition is not None else load_recognition()
-        self._article = load_rulebook("article")
-        self._birads = load_rulebook("birads")
         self._trials = {axis: Trial(rules) for axis, rules in self.recognition.axes.items()}
         self._allowed_forms = _allowed_forms(self.recognition)
         self._evidence = _evidence(self.recognition)
@@ -108,9 +106,7 @@ class RuleReader:
             morphology=morphology,
             p_distribution=np.full((n, len(DISTRIBUTIONS)), np.nan, np.float32),
             p_morphology=np.full((n, len(MORPHOLOGIES)), np.nan, np.float32),
-            origin=self._article.origin_of(distribution, morphology),
-            concern=self._article.concern_of(distribution, morphology),
-            birads_concern=self._birads.concern_of(distribution, morphology),
+            **views_of(distribution, morphology, *shipped_rulebooks()),
             p_concern=np.full((n, len(CONCERNS)), np.nan, np.float32),
             evidence=self._evidence[decided["distribution"], decided["morphology"]],
             reader=f"rules {self.recognition.version}",

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from calcigram.consequences import Rulebook, label_mask, load_rulebook
-from calcigram.lexicon import DISTRIBUTION_LABELS, MORPHOLOGY_LABELS
+from calcigram.lexicon import CONCERNS, DISTRIBUTION_LABELS, MORPHOLOGY_LABELS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,11 +39,16 @@ def clusters_on_image(meta: pd.DataFrame) -> npt.NDArray[np.int64]:
     >>> clusters_on_image(pd.DataFrame({"image_id": ["a", "b", "a", None]})).tolist()
     [2, 1, 2, 1]
     """
-    if "image_id" not in meta:
-        return np.ones(len(meta), np.int64)
-    image, _ = meta["image_id"].factorize()
-    counts = np.bincount(image[image >= 0], minlength=1)
-    return np.where(image >= 0, counts[image], 1).astype(np.int64)
+    image = _images(meta)
+    return np.bincount(image)[image]
+
+
+def _images(meta: pd.DataFrame) -> npt.NDArray[np.int64]:
+    """Number the images; a cluster without ``image_id`` is on one of its own."""
+    image = np.full(len(meta), -1)
+    if "image_id" in meta:
+        image = meta["image_id"].factorize()[0]
+    return np.where(image >= 0, image, len(meta) + np.arange(len(meta)))
 
 
 def notes(
@@ -71,7 +76,7 @@ def notes(
     >>> from calcigram.clusters import ClusterSet
     >>> from calcigram.features.extract import extract_features
     >>> from calcigram.rules import RuleReader
-    >>> two = ClusterSet.from_arrays([0, 3, 6], [0, 1, 2, 30, 31, 32], [0, 1, 0, 9, 8, 9],
+    >>> two = ClusterSet.from_arrays([0, 3, 6], [0, 30, 60, 0, 30, 60], [0, 9, 0, 9, 0, 9],
     ...                              meta={"image_id": ["a", "a"]})
     >>> notes(RuleReader().read(extract_features(two)), two.meta)["note"].unique().tolist()
     ['article.several_regions']
@@ -79,17 +84,21 @@ def notes(
     import pandas as pd
 
     book = load_rulebook("article") if rulebook is None else rulebook
-    on_image = np.ones(len(readings), np.int64) if meta is None else clusters_on_image(meta)
+    image = _images(pd.DataFrame(index=range(len(readings))) if meta is None else meta)
+    n_on_image = np.bincount(image)[image]
     parts = [
         pd.DataFrame(
             {"row": [], "cluster_id": [], "note": [], "text": [], "source": []}, dtype=object
         )
     ]
     for note in book.notes:
+        others = [code for code, word in enumerate(CONCERNS) if word not in note.image_concern]
+        graver = np.isin(readings.concern, others) | np.isin(readings.birads_concern, others)
         holds = (
             label_mask(DISTRIBUTION_LABELS, note.distributions)[readings.distribution]
             & label_mask(MORPHOLOGY_LABELS, note.forms)[readings.morphology]
-            & (on_image >= note.image_clusters)
+            & (n_on_image >= note.image_clusters)
+            & ~np.isin(image, image[graver])
         )
         row = np.flatnonzero(holds)
         parts.append(

@@ -34,7 +34,7 @@ def rulebook_table(name_or_path: str | Path) -> pd.DataFrame:
     -------
     pandas.DataFrame
         ``id, distribution, form`` (the words it holds for, ``any`` for all of them), ``concern,
-        origin`` (empty where the line gives none), ``advice, tag, document, heading, why``.
+        origin`` (empty where the line gives none), ``advice, advises, tag, document, heading, why``.
 
     Examples
     --------
@@ -52,6 +52,7 @@ def rulebook_table(name_or_path: str | Path) -> pd.DataFrame:
                 "concern": line.concern or "",
                 "origin": line.origin or "",
                 "advice": line.advice,
+                "advises": line.advises or "",
                 "tag": line.tag,
                 "document": line.document,
                 "heading": line.heading,

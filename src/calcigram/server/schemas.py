@@ -9,15 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from calcigram.clusters import CLUSTER_COLUMNS, MARKS, Column
-from calcigram.crosscheck import VERDICT_COLUMNS
-from calcigram.lexicon import (
-    AGREEMENTS,
-    CONCERNS,
-    DISTRIBUTION_LABELS,
-    MORPHOLOGY_LABELS,
-    ORIGINS,
-    SIZE_CLASSES,
-)
+from calcigram.crosscheck.layout import COLUMNS
 from calcigram.server.jsonbody import MAX_ID_LENGTH, limits_of
 
 _Document = dict[str, Any]
@@ -69,35 +61,21 @@ def _cluster(form: str) -> _Document:
     }
 
 
-_WORDS = {
-    "size_class": SIZE_CLASSES,
-    "distribution": DISTRIBUTION_LABELS,
-    "rule_distribution": DISTRIBUTION_LABELS,
-    "morphology": MORPHOLOGY_LABELS,
-    "rule_morphology": MORPHOLOGY_LABELS,
-    "origin": ORIGINS,
-    "concern": CONCERNS,
-    "rule_concern": CONCERNS,
-    "birads_concern": CONCERNS,
-    "agreement": AGREEMENTS,
+_HOLDS: dict[Any, _Document] = {
+    str: {"type": ["string", "null"]},
+    int: {"type": "integer", "minimum": 0},
+    bool: {"type": "boolean"},
+    float: {"type": ["number", "null"], "minimum": 0, "maximum": 1},
 }
-_TEXTS = ("cluster_id", "rules_fired", "reason", "model_version")
 
 
 def _verdict() -> _Document:
-    properties: _Document = {}
-    for name in VERDICT_COLUMNS:
-        if name in _WORDS:
-            words = [*(str(word) for word in _WORDS[name]), None]
-            properties[name] = {"type": ["string", "null"], "enum": words}
-        elif name in _TEXTS:
-            properties[name] = {"type": "string"}
-        elif "probability" in name or name.startswith("p_"):
-            properties[name] = {"type": ["number", "null"], "minimum": 0, "maximum": 1}
-        else:
-            properties[name] = {}
-    properties["n_calcifications"] = {"type": "integer", "minimum": 0}
-    properties["review"] = {"type": "boolean"}
+    properties: _Document = {
+        column.name: _HOLDS[column.holds]
+        if isinstance(column.holds, type)
+        else {"type": ["string", "null"], "enum": [*map(str, column.holds), None]}
+        for column in COLUMNS
+    }
     return {"type": "object", "required": list(properties), "properties": properties}
 
 
