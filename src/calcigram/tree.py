@@ -82,6 +82,36 @@ def spanning_tree(u, v, n, work, sequence, parent, edge):
         parent[i] = int(joined_from[i])
 
 
+def spanning_parents(x, y):
+    """Return the spanning tree of points as the parent of each point.
+
+    Parameters
+    ----------
+    x, y : array_like, shape (n,)
+        Finite.
+
+    Returns
+    -------
+    sequence, parent : ndarray of int32, shape (n,)
+        Points in the order they joined; the parent of each, -1 for the root.
+    edge : ndarray of float32, shape (n,)
+        Length of the edge to the parent, 0 for the root.
+
+    Examples
+    --------
+    >>> spanning_parents([0, 1, 3], [0, 0, 0])[1]
+    array([-1,  0,  1], dtype=int32)
+    """
+    n = len(x)
+    u, v, *work = np.full((5, padded(n)), np.inf, np.float32)
+    u[:n], v[:n] = x, y
+    sequence, parent = np.empty(n, np.int32), np.empty(n, np.int32)
+    edge = np.zeros(n, np.float32)
+    if n:
+        spanning_tree(u, v, n, tuple(work), sequence, parent, edge)
+    return sequence, parent, edge
+
+
 @kernel
 def nearest_neighbours(sequence, parent, edge, n, nearest, nearest_of):
     """Read the nearest neighbour of each point off the spanning tree, which always holds that edge.

@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("panel", reason="the extra [server] is not installed")
 
 from calcigram import classify, simulate
-from calcigram.page.sketch import columns_from_text
+from calcigram.page.sketch import MAX_POINTS, columns_from_text, with_outlines
 from calcigram.page.view import View
 
 THREE = columns_from_text("0 0\n1 1\n2 2")
@@ -61,6 +61,50 @@ async def test_a_change_is_kept_where_it_was_made():
 @in_a_loop
 async def test_an_empty_size_is_the_usual_one():
     view, _ = await viewed()
-    view.widgets.size.value = None
-    assert view._new_size() == 0.3
+    drawn = view.editor._draw_tool.default_overrides
+    view.widgets.size.value = 1.5
     await asyncio.sleep(0.05)
+    assert view.editor._draw_tool.default_overrides["diameter_mm"] == 1.5
+    view.widgets.size.value = None
+    await asyncio.sleep(0.05)
+    assert view.editor._draw_tool.default_overrides == pytest.approx(drawn, nan_ok=True)
+    assert drawn["diameter_mm"] == drawn["width"] == 0.3
+    assert np.isnan([drawn[name] for name in ("aspect_ratio", "solidity", "cnr")]).all()
+
+
+@in_a_loop
+async def test_no_verdict_stands_beside_points_it_is_not_of():
+    view, waiting = await viewed()
+    view._on_drawn(view.editor.columns)  # what a click calls
+    assert "Reading these points" in view.widgets.verdict.object
+    assert view.widgets.rules.object == view.widgets.probabilities.object == ""
+    view.widgets.points.value = "0 0 oops"
+    await view._on_text(None)
+    for show in list(waiting):
+        show()
+    assert "were not read" in view.widgets.verdict.object
+    assert "oops" in view.widgets.message.object
+
+
+@in_a_loop
+async def test_more_points_than_can_be_drawn_are_refused_in_words():
+    view, waiting = await viewed()
+    n = MAX_POINTS + 1
+    view.editor.source.data = with_outlines({"x_mm": [0.1] * n, "y_mm": [0.2] * n})
+    await view._update()
+    for show in list(waiting):
+        show()
+    assert "at most 5,000 calcifications" in view.widgets.message.object
+    assert "were not read" in view.widgets.verdict.object
+
+
+@in_a_loop
+async def test_it_opens_on_what_all_sources_agree_on():
+    view = View(classify)
+    row = view._rows[0]
+    assert row["agreement"] == "agree"
+    assert not row["review"]
+    concerns = {v for k, v in row.items() if k == "concern" or k.endswith("_concern")}
+    assert len(concerns) == 1
+    text = view.widgets.rules.object
+    assert text.count("Clustered Calcifications in the Breast (O&#x27;Leary)") == 1

@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from bokeh.events import DoubleTap
 from bokeh.models import BoxZoomTool, ColumnDataSource, CustomJS, HoverTool, PointDrawTool, Range1d
 from bokeh.plotting import figure
 
 from calcigram.charts import BLACK, BLUE, GREEN, ORANGE
-from calcigram.page.sketch import overlays, with_outlines
+from calcigram.clusters import MARK_NAMES
+from calcigram.page.sketch import DRAWN_SIZE_MM, N_POSITIONS, overlays, with_outlines
 
 LINES = {
     "tree": ("spanning tree", ORANGE, "solid", 1.5),
@@ -21,13 +23,44 @@ LINES = {
 
 HANDLE_PX = 11
 
-MOVING_JS = """
-const now = Date.now()
-if (now - (moving.sent_at ?? 0) < 150) return
-moving.sent_at = now
-moving.data = {x_mm: Array.from(source.data.x_mm), y_mm: Array.from(source.data.y_mm)}
+CHANGED_JS = """
+told.revision = (told.revision ?? 0) + 1
+document.documentElement.style.setProperty(`--stale-${name}`, '"Not of these points; reading them …"')
+document.documentElement.style.setProperty(`--faint-${name}`, '.35')
+if (told.is_waiting) return
+told.is_waiting = true
+setTimeout(() => {
+  told.is_waiting = false
+  told.sent_at = Date.now()
+  const {x_mm, y_mm} = source.data
+  told.data = {revision: [told.revision], x_mm: [Array.from(x_mm)], y_mm: [Array.from(y_mm)]}
+}, Math.max(10, 150 - (Date.now() - (told.sent_at ?? 0))))
 """
-"""Tells of points on their way: the tool itself tells of them only when they are let go."""
+"""Marks the verdict as not of these points, at once, and tells the number of the change: after the
+points themselves, and also while one is dragged, of which the tool says nothing until it is let go."""
+
+SECOND_CLICK_JS = """
+if (!tool.active) return
+const mm_a_pixel = Math.abs(figure.x_range.end - figure.x_range.start) / figure.inner_width
+const {x_mm, y_mm} = source.data
+for (let i = 0; i < x_mm.length; i++) {
+  if (Math.hypot(x_mm[i] - cb_obj.x, y_mm[i] - cb_obj.y) < handle_px * mm_a_pixel) return
+}
+const given = tool.default_overrides
+const unsaid = (name) => given instanceof Map ? given.get(name) : given[name]
+for (const name of source.columns()) {
+  source.get_array(name).push(({x_mm: cb_obj.x, y_mm: cb_obj.y})[name] ?? unsaid(name))
+}
+source.setv({data: source.data}, {check_eq: false})
+"""
+"""Draws the second of two quick clicks, too: Bokeh takes them for a double click wherever they are."""
+
+READ_JS = """
+if (read.data.revision[0] !== (told.revision ?? 0)) return
+document.documentElement.style.removeProperty(`--stale-${name}`)
+document.documentElement.style.removeProperty(`--faint-${name}`)
+"""
+"""Takes the mark away when the verdict is of the newest change."""
 
 FRAME_PX = {"inner_width": 500, "inner_height": 370}
 """Width and height of the frame, in pixels, until the browser has told them."""
@@ -45,24 +78,30 @@ class Editor:
         Called with the columns as they were, when someone drew, dragged or deleted a point.
     moved : callable
         Called with the columns as they are while a point is on its way.
-    new_size : callable
-        Gives the diameter, in mm, of a point that is drawn.
+    told : callable
+        Called when the browser has told of all changes so far: time for `say_read`, if all are read.
+    name : str
+        Of the view: what `style.stale` was given.
     """
 
-    def __init__(self, changed: Told, moved: Told, new_size: Callable[[], float]) -> None:
-        self._changed, self._moved = changed, moved
-        self._new_size = new_size
+    def __init__(self, changed: Told, moved: Told, told: Callable[[], None], name: str) -> None:
+        self._changed, self._moved, self._told = changed, moved, told
         self._is_ours = False
         self._frame_px = dict(FRAME_PX)
         self.source = ColumnDataSource(with_outlines({"x_mm": [], "y_mm": []}), name="points")
         self._shown = self.columns
+        self._draw_tool = PointDrawTool()
+        self.set_new_size(DRAWN_SIZE_MM)
         self._lines = {name: ColumnDataSource({"xs": [], "ys": []}) for name in LINES}
         self.figure = self._draw()
         self.source.on_change("data", self._on_change)
-        moving = ColumnDataSource({"x_mm": [], "y_mm": []}, name="moving")
-        moving.on_change("data", self._on_moving)
-        watch = CustomJS(args={"source": self.source, "moving": moving}, code=MOVING_JS)
-        self.source.js_on_change("change", watch)
+        told = ColumnDataSource({"revision": [0], "x_mm": [[]], "y_mm": [[]]}, name="told")
+        told.on_change("data", self._on_told)
+        self._revision = 0
+        self._read = ColumnDataSource({"revision": [0]}, name="read")
+        args = {"source": self.source, "told": told, "read": self._read, "name": name}
+        self.source.js_on_change("change", CustomJS(args=args, code=CHANGED_JS))
+        self._read.js_on_change("data", CustomJS(args=args, code=READ_JS))
         for name in FRAME_PX:
             self.figure.on_change(name, self._on_frame)
 
@@ -75,6 +114,19 @@ class Editor:
     def selected(self) -> list[int]:
         """Places of the points that are selected."""
         return [i for i in self.source.selected.indices if i < len(self.source.data["x_mm"])]
+
+    def set_new_size(self, diameter_mm: float) -> None:
+        """Give points that are drawn from now on this diameter; their other marks are unknown.
+
+        The browser itself writes them, so that no answer of ours can undo the click after this one.
+        """
+        unknown = dict.fromkeys(MARK_NAMES[N_POSITIONS:], float("nan"))
+        sizes = {"width": diameter_mm, "height": diameter_mm, "angle": 0.0}
+        self._draw_tool.default_overrides = {**unknown, "diameter_mm": diameter_mm, **sizes}
+
+    def say_read(self) -> None:
+        """Tell the browser that the verdict is of all changes that it has told of."""
+        self._read.data = {"revision": [self._revision]}
 
     def show(self, columns: Mapping[str, Sequence[Any]], *, frame: bool = True) -> None:
         """Put other points into the figure, without a call to `changed`.
@@ -125,9 +177,12 @@ class Editor:
             line_color=BLACK, line_alpha=0.5, selection_line_color=ORANGE, selection_line_width=3,
             nonselection_fill_alpha=0.08,
         )  # fmt: skip
-        draw = PointDrawTool(renderers=[handles], empty_value=float("nan"))
+        draw = self._draw_tool
+        draw.renderers = [handles]
         fig.add_tools(BoxZoomTool(match_aspect=True), draw, HoverTool(renderers=[handles], tooltips=[("x", "@x_mm{0.00} mm"), ("y", "@y_mm{0.00} mm"), ("diameter", "@diameter_mm{0.00} mm")]))  # fmt: skip
         fig.toolbar.active_tap = draw
+        args = {"figure": fig, "tool": draw, "source": self.source, "handle_px": HANDLE_PX}
+        fig.js_on_event(DoubleTap, CustomJS(args=args, code=SECOND_CLICK_JS))
         legend = fig.legend[0]
         legend.update(click_policy="hide", orientation="horizontal", border_line_color=None)
         fig.add_layout(legend, "below")  # over the points it would hide some
@@ -136,19 +191,18 @@ class Editor:
     def _on_change(self, _: str, old: Any, new: Any) -> None:
         if self._is_ours:
             return
-        columns = {name: list(values) for name, values in new.items()}
-        self._size_new(columns)
-        before = self._shown
-        self.show(columns, frame=False)
+        before, self._shown = self._shown, self.columns
+        self._draw_lines(self._shown)
         self._changed(before)
 
-    def _on_moving(self, _: str, old: Any, new: Any) -> None:
+    def _on_told(self, _: str, old: Any, new: Any) -> None:
         """Draw the lines through points on their way; the points themselves are the browser's."""
         ours = self._shown
-        places = {name: list(new[name]) for name in ("x_mm", "y_mm")}
+        self._revision = new["revision"][0]
+        places = {name: list(new[name][0]) for name in ("x_mm", "y_mm")}
         if all(places[name] == ours[name] for name in places):
-            return
-        if len(places["x_mm"]) == len(ours["x_mm"]):
+            self._told()
+        elif len(places["x_mm"]) == len(ours["x_mm"]):
             self._draw_lines(places)
             self._moved(ours | places)
 
@@ -156,14 +210,6 @@ class Editor:
         if new:
             self._frame_px[attr] = new
             self._frame()
-
-    def _size_new(self, columns: dict[str, list[Any]]) -> None:
-        """Give points that were just drawn the size that is chosen; the tool knows only x and y."""
-        sizes, widths = columns["diameter_mm"], columns["width"]
-        for i, width in enumerate(widths):
-            if not isinstance(width, int | float) or width != width:
-                sizes[i] = self._new_size()
-        columns.update(with_outlines(columns))
 
     def _draw_lines(self, places: Mapping[str, Sequence[float]]) -> None:
         lines = overlays(places["x_mm"], places["y_mm"])

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Callable
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING
 
 from calcigram.charts import plain
 from calcigram.clusters import ClusterSet
 from calcigram.lexicon import DISTRIBUTIONS, MORPHOLOGIES
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SEED = 11
 N_TRIED = 120
@@ -35,3 +40,26 @@ def examples() -> dict[str, ClusterSet]:
             if len(places):
                 found[f"{axis}: {plain([word])[0]}"] = clusters[int(places[0])]
     return found
+
+
+@lru_cache(maxsize=4)
+def first_example(read: Callable[[ClusterSet], pd.DataFrame]) -> tuple[str, pd.DataFrame]:
+    """Return the example that a page opens on: the first on which all sources agree.
+
+    Parameters
+    ----------
+    read : callable
+        From clusters to verdicts; what it makes of the examples is kept.
+
+    Returns
+    -------
+    name : str
+    verdicts : DataFrame
+        Of this example alone.
+    """
+    verdicts = read(ClusterSet.concat(list(examples().values())))
+    concerns = verdicts[[n for n in verdicts if n == "concern" or str(n).endswith("_concern")]]
+    agreed = concerns.eq(verdicts["concern"], axis=0).all(axis=1)
+    agreed &= ~verdicts["review"].astype(bool) & (verdicts["agreement"] == "agree")
+    i = int(agreed.to_numpy().argmax())  # the first of all, where none is agreed on
+    return list(examples())[i], verdicts.iloc[[i]].reset_index(drop=True)

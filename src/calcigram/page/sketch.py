@@ -13,9 +13,13 @@ import numpy.typing as npt
 
 from calcigram.clusters import CLUSTER_NAMES, MARK_NAMES, ClusterSet
 from calcigram.errors import BadInputError
+from calcigram.tree import spanning_parents
 
 DRAWN_SIZE_MM = 0.3
 """How large a calcification of unknown size is drawn."""
+
+MAX_POINTS = 5_000
+"""Calcifications of one cluster that the page draws and reads."""
 
 N_POSITIONS = 2
 
@@ -79,14 +83,23 @@ def cluster_of(
     Raises
     ------
     BadInputError
-        A value is out of range.
+        A value is out of range, or there are more than `MAX_POINTS`.
     """
     n = len(columns["x_mm"])
+    check_number(n)
     marks: dict[str, Any] = {name: _numbers(columns.get(name), n) for name in MARK_NAMES}
     known: dict[str, Any] = {
         name: [value] for name, value in (context or {}).items() if name in CLUSTER_NAMES
     }
     return ClusterSet.from_arrays([0, n], cluster_id=[cluster_id], **marks, **known)
+
+
+def check_number(n: int) -> None:
+    """Refuse more calcifications of one cluster than the page takes."""
+    if n > MAX_POINTS:
+        raise BadInputError(
+            f"at most {MAX_POINTS:,} calcifications per cluster on the page", value=n
+        )
 
 
 UNKNOWN = "-"
@@ -119,7 +132,7 @@ def columns_from_text(text: str) -> dict[str, list[float]]:
     Raises
     ------
     BadInputError
-        A line holds something else; it is named.
+        A line holds something else; it is named. Or there are more than `MAX_POINTS` lines.
 
     Examples
     --------
@@ -129,7 +142,9 @@ def columns_from_text(text: str) -> dict[str, list[float]]:
     [3.0]
     """
     rows: list[list[float]] = []
-    for number, line in enumerate(text.splitlines(), 1):
+    lines = text.splitlines()
+    check_number(len(lines))
+    for number, line in enumerate(lines, 1):
         words = line.replace(",", " ").replace(";", " ").split()
         if not words:
             continue
@@ -158,7 +173,7 @@ def overlays(x_mm: Sequence[float], y_mm: Sequence[float]) -> dict[str, list[Lin
     -------
     dict of str to list of (x, y)
         ``tree`` one line an edge; ``hull`` one closed line; ``centre`` the longest path of the
-        tree, smoothed; empty where there are too few points.
+        tree, smoothed; empty where there are too few points, or more than `MAX_POINTS`.
 
     Examples
     --------
@@ -168,30 +183,40 @@ def overlays(x_mm: Sequence[float], y_mm: Sequence[float]) -> dict[str, list[Lin
     """
     points = np.unique(np.column_stack([_numbers(x_mm), _numbers(y_mm)]), axis=0)
     points = points[np.isfinite(points).all(axis=1)]
-    if len(points) < 2:
+    if not 2 <= len(points) <= MAX_POINTS:
         return {"tree": [], "hull": [], "centre": []}
-    from scipy.sparse.csgraph import minimum_spanning_tree
-    from scipy.spatial.distance import pdist, squareform
-
-    tree = minimum_spanning_tree(squareform(pdist(points)))
-    edges = np.transpose(tree.nonzero())
-    path = points[_longest_path(tree)]
+    _, parent, _ = tree = spanning_parents(*(points - points.mean(axis=0)).T)
+    path = points[_longest_path(*tree)]
     return {
-        "tree": [_line(points[edge]) for edge in edges],
+        "tree": [_line(points[[i, p]]) for i, p in enumerate(parent.tolist()) if p >= 0],
         "hull": [_line(_hull(points))] if len(points) > 2 else [],
         "centre": [_line(_smooth(path))] if len(path) > 2 else [],
     }
 
 
-def _longest_path(tree: Any) -> npt.NDArray[np.int64]:
-    from scipy.sparse.csgraph import dijkstra
+def _longest_path(sequence: Any, parent: Any, edge: Any) -> list[int]:
+    """Return the points of the longest path of a tree, in order."""
+    n = len(sequence)
+    deepest, depth = list(range(n)), [0.0] * n  # below each point, and how far
+    longest, ends = -1.0, (0, 0)
+    for i in sequence[:0:-1].tolist():
+        p, reach = int(parent[i]), depth[i] + float(edge[i])
+        if depth[p] + reach > longest:
+            longest, ends = depth[p] + reach, (deepest[p], deepest[i])
+        if reach > depth[p]:
+            depth[p], deepest[p] = reach, deepest[i]
+    first, second = (_way_up(parent, end) for end in ends)
+    while len(first) > 1 and len(second) > 1 and first[-2] == second[-2]:
+        first.pop()
+        second.pop()
+    return first[:-1] + second[::-1]
 
-    first = int(np.argmax(dijkstra(tree, directed=False, indices=0)))
-    distance, before = dijkstra(tree, directed=False, indices=first, return_predecessors=True)
-    path = [int(np.argmax(distance))]
-    while path[-1] != first:
-        path.append(int(before[path[-1]]))
-    return np.array(path)
+
+def _way_up(parent: Any, i: int) -> list[int]:
+    way = [i]
+    while parent[way[-1]] >= 0:
+        way.append(int(parent[way[-1]]))
+    return way
 
 
 def _smooth(path: Points) -> Points:

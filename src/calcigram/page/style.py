@@ -45,6 +45,15 @@ section.look {{ border-left-color: {VERMILION}; }}
   th, td {{ padding-right: .35em; }} }}
 """
 
+
+def stale(name: str) -> str:
+    """Return how a reading looks whose points were changed: the editor sets what this looks up."""
+    return f"""
+:host {{ opacity: var(--faint-{name}, 1); }}
+#verdict::before {{ content: var(--stale-{name}, none); display: block; font-weight: 600; }}
+"""
+
+
 BARS = f"""
 table.bars {{ table-layout: fixed; }} .bars tr {{ border: 0; }}
 .bars th {{ width: 12.5em; font-weight: 400; padding: .1em 0; }} .bars .number {{ width: 4em; padding: .1em .7em .1em 0; }}

@@ -17,9 +17,10 @@ from calcigram.clusters import CLUSTER_NAMES, ClusterSet
 from calcigram.errors import BadInputError, CalcigramError
 from calcigram.page import exports, words
 from calcigram.page.editor import Editor
-from calcigram.page.examples import examples
+from calcigram.page.examples import examples, first_example
 from calcigram.page.sketch import (
     DRAWN_SIZE_MM,
+    MAX_POINTS,
     cluster_of,
     columns_from_text,
     columns_of,
@@ -32,15 +33,11 @@ from calcigram.page.widgets import Widgets
 if TYPE_CHECKING:
     import pandas as pd
 
-MAX_POINTS = 5_000
 MAX_PAST = 200
 """Changes that can be taken back."""
 
 _State = tuple[str, dict[str, float], int | None, dict[str, list[Any]]]
 """Id, context and place in the list of what is drawn, and its columns."""
-
-FIRST = "Distribution: linear"
-"""The example shown first, where there is one of this name."""
 
 
 class View:
@@ -51,7 +48,7 @@ class View:
     read : callable
         From clusters to verdicts, as `calcigram.classify`.
     clusters : ClusterSet, optional
-        What is shown first; by default an example.
+        What is shown first; by default an example on which all sources agree.
     explain : callable, optional
         From one cluster to the HTML that explains its reading.
     """
@@ -77,14 +74,18 @@ class View:
                 (self._report, "report.html", "Save the report"),
             ],
             can_explain=explain is not None,
+            name=(name := f"v{id(self):x}"),
         )
-        self.editor = Editor(self._on_drawn, self._on_moved, self._new_size)
+        self._is_read = True
+        self.editor = Editor(self._on_drawn, self._on_moved, self._on_told, name)
         if clusters is None:
-            first = FIRST if FIRST in examples() else next(iter(examples()))
+            first, verdicts = first_example(read)
             self.widgets.example.value = first
             clusters = examples()[first]
+        else:
+            verdicts = read(clusters)
         self._wire()
-        self._show_all(clusters, read(clusters))
+        self._show_all(clusters, verdicts)
 
     def _wire(self) -> None:
         widgets = self.widgets
@@ -100,10 +101,6 @@ class View:
         widgets.apply.on_click(self._on_text)
         widgets.clear.on_click(self._on_clear)
         widgets.undo.on_click(self._on_undo)
-
-    def _new_size(self) -> float:
-        """Return the diameter that is entered, in mm; the usual one where the field is empty."""
-        return float(self.widgets.size.value or DRAWN_SIZE_MM)
 
     def layout(self) -> Any:
         """Return the view for Panel to show."""
@@ -135,7 +132,7 @@ class View:
         try:
             columns = columns_from_text(self.widgets.points.value or "")
         except BadInputError as error:
-            self._refuse(error)
+            self._refuse(error, unread=True)
             return
         self._remember(self.editor.columns)
         self._replace(columns)
@@ -148,6 +145,8 @@ class View:
     async def _on_size(self, event: Any) -> None:
         """Give the points that are selected the size that was entered."""
         columns = self.editor.columns
+        size_mm = float(event.new or DRAWN_SIZE_MM)  # the usual one where the field is empty
+        self._later(lambda: self.editor.set_new_size(size_mm))
         if event.new is None or not self.editor.selected:
             return
         self._remember(columns)
@@ -163,8 +162,15 @@ class View:
 
     def _on_drawn(self, before: dict[str, list[Any]]) -> None:
         self._remember(before)
-        self.widgets.points.value = text_of(self.editor.columns)
+        self._hide_verdict("Reading these points …")
+        columns = self.editor.columns
+        if len(columns["x_mm"]) <= MAX_POINTS:
+            self.widgets.points.value = text_of(columns)
         pn.state.execute(self._update)
+
+    def _on_told(self) -> None:
+        if self._is_read:
+            self.editor.say_read()
 
     def _on_moved(self, columns: dict[str, list[Any]]) -> None:
         async def read() -> None:
@@ -212,11 +218,13 @@ class View:
         """
         self._turn += 1
         turn = self._turn
+        self._is_read = False
         try:
             cluster = self._cluster(moving)
             verdicts = await asyncio.to_thread(self._read, cluster)
         except CalcigramError as error:
-            self._refuse(error)
+            if turn == self._turn:
+                self._refuse(error, unread=True)
             return
         (row,) = _rows(verdicts)
 
@@ -250,6 +258,7 @@ class View:
         """Put other points into the drawing, and read them."""
 
         def show() -> None:
+            self._hide_verdict("Reading these points …")
             self.editor.show(columns, frame=frame)
             self.widgets.points.value = text_of(columns)
             self._offer_undo()
@@ -285,6 +294,8 @@ class View:
 
     def _show_verdict(self, row: dict[str, Any], *, explain: bool = True) -> None:
         self._say("")
+        self._is_read = True
+        self.editor.say_read()
         self._turn += 1  # an explanation that is under way is of another verdict
         self.widgets.verdict.object = words.verdict_html(row)
         self.widgets.rules.object = words.rules_html(row)
@@ -295,15 +306,27 @@ class View:
         if not self.widgets.why.collapsed:
             pn.state.execute(self._explain_drawn)
 
-    def _cluster(self, columns: dict[str, list[Any]] | None = None) -> ClusterSet:
-        columns = columns or self.editor.columns
-        if len(columns["x_mm"]) > MAX_POINTS:
-            raise BadInputError(f"at most {MAX_POINTS} calcifications on the page")
-        return cluster_of(columns, self._drawn_id, self._context)
+    def _hide_verdict(self, why: str) -> None:
+        """Show no verdict, explanation or probability until these points are read."""
+        self._turn += 1  # what is under way is of other points
+        self._is_read = False
+        self.widgets.verdict.object = words.unread_html(why)
+        for part in (self.widgets.rules, self.widgets.probabilities, self.widgets.explanation):
+            part.object = ""
 
-    def _refuse(self, error: CalcigramError) -> None:
+    def _cluster(self, columns: dict[str, list[Any]] | None = None) -> ClusterSet:
+        return cluster_of(columns or self.editor.columns, self._drawn_id, self._context)
+
+    def _refuse(self, error: CalcigramError, *, unread: bool = False) -> None:
+        """Say what was refused; of points that are `unread`, no verdict stands beside it."""
         message = str(error)
-        self._later(lambda: self._say(message))
+
+        def show() -> None:
+            self._say(message)
+            if unread:
+                self._hide_verdict("These points were not read; the message above says why.")
+
+        self._later(show)
 
     def _say(self, message: str) -> None:
         self.widgets.message.object = (

@@ -30,14 +30,17 @@ class Widgets:
     exports : sequence of (callable, str, str)
         What writes a file, its name, and what the button says.
     can_explain : bool
+    name : str
+        Of the view.
     """
 
     def __init__(
-        self, exports: list[tuple[Callable[[], Any], str, str]], *, can_explain: bool
+        self, exports: list[tuple[Callable[[], Any], str, str]], *, can_explain: bool, name: str
     ) -> None:
-        self.message, self.verdict = _html(style.HEAD), _html(style.VERDICT)
-        self.rules, self.probabilities = _html(), _html(style.BARS)
-        self.explanation = _html(style.BARS)
+        stale = style.stale(name)
+        self.message, self.verdict = _html(style.HEAD), _html(style.VERDICT, stale)
+        self.rules, self.probabilities = _html(stale), _html(style.BARS, stale)
+        self.explanation = _html(style.BARS, stale)
         self.example = pn.widgets.Select(
             label="Load an example", options=["", *examples()], sizing_mode="stretch_width"
         )

@@ -63,6 +63,11 @@ def verdict_html(row: Mapping[str, Any]) -> str:
     )
 
 
+def unread_html(why: str) -> str:
+    """Return what stands in place of a verdict, where there is none of the points on the page."""
+    return f'<section aria-live="polite" id="verdict"><p class="reason">{escape(why)}</p></section>'
+
+
 def rules_html(row: Mapping[str, Any]) -> str:
     """Return which rules fired, and what the article and BI-RADS say of the rules' pattern."""
     texts = rule_words()
@@ -73,9 +78,13 @@ def rules_html(row: Mapping[str, Any]) -> str:
     )
     views = "".join(
         f"<li>{title}: {_line(book, row)}</li>"
-        for title, book in (("The article", "article"), ("BI-RADS", "birads"))
+        for title, book in ((_ARTICLE, "article"), ("BI-RADS", "birads"))
     )
     return f"<h2>Rules that fired</h2><ul>{items or '<li>none</li>'}</ul><h2>What follows</h2><ul>{views}</ul>"
+
+
+_ARTICLE = f"The article, <cite>{escape(load_rulebook('article').title)}</cite>"
+"""Named in full here, once a page."""
 
 
 def _with_signs(text: str) -> str:

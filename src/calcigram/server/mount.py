@@ -14,6 +14,11 @@ from calcigram.server.service import Service
 UNOPENED_MS = 120_000
 """How long a page is kept for a browser that has not opened its socket yet."""
 
+TEMPLATE = """{% extends "base.html" %}
+{% block preamble %}<meta name="viewport" content="width=device-width, initial-scale=1">{% endblock %}
+"""
+"""Panel's own, as wide as the screen of a phone."""
+
 
 def mount_page(app: FastAPI, service: Service) -> None:
     """Add the page at ``/``.
@@ -26,6 +31,7 @@ def mount_page(app: FastAPI, service: Service) -> None:
     """
     import panel as pn
     from panel.io.fastapi import add_applications
+    from panel.io.resources import BASE_TEMPLATE
 
     from calcigram.page.notebook import explainer
     from calcigram.page.view import View
@@ -34,7 +40,10 @@ def mount_page(app: FastAPI, service: Service) -> None:
     pn.config.exception_handler = _log_failure
     explain = explainer(service.model)
 
+    template = BASE_TEMPLATE.environment.from_string(TEMPLATE)
+
     def view() -> Any:
+        pn.state.curdoc.template = template
         try:
             return View(service.engine.table, explain=explain).layout()
         except Exception as error:  # Panel would print its stack
