@@ -21,7 +21,9 @@ from calcigram.features.catalogue import CATALOGUE, FEATURE_NAMES
 from calcigram.lexicon import (
     CONCERNS,
     DISTRIBUTION_LABELS,
+    DISTRIBUTIONS,
     MIN_CALCIFICATIONS,
+    MORPHOLOGIES,
     MORPHOLOGY_LABELS,
     Status,
 )
@@ -360,7 +362,7 @@ def _origin_of(
     distributions = np.array([*range(len(DISTRIBUTIONS)), _NO_DISTRIBUTION])
     forms = np.array([*range(len(MORPHOLOGIES)), _UNREAD_FORM])
     leads_to = article.concern_codes[np.ix_(distributions, forms)]
-    leads_to[:-1, :-1][~_ADMISSIBLE] = -1
+    leads_to[:-1, :-1][~ADMISSIBLE] = -1
     p_d, p_m = (_with_unread(p) for p in (p_distribution, p_morphology))
     joint = np.where(leads_to == concern[:, None, None], p_d[:, :, None] * p_m[:, None, :], -1.0)
     d, m = np.unravel_index(joint.reshape(len(joint), leads_to.size).argmax(axis=1), leads_to.shape)
