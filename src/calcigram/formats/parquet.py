@@ -7,8 +7,9 @@ because the rows of a cluster may lie anywhere in it.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -19,9 +20,11 @@ from calcigram.clusters import MARK_NAMES, META_COLUMNS, ClusterSet
 from calcigram.errors import BadInputError
 from calcigram.formats.files import PathLike
 from calcigram.formats.output import arrow_table
+from calcigram.formats.parquetsize import check_parquet
 from calcigram.formats.parted import parted
 from calcigram.longtable import Intake, clusters_from_frame
 from calcigram.longtable.columns import ID_EXPECTED, id_text, in_our_unit, meta_column
+from calcigram.longtable.export import check_ids
 from calcigram.longtable.headings import NUMERIC_COLUMNS, Scale, resolve_columns
 from calcigram.longtable.intake import notices_of_ids
 from calcigram.longtable.rejects import Faults, Mask, Rows
@@ -84,6 +87,7 @@ def write_parquet_clusters(
 def _list_table(clusters: ClusterSet, names: list[str]) -> pa.Table:
     import pyarrow as pa
 
+    check_ids(clusters)
     clash = sorted(set(map(str, clusters.meta.columns)) & {"cluster_id", *NUMERIC_COLUMNS})
     if clash:
         raise BadInputError("a name in meta that no mark or id has", column=clash[0])
@@ -107,6 +111,7 @@ def iter_parquet_clusters(
     skip: int = 0,
     row_groups: Sequence[int] | None = None,
     source: str | None = None,
+    most: int | None = None,
     **options: Any,
 ) -> Iterator[Intake]:
     """Yield the clusters of a Parquet file, at most `batch_size` at a time.
@@ -122,6 +127,8 @@ def iter_parquet_clusters(
         Read these alone, in the list layout.
     source : str, optional
         What messages call the file; by default its path.
+    most : int, optional
+        Bytes that the file may unpack to; by default `limits.unpacked_limit` of its size.
     **options
         As `longtable.clusters_from_frame` takes them.
 
@@ -136,7 +143,8 @@ def iter_parquet_clusters(
         The file is damaged, of a newer format, empty, or holds bad values. Rows count from 0.
     """
     source = str(path) if source is None else source
-    with opened_parquet(path, source) as file:
+    # Who asks for row groups has looked at the whole file.
+    with opened_parquet(path, source, most=most, with_pages=row_groups is None) as file:
         _check_version(file.schema_arrow.metadata or {}, source)
         if file.metadata.num_rows == 0 or not file.num_row_groups:
             raise BadInputError("at least one row", source=source)
@@ -176,6 +184,7 @@ def _batches(
             continue
         for batch in file.iter_batches(batch_size=batch_size, row_groups=run):
             if not skip:
+                batch.validate(full=True)  # Arrow does not look whether codes have a word
                 yield first_row, batch
             skip = max(skip - 1, 0)
             first_row += batch.num_rows
@@ -200,25 +209,46 @@ def row_group_runs(
         run.append(group)
         held += metadata.row_group(group).num_rows
         if held >= n_rows or group == groups[-1]:
-            yield run, held
+            if held:
+                yield run, held
             run, held = [], 0
 
 
 @contextmanager
-def opened_parquet(path: PathLike | BinaryIO, source: str) -> Iterator[Any]:
-    """Give a `pyarrow.parquet.ParquetFile`; `source` is what messages call it.
+def opened_parquet(
+    path: PathLike | BinaryIO, source: str, *, most: int | None = None, with_pages: bool = True
+) -> Iterator[Any]:
+    """Give a `pyarrow.parquet.ParquetFile` that is no larger than it may be.
+
+    Parameters
+    ----------
+    path : path-like or binary file
+    source : str
+        What messages call it.
+    most, with_pages
+        As `parquetsize.check_parquet` takes them.
 
     Raises
     ------
     BadInputError
-        It is no sound Parquet file.
+        It is no sound Parquet file, or unpacks to more than it may.
     """
     import pyarrow as pa
     from pyarrow import parquet
 
     try:
-        with parquet.ParquetFile(path) as file:
-            yield file
+        with ExitStack() as stack:
+            given: Any = path
+            if isinstance(path, str | os.PathLike):
+                given = stack.enter_context(open(path, "rb"))
+            contents = check_parquet(given, source, most=most, with_pages=with_pages)
+            yield stack.enter_context(
+                # Words stay codes, whose text may be long and stand in each row.
+                parquet.ParquetFile(
+                    path if isinstance(path, str | os.PathLike) else given,
+                    read_dictionary=contents.texts,
+                )
+            )
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         problem = str(error).splitlines()[0]
         raise BadInputError("a sound Parquet file", source=source, value=problem) from None
@@ -243,7 +273,27 @@ def _check_version(metadata: Mapping[bytes, bytes], source: str) -> None:
 def _is_list(kind: Any) -> bool:
     import pyarrow as pa
 
-    return pa.types.is_list(kind) or pa.types.is_large_list(kind)
+    return pa.types.is_list(kind) or _is_other_list(kind)
+
+
+def _is_other_list(kind: Any) -> bool:
+    """Tell whether a type is one of lists that `_as_lists` turns into the usual ones."""
+    import pyarrow as pa
+
+    types = pa.types
+    views = types.is_list_view(kind) or types.is_large_list_view(kind)
+    return views or types.is_large_list(kind) or types.is_fixed_size_list(kind)
+
+
+def _as_lists(batch: pa.RecordBatch, names: Iterable[str]) -> pa.RecordBatch:
+    import pyarrow as pa
+
+    for name in names:
+        kind = batch.schema.field(name).type
+        if _is_other_list(kind):
+            lists = batch.column(name).cast(pa.large_list(kind.value_type))
+            batch = batch.set_column(batch.schema.get_field_index(name), name, lists)
+    return batch
 
 
 def _long_table(file: Any) -> pa.Table:
@@ -251,7 +301,9 @@ def _long_table(file: Any) -> pa.Table:
     import pyarrow as pa
 
     flat = [field.name for field in file.schema_arrow if not pa.types.is_nested(field.type)]
-    return file.read(columns=flat)
+    table = file.read(columns=flat)
+    table.validate(full=True)
+    return table
 
 
 def _intake_of_lists(
@@ -265,6 +317,7 @@ def _intake_of_lists(
 ) -> Intake:
     faults = Faults(source)
     marks = {ours: theirs for ours, theirs in names.items() if ours in MARK_NAMES}
+    batch = _as_lists(batch, marks.values())
     aligned = _aligned(batch, marks, faults)
     rows = np.flatnonzero(aligned)
     all_ids = _texts(batch.column(names["cluster_id"]), names["cluster_id"], faults)
