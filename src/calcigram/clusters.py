@@ -162,6 +162,9 @@ class ClusterSet:
                 length = n_marks if name in MARK_NAMES else n_clusters
                 given[name] = np.full(length, np.nan, np.float32)
         ids = range(n_clusters) if cluster_id is None else np.asarray(cluster_id)
+        for k, value in enumerate(ids):
+            if value is None or value is pd.NA or value != value:
+                raise BadInputError("an id", column="cluster_id", row=k, value=value)
         table = pd.DataFrame(index=range(n_clusters)) if meta is None else pd.DataFrame(meta)
         return cls(
             offsets,  # type: ignore[arg-type]

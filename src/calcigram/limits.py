@@ -181,7 +181,7 @@ def check_pixel_spacing(value: Any, *, column: str = "pixel_spacing") -> float:
     0.07
     >>> check_pixel_spacing(70)
     Traceback (most recent call last):
-    calcigram.errors.BadInputError: column 'pixel_spacing': got 70, expected a pixel spacing of 0.002 to 10 mm
+    calcigram.errors.BadInputError: column 'pixel_spacing': got 70, expected a number above 0 in mm, from 0.002 to 10
     """
     smallest, largest = PIXEL_SPACING_MM
     try:
@@ -190,6 +190,6 @@ def check_pixel_spacing(value: Any, *, column: str = "pixel_spacing") -> float:
         spacing = 0.0
     if isinstance(value, bool) or not smallest <= spacing <= largest:
         raise BadInputError(
-            f"a pixel spacing of {smallest:g} to {largest:g} mm", column=column, value=value
+            f"a number above 0 in mm, from {smallest:g} to {largest:g}", column=column, value=value
         )
     return spacing

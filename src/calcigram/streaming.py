@@ -13,8 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from calcigram.classify import Classifier
 from calcigram.clusters import ClusterSet
+from calcigram.columns import Words
 from calcigram.errors import BadInputError
 from calcigram.formats.files import PathLike, kind_of, suffix_of
 from calcigram.formats.inputs import Inputs, check_apart
@@ -22,6 +25,7 @@ from calcigram.formats.keep import kept_parts
 from calcigram.formats.manifest import code_digest
 from calcigram.formats.output import TABLE_SUFFIXES, arrow_table, table_writer
 from calcigram.formats.overlap import read_ahead, write_behind
+from calcigram.formats.spooled import plain_file
 from calcigram.formats.tables import BATCH_CLUSTERS, iter_intakes
 from calcigram.lexicon import AGREEMENTS
 from calcigram.linking import Linking
@@ -115,7 +119,8 @@ def classify_files(
         Files as `formats.read_clusters` takes them, read one after the other. Parquet with list
         columns is streamed, so that memory stays flat; long tables are read file by file.
     output : path-like
-        ``.csv``, ``.parquet`` or ``.json``; appears when all went well, and only then.
+        ``.csv``, ``.parquet`` or ``.json``; appears when all went well, and only then. Of several
+        files, the column ``source`` says which a row is from.
     model : Model or path-like, optional
         As `classify` takes it.
     columns, units, pixel_spacing, single_cluster, images, linking, labels
@@ -165,8 +170,9 @@ def classify_files(
     if not files:
         raise BadInputError("at least one file of clusters")
     chosen_prior = [prior] if prior is not None and os.path.isfile(prior) else []
-    rejects_path = _rejects_path(output, rejects, skip_bad)
+    rejects_path = _rejects_path(files, output, rejects, skip_bad)
     check_apart([output, rejects_path], [*files, *chosen_prior], images)
+    files = [plain_file(path) for path in files]  # each is read more than once
     suffix_of(output, TABLE_SUFFIXES)
     options = {
         "columns": columns,
@@ -215,6 +221,11 @@ def classify_files(
 
         for (note, clusters), is_last in read_ahead(_noted(files, place, batch_size, options)):
             verdicts = arrow_table(verdicts_of.columns(clusters))
+            if len(files) > 1:  # ids may be the same in two of them
+                name = arrow_table(
+                    {"source": Words.of(np.zeros(len(clusters), int), [str(files[note["file"]])])}
+                )
+                verdicts = verdicts.append_column("source", name["source"])
             later(store, verdicts, note, is_last)
             count(verdicts, note)
         inputs.check_unchanged()

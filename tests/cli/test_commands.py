@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -297,3 +302,99 @@ def test_evaluate_needs_labels(table, model, tmp_path, capsys):
     bare.to_csv(tmp_path / "bare.csv", index=False)
     assert main(["evaluate", "bare.csv", "--model", model]) == 2
     assert "true_distribution or true_morphology" in capsys.readouterr().err
+
+
+@pytest.fixture
+def piped(table, monkeypatch):
+    """The table on standard input, as a pipe gives it: once."""
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(Path(table).read_bytes())))
+
+
+@pytest.mark.usefixtures("piped")
+def test_a_table_comes_in_and_verdicts_go_out_by_the_standard_streams(model, capfdbinary):
+    assert main(["classify", "-", "--model", model, "-o", "-"]) == 0
+    verdicts = pd.read_csv(io.BytesIO(capfdbinary.readouterr().out))
+    assert tuple(verdicts) == VERDICT_COLUMNS
+    assert len(verdicts) == 8
+
+
+@pytest.mark.usefixtures("piped")
+def test_features_take_the_standard_streams(capfdbinary):
+    assert main(["features", "-", "-o", "-"]) == 0
+    assert len(pd.read_csv(io.BytesIO(capfdbinary.readouterr().out))) == 8
+
+
+@pytest.mark.usefixtures("piped")
+def test_inspect_takes_standard_input(capsys):
+    assert main(["inspect", "-"]) == 0
+    assert capsys.readouterr().out.startswith("standard input: 8 clusters")
+
+
+def test_parquet_comes_by_standard_input(table, monkeypatch, capsys):
+    write_clusters(read_clusters(table), "a.parquet")
+    data = io.BytesIO(Path("a.parquet").read_bytes())
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(data))
+    assert main(["inspect", "-"]) == 0
+    assert capsys.readouterr().out.startswith("standard input: 8 clusters")
+
+
+def test_two_things_do_not_go_to_standard_output(table, capsys):
+    assert main(["classify", table, "-o", "-", "--json"]) == 2
+    assert "both write to standard output" in capsys.readouterr().err
+
+
+def test_of_several_files_each_verdict_names_its_own(table, model, capsys):
+    frame = pd.read_csv(table).head(30)
+    frame.to_csv("other.csv", index=False, sep=";")
+    assert main(["classify", table, "other.csv", "--model", model, "-o", "v.csv"]) == 0
+    verdicts = pd.read_csv("v.csv")
+    assert tuple(verdicts) == (*VERDICT_COLUMNS, "source")
+    assert verdicts["source"].unique().tolist() == [table, "other.csv"]
+    assert not verdicts.duplicated(["cluster_id", "source"]).any()
+    capsys.readouterr()
+    assert main(["classify", table, "other.csv", "--model", model, "--json"]) == 0
+    captured = capsys.readouterr()
+    assert {row["source"] for row in json.loads(captured.out)} == {table, "other.csv"}
+    assert "some ids stand more than once: the column source" in captured.err
+
+
+@pytest.mark.parametrize("command", ["features", "inspect", "classify", "report"])
+def test_every_command_says_what_was_guessed(table, model, capsys, command):
+    text = Path(table).read_text()
+    Path("commas.csv").write_text(text.replace(",", ";").replace(".", ","))
+    output = [] if command == "inspect" else ["-o", "r.html" if command == "report" else "o.csv"]
+    chosen = ["--model", model] if command in ("classify", "report") else []
+    assert main([command, "commas.csv", *output, *chosen]) == 0
+    captured = capsys.readouterr()
+    assert "decimal commas read as points" in captured.err + captured.out
+
+
+def test_too_little_memory_is_said(table, monkeypatch, capsys):
+    def fail(*_, **__):
+        raise MemoryError
+
+    monkeypatch.setattr("calcigram.read_clusters", fail)
+    assert main(["features", table, "-o", "f.csv"]) == 2
+    assert capsys.readouterr().err.startswith("calcigram: error: not enough memory")
+
+
+LATIN = os.fsdecode(b"M\xfcller.csv")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8", "latin-1"])
+def test_any_name_and_any_terminal_will_do(table, model, tmp_path, encoding):
+    """In a process of its own: what a terminal takes is settled when one begins."""
+    frame = pd.read_csv(table, dtype={"cluster_id": str})
+    frame["cluster_id"] = "Müller " + frame["cluster_id"]
+    frame.to_csv("ids.csv", index=False)
+    Path("ids.csv").rename(LATIN)
+    for output in ([], ["--json"], ["-o", "v.csv"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "calcigram", "classify", LATIN, "--model", model, *output],
+            env=os.environ | {"PYTHONIOENCODING": encoding}, capture_output=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert b"Traceback" not in done.stderr
+        if output == ["--json"]:
+            assert json.loads(done.stdout.decode(encoding))[0]["cluster_id"].startswith("Müller ")
+    assert pd.read_csv("v.csv")["cluster_id"][0].startswith("Müller ")

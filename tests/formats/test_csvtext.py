@@ -1,8 +1,17 @@
+import bz2
+import gzip
+import lzma
+import re
+import time
+import warnings
+
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from calcigram.errors import BadInputError
 from calcigram.formats import read_clusters, read_intake
+from calcigram.longtable.intake import NoticeWarning
 
 GOOD = "cluster_id,x_mm,y_mm,cnr\n007,1,2,3\n007,1.5,2,\n8,0,0,1\n"
 
@@ -152,3 +161,117 @@ def test_one_cluster_when_said(csv):
     path = csv("x,y\n1,2\n3,4\n")
     clusters = read_clusters(path, columns={"x": "x", "y": "y"}, single_cluster="p 1")
     assert clusters.cluster_id.tolist() == ["p 1"]
+
+
+COMMAS = "cluster_id;x_mm;y_mm;cnr\n007;1,0;2;3\n007;1,5;2;\n8;0;0;1\n"
+
+ODD = {
+    "UTF-16 with mark": (GOOD.encode("utf-16"), []),
+    "UTF-16, big endian": ("\ufeff".encode("utf-16-be") + GOOD.encode("utf-16-be"), []),
+    "UTF-16 without mark": (GOOD.encode("utf-16-le"), []),
+    "sep line": ("sep=;\n" + GOOD.replace(",", ";"), []),
+    "quoted sep line": ('"sep=|"\r\n' + GOOD.replace(",", "|"), []),
+    "sep line of a table with commas in ids": (
+        "SEP=;\n" + GOOD.replace(",", ";").replace("8", '"8"'), [],
+    ),
+    "comment above": ("# exported by hand, 2026\n" + GOOD, ["1 comment line (#) passed over"]),
+    "comments anywhere": (
+        "# a, b\n" + GOOD.replace("\n", "\n# checked, twice\n#\n"), ["9 comment lines (#) passed over"],
+    ),
+    "comment with as many fields": (
+        GOOD.replace("\n8", "\n# the,other,one,here\n8"), ["1 comment line (#) passed over"],
+    ),
+    "headings in a comment": ("# " + GOOD, ["headings taken from the comment on line 1"]),
+    "trailing columns": (GOOD.replace("\n", ",,\n"), []),
+    "trailing delimiters below the headings": (
+        GOOD.replace("3\n", "3,,\n").replace(",\n", ",,,\n"), [],
+    ),
+    "trailing rows": (GOOD + ",,,\n" * 3, ["3 rows without any value passed over"]),
+    "trailing rows and columns of a spreadsheet": (
+        GOOD.replace("\n", ";;\n").replace(",", ";") + ";;;;;\n" * 30,
+        ["30 rows without any value passed over"],
+    ),
+    "decimal commas": (COMMAS, ["decimal commas read as points"]),
+    "decimal commas after tabs": (COMMAS.replace(";", "\t"), ["decimal commas read as points"]),
+    "all at once": (
+        ("sep=;\n# spreadsheet\n" + COMMAS.replace("\n", ";\n") + ";;;;\n").encode("utf-16"),
+        ["1 comment line (#) passed over", "1 row without any value passed over", "decimal commas read as points"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("content", "notes"), ODD.values(), ids=ODD)
+def test_files_as_spreadsheets_and_programs_write_them(csv, content, notes):
+    path = csv(content)
+    intake = read_intake(path)
+    check_good(intake.clusters)
+    assert list(intake.notes) == notes
+    assert intake.n_duplicates == 0
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        check_good(read_clusters(path))
+    assert [str(w.message) for w in caught] == [f"{path}: {note}" for note in notes]
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress, lambda data: pa.compress(data, "zstd", asbytes=True)])  # fmt: skip
+@pytest.mark.parametrize("content", [GOOD.encode(), COMMAS.encode()], ids=["plain", "commas"])
+@pytest.mark.filterwarnings("ignore::calcigram.longtable.intake.NoticeWarning")
+def test_packed_files_are_read_whatever_their_name(csv, pack, content):
+    check_good(read_clusters(csv(pack(content), name="a.csv")))
+
+
+def test_lines_are_counted_through_all_that_is_passed_over(csv):
+    path = csv("sep=;\n# one\ncluster_id;x_mm;y_mm;\n;;;\n# two\na;1,5;left;\n")
+    with pytest.raises(BadInputError, match="row 6, cluster 'a', column 'y_mm': got 'left'"):
+        read_clusters(path)
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("a;1,5;2.5", "row 2, cluster 'a', column 'x_mm': got '1,5'"),
+        ("a;1,234,567;2", "row 2, cluster 'a', column 'x_mm': got '1,234,567'"),
+        ("a;1.234,5;2", "row 2, cluster 'a', column 'x_mm': got '1.234,5'"),
+        ("#a;left;2", "row 2, cluster '#a', column 'x_mm': got 'left'"),
+    ],
+)
+def test_what_could_be_read_in_two_ways_is_refused(csv, row, message):
+    with pytest.raises(BadInputError, match=re.escape(message)):
+        read_clusters(csv("cluster_id;x_mm;y_mm\n" + row + "\n"))
+
+
+def test_ids_may_begin_with_the_sign_of_a_comment(csv):
+    assert read_clusters(csv("cluster_id,x_mm,y_mm\n#1,1,2\n#1,2,2\n")).cluster_id.tolist() == [
+        "#1"
+    ]
+    odd = "cluster_id;x_mm;y_mm\n#1;1,5;2\n#1;2,5;2\n"
+    with pytest.warns(NoticeWarning, match="decimal commas"):
+        assert read_clusters(csv(odd)).cluster_id.tolist() == ["#1"]
+
+
+def test_a_column_without_heading_but_values_is_kept_under_its_number(csv):
+    clusters = read_clusters(csv("cluster_id,x_mm,y_mm,\na,1,2,left\na,2,2,left\n"))
+    assert clusters.meta.to_dict("list") == {"column 4": ["left"]}
+
+
+def test_many_columns_are_refused_at_once(csv):
+    names = ",".join(f"c{k}" for k in range(20_000))
+    path = csv(f"cluster_id,x_mm,y_mm,{names}\n" + "a,1,2" + ",1" * 20_000 + "\n")
+    start = time.process_time()
+    with pytest.raises(BadInputError, match="got '20003 columns', expected at most 2000 columns"):
+        read_clusters(path)
+    assert time.process_time() - start < 1
+
+
+def test_a_file_that_unpacks_to_far_more_is_refused(csv):
+    path = csv(gzip.compress(bytes(200_000_000)), name="a.csv.gz")
+    with pytest.raises(
+        BadInputError, match="expected a file that unpacks to at most 134217728 bytes"
+    ):
+        read_clusters(path)
+
+
+@pytest.mark.parametrize("content", [gzip.compress(GOOD.encode())[:-9], b"\x28\xb5\x2f\xfdnothing", b"BZhnothing", b"\xfd7zXZ\0nothing"])  # fmt: skip
+def test_damaged_packed_files_are_refused(csv, content):
+    with pytest.raises(BadInputError, match="expected a sound compressed file"):
+        read_clusters(csv(content))

@@ -9,6 +9,7 @@ from calcigram.clusters import ClusterSet
 from calcigram.errors import BadInputError
 from calcigram.formats import iter_clusters, read_clusters, read_intake, write_clusters
 from calcigram.formats.parquet import FORMAT_VERSION
+from calcigram.longtable.intake import NoticeWarning
 
 
 @pytest.fixture
@@ -168,3 +169,68 @@ def test_arrays_lie_in_arrow_memory_without_a_copy(tmp_path, rich):
     write_clusters(rich, tmp_path / "a.parquet")
     clusters = next(iter_clusters(tmp_path / "a.parquet"))
     assert not clusters.x_mm.flags.owndata
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pa.list_(pa.float64(), 2), pa.list_(pa.float32(), 2), pa.list_view(pa.float32()),
+        pa.large_list_view(pa.int64()), pa.large_list(pa.float16()),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_lists_of_every_kind_are_read(tmp_path, kind):
+    values = [[1, 2], [3, 4], [5, 6]]
+    table = pa.table(
+        {
+            "cluster_id": ["a", "b", "c"],
+            "x_mm": pa.array(values, kind),
+            "y_mm": pa.array(values, kind),
+            "cnr": pa.array([[1, 2], None, [5, 6]], kind),
+        }
+    )
+    parquet.write_table(table, tmp_path / "a.parquet")
+    clusters = read_clusters(tmp_path / "a.parquet")
+    assert clusters.offsets.tolist() == [0, 2, 4, 6]
+    assert clusters.x_mm.tolist() == clusters.y_mm.tolist() == [1, 2, 3, 4, 5, 6]
+    np.testing.assert_array_equal(clusters.cnr, np.array([1, 2, np.nan, np.nan, 5, 6], np.float32))
+
+
+LAYOUTS = {
+    "lists": lambda ids: {"cluster_id": ids, "x_mm": [[1.0]] * len(ids), "y_mm": [[2.0]] * len(ids)},
+    "long": lambda ids: {"cluster_id": ids, "x_mm": np.arange(len(ids)) * 1.0, "y_mm": [2.0] * len(ids)},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize(
+    "ids",
+    [
+        pa.array([b"A", b"B "]), pa.array([b"A", b"B"], pa.large_binary()), ["A", " B"],
+        pa.array(["A", "B"]).dictionary_encode(), pa.array(["A", "B\t"], pa.large_string()),
+        pa.array([b"A", b"B"], pa.binary(1)), pa.array(["A", "B"], pa.string_view()),
+    ],
+    ids=lambda ids: str(getattr(ids, "type", "blank"))[:12],
+)  # fmt: skip
+def test_ids_of_every_kind_are_text_without_blanks_around(tmp_path, layout, ids):
+    parquet.write_table(pa.table(LAYOUTS[layout](ids)), tmp_path / "a.parquet")
+    assert read_clusters(tmp_path / "a.parquet").cluster_id.tolist() == ["A", "B"]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("missing", ["nan", "<NA>", "None", "NA", "  ", None, b"nan", float("nan")])
+def test_missing_ids_are_refused_with_their_row(tmp_path, layout, missing):
+    others = b"A" if isinstance(missing, bytes) else 7.0 if isinstance(missing, float) else "A"
+    parquet.write_table(pa.table(LAYOUTS[layout]([others, missing])), tmp_path / "a.parquet")
+    with pytest.raises(
+        BadInputError, match=r"row 1, column 'cluster_id': got .*, expected an identifier"
+    ):
+        read_clusters(tmp_path / "a.parquet")
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_the_id_of_noise_is_told(tmp_path, layout):
+    parquet.write_table(pa.table(LAYOUTS[layout]([-1, 0, 1])), tmp_path / "a.parquet")
+    with pytest.warns(NoticeWarning, match="cluster '-1' was read as a cluster"):
+        assert len(read_clusters(tmp_path / "a.parquet")) == 3
+    assert len(read_intake(tmp_path / "a.parquet").notes) == 1

@@ -11,6 +11,7 @@ from calcigram.clusters import CLUSTER_NAMES, MARK_NAMES, ClusterSet
 from calcigram.errors import BadInputError
 from calcigram.formats import iter_clusters, read_clusters, read_intake, write_clusters
 from calcigram.longtable import RejectedClustersWarning
+from calcigram.longtable.columns import MISSING_IDS
 
 LAYOUTS = [("a.csv", None), ("a.parquet", None), ("a.parquet", "long")]
 
@@ -42,7 +43,7 @@ def cluster_sets(draw):
         st.lists(
             st.text(
                 st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), min_size=1
-            ).filter(lambda text: text.strip() == text),
+            ).filter(lambda text: text.strip() == text and text not in {*MISSING_IDS, "-1"}),
             min_size=n_clusters,
             max_size=n_clusters,
             unique=True,

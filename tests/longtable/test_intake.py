@@ -8,6 +8,7 @@ from calcigram.clusters import MARK_NAMES, ClusterSet
 from calcigram.errors import BadInputError
 from calcigram.longtable import (
     IgnoredColumnWarning,
+    NoticeWarning,
     RepeatedRowsWarning,
     clusters_from_frame,
 )
@@ -299,3 +300,33 @@ def test_grouping_equals_the_obvious_way(order, ids):
         "x_mm",
         "y_mm",
     }
+
+
+@pytest.mark.parametrize("missing", ["nan", "<NA>", "None", "NA", " ", None, np.nan, pd.NA, b"nan"])
+def test_missing_ids_are_refused(missing):
+    frame = pd.DataFrame(
+        {"cluster_id": ["A", missing], "x_mm": [1, 2], "y_mm": [1, 2]}, dtype=object
+    )
+    with pytest.raises(BadInputError, match="row 1, column 'cluster_id'"):
+        ClusterSet.from_dataframe(frame)
+    intake = clusters_from_frame(frame, skip_bad=True)
+    assert intake.clusters.cluster_id.tolist() == ["A"]
+
+
+def test_blanks_around_ids_do_not_make_another_cluster():
+    frame = pd.DataFrame({"cluster_id": ["A", "A ", b"A"], "x_mm": [1, 2, 3], "y_mm": [1, 2, 3]})
+    assert ClusterSet.from_dataframe(frame).cluster_id.tolist() == ["A"]
+
+
+def test_the_label_of_noise_is_warned_of():
+    frame = pd.DataFrame({"cluster_id": [-1, -1, 0], "x_mm": [1, 2, 3], "y_mm": [1, 2, 3]})
+    with pytest.warns(
+        NoticeWarning, match="cluster '-1' was read as a cluster; clustering programs"
+    ):
+        assert ClusterSet.from_dataframe(frame).cluster_id.tolist() == ["-1", "0"]
+
+
+def test_too_many_columns_are_refused():
+    frame = pd.DataFrame(np.zeros((1, 2001)))
+    with pytest.raises(BadInputError, match="got '2001 columns', expected at most 2000 columns"):
+        ClusterSet.from_dataframe(frame)

@@ -193,3 +193,22 @@ def test_markdown_with_patients_gives_intervals(from_files):
     assert "200 resamplings of patients, seed 3" in text
     figure = from_files.figures.iloc[0]
     assert f"{figure['auc']:.3f} ({figure['auc_low']:.3f} to {figure['auc_high']:.3f})" in text
+
+
+@pytest.mark.parametrize("n_lesions", [1, 2, 3])
+def test_a_few_lesions_of_one_split_have_no_figures_of_the_other(tmp_path, n_lesions):
+    rows = [
+        f"P_{k},LEFT,CC,1,PUNCTATE,CLUSTERED,{pathology},Calc-Training_P_{k}_LEFT_CC/1.dcm,c"
+        for k, pathology in enumerate(["MALIGNANT", "BENIGN", "BENIGN"][:n_lesions])
+    ]
+    heading = (
+        "patient_id,left or right breast,image view,abnormality id,calc type,calc distribution,"
+        "pathology,image file path,cropped image file path"
+    )
+    (tmp_path / "few.csv").write_text("\n".join([heading, *rows, ""]))
+    check = check_outcomes([tmp_path / "few.csv"], n_boot=50)
+    assert check.n_lesions == n_lesions
+    of_test = check.figures.query("split == 'test'")
+    assert (of_test["lesions"] == 0).all()
+    assert of_test["auc"].isna().all()
+    assert "unknown" in check.to_markdown()

@@ -102,7 +102,10 @@ def parts_of_files(storage: Storage, partition_clusters: int) -> list[Part]:
     """
     parts: list[Part] = []
     for path in input_files(storage):
-        with storage.opened(path) as file, opened_parquet(file, storage.url(path)) as parquet:
+        with (
+            storage.opened(path) as file,
+            opened_parquet(file, storage.url(path), with_pages=False) as parquet,
+        ):
             whole = parquet.metadata.num_rows if is_long(parquet.schema_arrow) else 0
             for groups, n_rows in row_group_runs(parquet.metadata, whole or partition_clusters):
                 parts.append(Part(len(parts), n_rows, storage.url(path), tuple(groups)))

@@ -8,6 +8,7 @@ which does it. Nothing here imports a numerical library before a command runs, s
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 import warnings
@@ -30,7 +31,7 @@ from calcigram.cli import (
     train,
 )
 from calcigram.cli._options import FOOTER, HelpFormatter, check_outputs
-from calcigram.errors import CalcigramError
+from calcigram.errors import BadInputError, CalcigramError
 
 COMMANDS = (
     demo,
@@ -98,11 +99,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     >>> main(["features", "no-such-file.csv", "-o", "features.csv"])
     2
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name may hold what the terminal cannot show
+            stream.reconfigure(errors="backslashreplace")
     args = build_parser().parse_args(argv)
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
             warnings.simplefilter("always", UserWarning)
+            if str(getattr(args, "output", None)) == "-" and getattr(args, "json", False):
+                raise BadInputError("-o - or --json: both write to standard output")
             check_outputs(args)
             code = args.run(args)
             sys.stdout.flush()
@@ -112,6 +118,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         # whoever read our output has left; keep the interpreter from flushing into the void
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_OK
+    except MemoryError:
+        return _refuse(
+            "not enough memory; give it less at a time, or Parquet with lists (docs/formats.md)"
+        )
     except KeyboardInterrupt:
         print("\ncalcigram: interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED

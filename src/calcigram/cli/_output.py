@@ -69,7 +69,8 @@ def say(message: str) -> None:
 
 def print_json(value: Any) -> None:
     """Print a value as JSON on standard output; missing numbers become null."""
-    print(json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False))
+    in_ascii = "utf" not in (sys.stdout.encoding or "").lower()
+    print(json.dumps(_plain(value), indent=2, ensure_ascii=in_ascii, allow_nan=False))
 
 
 def json_text(value: Any) -> str:
@@ -111,6 +112,8 @@ def progress_bar(what: str) -> Iterator[Callable[..., None]]:
 
 def check_suffix(path: Path | None, suffixes: Sequence[str]) -> None:
     """Refuse an output file of a kind this command does not write, before any work is done."""
+    if str(path) == "-" and ".csv" in suffixes:
+        return
     if path is not None and path.suffix.lower() not in suffixes:
         raise BadInputError(f"a file name ending in {', '.join(suffixes)}", value=str(path))
     if path is not None and not path.absolute().parent.is_dir():
@@ -118,9 +121,12 @@ def check_suffix(path: Path | None, suffixes: Sequence[str]) -> None:
 
 
 def check_exists(paths: Sequence[Path]) -> None:
-    """Refuse input files that are not there, before any work is done."""
+    """Refuse input files that are not there, before any work is done; ``-`` is standard input."""
+    from calcigram.formats.foreign import refuse_address
+
     for path in paths:
-        if not path.exists():
+        refuse_address(path)
+        if str(path) != "-" and not path.exists():
             raise BadInputError("a file that exists", value=str(path))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 
@@ -90,13 +91,19 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _to_file(args: argparse.Namespace) -> None:
+    from calcigram.formats import atomic_path
     from calcigram.streaming import classify_files
     from calcigram.wording import counted
 
-    with progress_bar("Reading clusters") as progress:
+    with ExitStack() as stack:
+        output = args.output
+        if str(output) == "-":
+            if args.resume or (args.skip_bad and args.rejects is None):
+                raise BadInputError("--rejects with --skip-bad, and no --resume, where -o is -")
+            output = stack.enter_context(atomic_path(output))
         summary = classify_files(
             args.files,
-            args.output,
+            output,
             model=args.model,
             coverage=args.coverage,
             prior=args.prior,
@@ -104,7 +111,7 @@ def _to_file(args: argparse.Namespace) -> None:
             rejects=args.rejects,
             n_threads=args.threads,
             resume=args.resume,
-            progress=progress,
+            progress=stack.enter_context(progress_bar("Reading clusters")),
             **_options.reading_options(args),
         )
     for note in summary.notes:
@@ -145,6 +152,7 @@ def _to_dicom(args: argparse.Namespace) -> None:
 
 
 def _to_terminal(args: argparse.Namespace) -> None:
+    import numpy as np
     import pandas as pd
 
     from calcigram import ClusterSet, classify
@@ -161,6 +169,13 @@ def _to_terminal(args: argparse.Namespace) -> None:
             prior=args.prior,
             n_threads=args.threads,
         )
+    if len(args.files) > 1:
+        sizes = [len(intake.clusters) for intake in intakes]
+        verdicts["source"] = np.repeat([str(path) for path in args.files], sizes)
+        if verdicts["cluster_id"].duplicated().any():
+            say(
+                "some ids stand more than once: the column source (-o, --json) tells the files apart"
+            )
     if args.json:
         print_json(verdicts)
     else:

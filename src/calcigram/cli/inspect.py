@@ -43,8 +43,10 @@ def run(args: argparse.Namespace) -> int:
     from calcigram.errors import PixelSizeError
     from calcigram.formats import read_intake
     from calcigram.formats.files import kind_of
+    from calcigram.formats.spooled import plain_file
     from calcigram.linking import Linking
 
+    args.file = plain_file(args.file)
     options, missing = _options.reading_options(args), None
     try:
         intake = read_intake(args.file, skip_bad=True, **options)

@@ -66,7 +66,7 @@ def read_csv_clusters(path: PathLike, **options: Any) -> Intake:
     if b"\0" in first_bytes(path):
         raise BadInputError("a text file (CSV) or a Parquet file, not binary data", source=source)
     layout = _find_layout(path, options)
-    notes = layout.notes
+    notes = layout.notes(layout.n_comments)
     try:
         intake = clusters_from_frame(
             _read(layout), source=source, **(options | {"skip_bad": False})
@@ -95,15 +95,17 @@ class _Layout:
     headings: list[str]
     line: int  # of the heading
     n_comments: int  # above the heading
-    numeric: frozenset[str]  # headings of columns of numbers
+    numeric: frozenset[str] = frozenset()  # headings of columns of numbers
+    is_commented: bool = False
 
-    @property
-    def notes(self) -> list[str]:
-        return _comments_note(self.n_comments)
-
-
-def _comments_note(number: int) -> list[str]:
-    return [f"{counted(number, 'comment line')} (#) passed over"] if number else []
+    def notes(self, n_comments: int) -> list[str]:
+        """Return what is to be said of the headings and of so many comments in the file."""
+        notes = (
+            [f"headings taken from the comment on line {self.line}"] if self.is_commented else []
+        )
+        if n_comments:
+            notes.append(f"{counted(n_comments, 'comment line')} (#) passed over")
+        return notes
 
 
 def _as_utf8(path: PathLike) -> PathLike:
@@ -134,7 +136,7 @@ def _find_layout(path: PathLike, options: Mapping[str, Any]) -> _Layout:
     scale = Scale(options.get("units", "mm"), options.get("pixel_spacing"))
     candidates = [
         candidate for delimiter in DELIMITERS for candidate in _candidates(path, delimiter)
-    ] or [_Layout(path, DELIMITERS[0], [], 0, 0, frozenset())]
+    ] or [_Layout(path, DELIMITERS[0], [], 0, 0)]
     candidates.sort(key=lambda candidate: -len(candidate.headings))
     refusal = None
     for candidate in candidates:
@@ -169,12 +171,12 @@ def _candidates(path: PathLike, delimiter: str) -> Iterator[_Layout]:
             continue
         headings = [name.strip() for name in fields]
         if not first.startswith("#"):
-            yield _Layout(path, delimiter, headings, line, n_comments, frozenset())
+            yield _Layout(path, delimiter, headings, line, n_comments)
             if commented is not None:
                 yield commented
             return
         headings[0] = first.lstrip("# ")
-        commented = _Layout(path, delimiter, headings, line, n_comments, frozenset())
+        commented = _Layout(path, delimiter, headings, line, n_comments, is_commented=True)
         n_comments += 1
     if commented is not None:
         yield commented
@@ -290,7 +292,7 @@ def _tidied(layout: _Layout, file: BinaryIO) -> _Tidy:
     if not lines:
         raise BadInputError("at least one row below the headings", source=source)
     names = [name or f"column {k}" for k, name in enumerate(layout.headings, start=1)]
-    notes = _comments_note(n_comments)
+    notes = layout.notes(n_comments)
     if n_blank:
         notes.append(f"{counted(n_blank, 'row')} without any value passed over")
     nothing = [names[k] for k in unnamed if k not in filled]

@@ -65,7 +65,7 @@ def atomic_path(path: PathLike, *, tidy: bool = True) -> Iterator[Path]:
     """
     if str(path) == STANDARD_STREAM:
         with tempfile.TemporaryDirectory(prefix="calcigram-") as folder:
-            yield (temporary := Path(folder) / "output")
+            yield (temporary := Path(folder) / "output.csv")
             with temporary.open("rb") as file:
                 shutil.copyfileobj(file, sys.stdout.buffer)
             sys.stdout.buffer.flush()

@@ -65,7 +65,7 @@ def refuse_foreign(path: PathLike, head: bytes) -> None:
         starts = (about for magic, about in _BINARY.items() if head.startswith(magic))
         found = next(starts, found)
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
-    if text[:1] in (b"{", b"["):
+    if re.match(rb"[\[{]\s*[\[{\]}\"\d-]", text):
         told = (name for pattern, name in _JSON.items() if re.search(pattern, _more(path)))
         found = next(told, "JSON"), _AS_TABLE
     elif text[:14].lower().startswith((b"<!doctype html", b"<html")):
@@ -79,7 +79,8 @@ def refuse_address(path: PathLike) -> None:
     """Raise `BadInputError` where a path is an address of the web or of a cloud."""
     if _ADDRESS.match(str(path)) and not Path(path).exists():
         raise BadInputError(
-            "a file on this machine; nothing is fetched, so download it first", source=str(path)
+            "a file on this machine; nothing is fetched, so download it first",
+            source=re.sub(r":/(?!/)", "://", str(path)),  # of which Path makes one stroke
         )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from calcigram.errors import BadInputError
-from calcigram.formats.files import IMAGE_MAGICS, PathLike, first_bytes, looks_like_dicom
+from calcigram.formats.files import IMAGE_MAGICS, STANDARD_STREAM, PathLike, first_bytes, looks_like_dicom
 from calcigram.formats.manifest import file_digest
 from calcigram.formats.places import is_same
 
@@ -48,7 +48,7 @@ def check_apart(
     Traceback (most recent call last):
     calcigram.errors.BadInputError: a.csv: expected an output that does not overlap './a.csv', ...
     """
-    outputs = [os.fspath(path) for path in written]
+    outputs = [os.fspath(path) for path in written if str(path) != STANDARD_STREAM]
     others = [os.fspath(path) for path in read]
     for image in map(os.fspath, images):
         over_one = any(_is_image(Path(output)) for output in outputs)
@@ -106,12 +106,12 @@ class Inputs:
     """
 
     def __init__(self, paths: Iterable[PathLike], images: Sequence[PathLike] = ()) -> None:
-        named = [Path(path) for path in (*paths, *images)]
+        named = {Path(path): str(path) for path in (*paths, *images)}
         self._stamps: dict[Path, _Stamp] = {}
         self._digests: dict[Path, str] = {}
         self.can_be_read_again = True
         self.described: list[dict[str, Any]] = []
-        for path in named:
+        for path, name in named.items():
             if path.is_dir():
                 self._add_images(sorted(file for file in path.rglob("*") if _is_image(file)))
             elif path.exists() and not path.is_file():
@@ -120,7 +120,7 @@ class Inputs:
                 stamp = _stamp(path) if path.exists() else ()
                 digest = file_digest(path)
                 self._stamps[path], self._digests[path] = stamp, digest
-                self.described.append({"name": str(path), "sha256": digest})
+                self.described.append({"name": name, "sha256": digest})
         for folder in sorted({path.parent for path in self._digests if _is_dicom(path)}):
             self._add_images(sorted(file for file in folder.iterdir() if _is_image(file)))
 

@@ -7,27 +7,26 @@ because the rows of a cluster may lie anywhere in it.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
-import numpy.typing as npt
 
-from calcigram.clusters import MARK_NAMES, META_COLUMNS, ClusterSet
+from calcigram.clusters import MARK_NAMES, ClusterSet
 from calcigram.errors import BadInputError
 from calcigram.formats.files import PathLike
+from calcigram.formats.lists import intake_of_lists, is_list
 from calcigram.formats.output import arrow_table
+from calcigram.formats.parquetsize import check_parquet
 from calcigram.formats.parted import parted
 from calcigram.longtable import Intake, clusters_from_frame
-from calcigram.longtable.columns import ID_EXPECTED, id_text, in_our_unit, meta_column
+from calcigram.longtable.export import check_ids
 from calcigram.longtable.headings import NUMERIC_COLUMNS, Scale, resolve_columns
-from calcigram.longtable.intake import notices_of_ids
-from calcigram.longtable.rejects import Faults, Mask, Rows
 
 if TYPE_CHECKING:
-    import pandas as pd
     import pyarrow as pa
 
 FORMAT_VERSION = 1
@@ -84,6 +83,7 @@ def write_parquet_clusters(
 def _list_table(clusters: ClusterSet, names: list[str]) -> pa.Table:
     import pyarrow as pa
 
+    check_ids(clusters)
     clash = sorted(set(map(str, clusters.meta.columns)) & {"cluster_id", *NUMERIC_COLUMNS})
     if clash:
         raise BadInputError("a name in meta that no mark or id has", column=clash[0])
@@ -107,6 +107,7 @@ def iter_parquet_clusters(
     skip: int = 0,
     row_groups: Sequence[int] | None = None,
     source: str | None = None,
+    most: int | None = None,
     **options: Any,
 ) -> Iterator[Intake]:
     """Yield the clusters of a Parquet file, at most `batch_size` at a time.
@@ -122,6 +123,8 @@ def iter_parquet_clusters(
         Read these alone, in the list layout.
     source : str, optional
         What messages call the file; by default its path.
+    most : int, optional
+        Bytes that the file may unpack to; by default `limits.unpacked_limit` of its size.
     **options
         As `longtable.clusters_from_frame` takes them.
 
@@ -136,7 +139,8 @@ def iter_parquet_clusters(
         The file is damaged, of a newer format, empty, or holds bad values. Rows count from 0.
     """
     source = str(path) if source is None else source
-    with opened_parquet(path, source) as file:
+    # Who asks for row groups has looked at the whole file.
+    with opened_parquet(path, source, most=most, with_pages=row_groups is None) as file:
         _check_version(file.schema_arrow.metadata or {}, source)
         if file.metadata.num_rows == 0 or not file.num_row_groups:
             raise BadInputError("at least one row", source=source)
@@ -151,12 +155,12 @@ def iter_parquet_clusters(
         )
         skip_bad = options.get("skip_bad", False)
         for first_row, batch in _batches(file, batch_size, skip, row_groups):
-            yield _intake_of_lists(batch, names, scale, source, first_row, skip_bad=skip_bad)
+            yield intake_of_lists(batch, names, scale, source, first_row, skip_bad=skip_bad)
 
 
 def is_long(schema: pa.Schema) -> bool:
     """Tell whether a file holds one row a calcification, so that its rows cannot be parted."""
-    return not any(_is_list(field.type) for field in schema)
+    return not any(is_list(field.type) for field in schema)
 
 
 def _batches(
@@ -176,6 +180,7 @@ def _batches(
             continue
         for batch in file.iter_batches(batch_size=batch_size, row_groups=run):
             if not skip:
+                batch.validate(full=True)  # Arrow does not look whether codes have a word
                 yield first_row, batch
             skip = max(skip - 1, 0)
             first_row += batch.num_rows
@@ -200,25 +205,46 @@ def row_group_runs(
         run.append(group)
         held += metadata.row_group(group).num_rows
         if held >= n_rows or group == groups[-1]:
-            yield run, held
+            if held:
+                yield run, held
             run, held = [], 0
 
 
 @contextmanager
-def opened_parquet(path: PathLike | BinaryIO, source: str) -> Iterator[Any]:
-    """Give a `pyarrow.parquet.ParquetFile`; `source` is what messages call it.
+def opened_parquet(
+    path: PathLike | BinaryIO, source: str, *, most: int | None = None, with_pages: bool = True
+) -> Iterator[Any]:
+    """Give a `pyarrow.parquet.ParquetFile` that is no larger than it may be.
+
+    Parameters
+    ----------
+    path : path-like or binary file
+    source : str
+        What messages call it.
+    most, with_pages
+        As `parquetsize.check_parquet` takes them.
 
     Raises
     ------
     BadInputError
-        It is no sound Parquet file.
+        It is no sound Parquet file, or unpacks to more than it may.
     """
     import pyarrow as pa
     from pyarrow import parquet
 
     try:
-        with parquet.ParquetFile(path) as file:
-            yield file
+        with ExitStack() as stack:
+            given: Any = path
+            if isinstance(path, str | os.PathLike):
+                given = stack.enter_context(open(path, "rb"))
+            contents = check_parquet(given, source, most=most, with_pages=with_pages)
+            yield stack.enter_context(
+                # Words stay codes, whose text may be long and stand in each row.
+                parquet.ParquetFile(
+                    path if isinstance(path, str | os.PathLike) else given,
+                    read_dictionary=contents.texts,
+                )
+            )
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         problem = str(error).splitlines()[0]
         raise BadInputError("a sound Parquet file", source=source, value=problem) from None
@@ -240,154 +266,11 @@ def _check_version(metadata: Mapping[bytes, bytes], source: str) -> None:
             )
 
 
-def _is_list(kind: Any) -> bool:
-    import pyarrow as pa
-
-    return pa.types.is_list(kind) or pa.types.is_large_list(kind)
-
-
 def _long_table(file: Any) -> pa.Table:
     """Read the flat columns of a table; nested ones can be no column of a long table."""
     import pyarrow as pa
 
     flat = [field.name for field in file.schema_arrow if not pa.types.is_nested(field.type)]
-    return file.read(columns=flat)
-
-
-def _intake_of_lists(
-    batch: pa.RecordBatch,
-    names: Mapping[str, str],
-    scale: Scale,
-    source: str,
-    first_row: int,
-    *,
-    skip_bad: bool,
-) -> Intake:
-    faults = Faults(source)
-    marks = {ours: theirs for ours, theirs in names.items() if ours in MARK_NAMES}
-    aligned = _aligned(batch, marks, faults)
-    rows = np.flatnonzero(aligned)
-    all_ids = _texts(batch.column(names["cluster_id"]), names["cluster_id"], faults)
-    if len(rows) < len(aligned):
-        batch = batch.filter(aligned)
-    lengths = _lengths(batch.column(names["x_mm"]))
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    values = {}
-    for ours, theirs in names.items():
-        if ours not in NUMERIC_COLUMNS:
-            continue
-        column = NUMERIC_COLUMNS[ours]
-        is_mark = ours in MARK_NAMES
-        numbers = _numbers(batch.column(theirs), lengths if is_mark else None, theirs, source)
-        values[ours] = in_our_unit(numbers, column, scale.factor(ours))
-        bad = np.flatnonzero(column.bad(values[ours]))
-        owner = np.searchsorted(offsets, bad, side="right") - 1 if is_mark else bad
-        faults.add_at(rows[owner], theirs, numbers[bad], column.expected)
-
-    def id_of(row: int) -> str | None:
-        return all_ids[row] or None
-
-    def numbered(positions: Rows) -> Rows:
-        return positions + first_row
-
-    if faults.found and not skip_bad:
-        raise faults.first(id_of, numbered)
-    rejected = faults.rows()
-    kept = ~np.isin(rows, rejected)
-    meta, ignored = _meta(batch, names)
-    if not kept.all():
-        of_kept = np.repeat(kept, lengths)
-        values = {n: v[of_kept if n in MARK_NAMES else kept] for n, v in values.items()}
-        offsets = np.concatenate([[0], np.cumsum(lengths[kept])])
-    clusters = ClusterSet.from_arrays(
-        offsets, cluster_id=all_ids[rows[kept]], meta=meta[kept], **values
-    )
-    notes = notices_of_ids(clusters.cluster_id)
-    return Intake(clusters, faults.table(id_of, numbered), 0, len(rejected), tuple(ignored), notes)
-
-
-def _lengths(lists: pa.Array) -> Rows:
-    """Return the number of values in each list, 0 where it is null."""
-    import pyarrow.compute as pc
-
-    return pc.fill_null(pc.list_value_length(lists), 0).to_numpy().astype(np.int64)
-
-
-def _aligned(batch: pa.RecordBatch, marks: Mapping[str, str], faults: Faults) -> Mask:
-    """Return where all marks have as many values as x; a mark may be null as a whole."""
-    lengths = _lengths(batch.column(marks["x_mm"]))
-    aligned = np.ones(len(lengths), bool)
-    for ours, theirs in marks.items():
-        lists = batch.column(theirs)
-        if not _is_list(lists.type):
-            raise BadInputError(
-                "a list of numbers in each row, as in the column of x",
-                source=faults.source,
-                column=theirs,
-                value=str(lists.type),
-            )
-        differs = _lengths(lists) != lengths
-        if not NUMERIC_COLUMNS[ours].required:
-            differs &= lists.is_valid().to_numpy(zero_copy_only=False)
-        where = np.flatnonzero(differs)
-        faults.add_at(
-            where,
-            theirs,
-            [f"{n} values" for n in _lengths(lists)[where]],
-            f"as many values as in {marks['x_mm']!r}",
-        )
-        aligned &= ~differs
-    return aligned
-
-
-def _texts(column: pa.Array, theirs: str, faults: Faults) -> npt.NDArray[np.object_]:
-    """Return the ids as text, empty where missing."""
-    import pyarrow as pa
-
-    if not pa.types.is_dictionary(column.type):
-        column = column.dictionary_encode()
-    given = [*column.dictionary.to_pylist(), None]
-    words = np.array(["" if v is None else id_text(v) for v in given], dtype=object)
-    codes = column.indices.fill_null(len(given) - 1).to_numpy(zero_copy_only=False)
-    texts = words[codes]
-    empty = np.flatnonzero(texts == "")
-    faults.add_at(empty, theirs, [given[code] or "" for code in codes[empty]], ID_EXPECTED)
-    return texts
-
-
-def _numbers(column: pa.Array, lengths: Rows | None, theirs: str, source: str) -> npt.NDArray[Any]:
-    """Return a column as one flat array of floats, NaN where null; Arrow's memory where it can."""
-    import pyarrow as pa
-
-    flat = column if lengths is None else column.flatten()
-    if not (pa.types.is_floating(flat.type) or pa.types.is_integer(flat.type)):
-        if pa.types.is_null(flat.type):
-            flat = flat.cast(pa.float32())
-        else:
-            raise BadInputError("numbers", source=source, column=theirs, value=str(flat.type))
-    wanted = np.float32 if pa.types.is_float32(flat.type) else np.float64
-    numbers: npt.NDArray[Any] = flat.to_numpy(zero_copy_only=False).astype(wanted, copy=False)
-    if lengths is None or not column.null_count:
-        return numbers
-    filled = np.full(int(lengths.sum()), np.nan, wanted)
-    filled[np.repeat(column.is_valid().to_numpy(zero_copy_only=False), lengths)] = numbers
-    return filled
-
-
-def _meta(batch: pa.RecordBatch, names: Mapping[str, str]) -> tuple[pd.DataFrame, list[str]]:
-    import pandas as pd
-    import pyarrow as pa
-
-    ours_of = {theirs: ours for ours, theirs in names.items()}
-    taken = {"cluster_id", *NUMERIC_COLUMNS}
-    kept, ignored = {}, []
-    for index, field in enumerate(batch.schema):
-        ours = ours_of.get(field.name, field.name)
-        if ours in taken:
-            if field.name not in ours_of:
-                ignored.append(field.name)
-        elif pa.types.is_nested(field.type):
-            ignored.append(field.name)
-        else:
-            kept[ours] = meta_column(batch.column(index).to_pandas(), as_text=ours in META_COLUMNS)
-    return pd.DataFrame(kept, index=range(batch.num_rows)), ignored
+    table = file.read(columns=flat)
+    table.validate(full=True)
+    return table

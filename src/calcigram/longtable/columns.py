@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from calcigram.clusters import Column
+from calcigram.errors import BadInputError
+from calcigram.limits import UNPACKED_FLOOR_BYTES
 from calcigram.longtable.rejects import Faults, Mask, plain
 
 if TYPE_CHECKING:
@@ -96,9 +98,17 @@ def id_text(value: Any) -> str:
 
 def meta_column(series: pd.Series, *, as_text: bool) -> pd.Series:
     """Return a column of meta; the reserved ones are text, a number as its shortest text."""
+    import pandas as pd
     import pyarrow as pa
     from pandas.api import types
 
+    if isinstance(series.dtype, pd.CategoricalDtype):
+        words = series.cat.categories
+        if not types.is_numeric_dtype(words.dtype):
+            lengths = np.array([len(str(word)) for word in words] + [0], dtype=np.int64)
+            if int(lengths[series.cat.codes].sum()) > UNPACKED_FLOOR_BYTES:
+                raise BadInputError("shorter texts", column=str(series.name))
+        series = series.astype(words.dtype)
     if as_text and (types.is_object_dtype(series.dtype) or not types.is_string_dtype(series.dtype)):
         # By Arrow, so that a column without a single value is of text all the same
         texts = [v if isinstance(v, str) else id_text(v) for v in series.dropna()]

@@ -9,6 +9,7 @@ import numpy as np
 
 from calcigram.clusters import MARK_NAMES, ClusterSet
 from calcigram.errors import BadInputError
+from calcigram.longtable.columns import ID_EXPECTED, MISSING_IDS
 from calcigram.longtable.headings import NUMERIC_COLUMNS
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def check_long(clusters: ClusterSet) -> None:
     """Raise `BadInputError` where a set cannot be a long table (see `frame_from_clusters`)."""
     import pandas as pd
 
+    check_ids(clusters)
     empty = clusters.n_calcifications == 0
     if empty.any():
         raise BadInputError(
@@ -72,6 +74,13 @@ def check_long(clusters: ClusterSet) -> None:
     clash = sorted(set(map(str, clusters.meta.columns)) & {"cluster_id", *NUMERIC_COLUMNS})
     if clash:
         raise BadInputError("a name in meta that no mark or id has", column=clash[0])
+
+
+def check_ids(clusters: ClusterSet) -> None:
+    """Raise `BadInputError` where an id could not be told from a missing one when it is read."""
+    missing = MISSING_IDS.intersection(clusters.cluster_id)
+    if missing:
+        raise BadInputError(ID_EXPECTED, cluster_id=sorted(missing)[0])
 
 
 def known_columns(clusters: ClusterSet) -> list[str]:

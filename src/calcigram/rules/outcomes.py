@@ -146,7 +146,9 @@ class OutcomeCheck:
         for name in FIGURES:
             triples = self.figures[[name, f"{name}_low", f"{name}_high"]].to_numpy()
             shown[name.replace("_", ", ")] = [
-                f"{value:.3f}" + ("" if np.isnan(low) else f" ({low:.3f} to {high:.3f})")
+                "unknown"
+                if np.isnan(value)
+                else f"{value:.3f}" + ("" if np.isnan(low) else f" ({low:.3f} to {high:.3f})")
                 for value, low, high in triples
             ]
         return shown
@@ -373,8 +375,8 @@ def _figures(counts: Counts, n_boot: int, seed: int) -> dict[str, Any]:
     point = figures_from_counts(total)
     low, high = np.full((2, len(FIGURES)), np.nan)
     known = ~np.isnan(point)
-    if n_boot:
-        n = len(counts)
+    n = len(counts)
+    if n_boot and n:
         weights = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=n_boot)
         resampled = figures_from_counts(np.tensordot(weights, counts, axes=1))
         # A resampling without one of the outcomes has no figure and is left out.
