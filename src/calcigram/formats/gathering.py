@@ -16,7 +16,7 @@ import numpy as np
 from calcigram.clusters import CLUSTER_NAMES, MARKS, OPTIONAL_MARKS, ClusterSet
 from calcigram.formats.outlines import NAN, Points, Shape, inside
 from calcigram.linking import Linking, link
-from calcigram.longtable import Intake
+from calcigram.longtable import Caution, Intake
 from calcigram.longtable.rejects import empty_rejects
 from calcigram.wording import counted
 
@@ -146,7 +146,9 @@ def form_clusters(image: ImageMarks, linking: Linking | None = None) -> list[str
         notes.append(
             f"{where}{counted(n_linked, 'loose calcification')} {linking}: {counted(n_new, 'new cluster')}"
         )
-    notes += _count(where, len(left) - n_linked, f"in no cluster, left out ({linking})")
+    notes += map(
+        Caution, _count(where, len(left) - n_linked, f"in no cluster, left out ({linking})")
+    )
     image.loose = []
     return notes
 
@@ -210,6 +212,8 @@ def gather(
     """
     images = list(images)
     said = list(notes)
+    if linking is not None and not any(image.loose for image in images):
+        said.append(Caution(f"no loose calcification to be {linking}: that changes nothing"))
     for image in images:
         said += form_clusters(image, linking)
     rows = [(image, cluster) for image in images for cluster in image.clusters]
@@ -231,13 +235,15 @@ def _missing(rows: list[tuple[ImageMarks, Cluster]]) -> list[str]:
     for cluster in empty:
         told = f", though {cluster.n_reported} are reported" if cluster.n_reported else ""
         name = f" {cluster.name}" if cluster.name else ""
-        notes.append(f"cluster{name} has no calcification with a place{told}: nothing to read")
+        text = f"cluster{name} has no calcification with a place{told}: nothing to read"
+        notes.append(Caution(text))
     for _, cluster in rows:
         if cluster.n_reported and cluster.marks and cluster.n_reported != len(cluster.marks):
-            notes.append(
+            text = (
                 f"cluster {cluster.name or '?'}: {cluster.n_reported} calcifications are reported, "
                 f"{len(cluster.marks)} have a place"
             )
+            notes.append(Caution(text))
     return notes
 
 

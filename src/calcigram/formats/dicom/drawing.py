@@ -17,6 +17,7 @@ from calcigram.formats.dicom import concepts
 from calcigram.formats.dicom.library import image_of
 from calcigram.formats.dicom.report import Outline, Point, Report
 from calcigram.formats.dicom.tree import Item
+from calcigram.longtable import Caution
 
 OUTLINES = ("POLYLINE", "CIRCLE", "ELLIPSE")
 POINTS = ("POINT", "MULTIPOINT")
@@ -100,8 +101,9 @@ def drawing_of(item: Item, report: Report) -> Drawing:
     image = next((uid for shape in shapes if (uid := image_of(shape))), "")
     elsewhere = [shape for shape in shapes if image_of(shape, image) != image]
     if elsewhere:
-        report.notes.append(f"{item.where}: {len(elsewhere)} drawings on a further image left out")
-    shapes = [shape for shape in shapes if shape not in elsewhere]
+        text = f"{item.where}: {len(elsewhere)} drawings on a further image left out"
+        report.notes.append(Caution(text))
+        shapes = [shape for shape in shapes if image_of(shape, image) == image]
     outlined = [shape for shape in shapes if shape.graphic in OUTLINES]
     outlined.sort(key=lambda shape: not shape.is_(concepts.OUTLINE))
     dots = [shape for shape in shapes if shape.graphic in POINTS]
@@ -125,7 +127,7 @@ def _outlines(shapes: Sequence[Item], report: Report, *, may_fail: bool) -> Iter
         except BadInputError as error:
             if not may_fail:
                 raise
-            report.notes.append(f"{error.column}: an outline of {error.value}, left out")
+            report.notes.append(Caution(f"{error.column}: an outline of {error.value}, left out"))
 
 
 def only_image(report: Report) -> str:

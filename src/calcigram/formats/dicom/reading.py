@@ -37,7 +37,7 @@ from calcigram.formats.outlines import (
     polygon_shape,
 )
 from calcigram.linking import Linking
-from calcigram.longtable import Intake
+from calcigram.longtable import Caution, Intake
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -201,7 +201,7 @@ def _cautions(entry: ImageEntry, report: Report) -> list[str]:
             f"image {entry.uid}: {len(outside)} centres lie outside of it, first ({outside[0][0]:g}, "
             f"{outside[0][1]:g}) pixels"
         )
-    return notes
+    return [Caution(note) for note in notes]
 
 
 def parse_report(dataset: Dataset, source: str) -> Report:
@@ -244,10 +244,7 @@ def _preface(report: Report, spacings: dict[str, Spacing]) -> list[str]:
     for uid, spacing in spacings.items():
         if math.isnan(spacing.x_mm):
             continue
-        size = f"{spacing.x_mm:g}" + (
-            "" if spacing.x_mm == spacing.y_mm else f" x {spacing.y_mm:g}"
-        )
-        notes.append(f"image {uid}: pixels of {size} mm, stated by {spacing.stated_by}")
+        notes.append(spacing.note(f"image {uid}: "))
     if not report.groups and not report.loose:
         notes.append("no calcification and no cluster is reported")
     return notes

@@ -20,7 +20,12 @@ from calcigram.formats.dicom.headers import (
 )
 from calcigram.formats.dicom.pixels import frames
 from calcigram.formats.dicom.report import ImageEntry
-from calcigram.formats.dicom.spacing import IN_MASK, measures, pixel_spacing
+from calcigram.formats.dicom.spacing import (
+    IN_MASK,
+    measures,
+    pixel_spacing,
+    unread_spacing,
+)
 from calcigram.formats.files import PathLike
 from calcigram.formats.gathering import Cluster, ImageMarks, gather
 from calcigram.formats.masklabels import fill_from_labels
@@ -112,14 +117,12 @@ def read_segmentation(
         mask = np.zeros((whole_of(dataset, "Rows"), whole_of(dataset, "Columns")), bool)
         mask[top : top + crop_mask.shape[0], left : left + crop_mask.shape[1]] = crop_mask
         if n_frames[uid, number] > 1:
-            notes.append(f"segment {number}: {n_frames[uid, number]} frames are read as one plane")
+            text = f"segment {number}: {n_frames[uid, number]} frames are read as one plane"
+            notes.append(Caution(text))
         if uid not in gathered:
             entry = segmented_image(dataset, uid, find_images, source)
             spacings[uid] = pixel_spacing(entry, source, given_mm, elsewhere=IN_MASK)
-            notes.append(
-                f"image {uid or '?'}: pixels of {spacings[uid].x_mm:g} mm, "
-                f"stated by {spacings[uid].stated_by}"
-            )
+            notes.append(spacings[uid].note(f"image {uid or '?'}: "))
             gathered[uid] = ImageMarks(
                 uid, text_of(dataset, "PatientID"), entry.laterality, entry.view
             )
@@ -217,19 +220,21 @@ def segmented_image(dataset: Dataset, uid: str, find_images: FindImages, source:
     """
     entry = ImageEntry(uid, header=find_images([uid]).get(uid) if uid else None)
     describe_from_header(entry)
-    if measures(dataset) is not None:
-        entry.header = dataset
-    elif entry.header is not None and (entry.n_rows, entry.n_columns) != (
-        whole_of(dataset, "Rows"),
-        whole_of(dataset, "Columns"),
-    ):
+    stated = measures(dataset)
+    size = (whole_of(dataset, "Rows"), whole_of(dataset, "Columns"))
+    is_other_size = entry.header is not None and (entry.n_rows, entry.n_columns) != size
+    entry.is_segmented, entry.spacing_unread = True, unread_spacing(dataset)
+    if stated is not None:
+        entry.spacing_y_mm, entry.spacing_x_mm = stated  # DICOM has rows first
+        entry.header = None if is_other_size else entry.header
+    elif is_other_size:
         raise BadInputError(
             f"a mask of the image's {entry.n_rows} x {entry.n_columns} pixels, or the size of its own "
             "(Pixel Measures Sequence), or the option --pixel-spacing MM",
             source=source,
-            value=f"{whole_of(dataset, 'Rows')} x {whole_of(dataset, 'Columns')}",
+            value=f"{size[0]} x {size[1]}",
         )
-    entry.n_rows, entry.n_columns = whole_of(dataset, "Rows"), whole_of(dataset, "Columns")
+    entry.n_rows, entry.n_columns = size
     return entry
 
 

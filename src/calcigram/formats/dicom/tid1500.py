@@ -20,6 +20,7 @@ from calcigram.formats.dicom.library import image_of, read_images
 from calcigram.formats.dicom.report import Group, Outline, Report, Spot
 from calcigram.formats.dicom.stated import stated_marks
 from calcigram.formats.dicom.tree import Item, Tree
+from calcigram.longtable import Caution
 
 MEMBER = "#"
 """Between a cluster's tracking identifier and a number in that of its calcification."""
@@ -64,9 +65,8 @@ def read_tid1500(tree: Tree) -> Report:
     items = [item for item in tree.top.walk() if item.is_(concepts.MEASUREMENT_GROUP)]
     kinds = [_kind(item) for item in items]
     if items and not {"cluster", "single"} & set(kinds) and "untold" in kinds:
-        report.notes.append(
-            "no measurement group says what it found; each is taken for a calcification"
-        )
+        text = "no measurement group says what it found; each is taken for a calcification"
+        report.notes.append(Caution(text))
         kinds = ["single" if kind == "untold" else kind for kind in kinds]
     clusters: list[Group] = []
     singles: list[Spot] = []
@@ -83,7 +83,7 @@ def read_tid1500(tree: Tree) -> Report:
     report.notes += _without_region(told, report)
     left = sum(kind in ("other", "untold") for kind in kinds)
     if left:
-        report.notes.append(f"{left} measurement groups of something else were left out")
+        report.notes.append(Caution(f"{left} measurement groups of something else were left out"))
     report.loose += _given_out(singles, clusters)
     for group in clusters:
         report.add(group)
@@ -136,7 +136,7 @@ def _without_region(items: list[Item], report: Report) -> list[str]:
         noun = "measurement group has" if left == 1 else "measurement groups have"
         first = next(item for item in without if item not in in_room)
         notes.append(f"{left} {noun} no region in pixels, first {first.where}")
-    return notes
+    return [Caution(note) for note in notes]
 
 
 def _segmentations(item: Item) -> Iterator[str]:
@@ -177,7 +177,7 @@ def _group(item: Item, report: Report) -> Group:
         group.spots += [Spot(drawn.image, *part) for part in parts]
     group.image = group.image or only_image(report)
     if not group.image:
-        report.notes.append(f"{item.where}: a cluster on no image")
+        report.notes.append(Caution(f"{item.where}: a cluster on no image"))
     return group
 
 

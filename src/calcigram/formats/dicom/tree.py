@@ -85,6 +85,11 @@ class Item:
         return values[0] if values else math.nan
 
     @property
+    def number_text(self) -> str:
+        """The value of a NUM item as it is written."""
+        return text_of(first_of(self.dataset, "MeasuredValueSequence"), "NumericValue")[:64]
+
+    @property
     def unit(self) -> str:
         """The unit of a NUM item, in UCUM where it is written so."""
         unit = self._unit
