@@ -11,6 +11,7 @@ from calcigram import read_clusters
 from calcigram.errors import BadInputError
 from calcigram.formats import read_intake
 from calcigram.linking import Linking
+from calcigram.longtable import LeftOutWarning
 
 EXAMPLE = Path(__file__).parents[1] / "data" / "inbreast.xml"
 
@@ -44,7 +45,7 @@ def test_ellipses_points_and_outlines():
 
 
 def test_linking_can_be_chosen():
-    clusters = read_clusters(EXAMPLE, linking=Linking(min_number=1))
+    clusters = read_intake(EXAMPLE, linking=Linking(min_number=1)).clusters
     assert clusters.n_calcifications.tolist() == [7, 6, 1]
 
 
@@ -57,7 +58,12 @@ def test_regions_without_a_name_or_points(tmp_path):
     path = write(
         tmp_path / "a.xml", [("", ["(1, 2)"]), ("Calcification", []), ("cluster", ["(1,2)"])]
     )
-    assert read_clusters(path).n_calcifications.tolist() == [0]
+    with pytest.warns(LeftOutWarning) as caught:
+        assert read_clusters(path).n_calcifications.tolist() == [0]
+    told = " ".join(str(warning.message) for warning in caught)
+    assert "1 region named 'no name' left out" in told
+    assert "1 region without points left out" in told
+    assert "has no calcification with a place" in told
 
 
 @pytest.mark.parametrize("name", ["Calcification ", " calcifications", "Microcalcifications"])

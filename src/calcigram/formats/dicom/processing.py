@@ -58,8 +58,8 @@ def remarks(tree: Tree, findings: Sequence[tuple[Item, str]]) -> list[str]:
         if kind == "other"
     )
     said += [f"{count} findings of {meaning!r} left out" for meaning, count in others.items()]
-    said += _withheld(item for item, kind in findings if kind in ("cluster", "single"))
-    return [Caution(text) for text in said]
+    withheld = _withheld(item for item, kind in findings if kind in ("cluster", "single"))
+    return [*map(Caution, said), *withheld]
 
 
 def _withheld(findings: Iterable[Item]) -> list[str]:
