@@ -128,7 +128,8 @@ def _check_inflated(file: Any, page: Any, source: str) -> None:
     left = MAX_UNPACKED
     for offset, length in zip(page.dataoffsets, page.databytecounts, strict=False):
         file.seek(offset + ZLIB_HEADER)
-        left -= len(inflated(io.BytesIO(file.read(max(0, length - ZLIB_HEADER))), left, source))
+        packed = io.BytesIO(file.read(max(0, length - ZLIB_HEADER)))
+        left -= sum(map(len, inflated(packed, left, source)))
 
 
 def _read_png(path: PathLike, source: str) -> Any:

@@ -21,7 +21,14 @@ from calcigram.errors import BadInputError
 from calcigram.formats.applies import ANNOTATION, check_options
 from calcigram.formats.files import PathLike, kind_of
 from calcigram.formats.gathering import DRAWN, Cluster, ImageMarks, Mark, gather
-from calcigram.formats.outlines import Points, Shape, inside, polygon_area, polygon_shape
+from calcigram.formats.outlines import (
+    Points,
+    Shape,
+    check_cost,
+    inside,
+    polygon_area,
+    polygon_shape,
+)
 from calcigram.formats.regions import Region, load_regions
 from calcigram.linking import MAX_LOOSE, Linking
 from calcigram.longtable import Caution, Intake
@@ -171,6 +178,7 @@ def _image(
     singles = [region.points * size_mm for region in drawn if region.is_calcification]
     if len(singles) > MAX_LOOSE:
         raise BadInputError(f"at most {MAX_LOOSE} marks", source=source, value=len(singles))
+    check_cost(len(singles), singles, source)
     around = [region.points * size_mm for region in drawn if region.is_cluster]
     kept, enclosing, n_repeated = _sort_out(singles)
     image.loose += [Mark(_shape(points)) for points in kept]

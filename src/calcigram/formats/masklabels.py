@@ -356,7 +356,9 @@ def _things(
     things[kept] = np.unique(own, return_inverse=True)[1]
     n_things = int(things.max()) + 1
     _check_count(n_things, source)
-    notes.append(f"{counted(len(values) - int(scattered.sum()), 'label')}: each is a calcification")
+    if not scattered.all():
+        n_whole = len(values) - int(scattered.sum())
+        notes.append(f"{counted(n_whole, 'label')}: each is a calcification")
     if scattered.any():
         notes.append(
             f"{_named(values[scattered])}: wider than {LARGEST_MM:g} mm, each connected part is a calcification"

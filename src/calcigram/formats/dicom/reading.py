@@ -42,6 +42,9 @@ from calcigram.longtable import Caution, Intake
 if TYPE_CHECKING:
     from pydicom import Dataset
 
+MAX_IMAGES = 500
+"""Of one report."""
+
 SEGMENTATIONS = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
 
 
@@ -136,6 +139,10 @@ def read_report(
         [*(group.image for group in report.groups), *(spot.image for spot in report.loose)]
     )
     used.update(dict.fromkeys(spot.image for group in report.groups for spot in group.spots))
+    if len(used) > MAX_IMAGES:
+        raise BadInputError(
+            f"findings on at most {MAX_IMAGES} images", source=source, value=len(used)
+        )
     headers = find_images([uid for uid in used if uid])
     gathered: dict[str, ImageMarks] = {}
     spacings: dict[str, Spacing] = {}

@@ -105,17 +105,13 @@ class Group:
 
         Centre and outline are drawn on its own image, which comes first.
         """
-        others = dict.fromkeys(spot.image for spot in self.spots if spot.image != self.image)
-        own = [spot for spot in self.spots if spot.image == self.image]
+        on: dict[str, list[Spot]] = {self.image: []}
+        for spot in self.spots:
+            on.setdefault(spot.image, []).append(spot)
+        own = on.pop(self.image)
         elsewhere = [
-            replace(
-                self,
-                image=other,
-                spots=[spot for spot in self.spots if spot.image == other],
-                centre=None,
-                outline=None,
-            )
-            for other in others
+            replace(self, image=other, spots=spots, centre=None, outline=None)
+            for other, spots in on.items()
         ]
         return [replace(self, spots=own), *elsewhere]
 

@@ -117,12 +117,14 @@ def _regions(item: Item) -> list[Item]:
 def _without_region(items: list[Item], report: Report) -> list[str]:
     """Say which groups have no region in pixels, and why; refuse where none has one."""
     without = [item for item in items if not _regions(item)]
-    in_room = [item for item in without if any(i.kind == "SCOORD3D" for i in item.walk())]
+    in_room = dict.fromkeys(
+        item for item in without if any(i.kind == "SCOORD3D" for i in item.walk())
+    )
     if in_room and len(without) == len(items):
         raise BadInputError(
             "regions in pixels of an image (SCOORD); coordinates of the room cannot be laid on a mammogram",
             source=report.source,
-            column=in_room[0].where,
+            column=next(iter(in_room)).where,
             value="SCOORD3D",
         )
     masks = dict.fromkeys(uid for item in without for uid in _segmentations(item))
