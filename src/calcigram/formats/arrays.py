@@ -15,7 +15,7 @@ from calcigram.errors import BadInputError
 from calcigram.formats.dicom.budget import inflated
 from calcigram.formats.extras import load_extra
 from calcigram.formats.files import PathLike, first_bytes
-from calcigram.formats.masklabels import MAX_PIXELS
+from calcigram.formats.maskparts import MAX_PIXELS
 
 MAX_UNPACKED = 8 * MAX_PIXELS
 """Bytes of an image when it is unpacked."""

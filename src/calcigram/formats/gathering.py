@@ -239,7 +239,7 @@ def gather(
 
 
 def _missing(rows: list[tuple[ImageMarks, Cluster]]) -> list[str]:
-    notes = []
+    notes: list[str] = []
     empty = [cluster for _, cluster in rows if not cluster.marks]
     for cluster in empty:
         told = f", though {cluster.n_reported} are reported" if cluster.n_reported else ""

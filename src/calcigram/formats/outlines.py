@@ -203,7 +203,7 @@ def inside(points: Points, polygon: Points) -> npt.NDArray[np.bool_]:
     if not len(points) or not len(corners):
         return found
     near = ((points >= corners.min(axis=0)) & (points <= corners.max(axis=0))).all(axis=1)
-    found[near] = _crossed(*points[near].T, corners)
+    found[near] = _crossed(points[near, 0], points[near, 1], corners)
     return found
 
 

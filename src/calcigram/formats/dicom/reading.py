@@ -100,13 +100,19 @@ def read_dicom(
         It is no DICOM file, none of these kinds, damaged, or the size of a pixel is not known.
     """
     dataset = open_dicom(path)
-    find = find_in_folder(path, images)
+    notes: list[str] = []
+    find = find_in_folder(path, images, notes)
     if text_of(dataset, "SOPClassUID") in SEGMENTATIONS:
         from calcigram.formats.dicom.segmentation import read_segmentation
 
-        return read_segmentation(path, find, given_mm=pixel_spacing, linking=linking, labels=labels)
-    check_options(REPORT, str(path), {"labels": labels})
-    return read_report(dataset, str(path), find, given_mm=pixel_spacing, linking=linking).intake
+        intake = read_segmentation(
+            path, find, given_mm=pixel_spacing, linking=linking, labels=labels
+        )
+    else:
+        check_options(REPORT, str(path), {"labels": labels})
+        read = read_report(dataset, str(path), find, given_mm=pixel_spacing, linking=linking)
+        intake = read.intake
+    return replace(intake, notes=(*intake.notes, *notes))
 
 
 def read_report(

@@ -85,13 +85,13 @@ def read_segmentation(
         whole_of(item, "SegmentNumber"): item for item in items_of(dataset, "SegmentSequence")
     }
     notes = [f"DICOM segmentation of {counted(len(segments), 'segment')}"]
-    for label in labels:
-        if label not in segments:
+    for chosen in labels:
+        if chosen not in segments:
             raise BadInputError(
                 f"a segment: {', '.join(map(str, sorted(segments)[:10]))}",
                 source=source,
                 column="--label",
-                value=label,
+                value=chosen,
             )
     left_out = {
         number
@@ -113,6 +113,7 @@ def read_segmentation(
             n_frames[uid, number] += 1
     if not masks:
         notes.append("no pixel is marked as a calcification")
+    headers = find_images(dict.fromkeys(uid for uid, _ in masks if uid))
     for (uid, number), (top, left, crop_mask) in masks.items():
         mask = np.zeros((whole_of(dataset, "Rows"), whole_of(dataset, "Columns")), bool)
         mask[top : top + crop_mask.shape[0], left : left + crop_mask.shape[1]] = crop_mask
@@ -120,7 +121,7 @@ def read_segmentation(
             text = f"segment {number}: {n_frames[uid, number]} frames are read as one plane"
             notes.append(Caution(text))
         if uid not in gathered:
-            entry = segmented_image(dataset, uid, find_images, source)
+            entry = segmented_image(dataset, uid, headers.get(uid), source)
             spacings[uid] = pixel_spacing(entry, source, given_mm, elsewhere=IN_MASK)
             notes.append(spacings[uid].note(f"image {uid or '?'}: "))
             gathered[uid] = ImageMarks(
@@ -210,15 +211,15 @@ def referenced_images(dataset: Dataset) -> dict[str, tuple[str, str, str]]:
     return {uid: place for uid, place in found.items() if uid}
 
 
-def segmented_image(dataset: Dataset, uid: str, find_images: FindImages, source: str) -> ImageEntry:
-    """Return what is known of the image a mask lies on; the mask's own pixel size goes first.
+def segmented_image(dataset: Dataset, uid: str, header: Dataset | None, source: str) -> ImageEntry:
+    """Return what is known of the image a mask lies on, and what the mask states of its pixels.
 
     Raises
     ------
     BadInputError
         The image has other pixels than the mask, which does not state the size of its own.
     """
-    entry = ImageEntry(uid, header=find_images([uid]).get(uid) if uid else None)
+    entry = ImageEntry(uid, header=header)
     describe_from_header(entry)
     stated = measures(dataset)
     size = (whole_of(dataset, "Rows"), whole_of(dataset, "Columns"))

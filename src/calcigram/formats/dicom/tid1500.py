@@ -6,6 +6,7 @@ calcification, an outline whose finding is a cluster a cluster. Whatever else is
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
@@ -14,7 +15,7 @@ from calcigram.errors import BadInputError
 from calcigram.formats.dicom import concepts
 from calcigram.formats.dicom.attributes import first_of, text_of
 from calcigram.formats.dicom.cad_sr import count_of, tracking_of, types_of
-from calcigram.formats.dicom.concepts import kind_of_finding, words_of
+from calcigram.formats.dicom.concepts import is_plural, kind_of_finding, plain, words_of
 from calcigram.formats.dicom.drawing import OUTLINES, POINTS, Drawing, as_point, only_image
 from calcigram.formats.dicom.library import image_of, read_images
 from calcigram.formats.dicom.report import Group, Outline, Report, Spot
@@ -68,6 +69,7 @@ def read_tid1500(tree: Tree) -> Report:
         text = "no measurement group says what it found; each is taken for a calcification"
         report.notes.append(Caution(text))
         kinds = ["single" if kind == "untold" else kind for kind in kinds]
+    kinds = _points_of_one_label(items, kinds, report)
     clusters: list[Group] = []
     singles: list[Spot] = []
     for item, kind in zip(items, kinds, strict=True):
@@ -97,6 +99,32 @@ def _kind(item: Item) -> str:
         return "untold"
     kind = kind_of_finding(finding.code)
     return "other" if kind == "breast" else kind
+
+
+def _points_of_one_label(items: list[Item], kinds: list[str], report: Report) -> list[str]:
+    """Take lone points for calcifications where several have one label, such as "Calcifications".
+
+    Viewers put the words of a list on whatever is drawn. A code for a cluster, and words that say cluster
+    or group, mean what they say.
+    """
+    labels = [
+        plain(finding.code.meaning)
+        if kind == "cluster"
+        and (finding := item.first(concepts.FINDING)) is not None
+        and finding.code is not None
+        and is_plural(finding.code)
+        and [shape.graphic in POINTS and len(shape.points) for shape in _regions(item)] == [1]
+        else ""
+        for item, kind in zip(items, kinds, strict=True)
+    ]
+    counts = Counter(labels)
+    lone = [bool(label) and counts[label] > 1 for label in labels]
+    if any(lone):
+        text = (
+            f"{sum(lone)} points that have one label in the plural are read as a calcification each"
+        )
+        report.notes.append(Caution(text))
+    return ["single" if is_lone else kind for is_lone, kind in zip(lone, kinds, strict=True)]
 
 
 def _regions(item: Item) -> list[Item]:
