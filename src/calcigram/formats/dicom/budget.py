@@ -121,14 +121,12 @@ def _walk(file: Any, position: int, order: str, source: str) -> None:
     item = struct.pack(f"{order}HH", ITEMS, 0xE000)
     size = file.seek(0, os.SEEK_END)
     n_elements, in_fragments, all_defined = 0, False, True
-    while position + SHORTEST_ELEMENT <= size:
+    while position + SHORTEST_ELEMENT <= size and n_elements <= MAX_ELEMENTS:
         file.seek(position)
         head = file.read(16)
         group, element, length, after = _header(head, order)
         position += after
         n_elements += 1
-        if n_elements > MAX_ELEMENTS:
-            raise BadInputError(f"a file of at most {MAX_ELEMENTS} elements", source=source)
         if group == ITEMS and not in_fragments:
             all_defined &= length != UNDEFINED_LENGTH
             continue
@@ -142,6 +140,8 @@ def _walk(file: Any, position: int, order: str, source: str) -> None:
                 file.seek(position)
                 n_elements += file.read(length).count(b"\\")
             position += length
+    if n_elements > MAX_ELEMENTS:
+        raise BadInputError(f"a file of at most {MAX_ELEMENTS} elements", source=source)
     if all_defined and position > size:
         raise BadInputError(
             "a whole DICOM file", source=source, value=f"{size} bytes of at least {position}"
