@@ -205,8 +205,31 @@ class TestTheMammogram:
 
 
 @pytest.mark.parametrize(
-    "point", ["1, 2", "(1; 2)", "(x, 2)", "(nan, 1)", "(1e9, 1)", "(1)", 5, {}]
+    ("text", "x", "y"),
+    [
+        ("(1504,1, 1994,8)", 1504.1, 1994.8),
+        ("(1504,100000, 1994,800000)", 1504.1, 1994.8),
+        ("(1504, 1994,8)", 1504, 1994.8),
+        ("{1504,1994}", 1504, 1994),
+        ("(1504.1, 1994.8, 0)", 1504.1, 1994.8),
+        ("(1.5041e3, 1994,8, 0,0)", 1504.1, 1994.8),
+    ],
 )
+def test_a_decimal_comma_is_read(tmp_path, text, x, y):
+    path = write(tmp_path / "a.xml", [("Calcification", [text])])
+    clusters = read_clusters(path, linking=Linking(min_number=1))
+    assert clusters.x_mm[0] == pytest.approx(x * 0.07)
+    assert clusters.y_mm[0] == pytest.approx(y * 0.07)
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        "1, 2", "(1; 2)", "(x, 2)", "(nan, 1)", "(1e9, 1)", "(1)", 5, {}, "(1504,1,1994,8)",
+        "(1,504, 1,994)", "(1504,1, 1994,8, 7)", "(1504, 1994, 3)", "(1_5, 2)", "(1, 2) 3", "(1, 2}",
+        "((1, 2))", "(1,5,0, 2)", "(", "(" + " " * 40_000, [1, True], ["1", "x"],
+    ],
+)  # fmt: skip
 def test_a_bad_point_is_named(tmp_path, point):
     path = write(tmp_path / "a.xml", [("Mass", ["(1, 2)"]), ("Calcification", ["(1, 1)", point])])
     with pytest.raises(BadInputError, match=r"Images\[0\]\.ROIs\[1\]\.Point_px.*a point such as"):

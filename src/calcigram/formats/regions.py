@@ -169,4 +169,5 @@ def _number(value: Any) -> float:
             return float(value) if _NUMERIC.issuperset(value) else math.nan
         except ValueError:
             return math.nan
-    return float(value) if isinstance(value, int | float) else math.nan
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if is_number else math.nan
