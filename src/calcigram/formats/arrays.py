@@ -72,6 +72,8 @@ def read_array(path: PathLike) -> npt.NDArray[Any]:
     except Exception as error:
         if type(error).__module__.startswith("calcigram"):
             raise
+        if type(error).__name__ == "DecompressionBombError":
+            raise BadInputError(f"at most {MAX_PIXELS} pixels", source=source) from None
         raise BadInputError(
             f"a whole image file ({type(error).__name__}: {str(error)[:200]})", source=source
         ) from None

@@ -46,6 +46,7 @@ def fill_from_labels(
     *,
     chosen: Collection[int] = (),
     linking: Linking | None = None,
+    corner: tuple[int, int] = (0, 0),
 ) -> list[str]:
     """Measure a label image and add what it holds to an image's marks.
 
@@ -66,6 +67,8 @@ def fill_from_labels(
         Labels that are calcifications, whatever they look like; the others are passed over.
     linking : Linking, optional
         How far apart the parts of one label may be that is a cluster.
+    corner : (int, int)
+        Row and column of the first pixel in the whole image, where `labels` is cut out of it.
 
     Returns
     -------
@@ -102,7 +105,8 @@ def fill_from_labels(
         rows, columns = parts.numbered.shape
         top, left = parts.corner
         intensity = intensity[top : top + rows, left : left + columns]
-    measured = measure(pixels, spacing, parts.corner, source, intensity, marked)
+    place = (parts.corner[0] + corner[0], parts.corner[1] + corner[1])
+    measured = measure(pixels, spacing, place, source, intensity, marked)
     notes += _darkness(measured, source)
     marks = [Mark(shape) for shape in measured.shapes]
     _take_over(image, marks, names, linking or Linking(), notes)

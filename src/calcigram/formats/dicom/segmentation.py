@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from calcigram.formats.dicom.headers import (
     describe_from_header,
     open_dicom,
 )
-from calcigram.formats.dicom.pixels import frames
+from calcigram.formats.dicom.pixels import MAX_VALUES, frames
 from calcigram.formats.dicom.report import ImageEntry
 from calcigram.formats.dicom.spacing import (
     IN_MASK,
@@ -106,17 +107,14 @@ def read_segmentation(
     spacings: dict[str, Any] = {}
     masks: dict[tuple[str, int], _Crop] = {}
     n_frames: Counter[tuple[str, int]] = Counter()
-    for uid, number, mask in _masks(dataset, source):
-        if number not in left_out and mask.any():
-            crop = _crop(mask)
+    for uid, number, crop in _masks(dataset, source):
+        if number not in left_out:
             masks[uid, number] = _united(masks.get((uid, number), crop), crop)
             n_frames[uid, number] += 1
     if not masks:
         notes.append("no pixel is marked as a calcification")
     headers = find_images(dict.fromkeys(uid for uid, _ in masks if uid))
     for (uid, number), (top, left, crop_mask) in masks.items():
-        mask = np.zeros((whole_of(dataset, "Rows"), whole_of(dataset, "Columns")), bool)
-        mask[top : top + crop_mask.shape[0], left : left + crop_mask.shape[1]] = crop_mask
         if n_frames[uid, number] > 1:
             text = f"segment {number}: {n_frames[uid, number]} frames are read as one plane"
             notes.append(Caution(text))
@@ -129,7 +127,9 @@ def read_segmentation(
             )
         part = ImageMarks()
         size = (spacings[uid].x_mm, spacings[uid].y_mm)
-        said = fill_from_labels(part, mask, size, source, chosen=(1,) if labels else ())
+        said = fill_from_labels(
+            part, crop_mask, size, source, chosen=(1,) if labels else (), corner=(top, left)
+        )
         notes += [Caution(f"segment {number}: {n}") for n in said if isinstance(n, Caution)]
         _take_over(part, gathered[uid], segments.get(number), number)
     return gather(gathered.values(), notes, linking)
@@ -156,8 +156,8 @@ def _united(one: _Crop, other: _Crop) -> _Crop:
     return top, left, whole
 
 
-def _masks(dataset: Dataset, source: str) -> Iterator[tuple[str, int, npt.NDArray[Any]]]:
-    """Yield image UID, segment number and mask, frame by frame."""
+def _masks(dataset: Dataset, source: str) -> Iterator[tuple[str, int, _Crop]]:
+    """Yield image UID, segment number and what is marked, frame by frame; empty masks are passed over."""
     pixels = frames(dataset, source)
     kind = text_of(dataset, "SegmentationType").upper()
     per_frame = items_of(dataset, "PerFrameFunctionalGroupsSequence")
@@ -167,8 +167,7 @@ def _masks(dataset: Dataset, source: str) -> Iterator[tuple[str, int, npt.NDArra
         own = per_frame[index] if index < len(per_frame) else None
         uid = _source_image(own) or _source_image(shared) or (named[0] if len(named) == 1 else "")
         if kind == "LABELMAP":
-            for number in np.unique(frame[frame > 0]):
-                yield uid, int(number), frame == number
+            yield from ((uid, *labelled) for labelled in _labelled(frame, source))
             continue
         if kind == "FRACTIONAL":
             greatest = max(1, whole_of(dataset, "MaximumFractionalValue", 255))
@@ -176,7 +175,25 @@ def _masks(dataset: Dataset, source: str) -> Iterator[tuple[str, int, npt.NDArra
         identified = first_of(own, "SegmentIdentificationSequence") or first_of(
             shared, "SegmentIdentificationSequence"
         )
-        yield uid, whole_of(identified, "ReferencedSegmentNumber", 1), frame > 0
+        if frame.any():
+            yield uid, whole_of(identified, "ReferencedSegmentNumber", 1), _crop(frame > 0)
+
+
+def _labelled(frame: npt.NDArray[Any], source: str) -> Iterator[tuple[int, _Crop]]:
+    """Yield each label of a frame, in one pass, with what it marks."""
+    from scipy.ndimage import find_objects
+
+    boxes = find_objects(frame.astype(np.int32))
+    found = [(number, box) for number, box in enumerate(boxes, start=1) if box is not None]
+    n_pixels = sum(math.prod(span.stop - span.start for span in box) for _, box in found)
+    if n_pixels > MAX_VALUES:
+        raise BadInputError(
+            f"segments in boxes of at most {MAX_VALUES} pixels together",
+            source=source,
+            value=n_pixels,
+        )
+    for number, box in found:
+        yield number, (box[0].start, box[1].start, frame[box] == number)
 
 
 def _source_image(groups: Dataset | None) -> str:
