@@ -7,6 +7,7 @@ skipped, unless CALCIGRAM_REQUIRE_DICOM_TOOLS is set, as `.ci/run` does: then th
 from __future__ import annotations
 
 import importlib.util
+import io
 import json
 import os
 import shutil
@@ -284,3 +285,83 @@ class Cutter:
             return client.recv(65536)
         except OSError:
             return b""
+
+
+class Stub:
+    """An archive that answers what a test says."""
+
+    def __init__(self, answer):
+        from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+        paths = self.paths = []
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                paths.append(self.path)
+                self.send_response(200)
+                self.send_header("Content-Type", "application/dicom+json")
+                self.end_headers()
+                try:
+                    for part in answer(self.path):
+                        self.wfile.write(part)
+                except OSError:
+                    return
+
+            def log_message(self, *_):
+                return
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}/dicom-web"
+
+    def __enter__(self):
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def of(**values):
+    tags = {"series": "0020000E", "instance": "00080018", "study": "0020000D"}
+    return {tags[name]: {"vr": "UI", "Value": [value]} for name, value in values.items()}
+
+
+class TestHostileArchive:
+    def test_an_answer_without_end_is_not_read_to_the_end(self, capsys):
+        def answer(path):
+            yield b"["
+            while True:
+                yield b" " * (1 << 20)
+
+        with Stub(answer) as stub:
+            assert main(["dicomweb", stub.url, "--study", "1.2.3"]) == 2
+        assert "an answer of more than 32 MB" in capsys.readouterr().err
+
+    def test_a_packed_answer_is_unpacked_within_limits(self):
+        import gzip
+
+        from calcigram.formats.dicom import web
+
+        packed = io.BytesIO(gzip.compress(bytes(256 << 20)))
+        answer = requests.Response()
+        answer.raw = requests.packages.urllib3.HTTPResponse(
+            packed, headers={"Content-Encoding": "gzip"}, preload_content=False
+        )
+        with pytest.raises(web.ArchiveError, match="more than 32 MB"):
+            web.read_bounded(answer)
+
+    @pytest.mark.parametrize("uid", ["../../instances", "1.2/3", "1.2?x=1", "1." * 40, ""])
+    def test_only_a_uid_reaches_the_address(self, uid, capsys):
+        def answer(path):
+            series = [of(study="1.2.3", series=uid, instance="1.2.5")]
+            yield json.dumps([of(study="1.2.3")] if "/series" not in path else series).encode()
+
+        with Stub(answer) as stub:
+            assert main(["dicomweb", stub.url, "--study", uid]) == 2
+            assert not stub.paths
+            assert main(["dicomweb", stub.url, "--study", "1.2.3"]) == 2
+            assert all(".." not in path and len(path) < 100 for path in stub.paths)
+        error = capsys.readouterr().err
+        assert "a Study Instance UID" in error
+        assert "in place of a UID" in error

@@ -6,10 +6,11 @@ follows from the report and the model, so what is there already is not stored ag
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 from calcigram.classify import Classifier
@@ -17,6 +18,7 @@ from calcigram.errors import BadInputError, CalcigramError
 from calcigram.formats.dicom.answer import ALGORITHM
 from calcigram.formats.dicom.attributes import items_of, text_of
 from calcigram.formats.dicom.library import evidence
+from calcigram.formats.dicom.web import ArchiveError, is_uid, read_bounded
 from calcigram.formats.extras import load_extra
 from calcigram.formats.files import PathLike
 from calcigram.linking import Linking
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 30.0
 
+MAX_INSTANCES = 10_000
+"""Reports of a study, and mammograms of one."""
+
 REPORT_CLASSES = {
     "1.2.840.10008.5.1.4.1.1.88.50": "Mammography CAD SR",
     "1.2.840.10008.5.1.4.1.1.88.22": "Enhanced SR",
@@ -37,9 +42,7 @@ REPORT_CLASSES = {
 }
 """SOP classes that may hold calcifications; others are not fetched."""
 
-
-class ArchiveError(CalcigramError):
-    """The archive cannot be reached, refuses, or answers what it should not."""
+Item = TypeVar("Item")
 
 
 @dataclass
@@ -93,6 +96,7 @@ class Archive:
         requests = load_extra("requests", "An archive")
         self.url, in_url = _without_login(url)
         session = requests.Session()
+        session.hooks["response"].append(read_bounded)
         login = (user, password or "") if user is not None else in_url
         if login is not None:
             session.auth = login
@@ -108,18 +112,21 @@ class Archive:
         """Return series, instance and SOP class UIDs of the reports of a study."""
         with self._told("search"):
             all_series = self._client.search_for_series(study, search_filters={"Modality": "SR"})
-            return [
+            found = (
                 {
-                    "series": _value(series, "0020000E"),
-                    "instance": _value(instance, "00080018"),
+                    "series": _uid(series, "0020000E"),
+                    "instance": _uid(instance, "00080018"),
                     "class": _value(instance, "00080016"),
                 }
                 for series in all_series
-                for instance in self._client.search_for_instances(study, _value(series, "0020000E"))
-            ]
+                for instance in self._client.search_for_instances(study, _uid(series, "0020000E"))
+            )
+            return self._at_most(found)
 
     def has_study(self, study: str) -> bool:
         """Tell whether the archive knows a study."""
+        if not is_uid(study):
+            raise BadInputError("a Study Instance UID, such as 1.2.840.1", value=study)
         with self._told("search"):
             filters = {"StudyInstanceUID": study}
             return bool(self._client.search_for_studies(search_filters=filters))
@@ -146,7 +153,7 @@ class Archive:
             found = self._client.search_for_instances(study, search_filters=filters)
             if not found:
                 return None
-            series = _value(found[0], "0020000E")
+            series = _uid(found[0], "0020000E")
             metadata = self._client.retrieve_instance_metadata(study, series, instance)
             header: Dataset = pydicom.Dataset.from_json(metadata)
         return header
@@ -156,13 +163,21 @@ class Archive:
         pydicom = load_extra("pydicom", "An archive")
         with self._told("fetch the headers of mammograms"):
             filters = {"Modality": "MG"}
-            return [
+            found = (
                 pydicom.Dataset.from_json(metadata)
                 for series in self._client.search_for_series(study, search_filters=filters)
                 for metadata in self._client.retrieve_series_metadata(
-                    study, _value(series, "0020000E")
+                    study, _uid(series, "0020000E")
                 )
-            ]
+            )
+            return self._at_most(found)
+
+    def _at_most(self, found: Iterable[Item]) -> list[Item]:
+        """Return a list; refuse one that goes on and on."""
+        instances = list(itertools.islice(found, MAX_INSTANCES + 1))
+        if len(instances) > MAX_INSTANCES:
+            raise ArchiveError(f"{self.url}: more than {MAX_INSTANCES} instances in one study")
+        return instances
 
     def store(self, document: Dataset) -> None:
         """Store an instance."""
@@ -248,7 +263,11 @@ def answer_study(
             if class_uid and class_uid not in REPORT_CLASSES:
                 summary.skipped.append(f"{uid}: a report of another kind ({class_uid})")
                 continue
-            dataset = archive.fetch(study, instance["series"], uid)
+            try:
+                dataset = archive.fetch(study, instance["series"], uid)
+            except BadInputError as error:
+                summary.failed.append(f"{uid}: {error}")
+                continue
             if str(dataset.get("ManufacturerModelName", "")) == ALGORITHM:
                 continue
             try:
@@ -311,9 +330,9 @@ def _find_in(archive: Archive, report: Dataset) -> Any:
 
     def find(uids: Iterable[str]) -> dict[str, Dataset]:
         uids, found = list(uids), {}
-        for uid in uids:
+        for uid in filter(is_uid, uids):
             study = places[uid][0] if uid in places and places[uid][0] else own_study
-            header = archive.header(study, uid)
+            header = archive.header(study, uid) if is_uid(study) else None
             if header is not None:
                 found[uid] = header
         missing = set(uids) - set(found)
@@ -343,6 +362,13 @@ def _without_login(url: str) -> tuple[str, tuple[str, str] | None]:
     host = parts.netloc.rpartition("@")[2]
     plain = urlunsplit((parts.scheme, host, parts.path.rstrip("/"), parts.query, ""))
     return plain, (unquote(parts.username), unquote(parts.password or ""))
+
+
+def _uid(instance: Any, tag: str) -> str:
+    uid = _value(instance, tag)
+    if not is_uid(uid):
+        raise ArchiveError(f"the archive answered {uid[:80]!r} in place of a UID")
+    return uid
 
 
 def _value(instance: Any, tag: str) -> str:

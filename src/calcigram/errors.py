@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
+MAX_SHOWN = 300
+"""Signs of a value in a message."""
+
 
 class CalcigramError(ValueError):
     """Base of everything calcigram refuses on purpose."""
@@ -62,12 +65,18 @@ class BadInputError(CalcigramError):
             where.append(f"cluster {cluster_id!r}")
         if column is not None:
             where.append(f"column {column!r}")
-        got = "" if value is self._NOTHING else f"got {value!r}, "
+        got = "" if value is self._NOTHING else f"got {_shown(value)}, "
         super().__init__(
             f"{', '.join(where)}: {got}expected {expected}"
             if where
             else f"{got}expected {expected}"
         )
+
+
+def _shown(value: Any) -> str:
+    """Return a value as a message shows it: long ones, as of a damaged file, cut."""
+    text = repr(value)
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."
 
 
 class PixelSizeError(BadInputError):

@@ -152,8 +152,10 @@ def reply_to_file(
         reply = _reply_to_intake(path, verdicts_of, template, images, stated, source_of)
     else:
         check_options(REPORT, str(path), options | {"images": images})
-        find = find_in_folder(path, images)
+        notes: list[str] = []
+        find = find_in_folder(path, images, notes)
         reply = reply_to_report(dataset, str(path), find, verdicts_of, template=template, **stated)
+        reply = replace(reply, notes=(*reply.notes, *notes))
     write_report_file(reply.document, output)
     return reply
 

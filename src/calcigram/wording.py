@@ -29,6 +29,25 @@ def without_options(message: str, spacing: str) -> str:
     return _SPACING_OPTION.sub(spacing, _IMAGE_OPTION.sub(without_image, message))
 
 
+def printable(text: str, keep: str = "") -> str:
+    """Return text without characters that would steer a terminal, such as those in a hostile id.
+
+    Parameters
+    ----------
+    text : str
+    keep : str
+        Characters to keep besides those that can be printed, such as line ends.
+
+    Examples
+    --------
+    >>> printable("a\x1b[31mred\x9b")
+    'a?[31mred?'
+    """
+    if text.isprintable():
+        return text
+    return "".join(sign if sign.isprintable() or sign in keep else "?" for sign in text)
+
+
 def counted(number: int, noun: str) -> str:
     """Return a number with its noun.
 

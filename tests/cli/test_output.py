@@ -76,3 +76,19 @@ def test_the_summary_counts(verdicts):
 def test_a_long_table_is_cut_and_says_so(verdicts, capsys):
     _output.print_verdicts(pd.concat([verdicts] * 5), limit=4)
     assert "... and 11 more; -o FILE writes them all" in capsys.readouterr().out
+
+
+def test_nothing_of_a_file_steers_the_terminal(tmp_path, capsys):
+    from calcigram.cli import main
+
+    text = "cluster_id,x_mm,y_mm,note\n"
+    text += "".join(f"\x1b[31mA\x9b,{k},{k * k % 3},\x1b]0;title\x07\n" for k in range(4))
+    path = tmp_path / "a\x1b[2J.csv"
+    path.write_text(text + "b,x,1,\n", encoding="utf-8")
+    assert main(["inspect", str(path)]) == 2
+    assert main(["features", str(path), "-o", str(tmp_path / "f.csv")]) == 2
+    path.write_text(text, encoding="utf-8")
+    assert main(["inspect", str(path), "--json"]) == 0
+    shown = "".join(capsys.readouterr())
+    assert not {"\x1b", "\x9b", "\x07"} & set(shown)
+    assert "?[2J" in shown

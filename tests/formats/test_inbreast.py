@@ -11,6 +11,7 @@ from calcigram import read_clusters
 from calcigram.errors import BadInputError
 from calcigram.formats import read_intake
 from calcigram.linking import Linking
+from calcigram.longtable import NoticeWarning
 
 EXAMPLE = Path(__file__).parents[1] / "data" / "inbreast.xml"
 
@@ -44,7 +45,7 @@ def test_ellipses_points_and_outlines():
 
 
 def test_linking_can_be_chosen():
-    clusters = read_clusters(EXAMPLE, linking=Linking(min_number=1))
+    clusters = read_intake(EXAMPLE, linking=Linking(min_number=1)).clusters
     assert clusters.n_calcifications.tolist() == [7, 6, 1]
 
 
@@ -57,7 +58,12 @@ def test_regions_without_a_name_or_points(tmp_path):
     path = write(
         tmp_path / "a.xml", [("", ["(1, 2)"]), ("Calcification", []), ("cluster", ["(1,2)"])]
     )
-    assert read_clusters(path).n_calcifications.tolist() == [0]
+    with pytest.warns(NoticeWarning) as caught:
+        assert read_clusters(path).n_calcifications.tolist() == [0]
+    told = " ".join(str(warning.message) for warning in caught)
+    assert "1 region named 'no name' left out" in told
+    assert "1 region without points left out" in told
+    assert "has no calcification with a place" in told
 
 
 @pytest.mark.parametrize("name", ["Calcification ", " calcifications", "Microcalcifications"])
@@ -199,8 +205,31 @@ class TestTheMammogram:
 
 
 @pytest.mark.parametrize(
-    "point", ["1, 2", "(1; 2)", "(x, 2)", "(nan, 1)", "(1e9, 1)", "(1)", 5, {}]
+    ("text", "x", "y"),
+    [
+        ("(1504,1, 1994,8)", 1504.1, 1994.8),
+        ("(1504,100000, 1994,800000)", 1504.1, 1994.8),
+        ("(1504, 1994,8)", 1504, 1994.8),
+        ("{1504,1994}", 1504, 1994),
+        ("(1504.1, 1994.8, 0)", 1504.1, 1994.8),
+        ("(1.5041e3, 1994,8, 0,0)", 1504.1, 1994.8),
+    ],
 )
+def test_a_decimal_comma_is_read(tmp_path, text, x, y):
+    path = write(tmp_path / "a.xml", [("Calcification", [text])])
+    clusters = read_clusters(path, linking=Linking(min_number=1))
+    assert clusters.x_mm[0] == pytest.approx(x * 0.07)
+    assert clusters.y_mm[0] == pytest.approx(y * 0.07)
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        "1, 2", "(1; 2)", "(x, 2)", "(nan, 1)", "(1e9, 1)", "(1)", 5, {}, "(1504,1,1994,8)",
+        "(1,504, 1,994)", "(1504,1, 1994,8, 7)", "(1504, 1994, 3)", "(1_5, 2)", "(1, 2) 3", "(1, 2}",
+        "((1, 2))", "(1,5,0, 2)", "(", "(" + " " * 40_000, [1, True], ["1", "x"],
+    ],
+)  # fmt: skip
 def test_a_bad_point_is_named(tmp_path, point):
     path = write(tmp_path / "a.xml", [("Mass", ["(1, 2)"]), ("Calcification", ["(1, 1)", point])])
     with pytest.raises(BadInputError, match=r"Images\[0\]\.ROIs\[1\]\.Point_px.*a point such as"):

@@ -93,10 +93,11 @@ def test_the_image_gives_contrast(npy):
     for k in range(5):
         mask[ellipse(mask.shape, 40 + 50 * k, 60, 4, 4, 0)] = 1
     image = 100 + rng.normal(0, 2, mask.shape) + 40 * (mask > 0)
-    clusters = read_clusters(npy(mask), pixel_spacing=0.1, images=[npy(image, "image.npy")])
+    clusters = read_clusters(npy(mask), pixel_spacing=0.05, images=[npy(image, "image.npy")])
+    assert clusters.n_calcifications.tolist() == [5]
     assert np.all((clusters.cnr > 17) & (clusters.cnr < 27))
     with pytest.raises(BadInputError, match="shape"):
-        read_clusters(npy(mask), pixel_spacing=0.1, images=[npy(image[1:], "other.npy")])
+        read_clusters(npy(mask), pixel_spacing=0.05, images=[npy(image[1:], "other.npy")])
 
 
 def test_tiny_and_empty_masks(npy):

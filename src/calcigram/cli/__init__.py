@@ -31,6 +31,7 @@ from calcigram.cli import (
     train,
 )
 from calcigram.cli._options import FOOTER, HelpFormatter, check_outputs
+from calcigram.cli._output import say
 from calcigram.errors import BadInputError, CalcigramError
 
 COMMANDS = (
@@ -131,9 +132,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
-    print(f"calcigram: warning: {message}", file=sys.stderr)
+    say(f"calcigram: warning: {message}")
 
 
 def _refuse(message: str) -> int:
-    print(f"calcigram: error: {message}", file=sys.stderr)
+    say(f"calcigram: error: {message}")
     return EXIT_BAD_INPUT

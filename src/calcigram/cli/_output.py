@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from calcigram.errors import BadInputError
 from calcigram.lexicon import Agreement, Concern
+from calcigram.wording import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,6 +36,8 @@ _LOOKS: dict[str, dict[Any, tuple[str, str]]] = {
     "birads_concern": _CONCERN_LOOK,
     "agreement": _AGREEMENT_LOOK,
 }
+
+_CONTROLS = re.compile("[\x7f-\x9f]")
 
 _WIDE_COLUMNS = (
     ("cluster_id", "cluster"),
@@ -64,18 +68,20 @@ _DROP_ORDER = (
 
 def say(message: str) -> None:
     """Print a message for the person, on standard error."""
-    print(message, file=sys.stderr)
+    print(printable(message), file=sys.stderr)
 
 
 def print_json(value: Any) -> None:
     """Print a value as JSON on standard output; missing numbers become null."""
-    in_ascii = "utf" not in (sys.stdout.encoding or "").lower()
-    print(json.dumps(_plain(value), indent=2, ensure_ascii=in_ascii, allow_nan=False))
+    print(json_text(value), end="")
 
 
 def json_text(value: Any) -> str:
     """Return a value as JSON text that ends with a newline."""
-    return json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    in_ascii = "utf" not in (sys.stdout.encoding or "").lower()
+    text = json.dumps(_plain(value), indent=2, ensure_ascii=in_ascii, allow_nan=False)
+    # JSON itself escapes the other control characters
+    return _CONTROLS.sub(lambda sign: f"\\u{ord(sign[0]):04x}", text) + "\n"
 
 
 @contextmanager
@@ -269,8 +275,7 @@ def _cell(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, float) or getattr(getattr(value, "dtype", None), "kind", "") == "f":
         return f"{value:.4g}"
-    # control characters of a hostile id must not reach the terminal
-    return "".join(c if c.isprintable() else "?" for c in str(value))
+    return printable(str(value))
 
 
 def _counts(values: pd.Series, words: type[Concern] | type[Agreement]) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from calcigram.cli import _options
 from calcigram.cli._output import check_exists, check_suffix, json_text, say, working
 from calcigram.errors import BadInputError
+from calcigram.wording import printable
 
 if TYPE_CHECKING:
     from calcigram.clusters import ClusterSet
@@ -73,7 +74,7 @@ def run(args: argparse.Namespace) -> None:
             found.plot().savefig(temporary, format=kind, dpi=150, bbox_inches="tight")
         say(f"picture -> {args.picture}")
     if args.output is None:
-        print(text, end="")
+        print(printable(text, keep="\n"), end="")
         return
     with atomic_path(args.output) as temporary:
         temporary.write_text(text, encoding="utf-8")

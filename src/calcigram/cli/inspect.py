@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from calcigram.cli import _options
 from calcigram.cli._output import check_exists, print_json
+from calcigram.wording import printable
 
 if TYPE_CHECKING:
     from calcigram.clusters import ClusterSet
@@ -160,37 +161,43 @@ def _known(values: Any) -> dict[str, Any]:
 
 
 def _print_contents(contents: dict[str, Any]) -> None:
-    print(
+    _print(
         f"{contents['file']}: {_counted(contents['clusters'], 'cluster')}, "
         f"{_counted(contents['calcifications'], 'calcification')}"
     )
     for key, label in (("calcifications_a_cluster", "calcifications a cluster"), ("extent_mm", "extent in mm")):  # fmt: skip
         if contents[key]:
-            print(f"  {label}: {_range_text(contents[key])}")
+            _print(f"  {label}: {_range_text(contents[key])}")
     if contents["fewer_than_3_calcifications"]:
-        print(
+        _print(
             f"  {contents['fewer_than_3_calcifications']} with fewer than 3 calcifications: form only"
         )
     for note in contents["notes"]:
-        print(f"  {note}")
+        _print(f"  {note}")
     if contents["missing"] is not None:
-        print(f"  missing: {contents['missing']}")
-        print("  (until it is known, loose calcifications of an image count as one cluster)")
+        _print(f"  missing: {contents['missing']}")
+        _print("  (until it is known, loose calcifications of an image count as one cluster)")
     for way, number in contents["formed_by"].items():
-        print(f"  {_counted(number, 'cluster')} formed: {way}")
-    print("  marks:")
+        _print(f"  {_counted(number, 'cluster')} formed: {way}")
+    _print("  marks:")
     for name, mark in contents["marks"].items():
         share = "none" if not mark["known"] else f"{mark['known']} of {mark['of']}"
-        print(f"    {name:<16} {share:<18} {_range_text(mark['range'])}".rstrip())
-    print(f"  carried along: {', '.join(contents['meta_columns']) or 'nothing'}")
+        _print(f"    {name:<16} {share:<18} {_range_text(mark['range'])}".rstrip())
+    _print(f"  carried along: {', '.join(contents['meta_columns']) or 'nothing'}")
     if contents["bad_clusters"]:
-        print(f"  {contents['bad_clusters']} bad clusters, set aside above:")
+        _print(f"  {contents['bad_clusters']} bad clusters, set aside above:")
     for row in contents["problems"].head(MAX_PROBLEMS).itertuples():
-        print(
+        _print(
             f"    row {row.row}, column {row.column!r}: got {row.value!r}, expected {row.expected}"
         )
     if len(contents["problems"]) > MAX_PROBLEMS:
-        print(f"    ... and {len(contents['problems']) - MAX_PROBLEMS} more; --json lists them all")
+        _print(
+            f"    ... and {len(contents['problems']) - MAX_PROBLEMS} more; --json lists them all"
+        )
+
+
+def _print(line: str) -> None:
+    print(printable(line))
 
 
 def _counted(number: int, noun: str) -> str:

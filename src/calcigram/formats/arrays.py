@@ -15,7 +15,7 @@ from calcigram.errors import BadInputError
 from calcigram.formats.dicom.budget import inflated
 from calcigram.formats.extras import load_extra
 from calcigram.formats.files import PathLike, first_bytes
-from calcigram.formats.masklabels import MAX_PIXELS
+from calcigram.formats.maskparts import MAX_PIXELS
 
 MAX_UNPACKED = 8 * MAX_PIXELS
 """Bytes of an image when it is unpacked."""
@@ -72,6 +72,8 @@ def read_array(path: PathLike) -> npt.NDArray[Any]:
     except Exception as error:
         if type(error).__module__.startswith("calcigram"):
             raise
+        if type(error).__name__ == "DecompressionBombError":
+            raise BadInputError(f"at most {MAX_PIXELS} pixels", source=source) from None
         raise BadInputError(
             f"a whole image file ({type(error).__name__}: {str(error)[:200]})", source=source
         ) from None
@@ -128,7 +130,8 @@ def _check_inflated(file: Any, page: Any, source: str) -> None:
     left = MAX_UNPACKED
     for offset, length in zip(page.dataoffsets, page.databytecounts, strict=False):
         file.seek(offset + ZLIB_HEADER)
-        left -= len(inflated(io.BytesIO(file.read(max(0, length - ZLIB_HEADER))), left, source))
+        packed = io.BytesIO(file.read(max(0, length - ZLIB_HEADER)))
+        left -= sum(map(len, inflated(packed, left, source)))
 
 
 def _read_png(path: PathLike, source: str) -> Any:

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from calcigram.clusters import CLUSTER_NAMES, MARKS, OPTIONAL_MARKS, ClusterSet
-from calcigram.formats.outlines import NAN, Points, Shape, inside
+from calcigram.errors import BadInputError
+from calcigram.formats.outlines import NAN, Points, Shape, check_cost, inside
 from calcigram.linking import Linking, link
-from calcigram.longtable import Intake
+from calcigram.longtable import Intake, Notice
 from calcigram.longtable.rejects import empty_rejects
 from calcigram.wording import counted
 
@@ -37,6 +38,9 @@ META = (
     "formed_by",
 )
 """Meta columns of every set that comes of an image's annotations."""
+
+MAX_CLUSTERS = 5_000
+"""Of one image."""
 
 SEVERAL = "|"
 """Parts the words where a file gives several."""
@@ -146,7 +150,9 @@ def form_clusters(image: ImageMarks, linking: Linking | None = None) -> list[str
         notes.append(
             f"{where}{counted(n_linked, 'loose calcification')} {linking}: {counted(n_new, 'new cluster')}"
         )
-    notes += _count(where, len(left) - n_linked, f"in no cluster, left out ({linking})")
+    notes += map(
+        Notice, _count(where, len(left) - n_linked, f"in no cluster, left out ({linking})")
+    )
     image.loose = []
     return notes
 
@@ -160,6 +166,8 @@ def _into_outlines(image: ImageMarks) -> list[Mark]:
     drawn = [cluster for cluster in image.clusters if cluster.outline is not None]
     drawn.sort(key=lambda cluster: float(np.prod(np.ptp(cluster.outline, axis=0))))  # type: ignore[arg-type]
     points = np.array([(mark.shape.x_mm, mark.shape.y_mm) for mark in image.loose])
+    outlines = [cluster.outline for cluster in drawn if cluster.outline is not None]
+    check_cost(len(points), outlines, image.image_id or "image")
     free = np.ones(len(image.loose), bool)
     for cluster in drawn:
         assert cluster.outline is not None
@@ -173,15 +181,14 @@ def _into_outlines(image: ImageMarks) -> list[Mark]:
 
 def _claimant(marks: list[Mark], clusters: list[Cluster], reach_mm: float) -> Cluster | None:
     """Return the empty cluster whose centre is nearest to, and within reach of, these marks."""
+    empty = [c for c in clusters if not c.marks and c.centre is not None]
+    if not empty:
+        return None
     points = np.array([(mark.shape.x_mm, mark.shape.y_mm) for mark in marks])
-    best, least = None, reach_mm
-    for cluster in clusters:
-        if cluster.marks or cluster.centre is None:
-            continue
-        distance = float(np.hypot(*(points - cluster.centre).T).min())
-        if distance <= least:
-            best, least = cluster, distance
-    return best
+    away = points[:, None] - np.array([cluster.centre for cluster in empty])
+    distances = np.hypot(away[..., 0], away[..., 1]).min(axis=0)[::-1]
+    nearest = int(distances.argmin())  # the last of several
+    return empty[::-1][nearest] if distances[nearest] <= reach_mm else None
 
 
 def gather(
@@ -210,7 +217,13 @@ def gather(
     """
     images = list(images)
     said = list(notes)
+    if linking is not None and not any(image.loose for image in images):
+        said.append(Notice(f"no loose calcification to be {linking}: that changes nothing"))
     for image in images:
+        if len(image.clusters) > MAX_CLUSTERS:
+            raise BadInputError(
+                f"at most {MAX_CLUSTERS} clusters on one image", value=len(image.clusters)
+            )
         said += form_clusters(image, linking)
     rows = [(image, cluster) for image in images for cluster in image.clusters]
     said += _missing(rows)
@@ -226,18 +239,20 @@ def gather(
 
 
 def _missing(rows: list[tuple[ImageMarks, Cluster]]) -> list[str]:
-    notes = []
+    notes: list[str] = []
     empty = [cluster for _, cluster in rows if not cluster.marks]
     for cluster in empty:
         told = f", though {cluster.n_reported} are reported" if cluster.n_reported else ""
         name = f" {cluster.name}" if cluster.name else ""
-        notes.append(f"cluster{name} has no calcification with a place{told}: nothing to read")
+        text = f"cluster{name} has no calcification with a place{told}: nothing to read"
+        notes.append(Notice(text))
     for _, cluster in rows:
         if cluster.n_reported and cluster.marks and cluster.n_reported != len(cluster.marks):
-            notes.append(
+            text = (
                 f"cluster {cluster.name or '?'}: {cluster.n_reported} calcifications are reported, "
                 f"{len(cluster.marks)} have a place"
             )
+            notes.append(Notice(text))
     return notes
 
 
@@ -293,7 +308,8 @@ def _types(cluster: Cluster) -> tuple[str, ...]:
 def _names(names: list[str]) -> list[str]:
     """Return an id for each cluster: the file's own names where all differ, else numbers."""
     given = [name for name in names if name]
-    if len(set(given)) == len(given):
-        free = (str(number) for number in range(1, 2 * len(names) + 1) if str(number) not in given)
+    taken = set(given)
+    if len(taken) == len(given):
+        free = (str(number) for number in range(1, 2 * len(names) + 1) if str(number) not in taken)
         return [name or next(free) for name in names]
     return [str(number) for number in range(1, len(names) + 1)]

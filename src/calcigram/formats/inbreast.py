@@ -21,14 +21,22 @@ from calcigram.errors import BadInputError
 from calcigram.formats.applies import ANNOTATION, check_options
 from calcigram.formats.files import PathLike, kind_of
 from calcigram.formats.gathering import DRAWN, Cluster, ImageMarks, Mark, gather
-from calcigram.formats.outlines import Points, Shape, inside, polygon_area, polygon_shape
+from calcigram.formats.outlines import (
+    Points,
+    Shape,
+    check_cost,
+    inside,
+    polygon_area,
+    polygon_shape,
+)
 from calcigram.formats.regions import Region, load_regions
 from calcigram.linking import MAX_LOOSE, Linking
-from calcigram.longtable import Intake
+from calcigram.longtable import Intake, Notice
 from calcigram.wording import counted
 
 if TYPE_CHECKING:
     from calcigram.formats.dicom.report import ImageEntry
+    from calcigram.formats.dicom.spacing import Spacing
 
 PIXEL_MM = 0.07
 """INbreast was acquired on one machine, of 70 micrometre pixels (Moreira et al. 2012)."""
@@ -77,17 +85,18 @@ def read_inbreast(
     found = load_regions(path)
     notes = ["INbreast annotation (property list in XML)"]
     entry = _mammogram(path, images, notes) if len(found) == 1 else None
-    size = _pixel_size(entry, str(path), pixel_spacing)
-    notes.append(f"pixels of {size[0]:g} mm, stated by {size[2]}")
+    spacing = _pixel_size(entry, str(path), pixel_spacing)
+    size = (spacing.x_mm, spacing.y_mm)
+    notes.append(spacing.note())
     gathered = []
     for number, regions in enumerate(found, start=1):
         name = Path(path).stem + ("" if len(found) == 1 else f" {number}")
-        image = _image(name, regions, size[:2], str(path), notes)
+        image = _image(name, regions, size, str(path), notes)
         _describe(image, entry, regions, notes)
         gathered.append(image)
         notes += _left_out(regions) + _other_pixels(regions, math.sqrt(size[0] * size[1]))
     if not any(image.loose or image.clusters for image in gathered):
-        notes.append(f"{path}: no region is named as a calcification or a cluster")
+        notes.append(Notice("no region is named as a calcification or a cluster"))
     return gather(gathered, notes, linking)
 
 
@@ -119,26 +128,26 @@ def _mammogram(path: PathLike, images: Sequence[PathLike], notes: list[str]) -> 
 
     files = mammogram_of(path, images)
     if len(files) != 1:
-        notes.append(
-            f"{len(files)} DICOM images are given of this annotation, not one: none is used"
-        )
+        text = f"{len(files)} DICOM images are given of this annotation, not one: none is used"
+        notes.append(Notice(text))
         return None
     return open_image(files[0])
 
 
-def _pixel_size(
-    entry: ImageEntry | None, source: str, given_mm: float | None
-) -> tuple[float, float, str]:
-    """Return width and height of a pixel in mm, and who states it."""
-    if given_mm is not None:
-        return given_mm, given_mm, "--pixel-spacing"
-    if entry is not None:
-        from calcigram.formats.dicom.spacing import pixel_spacing, states_spacing
+def _pixel_size(entry: ImageEntry | None, source: str, given_mm: float | None) -> Spacing:
+    """Return the size of a pixel, and who states it."""
+    from calcigram.formats.dicom.report import ImageEntry
+    from calcigram.formats.dicom.spacing import (
+        Spacing,
+        pixel_spacing,
+        states_spacing,
+        unread_spacing,
+    )
 
-        if states_spacing(entry):
-            spacing = pixel_spacing(entry, source)
-            return spacing.x_mm, spacing.y_mm, spacing.stated_by
-    return PIXEL_MM, PIXEL_MM, "INbreast's own"
+    is_stated = entry is not None and (states_spacing(entry) or unread_spacing(entry.header))
+    if given_mm is not None or is_stated:
+        return pixel_spacing(entry or ImageEntry(""), source, given_mm)
+    return Spacing(PIXEL_MM, PIXEL_MM, "INbreast's own", derived=entry is not None)
 
 
 def _describe(
@@ -154,10 +163,11 @@ def _describe(
     limits = (entry.n_columns or math.inf, entry.n_rows or math.inf)
     outside = [r for r in regions if ((r.points < 0) | (r.points > limits)).any()]
     if outside:
-        notes.append(
+        text = (
             f"{len(outside)} regions reach outside of the image of {entry.n_columns} x {entry.n_rows} "
             f"pixels, first {outside[0].where}: is it the right image?"
         )
+        notes.append(Notice(text))
 
 
 def _image(
@@ -168,6 +178,7 @@ def _image(
     singles = [region.points * size_mm for region in drawn if region.is_calcification]
     if len(singles) > MAX_LOOSE:
         raise BadInputError(f"at most {MAX_LOOSE} marks", source=source, value=len(singles))
+    check_cost(len(singles), singles, source)
     around = [region.points * size_mm for region in drawn if region.is_cluster]
     kept, enclosing, n_repeated = _sort_out(singles)
     image.loose += [Mark(_shape(points)) for points in kept]
@@ -237,7 +248,8 @@ def _left_out(regions: list[Region]) -> list[str]:
         f"{counted(count, 'region')} named {name!r} left out" for name, count in others.items()
     ]
     empty = sum(not len(region.points) for region in regions)
-    return notes + ([f"{empty} regions without points left out"] if empty else [])
+    notes += [f"{counted(empty, 'region')} without points left out"] * (empty > 0)
+    return [Notice(note) for note in notes]
 
 
 def _other_pixels(regions: list[Region], size_mm: float) -> list[str]:
@@ -252,7 +264,8 @@ def _other_pixels(regions: list[Region], size_mm: float) -> list[str]:
     implied = math.sqrt(float(np.median(ratios)))
     if abs(implied / size_mm - 1) <= AREA_TOLERANCE / 2:
         return []
-    return [
+    text = (
         f"the areas stated in cm2 are those of pixels of {implied:.3g} mm, not {size_mm:g} mm: "
         "check the size of a pixel (--pixel-spacing)"
-    ]
+    )
+    return [Notice(text)]

@@ -9,7 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from calcigram.errors import BadInputError
-from calcigram.formats.files import IMAGE_MAGICS, STANDARD_STREAM, PathLike, first_bytes, looks_like_dicom
+from calcigram.formats.files import (
+    IMAGE_MAGICS,
+    STANDARD_STREAM,
+    PathLike,
+    first_bytes,
+    looks_like_dicom,
+)
 from calcigram.formats.manifest import file_digest
 from calcigram.formats.places import is_same
 

@@ -7,36 +7,24 @@ How calcifications are measured is told in `pixelmarks`.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from calcigram.errors import BadInputError
-from calcigram.formats.extras import load_extra
 from calcigram.formats.gathering import Cluster, ImageMarks, Mark
+from calcigram.formats.maskparts import MaskParts
 from calcigram.formats.pixelmarks import Ints, Measured, measure, pixels_of
 from calcigram.linking import MAX_LOOSE, Linking, link
 from calcigram.longtable import Notice
 from calcigram.wording import counted
-
-MAX_PIXELS = 40_000_000
-"""A film of 24 x 30 cm scanned at 0.0435 mm has 38 million."""
-
-MAX_LABELS = 65_535
-
-MAX_PARTS = 200_000
-"""Connected parts of all labels together, of those left out too."""
 
 LARGEST_MM = 10.0
 """No calcification is larger; what is marked so is an organ, a mass or a whole cluster."""
 
 CLUSTER_PARTS = 3
 """Labels of so many parts each, in the median, are clusters: fewer have no distribution."""
-
-GREY_LEVELS = 3
-"""Where connected marks have so many values each, in the mean, these may be grey levels."""
 
 RIM_SHARE = 0.9
 """A rim has this share of the parts of all other labels within."""
@@ -58,6 +46,7 @@ def fill_from_labels(
     *,
     chosen: Collection[int] = (),
     linking: Linking | None = None,
+    corner: tuple[int, int] = (0, 0),
 ) -> list[str]:
     """Measure a label image and add what it holds to an image's marks.
 
@@ -78,6 +67,8 @@ def fill_from_labels(
         Labels that are calcifications, whatever they look like; the others are passed over.
     linking : Linking, optional
         How far apart the parts of one label may be that is a cluster.
+    corner : (int, int)
+        Row and column of the first pixel in the whole image, where `labels` is cut out of it.
 
     Returns
     -------
@@ -90,7 +81,7 @@ def fill_from_labels(
         There are more marks than calcifications can be, the values are grey levels, a chosen label
         does not occur, or no mark is brighter in the image than its surroundings.
     """
-    parts = _Parts.of(labels, source)
+    parts = MaskParts.of(labels, source)
     if parts is None:
         _check_chosen(chosen, (), source)
         return ["the mask is empty: no calcification"]
@@ -114,144 +105,12 @@ def fill_from_labels(
         rows, columns = parts.numbered.shape
         top, left = parts.corner
         intensity = intensity[top : top + rows, left : left + columns]
-    measured = measure(pixels, spacing, parts.corner, source, intensity, marked)
+    place = (parts.corner[0] + corner[0], parts.corner[1] + corner[1])
+    measured = measure(pixels, spacing, place, source, intensity, marked)
     notes += _darkness(measured, source)
     marks = [Mark(shape) for shape in measured.shapes]
     _take_over(image, marks, names, linking or Linking(), notes)
     return notes
-
-
-@dataclass
-class _Parts:
-    """The connected parts (of eight neighbours) of a label image, cut to where labels are.
-
-    Attributes
-    ----------
-    numbered : ndarray of int, shape (rows, columns)
-        0, or the number of a part.
-    label : ndarray of int64, shape (number of parts + 1,)
-        Label of each part; 0 for those dropped, and for ``label[0]``.
-    first : ndarray of int64
-        Index of each part's first pixel in ``numbered.ravel()``; of ``first[0]`` nothing is meant.
-    corner : (int, int)
-        Row and column of the first pixel in the whole image.
-    rim : ndarray of bool
-        Parts that are neither calcifications nor surroundings.
-    """
-
-    numbered: npt.NDArray[Any]
-    label: Ints
-    first: Ints
-    corner: tuple[int, int]
-    rim: npt.NDArray[np.bool_]
-
-    @classmethod
-    def of(cls, labels: npt.NDArray[Any], source: str) -> _Parts | None:
-        """Return the parts of a label image; None where it is empty."""
-        if labels.ndim != 2:
-            raise BadInputError(
-                "a mask of two dimensions", source=source, value=f"shape {labels.shape}"
-            )
-        if labels.size > MAX_PIXELS:
-            raise BadInputError(
-                f"at most {MAX_PIXELS} pixels", source=source, value=f"shape {labels.shape}"
-            )
-        rows, columns = (np.flatnonzero(labels.any(axis=axis)) for axis in (1, 0))
-        if not rows.size:
-            return None
-        corner = (int(rows[0]), int(columns[0]))
-        cut = labels[corner[0] : rows[-1] + 1, corner[1] : columns[-1] + 1]
-        numbered, count = _connected(cut)
-        if count > MAX_PARTS:
-            raise BadInputError(f"at most {MAX_PARTS} connected parts", source=source, value=count)
-        first = np.zeros(count + 1, np.int64)
-        flat = numbered.ravel()
-        begins = np.flatnonzero(np.diff(flat, prepend=0))[::-1]  # of each run, the first one last
-        first[flat[begins]] = begins
-        label = cut.ravel()[first].astype(np.int64)
-        label[0] = 0
-        parts = cls(numbered, label, first, corner, np.zeros(count + 1, bool))
-        if len(parts.values) > MAX_LABELS:
-            raise BadInputError(
-                f"at most {MAX_LABELS} labels", source=source, value=len(parts.values)
-            )
-        return parts
-
-    @property
-    def values(self) -> list[int]:
-        """The labels that occur, in order."""
-        return [int(value) for value in np.unique(self.label) if value]
-
-    def drop(self, parts: npt.NDArray[np.bool_]) -> None:
-        """Leave parts out."""
-        self.label[parts] = 0
-
-    def marked(self) -> npt.NDArray[np.bool_]:
-        """Tell which pixels are no surroundings of a calcification."""
-        return ((self.label > 0) | self.rim)[self.numbered]
-
-    def extents_mm(self, spacing: tuple[float, float]) -> npt.NDArray[np.float64]:
-        """Return rows and columns (least, one behind the greatest) of each part in mm, shape (n + 1, 4)."""
-        from scipy.ndimage import find_objects
-
-        boxes = np.zeros((len(self.label), 4))
-        for number, box in enumerate(find_objects(self.numbered), start=1):
-            boxes[number] = box[0].start, box[0].stop, box[1].start, box[1].stop
-        return boxes * np.repeat([spacing[1], spacing[0]], 2)
-
-    def areas(self) -> Ints:
-        """Return the number of pixels of each part."""
-        return np.bincount(self.numbered.ravel(), minlength=len(self.label))
-
-    def check_grey_levels(self, source: str) -> None:
-        """Refuse grey levels: values that run into each other, each of them in several places.
-
-        So do the rims of a mask that was smoothed, scaled or stored as JPEG; each level would be a label.
-        """
-        kept = np.flatnonzero(self.label)
-        if not kept.size:
-            return
-        together, n_connected = _connected((self.label > 0)[self.numbered])
-        pairs = np.column_stack([together.ravel()[self.first[kept]], self.label[kept]])
-        n_parts = np.unique(self.label[kept], return_counts=True)[1]
-        n_levels = len(np.unique(pairs, axis=0)) / max(1, n_connected)
-        if n_levels >= GREY_LEVELS and float(np.median(n_parts)) > 1:
-            raise BadInputError(
-                "0 and one other value, or labels; grey levels are to be thresholded first",
-                source=source,
-                value=f"{len(n_parts)} values that run into each other",
-            )
-
-    def share_enclosed(self, value: int, others: npt.NDArray[np.bool_]) -> float:
-        """Return the share of parts that lie in holes of a label."""
-        from scipy.ndimage import label
-
-        outside_of, _ = label(np.pad((self.label != value)[self.numbered], 1, constant_values=True))
-        places = np.column_stack(np.divmod(self.first[others], self.numbered.shape[1])) + 1
-        return float((outside_of[places[:, 0], places[:, 1]] != outside_of[0, 0]).mean())
-
-    def touching(self) -> npt.NDArray[np.int64]:
-        """Return (part, index in `values`, from 1, of a label that it touches), each pair once."""
-        index = np.searchsorted([0, *self.values], self.label).astype(np.int32)
-        by_label = index[self.numbered]
-        found = []
-        for one, other in (
-            ((slice(None), slice(1, None)), (slice(None), slice(None, -1))),
-            ((slice(1, None), slice(None)), (slice(None, -1), slice(None))),
-            ((slice(1, None), slice(1, None)), (slice(None, -1), slice(None, -1))),
-            ((slice(1, None), slice(None, -1)), (slice(None, -1), slice(1, None))),
-        ):
-            a, b = by_label[one], by_label[other]
-            at = (a != b) & (a > 0) & (b > 0)
-            found.append(np.column_stack([self.numbered[one][at], b[at]]))
-            found.append(np.column_stack([self.numbered[other][at], a[at]]))
-        return np.unique(np.concatenate(found).astype(np.int64), axis=0)
-
-
-def _connected(image: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], int]:
-    tools = load_extra("skimage.measure", "A mask")
-    numbered, count = tools.label(image, connectivity=2, return_num=True, background=0)
-    return numbered, int(count)
 
 
 def _check_chosen(chosen: Collection[int], values: Collection[int], source: str) -> None:
@@ -265,7 +124,7 @@ def _check_chosen(chosen: Collection[int], values: Collection[int], source: str)
             )
 
 
-def _drop_large(parts: _Parts, spacing: tuple[float, float]) -> list[str]:
+def _drop_large(parts: MaskParts, spacing: tuple[float, float]) -> list[str]:
     """Drop parts larger than a calcification; where they are most of a label, drop the label."""
     boxes = parts.extents_mm(spacing)
     across = np.maximum(boxes[:, 1] - boxes[:, 0], boxes[:, 3] - boxes[:, 2])
@@ -296,7 +155,7 @@ def _drop_large(parts: _Parts, spacing: tuple[float, float]) -> list[str]:
     return [Notice(note) for note in notes]
 
 
-def _drop_rim(parts: _Parts) -> list[str]:
+def _drop_rim(parts: MaskParts) -> list[str]:
     """Drop a label that lies around all others, as a void border does."""
     values = parts.values
     if len(values) < 2:
@@ -316,7 +175,7 @@ def _drop_rim(parts: _Parts) -> list[str]:
 
 
 def _things(
-    parts: _Parts, spacing: tuple[float, float], source: str, notes: list[str]
+    parts: MaskParts, spacing: tuple[float, float], source: str, notes: list[str]
 ) -> tuple[Ints, list[str]]:
     """Say which parts are one calcification, and of which cluster each is.
 
@@ -356,7 +215,9 @@ def _things(
     things[kept] = np.unique(own, return_inverse=True)[1]
     n_things = int(things.max()) + 1
     _check_count(n_things, source)
-    notes.append(f"{counted(len(values) - int(scattered.sum()), 'label')}: each is a calcification")
+    if not scattered.all():
+        n_whole = len(values) - int(scattered.sum())
+        notes.append(f"{counted(n_whole, 'label')}: each is a calcification")
     if scattered.any():
         notes.append(
             f"{_named(values[scattered])}: wider than {LARGEST_MM:g} mm, each connected part is a calcification"

@@ -70,7 +70,7 @@ def read_mask(
             "the size of a pixel: the option --pixel-spacing MM, or the DICOM image (--image FILE)",
             source=source,
         )
-    notes.append(f"pixels of {spacing.x_mm:g} mm, stated by {spacing.stated_by}")
+    notes.append(spacing.note())
     notes += fill_from_labels(
         marks,
         mask,

@@ -7,14 +7,21 @@ the business of `masks`.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from calcigram.errors import BadInputError
+
 Points = npt.NDArray[np.float64]
 
 NAN = float("nan")
+
+MAX_TESTS = 200_000_000
+"""Points held against edges of outlines, in one image."""
 
 ROUND = 1e-4
 """Where the aspect ratio is closer to 1 than this there is no major axis."""
@@ -191,9 +198,37 @@ def inside(points: Points, polygon: Points) -> npt.NDArray[np.bool_]:
     >>> inside(np.array([[1.0, 0.5], [3, 0.5]]), np.array([[0.0, 0], [2, 0], [2, 1], [0, 1]]))
     array([ True, False])
     """
-    x, y = np.asarray(points, float).reshape(-1, 2).T
+    points, corners = np.asarray(points, float).reshape(-1, 2), np.asarray(polygon, float)
+    found = np.zeros(len(points), bool)
+    if not len(points) or not len(corners):
+        return found
+    near = ((points >= corners.min(axis=0)) & (points <= corners.max(axis=0))).all(axis=1)
+    found[near] = _crossed(points[near, 0], points[near, 1], corners)
+    return found
+
+
+def check_cost(n_points: int, outlines: Sequence[Points], source: str) -> None:
+    """Refuse outlines and points that take too long to be held against each other.
+
+    Raises
+    ------
+    BadInputError
+        Points times corners of outlines are more than `MAX_TESTS`.
+    """
+    n_tests = n_points * sum(len(outline) for outline in outlines)
+    if n_tests > MAX_TESTS:
+        raise BadInputError(
+            f"outlines of which corners times points are at most {MAX_TESTS:,}",
+            source=source,
+            value=f"{n_tests:,}",
+        )
+
+
+def _crossed(x: Any, y: Any, corners: Points) -> npt.NDArray[np.bool_]:
+    """Tell which points have an odd number of edges to their right."""
     found = np.zeros(len(x), bool)
-    corners = np.asarray(polygon, float)
+    if not len(x):
+        return found
     for (ax, ay), (bx, by) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
         spans = (ay > y) != (by > y)
         with np.errstate(divide="ignore", invalid="ignore"):

@@ -191,9 +191,9 @@ def hull_pixels(rows: Ints, columns: Ints) -> int:
     np.minimum.at(low, rows - top, columns)
     np.maximum.at(high, rows - top, columns)
     taken = np.flatnonzero(high >= 0)
-    ends = [(taken, low[taken] - 0.5), (taken, high[taken] + 0.5)]
-    ends += [(taken + half, side[taken]) for half in (-0.5, 0.5) for side in (low, high)]
-    corners = np.concatenate([np.column_stack(pair) for pair in ends])
+    sides = [(0.0, low - 0.5), (0.0, high + 0.5)]
+    sides += [(half, side * 1.0) for half in (-0.5, 0.5) for side in (low, high)]
+    corners = np.concatenate([np.column_stack([taken + at, s[taken]]) for at, s in sides])
     left, right = chains(corners)
     lines = np.arange(n_rows)
     first = np.ceil(np.interp(lines, left[:, 0], left[:, 1]) - 1e-9)

@@ -19,7 +19,7 @@ from calcigram.errors import BadInputError
 from calcigram.formats.files import PathLike, first_bytes
 from calcigram.formats.outlines import Points
 
-MAX_BYTES = 64 << 20
+MAX_BYTES, MAX_TAGS = 64 << 20, 3_000_000
 
 MAX_POINT_TEXT = 200
 
@@ -90,6 +90,8 @@ def load_regions(path: PathLike) -> list[list[Region]]:
         data = file.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
         raise BadInputError(f"an annotation file of at most {MAX_BYTES >> 20} MB", source=source)
+    if data.count(b"<") > MAX_TAGS:
+        raise BadInputError(f"an annotation file of at most {MAX_TAGS} tags", source=source)
     # plistlib refuses entities; expat fetches nothing. What else it raises is not documented.
     try:
         content = plistlib.loads(data.lstrip(), fmt=plistlib.FMT_XML)
@@ -167,4 +169,5 @@ def _number(value: Any) -> float:
             return float(value) if _NUMERIC.issuperset(value) else math.nan
         except ValueError:
             return math.nan
-    return float(value) if isinstance(value, int | float) else math.nan
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if is_number else math.nan

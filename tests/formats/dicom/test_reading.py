@@ -113,7 +113,9 @@ class TestPixelSize:
         np.testing.assert_allclose(places(clusters), examples.centres_px() * 0.07, atol=1e-4)
 
     def test_of_an_image_that_is_not_there_is_told(self, examples, saved, tmp_path):
-        with pytest.raises(BadInputError, match=r"nowhere\.dcm.*a file or folder that exists"):
+        with pytest.raises(
+            BadInputError, match=r"nowhere\.dcm.*an image file, or a folder, that exists"
+        ):
             read_clusters(saved(examples.cad_sr(spacing=False)), images=[tmp_path / "nowhere.dcm"])
 
     def test_of_a_magnification_view_needs_the_factor(self, examples, saved):

@@ -1,5 +1,7 @@
 """DICOM segmentations."""
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -81,3 +83,48 @@ def test_a_segment_is_known_by_its_words(examples, saved, meaning, n_clusters):
     code = segment.SegmentedPropertyTypeCodeSequence[0]
     code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = "1", "99VND", meaning
     assert len(read_intake(saved(dataset)).clusters) == n_clusters
+
+
+class TestLabelMap:
+    @pytest.fixture
+    def label_map(self, examples, saved):
+        def make(mask, n_segments):
+            dataset = examples.segmentation(mask)
+            dataset.SegmentationType = "LABELMAP"
+            dataset.BitsAllocated = dataset.BitsStored = 8
+            dataset.HighBit = 7
+            dataset.PixelData = mask.astype(np.uint8).tobytes()
+            first = dataset.SegmentSequence[0]
+            dataset.SegmentSequence = [first]
+            for number in range(2, n_segments + 1):
+                segment = copy.deepcopy(first)
+                segment.SegmentNumber, segment.SegmentLabel = number, "single calcification"
+                segment.SegmentedPropertyTypeCodeSequence = examples.word("single")
+                dataset.SegmentSequence.append(segment)
+            first.SegmentedPropertyTypeCodeSequence = examples.word("single")
+            return saved(dataset)
+
+        return make
+
+    def test_each_label_is_a_segment(self, label_map, data, examples):
+        clusters = read_clusters(label_map(examples.label_mask(), 9))
+        mask = read_clusters(data / "labels.png", pixel_spacing=examples.SPACING_MM)
+        np.testing.assert_allclose(np.sort(clusters.x_mm), np.sort(mask.x_mm))
+        np.testing.assert_allclose(np.sort(clusters.y_mm), np.sort(mask.y_mm))
+
+    def test_segments_are_chosen(self, label_map, examples):
+        path = label_map(examples.label_mask(), 9)
+        intake = read_intake(path, labels=range(1, 7))
+        assert intake.clusters.n_calcifications.tolist() == [6]
+        assert any(
+            "segment 7" in note and "not named with --label" in note for note in intake.notes
+        )
+        with pytest.raises(BadInputError, match="'--label': got 12, expected a segment: 1, 2"):
+            read_intake(path, labels=[12])
+
+    def test_in_opposite_corners_they_have_limits(self, label_map):
+        mask = np.zeros((2000, 2000), np.uint8)
+        for k in range(100):
+            mask[k // 10, k % 10] = mask[-1 - k // 10, -1 - k % 10] = k + 1
+        with pytest.raises(BadInputError, match="at most 160000000 pixels together"):
+            read_intake(label_map(mask, 100))

@@ -6,6 +6,7 @@ import pytest
 from calcigram.errors import BadInputError
 from calcigram.formats import read_intake
 from calcigram.linking import Linking
+from calcigram.longtable import Notice
 
 SINGLE = ("129770007", "SCT", "Individual Calcification")
 CLUSTER = ("129769006", "SCT", "Calcification Cluster")
@@ -231,3 +232,36 @@ def test_a_calcification_alone_is_no_cluster_unless_asked(program, saved):
     assert read_intake(path, linking=Linking(min_number=1)).clusters.n_calcifications.tolist() == [
         1
     ]
+
+
+class TestOneLabel:
+    """Viewers put one word on each of several points."""
+
+    @pytest.mark.parametrize(
+        "finding",
+        [
+            ("C1", "99FREETEXT", "Calcifications"),
+            ("7", "99VND", "microcalcifications"),
+            ("44771000", "SCT", "Microcalcifications of the breast"),
+        ],
+    )
+    def test_a_lone_point_of_a_repeated_label_is_one_calcification(self, program, finding):
+        points = [program.group(program.shape(c), finding=finding) for c in program.centres]
+        intake = program.read(*points)
+        program.check(intake)
+        told = [note for note in intake.notes if isinstance(note, Notice)]
+        assert "7 points that have one label in the plural are read as a calcification each" in told
+
+    @pytest.mark.parametrize("finding", [CLUSTER, ("7", "99VND", "Cluster of calcifications")])
+    def test_a_cluster_is_a_cluster(self, program, finding):
+        points = [program.group(program.shape(c), finding=finding) for c in program.centres]
+        intake = program.read(*points)
+        assert intake.clusters.n_calcifications.tolist() == [0] * 7
+        assert sum("nothing to read" in note for note in intake.notes) == 7
+
+    def test_outlines_and_a_single_point_stay_what_they_are(self, examples, program):
+        finding = ("7", "99VND", "Calcifications")
+        outline = program.shape(examples.outline_px(program.centres[0]), "POLYLINE")
+        groups = [program.group(outline, finding=finding)]
+        groups += [program.group(program.shape(program.centres[1]), finding=finding)]
+        assert program.read(*groups).clusters.n_calcifications.tolist() == [0, 0]

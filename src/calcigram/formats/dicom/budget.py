@@ -9,6 +9,7 @@ import io
 import os
 import struct
 import zlib
+from collections.abc import Iterator
 from typing import Any
 
 from calcigram.errors import BadInputError
@@ -20,9 +21,12 @@ LONG_VRS = (b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN"
 """Value representations whose length has four bytes (PS3.5, 7.1.2)."""
 
 MAX_ELEMENTS = 500_000
-"""A CAD report has about a hundred for each calcification."""
+"""Of several values, each counts; a CAD report has about a hundred elements for each calcification."""
 
-MAX_INFLATED = 256 << 20
+BYTES = (b"OB", b"OD", b"OF", b"OL", b"OV", b"OW")
+"""Value representations that are kept as the bytes they are."""
+
+MAX_INFLATED = 128 << 20
 
 SHORTEST_ELEMENT = 8
 """Bytes of an empty element; fewer at the end of a file are padding."""
@@ -55,7 +59,10 @@ def check_budget(file: Any, source: str) -> None:
     syntax, start = _meta(file, start)
     if syntax == DEFLATED:
         file.seek(start)
-        _walk(io.BytesIO(inflated(file, MAX_INFLATED, source)), 0, "<", source)
+        whole = io.BytesIO()
+        for part in inflated(file, MAX_INFLATED, source):
+            whole.write(part)
+        _walk(whole, 0, "<", source)
     else:
         file.seek(start)
         is_big = syntax == BIG_ENDIAN or (not syntax and file.read(2) == b"\x00\x08")
@@ -63,24 +70,24 @@ def check_budget(file: Any, source: str) -> None:
     file.seek(0)
 
 
-def inflated(file: Any, most: int, source: str) -> bytes:
-    """Return what follows in a file, inflated (RFC 1951).
+def inflated(file: Any, most: int, source: str) -> Iterator[bytes]:
+    """Yield what follows in a file, inflated (RFC 1951), part by part.
 
     Raises
     ------
     BadInputError
         It is more than `most` bytes, or damaged.
     """
-    inflater, parts, size = zlib.decompressobj(-zlib.MAX_WBITS), [], 0
-    try:
-        while not inflater.eof and (packed := inflater.unconsumed_tail or file.read(_CHUNK)):
-            parts.append(inflater.decompress(packed, most + 1 - size))
-            size += len(parts[-1])
-            if size > most:
-                raise BadInputError(f"at most {most} bytes when it is inflated", source=source)
-    except zlib.error as error:
-        raise BadInputError(f"deflated data that are whole ({error})", source=source) from None
-    return b"".join(parts)
+    inflater, size = zlib.decompressobj(-zlib.MAX_WBITS), 0
+    while not inflater.eof and (packed := inflater.unconsumed_tail or file.read(_CHUNK)):
+        try:
+            part = inflater.decompress(packed, _CHUNK)
+        except zlib.error as error:
+            raise BadInputError(f"deflated data that are whole ({error})", source=source) from None
+        size += len(part)
+        if size > most:
+            raise BadInputError(f"at most {most} bytes when it is inflated", source=source)
+        yield part
 
 
 def _meta(file: Any, start: int) -> tuple[str, int]:
@@ -114,14 +121,12 @@ def _walk(file: Any, position: int, order: str, source: str) -> None:
     item = struct.pack(f"{order}HH", ITEMS, 0xE000)
     size = file.seek(0, os.SEEK_END)
     n_elements, in_fragments, all_defined = 0, False, True
-    while position + SHORTEST_ELEMENT <= size:
+    while position + SHORTEST_ELEMENT <= size and n_elements <= MAX_ELEMENTS:
         file.seek(position)
         head = file.read(16)
         group, element, length, after = _header(head, order)
         position += after
         n_elements += 1
-        if n_elements > MAX_ELEMENTS:
-            raise BadInputError(f"a file of at most {MAX_ELEMENTS} elements", source=source)
         if group == ITEMS and not in_fragments:
             all_defined &= length != UNDEFINED_LENGTH
             continue
@@ -131,7 +136,12 @@ def _walk(file: Any, position: int, order: str, source: str) -> None:
             all_defined = False
             in_fragments = group == PIXELS or head[4:6] in (b"OB", b"OW")
         elif not (head[after : after + 4] == item and _may_nest(head)):
+            if group != PIXELS and head[4:6] not in BYTES and 64 < length <= size:
+                file.seek(position)
+                n_elements += file.read(length).count(b"\\")
             position += length
+    if n_elements > MAX_ELEMENTS:
+        raise BadInputError(f"a file of at most {MAX_ELEMENTS} elements", source=source)
     if all_defined and position > size:
         raise BadInputError(
             "a whole DICOM file", source=source, value=f"{size} bytes of at least {position}"

@@ -174,7 +174,8 @@ _SOMETHING_ELSE = re.compile(
     r"\b(mass|lymph|node|nodule|cyst|implant|density|asymmetr|distortion|fibroadenoma)",
     re.IGNORECASE,
 )
-_SEVERAL = re.compile(r"cluster|group|calcifications|calcs", re.IGNORECASE)
+_GROUPED = re.compile(r"cluster|group", re.IGNORECASE)
+_PLURAL = re.compile(r"calcifications|calcs", re.IGNORECASE)
 
 
 def kind_of_finding(code: Coded | None) -> str:
@@ -192,6 +193,8 @@ def kind_of_finding(code: Coded | None) -> str:
     for kind, concept in _FINDINGS.items():
         if concept.matches(code):
             return kind
+    if any(concept.matches(code) for concept in PLURALS):
+        return "cluster"
     if code is None or code.is_known:
         return "other"
     return _kind_by_meaning(code.meaning)
@@ -210,8 +213,30 @@ def _kind_by_meaning(meaning: str) -> str:
         return "other"
     if _SOMETHING_ELSE.search(meaning[: calcified.start()]):
         return "other"
-    return "cluster" if _SEVERAL.search(meaning) else "single"
+    several = _GROUPED.search(meaning) or _PLURAL.search(meaning)
+    return "cluster" if several else "single"
 
+
+def is_plural(code: Coded) -> bool:
+    """Tell whether a finding is known by words alone, which say calcifications and neither cluster nor group.
+
+    Examples
+    --------
+    >>> is_plural(Coded("1", "99V", "Microcalcifications")), is_plural(Coded("1", "99V", "Cluster"))
+    (True, False)
+    """
+    if CLUSTER.matches(code):
+        return False
+    if any(concept.matches(code) for concept in PLURALS):
+        return True
+    return bool(_PLURAL.search(code.meaning)) and not _GROUPED.search(code.meaning)
+
+
+PLURALS = (
+    _dcm("111345", "Macrocalcifications"),
+    _sct("44771000", "Microcalcifications of the breast", "D7-90435"),
+)
+"""Types that also stand as what was found: calcifications, more than one."""
 
 _FINDINGS = {"cluster": CLUSTER, "single": SINGLE, "nipple": NIPPLE, "breast": BREAST_GEOMETRY}
 
@@ -302,8 +327,7 @@ OUTSIDE_CONCEPTS: tuple[Concept, ...] = (
     _sct("129753004", "Milk of calcium calcification", "F-01765"),
     _sct("129757003", "Calcified skin of breast", "F-01769", "Skin calcification"),
     _sct("129758008", "Calcified suture material", "F-0176A", "Suture calcification"),
-    _dcm("111345", "Macrocalcifications"),
-    _sct("44771000", "Microcalcifications of the breast", "D7-90435"),
+    *PLURALS,
     _dcm("111346", "Calcifications within a mass"),
     _dcm("111347", "Calcifications outside of a mass"),
 )

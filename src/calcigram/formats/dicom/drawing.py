@@ -5,8 +5,7 @@ Drawings hang on the finding, or on a container around it where a vendor put the
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +16,7 @@ from calcigram.formats.dicom import concepts
 from calcigram.formats.dicom.library import image_of
 from calcigram.formats.dicom.report import Outline, Point, Report
 from calcigram.formats.dicom.tree import Item
+from calcigram.longtable import Notice
 
 OUTLINES = ("POLYLINE", "CIRCLE", "ELLIPSE")
 POINTS = ("POINT", "MULTIPOINT")
@@ -71,14 +71,15 @@ class Drawing:
         around = self.outline if len(self.outlines) == 1 else _enclosing(self.outlines)
         largest = np.inf if around is None else LARGEST_PART * _extent(around)
         inner = [o for o in self.outlines if o is not around and _extent(o) < largest]
-        free = list(self.points)
+        places = np.array(self.points, float).reshape(-1, 2)
+        free = np.ones(len(places), bool)
         found: list[tuple[Point | None, Outline | None]] = []
         for outline in inner:
-            within = next((point for point in free if _holds(outline, point)), None)
-            if within is not None:
-                free.remove(within)
-            found.append((within, outline))
-        return around, found + [(point, None) for point in free]
+            low, high = _box(outline)
+            within = np.flatnonzero(free & ((low <= places) & (places <= high)).all(axis=1))
+            free[within[:1]] = False
+            found.append((self.points[within[0]] if within.size else None, outline))
+        return around, found + [(self.points[k], None) for k in np.flatnonzero(free)]
 
 
 def drawing_of(item: Item, report: Report) -> Drawing:
@@ -95,13 +96,13 @@ def drawing_of(item: Item, report: Report) -> Drawing:
     BadInputError
         A drawing has too few coordinates, or such as no image has.
     """
-    shapes = [child for child in item.related() if child.kind == "SCOORD"]
-    shapes = [shape for shape in shapes or _drawn_around(item) if _is_of(shape, item)]
+    shapes = [shape for shape in item.drawings or _drawn_around(item) if _is_of(shape, item)]
     image = next((uid for shape in shapes if (uid := image_of(shape))), "")
     elsewhere = [shape for shape in shapes if image_of(shape, image) != image]
     if elsewhere:
-        report.notes.append(f"{item.where}: {len(elsewhere)} drawings on a further image left out")
-    shapes = [shape for shape in shapes if shape not in elsewhere]
+        text = f"{item.where}: {len(elsewhere)} drawings on a further image left out"
+        report.notes.append(Notice(text))
+        shapes = [shape for shape in shapes if image_of(shape, image) == image]
     outlined = [shape for shape in shapes if shape.graphic in OUTLINES]
     outlined.sort(key=lambda shape: not shape.is_(concepts.OUTLINE))
     dots = [shape for shape in shapes if shape.graphic in POINTS]
@@ -125,7 +126,7 @@ def _outlines(shapes: Sequence[Item], report: Report, *, may_fail: bool) -> Iter
         except BadInputError as error:
             if not may_fail:
                 raise
-            report.notes.append(f"{error.column}: an outline of {error.value}, left out")
+            report.notes.append(Notice(f"{error.column}: an outline of {error.value}, left out"))
 
 
 def only_image(report: Report) -> str:
@@ -152,16 +153,21 @@ def _drawn_around(item: Item) -> list[Item]:
     for _ in range(_LEVELS_ABOVE):
         if around is None or around.kind != "CONTAINER":
             return []
-        findings = [i for i in around.children if i.is_(concepts.FINDING_IN_IMAGE)]
-        if len(findings) > 1:
-            later = around.children[inner.place[-1] :]
-            own = itertools.takewhile(lambda i: not i.is_(concepts.FINDING_IN_IMAGE), later)
-            return [child for child in own if child.kind == "SCOORD"]
-        shapes = [child for child in around.related() if child.kind == "SCOORD"]
-        if shapes:
-            return shapes
+        if len(around.findings) > 1:
+            return list(_following(inner, around.children))
+        if around.drawings:
+            return around.drawings
         inner, around = around, around.parent
     return []
+
+
+def _following(item: Item, siblings: Sequence[Item]) -> Iterator[Item]:
+    """Yield the drawings that follow an item, as far as the next finding."""
+    for index in range(item.place[-1], len(siblings)):
+        if siblings[index].is_(concepts.FINDING_IN_IMAGE):
+            return
+        if siblings[index].kind == "SCOORD":
+            yield siblings[index]
 
 
 def _enclosing(outlines: Sequence[Outline]) -> Outline | None:

@@ -21,6 +21,7 @@ from calcigram.formats.files import (
     first_bytes,
     looks_like_dicom,
 )
+from calcigram.longtable import Notice
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -90,7 +91,9 @@ def _decode_all(dataset: Any) -> None:
         _ = element.value
 
 
-def find_in_folder(path: PathLike, given: Sequence[PathLike] = ()) -> FindImages:
+def find_in_folder(
+    path: PathLike, given: Sequence[PathLike] = (), notes: list[str] | None = None
+) -> FindImages:
     """Return a function that finds images by UID among the given files and beside a report.
 
     Parameters
@@ -99,6 +102,8 @@ def find_in_folder(path: PathLike, given: Sequence[PathLike] = ()) -> FindImages
         The report.
     given : sequence of path-like
         Image files, or folders of them, that the user named.
+    notes : list of str, optional
+        Where to say that none of those is an image that was looked for.
 
     Returns
     -------
@@ -122,6 +127,12 @@ def find_in_folder(path: PathLike, given: Sequence[PathLike] = ()) -> FindImages
             for source in sources:
                 made_of.setdefault(source, candidate)
         chosen = {uid: made_of[uid] for uid in missing if uid in made_of} | found
+        if images and notes is not None and missing:
+            named = {image.resolve() for image in images}
+            if not any({c.resolve(), *c.resolve().parents} & named for c in chosen.values()):
+                notes.append(
+                    Notice("none of the images given is one that the file is of: not used")
+                )
         return {uid: open_dicom(candidate) for uid, candidate in chosen.items()}
 
     return find

@@ -125,7 +125,7 @@ def _describe(entry: ImageEntry, item: Item) -> None:
         elif child.is_(concepts.SPACING_Y) and child.mm > 0:
             entry.spacing_y_mm = child.mm
         elif child.is_(concepts.SPACING_X) or child.is_(concepts.SPACING_Y):
-            entry.spacing_unread = f"{child.number:g} {child.unit or 'of no unit'}"
+            entry.spacing_unread = f"{child.number_text} {child.unit or 'of no unit'}"
         elif child.is_(concepts.ROWS) and child.number > 0:
             entry.n_rows = int(min(child.number, 1e6))
         elif child.is_(concepts.COLUMNS) and child.number > 0:

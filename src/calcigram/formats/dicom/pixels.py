@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from calcigram.errors import BadInputError
 from calcigram.formats.dicom.attributes import numbers_of, text_of, whole_of
-from calcigram.formats.masklabels import MAX_PIXELS
+from calcigram.formats.maskparts import MAX_PIXELS
 
 if TYPE_CHECKING:
     from pydicom import Dataset

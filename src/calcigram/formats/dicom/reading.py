@@ -37,10 +37,13 @@ from calcigram.formats.outlines import (
     polygon_shape,
 )
 from calcigram.linking import Linking
-from calcigram.longtable import Intake
+from calcigram.longtable import Intake, Notice
 
 if TYPE_CHECKING:
     from pydicom import Dataset
+
+MAX_IMAGES = 500
+"""Of one report."""
 
 SEGMENTATIONS = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
 
@@ -97,13 +100,19 @@ def read_dicom(
         It is no DICOM file, none of these kinds, damaged, or the size of a pixel is not known.
     """
     dataset = open_dicom(path)
-    find = find_in_folder(path, images)
+    notes: list[str] = []
+    find = find_in_folder(path, images, notes)
     if text_of(dataset, "SOPClassUID") in SEGMENTATIONS:
         from calcigram.formats.dicom.segmentation import read_segmentation
 
-        return read_segmentation(path, find, given_mm=pixel_spacing, linking=linking, labels=labels)
-    check_options(REPORT, str(path), {"labels": labels})
-    return read_report(dataset, str(path), find, given_mm=pixel_spacing, linking=linking).intake
+        intake = read_segmentation(
+            path, find, given_mm=pixel_spacing, linking=linking, labels=labels
+        )
+    else:
+        check_options(REPORT, str(path), {"labels": labels})
+        read = read_report(dataset, str(path), find, given_mm=pixel_spacing, linking=linking)
+        intake = read.intake
+    return replace(intake, notes=(*intake.notes, *notes))
 
 
 def read_report(
@@ -136,6 +145,10 @@ def read_report(
         [*(group.image for group in report.groups), *(spot.image for spot in report.loose)]
     )
     used.update(dict.fromkeys(spot.image for group in report.groups for spot in group.spots))
+    if len(used) > MAX_IMAGES:
+        raise BadInputError(
+            f"findings on at most {MAX_IMAGES} images", source=source, value=len(used)
+        )
     headers = find_images([uid for uid in used if uid])
     gathered: dict[str, ImageMarks] = {}
     spacings: dict[str, Spacing] = {}
@@ -201,7 +214,7 @@ def _cautions(entry: ImageEntry, report: Report) -> list[str]:
             f"image {entry.uid}: {len(outside)} centres lie outside of it, first ({outside[0][0]:g}, "
             f"{outside[0][1]:g}) pixels"
         )
-    return notes
+    return [Notice(note) for note in notes]
 
 
 def parse_report(dataset: Dataset, source: str) -> Report:
@@ -244,10 +257,7 @@ def _preface(report: Report, spacings: dict[str, Spacing]) -> list[str]:
     for uid, spacing in spacings.items():
         if math.isnan(spacing.x_mm):
             continue
-        size = f"{spacing.x_mm:g}" + (
-            "" if spacing.x_mm == spacing.y_mm else f" x {spacing.y_mm:g}"
-        )
-        notes.append(f"image {uid}: pixels of {size} mm, stated by {spacing.stated_by}")
+        notes.append(spacing.note(f"image {uid}: "))
     if not report.groups and not report.loose:
         notes.append("no calcification and no cluster is reported")
     return notes

@@ -37,7 +37,9 @@ class ImageEntry:
     spacing_x_mm, spacing_y_mm : float
         As the report states it; NaN where it does not.
     spacing_unread : str
-        What it states instead, in a unit that is none of length.
+        What it states instead, in a unit that is none of length, or that is no number.
+    is_segmented : bool
+        The spacing is stated by a segmentation of the image, not by a report.
     frames : set of int
         That the report speaks of, counted from 1; empty where it names none.
     n_rows, n_columns : int
@@ -56,6 +58,7 @@ class ImageEntry:
     spacing_x_mm: float = float("nan")
     spacing_y_mm: float = float("nan")
     spacing_unread: str = ""
+    is_segmented: bool = False
     frames: set[int] = field(default_factory=set)
     n_rows: int = 0
     n_columns: int = 0
@@ -102,17 +105,13 @@ class Group:
 
         Centre and outline are drawn on its own image, which comes first.
         """
-        others = dict.fromkeys(spot.image for spot in self.spots if spot.image != self.image)
-        own = [spot for spot in self.spots if spot.image == self.image]
+        on: dict[str, list[Spot]] = {self.image: []}
+        for spot in self.spots:
+            on.setdefault(spot.image, []).append(spot)
+        own = on.pop(self.image)
         elsewhere = [
-            replace(
-                self,
-                image=other,
-                spots=[spot for spot in self.spots if spot.image == other],
-                centre=None,
-                outline=None,
-            )
-            for other in others
+            replace(self, image=other, spots=spots, centre=None, outline=None)
+            for other, spots in on.items()
         ]
         return [replace(self, spots=own), *elsewhere]
 

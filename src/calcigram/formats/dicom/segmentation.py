@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any
@@ -18,9 +19,14 @@ from calcigram.formats.dicom.headers import (
     describe_from_header,
     open_dicom,
 )
-from calcigram.formats.dicom.pixels import frames
+from calcigram.formats.dicom.pixels import MAX_VALUES, frames
 from calcigram.formats.dicom.report import ImageEntry
-from calcigram.formats.dicom.spacing import IN_MASK, measures, pixel_spacing
+from calcigram.formats.dicom.spacing import (
+    IN_MASK,
+    measures,
+    pixel_spacing,
+    unread_spacing,
+)
 from calcigram.formats.files import PathLike
 from calcigram.formats.gathering import Cluster, ImageMarks, gather
 from calcigram.formats.masklabels import fill_from_labels
@@ -80,13 +86,13 @@ def read_segmentation(
         whole_of(item, "SegmentNumber"): item for item in items_of(dataset, "SegmentSequence")
     }
     notes = [f"DICOM segmentation of {counted(len(segments), 'segment')}"]
-    for label in labels:
-        if label not in segments:
+    for chosen in labels:
+        if chosen not in segments:
             raise BadInputError(
                 f"a segment: {', '.join(map(str, sorted(segments)[:10]))}",
                 source=source,
                 column="--label",
-                value=label,
+                value=chosen,
             )
     left_out = {
         number
@@ -101,31 +107,29 @@ def read_segmentation(
     spacings: dict[str, Any] = {}
     masks: dict[tuple[str, int], _Crop] = {}
     n_frames: Counter[tuple[str, int]] = Counter()
-    for uid, number, mask in _masks(dataset, source):
-        if number not in left_out and mask.any():
-            crop = _crop(mask)
+    for uid, number, crop in _masks(dataset, source):
+        if number not in left_out:
             masks[uid, number] = _united(masks.get((uid, number), crop), crop)
             n_frames[uid, number] += 1
     if not masks:
         notes.append("no pixel is marked as a calcification")
+    headers = find_images(dict.fromkeys(uid for uid, _ in masks if uid))
     for (uid, number), (top, left, crop_mask) in masks.items():
-        mask = np.zeros((whole_of(dataset, "Rows"), whole_of(dataset, "Columns")), bool)
-        mask[top : top + crop_mask.shape[0], left : left + crop_mask.shape[1]] = crop_mask
         if n_frames[uid, number] > 1:
-            notes.append(f"segment {number}: {n_frames[uid, number]} frames are read as one plane")
+            text = f"segment {number}: {n_frames[uid, number]} frames are read as one plane"
+            notes.append(Notice(text))
         if uid not in gathered:
-            entry = segmented_image(dataset, uid, find_images, source)
+            entry = segmented_image(dataset, uid, headers.get(uid), source)
             spacings[uid] = pixel_spacing(entry, source, given_mm, elsewhere=IN_MASK)
-            notes.append(
-                f"image {uid or '?'}: pixels of {spacings[uid].x_mm:g} mm, "
-                f"stated by {spacings[uid].stated_by}"
-            )
+            notes.append(spacings[uid].note(f"image {uid or '?'}: "))
             gathered[uid] = ImageMarks(
                 uid, text_of(dataset, "PatientID"), entry.laterality, entry.view
             )
         part = ImageMarks()
         size = (spacings[uid].x_mm, spacings[uid].y_mm)
-        said = fill_from_labels(part, mask, size, source, chosen=(1,) if labels else ())
+        said = fill_from_labels(
+            part, crop_mask, size, source, chosen=(1,) if labels else (), corner=(top, left)
+        )
         notes += [Notice(f"segment {number}: {n}") for n in said if isinstance(n, Notice)]
         _take_over(part, gathered[uid], segments.get(number), number)
     return gather(gathered.values(), notes, linking)
@@ -152,8 +156,8 @@ def _united(one: _Crop, other: _Crop) -> _Crop:
     return top, left, whole
 
 
-def _masks(dataset: Dataset, source: str) -> Iterator[tuple[str, int, npt.NDArray[Any]]]:
-    """Yield image UID, segment number and mask, frame by frame."""
+def _masks(dataset: Dataset, source: str) -> Iterator[tuple[str, int, _Crop]]:
+    """Yield image UID, segment number and what is marked, frame by frame; empty masks are passed over."""
     pixels = frames(dataset, source)
     kind = text_of(dataset, "SegmentationType").upper()
     per_frame = items_of(dataset, "PerFrameFunctionalGroupsSequence")
@@ -163,8 +167,7 @@ def _masks(dataset: Dataset, source: str) -> Iterator[tuple[str, int, npt.NDArra
         own = per_frame[index] if index < len(per_frame) else None
         uid = _source_image(own) or _source_image(shared) or (named[0] if len(named) == 1 else "")
         if kind == "LABELMAP":
-            for number in np.unique(frame[frame > 0]):
-                yield uid, int(number), frame == number
+            yield from ((uid, *labelled) for labelled in _labelled(frame, source))
             continue
         if kind == "FRACTIONAL":
             greatest = max(1, whole_of(dataset, "MaximumFractionalValue", 255))
@@ -172,7 +175,25 @@ def _masks(dataset: Dataset, source: str) -> Iterator[tuple[str, int, npt.NDArra
         identified = first_of(own, "SegmentIdentificationSequence") or first_of(
             shared, "SegmentIdentificationSequence"
         )
-        yield uid, whole_of(identified, "ReferencedSegmentNumber", 1), frame > 0
+        if frame.any():
+            yield uid, whole_of(identified, "ReferencedSegmentNumber", 1), _crop(frame > 0)
+
+
+def _labelled(frame: npt.NDArray[Any], source: str) -> Iterator[tuple[int, _Crop]]:
+    """Yield each label of a frame, in one pass, with what it marks."""
+    from scipy.ndimage import find_objects
+
+    boxes = find_objects(frame.astype(np.int32))
+    found = [(number, box) for number, box in enumerate(boxes, start=1) if box is not None]
+    n_pixels = sum(math.prod(span.stop - span.start for span in box) for _, box in found)
+    if n_pixels > MAX_VALUES:
+        raise BadInputError(
+            f"segments in boxes of at most {MAX_VALUES} pixels together",
+            source=source,
+            value=n_pixels,
+        )
+    for number, box in found:
+        yield number, (box[0].start, box[1].start, frame[box] == number)
 
 
 def _source_image(groups: Dataset | None) -> str:
@@ -207,29 +228,31 @@ def referenced_images(dataset: Dataset) -> dict[str, tuple[str, str, str]]:
     return {uid: place for uid, place in found.items() if uid}
 
 
-def segmented_image(dataset: Dataset, uid: str, find_images: FindImages, source: str) -> ImageEntry:
-    """Return what is known of the image a mask lies on; the mask's own pixel size goes first.
+def segmented_image(dataset: Dataset, uid: str, header: Dataset | None, source: str) -> ImageEntry:
+    """Return what is known of the image a mask lies on, and what the mask states of its pixels.
 
     Raises
     ------
     BadInputError
         The image has other pixels than the mask, which does not state the size of its own.
     """
-    entry = ImageEntry(uid, header=find_images([uid]).get(uid) if uid else None)
+    entry = ImageEntry(uid, header=header)
     describe_from_header(entry)
-    if measures(dataset) is not None:
-        entry.header = dataset
-    elif entry.header is not None and (entry.n_rows, entry.n_columns) != (
-        whole_of(dataset, "Rows"),
-        whole_of(dataset, "Columns"),
-    ):
+    stated = measures(dataset)
+    size = (whole_of(dataset, "Rows"), whole_of(dataset, "Columns"))
+    is_other_size = entry.header is not None and (entry.n_rows, entry.n_columns) != size
+    entry.is_segmented, entry.spacing_unread = True, unread_spacing(dataset)
+    if stated is not None:
+        entry.spacing_y_mm, entry.spacing_x_mm = stated  # DICOM has rows first
+        entry.header = None if is_other_size else entry.header
+    elif is_other_size:
         raise BadInputError(
             f"a mask of the image's {entry.n_rows} x {entry.n_columns} pixels, or the size of its own "
             "(Pixel Measures Sequence), or the option --pixel-spacing MM",
             source=source,
-            value=f"{whole_of(dataset, 'Rows')} x {whole_of(dataset, 'Columns')}",
+            value=f"{size[0]} x {size[1]}",
         )
-    entry.n_rows, entry.n_columns = whole_of(dataset, "Rows"), whole_of(dataset, "Columns")
+    entry.n_rows, entry.n_columns = size
     return entry
 
 

@@ -6,6 +6,7 @@ calcification, an outline whose finding is a cluster a cluster. Whatever else is
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
@@ -14,12 +15,13 @@ from calcigram.errors import BadInputError
 from calcigram.formats.dicom import concepts
 from calcigram.formats.dicom.attributes import first_of, text_of
 from calcigram.formats.dicom.cad_sr import count_of, tracking_of, types_of
-from calcigram.formats.dicom.concepts import kind_of_finding, words_of
+from calcigram.formats.dicom.concepts import is_plural, kind_of_finding, plain, words_of
 from calcigram.formats.dicom.drawing import OUTLINES, POINTS, Drawing, as_point, only_image
 from calcigram.formats.dicom.library import image_of, read_images
 from calcigram.formats.dicom.report import Group, Outline, Report, Spot
 from calcigram.formats.dicom.stated import stated_marks
 from calcigram.formats.dicom.tree import Item, Tree
+from calcigram.longtable import Notice
 
 MEMBER = "#"
 """Between a cluster's tracking identifier and a number in that of its calcification."""
@@ -64,10 +66,10 @@ def read_tid1500(tree: Tree) -> Report:
     items = [item for item in tree.top.walk() if item.is_(concepts.MEASUREMENT_GROUP)]
     kinds = [_kind(item) for item in items]
     if items and not {"cluster", "single"} & set(kinds) and "untold" in kinds:
-        report.notes.append(
-            "no measurement group says what it found; each is taken for a calcification"
-        )
+        text = "no measurement group says what it found; each is taken for a calcification"
+        report.notes.append(Notice(text))
         kinds = ["single" if kind == "untold" else kind for kind in kinds]
+    kinds = _points_of_one_label(items, kinds, report)
     clusters: list[Group] = []
     singles: list[Spot] = []
     for item, kind in zip(items, kinds, strict=True):
@@ -83,7 +85,7 @@ def read_tid1500(tree: Tree) -> Report:
     report.notes += _without_region(told, report)
     left = sum(kind in ("other", "untold") for kind in kinds)
     if left:
-        report.notes.append(f"{left} measurement groups of something else were left out")
+        report.notes.append(Notice(f"{left} measurement groups of something else were left out"))
     report.loose += _given_out(singles, clusters)
     for group in clusters:
         report.add(group)
@@ -97,6 +99,32 @@ def _kind(item: Item) -> str:
         return "untold"
     kind = kind_of_finding(finding.code)
     return "other" if kind == "breast" else kind
+
+
+def _points_of_one_label(items: list[Item], kinds: list[str], report: Report) -> list[str]:
+    """Take lone points for calcifications where several have one label, such as "Calcifications".
+
+    Viewers put the words of a list on whatever is drawn. A code for a cluster, and words that say cluster
+    or group, mean what they say.
+    """
+    labels = [
+        plain(finding.code.meaning)
+        if kind == "cluster"
+        and (finding := item.first(concepts.FINDING)) is not None
+        and finding.code is not None
+        and is_plural(finding.code)
+        and [shape.graphic in POINTS and len(shape.points) for shape in _regions(item)] == [1]
+        else ""
+        for item, kind in zip(items, kinds, strict=True)
+    ]
+    counts = Counter(labels)
+    lone = [bool(label) and counts[label] > 1 for label in labels]
+    if any(lone):
+        text = (
+            f"{sum(lone)} points that have one label in the plural are read as a calcification each"
+        )
+        report.notes.append(Notice(text))
+    return ["single" if is_lone else kind for is_lone, kind in zip(lone, kinds, strict=True)]
 
 
 def _regions(item: Item) -> list[Item]:
@@ -117,12 +145,14 @@ def _regions(item: Item) -> list[Item]:
 def _without_region(items: list[Item], report: Report) -> list[str]:
     """Say which groups have no region in pixels, and why; refuse where none has one."""
     without = [item for item in items if not _regions(item)]
-    in_room = [item for item in without if any(i.kind == "SCOORD3D" for i in item.walk())]
+    in_room = dict.fromkeys(
+        item for item in without if any(i.kind == "SCOORD3D" for i in item.walk())
+    )
     if in_room and len(without) == len(items):
         raise BadInputError(
             "regions in pixels of an image (SCOORD); coordinates of the room cannot be laid on a mammogram",
             source=report.source,
-            column=in_room[0].where,
+            column=next(iter(in_room)).where,
             value="SCOORD3D",
         )
     masks = dict.fromkeys(uid for item in without for uid in _segmentations(item))
@@ -136,7 +166,7 @@ def _without_region(items: list[Item], report: Report) -> list[str]:
         noun = "measurement group has" if left == 1 else "measurement groups have"
         first = next(item for item in without if item not in in_room)
         notes.append(f"{left} {noun} no region in pixels, first {first.where}")
-    return notes
+    return [Notice(note) for note in notes]
 
 
 def _segmentations(item: Item) -> Iterator[str]:
@@ -177,7 +207,7 @@ def _group(item: Item, report: Report) -> Group:
         group.spots += [Spot(drawn.image, *part) for part in parts]
     group.image = group.image or only_image(report)
     if not group.image:
-        report.notes.append(f"{item.where}: a cluster on no image")
+        report.notes.append(Notice(f"{item.where}: a cluster on no image"))
     return group
 
 

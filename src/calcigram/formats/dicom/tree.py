@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from calcigram.errors import BadInputError
 from calcigram.formats.dicom.attributes import coded, first_of, items_of, numbers_of, text_of
-from calcigram.formats.dicom.concepts import Coded, Concept
+from calcigram.formats.dicom.concepts import FINDING_IN_IMAGE, Coded, Concept
 from calcigram.formats.dicom.units import mm2_of, mm_of
 
 if TYPE_CHECKING:
@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 
 MAX_ITEMS = 100_000
 MAX_DEPTH = 100
+
+MAX_STEPS = 20_000_000
+"""From item to related item, in reading one report; relationships by reference may make any number."""
+
+MAX_POINTS = 100_000
+"""Of one drawing."""
 
 MAX_COORDINATE = 1e6
 """No image has so many rows or columns."""
@@ -85,6 +91,11 @@ class Item:
         return values[0] if values else math.nan
 
     @property
+    def number_text(self) -> str:
+        """The value of a NUM item as it is written."""
+        return text_of(first_of(self.dataset, "MeasuredValueSequence"), "NumericValue")[:64]
+
+    @property
     def unit(self) -> str:
         """The unit of a NUM item, in UCUM where it is written so."""
         unit = self._unit
@@ -129,9 +140,9 @@ class Item:
         flat = np.array(numbers_of(self.dataset, "GraphicData"))
         n_least = {"POINT": 2, "CIRCLE": 4, "ELLIPSE": 8}.get(self.graphic, 2)
         within = (np.abs(flat) <= MAX_COORDINATE).all()  # of NaN too this is false
-        if flat.size < n_least or flat.size % 2 or not within:
+        if not n_least <= flat.size <= 2 * MAX_POINTS or flat.size % 2 or not within:
             raise BadInputError(
-                f"an even number of at least {n_least} coordinates of an image "
+                f"an even number of coordinates of an image, {n_least} to {2 * MAX_POINTS} "
                 "(Graphic Data 0070,0022)",
                 source=None if self.root is None else self.root.source,
                 column=self.where,
@@ -152,6 +163,8 @@ class Item:
 
     def related(self) -> Iterator[Item]:
         """Yield the children, those by reference as the items they refer to."""
+        if self.root is not None:
+            self.root.count(len(self.children))
         for child in self.children:
             path = child.reference
             target = None if path is None or self.root is None else self.root.at(path)
@@ -178,6 +191,16 @@ class Item:
     def first(self, concept: Concept) -> Item | None:
         """Return the first related item of a name."""
         return next(iter(self.all(concept)), None)
+
+    @cached_property
+    def findings(self) -> list[Item]:
+        """Children that are findings in an image."""
+        return [child for child in self.children if child.is_(FINDING_IN_IMAGE)]
+
+    @cached_property
+    def drawings(self) -> list[Item]:
+        """Related items that are coordinates in an image."""
+        return [child for child in self.related() if child.kind == "SCOORD"]
 
     def walk(self) -> Iterator[Item]:
         """Yield this item and all below it, in order."""
@@ -206,6 +229,7 @@ class Tree:
 
     def __init__(self, dataset: Dataset, source: str) -> None:
         self.source = source
+        self._n_steps = 0
         self.top = Item(dataset, root=self)
         self._items = {self.top.place: self.top}
         stack = [self.top]
@@ -221,6 +245,15 @@ class Tree:
                         source=source,
                     )
                 stack.append(item)
+
+    def count(self, n_steps: int) -> None:
+        """Count steps from item to item; refuse a report that takes too many."""
+        self._n_steps += n_steps
+        if self._n_steps > MAX_STEPS:
+            raise BadInputError(
+                f"a report whose items refer to each other at most {MAX_STEPS} times",
+                source=self.source,
+            )
 
     def at(self, path: tuple[int, ...]) -> Item | None:
         """Return the item at a path, None where there is none."""

@@ -150,7 +150,7 @@ def source_of_segmentation(
     for uid, told in referenced.items():
         place = _place(ImageEntry(uid, header=headers.get(uid))) or told
         if all(place):
-            entry = segmented_image(dataset, uid, find_images, name)
+            entry = segmented_image(dataset, uid, headers.get(uid), name)
             entry.class_uid = place[2]
             images[uid], places[uid] = entry, place
             spacings[uid] = pixel_spacing(entry, name, given_mm, elsewhere=IN_MASK)
