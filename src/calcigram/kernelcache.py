@@ -147,10 +147,10 @@ def _can_write(folder: Path) -> bool:
 @cache
 def _announce(*, can_be_kept: bool) -> None:
     _LOG.warning(
-        "calcigram: compiling, about a minute, %s",
-        "once"
+        "calcigram: compiling, once, about a minute"
         if can_be_kept
-        else "at every start, as no folder can be written: let NUMBA_CACHE_DIR name one that can",
+        else "calcigram: compiling, about a minute, at every start: no folder can be written to "
+        "keep the result; let NUMBA_CACHE_DIR name one"
     )
 
 
