@@ -60,8 +60,7 @@ plain_kernel: Any = cached_njit(nogil=True)
 class KernelCache(FunctionCache):
     """The cache of one kernel; what cannot be used counts as not there."""
 
-    _impl_class = None  # numba's asks for a folder that can be written
-
+    # Not numba's own, which fails where no folder can be written.
     def __init__(self, function: Callable[..., Any]) -> None:
         self._name, self._py_func = repr(function), function
         self._impl = _Impl(function)
@@ -129,8 +128,9 @@ def _folders(source: Path) -> list[Path]:
     folders = [source.parent / "__pycache__"]
     if user_wide.is_absolute():  # else there is no home
         folders.append(user_wide)
-    if config.CACHE_DIR:
-        folders.insert(0, Path(config.CACHE_DIR).absolute() / user_wide.name)
+    chosen = vars(config)["CACHE_DIR"]
+    if chosen:
+        folders.insert(0, Path(chosen).absolute() / user_wide.name)
     return folders
 
 
