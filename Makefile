@@ -10,8 +10,8 @@ READY := $(VENV)/.ready
 WORKERS ?= 2
 
 # The first of these that is there and in range; each is asked its version, since python3 may be any.
-PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
-	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null && echo $$p && break; done)
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3 python; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 15))' 2>/dev/null && echo $$p && break; done)
 
 PAGES := $(wildcard benchmarks/make_*_page.py benchmarks/make_*_picture.py)
 # One script a claim of docs/performance.md; the others in benchmarks/ are run by themselves.
@@ -40,7 +40,7 @@ test-all: kernels ## all tests, the slow ones too (under 45 minutes)
 
 # Compiled once, by one process: kernels that two workers compile side by side may differ in the last bit.
 kernels: $(READY)
-	@$(BIN)/python -c "import calcigram; calcigram.classify(calcigram.simulate(300, grade='mixed'))"
+	@$(BIN)/calcigram warm-up --all
 
 lint: $(READY) ## style and likely mistakes
 	$(BIN)/ruff check .
@@ -65,7 +65,7 @@ clean: ## remove what these targets made, the environment too
 PIP_INSTALL = PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet --no-compile -c constraints.txt
 
 $(RUNTIME): pyproject.toml constraints.txt
-	@test -n "$(PYTHON)" || { echo "make: no Python 3.11, 3.12 or 3.13 found; say PYTHON=/path/to/python3" >&2; exit 2; }
+	@test -n "$(PYTHON)" || { echo "make: no Python 3.11 to 3.14 found; say PYTHON=/path/to/python3" >&2; exit 2; }
 	@echo "Setting up $(VENV) with $$($(PYTHON) --version) (a minute or two, once)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(PIP_INSTALL) -e .

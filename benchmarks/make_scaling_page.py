@@ -34,11 +34,14 @@ calcigram classify big.parquet -o verdicts.parquet --resume
 
 does the rest, and the output has the bytes it would have had. A manifest in the folder holds the digests of the input and of
 calcigram's own code, the model's version and the options; where one of them differs, `--resume` refuses and says which.
+Input means every file read: clusters, `--prior` and images (images in folders, and beside reports, by size and time of change).
+The digests are taken before reading. If a file is another one at the end, nothing is written. Two runs that write the
+same output exclude each other, and what a killed run left unfinished the next one removes.
 
 ## Folders of Parquet, and clusters of machines: `batch`
 
 ```sh
-pip install 'calcigram[scale]'
+pip install '.[scale]'                                             # in a checkout
 calcigram batch 1000000 clusters --task simulate --seed 1
 calcigram batch clusters verdicts                                  # this process, all threads
 calcigram batch clusters verdicts --dask tcp://10.0.0.1:8786       # the workers of a Dask cluster
@@ -46,12 +49,27 @@ calcigram batch s3://bucket/clusters s3://bucket/features --task features --dask
 ```
 
 ```python
-from calcigram.batch import on_dask, run_batch
+from sklearn.model_selection import cross_val_score
+from sklearn.pipeline import make_pipeline
 
-run_batch("clusters", "verdicts", dask="tcp://10.0.0.1:8786", resume=True)
-with on_dask("tcp://10.0.0.1:8786"):
-    cross_val_score(reader, clusters, truth, cv=5, n_jobs=-1)      # joblib's Dask backend
+from calcigram import simulate
+from calcigram.batch import on_dask, run_batch
+from calcigram.features.transformer import ClusterFeatures
+from calcigram.model.estimator import CalcigramClassifier
+
+scheduler = "tcp://10.0.0.1:8786"
+run_batch("clusters", "verdicts", dask=scheduler, resume=True)
+
+clusters = simulate(300, seed=1)
+truth = clusters.meta["true_distribution"].astype(str).to_numpy()
+reader = make_pipeline(ClusterFeatures(), CalcigramClassifier("distribution", n_iterations=5))
+with on_dask(scheduler):
+    scores = cross_val_score(reader, clusters, truth, cv=3, n_jobs=-1)  # joblib's Dask backend
 ```
+
+The output must not overlap the input. A folder that is there is refused; `--overwrite` replaces one that `batch` made and that
+holds nothing else, when the new one is whole. On a local disk two runs of one output exclude each other with a lock;
+object stores have none, so there a run that finds parts of another in the end refuses to call its output whole.
 
 Input and output may be on any file system that [fsspec](https://filesystem-spec.readthedocs.io) reaches; every worker must reach
 them under the same name, and have the same calcigram and model (a worker that has not refuses). Start workers with one

@@ -24,7 +24,7 @@ PAGE = """# Serving
 Research software, not a medical device. Send no names or numbers of patients: nothing here needs them.
 
 ```sh
-pip install 'calcigram[server]'            # and [dicom] for DICOM reports and masks
+pip install '.[server]'                     # in a checkout; and [dicom] for DICOM reports and masks
 calcigram serve                            # http://127.0.0.1:8000: the page, the interface beside it
 curl -s localhost:8000/v1/classify -H 'Content-Type: application/json' \\
   -d '{{"x_mm": [0, 1, 2, 3], "y_mm": [0, 0.1, 0, 0.1], "diameter_mm": [0.3, 0.3, 0.2, null]}}'
@@ -89,6 +89,11 @@ Environment variables; `calcigram serve --help` lists those that are also option
 
 `deploy/Containerfile` (checked with hadolint; never built here, for want of a container engine) and `deploy/calcigram.service`
 (checked with `systemd-analyze verify`).
+
+`calcigram warm-up` compiles what serving needs, once, about a minute. Compiled kernels are looked for in `NUMBA_CACHE_DIR`,
+beside the installed source and in the user's cache folder, and kept in the first of these that can be written. So an image
+built with `warm-up` needs no folder to write to, on processors like the one that built it; on others, the server compiles at every
+start unless `NUMBA_CACHE_DIR` names a folder that stays.
 
 ## Figures
 

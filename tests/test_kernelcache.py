@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import shutil
 import subprocess
@@ -10,8 +11,12 @@ from pathlib import Path
 
 import pytest
 
+import calcigram
 from calcigram import kernelcache
+from calcigram.cli.demo import sample_clusters
 from calcigram.kernelcache import source_stamp
+
+PACKAGE = Path(calcigram.__file__).parent
 
 KERNEL = """
 from calcigram.kernelcache import cached_njit
@@ -120,3 +125,142 @@ def test_the_stamp_follows_the_modules_a_kernel_calls(tmp_path, monkeypatch):
     finally:
         source_stamp.cache_clear()
         kernelcache._imported.cache_clear()
+
+
+CALLER = """
+from calcigram import callee
+from calcigram.kernelcache import plain_kernel
+
+@plain_kernel
+def shifted(x):
+    return callee.offset(x) + 1
+"""
+CALLEE = """
+from calcigram.kernelcache import plain_kernel
+
+@plain_kernel
+def offset(x):
+    return x + {by}
+"""
+
+
+def test_a_kernel_that_calls_one_of_another_file_is_never_stale(tmp_path):
+    package = tmp_path / "calcigram"
+    shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
+    (package / "caller.py").write_text(CALLER)
+    command = "from calcigram.caller import shifted; print(shifted(1), *shifted.stats[1:])"
+    for by, misses in ((10, 1), (10, 0), (20, 1), (20, 0)):
+        (package / "callee.py").write_text(CALLEE.format(by=by))
+        done = python(tmp_path, "-c", command)
+        assert done.stdout.split()[0] == str(1 + by + 1), done.stderr
+        assert ("compiling" in done.stderr) == bool(misses)
+
+
+def python(folder, *arguments, bare=False, **variables):
+    """Run Python on the package in a folder; `bare`: read-only, without a home, as no root."""
+    command = [sys.executable, *arguments]
+    environment = {
+        k: v
+        for k, v in os.environ.items()
+        if k not in ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME", "PYTHONPATH")
+    }
+    environment |= {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"} | variables
+    if bare:
+        environment |= {"HOME": "/nonexistent"}
+        if os.geteuid() == 0:  # root without its powers is held by permissions as others are
+            command = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", *command]
+    return subprocess.run(
+        command, env=environment, capture_output=True, text=True, check=False, timeout=550
+    )
+
+
+@pytest.fixture
+def installation(tmp_path):
+    """A copy of the package, warmed up as the container's build does it, then read-only."""
+    if os.geteuid() == 0 and shutil.which("setpriv") is None:
+        pytest.skip("root can write anywhere")
+    shutil.copytree(PACKAGE, tmp_path / "site" / "calcigram")
+    shipped = tmp_path / "site" / "calcigram" / "_shipped"
+    checkout = PACKAGE.parents[1]
+    for name in ("models/default", "data"):
+        shutil.copytree(checkout / name, shipped / name, dirs_exist_ok=True)
+    warmed = python(tmp_path / "site", "-m", "calcigram", "warm-up")
+    assert warmed.returncode == 0, warmed.stderr
+    folders = [tmp_path / "site", *(p for p in (tmp_path / "site").rglob("*") if p.is_dir())]
+    for folder in folders:
+        folder.chmod(0o555)
+    yield tmp_path / "site"
+    for folder in folders:
+        folder.chmod(0o755)
+
+
+IN_THE_CONTAINER = """
+import sys
+import numba.core.event as event
+from calcigram.cli import main
+compiled = []
+class Listener(event.Listener):
+    def on_start(self, happening):
+        pass
+    def on_end(self, happening):
+        dispatcher = happening.data["dispatcher"]
+        compiled.extend([dispatcher.py_func.__name__] * sum(dispatcher.stats.cache_misses.values()))
+event.register("numba:compile", Listener())
+assert main(sys.argv[1:]) == 0
+print(sorted(set(compiled)))
+"""
+
+
+def test_a_read_only_installation_uses_what_was_compiled_when_it_was_made(installation, tmp_path):
+    """As the container does: no home, and nothing to write to."""
+    clusters = calcigram.read_clusters(sample_clusters())[:8]
+    for suffix in ("csv", "parquet"):
+        calcigram.write_clusters(clusters, tmp_path / f"a.{suffix}")
+        out = tmp_path / f"v.{suffix}"
+        done = python(
+            installation, "-c", IN_THE_CONTAINER, "classify", tmp_path / f"a.{suffix}", "-o", out,
+            bare=True,
+        )  # fmt: skip
+        assert (done.returncode, done.stdout) == (0, "[]\n"), done.stderr
+        assert "compiling" not in done.stderr
+        assert out.exists()
+    done = python(
+        installation, "-c", IN_THE_CONTAINER, "explain", tmp_path / "a.csv", "-o",
+        tmp_path / "e.json", bare=True,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "[]\n"), done.stderr
+
+
+def test_all_kernels_are_compiled_in_one_way():
+    """Else some would need a folder that can be written, or be served stale."""
+    makers = {"njit", "jit", "vectorize", "guvectorize", "cfunc", "stencil", "jitclass"}
+    for path in PACKAGE.rglob("*.py"):
+        if path.name == "kernelcache.py":
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("numba"):
+                assert not makers & {alias.name for alias in node.names}, path
+            if isinstance(node, ast.Import):
+                assert not {"numba"} & {alias.name for alias in node.names}, path
+
+
+@pytest.mark.parametrize("value", ["0", "1"])
+def test_numba_disable_jit_changes_nothing(value, tmp_path):
+    command = "import calcigram; print(calcigram.classify(calcigram.simulate(3, seed=1)).concern.tolist())"
+    done = python(PACKAGE.parent, "-c", command, NUMBA_DISABLE_JIT=value)
+    assert done.stdout == f"{calcigram.classify(calcigram.simulate(3, seed=1)).concern.tolist()}\n"
+
+
+def test_compiling_is_announced_once_and_says_where_nothing_can_be_kept(module, tmp_path):
+    def said(home):
+        environment = {k: v for k, v in os.environ.items() if k != "NUMBA_CACHE_DIR"}
+        return subprocess.run(
+            [sys.executable, "-c", RUN.format(folder=str(module))],
+            env=environment | {"HOME": str(home)}, capture_output=True, text=True, check=True,
+        ).stderr  # fmt: skip
+
+    assert said(tmp_path) == "calcigram: compiling, once, about a minute\n"
+    assert said(tmp_path) == ""
+    forbid(module)
+    (tmp_path / "home").write_text("")
+    assert "at every start" in said(tmp_path / "home")

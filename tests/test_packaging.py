@@ -43,6 +43,25 @@ def test_every_dependency_is_pinned_inside_its_range():
         assert requirement.specifier.contains(pins[requirement.name.lower()]), text
 
 
+@pytest.mark.parametrize("weak", ["jinja2==3.1.5", "requests==2.32.3", "pillow==11.2.1"])
+def test_versions_with_known_weaknesses_are_excluded(weak):
+    from packaging.requirements import Requirement
+
+    name, _, version = weak.partition("==")
+    groups = PROJECT["project"]["optional-dependencies"].values()
+    requirements = map(Requirement, chain(PROJECT["project"]["dependencies"], *groups))
+    (found,) = (requirement for requirement in requirements if requirement.name == name)
+    assert not found.specifier.contains(version)
+
+
+def test_pythons_that_no_dependency_excludes_are_allowed():
+    from packaging.specifiers import SpecifierSet
+
+    allowed = SpecifierSet(PROJECT["project"]["requires-python"])
+    versions = ("3.10", "3.11", "3.12", "3.13", "3.14", "3.15")
+    assert [allowed.contains(version) for version in versions] == [False, *[True] * 4, False]
+
+
 def test_constraints_name_no_address():
     text = (ROOT / "constraints.txt").read_text()
     assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.+!]+", line) for line in text.split())

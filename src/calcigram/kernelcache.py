@@ -1,72 +1,116 @@
-"""Where compiled kernels are kept, and when they are compiled anew.
+"""The one way in which kernels are compiled, and where the result is kept.
 
-numba keeps them beside the source, or in the user's cache folder where that cannot be written.
-Three things are added: a cache that cannot be read (cut off, or left by something else) is
-compiled over instead of stopping the program; one that can be written nowhere is done without;
-and a kernel is compiled anew when a module it calls into has changed, not only its own.
+Compiled kernels are looked for in ``NUMBA_CACHE_DIR`` (where that is set), beside the source and in
+the user's cache folder, and written to the first of these that can be written. So a read-only
+installation uses what was compiled when it was made. Four things differ from numba's own cache: a
+folder need not be writable to be read; a cache that cannot be read (cut off, or left by something
+else) is compiled over; a kernel is compiled anew when a module it calls into has changed, not
+only its own; and the first compiling of a kernel is announced, once a process.
 """
 
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
+import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import suppress
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
-from numba import njit
-from numba.core.caching import FunctionCache, IndexDataCacheFile
+from numba import config, njit
+from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataCacheFile
+from numba.core.caching import UserWideCacheLocator as _UserWide
 
 PACKAGE = Path(__file__).parent
 
-_IMPORT = re.compile(r"^from calcigram\.([\w.]+) import", re.MULTILINE)
+_LOG = logging.getLogger("calcigram")
+
+_IMPORT = re.compile(
+    r"^(?:from (calcigram[\w.]*) import (\([^)]*\)|[^\n]*)|import (calcigram[\w.]*))", re.MULTILINE
+)
 
 
 def cached_njit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     """Return a decorator that compiles as `numba.njit` does and keeps the result.
+
+    ``NUMBA_DISABLE_JIT`` has no effect: the kernels use vector instructions that Python lacks.
 
     Parameters
     ----------
     **options
         Of `numba.njit`, but for ``cache``.
     """
-    compiled = njit(**options)
 
     def decorate(function: Callable[..., Any]) -> Any:
-        dispatcher = compiled(function)
-        with suppress(RuntimeError):  # no folder can be written: compiled in each process
-            dispatcher._cache = KernelCache(dispatcher.py_func)
+        with patch.object(config, "DISABLE_JIT", 0):
+            dispatcher = njit(**options)(function)
+        dispatcher._cache = KernelCache(dispatcher.py_func)
         return dispatcher
 
     return decorate
 
 
+plain_kernel: Any = cached_njit(nogil=True)
+"""Compile a kernel without any license to reorder sums."""
+
+
 class KernelCache(FunctionCache):
     """The cache of one kernel; what cannot be used counts as not there."""
 
+    # Not numba's own, which fails where no folder can be written.
     def __init__(self, function: Callable[..., Any]) -> None:
-        super().__init__(function)
-        self._cache_file = _CacheFile(
-            cache_path=self._cache_path,
-            filename_base=self._impl.filename_base,
-            source_stamp=source_stamp(Path(function.__code__.co_filename)),
-        )
+        self._name, self._py_func = repr(function), function
+        self._impl = _Impl(function)
+        self._source = Path(function.__code__.co_filename)
+        self._enabled = True
+
+    @property
+    def cache_path(self) -> str | None:
+        """Folder to write to, None where there is none."""
+        return next((str(folder) for folder in _folders(self._source) if _can_write(folder)), None)
+
+    @cached_property
+    def _files(self) -> list[_CacheFile]:
+        stamp, base = source_stamp(self._source), self._impl.filename_base
+        return [_CacheFile(str(folder), base, stamp) for folder in _folders(self._source)]
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Return the compiled kernel, or None."""
-        try:
-            return super().load_overload(sig, target_context)
-        except Exception:
-            return None
+        for file in self._files:
+            self._cache_file = file
+            try:
+                found = super().load_overload(sig, target_context)
+            except Exception:  # unpickling what others wrote may raise anything
+                continue
+            if found is not None:
+                return found
+        if not any(file._load_index() for file in self._files):
+            _announce(can_be_kept=self.cache_path is not None)
+        return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Keep a compiled kernel, if it can be written."""
+        path = self.cache_path
+        if path is None:
+            return
+        self._cache_file = next(file for file in self._files if file._cache_path == path)
         try:
             super().save_overload(sig, data)
         except OSError:  # a full disk, or a folder gone meanwhile
             return
+
+
+class _Impl(CompileResultCacheImpl):
+    """Names files, and makes and restores their content."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._lineno = function.__code__.co_firstlineno
+        self._locator = _UserWide(function, function.__code__.co_filename)
+        stem = Path(function.__code__.co_filename).stem
+        self._filename_base = self.get_filename_base(f"{stem}.{function.__qualname__}", "")
 
 
 class _CacheFile(IndexDataCacheFile):
@@ -76,6 +120,38 @@ class _CacheFile(IndexDataCacheFile):
         except Exception:  # unpickling what others wrote may raise anything
             return {}
         return found if isinstance(found, dict) else {}
+
+
+def _folders(source: Path) -> list[Path]:
+    """Return where kernels of a source file may be kept, the first choice first."""
+    user_wide = Path(_UserWide(_folders, str(source)).get_cache_path())
+    folders = [source.parent / "__pycache__"]
+    if user_wide.is_absolute():  # else there is no home
+        folders.append(user_wide)
+    chosen = vars(config)["CACHE_DIR"]
+    if chosen:
+        folders.insert(0, Path(chosen).absolute() / user_wide.name)
+    return folders
+
+
+@cache
+def _can_write(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError:
+        return False
+    return True
+
+
+@cache
+def _announce(*, can_be_kept: bool) -> None:
+    _LOG.warning(
+        "calcigram: compiling, once, about a minute"
+        if can_be_kept
+        else "calcigram: compiling, about a minute, at every start: no folder can be written to "
+        "keep the result; let NUMBA_CACHE_DIR name one"
+    )
 
 
 @cache
@@ -109,12 +185,17 @@ def _closure(path: Path) -> set[Path]:
 
 @cache
 def _imported(path: Path) -> tuple[Path, ...]:
-    return tuple(_sources(_IMPORT.findall(path.read_text(encoding="utf-8"))))
+    """Return the sources of the modules that a module imports when it is imported itself."""
+    modules: list[str] = []
+    for package, names, module in _IMPORT.findall(path.read_text(encoding="utf-8")):
+        modules += [package or module]
+        modules += [f"{package}.{name}" for name in re.findall(r"\w+", names) if package]
+    return tuple(_sources(modules))
 
 
 def _sources(modules: list[str]) -> Iterator[Path]:
     for module in modules:
-        place = PACKAGE.joinpath(*module.split("."))
+        place = PACKAGE.joinpath(*module.split(".")[1:])
         for source in (place.with_suffix(".py"), place / "__init__.py"):
             if source.is_file():
                 yield source

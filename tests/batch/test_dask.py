@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -100,3 +102,14 @@ def test_cross_validation_goes_to_the_workers(cluster, clusters):
         far = scores(2)
     assert set(far["test_process"]) <= set(worker_pids(cluster))
     assert far["test_accuracy"].tolist() == scores(1)["test_accuracy"].tolist()
+
+
+def test_the_snippet_of_the_page_runs(tmp_path, folder, cluster, monkeypatch):
+    page = (Path(__file__).parents[2] / "docs" / "scaling.md").read_text()
+    (snippet,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    folder.rename("clusters")
+    names = {}
+    exec(snippet.replace("tcp://10.0.0.1:8786", cluster.scheduler_address), names)
+    assert len(names["scores"]) == 3
+    assert (tmp_path / "verdicts" / "_calcigram.json").exists()

@@ -16,7 +16,7 @@ from calcigram.cli import COMMANDS, _output, build_parser, main
 from calcigram.errors import BadInputError
 
 HEAVY = {"numpy", "pandas", "scipy", "sklearn", "numba", "matplotlib", "pyarrow", "jinja2", "rich"}
-COMMAND_NAMES = [module.__name__.rpartition(".")[2] for module in COMMANDS]
+COMMAND_NAMES = [module.__name__.rpartition(".")[2].replace("_", "-") for module in COMMANDS]
 
 
 def run_python(code, **options):

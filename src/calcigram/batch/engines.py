@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from calcigram.errors import BadInputError, CalcigramError
+from calcigram.formats.extras import how_to_install
 
 if TYPE_CHECKING:
     from calcigram.batch.plan import Job, Part
@@ -90,7 +91,7 @@ def connected(address: str) -> Iterator[Any]:
     try:
         from distributed import Client
     except ImportError:
-        raise CalcigramError("no Dask here: pip install 'calcigram[scale]'") from None
+        raise CalcigramError(f"no Dask here: {how_to_install('scale')}") from None
     try:
         client = Client(address, timeout=CONNECT_S, set_as_default=False)
     except (OSError, ValueError) as error:

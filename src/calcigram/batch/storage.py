@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from calcigram.errors import BadInputError, CalcigramError
+from calcigram.formats.extras import how_to_install
 from calcigram.formats.files import atomic_path
 from calcigram.formats.places import replace_folder, take_lock
 
@@ -40,7 +41,7 @@ class Storage:
             import fsspec
         except ImportError:
             raise CalcigramError(
-                "batch work needs fsspec and, for a cluster, Dask: pip install 'calcigram[scale]'"
+                f"batch work needs fsspec and, for a cluster, Dask: {how_to_install('scale')}"
             ) from None
         text = os.fspath(url)
         try:

@@ -29,6 +29,7 @@ from calcigram.cli import (
     serve,
     simulate,
     train,
+    warm_up,
 )
 from calcigram.cli._options import FOOTER, HelpFormatter, check_outputs
 from calcigram.cli._output import say
@@ -48,6 +49,7 @@ COMMANDS = (
     batch,
     serve,
     dicomweb,
+    warm_up,
 )
 
 EXIT_OK, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 0, 2, 130

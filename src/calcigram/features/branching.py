@@ -67,13 +67,14 @@ def _tree(work, n, hull, median_edge, out):
 
 
 @inner_kernel
-def _arm(work, junction, first, upwards):
+def _arm(work, junction, first, step):
     """Return the unit vector along an arm: from its first node to the mean of its next three.
+
+    `step` is the row of `work.i` that leads from node to node.
 
     The edge that joins the arm to the junction goes across and is left out, unless there is
     no other.
     """
-    step = TRUNK_PARENT if upwards else ARM
     origin, i = first, work.i[step, first]
     if i < 0:
         origin, i = junction, first
@@ -99,6 +100,8 @@ def _junctions(work, count, branches, out):
         seen[work.i[TRUNK, k]] = 0
     junctions, sides = 0, 0
     total = square = 0.0
+    # Not as plain constants: each would be a type of its own, to compile `_arm` for.
+    up, down = np.int64(TRUNK_PARENT), np.int64(ARM)
     for k in range(1, count):
         i = work.i[TRUNK, k]
         if work.i[BRANCH, i] != i:
@@ -106,11 +109,11 @@ def _junctions(work, count, branches, out):
         p = int(work.i[TRUNK_PARENT, i])
         junctions += 1 - seen[p]
         seen[p] = 1
-        side_u, side_v = _arm(work, p, i, False)
-        on_u, on_v = _arm(work, p, work.i[ARM, p], False)
+        side_u, side_v = _arm(work, p, i, down)
+        on_u, on_v = _arm(work, p, work.i[ARM, p], down)
         back_u, back_v = on_u, on_v
         if work.i[TRUNK_PARENT, p] >= 0:
-            back_u, back_v = _arm(work, p, work.i[TRUNK_PARENT, p], True)
+            back_u, back_v = _arm(work, p, work.i[TRUNK_PARENT, p], up)
         closest = max(side_u * on_u + side_v * on_v, side_u * back_u + side_v * back_v)
         if work.i[TRUNK_PARENT, p] >= 0:
             closest = max(closest, on_u * back_u + on_v * back_v)
@@ -189,7 +192,7 @@ def _fork_gain(work, n, count, curve):
         v[i] = places_v[i] if i < n else np.float32(0.0)
     below, joined = np.inf, 0
     for _ in range(_FORK_BRANCHES):
-        chosen, longest = -1, 0.0
+        chosen, longest = np.int64(-1), 0.0
         for k in range(1, count):
             i = work.i[TRUNK, k]
             reach = work.f[HEIGHT, i] + work.f[TRUNK_EDGE, i]

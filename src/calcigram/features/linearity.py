@@ -252,7 +252,7 @@ def _rails(work, n, curve, out):
     for i in range(n):
         away[i] = abs(work.f[OFFSET, i] - middle)
     limit = np.float32(_RAIL_TRIM * quantile(away, work.bits[0], n, FAR_QUANTILE))
-    m = 0
+    m = np.int64(0)  # for a plain 0, which is a type of its own, callees are compiled once more
     for i in range(n):
         o = work.f[OFFSET, i] - middle
         kept[m], arc[m] = o, work.f[ARC, i]

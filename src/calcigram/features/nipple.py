@@ -87,7 +87,7 @@ def _widenings(work, n, gyration, out):
         qb = qb + near * across
     least = splat(np.float32(_LEAST_BREADTH * gyration))
     store(work.f[0], 0, (_breadth(wf, sf, qf) + least) / (_breadth(wb, sb, qb) + least))
-    natural_logs(work.bits[0], LANES, work.f[1], work.bits[1])
+    natural_logs(work.bits[0], np.int64(LANES), work.f[1], work.bits[1])
     ratios = work.f[1]
     total = greatest = np.float32(0.0)
     for k in range(_TURNS):

@@ -51,15 +51,14 @@ def _place(mark, n, column):
 
 
 @inner_kernel
-def _place_logs(mark, n, lowest, work, logs, column):
+def _place_logs(mark, n, lowest, work, row, row_bits, column):
     """Write the logarithms, values under `lowest` raised to it, to a row of scratch and a column."""
     raised = work.f[0]
     least = np.float32(lowest)
     for i in range(n):
         value = mark[i]
         raised[i] = value if value > least else least
-    natural_logs(work.bits[0], n, work.f[logs], work.bits[logs])
-    row = work.f[logs]
+    natural_logs(work.bits[0], n, row, row_bits)
     for i in range(n):
         value = mark[i]
         known = value == value
@@ -102,10 +101,13 @@ def place_particles(work, start, n, diameter, aspect, solidity, cnr, out):
     _place(aspect[start:], n, work.table[ASPECT:])
     _place(solidity[start:], n, work.table[SOLIDITY:])
     _place(cnr[start:], n, work.table[CNR:])
-    _place_logs(diameter[start:], n, 1e-6, work, 1, work.table[LOG_DIAMETER:])
-    _place_logs(aspect[start:], n, 1.0, work, 2, work.table[LOG_ASPECT:])
-    _place_logs(cnr[start:], n, LOWEST_CNR, work, 3, work.table[LOG_CNR:])
-    size, elongation, contrast, outline = work.f[1], work.f[2], work.f[3], solidity[start:]
+    size, elongation, contrast, outline = work.f[1], work.f[2], work.f[3], work.f[0]
+    bits = work.bits
+    _place_logs(diameter[start:], n, 1e-6, work, size, bits[1], work.table[LOG_DIAMETER:])
+    _place_logs(aspect[start:], n, 1.0, work, elongation, bits[2], work.table[LOG_ASPECT:])
+    _place_logs(cnr[start:], n, LOWEST_CNR, work, contrast, bits[3], work.table[LOG_CNR:])
+    for i in range(n):  # copied, as `_correlation` is compiled for one kind of array alone
+        outline[i] = solidity[start + i]
     out[_C.size_contrast_correlation] = _correlation(size, contrast, n)
     out[_C.size_aspect_correlation] = _correlation(size, elongation, n)
     out[_C.size_solidity_correlation] = _correlation(size, outline, n)

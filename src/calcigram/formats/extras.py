@@ -1,10 +1,12 @@
-"""Packages of the extra ``[dicom]``, imported when first needed, and what to do without them."""
+"""Packages of the extras, imported when first needed, and how to install them."""
 
 from __future__ import annotations
 
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
+from calcigram import __version__
 from calcigram.errors import CalcigramError
 
 
@@ -13,7 +15,28 @@ class MissingExtraError(CalcigramError):
 
     def __init__(self, package: str, what_for: str) -> None:
         self.package = package
-        super().__init__(f"{what_for} needs the package {package}: pip install 'calcigram[dicom]'")
+        super().__init__(f"{what_for} needs the package {package}: {how_to_install('dicom')}")
+
+
+def how_to_install(extra: str) -> str:
+    """Say how to add the packages of an extra; calcigram is in no package index.
+
+    Parameters
+    ----------
+    extra : {"dicom", "server", "scale", "notebooks"}
+
+    Examples
+    --------
+    >>> how_to_install("dicom").startswith("pip install ")
+    True
+    """
+    checkout = Path(__file__).parents[3]
+    if (checkout / "pyproject.toml").exists():
+        return f"pip install -e '{checkout}[{extra}]'"
+    return (
+        f"pip install '.[{extra}]' in a checkout of calcigram, or beside its wheel "
+        f"pip install './calcigram-{__version__}-py3-none-any.whl[{extra}]'"
+    )
 
 
 def load_extra(module: str, what_for: str) -> Any:
@@ -39,7 +62,7 @@ def load_extra(module: str, what_for: str) -> Any:
     --------
     >>> load_extra("no_such_package", "A file of this kind")
     Traceback (most recent call last):
-    calcigram.formats.extras.MissingExtraError: A file of this kind needs the package no_such_package: pip install 'calcigram[dicom]'
+    calcigram.formats.extras.MissingExtraError: A file of this kind needs the package no_such_package: pip install ...
     """
     try:
         return import_module(module)

@@ -56,7 +56,7 @@ def check_apart(
     """
     outputs = [os.fspath(path) for path in written if str(path) != STANDARD_STREAM]
     others = [os.fspath(path) for path in read]
-    for image in map(os.fspath, images):
+    for image in (os.fspath(path) for path in images):
         over_one = any(_is_image(Path(output)) for output in outputs)
         others += [image] if over_one or not os.path.isdir(image) else []
     for output in outputs:

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from calcigram.kernelcache import cached_njit
+from calcigram.kernelcache import plain_kernel
 
 N_BINS = 15
 """Bins of the expected calibration error, as in Guo et al. (2017)."""
@@ -28,7 +28,6 @@ _SMALLEST = 1e-12
 _RIDGE = 1e-3  # pulls temperature and shifts to those that change nothing
 
 Floats = npt.NDArray[np.float64]
-_njit: Any = cached_njit(nogil=True)
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ def softmax(scores: npt.ArrayLike) -> Floats:
 
 
 # Compiled: NumPy's six steps take as long for a single row as walking hundreds of trees does.
-@_njit
+@plain_kernel
 def _fill_softmax(scores, shares):  # type: ignore[no-untyped-def]
     n_rows, n_classes = scores.shape
     for row in range(n_rows):

@@ -230,8 +230,10 @@ def _model(document: dict[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> 
         raise ValueError(f"name {name!r:.100}, expected 1 to {MAX_NAME} printable characters")
     if not isinstance(card, dict):
         raise ValueError("a card that is no JSON object")
+    distribution, morphology = (_head(axis, document["heads"][axis], arrays) for axis in AXES)
     return Model(
-        **{axis: _head(axis, document["heads"][axis], arrays) for axis in AXES},
+        distribution,
+        morphology,
         concern_scalings={
             case: _scaling(document["concern_calibration"][case], len(CONCERNS))
             for case in CONCERN_CASES
@@ -280,7 +282,8 @@ def _exemplars(document: dict[str, Any], arrays: Mapping[str, npt.NDArray[Any]])
 
 
 def _scaling(document: dict[str, Any], n_classes: int) -> Scaling:
-    scaling = Scaling(*_numbers([document["inverse_temperature"]]), _numbers(document["bias"]))
+    (inverse_temperature,) = _numbers([document["inverse_temperature"]])
+    scaling = Scaling(inverse_temperature, _numbers(document["bias"]))
     if not 0 < scaling.inverse_temperature <= MAX_SCORE or len(scaling.bias) != n_classes:
         raise ValueError(f"a calibration of {n_classes} classes: {document!r:.100}")
     return scaling

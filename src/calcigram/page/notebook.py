@@ -36,11 +36,12 @@ def explore(clusters: ClusterSet | None = None, model: Any = None) -> Any:
     >>> view = explore(calcigram.simulate(3, seed=1))  # doctest: +SKIP
     """
     from calcigram.errors import CalcigramError
+    from calcigram.formats.extras import how_to_install
 
     try:
         import panel as pn
     except ImportError:
-        raise CalcigramError("explore needs Panel: pip install 'calcigram[server]'") from None
+        raise CalcigramError(f"explore needs Panel: {how_to_install('server')}") from None
     from calcigram.classify import Classifier
     from calcigram.model.store import load_model
     from calcigram.page.view import View

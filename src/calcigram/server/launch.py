@@ -15,6 +15,7 @@ from dataclasses import fields
 from typing import Any
 
 from calcigram.errors import BadInputError
+from calcigram.formats.extras import how_to_install
 from calcigram.server.settings import Settings, variable
 
 
@@ -33,7 +34,7 @@ def serve(settings: Settings) -> None:
     try:
         import uvicorn
     except ImportError:
-        raise BadInputError("the packages of the server: pip install 'calcigram[server]'") from None
+        raise BadInputError(f"the packages of the server: {how_to_install('server')}") from None
     check_address(settings)
     options = uvicorn_options(settings)
     if settings.workers == 1:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
+
+from calcigram.kernelcache import plain_kernel
 
 
-@njit(cache=True, nogil=True)
+@plain_kernel
 def arc_lengths_of(path):
     """Return the length along a polyline at each of its points, mm, shape (m,)."""
     out = np.empty(len(path))
@@ -19,7 +20,7 @@ def arc_lengths_of(path):
     return out
 
 
-@njit(cache=True, nogil=True)
+@plain_kernel
 def _at(path, arc, position):
     low, high = 1, len(arc) - 1
     while low < high:
@@ -36,7 +37,7 @@ def _at(path, arc, position):
     return x, y
 
 
-@njit(cache=True, nogil=True)
+@plain_kernel
 def walk(path, positions, reach):
     """Return points and tangent directions at arc lengths of a polyline.
 
@@ -66,7 +67,7 @@ def walk(path, positions, reach):
     return xy, direction
 
 
-@njit(cache=True, nogil=True)
+@plain_kernel
 def distance_to_path(xy, path):
     """Return the distance of each point to a polyline, mm, shape (n,)."""
     out = np.empty(len(xy))

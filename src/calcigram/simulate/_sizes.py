@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from calcigram.kernelcache import plain_kernel
 from calcigram.simulate._random import uniform
 
 
-@njit(cache=True, nogil=True)
+@plain_kernel
 def with_room(state, xy, table, overlap):
     """Tell which calcifications stay when those drawn over one another are dropped.
 
@@ -83,7 +83,7 @@ def with_room(state, xy, table, overlap):
     return keep
 
 
-@njit(cache=True, nogil=True)
+@plain_kernel
 def _median(values):
     """Return the median, the upper one of two; reorders the values (Hoare's selection)."""
     low, middle, high = 0, len(values) // 2, len(values) - 1
@@ -105,7 +105,7 @@ def _median(values):
     return values[middle]
 
 
-@njit(cache=True, nogil=True)
+@plain_kernel
 def form_measures(diameter, aspect, solidity, contrast, elongated):
     """Measure the sizes and shapes of a cluster's calcifications.
 
