@@ -15,6 +15,7 @@ from calcigram.lexicon import (
     MORPHOLOGIES,
     Agreement,
 )
+from calcigram.missing import missing_note
 from calcigram.report.page import picture, render
 
 if TYPE_CHECKING:
@@ -99,6 +100,7 @@ def write_report(
         path,
         title=title,
         model_version=str(verdicts["model_version"].iloc[0]) if len(verdicts) else "",
+        notes=missing_note(clusters, verdicts),
         cards=_cards(verdicts),
         concerns=[str(word) for word in CONCERNS],
         concern_counts=_concern_counts(verdicts),
