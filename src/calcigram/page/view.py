@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import panel as pn
 
 from calcigram.clusters import CLUSTER_NAMES, ClusterSet
 from calcigram.errors import BadInputError, CalcigramError
+from calcigram.missing import missing_note
 from calcigram.page import exports, words
 from calcigram.page.editor import Editor
-from calcigram.page.examples import examples
+from calcigram.page.examples import FIRST, examples
 from calcigram.page.sketch import (
     DRAWN_SIZE_MM,
     cluster_of,
@@ -38,9 +39,6 @@ MAX_PAST = 200
 
 _State = tuple[str, dict[str, float], int | None, dict[str, list[Any]]]
 """Id, context and place in the list of what is drawn, and its columns."""
-
-FIRST = "Distribution: linear"
-"""The example shown first, where there is one of this name."""
 
 
 class View:
@@ -65,6 +63,7 @@ class View:
         self._read, self._explain = read, explain
         self._clusters: ClusterSet | None = None
         self._rows: list[dict[str, Any]] = []
+        self._notes: list[str] = []
         self._drawn_id, self._context = "drawn", dict[str, float]()
         self._shown: int | None = None
         self._turn = 0
@@ -80,9 +79,8 @@ class View:
         )
         self.editor = Editor(self._on_drawn, self._on_moved, self._new_size)
         if clusters is None:
-            first = FIRST if FIRST in examples() else next(iter(examples()))
-            self.widgets.example.value = first
-            clusters = examples()[first]
+            self.widgets.example.value = FIRST
+            clusters = examples()[FIRST]
         self._wire()
         self._show_all(clusters, read(clusters))
 
@@ -223,7 +221,7 @@ class View:
         def show() -> None:
             if turn != self._turn:  # something else is shown by now
                 return
-            self._show_verdict(row, explain=moving is None)
+            self._show_verdict(row, missing_note(cluster, verdicts), explain=moving is None)
             if moving is None:
                 self._keep(cluster, row)
 
@@ -261,6 +259,7 @@ class View:
         from calcigram.report.clusters import review_order
 
         self._clusters, self._rows = clusters, _rows(verdicts)
+        self._notes = missing_note(clusters, verdicts)
         order = [int(i) for i in review_order(verdicts)]
         self._list(order)
         self.widgets.listed.value = order[0]
@@ -281,12 +280,14 @@ class View:
         self._offer_undo()
         self.editor.show(columns)
         self.widgets.points.value = text_of(columns)
-        self._show_verdict(self._rows[i])
+        self._show_verdict(self._rows[i], self._notes)
 
-    def _show_verdict(self, row: dict[str, Any], *, explain: bool = True) -> None:
+    def _show_verdict(
+        self, row: dict[str, Any], notes: Sequence[str], *, explain: bool = True
+    ) -> None:
         self._say("")
         self._turn += 1  # an explanation that is under way is of another verdict
-        self.widgets.verdict.object = words.verdict_html(row)
+        self.widgets.verdict.object = words.verdict_html(row, notes)
         self.widgets.rules.object = words.rules_html(row)
         self.widgets.probabilities.object = words.probabilities_html(row)
         if not explain:
@@ -331,7 +332,7 @@ def _rows(verdicts: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _named(row: Any, i: int) -> str:
     look = "! " if row["review"] else ""
-    distribution, form, concern = words.plain(
+    distribution, morphology, concern = words.plain(
         [row["distribution"], row["morphology"], row["concern"]]
     )
-    return f"{look}{row['cluster_id']}: {distribution}, {form}; {concern} (no. {i + 1})"
+    return f"{look}{row['cluster_id']}: {distribution}, {morphology}; {concern} (no. {i + 1})"
