@@ -20,6 +20,7 @@ from validation_sections import (
     elsewhere_section,
     learnt_section,
     load,
+    review_section,
     stress_section,
     table,
     transfer_section,
@@ -40,7 +41,7 @@ def validation_page() -> str:
     bench, other = load("validation_bench"), load("validation_elsewhere")
     moved, outcomes = load("validation_transfer"), load("validation_outcomes")
     stressed, trusted = load("validation_stress"), load("validation_trust")
-    learnt = load("learnt_representations")
+    learnt, reviewed = load("learnt_representations"), load("validation_review")
     return f"""# Validation
 
 How well calcigram reads, where it fails, and what its rulebooks are worth. Every figure on this page is
@@ -93,6 +94,18 @@ clusters made by what was left out. Nothing is chosen on a left-out fold.
 ## Sets, alarms, and why the readers differ
 
 {trust_section(trusted) if trusted else MISSING}
+
+## What review catches
+
+`review` is true where the readings are opposed or sources conflict (benign against suspicious, or against a biopsy), where the
+most probable words would lead to another concern than the most probable one, where a cluster is unlike the training, and
+where a word that was compared has a probability below 0.5. The first two are told whether or not the model is right, so they catch fewer
+wrong predictions than as many reviews chosen by probability alone would; the threshold on the probability is what can be chosen. It stands where
+at most a third of the typical and 28 % of the easy clusters are reviewed. Readers that differ by one step of concern while the model is
+sure are not reviewed: the model is then wrong less often than elsewhere (below each table). A balanced mix of words holds more
+conflicts than a clinic's.
+
+{review_section(reviewed) if reviewed else MISSING}
 
 ## The rulebooks against outcomes
 

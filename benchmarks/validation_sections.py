@@ -234,6 +234,30 @@ def trust_section(found: dict[str, Any]) -> str:
     )
 
 
+def review_section(found: dict[str, Any]) -> str:
+    """Return what review catches, one table a grade, and what each reason is worth."""
+    parts = []
+    for grade, figures in found["grades"].items():
+        curve = [
+            [row[name] for name in ("threshold", "reviewed", "caught", "caught_concern", "caught_by_probability")]
+            for row in figures["curve"]
+        ]  # fmt: skip
+        header = [
+            "a word is reviewed below", "share reviewed", "wrong predictions caught", "wrong concerns caught",
+            "wrong predictions caught by as many reviews, chosen by probability alone",
+        ]  # fmt: skip
+        differ = figures["sure_but_differ"]
+        reasons = [[row["reason"], row["clusters"], row["wrong"]] for row in figures["reasons"]]
+        parts += [
+            f"`bench_v1`, {grade}, {figures['clusters']:,} clusters; a word is wrong in {figures['wrong']:.1%}, the concern in "
+            f"{figures['wrong_concern']:.1%}:\n\n{table(header, curve)}",
+            f"Why, {grade}:\n\n{table(['reason', 'share of clusters', 'of these, a word is wrong'], reasons)}",
+            f"Not reviewed although the concerns differ by one step and both words of the model reach 0.8: {differ['clusters']:.1%} of the clusters; "
+            f"of these a word is wrong in {differ['wrong']:.1%}.",
+        ]
+    return f"Model `{found['model']}`, seed {found['seed']}.\n\n" + "\n\n".join(parts)
+
+
 LEARNT_HEADER = [
     "learner", "distribution, in domain", "left out", "form, in domain", "left out",
     "calibration error, distribution, in domain", "left out", "form, in domain", "left out",

@@ -24,8 +24,8 @@ from calcigram.oddities import ODDITIES
 
 WHY = {
     "opposed": "the two are opposed",
-    "unsure_distribution": "the model's distribution has a probability below 0.5",
-    "unsure_morphology": "the model's morphology has a probability below 0.5",
+    "unsure_distribution": "the model's distribution has a probability below {}",
+    "unsure_morphology": "the model's morphology has a probability below {}",
     "concern": "its most probable words alone would lead to another concern ({})",
     "conflict": "sources conflict ({})",
     "unlike": "nothing like it was among the clusters that the model was trained on",

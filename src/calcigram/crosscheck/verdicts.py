@@ -128,7 +128,11 @@ def crosscheck(
 
 
 def compared(
-    model: Readings, rules: Readings, oddities: npt.NDArray[np.int8] | None = None
+    model: Readings,
+    rules: Readings,
+    oddities: npt.NDArray[np.int8] | None = None,
+    *,
+    unsure: float = UNSURE,
 ) -> dict[str, Column]:
     """Compare as `crosscheck` does, and return its columns as arrays, without a table.
 
@@ -136,6 +140,8 @@ def compared(
     ----------
     model, rules : Readings
     oddities : ndarray of int8, shape (C,), optional
+    unsure : float
+        Words of the model that are less probable are reviewed.
 
     Returns
     -------
@@ -156,7 +162,7 @@ def compared(
     compared_on = COMPARED_CODES[known["distribution"].astype(int), known["morphology"].astype(int)]
     agreement = _agreement(model, rules, known)
     odd = np.full(len(model), NOT_ODD, np.int8) if oddities is None else oddities
-    flags = _flags(model, rules, tops, known)
+    flags = _flags(model, rules, tops, known, unsure)
     flags |= {name: odd == code for code, name in enumerate(ODDITIES)}
     flags["unlike"] &= odd == NOT_ODD
     risk = _risk(model)
@@ -176,7 +182,7 @@ def compared(
         "birads_concern": Words.of(rules.birads_concern, CONCERNS, is_ordered=True),
         "agreement": Words.of(agreement, AGREEMENTS),
         "review": np.logical_or.reduce([flags[name] for name in WHY]),
-        "reason": _reasons(model, rules, compared_on, flags),
+        "reason": _reasons(model, rules, compared_on, flags, unsure),
         **_columns("p_distribution", DISTRIBUTIONS, model.p_distribution),
         **_columns("p_morphology", MORPHOLOGIES, model.p_morphology),
         "distribution_set": _sets(model.distribution_set, model.p_distribution, DISTRIBUTIONS),
@@ -252,7 +258,11 @@ def _agreement(model: Readings, rules: Readings, known: dict[str, _Mask]) -> _Co
 
 
 def _flags(
-    model: Readings, rules: Readings, tops: dict[str, Any], known: dict[str, _Mask]
+    model: Readings,
+    rules: Readings,
+    tops: dict[str, Any],
+    known: dict[str, _Mask],
+    unsure: float,
 ) -> dict[str, _Mask]:
     none = np.zeros(len(model), bool)
     concerns_compare = known["distribution"] | known["morphology"]
@@ -262,7 +272,7 @@ def _flags(
     pattern, conflict = model.pattern_concern, model.source_conflict
     return {
         "opposed": opposed & (model.concern >= 0) & (rules.concern >= 0) & concerns_compare,
-        **{f"unsure_{axis}": known[axis] & (tops[axis] < np.float32(UNSURE)) for axis in WORDS},
+        **{f"unsure_{axis}": known[axis] & (tops[axis] < np.float32(unsure)) for axis in WORDS},
         "concern": none if pattern is None else (pattern != model.concern) & (model.concern >= 0),
         "conflict": none if conflict is None else conflict.codes >= 0,
         "unlike": _unlike(model),
@@ -301,7 +311,11 @@ def _columns(
 
 
 def _reasons(
-    model: Readings, rules: Readings, compared_on: _Codes, flags: dict[str, _Mask]
+    model: Readings,
+    rules: Readings,
+    compared_on: _Codes,
+    flags: dict[str, _Mask],
+    unsure: float,
 ) -> Words:
     """Return a sentence for each cluster, written once for each combination that occurs."""
     pattern = model.concern if model.pattern_concern is None else model.pattern_concern
@@ -324,19 +338,20 @@ def _reasons(
     for part, size in parts:
         keys = keys * size + part.astype(np.int64)
     combinations, which = np.unique(keys, return_inverse=True)
-    sentences = [_sentence(key, sizes, texts) for key in combinations.tolist()]
+    sentences = [_sentence(key, sizes, texts, unsure) for key in combinations.tolist()]
     places = {sentence: place for place, sentence in enumerate(dict.fromkeys(sentences))}
     codes = np.array([places[sentence] for sentence in sentences], np.intp)
     return Words(codes[which], tuple(places))
 
 
 @lru_cache(maxsize=10_000)
-def _sentence(key: int, sizes: tuple[int, ...], conflicts: tuple[str, ...]) -> str:
+def _sentence(key: int, sizes: tuple[int, ...], conflicts: tuple[str, ...], unsure: float) -> str:
     """Return the sentence of a combination, as `_reasons` numbers them."""
     d1, m1, c1, d2, m2, c2, on, pattern, conflict, *raised = map(int, np.unravel_index(key, sizes))
     details = {
         "concern": str(CONCERNS[pattern - 1]) if pattern else "none",
         "conflict": conflicts[conflict - 1] if conflict else "",
+        **{f"unsure_{axis}": f"{unsure:g}" for axis in WORDS},
     }
     return reason(
         Pattern.from_codes(d1, m1, c1 - 1),
