@@ -1,5 +1,7 @@
+import re
 from dataclasses import replace
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -244,3 +246,11 @@ def test_cases_to_review_come_by_need(reading):
     cases = cases_to_review(crosscheck(model, rules))
     assert cases.cluster_id.tolist() == ["2", "3", "1", "0"]
     assert cases.review.all()
+
+
+def test_the_data_dictionary_names_every_column():
+    path = Path(__file__).parents[2] / "data" / "README.md"
+    text = path.read_text(encoding="utf-8").split("## Verdicts")[1].split("## Rejects")[0]
+    for name in VERDICT_COLUMNS:
+        family = re.sub(r"^(p_distribution|p_morphology)_.*", r"\1_<name>", name)
+        assert f"`{family}`" in text, name
