@@ -136,10 +136,11 @@ class Classifier:
         features: Any = extract_features(clusters, n_threads=self._n_threads)
         readings = self._model.read(features, **self._how, n_threads=self._n_threads)
         odd = find_oddities(clusters, features, n_threads=self._n_threads)
-        found = compared(readings, self._rules.read(features), odd)
+        sizes = clusters.size_class()
+        found = compared(readings, self._rules.read(features), odd, sizes)
         found |= {
             "n_calcifications": clusters.n_calcifications,
-            "size_class": Words.of(clusters.size_class(), SIZE_CLASSES),
+            "size_class": Words.of(sizes, SIZE_CLASSES),
             "model_version": np.full(len(clusters), self.version),
         }
         columns = {name: found[name] for name in VERDICT_COLUMNS}

@@ -118,6 +118,9 @@ def test_words_that_lead_to_another_concern_are_reviewed_and_said(reading):
     assert verdicts.agreement.tolist() == ["opposed", "opposed"]
     assert "most probable words alone would lead to another concern (benign)" in verdicts.reason[0]
     assert "another concern" not in verdicts.reason[1]
+    assert verdicts.reason[1].startswith(
+        "Model and rules read the same words: grouped, round; susp"
+    )
     same = crosscheck(model, reading([("grouped", "round", "suspicious")] * 2))
     assert same.agreement.tolist() == ["agree", "agree"]
     assert same.review.tolist() == [True, False]
@@ -254,3 +257,12 @@ def test_the_data_dictionary_names_every_column():
     for name in VERDICT_COLUMNS:
         family = re.sub(r"^(p_distribution|p_morphology)_.*", r"\1_<name>", name)
         assert f"`{family}`" in text, name
+
+
+def test_a_morphology_that_the_diameters_rule_out_is_reviewed(reading):
+    model = reading([("grouped", "popcorn", "benign"), ("grouped", "punctate", "benign")] * 2)
+    micro, macro = 0, 1
+    verdicts = crosscheck(model, model, sizes=np.array([micro, micro, -1, macro], np.int8))
+    assert verdicts.review.tolist() == [True, False, False, True]
+    assert "morphology does not go with the diameters (micro)" in verdicts.reason[0]
+    assert "morphology does not go with the diameters (macro)" in verdicts.reason[3]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -22,6 +23,7 @@ from calcigram.batch.storage import Storage
 from calcigram.batch.work import Done, do_part, read_note
 from calcigram.errors import BadInputError, CalcigramError
 from calcigram.formats.manifest import check_same, to_text
+from calcigram.missing import missing_words
 
 MANIFEST, REJECTS = "_calcigram.json", "_rejects.csv"
 """Stand among the parts, where readers of Parquet folders pass them over."""
@@ -43,6 +45,8 @@ class BatchSummary:
         Clusters set aside because of bad values.
     n_resumed : int
         Parts taken over from a run that was broken off.
+    notes : list of str
+        Which marks were missing where readings could not be compared.
     """
 
     n_parts: int = 0
@@ -50,6 +54,7 @@ class BatchSummary:
     n_review: int = 0
     n_rejected: int = 0
     n_resumed: int = 0
+    notes: list[str] = field(default_factory=list)
 
 
 def run_batch(
@@ -160,12 +165,16 @@ def run_batch(
 
 def _summary(done: Sequence[Done], n_resumed: int) -> BatchSummary:
     rejected = {(one.index, row["cluster_id"], row["row"]) for one in done for row in one.rejects}
+    missing: Counter[str] = Counter()
+    for one in done:
+        missing.update(one.missing)
     return BatchSummary(
         n_parts=len(done),
         n_clusters=sum(one.n_clusters for one in done),
         n_review=sum(one.n_review for one in done),
         n_rejected=len(rejected),
         n_resumed=n_resumed,
+        notes=list(filter(None, [missing_words(missing)])),
     )
 
 
