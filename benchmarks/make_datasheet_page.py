@@ -94,7 +94,7 @@ After Gebru et al., *Datasheets for Datasets* (Communications of the ACM 64(12),
 ## Motivation
 
 **For what purpose?** To train and to test readers of the pattern of clustered breast calcifications where the truth is known: no public
-set gives the position and outline of each calcification together with a word for distribution and form.
+set gives the position and outline of each calcification together with a word for distribution and morphology.
 **By whom, and who paid?** The developers of calcigram; nobody paid for it.
 
 ## Composition
@@ -112,7 +112,7 @@ By distribution, training ranges:
 
 {table(header, by_word(training, "distribution", DISTRIBUTIONS))}
 
-By form, training ranges:
+By morphology, training ranges:
 
 {table(header, by_word(training, "morphology", MORPHOLOGIES))}
 

@@ -1,4 +1,4 @@
-"""Write src/calcigram/risk/cbis_ddsm.csv: risk of malignancy by form and distribution.
+"""Write src/calcigram/risk/cbis_ddsm.csv: risk of malignancy by morphology and distribution.
 
 python benchmarks/make_risk_table.py
 """

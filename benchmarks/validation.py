@@ -3,7 +3,7 @@
     python benchmarks/validation.py [--model models/default] [--n 10000] [--stage NAME ...]
 
 The stages, each of which keeps its figures in ``benchmarks/results/validation_<stage>.json``, are those
-of ``calcigram evaluate --full`` (`calcigram.validate.full`) and one more:
+of ``calcigram evaluate --full`` (`calcigram.validate.full`) and two more:
 
 * ``bench``: `bench_v1`, a grade at a time: the model with marks and on positions alone, the rule
   reader, a logistic regression on five features, the majority class.
@@ -11,6 +11,7 @@ of ``calcigram evaluate --full`` (`calcigram.validate.full`) and one more:
 * ``transfer``: one mechanism a class left out of the training, each fold.
 * ``outcomes``: the rulebooks' consequences, and the risk table, against CBIS-DDSM.
 * ``stress``: `bench_v1` degraded by one nuisance at a time.
+* ``review``: the share of wrong predictions that review catches against the share reviewed, on `bench_v1`.
 * ``elsewhere``: clusters of four generators that share no code with the simulator.
 
 The pages are written from those files by ``benchmarks/make_validation_page.py``.
@@ -63,7 +64,25 @@ def elsewhere(model: Any, plan: Plan) -> dict[str, Any]:
     return out
 
 
-STAGES: dict[str, Callable[[Any, Plan], dict[str, Any]]] = {**SHIPPED, "elsewhere": elsewhere}
+def review(model: Any, plan: Plan) -> dict[str, Any]:
+    """Count what review catches on the typical and the easy grade of the benchmark."""
+    from calcigram.simulate import load_preset, simulate
+    from calcigram.validate.review import review_figures
+
+    seed = int(load_preset("bench_v1").about["seed"])
+    grades = {}
+    for grade in ("typical", "easy"):
+        n = min(plan.n, 4000)
+        clusters = simulate(n, seed=seed, grade=grade, preset="bench_v1", n_jobs=plan.n_jobs)
+        grades[grade] = review_figures(model, clusters)
+    return {"model": model.version, "seed": seed, "grades": grades}
+
+
+STAGES: dict[str, Callable[[Any, Plan], dict[str, Any]]] = {
+    **SHIPPED,
+    "review": review,
+    "elsewhere": elsewhere,
+}
 
 
 def main() -> None:

@@ -70,8 +70,8 @@ BENCH_HEADER = [
     "grade",
     "reader",
     "distribution",
-    "form",
-    "form, all marks known",
+    "morphology",
+    "morphology, all marks known",
     "concern",
     "distribution, positions alone",
 ]
@@ -109,12 +109,12 @@ The model by word, typical grade:
 
 The model by number of calcifications, typical grade, macro-F1 over the words that occur:
 
-{table(["calcifications", "distribution", "form", "clusters"], counts)}
+{table(["calcifications", "distribution", "morphology", "clusters"], counts)}
 
 Model and rules with each other, not with the truth: Cohen's kappa (95 % interval, resampling patients) and
 the share of clusters sent to a person:
 
-{table(["grade", "kappa, distribution", "kappa, form", "to review"], between)}"""
+{table(["grade", "kappa, distribution", "kappa, morphology", "to review"], between)}"""
 
 
 def elsewhere_section(found: dict[str, Any], first_look: dict[str, Any]) -> str:
@@ -133,13 +133,13 @@ def elsewhere_section(found: dict[str, Any], first_look: dict[str, Any]) -> str:
                 + [axis_figure(figures, "distribution", "calibration_error"), figures["n_clusters"]]
             )  # fmt: skip
     whole = table(
-        ["clusters of", "reader", "distribution", "form", "concern", "calibration error, distribution", "clusters"],
+        ["clusters of", "reader", "distribution", "morphology", "concern", "calibration error, distribution", "clusters"],
         rows,
     )  # fmt: skip
     seen = first_look["second_blind"]["model"]
     return f"""{whole}
 
-When `second_blind` was opened, model `{first_look["model"]}` read its distributions with macro-F1 {axis_figure(seen, "distribution"):.3f}, its forms
+When `second_blind` was opened, model `{first_look["model"]}` read its distributions with macro-F1 {axis_figure(seen, "distribution"):.3f}, its morphologies
 with {axis_figure(seen, "morphology"):.3f} (`benchmarks/results/second_blind_first_look.json`): that is the figure to go by.
 
 F1 of the model by word:
@@ -177,8 +177,8 @@ def transfer_section(found: dict[str, Any]) -> str:
 
 STRESS_PICTURE = "img/stress.png"
 STRESS_HEADER = [
-    "nuisance", "level", "distribution", "form", "calibration error, distribution", "form",
-    "coverage, distribution", "form", "rules, distribution", "form", "readers agree", "to review",
+    "nuisance", "level", "distribution", "morphology", "calibration error, distribution", "morphology",
+    "coverage, distribution", "morphology", "rules, distribution", "morphology", "readers agree", "to review",
 ]  # fmt: skip
 
 
@@ -209,7 +209,7 @@ conformal sets at 0.9, chosen on ordinary clusters: under a nuisance nothing hol
 down to a few calcifications keeps the label of the whole, which a few calcifications no longer show. Training therefore holds copies of
 clusters cut down so (`calcigram.model.augment`), and the model is less sure of them than without, though still too sure: of 5
 calcifications {100 * few["distribution"]["accuracy"]:.0f} % of distributions are read right at a mean confidence of {few["distribution"]["mean_confidence"]:.2f}, and the share flagged as
-unlike the training goes from {100 * whole["unlike_training"]:.0f} % to {100 * few["unlike_training"]:.0f} %. And merging of all marks below a gap of 0.8 mm makes forms of several marks
+unlike the training goes from {100 * whole["unlike_training"]:.0f} % to {100 * few["unlike_training"]:.0f} %. And merging of all marks below a gap of 0.8 mm makes shapes of several marks
 one. That was not trained away.
 
 ![Accuracy, coverage and agreement against each nuisance]({STRESS_PICTURE})
@@ -234,9 +234,33 @@ def trust_section(found: dict[str, Any]) -> str:
     )
 
 
+def review_section(found: dict[str, Any]) -> str:
+    """Return what review catches, one table a grade, and what each reason is worth."""
+    parts = []
+    for grade, figures in found["grades"].items():
+        curve = [
+            [row[name] for name in ("threshold", "reviewed", "caught", "caught_concern", "caught_by_probability")]
+            for row in figures["curve"]
+        ]  # fmt: skip
+        header = [
+            "a word is reviewed below", "share reviewed", "wrong predictions caught", "wrong concerns caught",
+            "wrong predictions caught by as many reviews, chosen by probability alone",
+        ]  # fmt: skip
+        differ = figures["sure_but_differ"]
+        reasons = [[row["reason"], row["clusters"], row["wrong"]] for row in figures["reasons"]]
+        parts += [
+            f"`bench_v1`, {grade}, {figures['clusters']:,} clusters; a word is wrong in {figures['wrong']:.1%}, the concern in "
+            f"{figures['wrong_concern']:.1%}:\n\n{table(header, curve)}",
+            f"Why, {grade}:\n\n{table(['reason', 'share of clusters', 'of these, a word is wrong'], reasons)}",
+            f"Not reviewed although the concerns differ by one step and both words of the model reach 0.8: {differ['clusters']:.1%} of the clusters; "
+            f"of these a word is wrong in {differ['wrong']:.1%}.",
+        ]
+    return f"Model `{found['model']}`, seed {found['seed']}.\n\n" + "\n\n".join(parts)
+
+
 LEARNT_HEADER = [
-    "learner", "distribution, in domain", "left out", "form, in domain", "left out",
-    "calibration error, distribution, in domain", "left out", "form, in domain", "left out",
+    "learner", "distribution, in domain", "left out", "morphology, in domain", "left out",
+    "calibration error, distribution, in domain", "left out", "morphology, in domain", "left out",
     "µs a cluster", "size, bytes",
 ]  # fmt: skip
 

@@ -18,6 +18,7 @@ from calcigram.crosscheck import VERDICT_COLUMNS, compared
 from calcigram.crosscheck.reported import REPORTED_AXES, compare_reported, has_reported
 from calcigram.formats.files import PathLike
 from calcigram.lexicon import SIZE_CLASSES
+from calcigram.missing import missing_note
 from calcigram.model.conformal import COVERAGE
 
 if TYPE_CHECKING:
@@ -56,7 +57,8 @@ def classify(
     pandas.DataFrame, shape (C, 45)
         The columns of `crosscheck.VERDICT_COLUMNS`, one row a cluster, in order. Labels are
         categories, probabilities float32, what is unknown is missing. Clusters that come of reports,
-        annotations or masks have `crosscheck.reported.REPORTED_COLUMNS` after these.
+        annotations or masks have `crosscheck.reported.REPORTED_COLUMNS` after these. Where clusters lack
+        marks, ``attrs["notes"]`` says which and what that costs.
 
     Raises
     ------
@@ -112,7 +114,10 @@ class Classifier:
 
     def __call__(self, clusters: ClusterSet) -> pd.DataFrame:
         """Return the verdict table of `clusters`; see `classify`."""
-        return frame_of(self.columns(clusters))
+        columns = self.columns(clusters)
+        verdicts = frame_of(columns)
+        verdicts.attrs["notes"] = missing_note(clusters, columns)
+        return verdicts
 
     def columns(self, clusters: ClusterSet) -> dict[str, Column]:
         """Return the columns of the verdict table as arrays.
@@ -132,10 +137,11 @@ class Classifier:
         features: Any = extract_features(clusters, n_threads=self._n_threads)
         readings = self._model.read(features, **self._how, n_threads=self._n_threads)
         odd = find_oddities(clusters, features, n_threads=self._n_threads)
-        found = compared(readings, self._rules.read(features), odd)
+        sizes = clusters.size_class()
+        found = compared(readings, self._rules.read(features), odd, sizes)
         found |= {
             "n_calcifications": clusters.n_calcifications,
-            "size_class": Words.of(clusters.size_class(), SIZE_CLASSES),
+            "size_class": Words.of(sizes, SIZE_CLASSES),
             "model_version": np.full(len(clusters), self.version),
         }
         columns = {name: found[name] for name in VERDICT_COLUMNS}

@@ -281,6 +281,18 @@ ADMISSIBLE_PAIRS: frozenset[tuple[Distribution, Morphology]] = frozenset(
 """The (distribution, form) pairs that make sense together."""
 
 
+IMPOSSIBLE_SIZES: frozenset[tuple[SizeClass, Morphology]] = frozenset(
+    {
+        *((SizeClass.MICRO, form) for form in (
+            Morphology.ROUND, Morphology.POPCORN, Morphology.ROD_LIKE, Morphology.COARSE_HETEROGENEOUS,
+        )),
+        (SizeClass.MACRO, Morphology.PUNCTATE),
+        (SizeClass.MACRO, Morphology.FINE_PLEOMORPHIC),
+    }
+)  # fmt: skip
+"""The (size class, form) pairs that the definitions rule out."""
+
+
 def is_admissible(distribution: str, morphology: str) -> bool:
     """Tell whether a distribution and a form make sense together.
 

@@ -7,6 +7,7 @@ What a run that was killed has done is kept, and taken up by the next. What a ve
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -29,6 +30,7 @@ from calcigram.formats.spooled import plain_file
 from calcigram.formats.tables import BATCH_CLUSTERS, iter_intakes
 from calcigram.lexicon import AGREEMENTS
 from calcigram.linking import Linking
+from calcigram.missing import count_missing, missing_words
 from calcigram.model.conformal import COVERAGE
 
 if TYPE_CHECKING:
@@ -60,7 +62,8 @@ class ClassifySummary:
     n_resumed : int
         Clusters whose verdicts were taken over from a run that was broken off.
     notes : list of str
-        What reports, annotations and masks are, how clusters were formed of them, and what they lack.
+        What reports, annotations and masks are, how clusters were formed of them, what they lack, and
+        which marks were missing where readings could not be compared.
     """
 
     n_clusters: int = 0
@@ -197,8 +200,11 @@ def classify_files(
         chosen |= {"coverage": coverage, "prior": None if prior is None else str(prior)}
         return _manifest(inputs, chosen | {"batch_size": batch_size}, verdicts_of.version)
 
+    missing: Counter[str] = Counter()
+
     def count(verdicts: pa.Table, note: _Note) -> None:
         summary.add(verdicts, note)
+        missing.update(note["missing"])
         bad_values.extend(note["rejects"])
         if progress is not None:
             progress(summary.n_clusters)
@@ -220,18 +226,20 @@ def classify_files(
             write(verdicts)
 
         for (note, clusters), is_last in read_ahead(_noted(files, place, batch_size, options)):
-            verdicts = arrow_table(verdicts_of.columns(clusters))
+            columns_read = verdicts_of.columns(clusters)
+            note["missing"] = dict(count_missing(clusters, columns_read))
             if len(files) > 1:  # ids may be the same in two of them
-                name = arrow_table(
-                    {"source": Words.of(np.zeros(len(clusters), int), [str(files[note["file"]])])}
+                columns_read["source"] = Words.of(
+                    np.zeros(len(clusters), int), [str(files[note["file"]])]
                 )
-                verdicts = verdicts.append_column("source", name["source"])
+            verdicts = arrow_table(columns_read)
             later(store, verdicts, note, is_last)
             count(verdicts, note)
         inputs.check_unchanged()
         if bad_values or (rejects is not None and skip_bad):
             _write_rejects(bad_values, stack, rejects_path)
             summary.rejects = rejects_path
+    summary.notes += filter(None, [missing_words(missing)])
     return summary
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 
 import numpy as np
 import pandas as pd
@@ -47,6 +48,40 @@ def test_the_table_fits_and_never_drops_what_matters(width, verdicts, monkeypatc
     text = "\n".join(lines)
     for needed in ("A-1", "opposed", "LOOK", "To look at: 2."):
         assert needed in text
+    for explained in (
+        "- benign",
+        "+ intermediate",
+        "# suspicious",
+        "= agree",
+        "~ same",
+        "/ differ",
+    ):
+        assert explained in re.sub(r"\s+", " ", text)
+    assert text.count("O'Leary") == 1
+    # What is left can be understood: the words of both that were compared.
+    (row,) = [line for line in lines if "A-1" in line]
+    assert "grouped" in row
+    assert "linear" in row
+    assert ("Not shown at this width" in text) == (width < 160)
+
+
+def test_at_80_columns_everything_that_is_compared_is_left(verdicts, monkeypatch):
+    text = printed(monkeypatch, verdicts, 80)
+    for needed in ("heterogeneous", "unread", "fine linear", "morphology", " c ", " a ", " ! "):
+        assert needed in text
+    assert "probability, " in text.split("Not shown")[1]
+
+
+def test_why_to_look_stands_below_the_table(verdicts, monkeypatch):
+    reasons = verdicts.assign(
+        reason=["first reason.", "", "third reason."],
+        birads_concern=None,
+        model_birads_concern=None,
+    )
+    text = printed(monkeypatch, reasons, 120)
+    assert "A-1: first reason." in text
+    assert "C: third reason." in text
+    assert "B?[31m: " not in text
 
 
 def test_a_wide_terminal_shows_every_column(verdicts, monkeypatch):

@@ -56,7 +56,7 @@ SENTENCES = [
         MORPHOLOGY,
         "Model reads round, rules read amorphous; distribution not compared, too few "
         "calcifications; benign by the model, of intermediate concern by the rules; to review: "
-        "the model's morphology has a probability below 0.5.",
+        "the model's morphology has a probability below one against two.",
     ),
     (
         ("grouped", "vascular", BENIGN),
@@ -66,7 +66,7 @@ SENTENCES = [
         "Model reads vascular, rules read amorphous; distribution not compared, the rules could "
         "not read it (model: grouped); benign by the model, of intermediate concern by the rules; "
         "grouped and vascular (model) do not go together; to review: the model's morphology has a "
-        "probability below 0.5, and sources conflict (one against two).",
+        "probability below one against two, and sources conflict (one against two).",
     ),
     (
         ("grouped", "vascular", BENIGN),

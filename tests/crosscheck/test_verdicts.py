@@ -1,5 +1,7 @@
+import re
 from dataclasses import replace
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -116,6 +118,9 @@ def test_words_that_lead_to_another_concern_are_reviewed_and_said(reading):
     assert verdicts.agreement.tolist() == ["opposed", "opposed"]
     assert "most probable words alone would lead to another concern (benign)" in verdicts.reason[0]
     assert "another concern" not in verdicts.reason[1]
+    assert verdicts.reason[1].startswith(
+        "Model and rules read the same words: grouped, round; susp"
+    )
     same = crosscheck(model, reading([("grouped", "round", "suspicious")] * 2))
     assert same.agreement.tolist() == ["agree", "agree"]
     assert same.review.tolist() == [True, False]
@@ -244,3 +249,20 @@ def test_cases_to_review_come_by_need(reading):
     cases = cases_to_review(crosscheck(model, rules))
     assert cases.cluster_id.tolist() == ["2", "3", "1", "0"]
     assert cases.review.all()
+
+
+def test_the_data_dictionary_names_every_column():
+    path = Path(__file__).parents[2] / "data" / "README.md"
+    text = path.read_text(encoding="utf-8").split("## Verdicts")[1].split("## Rejects")[0]
+    for name in VERDICT_COLUMNS:
+        family = re.sub(r"^(p_distribution|p_morphology)_.*", r"\1_<name>", name)
+        assert f"`{family}`" in text, name
+
+
+def test_a_morphology_that_the_diameters_rule_out_is_reviewed(reading):
+    model = reading([("grouped", "popcorn", "benign"), ("grouped", "punctate", "benign")] * 2)
+    micro, macro = 0, 1
+    verdicts = crosscheck(model, model, sizes=np.array([micro, micro, -1, macro], np.int8))
+    assert verdicts.review.tolist() == [True, False, False, True]
+    assert "morphology does not go with the diameters (micro)" in verdicts.reason[0]
+    assert "morphology does not go with the diameters (macro)" in verdicts.reason[3]

@@ -21,11 +21,9 @@ def test_every_pattern_has_words(row):
     for distribution, morphology in product(DISTRIBUTION_LABELS, MORPHOLOGY_LABELS):
         pattern = {"rule_distribution": str(distribution), "rule_morphology": str(morphology)}
         html = words.rules_html(row | pattern)
-        assert (
-            html.count("The article, <cite>Clustered Calcifications")
-            == html.count("BI-RADS: ")
-            == 1
-        )
+        are_equal = (row["distribution"], row["morphology"]) == (distribution, morphology)
+        assert html.count("The article: ") == html.count("BI-RADS: ") == (1 if are_equal else 2)
+        assert html.count("O&#x27;Leary") == 1
         assert not re.search(r"\bnan\b", html.lower())
 
 
@@ -33,10 +31,11 @@ def test_every_pattern_has_words(row):
 def test_what_is_unknown_is_said_to_be(row, unknown):
     bare = row | {name: float("nan") for name in row if name.startswith(("p_", "novelty"))}
     bare |= dict.fromkeys(
-        ("concern", "rule_concern", "birads_concern", "distribution_set"), unknown
+        ("concern", "rule_concern", "birads_concern", "model_birads_concern", "distribution_set"),
+        unknown,
     )
     html = words.verdict_html(bare) + words.probabilities_html(bare)
-    assert html.count("no answer") == 3
+    assert html.count("no answer") == 4
     assert html.count("not read") == len(re.findall("class='number'", html))
     assert "unknown" in html
 
@@ -51,3 +50,12 @@ def test_texts_are_escaped(row):
     assert "<script>" not in words.verdict_html(hostile)
     assert "<b>|" not in words.rules_html(hostile)
     assert "<code><b>" not in words.rules_html(hostile)
+
+
+def test_the_page_opens_on_a_pattern_on_which_all_agree():
+    from calcigram.page.examples import FIRST, examples
+
+    (row,) = classify(examples()[FIRST]).to_dict("records")
+    concerns = ("concern", "rule_concern", "birads_concern", "model_birads_concern")
+    assert len({row[name] for name in concerns}) == 1
+    assert (row["agreement"], row["review"]) == ("agree", False)

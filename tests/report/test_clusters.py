@@ -168,7 +168,7 @@ def test_probabilities_are_numbers_and_not_only_bars(page):
 def test_a_status_has_no_bars(clusters, verdicts, tmp_path, parse):
     page = parse(write_report(clusters[1], verdicts.iloc[[1]], tmp_path / "r.html").read_text())
     assert "Model, distribution" not in page.words
-    assert "Model, form" in page.words
+    assert "Model, morphology" in page.words
 
 
 def test_pictures_are_capped_and_the_cap_is_told(clusters, verdicts, tmp_path, parse):

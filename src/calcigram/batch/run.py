@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -29,6 +30,7 @@ from calcigram.errors import BadInputError, CalcigramError
 from calcigram.formats.inputs import check_apart
 from calcigram.formats.manifest import check_same, file_digest, to_text
 from calcigram.formats.places import LOCK_FILE
+from calcigram.missing import missing_words
 
 MANIFEST, REJECTS = "_calcigram.json", "_rejects.csv"
 """Stand among the parts, where readers of Parquet folders pass them over."""
@@ -53,6 +55,8 @@ class BatchSummary:
         Clusters set aside because of bad values.
     n_resumed : int
         Parts taken over from a run that was broken off.
+    notes : list of str
+        Which marks were missing where readings could not be compared.
     """
 
     n_parts: int = 0
@@ -60,6 +64,7 @@ class BatchSummary:
     n_review: int = 0
     n_rejected: int = 0
     n_resumed: int = 0
+    notes: list[str] = field(default_factory=list)
 
 
 def run_batch(
@@ -211,12 +216,16 @@ def _identities(
 
 def _summary(done: Sequence[Done], n_resumed: int) -> BatchSummary:
     rejected = {(one.index, row["cluster_id"], row["row"]) for one in done for row in one.rejects}
+    missing: Counter[str] = Counter()
+    for one in done:
+        missing.update(one.missing)
     return BatchSummary(
         n_parts=len(done),
         n_clusters=sum(one.n_clusters for one in done),
         n_review=sum(one.n_review for one in done),
         n_rejected=len(rejected),
         n_resumed=n_resumed,
+        notes=list(filter(None, [missing_words(missing)])),
     )
 
 

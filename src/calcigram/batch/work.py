@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -42,6 +43,8 @@ class Done:
         Written, and those of them that a person should look at.
     rejects : tuple of dict
         Bad values of clusters set aside, as rows of the table of rejects.
+    missing : dict of str to int
+        As `calcigram.missing.count_missing` gives it.
     error : str
         Why nothing was written; empty where all went well. Told and not raised, as the same
         input would fail on any other worker.
@@ -53,6 +56,7 @@ class Done:
     n_clusters: int = 0
     n_review: int = 0
     rejects: tuple[dict[str, Any], ...] = ()
+    missing: dict[str, int] = field(default_factory=dict)
     error: str = ""
     digest: str = ""
 
@@ -97,8 +101,14 @@ def read_note(folder: Storage, part: Part) -> Done:
     try:
         with folder.opened(path) as file:
             note = json.loads(parquet.read_metadata(file).metadata[_NOTE_KEY.encode()])
-        rejects = tuple(note["rejects"])
-        return Done(part.index, note["n_clusters"], note["n_review"], rejects, "", note["digest"])
+        return Done(
+            part.index,
+            note["n_clusters"],
+            note["n_review"],
+            tuple(note["rejects"]),
+            note["missing"],
+            digest=note["digest"],
+        )
     except (pa.ArrowException, OSError, KeyError, TypeError, ValueError):
         raise BadInputError(
             "a part as calcigram batch writes it", source=folder.url(path)
@@ -132,6 +142,7 @@ def _computed(job: Job, part: Part, n_threads: int | None) -> bytes:
         return _simulated(job, part)
     from calcigram.features.extract import extract_features
     from calcigram.formats.overlap import read_ahead
+    from calcigram.missing import count_missing
 
     buffer = _TableBuffer(job.digest)
     for intake, _ in read_ahead(_intakes(part, job.skip_bad)):
@@ -141,7 +152,9 @@ def _computed(job: Job, part: Part, n_threads: int | None) -> bytes:
             buffer.add(extract_features(clusters, n_threads=n_threads).to_dataframe())
         else:
             classifier = _classifier(job.model, job.model_version, n_threads)
-            buffer.add(classifier.columns(clusters))
+            columns = classifier.columns(clusters)
+            buffer.missing.update(count_missing(clusters, columns))
+            buffer.add(columns)
     return buffer.close()
 
 
@@ -169,12 +182,24 @@ def _simulated(job: Job, part: Part) -> bytes:
             yield simulate(n, start=part.start + start, **dict(job.simulation))
 
     buffer = BytesIO()
-    write_parquet_clusters(pieces(), buffer, note=_note(job.digest, part.n_clusters, 0, []))
+    write_parquet_clusters(pieces(), buffer, note=_note(job.digest, part.n_clusters, 0, [], {}))
     return buffer.getvalue()
 
 
-def _note(digest: str, n_clusters: int, n_review: int, rejects: Sequence[Any]) -> dict[str, str]:
-    note = {"digest": digest, "n_clusters": n_clusters, "n_review": n_review, "rejects": rejects}
+def _note(
+    digest: str,
+    n_clusters: int,
+    n_review: int,
+    rejects: Sequence[Any],
+    missing: Mapping[str, int],
+) -> dict[str, str]:
+    note = {
+        "digest": digest,
+        "n_clusters": n_clusters,
+        "n_review": n_review,
+        "rejects": rejects,
+        "missing": dict(missing),
+    }
     return {_NOTE_KEY: json.dumps(note)}
 
 
@@ -188,6 +213,7 @@ class _TableBuffer:
         self._n_clusters = 0
         self._n_review = 0
         self.rejects: list[Any] = []
+        self.missing: Counter[str] = Counter()
 
     def add(self, table: Any) -> None:
         """Append a DataFrame, or columns, as a row group."""
@@ -205,7 +231,7 @@ class _TableBuffer:
 
     def close(self) -> bytes:
         """End the file and return it."""
-        note = _note(self._digest, self._n_clusters, self._n_review, self.rejects)
+        note = _note(self._digest, self._n_clusters, self._n_review, self.rejects, self.missing)
         self._writer.add_key_value_metadata(note)
         self._writer.close()
         return self._buffer.getvalue()

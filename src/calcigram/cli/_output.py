@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from calcigram.errors import BadInputError
 from calcigram.lexicon import Agreement, Concern
@@ -32,38 +32,42 @@ _AGREEMENT_LOOK = {
 }
 _LOOKS: dict[str, dict[Any, tuple[str, str]]] = {
     "concern": _CONCERN_LOOK,
+    "model_birads_concern": _CONCERN_LOOK,
     "rule_concern": _CONCERN_LOOK,
-    "birads_concern": _CONCERN_LOOK,
     "agreement": _AGREEMENT_LOOK,
 }
 
 _CONTROLS = re.compile("[\x7f-\x9f]")
 
-_WIDE_COLUMNS = (
-    ("cluster_id", "cluster"),
-    ("n_calcifications", "n"),
-    ("distribution", "model\ndistribution"),
-    ("distribution_probability", "p"),
-    ("morphology", "model\nform"),
-    ("morphology_probability", "p"),
-    ("concern", "model\nconcern"),
-    ("rule_distribution", "rules\ndistribution"),
-    ("rule_morphology", "rules\nform"),
-    ("rule_concern", "rules\nconcern"),
-    ("agreement", "agreement"),
-    ("review", "look"),
+_SHOWN = {
+    "cluster_id": "cluster",
+    "n_calcifications": "n",
+    "distribution": "model\ndistribution",
+    "distribution_probability": "p",
+    "morphology": "model\nmorphology",
+    "morphology_probability": "p",
+    "concern": "model\nconcern",
+    "model_birads_concern": "model under\nBI-RADS",
+    "rule_distribution": "rules\ndistribution",
+    "rule_morphology": "rules\nmorphology",
+    "rule_concern": "rules\nconcern",
+    "agreement": "agreement",
+    "review": "look",
+}
+"""Columns of the verdict table on the terminal, and their headings."""
+
+_LEAST_USE = (
+    ("model_birads_concern",),
+    ("morphology_probability", "distribution_probability"),
+    ("n_calcifications",),
 )
-# dropped from the right end of this list until the table fits
-_DROP_ORDER = (
-    "morphology_probability",
-    "distribution_probability",
-    "n_calcifications",
-    "rule_morphology",
-    "rule_concern",
-    "morphology",
-    "rule_distribution",
-    "concern",
-)
+"""What is left out first where the terminal is narrow."""
+
+_MORPHOLOGIES = ("morphology", "rule_morphology")
+_FOLDED = {"cluster_id": 12, "morphology": 13, "rule_morphology": 13}
+"""Characters to which columns are folded where nothing else helps."""
+
+MAX_REASONS = 10
 
 
 def say(message: str) -> None:
@@ -163,19 +167,76 @@ def print_verdicts(verdicts: pd.DataFrame, *, limit: int | None = None) -> None:
     """
     out = console()
     shown = verdicts if limit is None else verdicts.head(limit)
-    columns = list(_WIDE_COLUMNS)
+    names = [name for name in _SHOWN if name in verdicts]
     unbounded = out.options.update(max_width=10_000)
-    for name in ("", *_DROP_ORDER):
-        columns = [column for column in columns if column[0] != name]
-        table = _verdict_table(shown, columns)
+    for layout in _layouts():
+        columns = [name for name in names if name not in layout.left_out]
+        table = _verdict_table(shown, columns, layout)
         if out.measure(table, options=unbounded).maximum <= out.width:
             break
     out.print(table)
     if len(shown) < len(verdicts):
         out.print(f"... and {len(verdicts) - len(shown)} more; -o FILE writes them all")
-    out.print(summary_line(verdicts), highlight=False)
-    for line in reported_lines(shown):
+    for line in (
+        summary_line(verdicts),
+        *_key_lines(columns, layout, [name for name in names if name not in columns]),
+        *_reason_lines(shown),
+        *reported_lines(shown),
+    ):
         out.print(line, highlight=False, markup=False)
+
+
+class _Layout(NamedTuple):
+    """How a table is made narrower."""
+
+    left_out: tuple[str, ...]
+    is_folded: bool = False
+    has_signs_only: bool = False
+
+
+def _layouts() -> Iterator[_Layout]:
+    """Yield the layouts, widest first."""
+    left_out: tuple[str, ...] = ()
+    yield _Layout(left_out)
+    for names in _LEAST_USE:
+        left_out += names
+        yield _Layout(left_out)
+    yield _Layout(left_out, is_folded=True)
+    yield _Layout(left_out, is_folded=True, has_signs_only=True)
+    yield _Layout((*left_out, *_MORPHOLOGIES), is_folded=True, has_signs_only=True)
+
+
+def _key_lines(columns: Sequence[str], layout: _Layout, left_out: Sequence[str]) -> Iterator[str]:
+    """Yield what the signs and words of the table mean, and which columns it leaves out."""
+    from calcigram.consequences import load_rulebook
+
+    concern, agreement = (
+        ", ".join(f"{sign} {_words(word)}" for word, (sign, _) in look.items())
+        for look in (_CONCERN_LOOK, _AGREEMENT_LOOK)
+    )
+    c, a = (" (c)", " (a)") if layout.has_signs_only else ("", "")
+    title = load_rulebook("article").title
+    yield f"Concern{c}, as the article has it ({title}): {concern}; no diagnosis."
+    yield f"Agreement of the two readings{a}: {agreement}. LOOK: a person should look."
+    p = " p: the model's probability of its word." * ("distribution_probability" in columns)
+    yield f"Morphology (form): the shape of the single calcifications.{p}"
+    if left_out:
+        plain = ", ".join(_words(name) for name in left_out)
+        yield f"Not shown at this width: {plain}; a wider terminal, -o FILE or --json has them."
+
+
+def _reason_lines(verdicts: pd.DataFrame) -> Iterator[str]:
+    """Yield why a person should look, for those in most need."""
+    from calcigram.crosscheck import cases_to_review
+
+    if "reason" not in verdicts or not verdicts["review"].any():
+        return
+    cases = cases_to_review(verdicts)
+    yield "Why to look, those in most need first:"
+    for name, reason in zip(cases["cluster_id"][:MAX_REASONS], cases["reason"], strict=False):
+        yield f"  {_cell(name)}: {_cell(reason)}"
+    if len(cases) > MAX_REASONS:
+        yield f"  ... and {len(cases) - MAX_REASONS} more: see the column reason (-o FILE, --json)"
 
 
 def reported_lines(verdicts: pd.DataFrame) -> list[str]:
@@ -241,29 +302,40 @@ def print_table(frame: pd.DataFrame, title: str | None = None) -> None:
     console().print(table)
 
 
-def _verdict_table(verdicts: pd.DataFrame, columns: Sequence[tuple[str, str]]) -> Any:
+def _verdict_table(verdicts: pd.DataFrame, columns: Sequence[str], layout: _Layout) -> Any:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
-    for name, header in columns:
-        right = name.endswith("probability") or name == "n_calcifications"
-        table.add_column(header, justify="right" if right else "left", overflow="fold")
-    for row in verdicts[[name for name, _ in columns]].itertuples(index=False):
+    for name in columns:
+        is_number = name.endswith("probability") or name == "n_calcifications"
+        heading = _SHOWN[name]
+        if layout.is_folded:
+            heading = heading.replace("distribution", "distri-\nbution")
+        if layout.has_signs_only and name in _LOOKS:
+            heading = name.removeprefix("rule_")[0]
+        table.add_column(
+            heading,
+            justify="right" if is_number else "left",
+            overflow="fold",
+            max_width=_FOLDED.get(name) if layout.is_folded else None,
+        )
+    for row in verdicts[list(columns)].itertuples(index=False):
         cells = []
-        for (name, _), value in zip(columns, row, strict=True):
-            if name == "review":
-                cells.append(Text("LOOK" if value else "", style="bold" if value else ""))
-                continue
-            if name.endswith("probability") and not _missing(value):
-                cells.append(Text(f"{value:.2f}"))
-                continue
-            if name == "cluster_id":
-                cells.append(Text(_cell(value)))
-                continue
+        for name, value in zip(columns, row, strict=True):
             sign, style = _LOOKS.get(name, {}).get(value, ("", ""))
-            cells.append(Text(f"{sign} {_words(_cell(value))}".strip(), style=style))
+            if name == "review":
+                text, style = ("LOOK", "bold") if value else ("", "")
+            elif name.endswith("probability") and not _missing(value):
+                text = f"{value:.2f}"
+            elif name == "cluster_id":
+                text = _cell(value)
+            elif layout.has_signs_only and sign:
+                text = sign
+            else:
+                text = f"{sign} {_words(_cell(value))}".strip()
+            cells.append(Text(text, style=style))
         table.add_row(*cells)
     return table
 

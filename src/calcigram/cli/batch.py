@@ -91,6 +91,8 @@ def run(args: argparse.Namespace) -> None:
         say(f"{summary.n_resumed} parts were there from the run that was broken off")
     looked_at = f", {summary.n_review} to look at" if args.task == "classify" else ""
     say(f"{summary.n_clusters} clusters in {summary.n_parts} parts{looked_at} -> {args.output}")
+    for note in summary.notes:
+        say(note)
     if summary.n_rejected:
         say(f"{summary.n_rejected} bad clusters set aside -> {args.output}/_rejects.csv")
     if args.json:

@@ -183,6 +183,8 @@ def _to_terminal(args: argparse.Namespace) -> None:
     for path, intake in zip(args.files, intakes, strict=True):
         for note in intake.notes:
             say(f"{path}: {note}")
+    for note in verdicts.attrs["notes"]:
+        say(note)
     n_rejected = sum(intake.n_rejected for intake in intakes)
     if args.rejects is not None:
         rejects = pd.concat([intake.rejects for intake in intakes], ignore_index=True)

@@ -170,7 +170,7 @@ def _print_contents(contents: dict[str, Any]) -> None:
             _print(f"  {label}: {_range_text(contents[key])}")
     if contents["fewer_than_3_calcifications"]:
         _print(
-            f"  {contents['fewer_than_3_calcifications']} with fewer than 3 calcifications: form only"
+            f"  {contents['fewer_than_3_calcifications']} with fewer than 3 calcifications: morphology only"
         )
     for note in contents["notes"]:
         _print(f"  {note}")

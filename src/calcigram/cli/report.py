@@ -49,4 +49,6 @@ def run(args: argparse.Namespace) -> None:
         write_report(
             clusters, verdicts, args.output, max_pictures=limit, progress=progress, **title
         )
+    for note in verdicts.attrs["notes"]:
+        say(note)
     say(f"{counted(len(clusters), 'cluster')} -> {args.output}")

@@ -67,7 +67,8 @@ def run(args: argparse.Namespace) -> None:
     for book, table in consequences.items():
         columns = ["id", "distribution", "form", "concern", "origin", "advises", "tag", "advice"]
         title = load_rulebook(book).title
-        print_table(table[columns], f"Consequences, {title}: the first line that fits decides")
+        shown = table[columns].rename(columns={"form": "morphology"})
+        print_table(shown, f"Consequences, {title}: the first line that fits decides")
 
 
 def _check(args: argparse.Namespace, books: list[str]) -> None:

@@ -15,7 +15,7 @@ def add(commands: _options.Commands) -> None:
         commands,
         "simulate",
         run,
-        "write simulated clusters, whose distribution and form are known",
+        "write simulated clusters, whose distribution and morphology are known",
         "calcigram simulate 1000 -o clusters.parquet --seed 1",
     )
     parser.add_argument("n", type=_options.positive_int, metavar="N", help="number of clusters")

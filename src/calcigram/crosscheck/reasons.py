@@ -24,10 +24,11 @@ from calcigram.oddities import ODDITIES
 
 WHY = {
     "opposed": "the two are opposed",
-    "unsure_distribution": "the model's distribution has a probability below 0.5",
-    "unsure_morphology": "the model's morphology has a probability below 0.5",
+    "unsure_distribution": "the model's distribution has a probability below {}",
+    "unsure_morphology": "the model's morphology has a probability below {}",
     "concern": "its most probable words alone would lead to another concern ({})",
     "conflict": "sources conflict ({})",
+    "size": "the model's morphology does not go with the diameters ({})",
     "unlike": "nothing like it was among the clusters that the model was trained on",
     **ODDITIES,
 }
@@ -112,6 +113,8 @@ def reason(
     labels = (model.distribution, model.morphology, rules.distribution, rules.morphology)
     clauses = [*_labels_compared(compared, *labels)]
     are_equal = clauses[0].startswith(_EQUAL)
+    if are_equal and compared == Compared.BOTH and model.concern != rules.concern:
+        clauses[0] = clauses[0].replace(_EQUAL, "Model and rules read the same words: ")
     clauses.append(_concerns(model.concern, rules.concern, both=not are_equal))
     clauses += _contradictions(model, rules)
     if why:

@@ -90,9 +90,8 @@ def compare_reported(verdicts: pd.DataFrame, meta: pd.DataFrame) -> pd.DataFrame
                 continue
             compared += 1
             if not known & {read, _SAME.get(read, read)}:
-                name = "form" if axis == "morphology" else axis
                 shown = " or ".join(sorted(known)).replace("_", " ")
-                said.append(f"{name}: reported {shown}, read {str(read).replace('_', ' ')}")
+                said.append(f"{axis}: reported {shown}, read {str(read).replace('_', ' ')}")
         differ = Agreement.DIFFER if said else Agreement.AGREE
         agreements.append(str(differ) if compared else None)
         differences.append("; ".join(said) or None)

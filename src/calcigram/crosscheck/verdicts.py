@@ -8,7 +8,6 @@ over many clusters, `kappa` computes.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +15,8 @@ import numpy.typing as npt
 
 from calcigram.columns import Column, Words, frame_of
 from calcigram.crosscheck.layout import CONCERN_COLUMNS
-from calcigram.crosscheck.reasons import WHY, Pattern, reason
+from calcigram.crosscheck.reasons import WHY
+from calcigram.crosscheck.sentences import sentences
 from calcigram.errors import BadInputError
 from calcigram.lexicon import (
     AGREEMENTS,
@@ -24,9 +24,11 @@ from calcigram.lexicon import (
     CONCERNS,
     DISTRIBUTION_LABELS,
     DISTRIBUTIONS,
+    IMPOSSIBLE_SIZES,
     MORPHOLOGIES,
     MORPHOLOGY_LABELS,
     ORIGINS,
+    SIZE_CLASSES,
     Agreement,
     Compared,
 )
@@ -58,6 +60,13 @@ COMPARED_CODES = np.array(
 )  # fmt: skip
 """Where [distribution compared, morphology compared] leads to."""
 
+_IMPOSSIBLE = np.array(
+    [
+        [(size, form) in IMPOSSIBLE_SIZES for form in MORPHOLOGY_LABELS]
+        for size in (*SIZE_CLASSES, None)  # the last where sizes are unknown: code -1
+    ]
+)
+
 _AGREE, _DIFFER = AGREEMENTS.index(Agreement.AGREE), AGREEMENTS.index(Agreement.DIFFER)
 
 _Codes = npt.NDArray[np.int8]
@@ -65,7 +74,10 @@ _Mask = npt.NDArray[np.bool_]
 
 
 def crosscheck(
-    model: Readings, rules: Readings, oddities: npt.NDArray[np.int8] | None = None
+    model: Readings,
+    rules: Readings,
+    oddities: npt.NDArray[np.int8] | None = None,
+    sizes: npt.NDArray[np.int8] | None = None,
 ) -> pd.DataFrame:
     """Compare two readings of the same clusters.
 
@@ -77,6 +89,8 @@ def crosscheck(
         Of the same clusters, in the same order.
     oddities : ndarray of int8, shape (C,), optional
         As `calcigram.oddities.find_oddities` gives them: those found have novelty 1.
+    sizes : ndarray of int8, shape (C,), optional
+        As `ClusterSet.size_class` gives them: a morphology that does not go with them is reviewed.
 
     Returns
     -------
@@ -103,7 +117,8 @@ def crosscheck(
     where the model's probability of a word that was
     compared is below `UNSURE`; where its most probable words would lead to another concern than
     the most probable one; where two sources conflict about its words; and where nothing like the
-    cluster was among those the model was trained on, or it is an oddity. An axis that was not
+    cluster was among those the model was trained on, or it is an oddity; and where the definition of
+    the model's morphology rules the diameters out. An axis that was not
     compared is no reason by itself, and ``p_malignant`` never is.
     ``p_malignant`` and its interval say how often lesions of CBIS-DDSM that radiologists described as
     the model does turned out malignant (`calcigram.risk`): that cohort is enriched with cancers, so
@@ -124,18 +139,25 @@ def crosscheck(
     >>> print(verdicts.reason[0])
     Model reads segmental, rules read regional; both of intermediate concern.
     """
-    return frame_of(compared(model, rules, oddities))
+    return frame_of(compared(model, rules, oddities, sizes))
 
 
 def compared(
-    model: Readings, rules: Readings, oddities: npt.NDArray[np.int8] | None = None
+    model: Readings,
+    rules: Readings,
+    oddities: npt.NDArray[np.int8] | None = None,
+    sizes: npt.NDArray[np.int8] | None = None,
+    *,
+    unsure: float = UNSURE,
 ) -> dict[str, Column]:
     """Compare as `crosscheck` does, and return its columns as arrays, without a table.
 
     Parameters
     ----------
     model, rules : Readings
-    oddities : ndarray of int8, shape (C,), optional
+    oddities, sizes : ndarray of int8, shape (C,), optional
+    unsure : float
+        Words of the model that are less probable are reviewed.
 
     Returns
     -------
@@ -156,9 +178,19 @@ def compared(
     compared_on = COMPARED_CODES[known["distribution"].astype(int), known["morphology"].astype(int)]
     agreement = _agreement(model, rules, known)
     odd = np.full(len(model), NOT_ODD, np.int8) if oddities is None else oddities
-    flags = _flags(model, rules, tops, known)
+    flags = _flags(model, rules, tops, known, unsure)
+    unknown = np.full(len(model), -1, np.int8)
+    sizes = unknown if sizes is None else sizes
+    flags["size"] = _IMPOSSIBLE[sizes, model.morphology]
     flags |= {name: odd == code for code, name in enumerate(ODDITIES)}
     flags["unlike"] &= odd == NOT_ODD
+    pattern = unknown if model.pattern_concern is None else model.pattern_concern
+    about = {
+        "concern": Words.of(pattern, CONCERNS),
+        "size": Words.of(sizes, SIZE_CLASSES),
+        "conflict": model.source_conflict or Words(unknown, ()),
+        **{f"unsure_{axis}": Words(np.zeros_like(unknown), (f"{unsure:g}",)) for axis in WORDS},
+    }
     risk = _risk(model)
     return {
         "cluster_id": model.cluster_id,
@@ -176,7 +208,7 @@ def compared(
         "birads_concern": Words.of(rules.birads_concern, CONCERNS, is_ordered=True),
         "agreement": Words.of(agreement, AGREEMENTS),
         "review": np.logical_or.reduce([flags[name] for name in WHY]),
-        "reason": _reasons(model, rules, compared_on, flags),
+        "reason": sentences(model, rules, compared_on, flags, about),
         **_columns("p_distribution", DISTRIBUTIONS, model.p_distribution),
         **_columns("p_morphology", MORPHOLOGIES, model.p_morphology),
         "distribution_set": _sets(model.distribution_set, model.p_distribution, DISTRIBUTIONS),
@@ -252,7 +284,11 @@ def _agreement(model: Readings, rules: Readings, known: dict[str, _Mask]) -> _Co
 
 
 def _flags(
-    model: Readings, rules: Readings, tops: dict[str, Any], known: dict[str, _Mask]
+    model: Readings,
+    rules: Readings,
+    tops: dict[str, Any],
+    known: dict[str, _Mask],
+    unsure: float,
 ) -> dict[str, _Mask]:
     none = np.zeros(len(model), bool)
     concerns_compare = known["distribution"] | known["morphology"]
@@ -262,7 +298,7 @@ def _flags(
     pattern, conflict = model.pattern_concern, model.source_conflict
     return {
         "opposed": opposed & (model.concern >= 0) & (rules.concern >= 0) & concerns_compare,
-        **{f"unsure_{axis}": known[axis] & (tops[axis] < np.float32(UNSURE)) for axis in WORDS},
+        **{f"unsure_{axis}": known[axis] & (tops[axis] < np.float32(unsure)) for axis in WORDS},
         "concern": none if pattern is None else (pattern != model.concern) & (model.concern >= 0),
         "conflict": none if conflict is None else conflict.codes >= 0,
         "unlike": _unlike(model),
@@ -298,52 +334,6 @@ def _columns(
     prefix: str, names: Sequence[str], values: npt.NDArray[np.float32]
 ) -> dict[str, Column]:
     return {f"{prefix}_{name}": values[:, k] for k, name in enumerate(names)}
-
-
-def _reasons(
-    model: Readings, rules: Readings, compared_on: _Codes, flags: dict[str, _Mask]
-) -> Words:
-    """Return a sentence for each cluster, written once for each combination that occurs."""
-    pattern = model.concern if model.pattern_concern is None else model.pattern_concern
-    conflict = model.source_conflict
-    texts = () if conflict is None else conflict.words
-    parts = (
-        (model.distribution, len(DISTRIBUTION_LABELS)),
-        (model.morphology, len(MORPHOLOGY_LABELS)),
-        (model.concern + 1, len(CONCERNS) + 1),
-        (rules.distribution, len(DISTRIBUTION_LABELS)),
-        (rules.morphology, len(MORPHOLOGY_LABELS)),
-        (rules.concern + 1, len(CONCERNS) + 1),
-        (compared_on, len(COMPARED)),
-        (pattern + 1, len(CONCERNS) + 1),
-        (np.zeros(len(model)) if conflict is None else conflict.codes + 1, len(texts) + 1),
-        *((flags[name], 2) for name in WHY),
-    )
-    sizes = tuple(size for _, size in parts)
-    keys = np.zeros(len(model), np.int64)
-    for part, size in parts:
-        keys = keys * size + part.astype(np.int64)
-    combinations, which = np.unique(keys, return_inverse=True)
-    sentences = [_sentence(key, sizes, texts) for key in combinations.tolist()]
-    places = {sentence: place for place, sentence in enumerate(dict.fromkeys(sentences))}
-    codes = np.array([places[sentence] for sentence in sentences], np.intp)
-    return Words(codes[which], tuple(places))
-
-
-@lru_cache(maxsize=10_000)
-def _sentence(key: int, sizes: tuple[int, ...], conflicts: tuple[str, ...]) -> str:
-    """Return the sentence of a combination, as `_reasons` numbers them."""
-    d1, m1, c1, d2, m2, c2, on, pattern, conflict, *raised = map(int, np.unravel_index(key, sizes))
-    details = {
-        "concern": str(CONCERNS[pattern - 1]) if pattern else "none",
-        "conflict": conflicts[conflict - 1] if conflict else "",
-    }
-    return reason(
-        Pattern.from_codes(d1, m1, c1 - 1),
-        Pattern.from_codes(d2, m2, c2 - 1),
-        {name: details.get(name, "") for name, is_raised in zip(WHY, raised, strict=True) if is_raised},
-        COMPARED[on],
-    )  # fmt: skip
 
 
 def agreement_matrix(verdicts: pd.DataFrame, axis: str = "distribution") -> pd.DataFrame:

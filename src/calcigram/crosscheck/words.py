@@ -24,14 +24,14 @@ def set_words(row: Mapping[str, Any] | pd.Series) -> str:
     Examples
     --------
     >>> set_words({"distribution_set": "linear|branching", "morphology_set": ""})
-    'linear or branching; no form conforms'
+    'linear or branching; no morphology conforms'
     """
     parts = []
-    for axis, noun in (("distribution", "distribution"), ("morphology", "form")):
+    for axis in ("distribution", "morphology"):
         words = row.get(f"{axis}_set")
         if isinstance(words, str):
             plain = " or ".join(words.replace("_", " ").split("|"))
-            parts.append(plain or f"no {noun} conforms")
+            parts.append(plain or f"no {axis} conforms")
     return "; ".join(parts)
 
 

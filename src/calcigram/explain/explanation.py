@@ -54,10 +54,14 @@ class Explanation:
     cluster_id : str
     n_calcifications : int
     model : dict
-        The model's words, their probabilities and conformal sets, the concern with its
-        probability, and the novelty.
+        The model's words, their probabilities and conformal sets, the most probable concern with
+        its probability, what BI-RADS says of the words, and the novelty.
     rules : dict
         The rules' words, and both concerns that follow.
+    review : bool
+        Whether a person should look.
+    reason : str
+        How the two compare, and why to look, as the verdict table has it.
     why : tuple of WhyThisWord
         One for each axis the model read; empty where the model keeps no exemplars.
     fired, missed : tuple of RuleApplied
@@ -76,6 +80,8 @@ class Explanation:
     n_calcifications: int
     model: dict[str, Any]
     rules: dict[str, Any]
+    review: bool
+    reason: str
     why: tuple[WhyThisWord, ...]
     fired: tuple[RuleApplied, ...]
     missed: tuple[RuleApplied, ...]
@@ -152,6 +158,7 @@ def explain(
     >>> [why.axis for why in found.why]
     ['distribution', 'morphology']
     """
+    from calcigram.crosscheck import crosscheck
     from calcigram.features.extract import extract_features
     from calcigram.model.store import load_model
     from calcigram.oddities import find_oddities
@@ -164,6 +171,8 @@ def explain(
     readings = reader.read(features)
     ruler = RuleReader()
     rule_readings = ruler.read(features)
+    odd = find_oddities(cluster, features)
+    verdict = crosscheck(readings, rule_readings, odd, cluster.size_class())
     exemplars = _exemplars(reader, reference)
 
     def read(changed: ClusterSet) -> Readings:
@@ -173,8 +182,10 @@ def explain(
     return Explanation(
         str(cluster.cluster_id[0]),
         int(cluster.n_calcifications[0]),
-        _model_words(readings) | _unlike(readings, find_oddities(cluster, features)),
-        _rule_words(rule_readings),
+        _model_words(readings) | _unlike(readings, odd),
+        _words(rule_readings),
+        bool(verdict["review"].iloc[0]),
+        str(verdict["reason"].iloc[0]),
         _why(reader, readings, features, exemplars) if exemplars else (),
         rules_applied(ruler, features, rule_readings),
         just_missed(ruler, features),
@@ -239,11 +250,12 @@ def _label(words: tuple[str, ...], code: int) -> str:
 
 
 def _words(readings: Readings) -> dict[str, Any]:
-    concern = int(readings.concern[0])
+    concern, birads = (int(codes[0]) for codes in (readings.concern, readings.birads_concern))
     return {
         "distribution": str(DISTRIBUTION_LABELS[readings.distribution[0]]),
         "morphology": str(MORPHOLOGY_LABELS[readings.morphology[0]]),
         "concern": str(CONCERNS[concern]) if concern >= 0 else None,
+        "birads_concern": str(CONCERNS[birads]) if birads >= 0 else None,
     }
 
 
@@ -279,8 +291,3 @@ def _model_words(readings: Readings) -> dict[str, Any]:
         "morphology_probability": float(readings.p_morphology[0].max()),
         "concern_probability": float(readings.p_concern[0, concern]) if concern >= 0 else float("nan"),
     }  # fmt: skip
-
-
-def _rule_words(readings: Readings) -> dict[str, Any]:
-    birads = int(readings.birads_concern[0])
-    return _words(readings) | {"birads_concern": str(CONCERNS[birads]) if birads >= 0 else None}

@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from calcigram.consequences import load_rulebook
 from calcigram.crosscheck.reasons import label_words
 from calcigram.crosscheck.words import outcome_words, set_words
 from calcigram.explain.contributions import WhyThisWord, feature_words, with_unit
@@ -59,12 +60,16 @@ def _head(explanation: Explanation) -> Iterator[str]:
     yield f"{_safe(explanation.cluster_id)}: {explanation.n_calcifications} {noun}"
     yield (
         f"  Model: {_label('distribution', model)}, {_label('morphology', model)}; "
-        f"concern {_word(model['concern'], model['concern_probability'])}"
+        f"concern {_word(model['concern'], model['concern_probability'])}, under BI-RADS "
+        f"{_plain(model['birads_concern'])}"
     )
     yield (
         f"  Rules: {_label('distribution', rules)}, {_label('morphology', rules)}; concern "
         f"{_plain(rules['concern'])}, under BI-RADS {_plain(rules['birads_concern'])}"
     )
+    yield f"  Concern: what the article says of a pattern ({load_rulebook('article').title})."
+    look = "A person should look. " if explanation.review else ""
+    yield f"  {look}{explanation.reason}"
     sets = set_words(model)
     if sets:
         yield f"  May be, at a coverage of {COVERAGE:.0%}: {sets}"

@@ -1,4 +1,4 @@
-"""Examples to load: one simulated cluster for each distribution and each form."""
+"""Examples to load: one simulated cluster for each distribution and each morphology."""
 
 from __future__ import annotations
 
@@ -32,13 +32,14 @@ def examples() -> dict[str, ClusterSet]:
     found: dict[str, ClusterSet] = {}
     for axis, words, column in (
         ("Distribution", DISTRIBUTIONS, "true_distribution"),
-        ("Form", MORPHOLOGIES, "true_morphology"),
+        ("Morphology", MORPHOLOGIES, "true_morphology"),
     ):
         truth = clusters.meta[column].astype(str)
         for word in words:
+            name = f"{axis}: {plain([word])[0]}"
             places = truth.index[truth == str(word)]
             if len(places):
-                found[f"{axis}: {plain([word])[0]}"] = clusters[int(places[0])]
+                found[name] = clusters[int(places[0])]
     return found
 
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import panel as pn
 
 from calcigram.clusters import CLUSTER_NAMES, ClusterSet
 from calcigram.errors import BadInputError, CalcigramError
+from calcigram.missing import missing_note
 from calcigram.page import exports, words
 from calcigram.page.editor import Editor
 from calcigram.page.examples import examples, first_example
@@ -62,6 +63,7 @@ class View:
         self._read, self._explain = read, explain
         self._clusters: ClusterSet | None = None
         self._rows: list[dict[str, Any]] = []
+        self._notes: list[str] = []
         self._drawn_id, self._context = "drawn", dict[str, float]()
         self._shown: int | None = None
         self._turn = 0
@@ -231,7 +233,7 @@ class View:
         def show() -> None:
             if turn != self._turn:  # something else is shown by now
                 return
-            self._show_verdict(row, explain=moving is None)
+            self._show_verdict(row, missing_note(cluster, verdicts), explain=moving is None)
             if moving is None:
                 self._keep(cluster, row)
 
@@ -270,6 +272,7 @@ class View:
         from calcigram.report.clusters import review_order
 
         self._clusters, self._rows = clusters, _rows(verdicts)
+        self._notes = missing_note(clusters, verdicts)
         order = [int(i) for i in review_order(verdicts)]
         self._list(order)
         self.widgets.listed.value = order[0]
@@ -290,14 +293,16 @@ class View:
         self._offer_undo()
         self.editor.show(columns)
         self.widgets.points.value = text_of(columns)
-        self._show_verdict(self._rows[i])
+        self._show_verdict(self._rows[i], self._notes)
 
-    def _show_verdict(self, row: dict[str, Any], *, explain: bool = True) -> None:
+    def _show_verdict(
+        self, row: dict[str, Any], notes: Sequence[str], *, explain: bool = True
+    ) -> None:
         self._say("")
         self._is_read = True
         self.editor.say_read()
         self._turn += 1  # an explanation that is under way is of another verdict
-        self.widgets.verdict.object = words.verdict_html(row)
+        self.widgets.verdict.object = words.verdict_html(row, notes)
         self.widgets.rules.object = words.rules_html(row)
         self.widgets.probabilities.object = words.probabilities_html(row)
         if not explain:
@@ -354,7 +359,7 @@ def _rows(verdicts: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _named(row: Any, i: int) -> str:
     look = "! " if row["review"] else ""
-    distribution, form, concern = words.plain(
+    distribution, morphology, concern = words.plain(
         [row["distribution"], row["morphology"], row["concern"]]
     )
-    return f"{look}{row['cluster_id']}: {distribution}, {form}; {concern} (no. {i + 1})"
+    return f"{look}{row['cluster_id']}: {distribution}, {morphology}; {concern} (no. {i + 1})"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
 from calcigram.charts import CONCERN_COLOURS, CONCERN_SIGNS, plain
-from calcigram.consequences import load_rulebook
+from calcigram.consequences import Rulebook, shipped_rulebooks
 from calcigram.crosscheck.words import outcome_words
 from calcigram.lexicon import CONCERNS, DISTRIBUTIONS, MORPHOLOGIES
 from calcigram.report.clusters import rule_words
@@ -22,21 +22,23 @@ HEAD_HTML = f'<header><h1>calcigram</h1><div role="note" class="notice">{NOTICE}
 
 _FURTHER = {
     "distribution_set": "Distributions that cannot be ruled out (conformal set)",
-    "morphology_set": "Forms that cannot be ruled out (conformal set)",
+    "morphology_set": "Morphologies that cannot be ruled out (conformal set)",
     "novelty": "Novelty (share of simulated clusters less strange)",
     "unlike_training": "Unlike the training clusters",
     "reported_distribution": "Distribution, as the file reports it",
-    "reported_morphology": "Form, as the file reports it",
+    "reported_morphology": "Morphology, as the file reports it",
 }
 
 
-def verdict_html(row: Mapping[str, Any]) -> str:
+def verdict_html(row: Mapping[str, Any], notes: Sequence[str] = ()) -> str:
     """Return one row of the verdict table as HTML: both readings, what follows, why to look.
 
     Parameters
     ----------
     row : mapping
         A row of `calcigram.classify`.
+    notes : sequence of str
+        What is to be said once of all that was read with it.
 
     Returns
     -------
@@ -45,19 +47,21 @@ def verdict_html(row: Mapping[str, Any]) -> str:
     look = '<strong class="flag">▲ A person should look.</strong> ' if row["review"] else ""
     readings = "".join(
         f"<tr><th scope='row'>{name}</th><td>{_label(row, prefix, 'distribution')}</td>"
-        f"<td>{_label(row, prefix, 'morphology')}</td><td>{_concern(row[concern])}</td></tr>"
-        for name, prefix, concern in (
-            ("Model", "", "concern"),
-            ("Rules", "rule_", "rule_concern"),
-            ("BI-RADS's view", "rule_", "birads_concern"),
+        f"<td>{_label(row, prefix, 'morphology')}</td>"
+        f"<td>{_concern(row[f'{prefix}concern'])}</td><td>{_concern(row[birads])}</td></tr>"
+        for name, prefix, birads in (
+            ("Model", "", "model_birads_concern"),
+            ("Rules", "rule_", "birads_concern"),
         )
     )
+    said = "".join(f'<p class="quiet">{escape(note)}</p>' for note in notes)
     n = int(row["n_calcifications"])
     return (
         f'<section aria-live="polite" id="verdict" class="{"look" if look else "agreed"}">'
         f'<p class="reason">{look}{escape(str(row["reason"]))}</p>'
-        "<table><thead><tr><th>Reading</th><th>Distribution</th><th>Form</th><th>Concern</th></tr>"
-        f"</thead><tbody>{readings}</tbody></table>"
+        "<table><thead><tr><th>Reading</th><th>Distribution</th><th>Morphology (form)</th>"
+        "<th>Concern (article)</th><th>BI-RADS</th></tr>"
+        f"</thead><tbody>{readings}</tbody></table>{said}"
         f'<p class="quiet">{n} {"calcification" if n == 1 else "calcifications"}; '
         f"model {escape(str(row['model_version']))}</p></section>"
     )
@@ -69,22 +73,31 @@ def unread_html(why: str) -> str:
 
 
 def rules_html(row: Mapping[str, Any]) -> str:
-    """Return which rules fired, and what the article and BI-RADS say of the rules' pattern."""
+    """Return which rules fired, and what the article and BI-RADS say of both readings' patterns."""
     texts = rule_words()
     fired = [rule for rule in str(row["rules_fired"]).split("|") if rule]
     items = "".join(
         f"<li>{escape(_with_signs(texts.get(rule, rule)))} <code>{escape(rule)}</code></li>"
         for rule in fired
     )
+    patterns = {
+        (str(row[f"{prefix}distribution"]), str(row[f"{prefix}morphology"])): reader
+        for reader, prefix in (("the rules'", "rule_"), ("the model's", ""))
+    }
+    if len(patterns) == 1:
+        patterns = dict.fromkeys(patterns, "both readings'")
+    article, birads = shipped_rulebooks()
     views = "".join(
-        f"<li>{title}: {_line(book, row)}</li>"
-        for title, book in ((_ARTICLE, "article"), ("BI-RADS", "birads"))
+        f"<h2>What follows from {reader} words</h2><ul>"
+        f"<li>The article: {_line(article, *pattern)}</li>"
+        f"<li>BI-RADS: {_line(birads, *pattern)}</li></ul>"
+        for pattern, reader in reversed(patterns.items())
     )
-    return f"<h2>Rules that fired</h2><ul>{items or '<li>none</li>'}</ul><h2>What follows</h2><ul>{views}</ul>"
-
-
-_ARTICLE = f"The article, <cite>{escape(load_rulebook('article').title)}</cite>"
-"""Named in full here, once a page."""
+    return (
+        f"<h2>Rules that fired</h2><ul>{items or '<li>none</li>'}</ul>{views}"
+        f'<p class="quiet">The article is {escape(article.title)}; the other source is '
+        f"{escape(birads.title)}.</p>"
+    )
 
 
 def _with_signs(text: str) -> str:
@@ -96,7 +109,7 @@ def probabilities_html(row: Mapping[str, Any]) -> str:
     parts = []
     for title, prefix, words in (
         ("Distribution", "p_distribution_", DISTRIBUTIONS),
-        ("Form", "p_morphology_", MORPHOLOGIES),
+        ("Morphology", "p_morphology_", MORPHOLOGIES),
         ("Concern", "p_", CONCERNS),
     ):
         shares = [row[f"{prefix}{word}"] for word in words]
@@ -123,8 +136,8 @@ def _further(row: Mapping[str, Any]) -> str:
     )  # fmt: skip
 
 
-def _line(book: str, row: Mapping[str, Any]) -> str:
-    line = load_rulebook(book).line_for(str(row["rule_distribution"]), str(row["rule_morphology"]))
+def _line(book: Rulebook, distribution: str, morphology: str) -> str:
+    line = book.line_for(distribution, morphology)
     advice = f" Advice: {escape(line.advice[:1].lower() + line.advice[1:])}" if line.advice else ""
     why = f" {escape(line.why)}" if line.why else ""
     source = f"<small>({escape(line.document)}, {escape(line.heading)}; {escape(line.tag)})</small>"

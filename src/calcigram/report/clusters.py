@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from calcigram.charts import plain
+from calcigram.consequences import load_rulebook
+from calcigram.crosscheck.layout import CONCERN_COLUMNS
 from calcigram.crosscheck.words import novelty_words, outcome_words, set_words
 from calcigram.lexicon import (
     CONCERNS,
@@ -15,6 +17,7 @@ from calcigram.lexicon import (
     MORPHOLOGIES,
     Agreement,
 )
+from calcigram.missing import missing_note
 from calcigram.report.page import picture, render
 
 if TYPE_CHECKING:
@@ -28,7 +31,7 @@ MAX_PICTURES = 200
 
 MAX_REVIEW_ROWS = 1000
 
-_AXES = {"distribution": "Distribution", "morphology": "Form", "concern": "Concern"}
+_AXES = {"distribution": "Distribution", "morphology": "Morphology", "concern": "Concern"}
 
 
 def write_report(
@@ -99,6 +102,8 @@ def write_report(
         path,
         title=title,
         model_version=str(verdicts["model_version"].iloc[0]) if len(verdicts) else "",
+        notes=missing_note(clusters, verdicts),
+        article=load_rulebook("article").title,
         cards=_cards(verdicts),
         concerns=[str(word) for word in CONCERNS],
         concern_counts=_concern_counts(verdicts),
@@ -198,6 +203,7 @@ def _cards(verdicts: pd.DataFrame) -> list[dict[str, Any]]:
 def _concern_counts(verdicts: pd.DataFrame) -> list[dict[str, Any]]:
     readers = {
         "model, under the article": "concern",
+        "model, under BI-RADS": "model_birads_concern",
         "rules, under the article": "rule_concern",
         "rules, under BI-RADS": "birads_concern",
     }
@@ -270,7 +276,7 @@ def _item(cluster: ClusterSet, row: pd.Series, texts: Mapping[str, str]) -> dict
             key: " ".join(plain([row[key]])) if _word(row[key]) else "nothing"
             for key in ("distribution", "morphology", "rule_distribution", "rule_morphology")
         },
-        **{key: _word(row[key]) for key in ("concern", "rule_concern", "birads_concern")},
+        **{key: _word(row[key]) for key in CONCERN_COLUMNS},
         "sets": _trust_words(row),
         "outcomes": outcome_words(row),
         "p_distribution": _bars(row, "p_distribution", DISTRIBUTIONS),

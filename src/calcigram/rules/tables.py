@@ -141,6 +141,7 @@ def rules_markdown() -> str:
         parts += [f"### Recognition: {axis}", _recognition_markdown(recognition, axis)]
     for name in SHIPPED:
         lines = rulebook_table(name).drop(columns=["document", "why"])
+        lines = lines.rename(columns={"form": "morphology"})
         parts += [f"### Consequences: {name}", load_rulebook(name).title + "."]
         parts += [markdown_table(lines), f"The concern of every pair under `{name}`:"]
         parts += [markdown_table(consequence_table(name).reset_index())]

@@ -39,8 +39,8 @@ FIVE_FEATURES: dict[str, tuple[str, ...]] = {
     ),
 }
 """What the logistic regression sees: for the distribution one feature a clause of the
-lexicon's definitions (across, path, elongation, junction, wedge); for the form the median of
-each form mark, and their variety."""
+lexicon's definitions (across, path, elongation, junction, wedge); for the morphology the median of
+each morphology mark, and their variety."""
 
 
 @dataclass(frozen=True, eq=False)

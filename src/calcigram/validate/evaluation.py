@@ -195,7 +195,7 @@ def evaluate_reader(
 ) -> Evaluation:
     """Let a reader read labelled clusters, and score it by grade and number of calcifications.
 
-    An axis that nobody could read (fewer than 3 calcifications; no form mark) is not scored.
+    An axis that nobody could read (fewer than 3 calcifications; no morphology mark) is not scored.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""`AxisScores`: how well one axis (distribution, form or concern) was read, in numbers.
+"""`AxisScores`: how well one axis (distribution, morphology or concern) was read, in numbers.
 
 Pure counting on label codes; which clusters count, and under which name, is decided by
 `evaluation`.

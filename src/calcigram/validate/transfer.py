@@ -1,7 +1,7 @@
 """The transfer test: how a model reads mechanisms of the simulator that it never saw.
 
 Fold ``k`` leaves out the k-th arrangement of every distribution (of ducts and of vessels, where
-there are both) and the k-th particle model of every form; where a class has fewer than there are
+there are both) and the k-th particle model of every morphology; where a class has fewer than there are
 folds, they come round again. A model is trained on the rest and reads fresh clusters of three
 kinds. Sizes, seeds and options of the trees are given beforehand: nothing is chosen on a
 left-out fold.

@@ -27,7 +27,7 @@ def data():
 def verdicts_of():
     """Verdicts of a pattern for every cluster, as the verdict table has them."""
 
-    def make(clusters, distribution="branching", morphology="fine_linear"):
+    def make(clusters, distribution="branching", morphology="fine_linear", **more):
         row = {
             "distribution": distribution,
             "distribution_probability": 0.9,
@@ -37,8 +37,9 @@ def verdicts_of():
             "rule_morphology": "unread",
             "concern": "suspicious",
             "reason": "both of suspicious concern",
+            "review": False,
             "model_version": "1-test",
-        }
+        } | more
         return pd.DataFrame([{"cluster_id": name, **row} for name in clusters.cluster_id])
 
     return make

@@ -30,6 +30,10 @@ KINDS = {
         "distribution": "branching", "morphology": "fine_linear",
         "variant": {"clusters": 2, "images": ("image", "other image")},
     },
+    "for a person to look at": {
+        "distribution": "branching", "morphology": "fine_linear", "variant": {},
+        "told": {"review": True, "morphology_probability": 0.29},
+    },
     "unread, no outlines, no nipple": {
         "distribution": "insufficient", "morphology": "unread",
         "variant": {"outlines": False, "nipple": False},
@@ -50,7 +54,8 @@ def written(examples, saved, tmp_path, verdicts_of):
         path = saved(examples.cad_sr(**chosen["variant"]))
         read = read_report(open_dicom(path), str(path), find_in_folder(path))
         clusters = read.intake.clusters
-        verdicts = verdicts_of(clusters, chosen["distribution"], chosen["morphology"])
+        words = chosen["distribution"], chosen["morphology"]
+        verdicts = verdicts_of(clusters, *words, **chosen.get("told", {}))
         document = make_report(clusters, verdicts, source_of_report(read), template)
         out = tmp_path / "written.dcm"
         write_report_file(document, out)

@@ -35,13 +35,13 @@ every_template = pytest.mark.parametrize("template", sorted(TEMPLATES))
 def answer(examples, saved, tmp_path, verdicts_of):
     """Read a report, answer it, and return (clusters read, path of the answer, source's path)."""
 
-    def make(template, distribution="branching", morphology="fine_linear", **variant):
+    def make(template, distribution="branching", morphology="fine_linear", told=None, **variant):
         path = saved(examples.cad_sr(**variant))
         read = read_report(open_dicom(path), str(path), find_in_folder(path))
         clusters = read.intake.clusters
         document = make_report(
             clusters,
-            verdicts_of(clusters, distribution, morphology),
+            verdicts_of(clusters, distribution, morphology, **(told or {})),
             source_of_report(read),
             template,
         )
@@ -131,6 +131,35 @@ def test_words_become_codes(answer, template, distribution, morphology, written,
     found = codes(open_dicom(out))
     assert written <= found
     assert not not_written & found
+
+
+def texts(dataset):
+    return " ".join(str(e.value) for e in dataset.iterall() if e.VR in ("UT", "ST", "LT", "LO"))
+
+
+@every_template
+@pytest.mark.parametrize(
+    ("told", "coded"),
+    [
+        ({}, {"111008", "111009"}),
+        ({"morphology_probability": 0.29}, {"111008"}),
+        ({"distribution_probability": 0.49}, {"111009"}),
+        ({"review": True}, set()),
+        ({"morphology_probability": 0.29, "review": True}, set()),
+    ],
+)
+def test_what_a_person_should_look_at_is_not_coded(answer, template, told, coded):
+    _, out, _ = answer(template, told=told)
+    written = open_dicom(out)
+    assert codes(written) & {"111008", "111009"} == coded
+    if not coded:
+        assert not codes(written) & {"129765000", "129761009", "129762002"}
+    said = texts(written)
+    assert ("A person should look" in said) == (len(coded) < 2)
+    assert ("Not coded" in said) == (len(coded) < 2)
+    share = told.get("morphology_probability", 0.8)
+    assert f"morphology fine linear ({share:.2f})" in said
+    assert read_clusters(out).n_calcifications[0] > 0
 
 
 @every_template

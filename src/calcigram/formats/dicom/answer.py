@@ -1,7 +1,9 @@
 """What is written into a report: which words of the verdicts, on which image, in which pixels.
 
 The same for every template. Only what pattern was read goes out: never an assessment, a concern,
-a follow-up, a pathology or a probability of cancer.
+a follow-up, a pathology or a probability of cancer. A word that a person should look at first, or that
+is less probable than `MIN_CODED_PROBABILITY`, stands in the text with its probability and has no
+code: a code would be read by programs that do not see the doubt.
 """
 
 from __future__ import annotations
@@ -32,6 +34,9 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
 ALGORITHM = "calcigram"
+
+MIN_CODED_PROBABILITY = 0.5
+"""Words of the model that are less probable are not coded."""
 
 NOTICE = "Research software: a description of the pattern, no diagnosis."
 
@@ -79,7 +84,8 @@ class Answer:
         Closed polygon in pixels.
     marks : tuple of Drawn
     distribution, morphology : Concept or None
-        The codes; None where the axis could not be read.
+        The codes; None where the axis could not be read, the word is too improbable, or a person
+        should look first.
     exact_distribution : Concept or None
         In our own scheme, where DICOM has no code for the word.
     text : str
@@ -128,8 +134,8 @@ def answers(clusters: ClusterSet, verdicts: pd.DataFrame, source: Source) -> lis
         centres /= (spacing.x_mm, spacing.y_mm)
         _check_inside(centres, entry, str(one.cluster_id[0]))
         row = verdicts.iloc[index]
-        distribution = _word(row["distribution"], DISTRIBUTIONS)
-        morphology = _word(row["morphology"], MORPHOLOGIES)
+        distribution = _coded_word(row, "distribution", DISTRIBUTIONS)
+        morphology = _coded_word(row, "morphology", MORPHOLOGIES)
         found.append(
             Answer(
                 str(one.cluster_id[0]),
@@ -174,12 +180,14 @@ def _check_inside(centres: Any, entry: ImageEntry, cluster_id: str) -> None:
         )
 
 
-def _word(value: Any, words: tuple[Any, ...]) -> Any:
-    return value if value in words else None
+def _coded_word(row: pd.Series, axis: str, words: tuple[Any, ...]) -> Any:
+    """Return the word of an axis; None where it is none, or is not to be coded."""
+    is_sure = row[f"{axis}_probability"] >= MIN_CODED_PROBABILITY and not row["review"]
+    return row[axis] if row[axis] in words and is_sure else None
 
 
 def _type_code(distribution: Any, morphology: Any) -> Concept | None:
-    """Return the code of a form; a branching distribution alone asserts no branching type."""
+    """Return the code of a morphology; a branching distribution alone asserts no branching type."""
     if morphology is None:
         return None
     both = (Morphology(morphology), distribution) == (
@@ -234,14 +242,23 @@ def _closed(points: Any) -> Any:
 
 def _sentence(row: pd.Series) -> str:
     """Return the words of both readers, without any concern."""
+    axes = {"distribution": DISTRIBUTIONS, "morphology": MORPHOLOGIES}
     model = ", ".join(
-        _with_probability(row[axis], row[f"{axis}_probability"], name)
-        for axis, name in (("distribution", "distribution"), ("morphology", "form"))
+        _with_probability(row[axis], row[f"{axis}_probability"], axis) for axis in axes
     )
-    rules = (
-        f"distribution {_plain(row['rule_distribution'])}, form {_plain(row['rule_morphology'])}"
-    )
-    return f"Read by the model: {model}. Read by the rules: {rules}. {NOTICE}"
+    rules = ", ".join(f"{axis} {_plain(row[f'rule_{axis}'])}" for axis in axes)
+    uncoded = [a for a, words in axes.items() if row[a] in words and not _coded_word(row, a, words)]
+    look = ""
+    if row["review"] or uncoded:
+        look = "A person should look before any word is used. "
+    if uncoded:
+        because = (
+            "review is asked for"
+            if row["review"]
+            else f"its probability is below {MIN_CODED_PROBABILITY:g}"
+        )
+        look += f"Not coded, as {because}: {' and '.join(uncoded)}. "
+    return f"{look}Read by the model: {model}. Read by the rules: {rules}. {NOTICE}"
 
 
 def _with_probability(word: Any, probability: Any, name: str) -> str:

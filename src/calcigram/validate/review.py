@@ -1,0 +1,111 @@
+"""What review is worth: the share of wrong predictions it catches, against the share reviewed.
+
+On clusters whose truth is known. Which clusters are reviewed, `crosscheck` decides; here they are
+counted, at its own threshold and at others.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from calcigram.columns import Words
+from calcigram.consequences import load_rulebook
+from calcigram.crosscheck import compared
+from calcigram.crosscheck.reasons import WHY
+from calcigram.crosscheck.verdicts import UNSURE
+from calcigram.features.extract import extract_features
+from calcigram.lexicon import Agreement
+from calcigram.oddities import find_oddities
+from calcigram.rules.engine import RuleReader
+from calcigram.validate.trust import known_truth
+
+if TYPE_CHECKING:
+    from calcigram.clusters import ClusterSet
+    from calcigram.model.reader import Model
+
+SURE = 0.8
+
+THRESHOLDS: tuple[float, ...] = (0.0, 0.4, UNSURE, 0.6, 0.7, 0.8, 0.9)
+"""Probabilities below which a word is reviewed, along the curve."""
+
+
+def review_figures(model: Model, clusters: ClusterSet) -> dict[str, Any]:
+    """Return the curve and the worth of each reason, as JSON values.
+
+    Parameters
+    ----------
+    model : Model
+    clusters : ClusterSet
+        Of known truth.
+
+    Returns
+    -------
+    dict
+        ``clusters``; ``wrong``, ``wrong_concern``: shares of all; ``curve``: one row a threshold with
+        ``threshold, reviewed, caught, caught_concern``, and ``caught_by_probability``: what as many
+        reviews catch where they are chosen by the lower of both top probabilities alone;
+        ``reasons``: one row a reason with ``reason, clusters`` (share of all), ``wrong`` (share of these);
+        ``sure_but_differ``: the same two shares of the clusters that are not reviewed although the
+        concerns differ by one step and both words of the model reach `SURE`.
+    """
+    features = extract_features(clusters)
+    readings, rules = model.read(features), RuleReader().read(features)
+    odd = find_oddities(clusters, features)
+    truth = known_truth(clusters, features)
+    wrong = np.zeros(len(clusters), bool)
+    for axis, true in truth.items():
+        wrong |= (true >= 0) & (getattr(readings, axis) != true)
+    both = (truth["distribution"] >= 0) & (truth["morphology"] >= 0) & (readings.concern >= 0)
+    concern = load_rulebook("article").concern_of(truth["distribution"], truth["morphology"])
+    wrong_concern = both & (readings.concern != concern)
+    tops = [readings.p_distribution.max(axis=1), readings.p_morphology.max(axis=1)]
+    least_sure = np.argsort(np.fmin(*tops), kind="stable")
+    curve = []
+    for threshold in THRESHOLDS:
+        review = np.asarray(compared(readings, rules, odd, unsure=threshold)["review"])
+        curve.append(
+            {
+                "threshold": threshold,
+                "reviewed": float(review.mean()),
+                "caught": _share(wrong, review),
+                "caught_concern": _share(wrong_concern, review),
+                "caught_by_probability": _share(wrong, np.isin(range(len(review)), least_sure[: review.sum()])),
+            }
+        )  # fmt: skip
+    verdicts = compared(readings, rules, odd)
+    differ = np.array(verdicts["agreement"].tolist()) == Agreement.DIFFER
+    differ &= (np.minimum(*tops) >= SURE) & ~np.asarray(verdicts["review"])
+    return {
+        "clusters": len(clusters),
+        "wrong": float(wrong.mean()),
+        "wrong_concern": float(wrong_concern.mean()),
+        "curve": curve,
+        "reasons": _worth_of_reasons(verdicts["reason"], wrong),
+        "sure_but_differ": {
+            "clusters": float(differ.mean()),
+            "wrong": float(wrong[differ].mean()) if differ.any() else float("nan"),
+        },
+    }
+
+
+def _share(wrong: Any, review: Any) -> float:
+    return float(review[wrong].mean()) if wrong.any() else float("nan")
+
+
+def _worth_of_reasons(reasons: Any, wrong: Any) -> list[dict[str, Any]]:
+    assert isinstance(reasons, Words)
+    rows = []
+    for text in WHY.values():
+        beginning = text.partition("{")[0]
+        has_it = np.array([beginning in sentence for sentence in reasons.words])[reasons.codes]
+        if has_it.any():
+            rows.append(
+                {
+                    "reason": beginning.strip(" ("),
+                    "clusters": float(has_it.mean()),
+                    "wrong": float(wrong[has_it].mean()),
+                }
+            )
+    return rows
