@@ -18,6 +18,7 @@ from calcigram.model.augment import ALL_MARKS, hide_marks
 from calcigram.model.calibrate import (
     Scaling,
     expected_calibration_error,
+    fewness,
     fit_scaling,
     log_probabilities,
 )
@@ -44,8 +45,8 @@ def calibrated(model: Model, held_out: Labelled) -> Model:
         replace(
             head,
             scalings={
-                case: fit_scaling(logits, truth)
-                for case, logits, truth, _ in _cases(head, held_out)
+                case: fit_scaling(logits, truth, few=few_of(held_out, rows))
+                for case, logits, truth, rows in _cases(head, held_out)
             },
         )
         for head in model.heads
@@ -84,13 +85,19 @@ def with_conformal_scores(
     for head in model.heads:
         conformal = {}
         for case, logits, truth, rows in _cases(head, held_out):
-            p = np.empty_like(logits)
+            p, few = np.empty_like(logits), few_of(held_out, rows)
             for fold in range(N_FOLDS):
                 own = folds[rows] == fold
-                p[own] = fit_scaling(logits[~own], truth[~own])(logits[own])
+                fitted = fit_scaling(logits[~own], truth[~own], few=few[~own])
+                p[own] = fitted(logits[own], few[own])
             conformal[case] = ConformalScores.fit(p, truth)
         heads.append(replace(head, conformal=conformal))
     return replace(model, distribution=heads[0], morphology=heads[1])
+
+
+def few_of(held_out: Labelled, rows: npt.NDArray[np.int64]) -> Floats:
+    """Return the `fewness` of chosen clusters."""
+    return fewness(held_out.features.n_calcifications[rows])
 
 
 def _cases(
@@ -132,7 +139,8 @@ def _concern_scalings(model: Model, held_out: Labelled, bare: Labelled) -> dict[
         raw, _ = raw_concern(p_distribution, p_morphology)
         truth = np.where((d_label >= 0) & (m_label >= 0), article.concern_of(d_label, m_label), -1)
         rows = (truth >= 0) & np.isfinite(raw).all(axis=1)
-        scalings[case] = fit_scaling(log_probabilities(raw[rows]), truth[rows])
+        few = few_of(held_out, np.flatnonzero(rows))
+        scalings[case] = fit_scaling(log_probabilities(raw[rows]), truth[rows], few=few)
     return scalings
 
 

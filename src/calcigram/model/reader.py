@@ -28,7 +28,7 @@ from calcigram.lexicon import (
     MORPHOLOGY_LABELS,
     Status,
 )
-from calcigram.model.calibrate import Scaling, log_probabilities
+from calcigram.model.calibrate import Scaling, fewness, log_probabilities
 from calcigram.model.conformal import COVERAGE, check_coverage
 from calcigram.model.head import Floats, Head
 from calcigram.model.novelty import Novelty
@@ -194,12 +194,14 @@ class Model:
             p_d, p_m = (
                 prior.reweighted(p, head) for head, p in zip(self.heads, (p_d, p_m), strict=True)
             )
-        p_concern = self._concern_probabilities(p_d, p_m)
+        p_concern = self._concern_probabilities(p_d, p_m, fewness(features.n_calcifications))
         novelty = np.empty(len(features)) if self.novelty is None else self.novelty(features)
         p_d, p_m = make_admissible(p_d, p_m)
         return [p_d, p_m, load_risk().carry(p_d, p_m), p_concern, *sets, novelty]
 
-    def _concern_probabilities(self, p_distribution: Floats, p_morphology: Floats) -> Floats:
+    def _concern_probabilities(
+        self, p_distribution: Floats, p_morphology: Floats, few: Floats
+    ) -> Floats:
         """Return calibrated probabilities of the concerns, shape (C, 3); NaN with neither axis."""
         raw, case = raw_concern(p_distribution, p_morphology)
         p = np.full_like(raw, np.nan)
@@ -207,7 +209,7 @@ class Model:
             rows = case == code
             if not rows.any():
                 continue
-            p[rows] = self.concern_scalings[name](log_probabilities(raw[rows]))
+            p[rows] = self.concern_scalings[name](log_probabilities(raw[rows]), few[rows])
         return p
 
 
