@@ -96,7 +96,9 @@ def on_features(
 ) -> Learner:  # fmt: skip
     """Fit one scikit-learn classifier an axis on some features, each cluster twice, as ours is."""
     rng = np.random.default_rng(training.seed)
-    forgetful = forgetful_copy(training.clusters, training.features, extract_features, rng)
+    forgetful = forgetful_copy(
+        training.clusters, Labelled(training.features, *training.codes), extract_features, rng
+    )
     values = np.concatenate([training.features.values, forgetful.values])
     fitted = []
     for once, chosen in zip(training.codes, columns, strict=True):

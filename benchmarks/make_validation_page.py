@@ -189,7 +189,8 @@ def model_card() -> str:
     training, trees = card["training"], card["trees"]
     command = (
         f"`calcigram train --simulated {card['simulated']} --grade {card['simulation_grade']} "
-        f"--seed {card['seed']} --iterations {trees['n_iterations']} -o models/default`"
+        f"--seed {card['seed']} --iterations {trees['n_iterations']} "
+        f"--form-iterations {trees['form_iterations']} -o models/default`"
     )
     found = {stage: figures for stage in STAGES if (figures := load(f"validation_{stage}"))}
     bench = found.get("bench", {})
@@ -205,8 +206,8 @@ distribution and the morphology of a cluster of breast calcifications from featu
 guide the management of patients.
 
 **Training.** {training["clusters"]:,} simulated clusters ({command}), {training["held_out_for_calibration"]:,} of them
-held out, by patient, for calibration; seed {card["seed"]}. {trees["n_iterations"]} iterations, {trees["max_leaf_nodes"]} leaves,
-learning rate {trees["learning_rate"]}. Each cluster also comes as a copy that lacks marks, or
+held out, by patient, for calibration; seed {card["seed"]}. {trees["n_iterations"]} iterations for the distribution,
+{trees["form_iterations"]} for the form, {trees["max_leaf_nodes"]} leaves, {trees["max_features"]:.0%} of the features at each split, learning rate {trees["learning_rate"]}. Each cluster also comes as a copy that lacks marks, or
 most of its calcifications, so that positions alone and few detections can be read. No real cluster was used.
 
 **On the held-out clusters** (calibrated on one half, judged on the other, and the reverse):

@@ -18,6 +18,7 @@ from calcigram.simulate._random import stream
 from calcigram.simulate.acquisition import measure_truth
 from calcigram.simulate.anatomy import make_breast
 from calcigram.simulate.definitions import Truth, meets_distribution, meets_form
+from calcigram.simulate.generator import limits_of
 
 TARGET_SECONDS = 120.0
 
@@ -51,8 +52,9 @@ def acceptance(n_tries: int) -> dict[str, float]:
                 drawn = preset.draw(f"arrangement.{arrangement.id}", rng)
                 placement = arrangement.build(rng, breast, drawn)
                 area = breast.area_mm2 if i % 2 else float("nan")
+                whole = (arrangement.vessel, True, arrangement.structureless, limits_of(preset))
                 met += placement is not None and meets_distribution(
-                    arrangement.distribution, Truth(placement, area, arrangement.vessel)
+                    arrangement.distribution, Truth(placement, area, *whole)
                 )
             shares[arrangement.id] = met / n_tries
     rng = stream(4)
@@ -70,6 +72,7 @@ def acceptance(n_tries: int) -> dict[str, float]:
                     marks.aspect,
                     marks.solidity,
                     outlines.contrast,
+                    limits_of(preset),
                 )
             shares[model.id] = met / n_tries
     return shares

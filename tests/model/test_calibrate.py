@@ -8,6 +8,7 @@ from calcigram.model.calibrate import (
     Scaling,
     classwise_calibration_error,
     expected_calibration_error,
+    fewness,
     fit_scaling,
     softmax,
     top_label_curve,
@@ -92,3 +93,22 @@ def test_rows_of_nan_are_left_out():
     p = np.array([[0.9, 0.1], [np.nan, np.nan]])
     assert top_label_curve(p, [0, 1]).count.sum() == 1
     assert np.isnan(expected_calibration_error(p[1:], [1]))
+
+
+def test_the_temperature_of_few_calcifications_is_found(honest):
+    scores, truth = honest
+    few = fewness(np.random.default_rng(4).integers(3, 30, len(scores)))
+    stated = scores * np.exp(0.6 * few)[:, None]  # too sure the fewer there are
+    fitted = fit_scaling(stated, truth, few=few)
+    assert fitted.slope == pytest.approx(-0.6, abs=0.1)
+    same_for_all = fit_scaling(stated, truth)
+    assert same_for_all.slope == 0
+    scarce = few > 0.6  # 3 to 6
+    right = fitted(stated, few)[scarce], same_for_all(stated)[scarce]
+    errors = [expected_calibration_error(p, truth[scarce], n_bins=3) for p in right]
+    assert errors[0] < 0.02 < errors[1]
+
+
+def test_fewness_falls_to_zero_and_stays_there():
+    assert (np.diff(fewness(np.arange(1, 11))) < 0).all()
+    assert (fewness([11, 12, 500]) == 0).all()

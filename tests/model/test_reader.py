@@ -203,3 +203,11 @@ def test_version_changes_with_anything_that_decides_a_reading(model):
     assert replace(model, concern_scalings=scalings).version != model.version
     assert model.version.startswith("trained+")
     assert len(CONCERNS) == len(scalings["both_read"].bias)
+
+
+def test_what_the_lexicon_rules_out_at_two_centimetres_has_probability_zero(model, features):
+    readings = model.read(features)
+    small = features.column("max_distance_mm") <= 20
+    wide = [DISTRIBUTIONS.index(word) for word in ("regional", "diffuse", "segmental")]
+    assert (readings.p_distribution[np.ix_(small, wide)] == 0).all()
+    np.testing.assert_allclose(readings.p_distribution.sum(axis=1), 1, atol=1e-5)

@@ -8,14 +8,19 @@ import pytest
 from calcigram.errors import BadInputError
 from calcigram.features.catalogue import CATALOGUE, FEATURE_NAMES
 from calcigram.features.extract import extract_features
+from calcigram.lexicon import DISTRIBUTIONS
 from calcigram.model.augment import (
     ALL_MARKS,
+    BRANCHING_LEAST,
+    CUT_TO,
     FEWER,
     FEWER_SHARE,
     FORGOTTEN,
+    fewer_left,
     forgetful_copy,
     hide_marks,
 )
+from calcigram.model.head import AXES
 from calcigram.model.labels import Labelled, group_codes, label_codes, split_by_group
 from calcigram.model.train import train_model
 
@@ -182,8 +187,9 @@ def test_hiding_marks_equals_measuring_without_them(clusters, features):
 
 
 def test_a_forgetful_copy_lacks_something(clusters, features):
+    labelled = Labelled(features, *(label_codes(clusters, axis) for axis in AXES))
     forgotten = forgetful_copy(
-        clusters, features, extract_features, np.random.default_rng(0)
+        clusters, labelled, extract_features, np.random.default_rng(0)
     ).values
     positions = [k for k, spec in enumerate(CATALOGUE) if not spec.needs]
     count = FEATURE_NAMES.index("n_calcifications")
@@ -194,7 +200,30 @@ def test_a_forgetful_copy_lacks_something(clusters, features):
     assert FEWER_SHARE / 2 < fewer.mean() <= 1.5 * FEWER_SHARE
     assert FEWER[0] <= forgotten[fewer, count].min() <= forgotten[fewer, count].max() <= FEWER[1]
     lost = (np.isnan(forgotten) & ~np.isnan(features.values)).any(axis=1)
+    branching = labelled.distribution == DISTRIBUTIONS.index("branching")
+    assert forgotten[fewer & branching, count].min() >= BRANCHING_LEAST
     assert lost.mean() > 0.9  # what the cluster never had cannot be forgotten
     assert sum(share for share, _ in FORGOTTEN) == pytest.approx(1)
     assert set(ALL_MARKS) >= {mark for spec in CATALOGUE for mark in spec.needs}
     assert features.names == FEATURE_NAMES
+
+
+def test_clusters_cut_down_for_calibration_keep_their_labels(clusters, features):
+    labelled = Labelled(features, *(label_codes(clusters, axis) for axis in AXES))
+    few = fewer_left(clusters, labelled, extract_features, np.random.default_rng(0))
+    counts = few.features.n_calcifications
+    assert CUT_TO[0] <= counts.min() <= counts.max() <= CUT_TO[1]
+    own = clusters.n_calcifications
+    assert len(counts) == min(
+        ((own >= CUT_TO[0]) & (own <= CUT_TO[1])).sum(), (own > 2 * CUT_TO[1]).sum()
+    )
+    place = {name: k for k, name in enumerate(clusters.cluster_id)}
+    rows = [place[name] for name in few.features.cluster_id]
+    assert (few.distribution == labelled.distribution[rows]).all()
+
+
+def test_each_head_has_its_own_number_of_rounds(clusters, features):
+    model = train_model(clusters, features=features, n_iterations=3, form_iterations=2, n_jobs=1)
+    n_trees = [head.forest.n_trees for head in model.heads]
+    assert n_trees == [3 * len(AXES["distribution"]), 2 * len(AXES["morphology"])]
+    assert model.card["trees"]["form_iterations"] == 2

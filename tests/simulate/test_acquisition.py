@@ -7,12 +7,26 @@ from scipy.spatial import ConvexHull
 from scipy.stats import kstest
 
 from calcigram.simulate import load_preset
-from calcigram.simulate._detector import merge_close, state_marks
+from calcigram.simulate._detector import (
+    ASPECT,
+    CNR,
+    DIAMETER,
+    SOLIDITY,
+    merge_close,
+    responded,
+    state_marks,
+)
 from calcigram.simulate._random import kernel_state, normal, rough_normal, uniform
 from calcigram.simulate._raster import gathered, measure, measure_outlines
 from calcigram.simulate._shape import extent_of, median_spacing, tree_path_share
 from calcigram.simulate._sizes import with_room
-from calcigram.simulate.acquisition import DESCRIBED, acquire, measure_truth
+from calcigram.simulate.acquisition import (
+    DESCRIBED,
+    NO_RESPONSE,
+    acquire,
+    draw_response,
+    measure_truth,
+)
 from calcigram.simulate.particles._outlines import (
     Outlines,
     capsules,
@@ -298,3 +312,27 @@ def test_overlapping_rods_do_not_both_stay():
     keep = with_room(np.zeros(1, np.uint64), xy, table, 0.85)
     assert keep[:2].tolist() == [False, True]
     assert keep[2:].sum() == 1
+
+
+def test_another_detectors_marks_rise_with_the_true_ones():
+    rng = np.random.default_rng(3)
+    marks = np.column_stack(
+        [
+            rng.normal(size=(50, 2)), rng.lognormal(-1, 0.5, 50), 1 + rng.gamma(2, 0.3, 50),
+            rng.uniform(0, 180, 50), rng.uniform(0.5, 1, 50), rng.lognormal(1, 1, 50),
+        ]
+    )  # fmt: skip
+    np.testing.assert_allclose(responded(marks, NO_RESPONSE), marks)
+    floored = NO_RESPONSE.copy()
+    floored[4, 0] = 3.0
+    np.testing.assert_allclose(responded(marks, floored)[:, CNR], np.hypot(marks[:, CNR], 3.0))
+    for _ in range(20):
+        found = responded(marks, draw_response(rng, load_preset("train")))
+        for column in (DIAMETER, ASPECT, SOLIDITY, CNR):
+            order = np.argsort(marks[:, column])
+            assert (np.diff(found[order, column]) > 0).all()
+        assert found[:, ASPECT].min() >= 1
+        assert found[:, SOLIDITY].max() <= 1
+    state = rng.bit_generator.state
+    np.testing.assert_array_equal(draw_response(rng, load_preset("bench_v1")), NO_RESPONSE)
+    assert rng.bit_generator.state == state  # the frozen benchmark draws nothing for it

@@ -7,12 +7,13 @@ from calcigram.simulate._random import stream
 from calcigram.simulate.anatomy import make_breast
 from calcigram.simulate.arrangements import Placement
 from calcigram.simulate.definitions import (
+    Limits,
     Truth,
     meets_distribution,
     meets_form,
     visible_junctions,
 )
-from calcigram.simulate.generator import true_cluster
+from calcigram.simulate.generator import limits_of, true_cluster
 
 ARRANGEMENT_IDS = [a.id for table in ARRANGEMENTS.values() for a in table.values()]
 PARTICLE_IDS = [p.id for table in PARTICLE_MODELS.values() for p in table.values()]
@@ -32,7 +33,11 @@ def test_every_mechanism_meets_its_definition(mechanism):
         cluster = true_cluster(index, seed=4, only_mechanisms=[mechanism])
         assert mechanism in (cluster.arrangement.id, cluster.particle.id)
         area = cluster.breast.area_mm2 if cluster.area_known else NAN
-        truth = Truth(cluster.placement, area, cluster.arrangement.vessel, cluster.nipple_known)
+        limits = limits_of(load_preset("train"))
+        truth = Truth(
+            cluster.placement, area, cluster.arrangement.vessel, cluster.nipple_known,
+            cluster.arrangement.structureless, limits,
+        )  # fmt: skip
         assert meets_distribution(cluster.arrangement.distribution, truth)
         marks = cluster.truth
         assert meets_form(
@@ -41,6 +46,7 @@ def test_every_mechanism_meets_its_definition(mechanism):
             marks.aspect,
             marks.solidity,
             marks.outlines.contrast,
+            limits,
         )
 
 
@@ -55,8 +61,12 @@ def test_mechanisms_are_seldom_refused():
                 drawn = preset.draw(f"arrangement.{arrangement.id}", rng)
                 placement = arrangement.build(rng, breast, drawn)
                 met += placement is not None and meets_distribution(
-                    arrangement.distribution, Truth(placement, NAN, arrangement.vessel)
-                )
+                    arrangement.distribution,
+                    Truth(
+                        placement, NAN, arrangement.vessel,
+                        structureless=arrangement.structureless, limits=limits_of(preset),
+                    ),
+                )  # fmt: skip
             assert met >= 4, arrangement.id
 
 
@@ -178,3 +188,30 @@ def test_the_spread_of_fewer_than_five_sizes_decides_nothing():
     assert not meets_form(
         "fine_pleomorphic", 0.3 * np.ones(5), *np.array([[1.5], [0.9], [1]]) * np.ones(5)
     )
+
+
+def test_a_preset_may_allow_a_line_more_scatter():
+    x = np.linspace(0, 30, 12)
+    path = np.column_stack([x, 0 * x])
+    off = path + np.column_stack([0 * x, np.resize([3.0, -3.0, 2.0], 12)])
+    strict = Truth(Placement(off, path=path), NAN, False)
+    assert not meets_distribution("linear", strict)
+    wide = Limits(off_path_ratio=0.12, path_share=0.65, sag=0.1)
+    assert meets_distribution("linear", strict._replace(limits=wide))
+    assert limits_of(load_preset("bench_v1")) == Limits()
+
+
+def test_the_extent_of_a_cloud_decides():
+    rng = np.random.default_rng(6)
+    xy = rng.normal(size=(5, 2))
+    xy /= np.hypot(*(xy[:, None] - xy).T).max()
+    for extent, expected in ((12, "grouped"), (40, "regional"), (90, "diffuse")):
+        truth = Truth(Placement(extent * xy + [60, 0]), NAN, False, structureless=True)
+        met = [d for d in ("grouped", "regional", "diffuse") if meets_distribution(d, truth)]
+        assert met == [expected]
+
+
+def test_a_preset_may_have_thinner_rods():
+    d, aspect, one = np.full(6, 0.75), np.full(6, 3.0), np.ones(6)
+    assert not meets_form("rod_like", d, aspect, one, one)
+    assert meets_form("rod_like", d, aspect, one, one, Limits(rod_calibre_mm=0.4))

@@ -1,5 +1,7 @@
 """`calcigram.validate.clouds`."""
 
+import itertools
+
 import numpy as np
 import pytest
 from scipy.spatial.distance import pdist
@@ -13,8 +15,7 @@ def test_the_truth_is_the_largest_distance():
     drawn = clouds(60, seed=3)
     starts = drawn.offsets
     extents = [
-        pdist(np.c_[drawn.x_mm[a:b], drawn.y_mm[a:b]]).max()
-        for a, b in zip(starts[:-1], starts[1:], strict=True)
+        pdist(np.c_[drawn.x_mm[a:b], drawn.y_mm[a:b]]).max() for a, b in itertools.pairwise(starts)
     ]
     np.testing.assert_allclose(extents, drawn.meta["extent_mm"], rtol=1e-5)
     expected = np.where(drawn.meta["extent_mm"] <= 20, "grouped", "regional")

@@ -53,6 +53,12 @@ def add(commands: _options.Commands) -> None:
         help="rounds of boosting (150)",
     )
     parser.add_argument(
+        "--form-iterations",
+        type=_options.positive_int,
+        metavar="N",
+        help="rounds of boosting of the form's head (as many as --iterations)",
+    )
+    parser.add_argument(
         "--keep-estimators", action="store_true", help="also write the scikit-learn objects"
     )
     parser.add_argument(
@@ -78,6 +84,7 @@ def run(args: argparse.Namespace) -> None:
         clusters,
         seed=args.seed,
         n_iterations=args.iterations,
+        form_iterations=args.form_iterations,
         n_jobs=_options.jobs(args),
         progress=sys.stderr.isatty(),
         cache=args.cache,

@@ -115,7 +115,7 @@ def why_this_word(
     -------
     WhyThisWord
     """
-    from calcigram.model.head import AXES
+    from calcigram.model.head import AXES, fewness_of
 
     p = np.asarray(probabilities, float)[list(head.classes)]
     read, other = np.argsort(-p, kind="stable")[:2]
@@ -124,9 +124,10 @@ def why_this_word(
     if len(base) == 1:  # a two-class forest scores its second class only
         phi, base = np.vstack([np.zeros_like(phi), phi]), np.append(0.0, base)
     scaling = head.scalings[case]
-    moved = scaling.inverse_temperature * (phi[read] - phi[other])
+    sharpness = float(scaling.sharpness(fewness_of(values[None]))[0])
+    moved = sharpness * (phi[read] - phi[other])
     bias = scaling.bias[read] - scaling.bias[other]
-    start = scaling.inverse_temperature * (base[read] - base[other]) + bias
+    start = sharpness * (base[read] - base[other]) + bias
     labels = exemplars.codes(head.axis)
     codes = head.classes[read], head.classes[other]
     medians = [_medians(exemplars.values[labels == code]) for code in codes]

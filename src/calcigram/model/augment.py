@@ -14,10 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from calcigram.features.catalogue import CATALOGUE
+from calcigram.lexicon import DISTRIBUTIONS, Distribution
 
 if TYPE_CHECKING:
     from calcigram.clusters import ClusterSet
     from calcigram.features.extract import Features
+    from calcigram.model.labels import Labelled
 
 _NIPPLE = ("nipple_x_mm", "nipple_y_mm")
 _FRAME = (*_NIPPLE, "breast_area_mm2")
@@ -41,11 +43,17 @@ FORGOTTEN: tuple[tuple[float, tuple[str, ...]], ...] = (
 )
 """Share of the forgetful copies of training clusters, and the marks they lack."""
 
-FEWER_SHARE = 0.14
+FEWER_SHARE = 0.2
 """Share of the forgetful copies that lack most calcifications as well, as of a detector that finds few."""
 
 FEWER = (3, 14)
 """How many these keep, at least and at most, evenly in the logarithm."""
+
+CUT_TO = (3, 10)
+"""How many calcifications are left of clusters that are cut down for calibration, at least and at most."""
+
+BRANCHING_LEAST = 9
+"""A branching cluster keeps so many at least: three arms of three calcifications, which still show."""
 
 
 def hide_marks(features: Features, marks: Iterable[str]) -> Features:
@@ -66,7 +74,7 @@ def hide_marks(features: Features, marks: Iterable[str]) -> Features:
 
 def forgetful_copy(
     clusters: ClusterSet,
-    features: Features,
+    labelled: Labelled,
     measure: Callable[[ClusterSet], Features],
     rng: np.random.Generator,
 ) -> Features:
@@ -75,8 +83,8 @@ def forgetful_copy(
     Parameters
     ----------
     clusters : ClusterSet
-    features : Features
-        Of these clusters.
+    labelled : Labelled
+        Their features and labels.
     measure : callable
         Clusters to features.
     rng : numpy.random.Generator
@@ -87,15 +95,51 @@ def forgetful_copy(
         Of each cluster without the marks of a pattern of `FORGOTTEN`; a share of `FEWER_SHARE` also
         lacks calcifications, where it has more than it is to keep.
     """
+    features = labelled.features
     values, n = features.values.copy(), len(features)
     low, high = np.log(FEWER)
     kept = np.exp(rng.uniform(low, high, n)).round().astype(np.int64)
+    branching = labelled.distribution == DISTRIBUTIONS.index(Distribution.BRANCHING)
+    kept[branching] = rng.integers(BRANCHING_LEAST, FEWER[1] + 1, branching.sum())
     fewer = np.flatnonzero((rng.random(n) < FEWER_SHARE) & (clusters.n_calcifications > kept))
     values[fewer] = measure(clusters[fewer].thinned(kept[fewer], rng)).values
     chosen = rng.choice(len(FORGOTTEN), n, p=[share for share, _ in FORGOTTEN])
     for pattern, (_, marks) in enumerate(FORGOTTEN):
         values[np.ix_(chosen == pattern, _resting_on(marks))] = np.nan
     return replace(features, values=values)
+
+
+def fewer_left(
+    clusters: ClusterSet,
+    labelled: Labelled,
+    measure: Callable[[ClusterSet], Features],
+    rng: np.random.Generator,
+) -> Labelled:
+    """Return copies of clusters of many calcifications, cut down to few, with the labels of the whole.
+
+    Calibration needs them: what a few calcifications of many show is less sure than what few
+    calcifications show that are all there are.
+
+    Parameters
+    ----------
+    clusters : ClusterSet
+    labelled : Labelled
+        Their features and labels.
+    measure : callable
+        Clusters to features.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    Labelled
+        Of about as many copies as there are clusters of `CUT_TO` calcifications.
+    """
+    counts = clusters.n_calcifications
+    few = int(((counts >= CUT_TO[0]) & (counts <= CUT_TO[1])).sum())
+    many = np.flatnonzero(counts > 2 * CUT_TO[1])
+    chosen = np.sort(rng.choice(many, min(few, len(many)), replace=False))
+    kept = rng.integers(CUT_TO[0], CUT_TO[1] + 1, len(chosen))
+    return replace(labelled[chosen], features=measure(clusters[chosen].thinned(kept, rng)))
 
 
 def _resting_on(marks: Iterable[str]) -> npt.NDArray[np.bool_]:

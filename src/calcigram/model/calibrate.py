@@ -1,7 +1,8 @@
 """Calibration: make a probability of 0.8 right eight times in ten, and measure how nearly it is.
 
 `Scaling` is vector scaling with one temperature: log-probabilities are multiplied by one
-number and shifted by one number a class. It keeps most of the order of the classes and has
+number and shifted by one number a class; where calcifications are few, the one number depends on how
+few. It keeps most of the order of the classes and has
 so few parameters that some hundred held-out clusters fit it. The errors below judge any
 probabilities, whoever made them.
 
@@ -24,6 +25,9 @@ from calcigram.kernelcache import plain_kernel
 N_BINS = 15
 """Bins of the expected calibration error, as in Guo et al. (2017)."""
 
+FEW = 11
+"""Below so many calcifications the temperature depends on their number."""
+
 _SMALLEST = 1e-12
 _RIDGE = 1e-3  # pulls temperature and shifts to those that change nothing
 
@@ -40,19 +44,38 @@ class Scaling:
         Below 1 softens, above 1 sharpens.
     bias : tuple of float
         One a class.
+    slope : float
+        Of the logarithm of the inverse temperature against `fewness`.
     """
 
     inverse_temperature: float
     bias: tuple[float, ...]
+    slope: float = 0.0
 
     @classmethod
     def identity(cls, n_classes: int) -> Scaling:
         """Return the scaling that changes nothing."""
         return cls(1.0, (0.0,) * n_classes)
 
-    def __call__(self, scores: npt.ArrayLike) -> Floats:
-        """Return probabilities, shape (R, K), of scores (logits), shape (R, K)."""
-        return softmax(np.asarray(scores, float) * self.inverse_temperature + np.array(self.bias))
+    def __call__(self, scores: npt.ArrayLike, few: npt.ArrayLike = 0.0) -> Floats:
+        """Return probabilities, shape (R, K), of scores (logits), shape (R, K), and `fewness`, (R,)."""
+        sharpness = np.atleast_1d(self.sharpness(few))[:, None]
+        return softmax(np.asarray(scores, float) * sharpness + np.array(self.bias))
+
+    def sharpness(self, few: npt.ArrayLike = 0.0) -> Floats:
+        """Return the inverse temperature at a `fewness`, of its shape."""
+        return self.inverse_temperature * np.exp(self.slope * np.asarray(few, float))
+
+
+def fewness(n_calcifications: npt.ArrayLike) -> Floats:
+    """Return ``log(FEW / n)`` where a cluster has fewer than `FEW` calcifications, else 0.
+
+    Examples
+    --------
+    >>> fewness([4, 11, 50]).round(2)
+    array([1.01, 0.  , 0.  ])
+    """
+    return np.log(FEW / np.clip(np.asarray(n_calcifications, float), 1, FEW))
 
 
 def softmax(scores: npt.ArrayLike) -> Floats:
@@ -84,7 +107,11 @@ def log_probabilities(probabilities: npt.ArrayLike) -> Floats:
 
 
 def fit_scaling(
-    scores: npt.ArrayLike, truth: npt.ArrayLike, *, weights: npt.ArrayLike | None = None
+    scores: npt.ArrayLike,
+    truth: npt.ArrayLike,
+    *,
+    few: npt.ArrayLike | None = None,
+    weights: npt.ArrayLike | None = None,
 ) -> Scaling:
     """Fit a `Scaling` to held-out clusters by maximum likelihood.
 
@@ -94,6 +121,8 @@ def fit_scaling(
         Logits or log-probabilities.
     truth : array_like of int, shape (R,)
         Column of the true class.
+    few : array_like, shape (R,), optional
+        `fewness` of each cluster. Default: the temperature depends on nothing.
     weights : array_like, shape (R,), optional
 
     Returns
@@ -102,7 +131,7 @@ def fit_scaling(
 
     Notes
     -----
-    A ridge of 0.001 on the logarithm of the inverse temperature and on the biases keeps the
+    A ridge of 0.001 on the logarithm of the inverse temperature, its slope and the biases keeps the
     fit finite where a class is absent or every cluster is read rightly.
 
     Examples
@@ -123,17 +152,19 @@ def fit_scaling(
     weight = np.ones(n_rows) if weights is None else np.asarray(weights, float)
     weight = weight / weight.sum()
     hit = np.eye(n_classes)[classes]
+    little = np.zeros(n_rows) if few is None else np.asarray(few, float)
 
     def loss(parameters: Floats) -> tuple[float, Floats]:
-        inverse_temperature, bias = np.exp(parameters[0]), parameters[1:]
-        p = softmax(logits * inverse_temperature + bias)
+        sharpness, bias = np.exp(parameters[0] + parameters[1] * little), parameters[2:]
+        p = softmax(logits * sharpness[:, None] + bias)
         excess = weight[:, None] * (p - hit)
-        gradient = np.append((excess * logits).sum() * inverse_temperature, excess.sum(axis=0))
+        steep = (excess * logits).sum(axis=1) * sharpness
+        gradient = np.concatenate([[steep.sum(), (steep * little).sum()], excess.sum(axis=0)])
         likelihood = -(weight * log_probabilities(p)[np.arange(n_rows), classes]).sum()
         return likelihood + _RIDGE * (parameters**2).sum(), gradient + 2 * _RIDGE * parameters
 
-    best = minimize(loss, np.zeros(n_classes + 1), jac=True, method="L-BFGS-B").x
-    return Scaling(float(np.exp(best[0])), tuple(float(b) for b in best[1:]))
+    best = minimize(loss, np.zeros(n_classes + 2), jac=True, method="L-BFGS-B").x
+    return Scaling(float(np.exp(best[0])), tuple(float(b) for b in best[2:]), float(best[1]))
 
 
 @dataclass(frozen=True)

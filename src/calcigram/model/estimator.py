@@ -32,7 +32,7 @@ class CalcigramClassifier(ClassifierMixin, BaseEstimator):
     ----------
     axis : {"distribution", "morphology"}, optional
         Refuse labels that are no words of this axis. Default: take any labels.
-    n_iterations, learning_rate, max_leaf_nodes, min_samples_leaf, l2_regularization
+    n_iterations, learning_rate, max_leaf_nodes, min_samples_leaf, l2_regularization, max_features
         As in `sklearn.ensemble.HistGradientBoostingClassifier`.
     calibration_share : float
         Share of the rows held out to calibrate on, balanced over classes; 0 for no
@@ -70,6 +70,7 @@ class CalcigramClassifier(ClassifierMixin, BaseEstimator):
         max_leaf_nodes: int = TreeOptions.max_leaf_nodes,
         min_samples_leaf: int = TreeOptions.min_samples_leaf,
         l2_regularization: float = TreeOptions.l2_regularization,
+        max_features: float = TreeOptions.max_features,
         calibration_share: float = 0.2,
         random_state: Any = None,
     ) -> None:
@@ -79,6 +80,7 @@ class CalcigramClassifier(ClassifierMixin, BaseEstimator):
         self.max_leaf_nodes = max_leaf_nodes
         self.min_samples_leaf = min_samples_leaf
         self.l2_regularization = l2_regularization
+        self.max_features = max_features
         self.calibration_share = calibration_share
         self.random_state = random_state
 

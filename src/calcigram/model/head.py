@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from calcigram.lexicon import DISTRIBUTIONS, MORPHOLOGIES
-from calcigram.model.calibrate import Scaling
+from calcigram.features.catalogue import FEATURE_NAMES
+from calcigram.lexicon import DISTRIBUTIONS, GROUPED_MAX_MM, MORPHOLOGIES, Distribution
+from calcigram.model.calibrate import Scaling, fewness
 from calcigram.model.conformal import ConformalScores
 from calcigram.model.forest import Forest
 
@@ -23,6 +24,20 @@ HEAD_CASES: dict[str, tuple[str, ...]] = {
     "morphology": ("form_known",),
 }
 """The cases in which each head is calibrated by itself."""
+
+
+WIDE: tuple[int, ...] = tuple(
+    DISTRIBUTIONS.index(d)
+    for d in (Distribution.REGIONAL, Distribution.DIFFUSE, Distribution.SEGMENTAL)
+)
+"""Distributions that the lexicon gives to nothing of `GROUPED_MAX_MM` or less."""
+
+_COUNT, _EXTENT = (FEATURE_NAMES.index(name) for name in ("n_calcifications", "max_distance_mm"))
+
+
+def fewness_of(values: npt.NDArray[np.float32]) -> Floats:
+    """Return the `fewness` of clusters by their features, shape (R,)."""
+    return fewness(values[:, _COUNT])
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,17 +93,20 @@ class Head:
     def probabilities(
         self, values: npt.NDArray[np.float32], form_known: npt.NDArray[np.bool_]
     ) -> Floats:
-        """Return calibrated probabilities of every word of the axis, shape (R, K)."""
-        logits = self.logits(values)
+        """Return calibrated probabilities of every word of the axis, shape (R, K).
+
+        Distributions that the lexicon rules out at the cluster's extent have probability 0.
+        """
+        logits, few = self.logits(values), fewness_of(values)
         known = np.full_like(logits, np.nan)
         for case in HEAD_CASES[self.axis]:
             rows = form_known if case == "form_known" else ~form_known
             if rows.any():
-                known[rows] = self.scalings[case](logits[rows])
+                known[rows] = self.scalings[case](logits[rows], few[rows])
         p = np.zeros((len(values), len(AXES[self.axis])))
         p[:, self.classes] = known
         p[np.isnan(known[:, 0])] = np.nan
-        return p
+        return without_wide(p, values[:, _EXTENT]) if self.axis == "distribution" else p
 
     def sets(
         self, p: Floats, form_known: npt.NDArray[np.bool_], coverage: float
@@ -108,6 +126,20 @@ class Head:
             rows = form_known if case == "form_known" else ~form_known
             sets[np.ix_(rows, classes)] = scores.sets(p[np.ix_(rows, classes)], coverage)
         return sets
+
+
+def without_wide(p: Floats, extent_mm: npt.ArrayLike) -> Floats:
+    """Return probabilities of the distributions, 0 for the wide ones where the cluster is small.
+
+    Examples
+    --------
+    >>> without_wide(np.array([[0, 0.5, 0.1, 0.2, 0.2, 0]]), [12.0])
+    array([[0. , 0. , 0. , 0.5, 0.5, 0. ]])
+    """
+    left = p.copy()
+    left[np.ix_(np.asarray(extent_mm) <= GROUPED_MAX_MM, np.array(WIDE))] = 0.0
+    total = left.sum(axis=1, keepdims=True)
+    return np.divide(left, total, out=p.copy(), where=total > 0)
 
 
 def two_sided(scores: Floats) -> Floats:

@@ -18,6 +18,7 @@ from calcigram.model.augment import ALL_MARKS, hide_marks
 from calcigram.model.calibrate import (
     Scaling,
     expected_calibration_error,
+    fewness,
     fit_scaling,
     log_probabilities,
 )
@@ -45,7 +46,8 @@ def calibrated(model: Model, held_out: Labelled) -> Model:
         replace(
             head,
             scalings={
-                case: fit_scaling(logits, truth) for case, logits, truth in _cases(head, held_out)
+                case: fit_scaling(logits, truth, few=few)
+                for case, logits, truth, few in _cases(head, held_out)
             },
         )
         for head in model.heads
@@ -120,12 +122,19 @@ def _readable(
     return np.searchsorted(head.classes, codes[rows]), rows
 
 
-def _cases(head: Head, held_out: Labelled) -> Iterator[tuple[str, Floats, npt.NDArray[np.int64]]]:
-    """Yield each case of a head: name, logits and true class of each readable cluster."""
+def _cases(
+    head: Head, held_out: Labelled
+) -> Iterator[tuple[str, Floats, npt.NDArray[np.int64], Floats]]:
+    """Yield each case of a head: name, logits, true class and `fewness` of each readable cluster."""
     for case, seen in _seen_in_cases(held_out).items():
         if case in HEAD_CASES[head.axis]:
             truth, rows = _readable(head, case, seen)
-            yield case, head.logits(seen.features.values[rows]), truth
+            yield (
+                case,
+                head.logits(seen.features.values[rows]),
+                truth,
+                fewness(seen.features.n_calcifications[rows]),
+            )
 
 
 def _positions_alone(held_out: Labelled) -> Labelled:
@@ -149,7 +158,8 @@ def _concern_scalings(model: Model, held_out: Labelled, bare: Labelled) -> dict[
         raw, _ = raw_concern(p_distribution, p_morphology)
         truth = np.where((d_label >= 0) & (m_label >= 0), article.concern_of(d_label, m_label), -1)
         rows = (truth >= 0) & np.isfinite(raw).all(axis=1)
-        scalings[case] = fit_scaling(log_probabilities(raw[rows]), truth[rows])
+        few = fewness(held_out.features.n_calcifications[rows])
+        scalings[case] = fit_scaling(log_probabilities(raw[rows]), truth[rows], few=few)
     return scalings
 
 

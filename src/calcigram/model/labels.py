@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -78,12 +78,16 @@ class Labelled:
 
     def followed_by(self, other: Features) -> Labelled:
         """Return these and the same clusters once more, as they are in other features."""
+        return self.joined(replace(self, features=other))
+
+    def joined(self, other: Labelled) -> Labelled:
+        """Return these and other clusters."""
         from calcigram.features.extract import Features
 
         return Labelled(
-            Features.concat([self.features, other]),
-            np.tile(self.distribution, 2),
-            np.tile(self.morphology, 2),
+            Features.concat([self.features, other.features]),
+            np.concatenate([self.distribution, other.distribution]),
+            np.concatenate([self.morphology, other.morphology]),
         )
 
     def codes(self, axis: str) -> Codes:

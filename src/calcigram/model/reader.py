@@ -27,7 +27,7 @@ from calcigram.lexicon import (
     MORPHOLOGY_LABELS,
     Status,
 )
-from calcigram.model.calibrate import Scaling, log_probabilities
+from calcigram.model.calibrate import Scaling, fewness, log_probabilities
 from calcigram.model.conformal import COVERAGE, check_coverage
 from calcigram.model.head import Floats, Head
 from calcigram.model.novelty import Novelty
@@ -197,7 +197,7 @@ class Model:
             for words, p in zip(sets, shown, strict=True):
                 rows = np.flatnonzero(np.isfinite(p[:, 0]))
                 words[rows, p[rows].argmax(axis=1)] = True
-        p_concern = self._concern_probabilities(p_d, p_m)
+        p_concern = self._concern_probabilities(p_d, p_m, fewness(features.n_calcifications))
         novelty = np.empty(len(features)) if self.novelty is None else self.novelty(features)
         return [*shown, load_risk().carry(*shown), p_concern, *sets, novelty]
 
@@ -226,7 +226,9 @@ class Model:
             )
         return p_d, guarded(p_m, features)
 
-    def _concern_probabilities(self, p_distribution: Floats, p_morphology: Floats) -> Floats:
+    def _concern_probabilities(
+        self, p_distribution: Floats, p_morphology: Floats, few: Floats
+    ) -> Floats:
         """Return calibrated probabilities of the concerns, shape (C, 3); NaN with neither axis."""
         raw, case = raw_concern(p_distribution, p_morphology)
         p = np.full_like(raw, np.nan)
@@ -234,7 +236,7 @@ class Model:
             rows = case == code
             if not rows.any():
                 continue
-            p[rows] = self.concern_scalings[name](log_probabilities(raw[rows]))
+            p[rows] = self.concern_scalings[name](log_probabilities(raw[rows]), few[rows])
         return p
 
 

@@ -35,7 +35,7 @@ from calcigram.model.novelty import Novelty
 from calcigram.model.reader import CONCERN_CASES, Model
 
 FORMAT = "calcigram model"
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 
 ARRAYS_FILE, DOCUMENT_FILE, ESTIMATORS_FILE = "forest.npz", "model.json", "estimators.joblib"
 MAX_ARRAY_BYTES = 200 * 2**20
@@ -56,6 +56,7 @@ _ARRAYS_ADDED = {
     1: _TREE_ARRAYS,
     2: (*_CONFORMAL_ARRAYS, *_NOVELTY_ARRAYS),
     3: _EXEMPLAR_ARRAYS,
+    4: (),
 }
 
 
@@ -167,7 +168,7 @@ def _arrays(model: Model) -> dict[str, npt.NDArray[Any]]:
 def _document(model: Model) -> dict[str, Any]:
     return {
         "format": FORMAT,
-        "format_version": 1 if model.novelty is None else 2 if model.exemplars is None else 3,
+        "format_version": _version_needed(model),
         "name": model.name,
         "catalogue_hash": model.catalogue_hash,
         "feature_names": list(model.feature_names),
@@ -185,9 +186,20 @@ def _document(model: Model) -> dict[str, Any]:
     }
 
 
+def _version_needed(model: Model) -> int:
+    if model.novelty is None or model.exemplars is None:
+        return 1 if model.novelty is None else 2
+    scalings = [s for head in model.heads for s in head.scalings.values()]
+    return 4 if any(s.slope for s in (*scalings, *model.concern_scalings.values())) else 3
+
+
 def _scalings_document(scalings: Mapping[str, Scaling]) -> dict[str, Any]:
     return {
-        case: {"inverse_temperature": s.inverse_temperature, "bias": list(s.bias)}
+        case: {
+            "inverse_temperature": s.inverse_temperature,
+            "bias": list(s.bias),
+            **({"slope": s.slope} if s.slope else {}),
+        }
         for case, s in scalings.items()
     }
 
@@ -282,8 +294,10 @@ def _exemplars(document: dict[str, Any], arrays: Mapping[str, npt.NDArray[Any]])
 
 
 def _scaling(document: dict[str, Any], n_classes: int) -> Scaling:
-    (inverse_temperature,) = _numbers([document["inverse_temperature"]])
-    scaling = Scaling(inverse_temperature, _numbers(document["bias"]))
+    inverse_temperature, slope = _numbers(
+        [document["inverse_temperature"], document.get("slope", 0.0)]
+    )
+    scaling = Scaling(inverse_temperature, _numbers(document["bias"]), slope)
     if not 0 < scaling.inverse_temperature <= MAX_SCORE or len(scaling.bias) != n_classes:
         raise ValueError(f"a calibration of {n_classes} classes: {document!r:.100}")
     return scaling

@@ -22,7 +22,7 @@ from calcigram import __version__
 from calcigram.errors import BadInputError
 from calcigram.features.catalogue import FEATURE_NAMES, catalogue_hash
 from calcigram.lexicon import CONCERNS
-from calcigram.model.augment import forgetful_copy
+from calcigram.model.augment import fewer_left, forgetful_copy
 from calcigram.model.calibrate import Scaling
 from calcigram.model.exemplars import Exemplars
 from calcigram.model.forest import flatten_forest
@@ -52,6 +52,7 @@ class TreeOptions:
     max_leaf_nodes: int = 15
     min_samples_leaf: int = 20
     l2_regularization: float = 1.0
+    max_features: float = 0.3
 
 
 def train_model(
@@ -60,10 +61,12 @@ def train_model(
     features: Features | None = None,
     seed: int = 0,
     n_iterations: int = TreeOptions.n_iterations,
+    form_iterations: int | None = None,
     learning_rate: float = TreeOptions.learning_rate,
     max_leaf_nodes: int = TreeOptions.max_leaf_nodes,
     min_samples_leaf: int = TreeOptions.min_samples_leaf,
     l2_regularization: float = TreeOptions.l2_regularization,
+    max_features: float = TreeOptions.max_features,
     calibration_share: float = 0.2,
     forgetful_copies: bool = True,
     n_jobs: int | None = None,
@@ -85,8 +88,11 @@ def train_model(
         Of these clusters, where they have been measured before.
     seed : int
         Decides the split, the forgotten marks and the trees.
-    n_iterations, learning_rate, max_leaf_nodes, min_samples_leaf, l2_regularization
-        As in `sklearn.ensemble.HistGradientBoostingClassifier`; an iteration is a tree a class.
+    n_iterations, learning_rate, max_leaf_nodes, min_samples_leaf, l2_regularization, max_features
+        As in `sklearn.ensemble.HistGradientBoostingClassifier`; an iteration is a tree a class, and
+        `max_features` is the share of the features that each split may use.
+    form_iterations : int, optional
+        Iterations of the form's head, which more trees serve less. Default: `n_iterations`.
     calibration_share : float
         Share of the clusters held out, by group, for calibration; between 0 and 1.
     forgetful_copies : bool
@@ -139,8 +145,17 @@ def train_model(
             "a number between 0 and 1", column="calibration_share", value=calibration_share
         )
     options = TreeOptions(
-        n_iterations, learning_rate, max_leaf_nodes, min_samples_leaf, l2_regularization
+        n_iterations,
+        learning_rate,
+        max_leaf_nodes,
+        min_samples_leaf,
+        l2_regularization,
+        max_features,
     )
+    trees = {
+        "distribution": options,
+        "morphology": replace(options, n_iterations=form_iterations or n_iterations),
+    }
     truth = {axis: label_codes(clusters, axis) for axis in AXES}
     rng = np.random.default_rng(seed)
     measure = _measurer(cache)
@@ -151,11 +166,12 @@ def train_model(
             check_classes(labelled.codes(axis), axis)
         held_out = split_by_group(clusters, calibration_share, rng)
         training, calibration = labelled[~held_out], labelled[held_out]
+        few = fewer_left(clusters[held_out], calibration, measure, rng)
         if forgetful_copies:
-            copies = forgetful_copy(clusters[~held_out], training.features, measure, rng)
+            copies = forgetful_copy(clusters[~held_out], training, measure, rng)
             training = training.followed_by(copies)
         step("growing trees")
-        estimators = _fit_heads(training, options, seed, n_jobs)
+        estimators = _fit_heads(training, trees, seed, n_jobs)
         step("calibrating")
         distribution, morphology = (_bare_head(training, axis, estimators[axis]) for axis in AXES)
         uncalibrated = Model(
@@ -173,16 +189,23 @@ def train_model(
             "seed": seed,
             "calibration_share": calibration_share,
             "forgetful_copies": forgetful_copies,
-            "trees": vars(options),
+            "trees": {
+                **vars(options),
+                "form_iterations": trees["morphology"].n_iterations,
+            },
             "libraries": {
                 "calcigram": __version__,
                 **{package: version(package) for package in ("numpy", "scikit-learn", "scipy")},
             },
             "held_out": cross_fitted_figures(uncalibrated, calibration, rng),
+            "held_out_cut_down": len(few.features),
             **dict(description or {}),
         }
         model = with_conformal_scores(
-            calibrated(uncalibrated, calibration), calibration, group_codes(clusters)[held_out], rng
+            calibrated(uncalibrated, calibration.joined(few)),
+            calibration,
+            group_codes(clusters)[held_out],
+            rng,
         )
         step("learning what is ordinary")
         seen = labelled[~held_out]
@@ -192,7 +215,7 @@ def train_model(
 
 
 def _fit_heads(
-    training: Labelled, options: TreeOptions, seed: int, n_jobs: int | None
+    training: Labelled, trees: Mapping[str, TreeOptions], seed: int, n_jobs: int | None
 ) -> dict[str, Any]:
     from joblib import Parallel, delayed
 
@@ -200,7 +223,9 @@ def _fit_heads(
     for axis in AXES:
         codes = training.codes(axis)
         rows = codes >= 0
-        jobs.append(delayed(fit_trees)(training.features.values[rows], codes[rows], options, seed))
+        jobs.append(
+            delayed(fit_trees)(training.features.values[rows], codes[rows], trees[axis], seed)
+        )
     n_workers = min(n_jobs or os.cpu_count() or 1, len(jobs))
     return dict(zip(AXES, Parallel(n_workers)(jobs), strict=True))
 

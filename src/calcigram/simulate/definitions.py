@@ -78,6 +78,37 @@ BRANCH_MAX_THICKNESS = 0.2
 twice as long as the typical gap between neighbours, and thin for its length."""
 
 
+class Limits(NamedTuple):
+    """How far points may lie off what they are said to follow; a preset may allow more.
+
+    Attributes
+    ----------
+    off_path_ratio : float
+        Greatest distance from the path of a line, as a share of its extent.
+    path_share : float
+        Least share of the spanning tree that its longest path is.
+    sag : float
+        Width of a line of 4 points, as a share of its extent.
+    rod_calibre_mm : float
+        Least median calibre of large rods.
+    branching_marks : float
+        A detector lists so many marks of a branching cluster at least, or its arms do not show.
+    shaped_widening : float
+        How many times as broad one half of a wedge is as the other, where the nipple is not known.
+    """
+
+    off_path_ratio: float = LINEAR_MAX_OFF_PATH_RATIO
+    path_share: float = LINEAR_MIN_PATH_SHARE
+    sag: float = SPARSE_LINE_MAX_SAG[0]
+    rod_calibre_mm: float = 0.95 * MICRO_MACRO_LIMIT_MM
+    branching_marks: float = MIN_CALCIFICATIONS
+    shaped_widening: float = SHAPED_MIN_WIDENING
+
+
+LEXICON = Limits()
+"""What a preset that says nothing of it means."""
+
+
 class Truth(NamedTuple):
     """A noise-free cluster as the definitions see it.
 
@@ -91,12 +122,17 @@ class Truth(NamedTuple):
         The arrangement follows a vessel.
     nipple_known : bool
         Whether the cluster will be handed over with the nipple.
+    structureless : bool
+        The arrangement draws points about a centre by chance: its extent alone decides.
+    limits : Limits
     """
 
     placement: Placement
     breast_area_mm2: float
     vessel: bool
     nipple_known: bool = True
+    structureless: bool = False
+    limits: Limits = LEXICON
 
 
 def _is_diffuse_in_size(extent: float, area: float, breast_area: float) -> bool:
@@ -148,13 +184,19 @@ def _shaped_widening(xy: Floats) -> float:
 def _grouped(truth: Truth) -> bool:
     xy = truth.placement.xy
     extent, width, _, _ = extent_of(xy)
-    return 0.5 < extent <= GROUPED_MAX_MM and not _could_be_a_line(xy, extent, width)
+    if not 0.5 < extent <= GROUPED_MAX_MM:
+        return False
+    return truth.structureless or not _could_be_a_line(xy, extent, width)
 
 
 def _regional(truth: Truth) -> bool:
     xy = truth.placement.xy
     extent, width, area, _ = extent_of(xy)
-    if len(xy) < REGIONAL_MIN_COUNT or extent <= GROUPED_MAX_MM:
+    if extent <= GROUPED_MAX_MM:
+        return False
+    if truth.structureless:
+        return not _is_diffuse_in_size(extent, area, truth.breast_area_mm2)
+    if len(xy) < REGIONAL_MIN_COUNT:
         return False
     if width < NOT_A_LINE_MIN_WIDTH_RATIO * extent:
         return False
@@ -167,7 +209,7 @@ def _regional(truth: Truth) -> bool:
 
 def _diffuse(truth: Truth) -> bool:
     extent, width, area, _ = extent_of(truth.placement.xy)
-    spread = width >= NOT_A_LINE_MIN_WIDTH_RATIO * extent
+    spread = truth.structureless or width >= NOT_A_LINE_MIN_WIDTH_RATIO * extent
     return spread and _is_diffuse_in_size(extent, area, truth.breast_area_mm2)
 
 
@@ -180,7 +222,7 @@ def _segmental(truth: Truth) -> bool:
         truth.breast_area_mm2
     ):
         return False
-    if not truth.nipple_known and _shaped_widening(xy) < SHAPED_MIN_WIDENING:
+    if not truth.nipple_known and _shaped_widening(xy) < truth.limits.shaped_widening:
         return False
     return _fills_a_wedge(xy) and _widens(xy) >= SEGMENTAL_MIN_WIDENING
 
@@ -195,12 +237,11 @@ def _linear(truth: Truth) -> bool:
     length = float(np.hypot(steps[:, 0], steps[:, 1]).sum())
     if extent < LINEAR_MIN_LENGTH_MM or chord < LINEAR_MIN_CHORD_RATIO * length:
         return False
-    if distance_to_path(xy, path).max() > LINEAR_MAX_OFF_PATH_RATIO * extent:
+    if distance_to_path(xy, path).max() > truth.limits.off_path_ratio * extent:
         return False
-    base, per_point = SPARSE_LINE_MAX_SAG
-    if width > (base + per_point * (len(xy) - 4)) * extent + 0.3:
+    if width > (truth.limits.sag + SPARSE_LINE_MAX_SAG[1] * (len(xy) - 4)) * extent + 0.3:
         return False
-    return truth.vessel or tree_path_share(xy) >= LINEAR_MIN_PATH_SHARE
+    return truth.vessel or tree_path_share(xy) >= truth.limits.path_share
 
 
 def visible_junctions(placement: Placement) -> int:
@@ -302,7 +343,6 @@ FORM_RULES: dict[Morphology, dict[str, tuple[float, float]]] = {
     },
     Morphology.POPCORN: {"greatest_length_mm": (2.0, _NO_LIMIT), "median_aspect": (1.0, 2.0)},
     Morphology.ROD_LIKE: {
-        "median_calibre_mm": (0.95 * MICRO_MACRO_LIMIT_MM, _NO_LIMIT),
         "elongated_share": (0.4, 1.0),
     },
     Morphology.AMORPHOUS: {
@@ -338,6 +378,7 @@ FORM_RULES: dict[Morphology, dict[str, tuple[float, float]]] = {
 Calibre is diameter / sqrt(aspect ratio), length is diameter x sqrt(aspect ratio)."""
 
 
+_CALIBRE = FORM_MEASURES.index("median_calibre_mm")
 _FORM_RULE_ROWS = {
     form: [(FORM_MEASURES.index(name), low, high) for name, (low, high) in rules.items()]
     for form, rules in FORM_RULES.items()
@@ -350,6 +391,7 @@ def meets_form(
     aspect: Floats,
     solidity: Floats,
     contrast: Floats,
+    limits: Limits = LEXICON,
 ) -> bool:
     """Tell whether noise-free sizes meet the definition of a form.
 
@@ -358,6 +400,8 @@ def meets_form(
     morphology : Morphology
     diameter_mm, aspect, solidity, contrast : ndarray of float64, shape (n,)
         Noise-free, one value a calcification.
+    limits : Limits
+        Of which the calibre of rods counts.
 
     Returns
     -------
@@ -371,6 +415,8 @@ def meets_form(
     [True, False]
     """
     measures = form_measures(diameter_mm, aspect, solidity, contrast, ELONGATED_MIN_ASPECT)
+    if morphology == Morphology.ROD_LIKE and measures[_CALIBRE] < limits.rod_calibre_mm:
+        return False
     # What is NaN decides nothing.
     return not any(
         measures[i] < low or measures[i] > high for i, low, high in _FORM_RULE_ROWS[morphology]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,14 +16,21 @@ import numpy.typing as npt
 
 from calcigram.clusters import ClusterSet
 from calcigram.errors import BadInputError, CalcigramError
-from calcigram.lexicon import Morphology
+from calcigram.lexicon import Distribution, Morphology
 from calcigram.simulate._random import between, kernel_state, stream
 from calcigram.simulate._shape import extent_of
 from calcigram.simulate._sizes import with_room
-from calcigram.simulate.acquisition import COLUMNS, DESCRIBED, TrueMarks, acquire, measure_truth
+from calcigram.simulate.acquisition import (
+    COLUMNS,
+    DESCRIBED,
+    TrueMarks,
+    acquire,
+    draw_response,
+    measure_truth,
+)
 from calcigram.simulate.anatomy import Breast
 from calcigram.simulate.arrangements import Arrangement, Placement
-from calcigram.simulate.definitions import Truth, meets_distribution, meets_form
+from calcigram.simulate.definitions import Limits, Truth, meets_distribution, meets_form
 from calcigram.simulate.description import describe, draw_description
 from calcigram.simulate.menu import Menu, menu_of
 from calcigram.simulate.particles import ParticleModel
@@ -86,7 +94,10 @@ def _try_once(
     placement = _inside(breast, arrangement.build(rng, breast, drawn))
     if placement is None:
         return None
-    whole = Truth(placement, area, arrangement.vessel, nipple_known)
+    limits = limits_of(preset)
+    whole = Truth(
+        placement, area, arrangement.vessel, nipple_known, arrangement.structureless, limits
+    )
     if not meets_distribution(arrangement.distribution, whole):
         return None
     assert placement.direction is not None
@@ -94,27 +105,37 @@ def _try_once(
     for _ in range(FORM_TRIES):
         outlines = particle.build(rng, direction, preset.draw(f"particle.{particle.id}", rng))
         truth = measure_truth(xy, outlines)
-        if not _has_form(particle.morphology, truth):
+        if not _has_form(particle.morphology, truth, limits):
             continue
-        stay = with_room(kernel_state(rng), truth.xy, truth.table, _OVERLAP)
+        if preset.happens("overlapping", rng):
+            stay = np.ones(len(outlines), bool)
+        else:
+            stay = with_room(kernel_state(rng), truth.xy, truth.table, _OVERLAP)
         left, chosen = placement, stay.nonzero()[0]
         if chosen.size < stay.size:
             left = placement.take(chosen)
-            kept = Truth(left, area, arrangement.vessel, nipple_known)
+            kept = whole._replace(placement=left)
             if not meets_distribution(arrangement.distribution, kept):
                 continue
             truth = truth.take(chosen)
-            if not _has_form(particle.morphology, truth):
+            if not _has_form(particle.morphology, truth, limits):
                 continue
         if (truth.diameter_mm * np.sqrt(truth.aspect)).max() <= extent_of(left.xy)[0]:
             return truth, left
     return None
 
 
-def _has_form(morphology: Morphology, truth: TrueMarks) -> bool:
+def _has_form(morphology: Morphology, truth: TrueMarks, limits: Limits) -> bool:
     return meets_form(
-        morphology, truth.diameter_mm, truth.aspect, truth.solidity, truth.outlines.contrast
+        morphology, truth.diameter_mm, truth.aspect, truth.solidity, truth.outlines.contrast, limits
     )
+
+
+@lru_cache(maxsize=16)
+def limits_of(preset: Preset) -> Limits:
+    """Return the limits of a preset's section ``definitions``, the lexicon's where it has none."""
+    given = preset.sections.get("definitions", {})
+    return Limits(**{name: quantity.low for name, quantity in given.items()})
 
 
 def true_cluster(
@@ -186,6 +207,8 @@ def _one(index: int, seed: int, grade: str, preset: Preset, menu: Menu) -> tuple
         direction = cluster.placement.direction
         assert direction is not None
         truth = describe(rng, truth, view.direction(direction), described)
+    branching = cluster.arrangement.distribution is Distribution.BRANCHING
+    least = limits_of(preset).branching_marks if branching else 0
     # Where too little is left the detector tries again; a mild one in the end leaves enough.
     for attempt in range(MAX_TRIES):
         device = preset.draw("acquisition", rng)
@@ -194,8 +217,8 @@ def _one(index: int, seed: int, grade: str, preset: Preset, menu: Menu) -> tuple
             levels["miss_rate"] = levels["merge_probability"] = 0.0
         if described is not None:
             device |= {"convention": DESCRIBED, "gain": 1.0}
-        marks = acquire(rng, truth, field, device, levels)
-        if marks is not None:
+        marks = acquire(rng, truth, field, device, levels, draw_response(rng, preset))
+        if marks is not None and len(marks) >= least:
             break
     else:
         raise CalcigramError(f"cluster {index} of seed {seed} never kept 3 calcifications")

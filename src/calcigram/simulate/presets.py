@@ -143,6 +143,10 @@ class Preset:
         """Draw one value of every quantity of a section, in the order of the file."""
         return self._compiled[section].draw(rng)
 
+    def happens(self, section: str, rng: np.random.Generator) -> bool:
+        """Tell by the section's ``share`` whether it applies; without the section nothing is drawn."""
+        return section in self.sections and bool(rng.random() < self.sections[section]["share"].low)
+
 
 def _collect(prefix: str, table: Mapping[str, Any], into: dict[str, dict[str, Range]]) -> None:
     for name, entry in table.items():

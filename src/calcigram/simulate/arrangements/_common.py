@@ -15,6 +15,7 @@ from calcigram.simulate import _curves
 from calcigram.simulate._paths import arc_lengths_of, walk
 from calcigram.simulate._points import points_of
 from calcigram.simulate._random import between, kernel_state
+from calcigram.simulate._shape import extent_of
 from calcigram.simulate.anatomy import Breast
 from calcigram.simulate.presets import Draw
 
@@ -82,12 +83,15 @@ class Arrangement:
         ``build(rng, breast, drawn values) -> Placement``, or None where the try failed.
     vessel : bool
         Follows a vessel: for form vascular, and for no other.
+    structureless : bool
+        Draws points about a centre by chance; see `definitions.Truth`.
     """
 
     distribution: Distribution
     name: str
     build: Builder
     vessel: bool = False
+    structureless: bool = False
 
     @cached_property
     def id(self) -> str:
@@ -100,13 +104,15 @@ ARRANGEMENTS: dict[Distribution, dict[str, Arrangement]] = {d: {} for d in DISTR
 
 
 def arrangement(
-    distribution: Distribution, *, vessel: bool = False
+    distribution: Distribution, *, vessel: bool = False, structureless: bool = False
 ) -> Callable[[Builder], Builder]:
     """Register a builder under its own name."""
 
     def register(build: Builder) -> Builder:
         name = build.__name__
-        ARRANGEMENTS[distribution][name] = Arrangement(distribution, name, build, vessel)
+        ARRANGEMENTS[distribution][name] = Arrangement(
+            distribution, name, build, vessel, structureless
+        )
         return build
 
     return register
@@ -178,6 +184,24 @@ def ellipse_offsets(rng: Rng, n: int, extent: float, axis_ratio: float) -> Float
     radius = np.sqrt(rng.random(n)) * extent / 2
     xy = points_of(radius * np.cos(angle), axis_ratio * radius * np.sin(angle))
     return turned(xy, between(rng, 0, math.pi))
+
+
+def cloud_of(rng: Rng, n: int, extent: float, shape: int) -> Floats:
+    """Return points by chance about the origin, `extent` apart at most, shape (n, 2).
+
+    Shape 0 is Gaussian, 1 a disc, 2 a square, 3 a ball seen from one side.
+    """
+    if shape == 2:
+        xy = rng.uniform(-1.0, 1.0, (n, 2))
+    elif shape == 0:
+        xy = rng.normal(size=(n, 2))
+    else:
+        axes = 2 if shape == 1 else 3
+        xyz = rng.normal(size=(n, axes))
+        xyz *= (rng.random(n) ** (1 / axes) / np.linalg.norm(xyz, axis=1))[:, None]
+        xy = np.ascontiguousarray(xyz[:, :2])
+    greatest: float = extent_of(xy)[0]
+    return turned(xy * (extent / greatest), between(rng, 0, math.pi))
 
 
 def polygon_mask(rng: Rng, xy: Floats, extent: float, roughness: float) -> npt.NDArray[np.bool_]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from calcigram.lexicon import Distribution
 from calcigram.simulate.anatomy import Breast
-from calcigram.simulate.arrangements._common import Placement, Rng, arrangement
+from calcigram.simulate.arrangements._common import Placement, Rng, arrangement, cloud_of
 from calcigram.simulate.presets import Draw
 
 
@@ -51,3 +51,11 @@ def loose_clusters(rng: Rng, breast: Breast, p: Draw) -> Placement:
     single = rng.random(n) < p.single_share
     xy[single] = breast.uniform(rng, int(single.sum()), 4.0)
     return Placement(xy)
+
+
+@arrangement(Distribution.DIFFUSE, structureless=True)
+def cloud(rng: Rng, breast: Breast, p: Draw) -> Placement:
+    """Scatter by chance about the middle of the breast, without any structure."""
+    extent = p.extent_share * 2 * breast.half_width_mm
+    xy = cloud_of(rng, int(p.n), extent, int(p.shape))
+    return Placement(np.array([0.5 * breast.depth_mm, 0.0]) + xy)

@@ -14,6 +14,7 @@ from calcigram.simulate.arrangements._common import (
     Rng,
     apart,
     arrangement,
+    cloud_of,
     ellipse_offsets,
     polygon_mask,
     turned,
@@ -88,3 +89,16 @@ def satellites(rng: Rng, breast: Breast, p: Draw) -> Placement:
     halo = ellipse_offsets(rng, n - n_core, p.extent_mm, p.axis_ratio)
     shift = rng.normal(0.0, 0.08 * p.extent_mm, 2)
     return Placement(centre + np.concatenate([core + shift, halo]))
+
+
+@arrangement(Distribution.GROUPED, structureless=True)
+def cloud(rng: Rng, breast: Breast, p: Draw) -> Placement:
+    """Scatter by chance about a centre, without any structure."""
+    centre = breast.place(rng, p.extent_mm / 2)
+    return Placement(centre + cloud_of(rng, int(p.n), p.extent_mm, int(p.shape)))
+
+
+@arrangement(Distribution.GROUPED, structureless=True)
+def sparse_cloud(rng: Rng, breast: Breast, p: Draw) -> Placement:
+    """Scatter a few by chance about a centre."""
+    return cloud(rng, breast, p)

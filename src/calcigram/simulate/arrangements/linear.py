@@ -101,6 +101,16 @@ def broken_line(rng: Rng, breast: Breast, p: Draw) -> Placement:
     return Placement(xy, direction, curve)
 
 
+@arrangement(Distribution.LINEAR)
+def scattered_line(rng: Rng, breast: Breast, p: Draw) -> Placement:
+    """Scatter about a gently curved path, by up to a tenth of its length."""
+    path = _placed_curve(rng, breast, p)
+    n = int(p.n)
+    xy, direction = on_path(path, positions_along(rng, n, p.length_mm, p.spacing))
+    xy = off_path(xy, direction, rng.normal(0.0, p.scatter * p.length_mm, n))
+    return Placement(xy, direction, path)
+
+
 def _walls(rng: Rng, path: Floats, n: int, p: Draw, both: bool) -> Placement:
     """Put plaques on the walls of a vessel that follows `path` and narrows along it."""
     length = float(arc_lengths(path)[-1])
@@ -131,3 +141,9 @@ def vessel_walk(rng: Rng, breast: Breast, p: Draw) -> Placement | None:
     """Line the walls of one way through a vessel tree, side vessels left empty."""
     path = _tree_path(rng, breast.vessel(int(rng.integers(0, 4))), p.length_mm)
     return None if path is None else _walls(rng, path, int(p.n), p, both=True)
+
+
+@arrangement(Distribution.LINEAR, vessel=True)
+def vessel_plaques(rng: Rng, breast: Breast, p: Draw) -> Placement:
+    """Scatter a few plaques along a short, nearly straight vessel, on one wall or on both."""
+    return _walls(rng, _placed_curve(rng, breast, p), int(p.n), p, both=True)

@@ -14,6 +14,7 @@ from calcigram.simulate.arrangements._common import (
     Placement,
     Rng,
     arrangement,
+    cloud_of,
     ellipse_offsets,
     polygon_mask,
     turned,
@@ -71,3 +72,16 @@ def gland_band(rng: Rng, breast: Breast, p: Draw) -> Placement:
     across = (rng.random(n) - 0.5 + 0.25 * rng.normal(size=n)) * p.extent_mm * p.width_ratio
     radius = distance + across
     return Placement(points_of(radius * np.cos(angle), radius * np.sin(angle)))
+
+
+@arrangement(Distribution.REGIONAL, structureless=True)
+def cloud(rng: Rng, breast: Breast, p: Draw) -> Placement:
+    """Scatter by chance about a centre, without any structure."""
+    centre = breast.place(rng, p.extent_mm / 2)
+    return Placement(centre + cloud_of(rng, int(p.n), p.extent_mm, int(p.shape)))
+
+
+@arrangement(Distribution.REGIONAL, structureless=True)
+def sparse_cloud(rng: Rng, breast: Breast, p: Draw) -> Placement:
+    """Scatter a few by chance about a centre."""
+    return cloud(rng, breast, p)

@@ -62,6 +62,19 @@ def cigars(rng: Rng, direction: Floats, p: Draw) -> Outlines:
     return unions([parts, arms], [np.arange(n), forked], contrasts(rng, p.contrast, n), 0.0)
 
 
+@particle_model(Morphology.ROD_LIKE)
+def stout_rods(rng: Rng, direction: Floats, p: Draw) -> Outlines:
+    """Rods of any size given by the diameter of equal area, as detectors list it."""
+    n = direction.size
+    size = lognormal(rng, p.median_mm, p.log_sigma, n)
+    aspect = np.clip(lognormal(rng, p.aspect, p.aspect_log_sigma, n), 1.3, 12.0)
+    stretch = np.sqrt(aspect)
+    angle = directions(rng, direction, p.angle_sd_deg)
+    bend = p.bend * rng.uniform(-1, 1, n)
+    parts = capsules(np.minimum(size * stretch, 15.0), size / stretch, angle, bend)
+    return single(parts, contrasts(rng, p.contrast, n))
+
+
 @particle_model(Morphology.FINE_LINEAR)
 def casting(rng: Rng, direction: Floats, p: Draw) -> Outlines:
     """Thin ragged casts of a duct's lumen, with some dots between."""
