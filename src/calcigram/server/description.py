@@ -50,7 +50,7 @@ def _problem_example(kind: str) -> _Document:
     return {"summary": problems.KINDS[kind][1], "value": json.loads(body)}
 
 
-GUARDED = (401, 421, 429, 500, 503)
+GUARDED = (401, 403, 421, 429, 500, 503)
 """Statuses that any guarded address may answer with."""
 
 
@@ -64,7 +64,9 @@ def operation(
     open_to_all: bool = False,
 ) -> _Document:
     """Return what a route is declared with."""
-    always = (421, 500) if open_to_all else GUARDED
+    always = (403, 421, 500) if open_to_all else GUARDED
+    if body is not None:
+        always = (*always, 408)
     extra: _Document = {} if body is None else {"requestBody": body}
     if parameters:
         extra["parameters"] = parameters
@@ -177,7 +179,7 @@ V2_INFER = operation(
     "v2_infer",
     "open inference",
     {JSON: {"schema": ref("V2Response")}, "application/octet-stream": _BINARY},
-    400, 413, 422,
+    400, 413, 415, 422,
     body={
         "required": True,
         "description": "Tensors `points` (N, 2 to 7) and `offsets` (C + 1), also in binary.",

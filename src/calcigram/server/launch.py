@@ -12,6 +12,7 @@ import signal
 import socket
 import tempfile
 from dataclasses import fields
+from functools import partial
 from typing import Any
 
 from calcigram.errors import BadInputError
@@ -41,6 +42,7 @@ def serve(settings: Settings) -> None:
         signal.signal(signal.SIGTERM, lambda *_: None)
         from calcigram.server.app import create_app
 
+        os.environ[variable("model")] = settings.model  # for what children are forked from
         uvicorn.run(create_app(settings), **options)
         return
     # Processes of their own read the settings anew, from the environment.
@@ -53,6 +55,7 @@ def serve(settings: Settings) -> None:
 
 def uvicorn_options(settings: Settings) -> dict[str, Any]:
     """Return how uvicorn is to run, as `uvicorn.run` takes it."""
+    from calcigram.server.connections import LimitedProtocol
     from calcigram.server.logs import configuration
 
     return {
@@ -60,7 +63,9 @@ def uvicorn_options(settings: Settings) -> dict[str, Any]:
         "port": settings.port,
         "workers": settings.workers,
         "loop": "uvloop",
-        "http": "httptools",
+        "http": partial(
+            LimitedProtocol, max_connections=settings.max_connections, header_s=settings.header_s
+        ),
         "log_config": configuration(settings.log_level),
         "access_log": False,
         "server_header": False,
@@ -80,13 +85,14 @@ def check_address(settings: Settings) -> None:
     BadInputError
         It is taken, or none of this machine's.
     """
-    place = f"{settings.host} port {settings.port}"
+    place = f"{settings.host[:80]} port {settings.port}"
     try:
         family = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0][0]
         with socket.socket(family, socket.SOCK_STREAM) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as uvicorn does
             probe.bind((settings.host, settings.port))
-    except OSError as error:
+    except (OSError, ValueError) as error:  # a name that cannot be encoded is a ValueError
+        why = getattr(error, "strerror", None) or "no name of a machine"
         raise BadInputError(
-            f"an address that is free and this machine's ({error.strerror})", value=place
+            f"an address that is free and this machine's ({why})", value=place
         ) from None

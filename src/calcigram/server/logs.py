@@ -62,6 +62,8 @@ def of_exception(error: BaseException) -> dict[str, str]:
     >>> of_exception(ValueError("a patient's name"))
     {'exception': 'ValueError', 'raised_at': ''}
     """
+    if isinstance(told := getattr(error, "fields", None), dict):  # of a process of ours
+        return told
     frames = traceback.extract_tb(error.__traceback__)
     place = f"{PurePath(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
     return {"exception": type(error).__name__, "raised_at": place}
