@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -16,9 +17,6 @@ from calcigram.server.service import Service
 
 MAX_ASKED = 8
 """Pages that are made or wait to be: each takes a fraction of a second of the event loop."""
-
-PAUSE_S = 0.05
-"""Between two, so that others are served."""
 
 UNOPENED_MS = 30_000
 """How long a page is kept for a browser that has not opened its socket yet."""
@@ -139,12 +137,15 @@ def bound_sessions(most: int) -> None:
             raise Problem("busy", f"{MAX_ASKED} pages are being made; ask again.", retry_after=2)
         n_asked += 1
         try:
-            async with turn:
+            await turn.acquire()
+            start = time.perf_counter()
+            try:
                 if len(list(self.application_context.sessions)) >= most:
                     raise Problem("busy", f"{most} pages are open; ask again.", retry_after=10)
-                session = await make(self, request, None)
-                await asyncio.sleep(PAUSE_S)
-                return session
+                return await make(self, request, None)
+            finally:  # as long as it took, the loop is for others
+                pause = time.perf_counter() - start
+                asyncio.get_running_loop().call_later(pause, turn.release)
         finally:
             n_asked -= 1
 
