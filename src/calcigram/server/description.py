@@ -104,7 +104,7 @@ _READING = [
     {
         "name": name,
         "in": "query",
-        "description": f"Of a file: {meaning}.",
+        "description": f"How the body is to be read: {meaning}.",
         "schema": _PARAMETER_SCHEMAS.get(name, {"type": "string"}),
         "example": _PARAMETER_EXAMPLES[name],
     }
@@ -119,7 +119,8 @@ CLASSIFY = operation(
     parameters=_READING,
     body={
         "required": True,
-        "description": "One cluster, or many. Files (CSV, Parquet, DICOM reports) are told apart by "
+        "description": "One cluster, or many; where a body's fields have other names than ours, its field "
+        "`columns` says which: `{\"columns\": {\"x_mm\": \"posX\"}, \"posX\": [0, 1], ...}`. Files (CSV, Parquet, DICOM reports) are told apart by "
         "their content; Arrow, Parquet and CSV are answered in kind unless `Accept` says otherwise.",
         "content": {
             JSON: {

@@ -150,6 +150,8 @@ def _renamed(document: Any, columns: Mapping[str, str] | None) -> Any:
         if ours not in _KNOWN:
             raise Problem.of_value(f"columns.{ours}", f"one of {', '.join(_KNOWN)}", full[ours])
     names = {theirs: ours for ours, theirs in full.items()}
+    if not len(names) == len(full) == len(given):
+        raise Problem.of_value("columns", "names that each stand for one field", dict(given))
 
     def rename(cluster: Any) -> Any:
         if not isinstance(cluster, dict):

@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any
 
 from calcigram.errors import BadInputError
+from calcigram.server.logs import catch_all
 from calcigram.server.settings import Settings, variable
 
 
@@ -42,6 +43,7 @@ def serve(settings: Settings) -> None:
         signal.signal(signal.SIGTERM, lambda *_: None)
         from calcigram.server.app import create_app
 
+        catch_all()
         os.environ[variable("model")] = settings.model  # for what children are forked from
         uvicorn.run(create_app(settings), **options)
         return
@@ -50,7 +52,15 @@ def serve(settings: Settings) -> None:
         os.environ[variable(setting.name)] = str(getattr(settings, setting.name))
     with tempfile.TemporaryDirectory(prefix="calcigram-metrics-") as shared:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = shared
-        uvicorn.run(f"{__package__}.app:create_app", factory=True, **options)
+        uvicorn.run(f"{__package__}.launch:application", factory=True, **options)
+
+
+def application() -> Any:
+    """Return the application of one of several processes."""
+    from calcigram.server.app import create_app
+
+    catch_all()
+    return create_app()
 
 
 def uvicorn_options(settings: Settings) -> dict[str, Any]:

@@ -34,7 +34,7 @@ ANSWER_OF = {JSON: JSON, ARROW: ARROW, PARQUET: PARQUET, CSV: CSV, DICOM: JSON, 
 """Media type of a body -> that of the answer where nothing else is asked for."""
 
 READING_OPTIONS = {
-    "columns": "our names of a table's columns and its own, where they differ: x=posX,y=posY",
+    "columns": "our names of a table's columns (or JSON's fields) and its own: x=posX,y=posY",
     "units": f"unit of a table's lengths: {', '.join(UNITS)} (mm)",
     "pixel_spacing": "mm a pixel: of a table in px, of a mask, or of a report that has none",
     "single_cluster": "the table is one cluster and has no column of ids: give it this id",
