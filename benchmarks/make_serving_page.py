@@ -42,10 +42,13 @@ curl -s localhost:8000/v1/classify -H 'Content-Type: text/csv' --data-binary @da
 | `/v2/...` | the Open Inference Protocol: `points` (N, 2 to 7 marks in order) and `offsets` (C + 1), in JSON or binary |
 | `/health/live`, `/health/ready` | no token needed |
 | `/metrics` | counters for Prometheus, of all processes together |
+| `/docs` | the same to read and to try out in a browser; nothing of it comes from another server |
 | `/openapi.json` | the description: a schema and an example for every body, those of answers worked out by the model that is served |
 
 A file says more of itself in the address: `/v1/classify?columns=id=lesion,x=posX,y=posY&units=px&pixel_spacing=0.07`,
-`?single_cluster=A7`. What is no such parameter is refused, not passed over.
+`?single_cluster=A7`. What is no such parameter is refused, not passed over. JSON takes `columns` as well, also as a field of the body:
+`{{"columns": {{"x": "posX", "y": "posY"}}, "posX": [0, 1], "posY": [0, 0]}}`. Bodies may be packed (`Content-Encoding: gzip`); limits are
+those of what they unpack to.
 
 Errors are problem details (RFC 9457); `errors` names the field, the value and what was expected:
 
@@ -60,8 +63,9 @@ Errors are problem details (RFC 9457); `errors` names the field, the value and w
 ## The page
 
 Click to draw, drag to move, select and press Backspace to delete; the lines, both readings and the list follow, also while a point
-is on its way. All marks can be typed as well: one calcification a line, then *Read these points*. A file of any kind that `classify`
-takes may be dropped (at most 10 MB and 2,000 clusters); *How the file is to be read* names its columns, unit and pixel size. A cluster
+is on its way. A point that is drawn has the diameter that is entered (0.3 mm) and no other mark; a verdict that is not of the points
+beside it is taken away, or marked until they are read. All marks can be typed as well: one calcification a line, then *Read these points*. A file of any kind that `classify`
+takes may be dropped (at most 10 MB, 2,000 clusters and 5,000 calcifications per cluster); *How the file is to be read* names its columns, unit and pixel size. A cluster
 that was changed stays so when another is looked at, and *Undo* takes changes back. Everything is reached by keyboard; on a narrow
 screen the reading stands right below the drawing. All comes from the package, nothing from any other server.
 
@@ -71,9 +75,14 @@ screen the reading stands right below the drawing. All comes from the package, n
 * On any other address it starts only with a token. Programs send `Authorization: Bearer TOKEN`; a browser asks for it
   as the password, under any user name. Put a proxy with TLS in front: the server itself speaks plain HTTP.
 * Logs are lines of JSON with a request id, the route's template, status and time; no values, file names, addresses or stacks.
-* Uploads lie in a folder of their own until they are answered. What a body may unpack to is checked before reading: the values of a
-  Parquet file by its footer, the bytes of a compressed Arrow stream by its messages (ten times the largest body). Texts that a Parquet
-  file repeats are limited by the memory given to the process alone (`MemoryMax` in the unit).
+* Pages of other origins are refused (`Origin`, `Sec-Fetch-Site`), and so is a body without `Content-Type`: a web page that is open
+  on the same machine cannot make the server work. Clients of `/v2` may leave the type out.
+* Files, and whatever is large or takes long, are read in a child process of their own, which has a limit of memory
+  (`CALCIGRAM_MAX_WORK_MB`) and of time. One that crashes is answered with 422, one that needs too much memory with 413, one that takes
+  too long with 503; it is ended when its client goes away. The server itself goes on. What it printed stands in no log.
+* What a request may cost is checked before it is read: rows, calcifications, and the squared number of calcifications of each cluster.
+* Bodies that are held at once are limited in all; bodies, heads of requests and connections that make no progress are given up, and
+  keep nobody else out. Pages are made one at a time, and no more than `CALCIGRAM_MAX_PAGES` are open.
 * On SIGTERM nothing new is taken and what was begun is finished. With `--workers 2` a process that dies is replaced;
   the page, whose sessions live in one process, is then not served: run a second server for it.
 
@@ -88,7 +97,7 @@ Environment variables; `calcigram serve --help` lists those that are also option
 ## Deploying
 
 `deploy/Containerfile` (checked with hadolint; never built here, for want of a container engine) and `deploy/calcigram.service`
-(checked with `systemd-analyze verify`).
+(checked with `systemd-analyze verify`). Both need a temporary folder that can be written, and no other.
 
 `calcigram warm-up` compiles what serving needs, once, about a minute. Compiled kernels are looked for in `NUMBA_CACHE_DIR`,
 beside the installed source and in the user's cache folder, and kept in the first of these that can be written. So an image

@@ -95,11 +95,11 @@ class Editor:
         self._lines = {name: ColumnDataSource({"xs": [], "ys": []}) for name in LINES}
         self.figure = self._draw()
         self.source.on_change("data", self._on_change)
-        told = ColumnDataSource({"revision": [0], "x_mm": [[]], "y_mm": [[]]}, name="told")
-        told.on_change("data", self._on_told)
+        moves = ColumnDataSource({"revision": [0], "x_mm": [[]], "y_mm": [[]]}, name="told")
+        moves.on_change("data", self._on_told)
         self._revision = 0
         self._read = ColumnDataSource({"revision": [0]}, name="read")
-        args = {"source": self.source, "told": told, "read": self._read, "name": name}
+        args = {"source": self.source, "told": moves, "read": self._read, "name": name}
         self.source.js_on_change("change", CustomJS(args=args, code=CHANGED_JS))
         self._read.js_on_change("data", CustomJS(args=args, code=READ_JS))
         for name in FRAME_PX:

@@ -7,13 +7,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from calcigram.clusters import ClusterSet
 from calcigram.errors import BadInputError, CalcigramError
 from calcigram.longtable.headings import column_map
+from calcigram.page.sketch import check_number
 from calcigram.wording import without_options
 
 MAX_BYTES = 10_000_000
 MAX_CLUSTERS = 2_000
+MAX_PAIRS = 500_000_000
 
 SPACING = "the field 'Pixel size'"
 """What the page has in place of an option of the command line."""
@@ -77,4 +81,11 @@ def read_file(content: bytes, **options: Any) -> ClusterSet:
             raise CalcigramError(message) from None
     if not 0 < len(clusters) <= MAX_CLUSTERS:
         raise BadInputError(f"1 to {MAX_CLUSTERS} clusters on the page", value=len(clusters))
+    lengths = clusters.n_calcifications
+    check_number(int(lengths.max()))
+    if (pairs := int((lengths.astype(np.int64) ** 2).sum())) > MAX_PAIRS:
+        expected = (
+            f"clusters whose squared numbers of calcifications add up to {MAX_PAIRS:,} at most"
+        )
+        raise BadInputError(expected, value=pairs)
     return clusters

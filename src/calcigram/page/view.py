@@ -52,6 +52,10 @@ class View:
         What is shown first; by default an example on which all sources agree.
     explain : callable, optional
         From one cluster to the HTML that explains its reading.
+    open_file : callable
+        From the bytes of a file, and `upload.reading_options`, to clusters.
+    first : callable, optional
+        Gives what `first_example` does, where it need not be read anew.
     """
 
     def __init__(
@@ -59,8 +63,10 @@ class View:
         read: Callable[[ClusterSet], pd.DataFrame],
         clusters: ClusterSet | None = None,
         explain: Callable[[ClusterSet], str] | None = None,
+        open_file: Callable[..., ClusterSet] = read_file,
+        first: Callable[[], tuple[str, pd.DataFrame]] | None = None,
     ) -> None:
-        self._read, self._explain = read, explain
+        self._read, self._explain, self._open_file = read, explain, open_file
         self._clusters: ClusterSet | None = None
         self._rows: list[dict[str, Any]] = []
         self._notes: list[str] = []
@@ -81,9 +87,9 @@ class View:
         self._is_read = True
         self.editor = Editor(self._on_drawn, self._on_moved, self._on_told, name)
         if clusters is None:
-            first, verdicts = first_example(read)
-            self.widgets.example.value = first
-            clusters = examples()[first]
+            example, verdicts = first() if first else first_example(read)
+            self.widgets.example.value = example
+            clusters = examples()[example]
         else:
             verdicts = read(clusters)
         self._wire()
@@ -123,7 +129,7 @@ class View:
             return
         try:
             options = reading_options({n: w.value for n, w in self.widgets.reading.items()})
-            clusters = await asyncio.to_thread(read_file, self._file, **options)
+            clusters = await asyncio.to_thread(self._open_file, self._file, **options)
         except CalcigramError as error:
             self._refuse(error)
             return

@@ -15,7 +15,6 @@ from calcigram.server.jsonbody import read_json
 from calcigram.server.metrics import MEDIA_TYPE as METRICS_TYPE
 from calcigram.server.points import gather
 from calcigram.server.service import encode
-from calcigram.server.tensors import read_inference, write_inference
 
 if TYPE_CHECKING:
     from calcigram.server.service import Service
@@ -69,10 +68,9 @@ def _explained(service: Service, cluster: ClusterSet) -> Any:
 
 
 def _inferred(service: Service) -> Any:
-    asked = read_inference(json.dumps(examples.TENSORS).encode(), None)
-    clusters = gather([inference.points_of(asked.tensors, service.settings)])
-    outputs = inference.outputs_of(service, asked, service.engine.classify(clusters))
-    body, _ = write_inference(outputs, asked, inference.NAME, inference.VERSION)
+    tensors = json.dumps(examples.TENSORS).encode()
+    asked, points = inference.read(tensors, None, service.settings)
+    body, _ = inference.written(asked, service.engine.classify(gather([points])))
     return json.loads(body)
 
 

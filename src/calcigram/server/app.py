@@ -9,11 +9,12 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.openapi.utils import get_openapi
+from fastapi_offline import FastAPIOffline
 
 from calcigram import __version__
-from calcigram.server import description, inference, routes
+from calcigram.server import description, inference, mount, routes
 from calcigram.server.answered import answers_of
-from calcigram.server.gate import DESCRIPTION, Gate
+from calcigram.server.gate import DESCRIPTION, DOCS, Gate
 from calcigram.server.problems import Problem
 from calcigram.server.service import Service
 from calcigram.server.settings import Settings
@@ -44,26 +45,30 @@ def create_app(settings: Settings | None = None) -> Gate:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(service.warm_up)
+        if app.state.has_page:
+            await asyncio.to_thread(service.first_example)
+            app.state.make_page()
         app.state.answers = await asyncio.to_thread(answers_of, service)
         yield
         await asyncio.to_thread(service.close)
 
-    app = FastAPI(
+    app = FastAPIOffline(  # its assets come with the package, from no other server
         title="calcigram",
         version=__version__,
-        docs_url=None,
+        docs_url=DOCS,
         redoc_url=None,
+        static_url=f"{DOCS}/static",
         openapi_url=DESCRIPTION,
+        swagger_ui_parameters={"validatorUrl": None},  # else it sends the description to one
         redirect_slashes=False,
         lifespan=lifespan,
     )
     app.state.service, app.state.answers = service, {}
     for router in (routes.router, routes.reading, inference.router, inference.reading):
         app.include_router(router)
-    if settings.page and settings.workers == 1:
-        from calcigram.server.mount import mount_page
-
-        mount_page(app, service)
+    app.state.has_page = settings.page and settings.workers == 1
+    if app.state.has_page:
+        app.state.make_page = mount.mount_page(app, service)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     for kind in REFUSALS:
         app.add_exception_handler(kind, _answer)

@@ -51,7 +51,7 @@ def _problem_example(kind: str) -> _Document:
     return {"summary": problems.KINDS[kind][1], "value": json.loads(body)}
 
 
-GUARDED = (401, 421, 429, 500, 503)
+GUARDED = (401, 403, 421, 429, 500, 503)
 """Statuses that any guarded address may answer with."""
 
 
@@ -65,7 +65,9 @@ def operation(
     open_to_all: bool = False,
 ) -> _Document:
     """Return what a route is declared with."""
-    always = (421, 500) if open_to_all else GUARDED
+    always = (403, 421, 500) if open_to_all else GUARDED
+    if body is not None:
+        always = (*always, 408)
     extra: _Document = {} if body is None else {"requestBody": body}
     if parameters:
         extra["parameters"] = parameters
@@ -107,7 +109,7 @@ _READING = [
     {
         "name": name,
         "in": "query",
-        "description": f"Of a file: {meaning}.",
+        "description": f"How the body is to be read: {meaning}.",
         "schema": _PARAMETER_SCHEMAS.get(name, {"type": "string"}),
         "example": _PARAMETER_EXAMPLES[name],
     }
@@ -122,7 +124,8 @@ CLASSIFY = operation(
     parameters=_READING,
     body={
         "required": True,
-        "description": "One cluster, or many. Files (CSV, Parquet, DICOM reports) are told apart by "
+        "description": "One cluster, or many; where a body's fields have other names than ours, its field "
+        "`columns` says which: `{\"columns\": {\"x_mm\": \"posX\"}, \"posX\": [0, 1], ...}`. Files (CSV, Parquet, DICOM reports) are told apart by "
         "their content; Arrow, Parquet and CSV are answered in kind unless `Accept` says otherwise.",
         "content": {
             JSON: {
@@ -182,7 +185,7 @@ V2_INFER = operation(
     "v2_infer",
     "open inference",
     {JSON: {"schema": ref("V2Response")}, "application/octet-stream": _BINARY},
-    400, 413, 422,
+    400, 413, 415, 422,
     body={
         "required": True,
         "description": "Tensors `points` (N, 2 to 7) and `offsets` (C + 1), also in binary.",

@@ -1,4 +1,4 @@
-"""The work behind the interface, off the event loop: small requests together, large ones apart.
+"""The work behind the interface, off the event loop: small requests together, others in children.
 
 One thread reads small requests. What comes in while it is at work waits, and is then read
 in one batch; who asks alone is not kept waiting for others. The compiled kernels release the
@@ -8,7 +8,6 @@ interpreter's lock, so the event loop goes on meanwhile.
 from __future__ import annotations
 
 import asyncio
-import os
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,9 +15,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from calcigram.classify import Classifier
-from calcigram.columns import Column, Columns, frame_of, rows_between
+from calcigram.columns import Column, frame_of, rows_between
 from calcigram.server.answers import json_answer, records_of
-from calcigram.server.metrics import Metrics
+from calcigram.server.children import Children, Job
+from calcigram.server.metrics import Metrics, counts_of
 from calcigram.server.points import Points, gather
 
 if TYPE_CHECKING:
@@ -26,8 +26,11 @@ if TYPE_CHECKING:
 
     from calcigram.clusters import ClusterSet
 
-SMALL_POINTS = 20_000
-"""Calcifications up to which a request is read together with others."""
+SMALL_POINTS = 2_000
+"""Calcifications up to which a request is read together with others, in a thread: ms at most."""
+
+SMALL_BYTES = 256_000
+"""Bytes up to which a body is decoded on the event loop."""
 
 LINGER_S = 0.004
 """How long a batch waits, at most, for requests that are likely to come."""
@@ -50,42 +53,37 @@ class Engine:
     ----------
     classifier : Classifier
     metrics : Metrics
-    n_threads : int
-        For large requests; 0 takes as many as there are processors.
+    children : Children
+        For what is not small.
     """
 
-    def __init__(self, classifier: Classifier, metrics: Metrics, n_threads: int = 0) -> None:
+    def __init__(self, classifier: Classifier, metrics: Metrics, children: Children) -> None:
         self._classifier = classifier
         self._metrics = metrics
+        self._children = children
         self._batches = _Batches(self._answers)
-        self._pool = ThreadPoolExecutor(n_threads or os.cpu_count() or 1, "large")
 
     @property
     def version(self) -> str:
         """Of the model."""
         return self._classifier.version
 
-    async def json_of(self, points: Points) -> bytes:
-        """Return the JSON answer for the clusters of a request.
+    async def submit(self, points: Points, *, as_json: bool) -> Any:
+        """Return the verdicts on a small request, read with others: a JSON answer, or columns.
 
         Raises
         ------
         BadInputError
             A value is out of range.
         """
-        if points.n_points > SMALL_POINTS:
-            return await self.run(lambda: json_answer(records_of(self.read(gather([points])))))
-        return await self._batches.submit(points, as_json=True)
+        return await self._batches.submit(points, as_json=as_json)
 
-    async def columns_of(self, points: Points) -> Columns:
-        """Return the columns of the verdict table for the clusters of a request."""
-        if points.n_points > SMALL_POINTS:
-            return await self.run(lambda: self.read(gather([points])))
-        return await self._batches.submit(points, as_json=False)
-
-    async def run(self, work: Callable[[], Any]) -> Any:
-        """Run a function in one of the threads for large requests."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+    async def run(self, job: Job, *arguments: Any) -> tuple[dict[str, Any], bytes]:
+        """Have a child process do a job, and count what it read."""
+        header, body = await self._children.run(job, *arguments)
+        if "counts" in header:
+            self._metrics.count_verdicts(header["counts"])
+        return header, body
 
     def classify(self, clusters: ClusterSet) -> dict[str, Column]:
         """Return the columns of the verdict table of clusters, and count nothing."""
@@ -94,7 +92,7 @@ class Engine:
     def read(self, clusters: ClusterSet) -> dict[str, Column]:
         """Return the columns of the verdict table, in the thread that asks for them."""
         verdicts = self._classifier.columns(clusters)
-        self._metrics.count_verdicts(verdicts)
+        self._metrics.count_verdicts(counts_of(verdicts))
         return verdicts
 
     def table(self, clusters: ClusterSet) -> pd.DataFrame:
@@ -102,9 +100,9 @@ class Engine:
         return frame_of(self.read(clusters))
 
     def close(self) -> None:
-        """Finish what was begun."""
+        """Finish the batch that was begun; end what children do."""
+        self._children.close()
         self._batches.close()
-        self._pool.shutdown()
 
     def _answers(self, jobs: Sequence[_Job]) -> list[Any]:
         """Return the answers to several requests, read together."""

@@ -50,6 +50,7 @@ PROBLEMS: dict[str, Problem] = {
         [Fault("body", "JSON", "JSON is malformed: expected ',' or ']' (byte 20)")],
     ),
     "token-missing": Problem("token-missing", "Send the header 'Authorization: Bearer TOKEN'."),
+    "foreign-origin": Problem("foreign-origin", "Only pages of this server and programs may ask."),
     "not-acceptable": Problem(
         "not-acceptable",
         "The answer can be one of application/json, text/csv.",
@@ -66,6 +67,11 @@ PROBLEMS: dict[str, Problem] = {
         [Fault("Content-Type", "one of application/json, text/csv", "application/x-tar")],
     ),
     "wrong-host": Problem("wrong-host", "This server is asked under other names only."),
+    "unreadable": Problem(
+        "unreadable",
+        "The body cannot be read (ValueError): it may be damaged.",
+        [Fault("body", "a file that can be read")],
+    ),
     "bad-value": Problem.of_value(
         "points[3].diameter_mm", "a number above 0 in mm, or nothing (at most 1,000)", -1
     ),
@@ -76,6 +82,7 @@ PROBLEMS: dict[str, Problem] = {
     ),
     "busy": Problem("busy", "128 requests are under way; ask again.", retry_after=1),
     "internal": Problem("internal", "The server failed; its log names the request."),
+    "too-slow": Problem("too-slow", "Nothing of the body came within 10 s."),
     "too-long": Problem("too-long", "No answer within 60 s.", retry_after=1),
     "stopping": Problem("stopping", "The server starts or stops.", retry_after=1),
 }

@@ -1,4 +1,4 @@
-"""The gate every request passes: its id, who asks, how much, how long, how many at once.
+"""The gate every request passes: its id, who asks, how long, how many at once.
 
 Plain ASGI around the whole application, so that a refusal costs next to nothing and every
 answer, whoever gives it, is logged and counted alike.
@@ -11,23 +11,23 @@ import logging
 import re
 import time
 import uuid
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from calcigram.server.access import COOKIE, OPEN_PATHS, Access
+from calcigram.server.bodies import Bodies, Message, Receive
 from calcigram.server.logs import log, of_exception
 from calcigram.server.metrics import Metrics
-from calcigram.server.problems import Fault, Problem
+from calcigram.server.problems import Problem
 from calcigram.server.settings import Settings
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
+Scope = Message
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-PAGE_PATHS = ("/", "/ws", "/static/", "/components/")
+DOCS = "/docs"
+
+PAGE_PATHS = ("/", "/ws", "/static/", "/components/", DOCS, f"{DOCS}/")
 """Paths of the page, or their beginnings: a browser is asked for the token there."""
 
 DESCRIPTION = "/openapi.json"
@@ -51,6 +51,24 @@ class _Answer:
     extra: list[tuple[bytes, bytes]] = field(default_factory=list)
 
 
+class _Work:
+    """One request at work: from when all of it is there. One whose body does not end is none."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate, self._is_begun = gate, False
+
+    def begin(self) -> None:
+        if not self._is_begun:
+            self._gate.check_room()
+            self._gate.count(1)
+            self._is_begun = True
+
+    def finish(self) -> None:
+        if self._is_begun:
+            self._gate.count(-1)
+            self._is_begun = False
+
+
 class Gate:
     """ASGI application around another.
 
@@ -67,6 +85,7 @@ class Gate:
         self._metrics = metrics
         self._access = Access(settings.secret)
         self._hosts = settings.allowed_hosts
+        self._bodies = Bodies(settings)
         self._n_under_way = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -96,8 +115,6 @@ class Gate:
             await send(message)
 
         failure: BaseException | None = None
-        self._n_under_way += 1
-        self._metrics.under_way.set(self._n_under_way)
         try:
             await self._pass(scope, headers, receive, send_marked, answer)
         except Problem as problem:
@@ -107,8 +124,6 @@ class Gate:
             sorry = Problem("internal", "The server failed; its log names the request.")
             await refuse(sorry, answer, send_marked)
         finally:
-            self._n_under_way -= 1
-            self._metrics.under_way.set(self._n_under_way)
             self._note(scope, answer, time.perf_counter() - start, failure)
 
     async def _pass(
@@ -121,15 +136,20 @@ class Gate:
     ) -> None:
         path = scope["path"]
         self._check_host(headers)
+        if _is_foreign(scope, headers):
+            raise Problem("foreign-origin", "Only pages of this server and programs may ask.")
         if path in OPEN_PATHS:
             await self._application(scope, receive, send)
             return
         self._check_token(path, headers, answer)
-        self._check_room()
-        limited = _limited(receive, headers, self._settings.max_body_bytes)
+        self.check_room()
+        work = _Work(self)
+        body = self._bodies.limited(receive, headers, work.begin)
+        if not _has_body(headers):
+            work.begin()
         try:
             async with asyncio.timeout(self._settings.timeout_s) as deadline:
-                await self._application(scope, limited, send)
+                await self._application(scope, body, send)
         except TimeoutError:
             if not deadline.expired():
                 raise
@@ -138,6 +158,14 @@ class Gate:
                 f"No answer within {self._settings.timeout_s:g} s.",
                 retry_after=1,
             ) from None
+        finally:
+            body.release()
+            work.finish()
+
+    def count(self, change: int) -> None:
+        """Count requests at work."""
+        self._n_under_way += change
+        self._metrics.under_way.set(self._n_under_way)
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = _headers(scope)
@@ -179,8 +207,9 @@ class Gate:
             return
         raise Problem("token-missing", "Send the header 'Authorization: Bearer TOKEN'.")
 
-    def _check_room(self) -> None:
-        if self._n_under_way > self._settings.max_requests:
+    def check_room(self) -> None:
+        """Refuse a request where as many are at work as may be."""
+        if self._n_under_way >= self._settings.max_requests:
             raise Problem(
                 "busy",
                 f"{self._settings.max_requests} requests are under way; ask again.",
@@ -216,7 +245,7 @@ async def refuse(problem: Problem, answer: _Answer, send: Send, *, page: bool = 
         headers["www-authenticate"] = (
             'Basic realm="calcigram", charset="UTF-8"' if page else 'Bearer realm="calcigram"'
         )
-    if problem.kind in ("too-large", "too-long"):
+    if problem.kind in ("too-large", "too-long", "too-slow", "busy"):
         headers["connection"] = "close"
     body = problem.body(answer.request_id)
     headers["content-length"] = str(len(body))
@@ -228,30 +257,6 @@ async def refuse(problem: Problem, answer: _Answer, send: Send, *, page: bool = 
         }
     )
     await send({"type": "http.response.body", "body": body})
-
-
-def _limited(receive: Receive, headers: dict[str, str], limit: int) -> Receive:
-    """Return `receive`, which refuses a body above the limit, announced or not."""
-
-    def too_large(got: str) -> Problem:
-        fault = Fault("body", f"at most {limit} bytes", got)
-        return Problem("too-large", f"The body may have {limit} bytes.", [fault])
-
-    announced = headers.get("content-length", "")
-    if announced.isdigit() and int(announced) > limit:
-        raise too_large(f"{announced} bytes")
-    n_bytes = 0
-
-    async def receive_limited() -> Message:
-        nonlocal n_bytes
-        message = await receive()
-        if message["type"] == "http.request":
-            n_bytes += len(message.get("body", b""))
-            if n_bytes > limit:
-                raise too_large(f"{n_bytes} bytes or more")
-        return message
-
-    return receive_limited
 
 
 def _headers(scope: Scope) -> dict[str, str]:
@@ -275,6 +280,22 @@ def _is_page(path: str) -> bool:
     return any(
         path == p or (p.endswith("/") and p != "/" and path.startswith(p)) for p in PAGE_PATHS
     )
+
+
+def _has_body(headers: dict[str, str]) -> bool:
+    return headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
+
+
+def _is_foreign(scope: Scope, headers: dict[str, str]) -> bool:
+    """Tell whether a page of another origin asks; a link there may open an address of ours."""
+    if not _is_same_origin(headers):
+        return True
+    if headers.get("sec-fetch-site", "none") in ("same-origin", "none"):
+        return False
+    is_link = (
+        headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
+    )
+    return not (is_link and scope["method"] == "GET")
 
 
 def _is_same_origin(headers: dict[str, str]) -> bool:

@@ -15,13 +15,14 @@ from fastapi import APIRouter, Request, Response
 from calcigram import __version__
 from calcigram.clusters import CLUSTER_NAMES, MARK_NAMES
 from calcigram.columns import Columns
-from calcigram.server import description
+from calcigram.server import description, jobs
 from calcigram.server.answers import JSON, values_of
+from calcigram.server.engine import SMALL_BYTES, SMALL_POINTS
 from calcigram.server.jsonbody import check_lengths
 from calcigram.server.points import Points
 from calcigram.server.problems import Problem
-from calcigram.server.routes import as_json, service_of
-from calcigram.server.service import Service
+from calcigram.server.routes import as_json, check_type, service_of
+from calcigram.server.service import Service, datatype_of
 from calcigram.server.settings import Settings
 from calcigram.server.tensors import HEADER_LENGTH, Inference, read_inference, write_inference
 
@@ -79,14 +80,35 @@ async def model_metadata(request: Request) -> Response:
 async def infer(request: Request) -> Response:
     """Read clusters: `points` (N, 2 to 7), the marks in order; `offsets` (C + 1) into its rows."""
     service = service_of(request)
-    inference = read_inference(await request.body(), request.headers.get(HEADER_LENGTH))
-    points = points_of(inference.tensors, service.settings)
-    verdicts = await service.engine.columns_of(points)
-    outputs = outputs_of(service, inference, verdicts)
-    body, n_json = write_inference(outputs, inference, NAME, VERSION)
+    header_length = request.headers.get(HEADER_LENGTH)
+    if "content-type" in request.headers:  # the protocol's own clients send none
+        check_type(request, (JSON, BINARY))
+    content = await request.body()
+    points = None
+    if len(content) <= SMALL_BYTES:
+        asked, points = read(content, header_length, service.settings)
+    if points is not None and points.n_points <= SMALL_POINTS:
+        body, n_json = written(asked, await service.engine.submit(points, as_json=False))
+    else:
+        header, body = await service.engine.run(
+            jobs.infer, content, header_length, service.settings
+        )
+        n_json = header["n_json"]
     if n_json is None:
         return Response(body, media_type=JSON)
     return Response(body, media_type=BINARY, headers={HEADER_LENGTH: str(n_json)})
+
+
+def read(content: bytes, header_length: str | None, settings: Settings) -> tuple[Inference, Points]:
+    """Return a request and its clusters; `header_length` as `read_inference` takes it."""
+    asked = read_inference(content, header_length)
+    points = points_of(asked.tensors, settings)
+    return asked, points
+
+
+def written(asked: Inference, verdicts: Columns) -> tuple[bytes, int | None]:
+    """Return the answer to a request as `write_inference` gives it."""
+    return write_inference(outputs_of(asked, verdicts), asked, NAME, VERSION)
 
 
 def server_document() -> dict[str, Any]:
@@ -117,14 +139,11 @@ def model_document(service: Service) -> dict[str, Any]:
     }
 
 
-def outputs_of(
-    service: Service, inference: Inference, verdicts: Columns
-) -> dict[str, tuple[str, list[Any]]]:
+def outputs_of(inference: Inference, verdicts: Columns) -> dict[str, tuple[str, list[Any]]]:
     """Return the tensors that were asked for: by name their data type and values.
 
     Parameters
     ----------
-    service : Service
     inference : Inference
     verdicts : mapping of str to Words or ndarray
         The columns of the verdict table.
@@ -134,13 +153,13 @@ def outputs_of(
     Problem
         One is asked for that there is not.
     """
-    names = list(service.datatypes)
+    names = list(verdicts)
     unknown = [name for name in inference.outputs or () if name not in names]
     if unknown:
         raise Problem.of_value("outputs", f"among {', '.join(names)}", unknown[0])
     wanted = names if inference.outputs is None else inference.outputs
     values = values_of({name: verdicts[name] for name in wanted})
-    return {name: (service.datatypes[name], _without_nan(values[name])) for name in wanted}
+    return {name: (datatype_of(verdicts[name]), _without_nan(values[name])) for name in wanted}
 
 
 def points_of(tensors: dict[str, npt.NDArray[Any]], settings: Settings) -> Points:

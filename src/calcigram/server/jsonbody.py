@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from typing import Annotated, Any
 
 import msgspec
@@ -16,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from calcigram.clusters import CLUSTER_COLUMNS, CLUSTER_NAMES, MARK_NAMES, MARKS, Column
+from calcigram.longtable.headings import SHORT_NAMES
 from calcigram.server.points import Points
 from calcigram.server.problems import Problem
 from calcigram.server.settings import Settings
@@ -85,9 +87,10 @@ _Body = msgspec.defstruct(
     forbid_unknown_fields=True,
 )
 _DECODER = msgspec.json.Decoder(_Body)
+_KNOWN = ("clusters", "points", "cluster_id", *MARK_NAMES, *CLUSTER_NAMES)
 
 
-def read_json(body: bytes, settings: Settings) -> Points:
+def read_json(body: bytes, settings: Settings, columns: Mapping[str, str] | None = None) -> Points:
     """Read the body of a request: ``{"clusters": [...]}``, or a single cluster.
 
     Parameters
@@ -95,6 +98,9 @@ def read_json(body: bytes, settings: Settings) -> Points:
     body : bytes
     settings : Settings
         For the limits.
+    columns : mapping of str to str, optional
+        Our names of fields and the body's, where they differ; the body may hold it, too, as its
+        field ``columns``.
 
     Returns
     -------
@@ -113,7 +119,10 @@ def read_json(body: bytes, settings: Settings) -> Points:
            [2., 3.]])
     """
     try:
-        decoded = _DECODER.decode(body)
+        if columns or b'"columns"' in body:
+            decoded = msgspec.convert(_renamed(msgspec.json.decode(body), columns), _Body)
+        else:
+            decoded = _DECODER.decode(body)
     except msgspec.ValidationError as error:
         raise _problem_of(body, str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -127,8 +136,39 @@ def read_json(body: bytes, settings: Settings) -> Points:
     return Points(ids, lengths, _marks(clusters, lengths), _context(clusters))
 
 
+def _renamed(document: Any, columns: Mapping[str, str] | None) -> Any:
+    """Return a body with our names for its fields, as `columns` or its own field of this name says."""
+    if not isinstance(document, dict):
+        return document
+    given = document.pop("columns", None) if columns is None else columns
+    if given is None:
+        return document
+    if not isinstance(given, dict) or not all(isinstance(theirs, str) for theirs in given.values()):
+        raise Problem.of_value("columns", "an object of our names and yours: {'x_mm': 'x'}", given)
+    full = {SHORT_NAMES.get(ours, ours): theirs for ours, theirs in given.items()}
+    for ours in full:
+        if ours not in _KNOWN:
+            raise Problem.of_value(f"columns.{ours}", f"one of {', '.join(_KNOWN)}", full[ours])
+    names = {theirs: ours for ours, theirs in full.items()}
+    if not len(names) == len(full) == len(given):
+        raise Problem.of_value("columns", "names that each stand for one field", dict(given))
+
+    def rename(cluster: Any) -> Any:
+        if not isinstance(cluster, dict):
+            return cluster
+        renamed = {names.get(key, key): value for key, value in cluster.items()}
+        if len(renamed) < len(cluster):
+            raise Problem.of_value("columns", "names that each stand for one field", dict(given))
+        for inner in ("points", "clusters"):
+            if isinstance(renamed.get(inner), list):
+                renamed[inner] = [rename(one) for one in renamed[inner]]
+        return renamed
+
+    return rename(document)
+
+
 def check_lengths(lengths: Any, settings: Settings) -> None:
-    """Refuse more calcifications than a cluster or a request may have.
+    """Refuse more calcifications than a cluster or a request may have, or more pairs of them.
 
     Parameters
     ----------
@@ -145,6 +185,10 @@ def check_lengths(lengths: Any, settings: Settings) -> None:
     if total > settings.max_total_points:
         got = f"{total} calcifications in all"
         raise Problem.too_many("clusters", got, settings.max_total_points)
+    pairs = sum(n * n for n in lengths)  # what the time to read a cluster grows with
+    if pairs > settings.max_pairs:
+        got = f"{pairs} pairs of calcifications (the squared number of each cluster, in all)"
+        raise Problem.too_many("clusters", got, settings.max_pairs)
 
 
 def _clusters_of(decoded: Any) -> tuple[list[Any], str]:
@@ -206,10 +250,17 @@ def _problem_of(body: bytes, message: str) -> Problem:
         field = f"{field}.{named[2]}".lstrip(".")
     value = _value_at(body, field)
     unknown = named is not None and named[1] == "unknown"
-    expected = "no field of this name" if unknown else _expected_at(field)
+    expected = _no_such_field(named[2]) if named and unknown else _expected_at(field)
     if isinstance(value, dict | list):
         value = "an object" if isinstance(value, dict) else "a list"
     return Problem.of_value(field or "body", expected, value)
+
+
+def _no_such_field(name: str) -> str:
+    """Return what is expected in place of an unknown field: the one that was meant, if it is plain."""
+    lower = name[:MAX_ID_LENGTH].lower()
+    near = [SHORT_NAMES[lower]] if lower in SHORT_NAMES else get_close_matches(lower, _KNOWN, 1)
+    return f"no field of this name; did you mean {near[0]!r}?" if near else "no field of this name"
 
 
 def _value_at(body: bytes, field: str) -> Any:

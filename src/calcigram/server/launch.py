@@ -12,10 +12,12 @@ import signal
 import socket
 import tempfile
 from dataclasses import fields
+from functools import partial
 from typing import Any
 
 from calcigram.errors import BadInputError
 from calcigram.formats.extras import how_to_install
+from calcigram.server.logs import catch_all
 from calcigram.server.settings import Settings, variable
 
 
@@ -42,6 +44,8 @@ def serve(settings: Settings) -> None:
         signal.signal(signal.SIGTERM, lambda *_: None)
         from calcigram.server.app import create_app
 
+        catch_all()
+        os.environ[variable("model")] = settings.model  # for what children are forked from
         uvicorn.run(create_app(settings), **options)
         return
     # Processes of their own read the settings anew, from the environment.
@@ -49,11 +53,20 @@ def serve(settings: Settings) -> None:
         os.environ[variable(setting.name)] = str(getattr(settings, setting.name))
     with tempfile.TemporaryDirectory(prefix="calcigram-metrics-") as shared:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = shared
-        uvicorn.run(f"{__package__}.app:create_app", factory=True, **options)
+        uvicorn.run(f"{__package__}.launch:application", factory=True, **options)
+
+
+def application() -> Any:
+    """Return the application of one of several processes."""
+    from calcigram.server.app import create_app
+
+    catch_all()
+    return create_app()
 
 
 def uvicorn_options(settings: Settings) -> dict[str, Any]:
     """Return how uvicorn is to run, as `uvicorn.run` takes it."""
+    from calcigram.server.connections import LimitedProtocol
     from calcigram.server.logs import configuration
 
     return {
@@ -61,7 +74,9 @@ def uvicorn_options(settings: Settings) -> dict[str, Any]:
         "port": settings.port,
         "workers": settings.workers,
         "loop": "uvloop",
-        "http": "httptools",
+        "http": partial(
+            LimitedProtocol, max_connections=settings.max_connections, header_s=settings.header_s
+        ),
         "log_config": configuration(settings.log_level),
         "access_log": False,
         "server_header": False,
@@ -81,13 +96,14 @@ def check_address(settings: Settings) -> None:
     BadInputError
         It is taken, or none of this machine's.
     """
-    place = f"{settings.host} port {settings.port}"
+    place = f"{settings.host[:80]} port {settings.port}"
     try:
         family = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0][0]
         with socket.socket(family, socket.SOCK_STREAM) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as uvicorn does
             probe.bind((settings.host, settings.port))
-    except OSError as error:
+    except (OSError, ValueError) as error:  # a name that cannot be encoded is a ValueError
+        why = getattr(error, "strerror", None) or "no name of a machine"
         raise BadInputError(
-            f"an address that is free and this machine's ({error.strerror})", value=place
+            f"an address that is free and this machine's ({why})", value=place
         ) from None

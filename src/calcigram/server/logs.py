@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
+import threading
 import time
 import traceback
 from pathlib import PurePath
@@ -43,8 +45,13 @@ class JsonFormatter(logging.Formatter):
 
 
 def _message(record: logging.LogRecord) -> str:
-    """Return the template of a message; with values only where uvicorn says that it serves."""
+    """Return the template of a message; with values only where uvicorn says that it serves.
+
+    Others' messages without arguments may have been put together before: they are left out.
+    """
     template = str(record.msg).strip().partition("\n")[0]
+    if not record.args and record.name.partition(".")[0] not in ("calcigram", "uvicorn"):
+        return f"a message of {PurePath(record.pathname).name}:{record.lineno}"
     if record.name == "uvicorn.error" and record.levelno == logging.INFO:
         return template if _OF_A_CLIENT in template else record.getMessage()
     return template
@@ -62,6 +69,8 @@ def of_exception(error: BaseException) -> dict[str, str]:
     >>> of_exception(ValueError("a patient's name"))
     {'exception': 'ValueError', 'raised_at': ''}
     """
+    if isinstance(told := getattr(error, "fields", None), dict):  # of a process of ours
+        return told
     frames = traceback.extract_tb(error.__traceback__)
     place = f"{PurePath(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
     return {"exception": type(error).__name__, "raised_at": place}
@@ -70,6 +79,18 @@ def of_exception(error: BaseException) -> dict[str, str]:
 def log(level: int, message: str, **fields: Any) -> None:
     """Write a record of our own; the values of `fields` stand in the line."""
     logging.getLogger(NAME).log(level, message, extra={"fields": fields})
+
+
+def catch_all() -> None:
+    """Have warnings, and exceptions that nobody caught, come as records, too: no stack is printed."""
+    logging.captureWarnings(True)
+
+    def note(error: BaseException | None) -> None:
+        log(logging.ERROR, "not caught", **({} if error is None else of_exception(error)))
+
+    sys.excepthook = lambda kind, error, trace: note(error)
+    threading.excepthook = lambda thrown: note(thrown.exc_value)
+    sys.unraisablehook = lambda thrown: note(thrown.exc_value)
 
 
 def configuration(level: str) -> dict[str, Any]:

@@ -80,25 +80,21 @@ class Metrics:
         self._requests.labels(route, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
 
-    def count_verdicts(self, verdicts: Columns) -> None:
+    def count_verdicts(self, counts: dict[str, Any]) -> None:
         """Count a table of verdicts.
 
         Parameters
         ----------
-        verdicts : mapping of str to Words or ndarray
-            The columns of the table.
+        counts : dict
+            As `counts_of` gives them.
         """
         self._batches.inc()
-        self._clusters.inc(len(verdicts["cluster_id"]))
-        for name, flagged in (("review", self._review), (UNLIKE, self._novel)):
-            flagged.inc(int(np.count_nonzero(np.asarray(verdicts[name]))))
+        self._clusters.inc(counts["clusters"])
+        self._review.inc(counts["review"])
+        self._novel.inc(counts[UNLIKE])
         for name, counter in (("concern", self._concern), ("agreement", self._agreement)):
-            column: Any = verdicts[name]
-            words = (*column.words, NO_ANSWER)  # code -1 is the last
-            counts = np.bincount(column.codes + 1, minlength=len(words)).tolist()
-            for code, count in enumerate(counts, -1):
-                if count:
-                    counter.labels(words[code]).inc(count)
+            for word, count in counts[name].items():
+                counter.labels(word).inc(count)
 
     def text(self) -> bytes:
         """Return all of it, of all processes, as Prometheus reads it."""
@@ -108,6 +104,25 @@ class Metrics:
         _forget_the_dead(Path(os.environ[SHARED]))
         MultiProcessCollector(everyones)  # type: ignore[no-untyped-call]
         return generate_latest(everyones)
+
+
+def counts_of(verdicts: Columns) -> dict[str, Any]:
+    """Return what is counted of a table of verdicts.
+
+    Parameters
+    ----------
+    verdicts : mapping of str to Words or ndarray
+        The columns of the table.
+    """
+    counts: dict[str, Any] = {"clusters": len(verdicts["cluster_id"])}
+    for name in ("review", UNLIKE):
+        counts[name] = int(np.count_nonzero(np.asarray(verdicts[name])))
+    for name in ("concern", "agreement"):
+        column: Any = verdicts[name]
+        words = (*column.words, NO_ANSWER)  # code -1 is the last
+        number = np.bincount(column.codes + 1, minlength=len(words)).tolist()
+        counts[name] = {str(words[code]): n for code, n in enumerate(number, -1) if n}
+    return counts
 
 
 def _forget_the_dead(folder: Path) -> None:

@@ -26,12 +26,15 @@ MAX_SHOWN = 200
 KINDS: dict[str, tuple[int, str]] = {
     "bad-request": (400, "The request cannot be read"),
     "token-missing": (401, "A token is needed"),
+    "foreign-origin": (403, "A page of another origin may not ask"),
     "not-found": (404, "There is nothing at this address"),
     "method": (405, "This address takes another method"),
+    "too-slow": (408, "The request came too slowly"),
     "not-acceptable": (406, "No answer of a media type that was asked for"),
     "too-large": (413, "The body is too large"),
     "media-type": (415, "A body of this media type cannot be read"),
     "wrong-host": (421, "The server is not asked under this name"),
+    "unreadable": (422, "Reading the body failed"),
     "bad-value": (422, "A value is not what was expected"),
     "too-many": (422, "More than one request may hold"),
     "busy": (429, "Too many requests at once"),
@@ -87,6 +90,7 @@ class Problem(Exception):  # noqa: N818 - the standard's own word
     @classmethod
     def of_value(cls, field: str, expected: str, value: Any = None) -> Problem:
         """Return the problem of one bad value."""
+        field = shown(field)
         detail = f"{field}: got {shown(value)}, expected {expected}."
         return cls("bad-value", detail, [Fault(field, expected, value)])
 
@@ -121,6 +125,13 @@ class Problem(Exception):  # noqa: N818 - the standard's own word
             field, _retold(error.expected, hidden), _retold(shown(error.value), hidden)
         )
 
+    def plain(self) -> tuple[str, str, list[tuple[str, str, str | None]]]:
+        """Return kind, detail and faults as values that JSON has."""
+        faults = [
+            (f.field, f.expected, None if f.value is None else shown(f.value)) for f in self.faults
+        ]
+        return self.kind, self.detail, faults
+
     def body(self, request_id: str) -> bytes:
         """Return the answer's body, JSON."""
         document: dict[str, Any] = {
@@ -132,7 +143,7 @@ class Problem(Exception):  # noqa: N818 - the standard's own word
         }
         if self.faults:
             document["errors"] = [
-                {"field": f.field, "value": shown(f.value), "expected": f.expected}
+                {"field": shown(f.field), "value": shown(f.value), "expected": f.expected}
                 for f in self.faults
             ]
         document["error"] = self.detail  # the member that the Open Inference Protocol asks for

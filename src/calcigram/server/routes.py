@@ -5,26 +5,24 @@ Each reads its body, leaves the work to `engine`, and writes the answer.
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import msgspec
 from fastapi import APIRouter, Request, Response
 from starlette.formparsers import MultiPartException
 
-from calcigram.server import answers, description
+from calcigram.server import answers, description, jobs
 from calcigram.server.answers import JSON
+from calcigram.server.engine import SMALL_BYTES, SMALL_POINTS
 from calcigram.server.jsonbody import read_json
 from calcigram.server.metrics import MEDIA_TYPE as METRICS_TYPE
-from calcigram.server.points import gather
 from calcigram.server.problems import Fault, Problem
-from calcigram.server.service import Service, encode
-from calcigram.server.uploads import ANSWER_OF, ANY, read_upload, reading_options
+from calcigram.server.service import Service
+from calcigram.server.uploads import ANSWER_OF, ANY, reading_options
 
 FORM = "multipart/form-data"
 FIELD = "file"
-
-MAX_EXPLAINED_POINTS = 2_000
-"""Calcifications up to which a reading is explained: what would turn it is searched for."""
 
 router = APIRouter(default_response_class=Response)
 
@@ -50,19 +48,41 @@ async def classify(request: Request) -> Response:
     media_type, body = await body_of(request)
     options = reading_options(request.query_params, media_type)
     answer_type = answers.choose(request.headers.get("accept", ""), ANSWER_OF[media_type])
-    if media_type == JSON:
-        points = read_json(body, service.settings)
-        if answer_type == JSON:
-            return Response(await service.engine.json_of(points), media_type=JSON)
-        verdicts = await service.engine.columns_of(points)
-        content = await service.engine.run(lambda: answers.table_answer(verdicts, answer_type))
-        return Response(content, media_type=answer_type)
+    if media_type == JSON and len(body) <= SMALL_BYTES:
+        points = read_json(body, service.settings, **options)
+        if points.n_points <= SMALL_POINTS:
+            if answer_type == JSON:
+                content = await service.engine.submit(points, as_json=True)
+            else:
+                verdicts = await service.engine.submit(points, as_json=False)
+                content = await asyncio.to_thread(answers.table_answer, verdicts, answer_type)
+            return Response(content, media_type=answer_type)
+    _, content = await service.engine.run(
+        jobs.classify, body, media_type, answer_type, options, service.settings
+    )
+    return Response(content, media_type=answer_type)
 
-    def work() -> bytes:
-        clusters, notes = read_upload(body, media_type, service.settings, **options)
-        return answers.table_answer(service.engine.read(clusters), answer_type, notes)
 
-    return Response(await service.engine.run(work), media_type=answer_type)
+def check_type(request: Request, readable: tuple[str, ...]) -> str:
+    """Return the media type of a body.
+
+    A browser sends a form of another origin without asking, but none of these types.
+
+    Raises
+    ------
+    Problem
+        There is none, or it is none of `readable`.
+    """
+    given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if given not in readable:
+        names = ", ".join(readable)
+        got = given[:80] or "no Content-Type"
+        raise Problem(
+            "media-type",
+            f"Send one of {names}; got {got}.",
+            [Fault("Content-Type", f"one of {names}", got)],
+        )
+    return given
 
 
 async def body_of(request: Request) -> tuple[str, bytes]:
@@ -73,13 +93,7 @@ async def body_of(request: Request) -> tuple[str, bytes]:
     Problem
         The media type is none that can be read.
     """
-    given = request.headers.get("content-type", JSON).partition(";")[0].strip().lower()
-    if request.headers.get("content-encoding", "identity") != "identity":
-        raise Problem(
-            "media-type",
-            "Send the body as it is, without Content-Encoding.",
-            [Fault("Content-Encoding", "nothing", request.headers["content-encoding"])],
-        )
+    given = check_type(request, (*ANSWER_OF, FORM))
     if given == FORM:
         try:
             async with request.form(max_files=1, max_fields=10) as form:
@@ -90,13 +104,6 @@ async def body_of(request: Request) -> tuple[str, bytes]:
         except (MultiPartException, KeyError) as error:
             problem = f"The form cannot be read: {error}."
             raise Problem("bad-request", problem, [Fault("body", "a form", str(error))]) from None
-    if given not in ANSWER_OF:
-        readable = ", ".join((*ANSWER_OF, FORM))
-        raise Problem(
-            "media-type",
-            f"Send one of {readable}; got {given[:80]!r}.",
-            [Fault("Content-Type", f"one of {readable}", given[:80])],
-        )
     return given, await request.body()
 
 
@@ -107,24 +114,8 @@ async def explain(request: Request) -> Response:
     media_type, body = await body_of(request)
     options = reading_options(request.query_params, media_type)
 
-    def work() -> bytes:
-        from calcigram.explain import explain as explain_reading
-
-        if media_type == JSON:
-            clusters = gather([read_json(body, service.settings)])
-        else:
-            clusters, _ = read_upload(body, media_type, service.settings, **options)
-        if len(clusters) != 1:
-            raise Problem.of_value(
-                "clusters", "one cluster to explain", f"{len(clusters)} clusters"
-            )
-        if clusters.n_calcifications[0] > MAX_EXPLAINED_POINTS:
-            got = f"{clusters.n_calcifications[0]} calcifications to explain"
-            raise Problem.too_many("points", got, MAX_EXPLAINED_POINTS)
-        found = explain_reading(clusters, service.model).to_dict()
-        return encode({"notice": answers.NOTICE, **found})
-
-    return Response(await service.engine.run(work), media_type=JSON)
+    _, content = await service.engine.run(jobs.explain, body, media_type, options, service.settings)
+    return Response(content, media_type=JSON)
 
 
 @router.get("/v1/model", **description.MODEL)

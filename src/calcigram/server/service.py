@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import gc
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from calcigram import __version__
 from calcigram.classify import Classifier
-from calcigram.columns import Column, Words
+from calcigram.clusters import ClusterSet
+from calcigram.columns import Column, Words, frame_of
+from calcigram.errors import CalcigramError
+from calcigram.server import jobs
 from calcigram.server.answers import NOTICE
+from calcigram.server.children import Children, Job
 from calcigram.server.engine import Engine
 from calcigram.server.metrics import Metrics
+from calcigram.server.problems import Problem
 from calcigram.server.settings import Settings
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class Service:
@@ -36,7 +44,8 @@ class Service:
         self.model = load_model(settings.model or None)
         classifier = Classifier(self.model, settings.threads or None)
         self.metrics = Metrics(classifier.version)
-        self.engine = Engine(classifier, self.metrics, settings.threads)
+        self.children = Children(settings)
+        self.engine = Engine(classifier, self.metrics, self.children)
         self.is_ready = False
         self.datatypes: dict[str, str] = {}
         self.model_document = encode(self._describe_model())
@@ -44,23 +53,41 @@ class Service:
 
     def warm_up(self) -> None:
         """Read a few clusters, so that all kernels are compiled before the first request."""
-        from calcigram.clusters import ClusterSet
         from calcigram.server.answers import records_of
 
-        corners = ClusterSet.from_arrays(
-            [0, 5, 7],
-            [0, 3, 5, 1, 8, 0, 1],
-            [0, 1, 5, 7, 9, 0, 1],
-            diameter_mm=[0.2, 0.3, 0.2, 0.4, 0.3, float("nan"), float("nan")],
-        )
-        verdicts = self.engine.classify(corners)
+        verdicts = self.engine.classify(jobs.corners())
         records_of(verdicts)
-        self.datatypes = {name: _datatype(column) for name, column in verdicts.items()}
+        self.datatypes = {name: datatype_of(column) for name, column in verdicts.items()}
+        self.children.run_now(jobs.nothing)
         # Models, kernels and tables of words stay: to walk all of them again and again in search of
         # garbage would halt every request under way for a tenth of a second.
         gc.collect()
         gc.freeze()
         self.is_ready = True
+
+    def first_example(self) -> tuple[str, pd.DataFrame]:
+        """Return what the page opens on: read once, before anybody opens it, and not counted."""
+        from calcigram.page.examples import first_example
+
+        return first_example(self._uncounted)
+
+    def _uncounted(self, clusters: ClusterSet) -> pd.DataFrame:
+        return frame_of(self.engine.classify(clusters))
+
+    def open_file(self, content: bytes, **options: Any) -> ClusterSet:
+        """Read a file that was dropped on the page, in a child process."""
+        return jobs.unpacked(self._told(jobs.open_file, content, options))
+
+    def explain_drawn(self, cluster: ClusterSet) -> str:
+        """Explain the reading of a cluster on the page, in a child process."""
+        return self._told(jobs.explain_drawn, jobs.packed(cluster), self.settings.model).decode()
+
+    def _told(self, job: Job, *arguments: Any) -> bytes:
+        """Return what a job gives, its refusals as the page shows them."""
+        try:
+            return self.children.run_now(job, *arguments)[1]
+        except Problem as problem:
+            raise CalcigramError(problem.detail) from None
 
     def close(self) -> None:
         """Finish what was begun."""
@@ -82,7 +109,7 @@ class Service:
         }
 
 
-def _datatype(column: Column) -> str:
+def datatype_of(column: Column) -> str:
     """Return the name that the Open Inference Protocol has for the type of a column."""
     kind = "O" if isinstance(column, Words) else column.dtype.kind
     return {"f": "FP32", "i": "INT64", "b": "BOOL"}.get(kind, "BYTES")

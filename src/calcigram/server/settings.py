@@ -19,8 +19,10 @@ PREFIX = "CALCIGRAM_"
 MIN_TOKEN_LENGTH = 16
 
 
-def _setting(default: Any, meaning: str, low: float | None = None) -> Any:
-    return field(default=default, metadata={"meaning": meaning, "low": low})
+def _setting(
+    default: Any, meaning: str, low: float | None = None, high: float = 1_000_000_000
+) -> Any:
+    return field(default=default, metadata={"meaning": meaning, "low": low, "high": high})
 
 
 @dataclass(frozen=True)
@@ -34,9 +36,16 @@ class Settings:
     """
 
     host: str = _setting("127.0.0.1", "address to listen on")
-    port: int = _setting(8000, "port to listen on; 0 takes a free one", 0)
-    workers: int = _setting(1, "processes; more than one serve the interface without the page", 1)
-    threads: int = _setting(0, "threads a process for large requests; 0: as many as processors", 0)
+    port: int = _setting(8000, "port to listen on; 0 takes a free one", 0, 65_535)
+    workers: int = _setting(
+        1, "processes; more than one serve the interface without the page", 1, 1_000
+    )
+    threads: int = _setting(
+        0,
+        "large requests at once a process, and threads of each; 0: as many as processors",
+        0,
+        1_000,
+    )
     model: str = _setting("", "model folder; empty: the model that ships")
     token: str = _setting("", "token that requests must carry, at least 16 characters")
     token_file: str = _setting("", "file that holds the token, instead of the variable")
@@ -44,13 +53,38 @@ class Settings:
     hosts: str = _setting(
         "", "names under which the server may be asked, by commas; empty: any, or this machine's"
     )
-    max_body_mb: float = _setting(64.0, "largest request body, in MB (answer 413)", 0.001)
+    max_body_mb: float = _setting(64.0, "largest request body, in MB (answer 413)", 0.001, 100_000)
     max_clusters: int = _setting(100_000, "clusters a request (answer 422)", 1)
     max_points: int = _setting(20_000, "calcifications a cluster (answer 422)", 1)
     max_total_points: int = _setting(5_000_000, "calcifications a request (answer 422)", 1)
+    max_pairs: int = _setting(
+        4_000_000_000,
+        "squared calcifications of each cluster, summed over a request (answer 422)",
+        1,
+        10**15,
+    )
+    max_work_mb: float = _setting(
+        1500.0,
+        "memory that reading one file or large request may take, in MB (answer 413)",
+        100,
+        1e6,
+    )
+    max_bodies_mb: float = _setting(
+        256.0, "request bodies held at once, a process, in MB (answer 429)", 0.001, 1e6
+    )
     max_requests: int = _setting(128, "requests at work or waiting, a process (answer 429)", 1)
-    timeout_s: float = _setting(60.0, "seconds a request may take (answer 503)", 0.01)
-    stop_s: float = _setting(30.0, "seconds given to requests under way when stopping", 0)
+    max_connections: int = _setting(
+        500, "connections, a process; beyond it, that which has waited longest is closed", 1
+    )
+    max_pages: int = _setting(32, "pages open at once (answer 503)", 1)
+    header_s: float = _setting(
+        10.0,
+        "seconds in which the head of a request must come, and each part of its body (answer 408)",
+        0.1,
+        86_400,
+    )
+    timeout_s: float = _setting(60.0, "seconds a request may take (answer 503)", 0.01, 86_400)
+    stop_s: float = _setting(30.0, "seconds given to requests under way when stopping", 0, 86_400)
     log_level: str = _setting("info", "debug, info, warning or error")
 
     @classmethod
@@ -110,6 +144,8 @@ class Settings:
     def secret(self) -> str:
         """The token, from its file or as it is; empty where there is none."""
         if not self.token_file:
+            if self.token and not self.token.strip():  # meant as a token: not an open server
+                raise BadInputError("a token that is not blank", source=_place("token"))
             return self.token.strip()
         try:
             secret = Path(self.token_file).read_text(encoding="utf-8").strip()
@@ -131,6 +167,11 @@ class Settings:
     def max_body_bytes(self) -> int:
         """The largest body, in bytes."""
         return int(self.max_body_mb * 1_000_000)
+
+    @property
+    def max_work_bytes(self) -> int:
+        """The memory that a child process may take for its work, in bytes."""
+        return int(self.max_work_mb * 1_000_000)
 
 
 def variable(name: str) -> str:
@@ -189,12 +230,13 @@ def _parsed(setting: Field[Any], value: Any) -> Any:
         if switch is None:
             raise BadInputError("true or false", source=_place(setting.name), value=value)
         return switch
-    low = setting.metadata["low"]
+    low, high = setting.metadata["low"], setting.metadata["high"]
     try:
         number = kind(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = None
-    if number is None or not low <= number < float("inf"):
+    if number is None or not low <= number <= high:
         what = "a whole number" if kind is int else "a number"
-        raise BadInputError(f"{what} of at least {low:g}", source=_place(setting.name), value=value)
+        expected = f"{what} from {low:g} to {high:g}"
+        raise BadInputError(expected, source=_place(setting.name), value=value)
     return number

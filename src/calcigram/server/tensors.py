@@ -5,6 +5,8 @@ What the tensors mean is `inference`'s business; here they are read and written.
 
 from __future__ import annotations
 
+import math
+import re
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +19,9 @@ import numpy.typing as npt
 from calcigram.server.problems import Problem
 
 HEADER_LENGTH = "inference-header-content-length"
+
+MAX_RANK = 2
+"""Dimensions of a tensor: `points` has two, `offsets` one."""
 
 DTYPES: dict[str, Any] = {
     "BOOL": np.bool_,
@@ -75,9 +80,9 @@ def read_inference(body: bytes, header_length: str | None) -> Inference:
     """
     n_json = len(body)
     if header_length is not None:
-        if not header_length.isdigit() or int(header_length) > len(body):
+        n_json = int(header_length) if re.fullmatch("[0-9]{1,12}", header_length) else -1
+        if not 0 <= n_json <= len(body):
             raise Problem.of_value(HEADER_LENGTH, "at most the length of the body", header_length)
-        n_json = int(header_length)
     try:
         document = msgspec.json.decode(body[:n_json])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -152,13 +157,22 @@ def _tensor(
     datatype, shape = entry.get("datatype"), entry.get("shape")
     if not isinstance(datatype, str) or datatype not in DTYPES:
         raise Problem.of_value(f"{where}.datatype", f"one of {', '.join(DTYPES)}", datatype)
-    if not isinstance(shape, list) or not all(type(n) is int and 0 <= n < 2**40 for n in shape):
-        raise Problem.of_value(f"{where}.shape", "a list of lengths", shape)
+    if (
+        not isinstance(shape, list)
+        or not 1 <= len(shape) <= MAX_RANK  # before any arithmetic with them
+        or not all(type(n) is int and 0 <= n <= len(body) for n in shape)
+    ):
+        expected = f"1 or {MAX_RANK} lengths of at most {len(body)}, the bytes of the body"
+        raise Problem.of_value(f"{where}.shape", expected, _told(shape))
     kind = np.dtype(DTYPES[datatype]).newbyteorder("<")
-    size = int(np.prod(shape, dtype=object)) if shape else 1
+    size = math.prod(shape)
     n_bytes = _parameters(entry).get("binary_data_size")
     if n_bytes is not None:
-        if n_bytes != size * kind.itemsize or start + n_bytes > len(body):
+        if (
+            type(n_bytes) is not int
+            or n_bytes != size * kind.itemsize
+            or start + n_bytes > len(body)
+        ):
             raise Problem.of_value(
                 f"{where}.parameters.binary_data_size", f"{size * kind.itemsize}", n_bytes
             )
@@ -174,8 +188,13 @@ def _tensor(
     except (TypeError, ValueError, OverflowError):
         flat, whole = np.empty(0, kind), False
     if not isinstance(data, list) or flat.size != size or not whole:
-        raise Problem.of_value(f"{where}.data", f"{size} values of {datatype}", data)
+        raise Problem.of_value(f"{where}.data", f"{size} values of {datatype}", _told(data))
     return flat.reshape(shape), start
+
+
+def _told(value: Any) -> Any:
+    """Return what an answer repeats of a list: not all of it, to be cut off only then."""
+    return value[:9] if isinstance(value, list) else value
 
 
 def _bytes_of(datatype: str, values: Sequence[Any]) -> bytes:

@@ -1,13 +1,12 @@
 """Clusters that come as a file: CSV, Parquet, an Arrow stream, or whatever `formats` reads.
 
-What is uploaded is written to a folder of its own that is gone with the answer, and no message
-names it. How much may come out of a file is checked before it is read, and while it is.
+Read in a child process (`jobs`), which has its limit of memory and of time. How many rows a file has
+is checked before they are read. No message names the file that the body is written to.
 """
 
 from __future__ import annotations
 
 import io
-import struct
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -19,9 +18,8 @@ from calcigram.limits import check_pixel_spacing
 from calcigram.longtable.headings import UNITS, column_map
 from calcigram.server.answers import ARROW, CSV, JSON, PARQUET
 from calcigram.server.jsonbody import check_lengths
-from calcigram.server.problems import Fault, Problem
+from calcigram.server.problems import Problem
 from calcigram.server.settings import Settings
-from calcigram.server.unpacked import unpacked_bytes
 
 if TYPE_CHECKING:
     from calcigram.longtable import Intake
@@ -37,15 +35,13 @@ ANSWER_OF = {JSON: JSON, ARROW: ARROW, PARQUET: PARQUET, CSV: CSV, DICOM: JSON, 
 """Media type of a body -> that of the answer where nothing else is asked for."""
 
 READING_OPTIONS = {
-    "columns": "our names of a table's columns and its own, where they differ: x=posX,y=posY",
+    "columns": "our names of a table's columns (or JSON's fields) and its own: x=posX,y=posY",
     "units": f"unit of a table's lengths: {', '.join(UNITS)} (mm)",
     "pixel_spacing": "mm a pixel: of a table in px, of a mask, or of a report that has none",
     "single_cluster": "the table is one cluster and has no column of ids: give it this id",
 }
 """Parameters of the address that say how a file is to be read."""
 
-MAX_UNPACKED = 10
-"""Times the largest body that a compressed Arrow stream may become."""
 
 _PART_CLUSTERS = 5_000
 
@@ -58,7 +54,7 @@ def reading_options(query: Mapping[str, str], media_type: str) -> dict[str, Any]
     query : mapping of str to str
         Of the address.
     media_type : str
-        Of the body; JSON is in mm and takes none of these.
+        Of the body; JSON is in mm and takes `columns` alone.
 
     Raises
     ------
@@ -74,9 +70,9 @@ def reading_options(query: Mapping[str, str], media_type: str) -> dict[str, Any]
         if name not in READING_OPTIONS:
             raise Problem.of_value(name, f"one of {', '.join(READING_OPTIONS)}", query[name])
     given: dict[str, Any] = dict(query)
-    if given and media_type == JSON:
-        name = next(iter(given))
-        raise Problem.of_value(name, "nothing beside JSON, which is in mm", given[name])
+    if media_type == JSON:
+        for name in given.keys() - {"columns"}:
+            raise Problem.of_value(name, "nothing beside JSON, which is in mm", given[name])
     if "columns" in given:
         try:
             given["columns"] = column_map(given["columns"])
@@ -169,20 +165,17 @@ def _parquet_parts(
     from calcigram.formats.parquet import iter_parquet_clusters, opened_parquet
 
     with opened_parquet(file, SOURCE) as opened:
-        _check_footer(opened.metadata, settings)
+        # Row counts alone: to look at a damaged description of a column may abort the process.
+        _check_rows(opened.metadata.num_rows, settings)
     file.seek(0)
     yield from iter_parquet_clusters(file, _PART_CLUSTERS, source=SOURCE, **options)
 
 
-def _check_footer(metadata: Any, settings: Settings) -> None:
-    """Refuse a file whose footer promises more than a request may hold, before it is unpacked."""
-    for group in range(metadata.num_row_groups):
-        row_group = metadata.row_group(group)
-        for column in range(row_group.num_columns):
-            n_values = row_group.column(column).num_values
-            if n_values > settings.max_total_points:
-                got = f"A column of {n_values} values"
-                raise Problem.too_many(SOURCE, got, settings.max_total_points)
+def _check_rows(n_rows: int, settings: Settings) -> None:
+    """Refuse more rows than a request may hold, before they are unpacked."""
+    most = max(settings.max_total_points, settings.max_clusters)
+    if n_rows > most:
+        raise Problem.too_many(SOURCE, f"{n_rows} rows", most)
 
 
 def _arrow_parts(body: bytes, settings: Settings, options: dict[str, Any]) -> Iterator[Intake]:
@@ -191,14 +184,14 @@ def _arrow_parts(body: bytes, settings: Settings, options: dict[str, Any]) -> It
     from pyarrow import parquet
 
     try:
-        n_bytes, most = unpacked_bytes(body), MAX_UNPACKED * settings.max_body_bytes
-        if n_bytes > most:
-            fault = Fault(SOURCE, f"at most {most} bytes unpacked", f"{n_bytes} bytes unpacked")
-            raise Problem("too-large", f"Unpacked, the body may have {most} bytes.", [fault])
         with pa.ipc.open_stream(body) as stream:
-            table = stream.read_all()
+            batches = []
+            for batch in stream:
+                batches.append(batch)
+                _check_rows(sum(part.num_rows for part in batches), settings)
+            table = pa.Table.from_batches(batches, stream.schema)
             table.validate(full=True)
-    except (pa.ArrowException, OSError, ValueError, struct.error) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:
         problem = str(error).splitlines()[0]
         raise BadInputError("a sound Arrow stream", column=SOURCE, value=problem) from None
     file = io.BytesIO()
