@@ -18,6 +18,7 @@ from calcigram.crosscheck import VERDICT_COLUMNS, compared
 from calcigram.crosscheck.reported import REPORTED_AXES, compare_reported, has_reported
 from calcigram.formats.files import PathLike
 from calcigram.lexicon import SIZE_CLASSES
+from calcigram.model.conformal import COVERAGE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +30,7 @@ def classify(
     clusters: ClusterSet,
     model: Model | PathLike | None = None,
     *,
-    coverage: float = 0.9,
+    coverage: float = COVERAGE,
     prior: str | os.PathLike[str] | None = None,
     n_threads: int | None = None,
 ) -> pd.DataFrame:
@@ -43,7 +44,7 @@ def classify(
         A model, or its folder; by default the model that ships with calcigram.
     coverage : float
         Of the conformal sets: for each word alone, at least this share of the clusters that
-        bear it have it in their set.
+        bear it have it in their set, which always holds the word that was read.
     prior : str or path-like, optional
         ``uniform``, ``clinical`` or a CSV file (see `model.prior.load_prior`): the mix of
         classes to which probabilities are re-weighted. By default that of the training.
@@ -88,7 +89,7 @@ class Classifier:
         model: Model | PathLike | None,
         n_threads: int | None,
         *,
-        coverage: float = 0.9,
+        coverage: float = COVERAGE,
         prior: str | os.PathLike[str] | None = None,
         reported: bool | None = None,
     ) -> None:

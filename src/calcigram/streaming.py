@@ -24,6 +24,7 @@ from calcigram.formats.overlap import read_ahead, write_behind
 from calcigram.formats.tables import BATCH_CLUSTERS, iter_intakes
 from calcigram.lexicon import AGREEMENTS
 from calcigram.linking import Linking
+from calcigram.model.conformal import COVERAGE
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -92,7 +93,7 @@ def classify_files(
     single_cluster: str | None = None,
     images: Sequence[PathLike] = (),
     linking: Linking | None = None,
-    coverage: float = 0.9,
+    coverage: float = COVERAGE,
     prior: str | os.PathLike[str] | None = None,
     skip_bad: bool = False,
     rejects: PathLike | None = None,

@@ -6,15 +6,44 @@ import numpy as np
 import pytest
 
 from calcigram.errors import BadInputError
+from calcigram.features.extract import extract_features
 from calcigram.model.calibrate import expected_calibration_error
 from calcigram.model.head import AXES
 from calcigram.model.prior import Prior, load_prior
+from calcigram.model.store import load_model
+from calcigram.simulate import simulate
+from calcigram.validate.trust import known_truth
 
 
-def test_clinical_prior_names_every_word_and_is_a_share():
-    for shares in load_prior("clinical").shares.values():
-        assert (shares > 0).all()
-        assert shares.sum() == pytest.approx(1)
+def test_clinical_prior_names_every_word_or_says_nothing_of_it_and_is_a_share():
+    unsaid = {"distribution": [], "morphology": ["rod_like", "coarse_heterogeneous"]}
+    for axis, shares in load_prior("clinical").shares.items():
+        assert [AXES[axis][k] for k in np.flatnonzero(np.isnan(shares))] == unsaid[axis]
+        assert (shares[np.isfinite(shares)] > 0).all()
+        assert np.nansum(shares) == pytest.approx(1)
+
+
+def test_a_word_without_a_prior_keeps_its_share_of_the_training(model):
+    head = replace(model.morphology, shares=(0.5, 0.3, 0.2))
+    classes = list(head.classes)
+    given = np.full(len(AXES["morphology"]), 0.0)
+    given[classes] = np.nan, 0.9, 0.1
+    p = np.zeros((1, len(given)))
+    p[0, classes] = head.shares
+    again = Prior("given", {"morphology": given}).reweighted(p, head)
+    np.testing.assert_allclose(again[0, classes], [0.5, 0.45, 0.05])
+
+
+def test_clinical_prior_leaves_the_words_that_its_source_lacks():
+    clusters = simulate(1500, seed=31)
+    features = extract_features(clusters)
+    truth = known_truth(clusters, features)["morphology"]
+    model = load_model()
+    plain, clinical = model.read(features), model.read(features, prior=load_prior("clinical"))
+    for word in ("rod_like", "coarse_heterogeneous"):
+        rows = truth == AXES["morphology"].index(word)
+        before, after = ((r.morphology == truth)[rows].mean() for r in (plain, clinical))
+        assert after > before - 0.12
 
 
 def test_probabilities_follow_the_mix(model):
@@ -45,7 +74,11 @@ def test_sets_stay_and_the_training_mix_changes_nothing(model, features):
     np.testing.assert_allclose(plain.p_distribution, same.p_distribution, atol=1e-6)
     other = model.read(features, prior=load_prior("clinical"))
     assert np.abs(plain.p_distribution - other.p_distribution).max() > 0.001
-    np.testing.assert_array_equal(plain.distribution_set, other.distribution_set)
+    joined = plain.distribution_set.copy()
+    joined[np.arange(len(other)), other.distribution] = True
+    held = plain.distribution_set & ~np.eye(joined.shape[1], dtype=bool)[plain.distribution]
+    assert (other.distribution_set <= joined).all()
+    assert (held <= other.distribution_set).all()
 
 
 def test_an_old_model_does_not_know_its_shares(model, features):
@@ -57,6 +90,10 @@ def test_an_old_model_does_not_know_its_shares(model, features):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        (
+            "axis,word,cases\n" + "".join(f"distribution,{w},\n" for w in AXES["distribution"]),
+            "at least one",
+        ),
         ("axis,word\n", "a column of this name"),
         ("axis,word,cases\nform,round,1\n", "one of distribution, morphology"),
         ("axis,word,cases\ndistribution,lobar,1\n", "each of diffuse"),

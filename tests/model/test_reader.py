@@ -19,9 +19,12 @@ from calcigram.lexicon import (
     DISTRIBUTIONS,
     MORPHOLOGIES,
     MORPHOLOGY_LABELS,
-    is_admissible,
 )
-from calcigram.model.reader import make_admissible, raw_concern
+from calcigram.model.head import AXES
+from calcigram.model.prior import load_prior
+from calcigram.model.reader import raw_concern
+from calcigram.model.store import load_model
+from calcigram.simulate import simulate
 
 
 def test_reads_clusters_it_never_saw(model, labelled_clusters):
@@ -92,6 +95,22 @@ def test_threads_and_chunks_change_nothing(model, features, monkeypatch):
     np.testing.assert_allclose(single.p_concern, one.p_concern[7:8], atol=1e-6)
 
 
+@pytest.mark.parametrize("coverage", [0.05, 0.5, 0.95])
+@pytest.mark.parametrize("prior", [None, "clinical", "uniform"])
+def test_a_set_always_holds_the_word_that_was_read(coverage, prior):
+    clusters = simulate(300, seed=12)
+    features = extract_features(
+        clusters.thinned(np.maximum(2, np.arange(300) % 40), np.random.default_rng(0))
+    )
+    prior = None if prior is None else load_prior(prior)
+    readings = load_model().read(features, coverage=coverage, prior=prior)
+    for axis in AXES:
+        words, sets = getattr(readings, axis), getattr(readings, f"{axis}_set")
+        read = np.isfinite(getattr(readings, f"p_{axis}")[:, 0])
+        assert sets[read, words[read]].all()
+        assert not sets[~read].any()
+
+
 def test_no_clusters_give_no_readings(model, features):
     assert len(model.read(features[:0])) == 0
 
@@ -146,33 +165,6 @@ def test_raw_concern_with_one_axis(p_d, p_m):
     )
     assert np.isnan(raw_concern(none_d, none_m)[0]).all()
     assert (raw_concern(none_d, none_m)[1] == -1).all()
-
-
-@given(_probabilities(6), _probabilities(9))
-@settings(max_examples=150)
-def test_patterns_are_admissible_and_otherwise_untouched(p_d, p_m):
-    new_d, new_m = make_admissible(p_d, p_m)
-    for row in range(4):
-        before = DISTRIBUTIONS[p_d[row].argmax()], MORPHOLOGIES[p_m[row].argmax()]
-        after = DISTRIBUTIONS[new_d[row].argmax()], MORPHOLOGIES[new_m[row].argmax()]
-        assert is_admissible(*after)
-        if is_admissible(*before):
-            np.testing.assert_array_equal(new_d[row], p_d[row])
-            np.testing.assert_array_equal(new_m[row], p_m[row])
-        else:
-            assert before[0] == after[0] or before[1] == after[1]
-    np.testing.assert_allclose(new_d.sum(axis=1), 1)
-    np.testing.assert_allclose(new_m.sum(axis=1), 1)
-
-
-def test_no_way_out_leaves_the_probabilities_alone():
-    p_d, p_m = (
-        np.eye(6)[[DISTRIBUTIONS.index("grouped")]],
-        np.eye(9)[[MORPHOLOGIES.index("vascular")]],
-    )
-    new_d, new_m = make_admissible(p_d, p_m)
-    np.testing.assert_array_equal(new_d, p_d)
-    np.testing.assert_array_equal(new_m, p_m)
 
 
 def test_version_changes_with_anything_that_decides_a_reading(model):

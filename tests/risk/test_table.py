@@ -12,6 +12,7 @@ from calcigram.lexicon import ADMISSIBLE_PAIRS, DISTRIBUTIONS, MORPHOLOGIES
 from calcigram.risk import load_risk
 from calcigram.risk.table import COLUMNS, ROWS
 
+COARSE = MORPHOLOGIES.index("coarse_heterogeneous")
 N_D, N_M = len(DISTRIBUTIONS), len(MORPHOLOGIES)
 UNREAD_D, UNREAD_M = np.full((1, N_D), np.nan), np.full((1, N_M), np.nan)
 
@@ -26,7 +27,7 @@ def test_a_sure_reading_is_its_cell(table):
         p_d = np.eye(N_D)[[i]] if i < N_D else UNREAD_D
         p_m = np.eye(N_M)[[j]] if j < N_M else UNREAD_M
         p, low, high = table.carry(p_d, p_m)[0]
-        if (i == N_D and j == N_M) or (i < N_D and j < N_M and (ROWS[i], COLUMNS[j]) not in ADMISSIBLE_PAIRS):  # fmt: skip
+        if (i == N_D and j == N_M) or j == COARSE or (i < N_D and j < N_M and (ROWS[i], COLUMNS[j]) not in ADMISSIBLE_PAIRS):  # fmt: skip
             assert np.isnan([p, low, high]).all()
             continue
         assert p == pytest.approx(table.p[i, j], abs=1e-5)
@@ -42,6 +43,7 @@ probabilities = st.integers(0, 2**32 - 1).map(np.random.default_rng)
 def test_a_mixture_lies_between_its_patterns(rng):
     table = load_risk()
     p_d, p_m = rng.dirichlet(np.full(N_D, 0.4), 3), rng.dirichlet(np.full(N_M, 0.4), 3)
+    p_m[:, COARSE] *= p_m.argmax(axis=1) != COARSE
     carried = table.carry(p_d, p_m)
     assert (carried[:, 0] >= np.nanmin(table.p) - 1e-9).all()
     assert (carried[:, 0] <= np.nanmax(table.p) + 1e-9).all()
@@ -65,8 +67,26 @@ def test_what_the_cohort_says_in_the_large(table):
     assert table.p[row, column] == pytest.approx(observed, abs=0.02)
     assert table.p[-1, COLUMNS.index("fine_linear")] > 0.6
     assert table.p[-1, COLUMNS.index("vascular")] < 0.1
-    never_named = COLUMNS.index("coarse_heterogeneous")
-    assert (table.high - table.low)[:-1, never_named].min() > 0.5
+
+
+def test_a_form_that_the_cohort_never_names_has_no_figure(table):
+    assert table.lesions[:, COARSE].sum() == 0
+    for values in (table.p, table.low, table.high):
+        assert np.isnan(values[:, COARSE]).all()
+        np.testing.assert_array_equal(
+            np.isnan(values[:-1, :-1]).any(axis=0), np.arange(N_M) == COARSE
+        )
+    p_d = np.eye(N_D)[[DISTRIBUTIONS.index("grouped")] * 4]
+    p_m = np.zeros((4, N_M))
+    p_m[:, COARSE] = 0, 0.2, 0.45, 0.6
+    p_m[:, MORPHOLOGIES.index("fine_pleomorphic")] = 1 - p_m[:, COARSE]
+    p, low, high = table.carry(p_d, p_m).T
+    assert np.isnan([p[3], low[3], high[3]]).all()
+    np.testing.assert_allclose(p[:3], p[0])
+    np.testing.assert_allclose(low[:3], low[0] * (1 - p_m[:3, COARSE]))
+    np.testing.assert_allclose(1 - high[:3], (1 - high[0]) * (1 - p_m[:3, COARSE]))
+    unread = table.carry(np.repeat(UNREAD_D, 2, axis=0), p_m[[2, 3]])[:, 0]
+    assert np.isfinite(unread).tolist() == [True, False]
 
 
 def test_round_trip(table, tmp_path):

@@ -21,6 +21,7 @@ from calcigram.lexicon import (
     is_admissible,
 )
 from calcigram.rules import RuleReader, load_recognition
+from calcigram.validate.clouds import clouds, share_right
 
 READER = RuleReader()
 RULES = load_recognition()
@@ -159,7 +160,7 @@ class TestMissing:
 class TestReadings:
     def test_an_inadmissible_form_is_passed_over(self, make_features):
         # large particles in a line: popcorn fills no duct, so the next rule names the form
-        line = {"n_calcifications": 9, "pca_axis_ratio": 0.1}
+        line = {"n_calcifications": 9, "pca_axis_ratio": 0.1, "gap_ratio": 1.2}
         marks = {"diameter_max_mm": 2.4, "diameter_median_mm": 0.8}
         marks |= {"solidity_median": 0.8, "aspect_median": 1.5}
         assert words(make_features(**line, **marks)) == ("linear", "coarse_heterogeneous")
@@ -275,10 +276,44 @@ def test_mending_a_near_miss_changes_the_reading_to_its_word(row):
         assert order.index(now) <= order.index(miss.rule)
 
 
+def two_groups(n_points, apart_mm, n_sets=200):
+    """Features of pairs of round groups, their centres so far apart."""
+    rng = np.random.default_rng(n_points)
+    xy = rng.normal(0, 1.5, (n_sets, 2, n_points, 2))
+    xy[:, 1, :, 0] += apart_mm
+    offsets = np.arange(n_sets + 1) * 2 * n_points
+    return extract_features(ClusterSet.from_arrays(offsets, *xy.reshape(-1, 2).T))
+
+
+class TestGaps:
+    @pytest.mark.parametrize("n_points", [4, 5, 6, 8, 10, 20])
+    @pytest.mark.parametrize("apart_mm", [20, 30, 40])
+    def test_two_groups_make_no_line(self, n_points, apart_mm):
+        words = READER.read(two_groups(n_points, apart_mm)).to_dataframe()["distribution"]
+        assert words.isin(["regional", "grouped"]).mean() > 0.95
+
+    def test_two_groups_side_by_side_are_mostly_a_group(self):
+        words = READER.read(two_groups(6, 12)).to_dataframe()["distribution"]
+        assert (words == "grouped").mean() > 0.65
+
+    def test_a_line_with_a_stray_or_of_two_dashes_is_a_line(self):
+        dashes = np.r_[np.arange(0, 10.0), np.arange(12.5, 22.0)]
+        stray = np.r_[np.arange(0, 20.0), 40.0]
+        for x in (dashes, stray):
+            row = ClusterSet.from_arrays([0, len(x)], x, 0.2 * np.sin(7 * x))
+            words = READER.read(extract_features(row)).to_dataframe()["distribution"]
+            assert words.tolist() == ["linear"]
+
+
+def test_clouds_without_structure_are_named_by_their_extent():
+    drawn = clouds(600, seed=9)
+    assert share_right(READER.read(extract_features(drawn)), drawn)["all"] >= 0.98
+
+
 class TestNearMisses:
     def test_one_condition_just_failed(self, make_features):
         features = make_features(
-            2, n_calcifications=9, pca_axis_ratio=[0.26, 0.4], max_distance_mm=12
+            2, n_calcifications=9, pca_axis_ratio=[0.26, 0.4], max_distance_mm=12, gap_ratio=1.2
         )
         (miss,) = READER.near_misses(features).to_dict("records")
         assert miss["cluster_id"] == "c0"
@@ -290,7 +325,9 @@ class TestNearMisses:
         assert miss["relative_gap"] == pytest.approx(0.04)
 
     def test_tolerance(self, make_features):
-        features = make_features(n_calcifications=9, pca_axis_ratio=0.26, max_distance_mm=12)
+        features = make_features(
+            n_calcifications=9, pca_axis_ratio=0.26, max_distance_mm=12, gap_ratio=1.2
+        )
         assert READER.near_misses(features, tolerance=0.03).empty
 
     def test_a_rule_with_two_failures_or_a_missing_value_did_not_just_miss(self, make_features):

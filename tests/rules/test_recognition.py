@@ -20,7 +20,9 @@ from calcigram.lexicon import (
     MICRO_MACRO_LIMIT_MM,
     MORPHOLOGIES,
 )
+from calcigram.rules.engine import RuleReader
 from calcigram.rules.recognition import load_recognition
+from calcigram.validate.clouds import SHAPES
 
 RULES = load_recognition()
 ALL_CONDITIONS = [
@@ -93,6 +95,18 @@ def test_chance_of_local_lines_and_of_a_wedge_is_about_5_percent():
     assert null_share_over("wedge_correlation", value, *rng.normal(size=(2, 2000, 40))) < 0.08
 
 
+def test_chance_of_all_that_a_wedge_asks_is_about_5_percent():
+    n_points = int(threshold("distribution.segmental.wedge", "n_calcifications"))
+    reader, shares = RuleReader(), []
+    for draw in SHAPES.values():
+        rng = np.random.default_rng(7)
+        xy = np.concatenate([60 * draw(rng, n_points) for _ in range(1000)])
+        clusters = ClusterSet.from_arrays(np.arange(1001) * n_points, *xy.T)
+        words = reader.read(extract_features(clusters)).to_dataframe()["distribution"]
+        shares.append((words == "segmental").mean())
+    assert np.mean(shares) == pytest.approx(0.04, abs=0.015)
+
+
 def test_chance_of_two_rails_is_about_5_percent():
     rng = np.random.default_rng(6)
     value = threshold("distribution.linear.rails", "rail_score")
@@ -115,7 +129,7 @@ TEXT = (resources.files("calcigram.rulebooks") / "recognition.toml").read_text(e
         ('comparison = ">="', 'comparison = "=>"', r"condition 1\.comparison'.*got '=>'"),
         ('basis = "judgement", s', 'basis = "tuned", s', r"condition 1\.basis'.*got 'tuned'"),
         ('unit = "1", ', "", r"condition 1\.unit'"),
-        ("diffuse.extent", "diffuse.breast_share", r"distribution 11\.id'.*once"),
+        ("diffuse.extent", "diffuse.breast_share", r"distribution 13\.id'.*once"),
         ('comparison = "missing"', 'comparison = "missing", value = 1', r"no value beside"),
         ('word = "popcorn"', 'word = "round"', r"morphology'.*none for popcorn"),
     ],

@@ -42,10 +42,12 @@ def test_coverage_and_abstention_equal_plain_counts(model):
     clusters = simulate(150, seed=8)
     features = extract_features(clusters)
     readings, truth = model.read(features), known_truth(clusters, features)
-    table = coverage_by_word(readings, truth).set_index(["axis", "word"])
+    table = coverage_by_word(readings, truth, clusters.n_calcifications).set_index(["axis", "word"])
     known = np.flatnonzero(truth["distribution"] >= 0)
     held = [readings.distribution_set[i, truth["distribution"][i]] for i in known]
     assert table.loc[("distribution", "all"), "coverage"] == pytest.approx(np.mean(held))
+    few = known[clusters.n_calcifications[known] <= 8]
+    assert table.loc[("distribution", "all, n <= 8"), "clusters"] == len(few)
     curve = abstention_curve(readings, truth).set_index(["axis", "read"])
     right = readings.distribution[known] == truth["distribution"][known]
     assert curve.loc[("distribution", 1.0), "accuracy"] == pytest.approx(right.mean())

@@ -49,9 +49,9 @@ def add(commands: _options.Commands) -> None:
     parser.add_argument(
         "--coverage",
         type=float,
-        default=0.9,
+        default=0.95,
         metavar="C",
-        help="coverage of the sets of words, for each word alone (0.9)",
+        help="coverage of the sets of words, for each word alone (0.95)",
     )
     parser.add_argument(
         "--prior",

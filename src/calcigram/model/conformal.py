@@ -1,10 +1,11 @@
 """Conformal sets: the words that a cluster may bear at a chosen coverage, class by class.
 
-Class-conditional (Mondrian) split conformal prediction with the score ``1 - p``: for each word
-alone, a share of at least `coverage` of the clusters that truly bear it have it in their set,
-as long as they are drawn as the held-out clusters of that word were. So it holds whatever the
-mix of words, and the sets rest on the probabilities before any `prior`. It is no promise about
-clusters of another kind; `novelty` looks out for those.
+Least ambiguous sets by class: class-conditional (Mondrian) split conformal prediction with the
+score ``1 - p``, where p is the probability that a reading shows. For each word alone, a share of at
+least `coverage` of the clusters that truly bear it have it in their set, as long as they are drawn as
+the held-out clusters of that word were. So it holds whatever the mix of words, and the sets rest on the
+probabilities before any `prior`. It is no promise about clusters of another kind; `novelty` looks
+out for those. The reader adds the word that was read, where a set lacks it, so that none is empty.
 
 Sources: Vovk, Gammerman and Shafer, "Algorithmic Learning in a Random World" (2005), chapter 4.5,
 for Mondrian predictors; Sadinle, Lei and Wasserman (JASA 2019) for the score and label-wise
@@ -21,7 +22,7 @@ import numpy.typing as npt
 
 from calcigram.errors import BadInputError
 
-COVERAGE = 0.9
+COVERAGE = 0.95
 """Coverage of the sets where nobody asks for another."""
 
 N_FOLDS = 5
@@ -109,8 +110,8 @@ class ConformalScores:
     ) -> npt.NDArray[np.bool_]:
         """Return which classes belong to the set of each row, bool, shape (R, K).
 
-        A set may be empty, where the cluster is like none of the held-out ones of any class; a
-        row of NaN has an empty set.
+        A set may be empty, where no class's held-out clusters were read with such low
+        probabilities (the reader adds the word read); a row of NaN has an empty set.
         """
         p = np.asarray(probabilities, float)
         return (1 - p).astype(np.float32) <= self.thresholds(coverage)

@@ -137,7 +137,7 @@ def without_wide(p: Floats, extent_mm: npt.ArrayLike) -> Floats:
     array([[0. , 0. , 0. , 0.5, 0.5, 0. ]])
     """
     left = p.copy()
-    left[np.ix_(np.asarray(extent_mm) <= GROUPED_MAX_MM, WIDE)] = 0.0
+    left[np.ix_(np.asarray(extent_mm) <= GROUPED_MAX_MM, np.array(WIDE))] = 0.0
     total = left.sum(axis=1, keepdims=True)
     return np.divide(left, total, out=p.copy(), where=total > 0)
 

@@ -26,6 +26,7 @@ from calcigram.model.conformal import N_FOLDS, ConformalScores, folds_by_group
 from calcigram.model.head import AXES, HEAD_CASES, Floats, Head
 from calcigram.model.labels import Labelled
 from calcigram.model.reader import Model, form_is_known, raw_concern
+from calcigram.model.shown import shown_probabilities
 
 _UNREAD = MORPHOLOGY_LABELS.index(Status.UNREAD)
 _INSUFFICIENT = DISTRIBUTION_LABELS.index(Status.INSUFFICIENT)
@@ -45,8 +46,8 @@ def calibrated(model: Model, held_out: Labelled) -> Model:
         replace(
             head,
             scalings={
-                case: fit_scaling(logits, truth, few=few_of(held_out, rows))
-                for case, logits, truth, rows in _cases(head, held_out)
+                case: fit_scaling(logits, truth, few=few)
+                for case, logits, truth, few in _cases(head, held_out)
             },
         )
         for head in model.heads
@@ -75,44 +76,65 @@ def with_conformal_scores(
 
     Notes
     -----
-    Cross-fitted: each fifth of the patients gets its scores from a calibration fitted to the
-    other four, so that none is scored by a calibration that has seen it and none is wasted. The
+    The scores are of the probabilities that a reading shows (`reader.shown_probabilities`), as the
+    sets are. Cross-fitted: each fifth of the patients gets its scores from a calibration fitted to
+    the other four, so that none is scored by a calibration that has seen it and none is wasted. The
     calibration of use, fitted to all, differs from these by the chance of some thousand clusters
     on ten numbers.
     """
     folds = folds_by_group(groups, rng)
-    heads = []
-    for head in model.heads:
-        conformal = {}
-        for case, logits, truth, rows in _cases(head, held_out):
-            p, few = np.empty_like(logits), few_of(held_out, rows)
-            for fold in range(N_FOLDS):
-                own = folds[rows] == fold
-                fitted = fit_scaling(logits[~own], truth[~own], few=few[~own])
-                p[own] = fitted(logits[own], few[own])
-            conformal[case] = ConformalScores.fit(p, truth)
-        heads.append(replace(head, conformal=conformal))
-    return replace(model, distribution=heads[0], morphology=heads[1])
+    conformal: dict[str, dict[str, ConformalScores]] = {head.axis: {} for head in model.heads}
+    fitted = [calibrated(model, held_out[folds != fold]) for fold in range(N_FOLDS)]
+    for case, seen in _seen_in_cases(held_out).items():
+        shown = {
+            head.axis: np.full((len(folds), len(AXES[head.axis])), np.nan) for head in model.heads
+        }
+        for fold, one in enumerate(fitted):
+            own = folds == fold
+            features = seen.features[own]
+            read = shown_probabilities(*one.axis_probabilities(features), features)
+            for head, p in zip(model.heads, read, strict=True):
+                shown[head.axis][own] = p
+        for head in model.heads:
+            if case in HEAD_CASES[head.axis]:
+                truth, rows = _readable(head, case, seen)
+                p = shown[head.axis][np.ix_(rows, np.array(head.classes))]
+                conformal[head.axis][case] = ConformalScores.fit(p, truth)
+    distribution, morphology = (
+        replace(head, conformal=conformal[head.axis]) for head in model.heads
+    )
+    return replace(model, distribution=distribution, morphology=morphology)
 
 
-def few_of(held_out: Labelled, rows: npt.NDArray[np.int64]) -> Floats:
-    """Return the `fewness` of chosen clusters."""
-    return fewness(held_out.features.n_calcifications[rows])
+def _seen_in_cases(held_out: Labelled) -> dict[str, Labelled]:
+    """Return the clusters as they are seen in each of `HEAD_CASES`."""
+    return {"form_known": held_out, "form_unknown": _positions_alone(held_out)}
+
+
+def _readable(
+    head: Head, case: str, seen: Labelled
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return the true class and the place of each cluster that a head can read in a case."""
+    codes = seen.codes(head.axis)
+    if case == "form_known":
+        codes = np.where(form_is_known(seen.features), codes, -1)
+    rows = np.flatnonzero(np.isin(codes, head.classes))
+    return np.searchsorted(head.classes, codes[rows]), rows
 
 
 def _cases(
     head: Head, held_out: Labelled
-) -> Iterator[tuple[str, Floats, npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
-    """Yield each case of a head: name, logits, true class and place of each readable cluster."""
-    known = form_is_known(held_out.features)
-    for case in HEAD_CASES[head.axis]:
-        seen = held_out if case == "form_known" else _positions_alone(held_out)
-        codes = seen.codes(head.axis)
-        if case == "form_known":
-            codes = np.where(known, codes, -1)
-        rows = np.flatnonzero(np.isin(codes, head.classes))
-        truth = np.searchsorted(head.classes, codes[rows])
-        yield case, head.logits(seen.features.values[rows]), truth, rows
+) -> Iterator[tuple[str, Floats, npt.NDArray[np.int64], Floats]]:
+    """Yield each case of a head: name, logits, true class and `fewness` of each readable cluster."""
+    for case, seen in _seen_in_cases(held_out).items():
+        if case in HEAD_CASES[head.axis]:
+            truth, rows = _readable(head, case, seen)
+            yield (
+                case,
+                head.logits(seen.features.values[rows]),
+                truth,
+                fewness(seen.features.n_calcifications[rows]),
+            )
 
 
 def _positions_alone(held_out: Labelled) -> Labelled:
@@ -122,12 +144,9 @@ def _positions_alone(held_out: Labelled) -> Labelled:
 def _concern_scalings(model: Model, held_out: Labelled, bare: Labelled) -> dict[str, Scaling]:
     """Fit the concern's calibration in each of `CONCERN_CASES`."""
     article = load_rulebook("article")
-    p_d, p_m = (
-        head.probabilities(held_out.features.values, form_is_known(held_out.features))
-        for head in model.heads
-    )
+    p_d, p_m = model.axis_probabilities(held_out.features)
     d, m = held_out.codes("distribution"), held_out.codes("morphology")
-    p_bare = model.distribution.probabilities(bare.features.values, np.zeros(len(d), bool))
+    p_bare, _ = model.axis_probabilities(bare.features)
     no_d, no_m = np.full_like(p_d, np.nan), np.full_like(p_m, np.nan)
     cases = {
         "both_read": (p_d, p_m, d, m),
@@ -139,7 +158,7 @@ def _concern_scalings(model: Model, held_out: Labelled, bare: Labelled) -> dict[
         raw, _ = raw_concern(p_distribution, p_morphology)
         truth = np.where((d_label >= 0) & (m_label >= 0), article.concern_of(d_label, m_label), -1)
         rows = (truth >= 0) & np.isfinite(raw).all(axis=1)
-        few = few_of(held_out, np.flatnonzero(rows))
+        few = fewness(held_out.features.n_calcifications[rows])
         scalings[case] = fit_scaling(log_probabilities(raw[rows]), truth[rows], few=few)
     return scalings
 

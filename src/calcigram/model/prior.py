@@ -37,7 +37,9 @@ class Prior:
     ----------
     name : str
     shares : mapping of str to ndarray of float64
-        By axis, one a word, in the lexicon's order; an axis that is not there is left alone.
+        By axis, one a word, in the lexicon's order; an axis that is not there is left alone. NaN for
+        a word of which the source says nothing: it keeps its share of the training, and the others,
+        which sum to 1, divide the rest.
     """
 
     name: str
@@ -55,7 +57,8 @@ class Prior:
         Returns
         -------
         ndarray of float64, shape (R, K)
-            ``p * prior / share of training``, renormalised.
+            ``p * prior / share of training``, renormalised; a word without a prior keeps its share
+            of the training.
 
         Raises
         ------
@@ -70,8 +73,11 @@ class Prior:
                 column="prior",
                 value=self.name,
             )
+        training, target = np.array(head.shares), self.shares[head.axis][list(head.classes)]
+        unsaid = np.isnan(target)
+        target = np.where(unsaid, training, target * (1 - training[unsaid].sum()))
         ratio = np.zeros(p.shape[1])
-        ratio[list(head.classes)] = self.shares[head.axis][list(head.classes)] / head.shares
+        ratio[list(head.classes)] = target / training
         weighted = p * ratio
         return weighted / weighted.sum(axis=1, keepdims=True)
 
@@ -83,8 +89,8 @@ def load_prior(name_or_path: str | Path) -> Prior:
     ----------
     name_or_path : str or Path
         A file has the columns ``axis`` (distribution or morphology), ``word`` and ``cases`` (a
-        number or share of clusters); other columns, such as ``source``, are passed over. Every
-        word of an axis must be there, or none.
+        number or share of clusters; empty for a word of which nothing is known); other columns, such
+        as ``source``, are ignored. Every word of an axis must be there, or none.
 
     Returns
     -------
@@ -133,27 +139,32 @@ def _shares(text: str, source: str) -> dict[str, npt.NDArray[np.float64]]:
     shares = {}
     for axis, of_word in cases.items():
         absent = [str(word) for word in AXES[axis] if word not in of_word]
-        if absent or not sum(of_word.values()) > 0:
+        counts = np.array([of_word.get(word, np.nan) for word in AXES[axis]])
+        if absent or not np.nansum(counts) > 0:
             raise BadInputError(
-                "every word of the axis, and cases of one at least",
+                "every word of the axis, and cases of at least one",
                 source=source,
                 column="word",
                 value=", ".join(absent) or "no cases",
             )
-        counts = np.array([of_word[word] for word in AXES[axis]])
-        if counts.sum() > len(counts):  # counts, not shares
+        if np.nansum(counts) > len(counts):  # counts, not shares
             counts = counts + HALF_A_CASE
-        shares[axis] = counts / counts.sum()
+        shares[axis] = counts / np.nansum(counts)
     if not shares:
         raise BadInputError("at least one axis", source=source)
     return shares
 
 
-def _number(text: str, place: dict[str, Any]) -> float:
+def _number(text: str | None, place: dict[str, Any]) -> float:
+    """Return the cases of a word, NaN where the cell is empty."""
+    if not (text or "").strip():
+        return float("nan")
     try:
-        number = float(text)
+        number = float(text or "")
     except (TypeError, ValueError):
         number = float("nan")
     if not 0 <= number < float("inf"):
-        raise BadInputError("a number of 0 or more", column="cases", value=text, **place)
+        raise BadInputError(
+            "a number of 0 or more, or nothing", column="cases", value=text, **place
+        )
     return number

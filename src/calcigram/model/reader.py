@@ -19,12 +19,9 @@ from calcigram.consequences import load_rulebook
 from calcigram.errors import BadInputError
 from calcigram.features.catalogue import CATALOGUE, FEATURE_NAMES
 from calcigram.lexicon import (
-    ADMISSIBLE_PAIRS,
     CONCERNS,
     DISTRIBUTION_LABELS,
-    DISTRIBUTIONS,
     MIN_CALCIFICATIONS,
-    MORPHOLOGIES,
     MORPHOLOGY_LABELS,
     Status,
 )
@@ -33,6 +30,7 @@ from calcigram.model.conformal import COVERAGE, check_coverage
 from calcigram.model.head import Floats, Head
 from calcigram.model.novelty import Novelty
 from calcigram.model.prior import Prior
+from calcigram.model.shown import ADMISSIBLE, guarded, shown_probabilities
 from calcigram.readings import Readings
 from calcigram.risk import load_risk
 from calcigram.threads import in_chunks
@@ -49,7 +47,6 @@ CONCERN_CASES: tuple[str, ...] = ("both_read", "form_unread", "distribution_insu
 
 _UNREAD_FORM = MORPHOLOGY_LABELS.index(Status.UNREAD)
 _NO_DISTRIBUTION = DISTRIBUTION_LABELS.index(Status.INSUFFICIENT)
-_ADMISSIBLE = np.array([[(d, m) in ADMISSIBLE_PAIRS for m in MORPHOLOGIES] for d in DISTRIBUTIONS])
 _CHUNK_ROWS = 4096
 
 
@@ -124,7 +121,8 @@ class Model:
         coverage : float
             Of the conformal sets, between 0 and 1.
         prior : Prior, optional
-            Re-weights the probabilities to another mix of classes; the sets stay.
+            Re-weights the probabilities to another mix of classes; of the sets, it changes no
+            more than that they hold the word that is then the most probable.
         n_threads : int, optional
             Default: all processors.
 
@@ -134,8 +132,9 @@ class Model:
             With fewer than 3 calcifications the distribution is ``insufficient``; with no
             diameter, aspect ratio, solidity or contrast the form is ``unread``; their
             probabilities are then NaN. `concern` is the article's, of the pattern read; where
-            both axes were read, `p_concern` sums over all admissible patterns. The sets are
-            empty where the axis was not read; a model of an older format gives none.
+            both axes were read, `p_concern` sums over all admissible patterns. A set always
+            holds the word that was read; it is empty where the axis was not read, and a model of
+            an older format gives none. ``vascular`` is the form only where `shown.guarded` lets it be.
 
         Raises
         ------
@@ -183,21 +182,47 @@ class Model:
         self, features: Features, coverage: float, prior: Prior | None
     ) -> list[npt.NDArray[Any]]:
         """Return both axes' probabilities, the risk, the concern's, both sets, the novelty."""
+        p_d, p_m = self.axis_probabilities(features)
+        shown = shown_probabilities(p_d, p_m, features)
+        form_known = form_is_known(features)
+        sets = [
+            head.sets(p, form_known, coverage) for head, p in zip(self.heads, shown, strict=True)
+        ]
+        if prior is not None:
+            p_d, p_m = self.axis_probabilities(features, prior)
+            shown = shown_probabilities(p_d, p_m, features)
+        if self.distribution.conformal:
+            for words, p in zip(sets, shown, strict=True):
+                rows = np.flatnonzero(np.isfinite(p[:, 0]))
+                words[rows, p[rows].argmax(axis=1)] = True
+        p_concern = self._concern_probabilities(p_d, p_m, fewness(features.n_calcifications))
+        novelty = np.empty(len(features)) if self.novelty is None else self.novelty(features)
+        return [*shown, load_risk().carry(*shown), p_concern, *sets, novelty]
+
+    def axis_probabilities(
+        self, features: Features, prior: Prior | None = None
+    ) -> tuple[Floats, Floats]:
+        """Return each axis' calibrated probabilities, guarded, shapes (C, 6) and (C, 9).
+
+        Parameters
+        ----------
+        features : Features
+        prior : Prior, optional
+
+        Returns
+        -------
+        p_distribution, p_morphology : ndarray of float64
+            Each axis by itself, so that the most probable words may be inadmissible together;
+            `shown_probabilities` mends that. NaN where the axis cannot be read.
+        """
         form_known = form_is_known(features)
         p_d, p_m = (head.probabilities(features.values, form_known) for head in self.heads)
         p_d[features.n_calcifications < MIN_CALCIFICATIONS] = np.nan
-        sets = [
-            head.sets(p, form_known, coverage)
-            for head, p in zip(self.heads, (p_d, p_m), strict=True)
-        ]
         if prior is not None:
             p_d, p_m = (
                 prior.reweighted(p, head) for head, p in zip(self.heads, (p_d, p_m), strict=True)
             )
-        p_concern = self._concern_probabilities(p_d, p_m, fewness(features.n_calcifications))
-        novelty = np.empty(len(features)) if self.novelty is None else self.novelty(features)
-        p_d, p_m = make_admissible(p_d, p_m)
-        return [p_d, p_m, load_risk().carry(p_d, p_m), p_concern, *sets, novelty]
+        return p_d, guarded(p_m, features)
 
     def _concern_probabilities(
         self, p_distribution: Floats, p_morphology: Floats, few: Floats
@@ -277,44 +302,12 @@ def _patterns_by_concern() -> tuple[Floats, Floats, Floats]:
     """
     codes = _rulebooks()[0].concern_codes
     leads_to = (codes[..., None] == np.arange(len(CONCERNS))).astype(float)
-    n_d, n_m = _ADMISSIBLE.shape
+    n_d, n_m = ADMISSIBLE.shape
     return (
-        (leads_to[:n_d, :n_m] * _ADMISSIBLE[..., None]).transpose(0, 2, 1).reshape(n_d, -1),
+        (leads_to[:n_d, :n_m] * ADMISSIBLE[..., None]).transpose(0, 2, 1).reshape(n_d, -1),
         leads_to[:n_d, _UNREAD_FORM],
         leads_to[_NO_DISTRIBUTION, :n_m],
     )
-
-
-def make_admissible(p_distribution: Floats, p_morphology: Floats) -> tuple[Floats, Floats]:
-    """Give way, on one axis, where the two most probable words make no sense together.
-
-    Of the two ways out, keep the first word or the second, the more probable pattern is
-    taken, and the other axis' probabilities become those given the word that was kept.
-
-    Examples
-    --------
-    >>> grouped_or_linear = np.array([[0, 0, 0, 0.5, 0.4, 0.1]])
-    >>> vascular = np.array([[0, 0.1, 0, 0, 0, 0, 0, 0, 0.9]])
-    >>> make_admissible(grouped_or_linear, vascular)[0].round(2)
-    array([[0. , 0. , 0. , 0. , 0.8, 0.2]])
-    """
-    rows = np.flatnonzero(np.isfinite(p_distribution[:, 0]) & np.isfinite(p_morphology[:, 0]))
-    top_d, top_m = p_distribution[rows].argmax(axis=1), p_morphology[rows].argmax(axis=1)
-    clash = ~_ADMISSIBLE[top_d, top_m]
-    if not clash.any():
-        return p_distribution, p_morphology
-    rows, top_d, top_m = rows[clash], top_d[clash], top_m[clash]
-    p_d, p_m = p_distribution.copy(), p_morphology.copy()
-    given_m = p_d[rows] * _ADMISSIBLE[:, top_m].T
-    given_d = p_m[rows] * _ADMISSIBLE[top_d]
-    best_given_m = given_m.max(axis=1) * p_m[rows, top_m]
-    best_given_d = given_d.max(axis=1) * p_d[rows, top_d]
-    keep_form = best_given_m >= best_given_d
-    for p, chosen, given in ((p_d, keep_form, given_m), (p_m, ~keep_form, given_d)):
-        total = given.sum(axis=1, keepdims=True)
-        possible = chosen & (total[:, 0] > 0)  # a model of few classes may know no way out
-        p[rows[possible]] = given[possible] / total[possible]
-    return p_d, p_m
 
 
 def readings_of(

@@ -219,7 +219,7 @@ def _estimate_spreads(design: Floats, lesions: Lesions, priors: Priors) -> Float
 def _make_up(lesions: Lesions, priors: Priors) -> Floats:
     """Return the share of each admissible pair in the cohort, shape (6, 9), smoothed."""
     share = np.zeros((len(DISTRIBUTIONS), _N_M))
-    forms = np.full(_N_M, 0.5)  # so that a form the cohort never names has a share at all
+    forms = np.zeros(_N_M)
     for d_words, m_words, count in zip(
         lesions.distributions, lesions.forms, lesions.count, strict=True
     ):
@@ -227,6 +227,8 @@ def _make_up(lesions: Lesions, priors: Priors) -> Floats:
             forms[m] += count / len(m_words)
             for d in d_words:
                 share[DISTRIBUTIONS.index(d), m] += count / (len(m_words) * len(d_words))  # type: ignore[arg-type]
+    if not forms.any():  # no form named at all: none is left out, all are of average risk
+        forms += 1
     for word, like in _LIKE.items():
         share[DISTRIBUTIONS.index(word)] = share[DISTRIBUTIONS.index(like)]
     distributions = share.sum(axis=1) + 0.5
@@ -245,9 +247,13 @@ def _all_patterns(effects: Floats, make_up: Floats) -> Floats:
     pair = parts["pair"].reshape(-1, _N_M, _N_D)[:, :, place].transpose(0, 2, 1)
     log_odds = form[:, None, :] + parts["distribution"][:, place, None] + pair
     p = np.full((len(effects), len(ROWS), len(COLUMNS)), np.nan)
-    p[:, :-1, :-1] = words = 1 / (1 + np.exp(-log_odds))
+    words = 1 / (1 + np.exp(-log_odds))
+    of_form = make_up.sum(axis=0)
+    named = np.append(of_form > 0, [False])
+    p[:, :-1, :-1] = words
     p[:, :-1, -1] = (words * make_up).sum(axis=2) / make_up.sum(axis=1)
-    p[:, -1, :-1] = (words * make_up).sum(axis=1) / make_up.sum(axis=0)
+    p[:, -1, named] = (words * make_up).sum(axis=1)[:, named[:-1]] / of_form[named[:-1]]
+    p[:, :, np.append(of_form == 0, [False])] = np.nan
     return p
 
 

@@ -42,7 +42,8 @@ class RiskTable:
     Attributes
     ----------
     p, low, high : ndarray of float64, shape (7, 10)
-        Posterior mean and 95 % interval; NaN where neither axis is read.
+        Posterior mean and 95 % interval; NaN where neither axis is read, and for a form that no lesion
+        of the cohort bears.
     lesions, malignant : ndarray of int64, shape (7, 10)
         Lesions of the cohort described by exactly this pair, and the malignant ones of them.
     factor : ndarray of float64, shape (7, 10, r)
@@ -73,14 +74,17 @@ class RiskTable:
         -------
         ndarray of float64, shape (C, 3)
             Mean, low and high (95 %) over the patterns that make sense together, renormalised; an
-            axis that was not read is summed over. NaN where neither was read.
+            axis that was not read is summed over. NaN where neither was read, and where the most
+            probable form is one that the cohort does not name.
 
         Notes
         -----
         The variance of the weighted sum follows from the posterior covariance; the interval is
         that of the logit-normal law of the same mean and variance, which each pattern's
         posterior is. It is wide where the cohort holds few lesions described so or none, as of
-        some twenty patterns that make sense: little is then known of them.
+        some twenty patterns that make sense: little is then known of them. Where a share u of
+        the weight is on a form that the cohort does not name, the mean is over the other patterns, and the
+        interval allows that form any rate: from ``(1 - u) low`` to ``(1 - u) high + u``.
 
         Examples
         --------
@@ -101,9 +105,22 @@ class RiskTable:
         weight = weight.reshape(len(weight), -1) * _possible().ravel()
         with np.errstate(invalid="ignore", divide="ignore"):  # neither axis read, or no such pair
             weight /= weight.sum(axis=1, keepdims=True)
+            unknown = weight[:, ~self._is_known].sum(axis=1, keepdims=True)
+            weight[:, ~self._is_known] = 0
+            weight /= 1 - unknown
+        form_unknown = ~np.isfinite(self.p[-1, :-1])
+        read = np.flatnonzero(np.isfinite(p_morphology[:, 0]))
+        weight[read[form_unknown[p_morphology[read].argmax(axis=1)]]] = np.nan
         p = weight @ np.nan_to_num(self.p.ravel())
         variance = ((weight @ self._flat_factor) ** 2).sum(axis=1)
-        return np.column_stack([p, interval(p, variance)])
+        ends = interval(p, variance) * (1 - unknown) + np.hstack([0 * unknown, unknown])
+        return np.column_stack([p, ends])
+
+    @cached_property
+    def _is_known(self) -> npt.NDArray[np.bool_]:
+        known = np.isfinite(self.p.ravel())
+        known[-1] = True  # neither axis read: `_possible` gives it no weight
+        return known
 
     @cached_property
     def _flat_factor(self) -> Floats:

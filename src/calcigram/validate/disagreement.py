@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 CAUSES: dict[str, str] = {
     "missing mark": "a reader left the axis unread, or a rule for the model's word asks for an unknown mark and fails in nothing else",
     "near miss": "a rule for the model's word failed by one threshold, or the deciding rule held by one and the next would name that word; by at most a tenth",
-    "noise": "the cluster does not tell the two words apart: the model's conformal set holds both, or none",
+    "noise": "the cluster does not tell the two words apart: the model's conformal set holds both",
     "real": "none of these: the model's set leaves the rules' word out, and no threshold is near",
 }
 """Causes of a disagreement on one axis, and their words; the first that holds is told."""
@@ -134,7 +134,7 @@ def _causes(
     near |= _next_would_agree(one, decided, axis_rules, labels, features)
     unread = (one >= len(words)) | (other >= len(words))
     return np.select(
-        [one == other, unread | lacking, near, _both_or_none(model, axis, other, len(words))],
+        [one == other, unread | lacking, near, _holds_both(model, axis, other, len(words))],
         ["", "missing mark", "near miss", "noise"],
         "real",
     ).astype(object)
@@ -186,9 +186,8 @@ def _next_would_agree(
     return agrees
 
 
-def _both_or_none(model: Readings, axis: str, other: npt.NDArray[Any], n_words: int) -> Mask:
+def _holds_both(model: Readings, axis: str, other: npt.NDArray[Any], n_words: int) -> Mask:
     sets = getattr(model, f"{axis}_set")
     if sets is None:
         return np.zeros(len(model), bool)
-    inside = sets[np.arange(len(model)), np.clip(other, 0, n_words - 1)]
-    return np.asarray(inside | ~sets.any(axis=1))
+    return np.asarray(sets[np.arange(len(model)), np.clip(other, 0, n_words - 1)])

@@ -35,8 +35,16 @@ UNSEEN_FOLD = 0
 """Fold of the transfer test whose mechanisms the score for unseen ones is not fitted to."""
 
 
-def coverage_by_word(readings: Readings, truth: dict[str, npt.NDArray[Any]]) -> pd.DataFrame:
-    """Count how often the conformal set holds the true word, word by word.
+FEW = 8
+"""Clusters of at most so many calcifications are also counted by themselves."""
+
+
+def coverage_by_word(
+    readings: Readings,
+    truth: dict[str, npt.NDArray[Any]],
+    n_calcifications: npt.NDArray[np.int64],
+) -> pd.DataFrame:
+    """Count how often the conformal set holds the true word: in all, for few, and word by word.
 
     Parameters
     ----------
@@ -44,11 +52,13 @@ def coverage_by_word(readings: Readings, truth: dict[str, npt.NDArray[Any]]) -> 
         With sets.
     truth : dict of str to ndarray of int, shape (C,)
         By axis; -1 leaves a cluster out.
+    n_calcifications : ndarray of int64, shape (C,)
 
     Returns
     -------
     pandas.DataFrame
-        ``axis, word, clusters, coverage, set_size``; the word "all" stands for the axis.
+        ``axis, word, clusters, coverage, set_size``; the word "all" stands for the axis, and the next
+        for its clusters of at most `FEW` calcifications.
     """
     import pandas as pd
 
@@ -57,7 +67,8 @@ def coverage_by_word(readings: Readings, truth: dict[str, npt.NDArray[Any]]) -> 
         sets, true = getattr(readings, f"{axis}_set"), truth[axis]
         held = sets[np.arange(len(true)), np.maximum(true, 0)]
         chosen = {str(word): true == code for code, word in enumerate(words)}
-        for word, rows_of in {"all": true >= 0, **chosen}.items():
+        few = (true >= 0) & (n_calcifications <= FEW)
+        for word, rows_of in {"all": true >= 0, f"all, n <= {FEW}": few, **chosen}.items():
             n = int(rows_of.sum())
             mean = float(held[rows_of].mean()) if n else float("nan")
             size = float(sets[rows_of].sum(axis=1).mean()) if n else float("nan")
@@ -179,7 +190,7 @@ def trust_figures(
         "n_fresh": len(fresh),
         "n_benchmark": len(benchmark),
         "seed": seed,
-        "sets": coverage_by_word(readings, truth).to_dict("records")
+        "sets": coverage_by_word(readings, truth, features.n_calcifications).to_dict("records")
         if readings.distribution_set is not None
         else [],
         "abstention": abstention_curve(on_benchmark, true_on_benchmark).to_dict("records"),
