@@ -86,7 +86,7 @@ gives the probabilities of a balanced mix, `--prior clinical` those of published
 By transfer, not at home: each row trains on few clusters and reads the four generators above, clouds without structure, thin lines whose
 points scatter, and clusters of 3 to 10 calcifications (accuracy less confidence of the distribution and of the form, on fresh ones and on
 ones cut down from many). `bench_v1` decides nothing. Between two training sets the distribution's macro-F1 differs by .004, the form's by
-.013 (`benchmarks/selection.py`).
+.013 (`benchmarks/selection.py`). The model that ships is made by {training_command()}.
 
 {selection_section(chosen) if chosen else MISSING}
 
@@ -185,15 +185,22 @@ def readme_figures() -> str:
     )
 
 
+def training_command() -> str:
+    """Return the command that trains the default model, by its own card."""
+    card = json.loads((ROOT / "models" / "default" / "model.json").read_text())["card"]
+    trees = card["trees"]
+    return (
+        f"`calcigram train --simulated {card['simulated']} --grade {card['simulation_grade']} "
+        f"--seed {card['seed']} --iterations {trees['n_iterations']} "
+        f"--form-iterations {trees.get('form_iterations', trees['n_iterations'])} -o models/default`"
+    )
+
+
 def model_card() -> str:
     """Return models/default/MODEL_CARD.md."""
     card = json.loads((ROOT / "models" / "default" / "model.json").read_text())["card"]
     training, trees = card["training"], card["trees"]
-    command = (
-        f"`calcigram train --simulated {card['simulated']} --grade {card['simulation_grade']} "
-        f"--seed {card['seed']} --iterations {trees['n_iterations']} "
-        f"--form-iterations {trees['form_iterations']} -o models/default`"
-    )
+    command = training_command()
     found = {stage: figures for stage in STAGES if (figures := load(f"validation_{stage}"))}
     bench = found.get("bench", {})
     held = [
