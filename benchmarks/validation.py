@@ -23,11 +23,14 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from calcigram.model import load_model
+from calcigram.validate.clouds import clouds, share_right
 from calcigram.validate.full import STAGES as SHIPPED
 from calcigram.validate.full import Plan, figures_of, full_evaluation
 
@@ -47,20 +50,36 @@ sys.path.insert(0, str(HERE))
 
 def elsewhere(model: Any, plan: Plan) -> dict[str, Any]:
     """Score the model and the rules on clusters of generators that share no code with ours."""
+    from calcigram.features.extract import extract_features
+    from calcigram.model.prior import load_prior
     from calcigram.rules.engine import RuleReader
     from calcigram.validate import evaluate_reader
 
+    uniform = SimpleNamespace(read=partial(model.read, prior=load_prior("uniform")))
     out: dict[str, Any] = {"model": model.version}
     for name, (seed, _) in GENERATORS.items():
         clusters = import_module(name).generate(min(plan.n, 4000), seed=seed)
+        features = extract_features(clusters)
         out[name] = {
             "seed": seed,
-            "model": figures_of(evaluate_reader(model, clusters, n_boot=50)),
-            "rules": figures_of(evaluate_reader(RuleReader(), clusters, n_boot=50)),
+            **{
+                reader: figures_of(evaluate_reader(read, clusters, features=features, n_boot=50))
+                for reader, read in (
+                    ("model", model),
+                    ("uniform_prior", uniform),
+                    ("rules", RuleReader()),
+                )
+            },
             "positions_only": figures_of(
                 evaluate_reader(model, clusters.positions_only(), n_boot=50)
             ),
         }
+    drawn = clouds(4000)
+    features = extract_features(drawn)
+    out["clouds"] = {
+        reader: share_right(read.read(features), drawn)
+        for reader, read in (("model", model), ("uniform_prior", uniform), ("rules", RuleReader()))
+    }
     return out
 
 

@@ -85,8 +85,8 @@ def bench_section(bench: dict[str, Any]) -> str:
         for row in typical["with_marks"]["model"]["per_class"]
     ]
     counts = [
-        [part, axis_figure({"axes": axes}, "distribution"), axis_figure({"axes": axes}, "morphology"),
-         axes.get("distribution", {}).get("n")]
+        [part, *(axis_figure({"axes": axes}, axis, name) for axis in ("distribution", "morphology")
+                 for name in ("macro_f1", "accuracy")), axes.get("distribution", {}).get("n")]
         for part, axes in typical["with_marks"]["model"]["by_count"].items()
     ]  # fmt: skip
     between = [
@@ -107,9 +107,10 @@ The model by word, typical grade:
 
 {table(["axis", "word", "precision", "recall", "F1", "clusters"], classes)}
 
-The model by number of calcifications, typical grade, macro-F1 over the words that occur:
+The model by number of calcifications, typical grade, macro-F1 over the words that occur, with the accuracy beside it, because some of
+these words hardly occur among few calcifications:
 
-{table(["calcifications", "distribution", "morphology", "clusters"], counts)}
+{table(["calcifications", "distribution, macro-F1", "accuracy", "morphology, macro-F1", "accuracy", "clusters"], counts)}
 
 Model and rules with each other, not with the truth: Cohen's kappa (95 % interval, resampling patients) and
 the share of clusters sent to a person:
@@ -123,10 +124,13 @@ def elsewhere_section(found: dict[str, Any], first_look: dict[str, Any]) -> str:
     for name in GENERATORS:
         for reader, title in (
             ("model", "model"),
+            ("uniform_prior", "model, prior `uniform`"),
             ("rules", "rule reader"),
             ("positions_only", "model, positions alone"),
         ):
-            figures = found[name][reader]
+            figures = found[name].get(reader)
+            if figures is None:
+                continue
             rows.append(
                 [f"`{name}`, seed {found[name]['seed']}", title]
                 + [axis_figure(figures, axis) for axis in ("distribution", "morphology", "concern")]
@@ -139,12 +143,27 @@ def elsewhere_section(found: dict[str, Any], first_look: dict[str, Any]) -> str:
     seen = first_look["second_blind"]["model"]
     return f"""{whole}
 
+{clouds_table(found["clouds"]) if "clouds" in found else ""}
+
 When `second_blind` was opened, model `{first_look["model"]}` read its distributions with macro-F1 {axis_figure(seen, "distribution"):.3f}, its morphologies
 with {axis_figure(seen, "morphology"):.3f} (`benchmarks/results/second_blind_first_look.json`): that is the figure to go by.
 
 F1 of the model by word:
 
 {table(["axis", "word", *(f"`{name}`" for name in GENERATORS)], word_rows(found))}"""
+
+
+def clouds_table(found: dict[str, Any]) -> str:
+    """Return the share of structureless clouds that each reader reads rightly."""
+    readers = {"model": "model", "uniform_prior": "model, prior `uniform`", "rules": "rule reader"}
+    shapes = list(found["model"])
+    rows = [
+        [title, *(found[reader][shape] for shape in shapes)] for reader, title in readers.items()
+    ]
+    return f"""Clouds without structure (`calcigram.validate.clouds`): points drawn by chance about a centre, 5 to 60 of them, 5 to 60 mm across.
+Their extent alone is the truth, and near a limit either word counts. Share read rightly:
+
+{table(["reader", *shapes], rows)}"""
 
 
 def word_rows(found: dict[str, Any]) -> Rows:
@@ -155,6 +174,13 @@ def word_rows(found: dict[str, Any]) -> Rows:
     }
     words = dict.fromkeys(word for by_word in f1.values() for word in by_word)
     return [[*word, *(f1[name].get(word) for name in GENERATORS)] for word in words]
+
+
+def selection_section(trials: dict[str, Any]) -> str:
+    """Return the trials among which the training was chosen."""
+    from selection import table as selection_table
+
+    return selection_table(trials)
 
 
 def transfer_section(found: dict[str, Any]) -> str:

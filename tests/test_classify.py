@@ -57,3 +57,11 @@ def test_what_a_file_reported_is_among_the_columns(model, clusters):
     columns = Classifier(model, None).columns(told)
     assert tuple(columns) == (*VERDICT_COLUMNS, *REPORTED_COLUMNS)
     assert set(pd.Series(columns["reported_agreement"]).dropna()) == {"agree", "differ"}
+
+
+@pytest.mark.parametrize("prior", ["uniform", "clinical"])
+def test_the_version_names_the_prior(model, prior):
+    from calcigram.classify import Classifier
+
+    assert Classifier(model, None).version == "0.0-test"
+    assert Classifier(model, None, prior=prior).version == f"0.0-test, prior {prior}"

@@ -48,7 +48,8 @@ def classify(
         bear it have it in their set, which always holds the word that was read.
     prior : str or path-like, optional
         ``uniform``, ``clinical`` or a CSV file (see `model.prior.load_prior`): the mix of
-        classes to which probabilities are re-weighted. By default that of the training.
+        classes to which probabilities are re-weighted, named in ``model_version``. By default
+        that of the training.
     n_threads : int, optional
         By default as many as there are processors this process may use.
 
@@ -111,6 +112,8 @@ class Classifier:
             self._how["prior"] = load_prior(Path(prior))
         self._reported = reported  # None: where the clusters have words of their own
         self.version: str = self._model.version
+        if prior is not None:
+            self.version += f", prior {Path(prior).name}"
 
     def __call__(self, clusters: ClusterSet) -> pd.DataFrame:
         """Return the verdict table of `clusters`; see `classify`."""

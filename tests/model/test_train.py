@@ -12,6 +12,7 @@ from calcigram.lexicon import DISTRIBUTIONS
 from calcigram.model.augment import (
     ALL_MARKS,
     BRANCHING_LEAST,
+    CUT_SHARE,
     CUT_TO,
     FEWER,
     FEWER_SHARE,
@@ -214,9 +215,8 @@ def test_clusters_cut_down_for_calibration_keep_their_labels(clusters, features)
     counts = few.features.n_calcifications
     assert CUT_TO[0] <= counts.min() <= counts.max() <= CUT_TO[1]
     own = clusters.n_calcifications
-    assert len(counts) == min(
-        ((own >= CUT_TO[0]) & (own <= CUT_TO[1])).sum(), (own > 2 * CUT_TO[1]).sum()
-    )
+    n_few = ((own >= CUT_TO[0]) & (own <= CUT_TO[1])).sum()
+    assert len(counts) == min(round(CUT_SHARE * n_few), (own > 2 * CUT_TO[1]).sum())
     place = {name: k for k, name in enumerate(clusters.cluster_id)}
     rows = [place[name] for name in few.features.cluster_id]
     assert (few.distribution == labelled.distribution[rows]).all()

@@ -43,7 +43,7 @@ FORGOTTEN: tuple[tuple[float, tuple[str, ...]], ...] = (
 )
 """Share of the forgetful copies of training clusters, and the marks they lack."""
 
-FEWER_SHARE = 0.2
+FEWER_SHARE = 0.25
 """Share of the forgetful copies that lack most calcifications as well, as of a detector that finds few."""
 
 FEWER = (3, 14)
@@ -51,6 +51,9 @@ FEWER = (3, 14)
 
 CUT_TO = (3, 10)
 """How many calcifications are left of clusters that are cut down for calibration, at least and at most."""
+
+CUT_SHARE = 0.3
+"""How many of these there are for each cluster that has so few by itself."""
 
 BRANCHING_LEAST = 9
 """A branching cluster keeps so many at least: three arms of three calcifications, which still show."""
@@ -132,10 +135,10 @@ def fewer_left(
     Returns
     -------
     Labelled
-        Of about as many copies as there are clusters of `CUT_TO` calcifications.
+        Of `CUT_SHARE` times as many copies as there are clusters of `CUT_TO` calcifications.
     """
     counts = clusters.n_calcifications
-    few = int(((counts >= CUT_TO[0]) & (counts <= CUT_TO[1])).sum())
+    few = round(CUT_SHARE * ((counts >= CUT_TO[0]) & (counts <= CUT_TO[1])).sum())
     many = np.flatnonzero(counts > 2 * CUT_TO[1])
     chosen = np.sort(rng.choice(many, min(few, len(many)), replace=False))
     kept = rng.integers(CUT_TO[0], CUT_TO[1] + 1, len(chosen))

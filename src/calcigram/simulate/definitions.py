@@ -93,8 +93,11 @@ class Limits(NamedTuple):
         Least median calibre of large rods.
     branching_marks : float
         A detector lists so many marks of a branching cluster at least, or its arms do not show.
-    shaped_widening : float
-        How many times as broad one half of a wedge is as the other, where the nipple is not known.
+    region_widening : float
+        How many times as broad the half of a region farther from the nipple may be as the nearer,
+        where it fills a wedge.
+    region_shaped : float
+        How many times as broad one half of a region may be as the other without the nipple.
     """
 
     off_path_ratio: float = LINEAR_MAX_OFF_PATH_RATIO
@@ -102,7 +105,8 @@ class Limits(NamedTuple):
     sag: float = SPARSE_LINE_MAX_SAG[0]
     rod_calibre_mm: float = 0.95 * MICRO_MACRO_LIMIT_MM
     branching_marks: float = MIN_CALCIFICATIONS
-    shaped_widening: float = SHAPED_MIN_WIDENING
+    region_widening: float = REGIONAL_MAX_WIDENING
+    region_shaped: float = SHAPED_MIN_WIDENING
 
 
 LEXICON = Limits()
@@ -202,9 +206,9 @@ def _regional(truth: Truth) -> bool:
         return False
     if _is_diffuse_in_size(extent, area, truth.breast_area_mm2):
         return False
-    if not truth.nipple_known and _shaped_widening(xy) > SHAPED_MIN_WIDENING:
+    if not truth.nipple_known and _shaped_widening(xy) > truth.limits.region_shaped:
         return False
-    return not _fills_a_wedge(xy) or _widens(xy) <= REGIONAL_MAX_WIDENING
+    return not _fills_a_wedge(xy) or _widens(xy) <= truth.limits.region_widening
 
 
 def _diffuse(truth: Truth) -> bool:
@@ -222,7 +226,7 @@ def _segmental(truth: Truth) -> bool:
         truth.breast_area_mm2
     ):
         return False
-    if not truth.nipple_known and _shaped_widening(xy) < truth.limits.shaped_widening:
+    if not truth.nipple_known and _shaped_widening(xy) < SHAPED_MIN_WIDENING:
         return False
     return _fills_a_wedge(xy) and _widens(xy) >= SEGMENTAL_MIN_WIDENING
 

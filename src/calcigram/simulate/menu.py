@@ -32,20 +32,27 @@ class Menu:
     particles: dict[Morphology, tuple[ParticleModel, ...]]
     forms_of: dict[Distribution, tuple[Morphology, ...]]
     distributions_of: dict[Morphology, tuple[Distribution, ...]]
+    mix: dict[str, float]
 
     def draw(self, rng: Rng) -> tuple[Arrangement, ParticleModel]:
         """Draw a distribution, then a form (or the reverse), then a mechanism of each."""
         if rng.random() < 0.5:
-            distribution = _pick(rng, tuple(self.forms_of))
+            distribution = self._distribution(rng, tuple(self.forms_of))
             form = _pick(rng, self.forms_of[distribution])
         else:
             form = _pick(rng, tuple(self.distributions_of))
-            distribution = _pick(rng, self.distributions_of[form])
+            distribution = self._distribution(rng, self.distributions_of[form])
         vessel = form is Morphology.VASCULAR
         return (
             _pick(rng, self.arrangements[distribution, vessel]),
             _pick(rng, self.particles[form]),
         )
+
+    def _distribution(self, rng: Rng, choices: Sequence[Distribution]) -> Distribution:
+        if not self.mix:
+            return _pick(rng, choices)  # type: ignore[no-any-return]
+        shares = np.cumsum([self.mix[choice] for choice in choices])
+        return choices[int(np.searchsorted(shares, rng.random() * shares[-1], side="right"))]
 
 
 def _pick(rng: Rng, choices: Sequence[Any]) -> Any:
@@ -132,4 +139,5 @@ def menu_of(exclude: tuple[str, ...], only: tuple[str, ...], ranges: Preset | No
         particles,
         {d: f for d, f in forms.items() if f},
         {m: d for m, d in distributions.items() if d},
+        {} if ranges is None else {d: r.low for d, r in ranges.sections.get("mix", {}).items()},
     )
