@@ -17,6 +17,7 @@ from calcigram.columns import Column, Words, frame_of
 from calcigram.crosscheck import VERDICT_COLUMNS, compared
 from calcigram.crosscheck.reported import REPORTED_AXES, compare_reported, has_reported
 from calcigram.formats.files import PathLike
+from calcigram.formats.given import as_clusters
 from calcigram.lexicon import SIZE_CLASSES
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def classify(
-    clusters: ClusterSet,
+    clusters: ClusterSet | pd.DataFrame | PathLike,
     model: Model | PathLike | None = None,
     *,
     coverage: float = 0.9,
@@ -37,8 +38,9 @@ def classify(
 
     Parameters
     ----------
-    clusters : ClusterSet
-        C clusters.
+    clusters : ClusterSet, pandas.DataFrame or path-like
+        C clusters, a long table (one row per calcification), or a file of any format that
+        `read_clusters` reads.
     model : Model or path-like, optional
         A model, or its folder; by default the model that ships with calcigram.
     coverage : float
@@ -62,7 +64,12 @@ def classify(
     ModelFileError
         The model cannot be opened.
     BadInputError
-        `coverage` is not between 0 and 1, or there is no such prior.
+        The clusters cannot be read, `coverage` is not between 0 and 1, or there is no such prior.
+
+    Warns
+    -----
+    TableWarning
+        Says what was guessed or left out on reading a file.
 
     Examples
     --------
@@ -71,7 +78,7 @@ def classify(
     >>> verdicts.columns[:4].tolist(), len(verdicts)
     (['cluster_id', 'n_calcifications', 'size_class', 'distribution'], 3)
     """
-    return Classifier(model, n_threads, coverage=coverage, prior=prior)(clusters)
+    return Classifier(model, n_threads, coverage=coverage, prior=prior)(as_clusters(clusters))
 
 
 class Classifier:

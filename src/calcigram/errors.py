@@ -6,6 +6,8 @@ of them into a message on standard error and exit code 2.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
 
@@ -67,6 +69,22 @@ class BadInputError(CalcigramError):
             f"{', '.join(where)}: {got}expected {expected}"
             if where
             else f"{got}expected {expected}"
+        )
+
+
+class UnknownClusterError(BadInputError, KeyError):
+    """No cluster of a set has this id; ids that are much like it are named."""
+
+    __str__ = Exception.__str__  # that of KeyError would show the message as a repr
+
+    def __init__(self, name: str, known: Iterable[str], source: str | None = None) -> None:
+        from difflib import get_close_matches
+
+        among = islice(map(str, known), 10_000)  # each comparison takes some microseconds
+        alike = get_close_matches(name, among, n=3)
+        hint = f" (did you mean {' or '.join(map(repr, alike))}?)" if alike else ""
+        super().__init__(
+            f"the id of a cluster{hint}", source=source, column="cluster_id", value=name
         )
 
 

@@ -91,6 +91,9 @@ class Readings:
     unlike_training: npt.NDArray[np.bool_] | None = None
     p_malignant: Float32 | None = None
 
+    def __repr__(self) -> str:
+        return f"<Readings: {len(self)} clusters, read by {self.reader}>"
+
     def __len__(self) -> int:
         return len(self.cluster_id)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from calcigram.cli import _options
 from calcigram.cli._output import check_exists, check_suffix, json_text, say, working
-from calcigram.errors import BadInputError
+from calcigram.errors import BadInputError, UnknownClusterError
 
 if TYPE_CHECKING:
     from calcigram.clusters import ClusterSet
@@ -85,12 +85,9 @@ def _chosen(clusters: ClusterSet, name: str | None, source: Path) -> ClusterSet:
         if len(clusters) == 0:
             raise BadInputError("at least one cluster", source=str(source))
         return clusters[0]
-    places = [i for i, found in enumerate(clusters.cluster_id) if found == name]
-    if not places:
-        raise BadInputError(
-            "a cluster of this file", source=str(source), column="cluster_id", value=name
-        )
-    return clusters[places[0]]
+    if name not in clusters:
+        raise UnknownClusterError(name, clusters.cluster_id, source=str(source))
+    return clusters[name][0]
 
 
 def _width() -> int:

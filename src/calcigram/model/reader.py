@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,7 @@ from calcigram.lexicon import (
 )
 from calcigram.model.calibrate import Scaling, log_probabilities
 from calcigram.model.conformal import COVERAGE, check_coverage
-from calcigram.model.head import Floats, Head
+from calcigram.model.head import AXES, Floats, Head
 from calcigram.model.novelty import Novelty
 from calcigram.model.prior import Prior
 from calcigram.readings import Readings
@@ -88,6 +89,26 @@ class Model:
     novelty: Novelty | None = field(default=None, repr=False)
     exemplars: Exemplars | None = field(default=None, repr=False)
     estimators: dict[str, Any] | None = field(default=None, repr=False)
+
+    def __repr__(self) -> str:
+        words = ", ".join(f"{len(head.classes)} words of {head.axis}" for head in self.heads)
+        return f"<Model {self.version}: {words}>"
+
+    def _repr_html_(self) -> str:
+        """Return what the model reads and how well it did on clusters held out, for notebooks."""
+        import pandas as pd
+
+        reached = self.card.get("held_out", {})
+        rows = [
+            {
+                "axis": head.axis,
+                "words": ", ".join(AXES[head.axis][code] for code in head.classes),
+                **reached.get(head.axis, {}),
+            }
+            for head in self.heads
+        ]
+        table = pd.DataFrame(rows).to_html(index=False, na_rep="")
+        return f"<p>{escape(repr(self))}; figures of held-out clusters:</p>{table}"
 
     @property
     def heads(self) -> tuple[Head, Head]:
