@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from html import escape
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from calcigram.errors import BadInputError, UnknownClusterError
+from calcigram.alike import Alike
+from calcigram.errors import BadInputError
 from calcigram.lexicon import MICRO_MACRO_LIMIT_MM, SIZE_CLASSES, SizeClass
 
 if TYPE_CHECKING:
@@ -93,12 +93,9 @@ META_COLUMNS: tuple[str, ...] = (
 )
 """Reserved names of `ClusterSet.meta`; other names are carried through alike."""
 
-_SHOWN = 10
-"""Clusters that a notebook lists."""
 
-
-@dataclass(frozen=True, eq=False)
-class ClusterSet:
+@dataclass(frozen=True, eq=False, repr=False)
+class ClusterSet(Alike):
     """Clusters of calcifications as ragged arrays. Make one with `from_arrays` or `from_dataframe`.
 
     Attributes
@@ -232,16 +229,7 @@ class ClusterSet:
     def to_dataframe(self, *, index: bool = False) -> pd.DataFrame:
         """Return the long table: one row per calcification, per-cluster columns repeated.
 
-        Parameters
-        ----------
-        index : bool
-            Return numbers only, with ``cluster_id`` as the index: no text, no ``meta``.
-
-        Examples
-        --------
-        >>> clusters = ClusterSet.from_arrays([0, 1], [2], [3], cluster_id=["A"], meta={"view": ["CC"]})
-        >>> list(clusters.to_dataframe()), list(clusters.to_dataframe(index=True))
-        (['cluster_id', 'x_mm', 'y_mm', 'view'], ['x_mm', 'y_mm'])
+        With `index`, numbers only: ``cluster_id`` is the index, and ``meta`` is left out.
         """
         from calcigram.longtable import frame_from_clusters
 
@@ -252,42 +240,6 @@ class ClusterSet:
 
     def __len__(self) -> int:
         return self.offsets.size - 1
-
-    def __eq__(self, other: object) -> bool:
-        """Tell whether both hold the same clusters; a missing value equals a missing value."""
-        if not isinstance(other, ClusterSet):
-            return NotImplemented
-        return (
-            np.array_equal(self.offsets, other.offsets)
-            and np.array_equal(self.cluster_id, other.cluster_id)
-            and all(
-                np.array_equal(getattr(self, name), getattr(other, name), equal_nan=True)
-                for name in (*MARK_NAMES, *CLUSTER_NAMES)
-            )
-            and _as_objects(self.meta).equals(_as_objects(other.meta))
-        )
-
-    def __hash__(self) -> int:
-        return hash((self.offsets.tobytes(), tuple(self.cluster_id)))
-
-    def __contains__(self, cluster_id: object) -> bool:
-        return bool((self.cluster_id == cluster_id).any())
-
-    def __repr__(self) -> str:
-        known = [n for n in OPTIONAL_MARKS if not np.isnan(getattr(self, n)).all()]
-        marks = f"; {', '.join(known)}" if known else "; positions only"
-        return f"<ClusterSet: {len(self)} clusters, {self.x_mm.size} calcifications{marks}>"
-
-    def _repr_html_(self) -> str:
-        """Return a table of the first clusters, for notebooks."""
-        import pandas as pd
-
-        shown = self[:_SHOWN]
-        counts = pd.DataFrame({"n_calcifications": shown.n_calcifications})
-        table = pd.concat([counts, shown.meta], axis=1).set_axis(shown.cluster_id)
-        left = len(self) - len(shown)
-        more = f"<p>and {left} more</p>" if left else ""
-        return f"<p>{escape(repr(self))}</p>{table.to_html(na_rep='')}{more}"
 
     @property
     def shape(self) -> tuple[int]:
@@ -304,26 +256,10 @@ class ClusterSet:
     ) -> ClusterSet:
         """Return a set of the chosen clusters: by id, or by index, slice, indices or mask.
 
-        An id that several clusters have chooses all of them.
-
-        Raises
-        ------
-        UnknownClusterError
-            No cluster has this id; it is a `KeyError`, too.
-
-        Examples
-        --------
-        >>> clusters = ClusterSet.from_arrays([0, 1, 2], [0, 1], [0, 1], cluster_id=["A6", "A7"])
-        >>> clusters["A7"].x_mm.tolist()
-        [1.0]
+        An id that several clusters have chooses all of them; one that none has is an
+        `UnknownClusterError`, which is a `KeyError`, too.
         """
-        if isinstance(key, str):
-            if key not in self:
-                raise UnknownClusterError(key, self.cluster_id)
-            key = self.cluster_id == key
-        elif isinstance(key, tuple):  # scikit-learn asks for ``X[indices, ...]``
-            key = key[0]
-        chosen = np.atleast_1d(np.arange(len(self))[key])  # type: ignore[index]
+        chosen = np.atleast_1d(np.arange(len(self))[self._places(key)])
         lengths = self.n_calcifications[chosen]
         offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         shift = np.repeat(self.offsets[chosen] - offsets[:-1], lengths)
@@ -427,11 +363,6 @@ class ClusterSet:
         code[n_large == 0] = SIZE_CLASSES.index(SizeClass.MICRO)
         code[n_known == 0] = -1
         return code
-
-
-def _as_objects(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the values alone: how a column stores them, and what a missing one is, go."""
-    return frame.astype(object).where(frame.notna(), None)
 
 
 def _check_length(name: str, values: Any, n_expected: int) -> None:

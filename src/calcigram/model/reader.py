@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,9 +28,10 @@ from calcigram.lexicon import (
     MORPHOLOGY_LABELS,
     Status,
 )
+from calcigram.model import describe
 from calcigram.model.calibrate import Scaling, log_probabilities
 from calcigram.model.conformal import COVERAGE, check_coverage
-from calcigram.model.head import AXES, Floats, Head
+from calcigram.model.head import Floats, Head
 from calcigram.model.novelty import Novelty
 from calcigram.model.prior import Prior
 from calcigram.readings import Readings
@@ -54,7 +54,7 @@ _ADMISSIBLE = np.array([[(d, m) in ADMISSIBLE_PAIRS for m in MORPHOLOGIES] for d
 _CHUNK_ROWS = 4096
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Model:
     """A trained model. Make one with `train_model` or `load_model`.
 
@@ -91,24 +91,10 @@ class Model:
     estimators: dict[str, Any] | None = field(default=None, repr=False)
 
     def __repr__(self) -> str:
-        words = ", ".join(f"{len(head.classes)} words of {head.axis}" for head in self.heads)
-        return f"<Model {self.version}: {words}>"
+        return describe.model_line(self)
 
     def _repr_html_(self) -> str:
-        """Return what the model reads and how well it did on clusters held out, for notebooks."""
-        import pandas as pd
-
-        reached = self.card.get("held_out", {})
-        rows = [
-            {
-                "axis": head.axis,
-                "words": ", ".join(AXES[head.axis][code] for code in head.classes),
-                **reached.get(head.axis, {}),
-            }
-            for head in self.heads
-        ]
-        table = pd.DataFrame(rows).to_html(index=False, na_rep="")
-        return f"<p>{escape(repr(self))}; figures of held-out clusters:</p>{table}"
+        return describe.model_html(self)
 
     @property
     def heads(self) -> tuple[Head, Head]:
