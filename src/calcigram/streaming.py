@@ -94,6 +94,8 @@ def classify_files(
     linking: Linking | None = None,
     coverage: float = 0.9,
     prior: str | os.PathLike[str] | None = None,
+    rulebook: PathLike | None = None,
+    recognition: PathLike | None = None,
     skip_bad: bool = False,
     rejects: PathLike | None = None,
     batch_size: int = BATCH_CLUSTERS,
@@ -117,7 +119,7 @@ def classify_files(
         As `classify` takes it.
     columns, units, pixel_spacing, single_cluster, images, linking
         As `formats.read_clusters` takes them.
-    coverage, prior
+    coverage, prior, rulebook, recognition
         As `classify` takes them.
     skip_bad : bool
         Set clusters with bad values aside instead of stopping at the first.
@@ -170,13 +172,17 @@ def classify_files(
         "linking": linking,
     }
     annotated = any(kind_of(path) not in ("csv", "parquet") for path in files)
-    verdicts_of = Classifier(model, n_threads, coverage=coverage, prior=prior, reported=annotated)
+    rules = {"rulebook": rulebook, "recognition": recognition}
+    verdicts_of = Classifier(
+        model, n_threads, coverage=coverage, prior=prior, reported=annotated, **rules
+    )
     summary = ClassifySummary()
     bad_values: list[dict[str, Any]] = []
 
     def manifest() -> dict[str, Any]:
         chosen = options | {"images": [str(p) for p in images], "linking": str(linking)}
         chosen |= {"coverage": coverage, "prior": None if prior is None else str(prior)}
+        chosen |= {name: _rules_digest(path) for name, path in rules.items()}
         return _manifest(files, chosen | {"batch_size": batch_size}, verdicts_of.version)
 
     def count(verdicts: pa.Table, note: _Note) -> None:
@@ -231,6 +237,13 @@ def _noted(
             }
             yield note, intake.clusters
         skip = 0
+
+
+def _rules_digest(path: PathLike | None) -> str | None:
+    """Say which rules were used: a file by its content, those that ship by their name."""
+    if path is None:
+        return None
+    return file_digest(path) if os.path.isfile(path) else str(path)
 
 
 def _manifest(

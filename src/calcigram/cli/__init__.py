@@ -1,4 +1,5 @@
-"""The command line: it parses and prints, and leaves every decision to the rooms below.
+# PYTHON_ARGCOMPLETE_OK
+"""The command line: it parses and prints, and decides nothing.
 
 One module a command, each with ``add(commands)``, which describes it, and ``run(args)``,
 which does it. Nothing here imports a numerical library before a command runs, so that
@@ -12,6 +13,7 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 from calcigram import __version__
 from calcigram.cli import (
@@ -29,7 +31,9 @@ from calcigram.cli import (
     simulate,
     train,
 )
-from calcigram.cli._options import FOOTER, HelpFormatter
+from calcigram.cli._options import COMPLETION, FOOTER, HelpFormatter
+from calcigram.cli._parser import Parser, complete
+from calcigram.cli._progress import plain_progress
 from calcigram.errors import CalcigramError
 
 COMMANDS = (
@@ -64,11 +68,11 @@ def build_parser() -> argparse.ArgumentParser:
     >>> build_parser().parse_args(["rules", "--json"]).json
     True
     """
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="calcigram",
         description="Read the pattern of clusters of breast calcifications twice, by a model and\n"
         "by rules, and show where the two readings agree, where they differ, and why.",
-        epilog=f"Start with: calcigram demo\n\n{FOOTER}",
+        epilog=f"Start with: calcigram demo\n{COMPLETION}\n\n{FOOTER}",
         formatter_class=HelpFormatter,
         allow_abbrev=False,
     )
@@ -98,12 +102,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     >>> main(["features", "no-such-file.csv", "-o", "features.csv"])
     2
     """
-    args = build_parser().parse_args(argv)
+    parser = build_parser()
+    complete(parser)
+    args = parser.parse_args(argv)
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
             warnings.simplefilter("always", UserWarning)
-            code = args.run(args)
+            with plain_progress(args.command) if args.command != "serve" else nullcontext():
+                code = args.run(args)
             sys.stdout.flush()
     except CalcigramError as error:
         return _refuse(str(error))

@@ -58,6 +58,7 @@ def add(commands: _options.Commands) -> None:
         metavar="P",
         help="re-weight probabilities to a mix of classes: uniform, clinical or a CSV file",
     )
+    _options.add_rules(parser)
     parser.add_argument("--skip-bad", action="store_true", help="set bad clusters aside and go on")
     parser.add_argument(
         "--rejects", type=Path, metavar="FILE", help="where --skip-bad writes what it set aside"
@@ -100,6 +101,8 @@ def _to_file(args: argparse.Namespace) -> None:
             model=args.model,
             coverage=args.coverage,
             prior=args.prior,
+            rulebook=args.rulebook,
+            recognition=args.recognition,
             skip_bad=args.skip_bad,
             rejects=args.rejects,
             n_threads=args.threads,
@@ -124,8 +127,9 @@ def _to_dicom(args: argparse.Namespace) -> None:
 
     if len(args.files) != 1 or args.skip_bad or args.resume:
         raise BadInputError("one file, without --skip-bad and --resume, for a DICOM report")
-    if args.prior is not None:
-        raise BadInputError("no --prior for a DICOM report")
+    for name in ("prior", "rulebook", "recognition"):
+        if getattr(args, name) is not None:
+            raise BadInputError(f"no --{name} for a DICOM report")
     with working("Reading clusters"):
         reply = reply_to_file(
             args.files[0],
@@ -159,6 +163,8 @@ def _to_terminal(args: argparse.Namespace) -> None:
             args.model,
             coverage=args.coverage,
             prior=args.prior,
+            rulebook=args.rulebook,
+            recognition=args.recognition,
             n_threads=args.threads,
         )
     if args.json:

@@ -7,7 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from calcigram.cli import _options
-from calcigram.cli._output import check_exists, check_suffix, json_text, say, working
+from calcigram.cli._output import (
+    check_exists,
+    check_suffix,
+    json_text,
+    say,
+    working,
+    write_or_print,
+)
 from calcigram.errors import BadInputError, UnknownClusterError
 
 if TYPE_CHECKING:
@@ -65,19 +72,16 @@ def run(args: argparse.Namespace) -> None:
             reference=reference,
             changes=not args.no_changes,
         )
-    as_json = args.json if args.output is None else args.output.suffix.lower() == ".json"
-    text = json_text(found.to_dict()) if as_json else found.to_text(_width())
     if args.picture is not None:
         with atomic_path(args.picture) as temporary:
             kind = args.picture.suffix[1:].lower()
             found.plot().savefig(temporary, format=kind, dpi=150, bbox_inches="tight")
         say(f"picture -> {args.picture}")
-    if args.output is None:
-        print(text, end="")
-        return
-    with atomic_path(args.output) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-    say(f"{found.cluster_id} -> {args.output}")
+    write_or_print(
+        args, lambda as_json: json_text(found.to_dict()) if as_json else found.to_text(_width())
+    )
+    if args.output is not None:
+        say(f"{found.cluster_id} -> {args.output}")
 
 
 def _chosen(clusters: ClusterSet, name: str | None, source: Path) -> ClusterSet:

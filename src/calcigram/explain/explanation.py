@@ -237,7 +237,9 @@ def _examples(
     from calcigram.model.reader import form_is_known
 
     known = bool(form_is_known(features)[0])
-    heads = model.heads if known else model.heads[:1]
+    heads = [head for head in (model.heads if known else model.heads[:1]) if head.classes]
+    if not heads:
+        return ()
     alike = np.mean([shared_leaves(head.forest, features.values, exemplars)[0] for head in heads], axis=0)  # fmt: skip
     return tuple(
         Example(

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 def model_line(model: Model) -> str:
     """Return the version of a model and how many words it knows."""
-    words = ", ".join(f"{len(head.classes)} words of {head.axis}" for head in model.heads)
+    words = ", ".join(
+        f"{len(head.classes)} words of {head.axis}" if head.classes else f"reads no {head.axis}"
+        for head in model.heads
+    )
     return f"<Model {model.version}: {words}>"
 
 

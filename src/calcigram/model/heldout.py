@@ -87,6 +87,8 @@ def with_conformal_scores(
             p = np.empty_like(logits)
             for fold in range(N_FOLDS):
                 own = folds[rows] == fold
+                if not own.any():
+                    continue
                 p[own] = fit_scaling(logits[~own], truth[~own])(logits[own])
             conformal[case] = ConformalScores.fit(p, truth)
         heads.append(replace(head, conformal=conformal))

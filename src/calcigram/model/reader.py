@@ -160,7 +160,7 @@ class Model:
         p_distribution, p_morphology, risk, p_concern, set_d, set_m, novelty = self._in_chunks(
             features, n_threads, coverage, prior
         )
-        has_sets = bool(self.distribution.conformal)
+        has_sets = any(head.conformal for head in self.heads)
         return readings_of(
             features.cluster_id,
             p_distribution,
