@@ -59,7 +59,7 @@ def _list(args: argparse.Namespace) -> None:
 
     catalogue = feature_catalogue()
     if args.output is not None:
-        write_table(catalogue, args.output)
+        write_table(catalogue.assign(needs=catalogue["needs"].map("|".join)), args.output)
         say(f"{len(catalogue)} features -> {args.output}")
     if args.json:
         print_json(catalogue)
