@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 
 import nbformat
@@ -30,6 +31,11 @@ def test_outputs_are_stripped(path):
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_it_says_what_it_is_not(path):
     assert "not a medical device" in read(path).cells[0].source
+
+
+def test_no_number_of_features_is_written_out():
+    text = " ".join(cell.source for path in NOTEBOOKS for cell in read(path).cells)
+    assert not re.search(r"seventy|six families|\b\d+ features", text)
 
 
 @pytest.mark.slow

@@ -4,11 +4,12 @@ import sys
 
 import numpy as np
 import pytest
-from matplotlib.collections import EllipseCollection, LineCollection
+from matplotlib import rc_context
+from matplotlib.collections import EllipseCollection, LineCollection, PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.transforms import Affine2D
 
-from calcigram import ClusterSet, plot_cluster
+from calcigram import ClusterSet, plot_cluster, simulate
 from calcigram.plots import plot_gallery, verdict_title
 
 
@@ -189,3 +190,78 @@ def test_a_row_of_the_verdict_table_is_a_verdict():
     cluster = ClusterSet.from_arrays([0, 3], [0, 1, 2], [0, 0.5, 0])
     row = pd.Series({"distribution": "linear", "distribution_set": "grouped|linear"})
     assert "grouped" in plot_cluster(cluster, row).get_title(loc="left")
+
+
+@pytest.mark.parametrize("font_size", [7, 10, 20])
+@pytest.mark.parametrize("width", [1.6, 2.6, 5.0])
+def test_titles_of_a_gallery_overprint_nothing(sized, font_size, width):
+    long = "coarse heterogeneous, " * 4 + "W" * 40
+    with rc_context({"font.size": font_size}):
+        figure = plot_gallery(sized[[0] * 6], n_columns=3, panel_inches=width, titles=[long] * 6)
+        figure.draw_without_rendering()
+        titles = [ax._left_title.get_window_extent() for ax in figure.axes]
+        panels = [ax.get_window_extent() for ax in figure.axes]
+    for i, title in enumerate(titles):
+        others = titles[:i] + titles[i + 1 :] + panels
+        assert not any(title.overlaps(other) for other in others)
+        assert figure.bbox.x0 <= title.x0
+        assert title.x1 <= figure.bbox.x1
+
+
+def test_the_scale_lies_on_no_point():
+    rng = np.random.default_rng(0)
+    x, y = np.array(np.meshgrid(range(20), range(20))).reshape(2, -1)
+    ax = plot_cluster(cluster_of(x, y, diameter_mm=rng.uniform(0.2, 3, 400)))
+    ax.figure.draw_without_rendering()
+    (label,) = [t for t in ax.texts if t.get_text().endswith(" mm")]
+    lowest = min(ax.transData.transform(np.column_stack([x, y]))[:, 1])
+    assert label.get_window_extent().y1 < lowest
+    assert label.get_window_extent().x1 < ax.get_window_extent().x1
+
+
+@pytest.mark.parametrize("nipple", [(60, 9), (9, 60), (-50, -50), (60, -50)])
+def test_the_arrow_lies_on_no_point(nipple):
+    x, y = np.array(np.meshgrid(range(20), range(20))).reshape(2, -1)
+    ax = plot_cluster(cluster_of(x, y, nipple_x_mm=[nipple[0]], nipple_y_mm=[nipple[1]]))
+    (arrow,) = [text for text in ax.texts if hasattr(text, "arrow_patch")]
+    to_data = ax.transAxes + ax.transData.inverted()
+    ends = to_data.transform([arrow.xy, arrow.xyann])
+    along = ends[0] + np.linspace(0, 1, 30)[:, None] * (ends[1] - ends[0])
+    outside = (along < 0) | (along > 19)
+    assert outside.any(axis=1).all()
+
+
+def test_fonts_follow_the_settings_of_matplotlib(sized):
+    def sizes(**settings):
+        with rc_context(settings):
+            ax = plot_cluster(sized, {"distribution": "linear"})
+        texts = [ax._left_title, ax.xaxis.label, ax.get_legend().get_texts()[0], ax.texts[-1]]
+        return np.array([text.get_fontsize() for text in texts])
+
+    usual = sizes()
+    assert sizes(**{"font.size": 20}) == pytest.approx(2 * usual)
+    larger = sizes(**{"axes.titlesize": 36})
+    assert larger[0] > 2 * usual[0]
+    assert larger[1:].tolist() == usual[1:].tolist()
+
+
+def test_a_title_of_ones_own(sized):
+    row = {"distribution": "linear"}
+    assert plot_cluster(sized, row, title="Case 7").get_title(loc="left") == "Case 7"
+    assert plot_cluster(sized, row, title="").get_title(loc="left") == ""
+    assert plot_gallery(sized, title="All")._suptitle.get_text() == "All"
+
+
+def test_a_notebook_shows_the_picture(sized):
+    assert plot_cluster(sized)._repr_png_().startswith(b"\x89PNG")
+    assert plot_gallery(sized)._repr_png_().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("form", ["amorphous", "popcorn"])
+def test_a_simulated_cluster_is_drawn_as_its_form(form):
+    clusters = simulate(60, seed=3, grade="easy")
+    cluster = clusters[clusters.meta["true_morphology"].to_numpy(object) == form][0]
+    ax = plot_cluster(cluster)
+    soft = [c for c in marks_of(ax) if c.get_alpha() < 0.5]
+    lobed = [c for c in ax.collections if isinstance(c, PolyCollection)]
+    assert soft if form == "amorphous" else lobed

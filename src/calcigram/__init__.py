@@ -22,18 +22,23 @@ if TYPE_CHECKING:
     from calcigram.features.catalogue import feature_catalogue
     from calcigram.features.extract import extract_features
     from calcigram.formats import read_clusters, write_clusters
+    from calcigram.model.estimator import CalcigramClassifier
     from calcigram.model.store import load_model
     from calcigram.model.train import train_model
     from calcigram.page.notebook import explore
-    from calcigram.plots import plot_cluster
+    from calcigram.plots import plot_cluster, plot_gallery
+    from calcigram.report import write_report
     from calcigram.simulate import simulate
+    from calcigram.validate import evaluate
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "CalcigramClassifier",
     "ClusterSet",
     "classify",
     "crosscheck",
+    "evaluate",
     "explain",
     "explore",
     "extract_features",
@@ -41,16 +46,20 @@ __all__ = [
     "load_model",
     "load_rulebook",
     "plot_cluster",
+    "plot_gallery",
     "read_clusters",
     "simulate",
     "train_model",
     "write_clusters",
+    "write_report",
 ]
 
 _HOME = {
+    "CalcigramClassifier": "calcigram.model.estimator",
     "ClusterSet": "calcigram.clusters",
     "classify": "calcigram.classify",
     "crosscheck": "calcigram.crosscheck",
+    "evaluate": "calcigram.validate",
     "explain": "calcigram.explain",
     "explore": "calcigram.page.notebook",
     "extract_features": "calcigram.features.extract",
@@ -58,11 +67,14 @@ _HOME = {
     "load_model": "calcigram.model.store",
     "load_rulebook": "calcigram.consequences",
     "plot_cluster": "calcigram.plots",
+    "plot_gallery": "calcigram.plots",
     "read_clusters": "calcigram.formats",
     "simulate": "calcigram.simulate",
     "train_model": "calcigram.model.train",
     "write_clusters": "calcigram.formats",
+    "write_report": "calcigram.report",
 }
+"""Public name -> the module that has it."""
 
 
 class _Package(ModuleType):
@@ -77,6 +89,10 @@ class _Package(ModuleType):
             return
         super().__setattr__(name, value)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle by name, as other modules: cloudpickle asks for the exact type of a module."""
+        return import_module, (self.__name__,)
+
 
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
@@ -87,7 +103,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted(__all__)
 
 
 sys.modules[__name__].__class__ = _Package

@@ -71,6 +71,8 @@ def plot_confusion(
     """
     import pandas as pd
 
+    from calcigram.figure import font_points, new_axes
+
     rows: Iterable[object] | None = row_labels
     columns: Iterable[object] | None = column_labels
     if isinstance(counts, pd.DataFrame):
@@ -84,7 +86,7 @@ def plot_confusion(
     ax.imshow(shares, cmap="Blues", vmin=0.0, vmax=1.0, aspect="auto")
     for (i, j), value in np.ndenumerate(matrix):
         ax.text(
-            j, i, f"{value:g}", ha="center", va="center", fontsize=8,
+            j, i, f"{value:g}", ha="center", va="center", fontsize=font_points("font.size"),
             color="white" if shares[i, j] > 0.55 else "black",
         )  # fmt: skip
     ax.set_xticks(
@@ -95,10 +97,10 @@ def plot_confusion(
     for label in ax.get_xticklabels():
         label.set(ha="right", rotation_mode="anchor")
     ax.set_yticks(range(matrix.shape[0]), plain(range(matrix.shape[0]) if rows is None else rows))
-    ax.tick_params(labelsize=8, length=0)
+    ax.tick_params(labelsize=font_points("xtick.labelsize"), length=0)
     ax.set_xlabel(column_title)
     ax.set_ylabel(row_title)
-    ax.set_title(title, fontsize=10, loc="left")
+    ax.set_title(title, fontsize=font_points("axes.titlesize"), loc="left")
     return ax
 
 
@@ -187,6 +189,8 @@ def plot_reliability(
     >>> plot_reliability([0.5, 0.9], [0.4, 1.0], [10, 20]).get_xlabel()
     'top probability'
     """
+    from calcigram.figure import font_points, new_axes
+
     if ax is None:
         ax = new_axes(4.2, 4.2)
     x, y = np.asarray(confidence, dtype=float), np.asarray(accuracy, dtype=float)
@@ -197,16 +201,9 @@ def plot_reliability(
         color=BLUE, marker="o", markersize=4, linewidth=1.2, capsize=2, label=label,
     )  # fmt: skip
     ax.set(xlim=(0, 1), ylim=(0, 1), xlabel="top probability", ylabel="share right", aspect="equal")
-    ax.legend(fontsize=8, frameon=False, loc="upper left")
-    ax.set_title(title, fontsize=10, loc="left")
+    ax.legend(fontsize=font_points("legend.fontsize"), frameon=False, loc="upper left")
+    ax.set_title(title, fontsize=font_points("axes.titlesize"), loc="left")
     return ax
-
-
-def new_axes(width: float, height: float) -> Axes:
-    """Return axes of a new figure, in inches, that pyplot does not know."""
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), layout="constrained").add_subplot()
 
 
 def plain(words: Iterable[object]) -> list[str]:

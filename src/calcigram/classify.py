@@ -14,33 +14,40 @@ import numpy as np
 
 from calcigram.clusters import ClusterSet
 from calcigram.columns import Column, Words, frame_of
+from calcigram.consequences import Rulebook, load_rulebook
 from calcigram.crosscheck import VERDICT_COLUMNS, compared
 from calcigram.crosscheck.reported import REPORTED_AXES, compare_reported, has_reported
 from calcigram.formats.files import PathLike
+from calcigram.formats.given import as_clusters
 from calcigram.lexicon import SIZE_CLASSES
 from calcigram.missing import missing_note
 from calcigram.model.conformal import COVERAGE
+from calcigram.ownbook import under_rulebook
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from calcigram.model.reader import Model
+    from calcigram.rules.recognition import Recognition
 
 
 def classify(
-    clusters: ClusterSet,
+    clusters: ClusterSet | pd.DataFrame | PathLike,
     model: Model | PathLike | None = None,
     *,
     coverage: float = COVERAGE,
     prior: str | os.PathLike[str] | None = None,
+    rulebook: Rulebook | PathLike | None = None,
+    recognition: Recognition | PathLike | None = None,
     n_threads: int | None = None,
 ) -> pd.DataFrame:
     """Read clusters by the model and by the rules, and cross-check the two.
 
     Parameters
     ----------
-    clusters : ClusterSet
-        C clusters.
+    clusters : ClusterSet, pandas.DataFrame or path-like
+        C clusters, a long table (one row per calcification), or a file of any format that
+        `read_clusters` reads.
     model : Model or path-like, optional
         A model, or its folder; by default the model that ships with calcigram.
     coverage : float
@@ -50,6 +57,11 @@ def classify(
         ``uniform``, ``clinical`` or a CSV file (see `model.prior.load_prior`): the mix of
         classes to which probabilities are re-weighted, named in ``model_version``. By default
         that of the training.
+    rulebook : Rulebook or path-like, optional
+        In place of the article's, for ``concern``, ``rule_concern`` and ``origin``; its
+        probabilities are then not calibrated (docs/rules.md).
+    recognition : Recognition or path-like, optional
+        In place of the recognition rules that ship.
     n_threads : int, optional
         By default as many as there are processors this process may use.
 
@@ -66,7 +78,12 @@ def classify(
     ModelFileError
         The model cannot be opened.
     BadInputError
-        `coverage` is not between 0 and 1, or there is no such prior.
+        The clusters cannot be read, `coverage` is not between 0 and 1, or there is no such prior or rule file.
+
+    Warns
+    -----
+    TableWarning
+        Says what was guessed or left out on reading a file.
 
     Examples
     --------
@@ -75,7 +92,10 @@ def classify(
     >>> verdicts.columns[:4].tolist(), len(verdicts)
     (['cluster_id', 'n_calcifications', 'size_class', 'distribution'], 3)
     """
-    return Classifier(model, n_threads, coverage=coverage, prior=prior)(clusters)
+    verdicts_of = Classifier(
+        model, n_threads, coverage=coverage, prior=prior, rulebook=rulebook, recognition=recognition
+    )
+    return verdicts_of(as_clusters(clusters))
 
 
 class Classifier:
@@ -94,17 +114,25 @@ class Classifier:
         *,
         coverage: float = COVERAGE,
         prior: str | os.PathLike[str] | None = None,
+        rulebook: Rulebook | PathLike | None = None,
+        recognition: Recognition | PathLike | None = None,
         reported: bool | None = None,
     ) -> None:
         from calcigram.model.conformal import check_coverage
         from calcigram.model.prior import load_prior
         from calcigram.model.store import load_model
         from calcigram.rules.engine import RuleReader
+        from calcigram.rules.recognition import load_recognition
 
         self._model: Any = model
         if model is None or isinstance(model, str | os.PathLike):
             self._model = load_model(None if model is None else Path(model))
-        self._rules = RuleReader()
+        if isinstance(recognition, str | os.PathLike):
+            recognition = load_recognition(Path(recognition))
+        self._rules = RuleReader(recognition)
+        if isinstance(rulebook, str | os.PathLike):
+            rulebook = load_rulebook(Path(rulebook))
+        self._rulebook = rulebook
         self._n_threads = n_threads
         check_coverage(coverage)
         self._how: dict[str, Any] = {"coverage": coverage}
@@ -140,8 +168,13 @@ class Classifier:
         features: Any = extract_features(clusters, n_threads=self._n_threads)
         readings = self._model.read(features, **self._how, n_threads=self._n_threads)
         odd = find_oddities(clusters, features, n_threads=self._n_threads)
+        rule_readings = self._rules.read(features)
+        if self._rulebook is not None:
+            readings, rule_readings = (
+                under_rulebook(one, self._rulebook) for one in (readings, rule_readings)
+            )
         sizes = clusters.size_class()
-        found = compared(readings, self._rules.read(features), odd, sizes)
+        found = compared(readings, rule_readings, odd, sizes)
         found |= {
             "n_calcifications": clusters.n_calcifications,
             "size_class": Words.of(sizes, SIZE_CLASSES),

@@ -9,7 +9,7 @@ files are `formats`'.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from calcigram.alike import Alike
 from calcigram.errors import BadInputError
 from calcigram.lexicon import MICRO_MACRO_LIMIT_MM, SIZE_CLASSES, SizeClass
 from calcigram.limits import (
@@ -46,8 +47,8 @@ __all__ = [
 Float32 = npt.NDArray[np.float32]
 
 
-@dataclass(frozen=True, eq=False)
-class ClusterSet:
+@dataclass(frozen=True, eq=False, repr=False)
+class ClusterSet(Alike):
     """Clusters of calcifications as ragged arrays. Make one with `from_arrays` or `from_dataframe`.
 
     Attributes
@@ -85,7 +86,7 @@ class ClusterSet:
     nipple_x_mm: Float32
     nipple_y_mm: Float32
     breast_area_mm2: Float32
-    meta: pd.DataFrame = field(repr=False)
+    meta: pd.DataFrame
 
     def __post_init__(self) -> None:
         """Check every array once, so that compiled code may trust all sets; see `from_arrays`."""
@@ -186,11 +187,17 @@ class ClusterSet:
         tell(intake, options.get("source"))
         return intake.clusters
 
-    def to_dataframe(self) -> pd.DataFrame:
-        """Return the long table: one row a calcification, per-cluster columns repeated."""
+    def to_dataframe(self, *, index: bool = False) -> pd.DataFrame:
+        """Return the long table: one row per calcification, per-cluster columns repeated.
+
+        With `index`, numbers only: ``cluster_id`` is the index, and ``meta`` is left out.
+        """
         from calcigram.longtable import frame_from_clusters
 
-        return frame_from_clusters(self)
+        if not index:
+            return frame_from_clusters(self)
+        bare = replace(self, meta=self.meta.iloc[:, :0])
+        return frame_from_clusters(bare).set_index("cluster_id")
 
     def __len__(self) -> int:
         return self.offsets.size - 1
@@ -206,12 +213,14 @@ class ClusterSet:
         return np.diff(self.offsets)
 
     def __getitem__(
-        self, key: int | slice | npt.ArrayLike | tuple[Any, EllipsisType]
+        self, key: str | int | slice | npt.ArrayLike | tuple[Any, EllipsisType]
     ) -> ClusterSet:
-        """Return a set of the chosen clusters: an index, a slice, indices or a mask."""
-        if isinstance(key, tuple):  # scikit-learn asks for ``X[indices, ...]``
-            key = key[0]
-        chosen = np.atleast_1d(np.arange(len(self))[key])  # type: ignore[index]
+        """Return a set of the chosen clusters: by id, or by index, slice, indices or mask.
+
+        An id that several clusters have chooses all of them; one that none has is an
+        `UnknownClusterError`, which is a `KeyError`, too.
+        """
+        chosen = np.atleast_1d(np.arange(len(self))[self._places(key)])
         lengths = self.n_calcifications[chosen]
         offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         shift = np.repeat(self.offsets[chosen] - offsets[:-1], lengths)

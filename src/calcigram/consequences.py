@@ -146,6 +146,9 @@ class Rulebook:
     line_id: npt.NDArray[np.object_]
     origin_line_id: npt.NDArray[np.object_]
 
+    def __repr__(self) -> str:
+        return f"<Rulebook {self.name}: {len(self.lines)} lines, {len(self.notes)} notes>"
+
     def concern_of(self, distribution: npt.ArrayLike, morphology: npt.ArrayLike) -> Codes:
         """Return the concern of each pair of label codes.
 

@@ -6,10 +6,28 @@ of them into a message on standard error and exit code 2.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
 MAX_SHOWN = 300
 """Signs of a value in a message."""
+
+
+def did_you_mean(word: object, known: Iterable[object]) -> str:
+    """Return a hint at words much like one that is not known; empty for none.
+
+    Examples
+    --------
+    >>> did_you_mean("clasify", ["classify", "explain"])
+    " (did you mean 'classify'?)"
+    """
+    from difflib import get_close_matches
+
+    among = islice(map(str, known), 10_000)  # each comparison takes some microseconds
+    alike = get_close_matches(str(word), among, n=3)
+    return f" (did you mean {' or '.join(map(repr, alike))}?)" if alike else ""
 
 
 class CalcigramError(ValueError):
@@ -66,6 +84,8 @@ class BadInputError(CalcigramError):
         if column is not None:
             where.append(f"column {column!r}")
         got = "" if value is self._NOTHING else f"got {_shown(value)}, "
+        if isinstance(value, str) and expected.startswith("one of "):
+            expected += did_you_mean(value, re.split(r", (?:or )?", expected[7:]))
         super().__init__(
             f"{', '.join(where)}: {got}expected {expected}"
             if where
@@ -77,6 +97,18 @@ def _shown(value: Any) -> str:
     """Return a value as a message shows it: long ones, as of a damaged file, cut."""
     text = repr(value)
     return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."
+
+
+class UnknownClusterError(BadInputError, KeyError):
+    """No cluster of a set has this id; ids that are much like it are named."""
+
+    __str__ = Exception.__str__  # that of KeyError would show the message as a repr
+
+    def __init__(self, name: str, known: Iterable[str], source: str | None = None) -> None:
+        hint = did_you_mean(name, known)
+        super().__init__(
+            f"the id of a cluster{hint}", source=source, column="cluster_id", value=name
+        )
 
 
 class PixelSizeError(BadInputError):

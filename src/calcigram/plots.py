@@ -3,8 +3,9 @@
 It draws what it is given; it reads no file and classifies nothing. Pictures of results
 (confusion matrices, calibration curves) are in `charts`.
 
-Every function draws into the axes it is given, or into a `matplotlib.figure.Figure` of its
-own that no global state holds, so it works without a display and inside servers.
+Every function draws into the axes it is given, or into a figure of its own that no global state
+holds, so it works without a display, inside servers, and in notebooks, which show it. Font sizes
+follow ``matplotlib.rcParams``.
 """
 
 from __future__ import annotations
@@ -15,26 +16,30 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from calcigram.charts import (
-    BLACK,
-    BLUE,
-    CONCERN_SIGNS,
-    GREEN,
-    ORANGE,
-    PURPLE,
-    new_axes,
-    plain,
-)
+from calcigram.charts import BLACK, BLUE, CONCERN_SIGNS, GREEN, ORANGE, plain
 from calcigram.crosscheck.words import novelty_words, outcome_share, set_words
+from calcigram.marks import draw_marks
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
     from calcigram.clusters import ClusterSet
+    from calcigram.figure import Picture
 
 _SCALE_BARS_MM = (0.5, 1, 2, 5, 10, 20, 50, 100)
+
+_STRIP = 0.09
+"""Height of the strip below the points, as a share of the picture's width."""
+
+_TITLE_SHARE = 0.75
+"""Of the size of titles that is set for matplotlib: these have several lines."""
+
+_LINE_SPACING = 1.5
+"""Distance of lines of text, as a share of the font size."""
+
+_PANEL_SHARE = 0.88
+"""Width of a title in a gallery, as a share of its panel."""
 
 
 def plot_cluster(
@@ -42,6 +47,7 @@ def plot_cluster(
     verdict: Mapping[str, Any] | pd.Series | None = None,
     ax: Axes | None = None,
     *,
+    title: str | None = None,
     hull: bool = True,
     tree: bool = True,
     legend: bool = True,
@@ -51,14 +57,16 @@ def plot_cluster(
     Parameters
     ----------
     cluster : ClusterSet
-        Exactly one cluster. Marks with a diameter are drawn as ellipses to size and orientation
-        (a circle where aspect ratio or orientation is unknown); the others as hollow squares
-        of a fixed size on the page.
+        Exactly one cluster. Marks with a diameter are drawn to size, shape and orientation: soft
+        where they are faint, lobed where the solidity is below 0.95, a circle where aspect ratio
+        or orientation is unknown. The others are hollow squares of a fixed size on the page.
     verdict : mapping or pandas.Series, optional
         One row of the verdict table; it becomes the title, with conformal sets, novelty and
         outcomes where the row has them.
     ax : matplotlib.axes.Axes, optional
-        Default: axes of a new figure that pyplot does not know.
+        Default: axes of a new figure that pyplot does not know; a notebook shows it.
+    title : str, optional
+        Instead of that from `verdict`; ``""`` for none.
     hull, tree, legend : bool
         Whether to draw the convex hull, the spanning tree and the legend.
 
@@ -84,7 +92,10 @@ def plot_cluster(
             f"plot_cluster draws one cluster, got {len(cluster)}; choose one: clusters[i]"
         )
     if ax is None:
-        ax = new_axes(5.0, 5.0)
+        from calcigram.figure import font_points, new_axes
+
+        scale = font_points("font.size", 0.1)  # 1 by default: room for the text grows with it
+        ax = new_axes(5.0 * scale, 5.8 * scale)
     points = np.column_stack([cluster.x_mm, cluster.y_mm]).astype(float)
     distinct = np.unique(points, axis=0)
     if hull and len(distinct) >= 2:
@@ -92,22 +103,17 @@ def plot_cluster(
         ax.plot(*outline.T, color=BLUE, linestyle=(0, (5, 3)), linewidth=1.1, label="convex hull")
     if tree and len(distinct) >= 2:
         _draw_tree(ax, distinct)
-    _draw_marks(ax, cluster)
+    draw_marks(ax, cluster, _form(cluster, verdict))
     reach = cluster.diameter_mm * np.sqrt(np.nan_to_num(cluster.aspect_ratio, nan=1.0)) / 2
     _frame(ax, points, float(np.nan_to_num(reach).max(initial=0.0)))
     _draw_nipple_direction(ax, cluster, points)
     _draw_scale_bar(ax)
-    lines = [verdict_title(cluster, verdict), *trust_lines({} if verdict is None else verdict)]
-    ax.set_title("\n".join(lines), fontsize=9, loc="left")
+    if title is None:
+        trust = trust_lines({} if verdict is None else verdict)
+        title = "\n".join([verdict_title(cluster, verdict), *trust])
+    set_title(ax, title)
     if legend and len(points):
-        ax.legend(
-            loc="upper center",
-            bbox_to_anchor=(0.5, -0.13),
-            ncols=2,
-            fontsize=7,
-            frameon=False,
-            handlelength=2.4,
-        )
+        draw_legend(ax)
     return ax
 
 
@@ -118,7 +124,8 @@ def plot_gallery(
     *,
     panel_inches: float = 2.6,
     titles: Sequence[str] | None = None,
-) -> Figure:
+    title: str | None = None,
+) -> Picture:
     """Draw many clusters side by side, each at its own scale with its own scale bar.
 
     Parameters
@@ -133,10 +140,13 @@ def plot_gallery(
         Width and height of one panel.
     titles : sequence of str, optional
         Titles to use instead of those from `verdicts`.
+    title : str, optional
+        Of the whole picture.
 
     Returns
     -------
     matplotlib.figure.Figure
+        A notebook shows it.
 
     Examples
     --------
@@ -145,19 +155,56 @@ def plot_gallery(
     >>> len(plot_gallery(clusters, n_columns=2).axes)
     2
     """
-    from matplotlib.figure import Figure
+    from calcigram.figure import Picture, font_points, wrapped
 
     n_columns = max(1, min(n_columns, len(clusters)))
     n_rows = max(1, -(-len(clusters) // n_columns))
-    figure = Figure(figsize=(panel_inches * n_columns, panel_inches * n_rows), layout="constrained")
-    for i in range(len(clusters)):
-        ax = figure.add_subplot(n_rows, n_columns, i + 1)
+    size = font_points("axes.titlesize", _TITLE_SHARE)
+    if titles is None:
+        titles = [
+            verdict_title(clusters[i], None if verdicts is None else verdicts.iloc[i])
+            for i in range(len(clusters))
+        ]
+    fitted = [wrapped(text, 72 * panel_inches * _PANEL_SHARE, size) for text in titles]
+    n_lines = 1 + max((text.count("\n") for text in fitted), default=0)
+    row_inches = panel_inches + _LINE_SPACING * size * n_lines / 72
+    figure = Picture(figsize=(panel_inches * n_columns, row_inches * n_rows), layout="constrained")
+    for i, text in enumerate(fitted):
+        ax = figure.add_subplot(n_rows, n_columns, i + 1, anchor="NW")
         verdict = None if verdicts is None else verdicts.iloc[i]
-        plot_cluster(clusters[i], verdict, ax, legend=False)
-        title = verdict_title(clusters[i], verdict) if titles is None else titles[i]
-        ax.set_title(title, fontsize=9 if titles is None else 8, loc="left")
+        plot_cluster(clusters[i], verdict, ax, title="", legend=False)
+        ax.set_title(text, fontsize=size, loc="left", pad=0.6 * size)
         ax.set(xlabel="", ylabel="", xticks=[], yticks=[])
+    if title:
+        figure.suptitle(title)
     return figure
+
+
+def set_title(ax: Axes, title: str) -> None:
+    """Set a title above the left end of some axes, in lines no wider than they are."""
+    from calcigram.figure import font_points, wrapped
+
+    size = font_points("axes.titlesize", _TITLE_SHARE)
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    width = ax.get_window_extent().width * 72 / figure.dpi
+    ax.set_title(wrapped(title, width, size), fontsize=size, loc="left", pad=0.6 * size)
+
+
+def draw_legend(ax: Axes) -> None:
+    """Draw a legend below some axes, clear of their labels whatever the size of the font."""
+    from matplotlib.transforms import ScaledTranslation
+
+    from calcigram.figure import font_points
+
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    labels = font_points("axes.labelsize") + font_points("xtick.labelsize")
+    below = ScaledTranslation(0, -(1.4 * labels + 8) / 72, figure.dpi_scale_trans)
+    ax.legend(
+        loc="upper center", bbox_to_anchor=(0.5, 0.0), bbox_transform=ax.transAxes + below,
+        ncols=2, fontsize=font_points("legend.fontsize", 0.72), frameon=False, handlelength=2.4,
+    )  # fmt: skip
 
 
 def verdict_title(cluster: ClusterSet, verdict: Mapping[str, Any] | pd.Series | None) -> str:
@@ -221,41 +268,11 @@ def trust_lines(verdict: Mapping[str, Any] | pd.Series) -> list[str]:
     return [line for line in lines if line]
 
 
-def _draw_marks(ax: Axes, cluster: ClusterSet) -> None:
-    from matplotlib.collections import EllipseCollection
-
-    sized = np.isfinite(cluster.diameter_mm)
-    if sized.any():
-        drawable = np.isfinite(cluster.aspect_ratio) & np.isfinite(cluster.orientation_deg)
-        stretch = np.sqrt(np.where(drawable, cluster.aspect_ratio, 1.0))
-        angles = np.where(drawable, cluster.orientation_deg, 0.0)
-        centres = np.column_stack([cluster.x_mm, cluster.y_mm])
-        # y points down on the page and in the data alike, so the angle needs no change of sign
-        marks = EllipseCollection(
-            (cluster.diameter_mm * stretch)[sized],
-            (cluster.diameter_mm / stretch)[sized],
-            angles[sized],
-            units="xy",
-            offsets=centres[sized],
-            offset_transform=ax.transData,
-            facecolor=BLACK,
-            edgecolor="none",
-            alpha=0.8,
-            zorder=3,
-        )
-        ax.add_collection(marks)
-        # the dots keep a mark of 0.2 mm in sight where the picture spans 100 mm
-        ax.plot(*centres[sized].T, "o", color=BLACK, markersize=1.5, zorder=3)
-        # a legend knows no EllipseCollection; an empty line stands for it
-        ax.plot(
-            [], [], "o", color=BLACK, markersize=5, label="calcification, to size (dot: centre)"
-        )
-    if not sized.all():
-        ax.plot(
-            cluster.x_mm[~sized], cluster.y_mm[~sized], linestyle="none", marker="s", markersize=4,
-            markerfacecolor="none", markeredgecolor=PURPLE, zorder=3,
-            label="calcification, size unknown (not to scale)",
-        )  # fmt: skip
+def _form(cluster: ClusterSet, verdict: Mapping[str, Any] | pd.Series | None) -> str | None:
+    """Return the form that was read, or else the true one, where either is known."""
+    words = [verdict.get("morphology")] if verdict is not None else []
+    words += [cluster.meta[name][0] for name in ("true_morphology",) if name in cluster.meta]
+    return next((word for word in words if isinstance(word, str)), None)
 
 
 def _hull_outline(distinct: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -283,18 +300,22 @@ def _draw_tree(ax: Axes, distinct: npt.NDArray[np.float64]) -> None:
 
 
 def _frame(ax: Axes, points: npt.NDArray[np.float64], reach_mm: float) -> None:
-    """Show all points and whatever reaches `reach_mm` beyond them."""
+    """Show all points, whatever reaches `reach_mm` beyond them, and below a strip for the scale."""
+    from calcigram.figure import font_points
+
     if len(points) == 0:
         points = np.zeros((1, 2))
     low, high = points.min(axis=0), points.max(axis=0)
-    half = max(float((high - low).max()) / 2 * 1.15, float((high - low).max()) / 2 + reach_mm, 0.75)
+    extent = float((high - low).max())
+    half = max(extent / 2 * 1.25, extent / 2 + reach_mm, 0.75)
     centre = (low + high) / 2
     ax.set_xlim(centre[0] - half, centre[0] + half)
-    ax.set_ylim(centre[1] + half, centre[1] - half)
+    ax.set_ylim(centre[1] + half * (1 + 2 * _STRIP), centre[1] - half)
     ax.set_aspect("equal")
-    ax.set_xlabel("x (mm)", fontsize=8)
-    ax.set_ylabel("y (mm, downwards)", fontsize=8)
-    ax.tick_params(labelsize=7)
+    ax.set_xlabel("x (mm)", fontsize=font_points("axes.labelsize"))
+    ax.set_ylabel("y (mm, downwards)", fontsize=font_points("axes.labelsize"))
+    ax.tick_params("x", labelsize=font_points("xtick.labelsize", 0.72))
+    ax.tick_params("y", labelsize=font_points("ytick.labelsize", 0.72))
 
 
 def _draw_nipple_direction(ax: Axes, cluster: ClusterSet, points: npt.NDArray[np.float64]) -> None:
@@ -305,11 +326,12 @@ def _draw_nipple_direction(ax: Axes, cluster: ClusterSet, points: npt.NDArray[np
     distance = float(np.hypot(*way))
     if distance == 0:
         return
-    # the axes' y runs down, their fraction coordinates run up
-    across, up = way[0] / distance, -way[1] / distance
+    # the axes' y runs down, their fraction coordinates run up; between the points and the frame
+    across, up = np.array([way[0], -way[1]]) / np.abs(way).max()
     ax.annotate(
-        "", xy=(0.5 + 0.47 * across, 0.5 + 0.47 * up), xytext=(0.5 + 0.38 * across, 0.5 + 0.38 * up), xycoords="axes fraction",
-        arrowprops={"arrowstyle": "-|>", "color": GREEN, "linewidth": 1.6},
+        "", xy=(0.5 + 0.495 * across, 0.5 + 0.495 * up), xytext=(0.5 + 0.43 * across, 0.5 + 0.43 * up),
+        xycoords="axes fraction", zorder=5,
+        arrowprops={"arrowstyle": "-|>", "color": GREEN, "linewidth": 1.6, "shrinkA": 0, "shrinkB": 0},
     )  # fmt: skip
     ax.plot(
         [], [], color=GREEN, marker=">", linestyle="-", label=f"to the nipple, {distance:.0f} mm"
@@ -317,11 +339,17 @@ def _draw_nipple_direction(ax: Axes, cluster: ClusterSet, points: npt.NDArray[np
 
 
 def _draw_scale_bar(ax: Axes) -> None:
+    """Draw the scale in the strip that `_frame` keeps clear below the points."""
+    from calcigram.figure import font_points
+
     left, right = ax.get_xlim()
-    bottom, top = ax.get_ylim()
-    width, height = right - left, bottom - top
+    bottom, _ = ax.get_ylim()
+    width = right - left
     fitting = [bar for bar in _SCALE_BARS_MM if bar <= 0.3 * width]
     length = fitting[-1] if fitting else _SCALE_BARS_MM[0]
-    x, y = left + 0.04 * width, bottom - 0.05 * height
+    x, y = left + 0.04 * width, bottom - 0.5 * _STRIP * width
     ax.plot([x, x + length], [y, y], color=BLACK, linewidth=2.5, solid_capstyle="butt")
-    ax.text(x, y - 0.02 * height, f"{length:g} mm", fontsize=7, va="bottom")
+    ax.text(
+        x + length + 0.02 * width, y, f"{length:g} mm", va="center_baseline",
+        fontsize=font_points("font.size", 0.72),
+    )  # fmt: skip

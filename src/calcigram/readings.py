@@ -98,6 +98,9 @@ class Readings:
     pattern_concern: Codes | None = None
     source_conflict: Words | None = None
 
+    def __repr__(self) -> str:
+        return f"<Readings: {len(self)} clusters, read by {self.reader}>"
+
     def __len__(self) -> int:
         return len(self.cluster_id)
 

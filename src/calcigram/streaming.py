@@ -104,6 +104,8 @@ def classify_files(
     labels: Collection[int] = (),
     coverage: float = COVERAGE,
     prior: str | os.PathLike[str] | None = None,
+    rulebook: PathLike | None = None,
+    recognition: PathLike | None = None,
     skip_bad: bool = False,
     rejects: PathLike | None = None,
     batch_size: int = BATCH_CLUSTERS,
@@ -128,7 +130,7 @@ def classify_files(
         As `classify` takes it.
     columns, units, pixel_spacing, single_cluster, images, linking, labels
         As `formats.read_clusters` takes them.
-    coverage, prior
+    coverage, prior, rulebook, recognition
         As `classify` takes them.
     skip_bad : bool
         Set clusters with bad values aside instead of stopping at the first.
@@ -172,9 +174,10 @@ def classify_files(
     files = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
     if not files:
         raise BadInputError("at least one file of clusters")
-    chosen_prior = [prior] if prior is not None and os.path.isfile(prior) else []
-    rejects_path = _rejects_path(files, output, rejects, skip_bad)
-    check_apart([output, rejects_path], [*files, *chosen_prior], images)
+    rules = {"rulebook": rulebook, "recognition": recognition}
+    chosen_by = [p for p in (prior, *rules.values()) if p is not None and os.path.isfile(p)]
+    rejects_path = _rejects_path(output, rejects, skip_bad)
+    check_apart([output, rejects_path], [*files, *chosen_by], images)
     files = [plain_file(path) for path in files]  # each is read more than once
     suffix_of(output, TABLE_SUFFIXES)
     options = {
@@ -187,17 +190,20 @@ def classify_files(
         "linking": linking,
         "labels": tuple(labels),
     }
-    inputs = Inputs([*files, *chosen_prior], images)
+    inputs = Inputs([*files, *chosen_by], images)
     if resume and not inputs.can_be_read_again:
         raise BadInputError("files, not pipes, together with --resume")
     annotated = any(kind_of(path) not in ("csv", "parquet") for path in files)
-    verdicts_of = Classifier(model, n_threads, coverage=coverage, prior=prior, reported=annotated)
+    verdicts_of = Classifier(
+        model, n_threads, coverage=coverage, prior=prior, reported=annotated, **rules
+    )
     summary = ClassifySummary()
     bad_values: list[dict[str, Any]] = []
 
     def manifest() -> dict[str, Any]:
         chosen = options | {"images": [str(p) for p in images], "linking": str(linking)}
         chosen |= {"coverage": coverage, "prior": None if prior is None else str(prior)}
+        chosen |= {name: path and str(path) for name, path in rules.items()}
         return _manifest(inputs, chosen | {"batch_size": batch_size}, verdicts_of.version)
 
     missing: Counter[str] = Counter()

@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from calcigram import read_clusters, simulate, train_model, write_clusters
+from calcigram import feature_catalogue, read_clusters, simulate, train_model, write_clusters
 from calcigram.cli import main
 from calcigram.crosscheck import VERDICT_COLUMNS
 
@@ -398,3 +398,57 @@ def test_any_name_and_any_terminal_will_do(table, model, tmp_path, encoding):
         if output == ["--json"]:
             assert json.loads(done.stdout.decode(encoding))[0]["cluster_id"].startswith("Müller ")
     assert pd.read_csv("v.csv")["cluster_id"][0].startswith("Müller ")
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".json"])
+def test_the_catalogue_of_features_is_written(suffix, tmp_path, capsys):
+    output = tmp_path / f"features{suffix}"
+    assert main(["features", "--catalogue", "-o", str(output)]) == 0
+    read = {".csv": pd.read_csv, ".parquet": pd.read_parquet, ".json": pd.read_json}[suffix]
+    assert read(output)["name"].tolist() == feature_catalogue()["name"].tolist()
+    assert capsys.readouterr().out == ""
+
+
+def test_the_catalogue_takes_no_file_and_no_other_suffix(table, tmp_path, capsys):
+    assert main(["features", table, "--catalogue"]) == 2
+    assert "either a file to measure, or --catalogue" in capsys.readouterr().err
+    assert main(["features", "--catalogue", "-o", str(tmp_path / "f.txt")]) == 2
+
+
+def test_output_and_json_are_both_given(table, tmp_path, capsys):
+    text = tmp_path / "why.txt"
+    assert main(["explain", table, "--no-changes", "-o", str(text), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["cluster_id"] in text.read_text()
+    assert main(["rules", "check", "-o", str(tmp_path / "r.md"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)
+    assert "lesions" in (tmp_path / "r.md").read_text()
+    assert main(["features", "--catalogue", "-o", str(tmp_path / "f.csv"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["name"] == "n_calcifications"
+
+
+def test_explain_names_ids_like_one_that_is_not_there(tmp_path, capsys):
+    path = tmp_path / "one.csv"
+    path.write_text("cluster_id,x_mm,y_mm\npatient-7,0,0\npatient-7,1,1\npatient-7,1,2\n")
+    assert main(["explain", str(path), "--cluster", "patient7"]) == 2
+    assert "did you mean 'patient-7'?" in capsys.readouterr().err
+
+
+def test_train_leaves_rare_classes_out_on_request(tmp_path, capsys):
+    labelled = simulate(200, seed=5)
+    words = labelled.meta["true_distribution"].to_numpy(object)
+    few = (words == "branching").nonzero()[0][9:]
+    words[few] = None
+    meta = labelled.meta.assign(true_distribution=words).drop(columns="true_morphology")
+    write_clusters(type(labelled)(**vars(labelled) | {"meta": meta}), tmp_path / "own.csv")
+    train = ["train", str(tmp_path / "own.csv"), "-o", str(tmp_path / "m"), "--iterations", "2"]
+    assert main(train) == 2
+    err = capsys.readouterr().err
+    assert "9 of branching" in err
+    assert "--drop-rare" in err
+    assert not (tmp_path / "m").exists()
+    assert main([*train, "--drop-rare"]) == 0
+    err = capsys.readouterr().err
+    assert "left out as rare: branching (9)" in err
+    assert "will not read that axis" in err
+    assert main(["classify", str(tmp_path / "own.csv"), "--model", str(tmp_path / "m")]) == 0
+    assert "unread" in capsys.readouterr().out

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from calcigram import classify, explain
 from calcigram.errors import BadInputError
 from calcigram.features.catalogue import CATALOGUE, FEATURE_NAMES
 from calcigram.features.extract import extract_features
@@ -23,6 +24,8 @@ from calcigram.model.augment import (
 )
 from calcigram.model.head import AXES
 from calcigram.model.labels import Labelled, group_codes, label_codes, split_by_group
+from calcigram.model.prior import load_prior
+from calcigram.model.store import load_model
 from calcigram.model.train import train_model
 
 SMALL = {"n_iterations": 2, "n_jobs": 1}
@@ -122,7 +125,10 @@ WRONG = {
         {"true_distribution": "linear"},
         r"\['linear'\], expected labels of at least two",
     ),
-    "no labels": ({"true_morphology": None}, "at least two classes"),
+    "no labels": (
+        {"true_morphology": None, "true_distribution": None},
+        "column 'true_distribution or true_morphology': expected labels of at least two classes",
+    ),
 }
 
 
@@ -138,6 +144,40 @@ def test_refuses_a_class_of_few(clusters, features):
     words[:3] = "branching"
     with pytest.raises(BadInputError, match="'3 of branching', expected at least 10 clusters"):
         train_model(relabelled(clusters, true_distribution=words), features=features, **SMALL)
+
+
+def test_rare_classes_are_left_out_on_request(clusters, features):
+    words = clusters.meta["true_distribution"].to_numpy(object).copy()
+    words[:9] = "branching"
+    nine = relabelled(clusters, true_distribution=words)
+    with pytest.raises(BadInputError, match=r"'9 of branching'.*--drop-rare \(drop_rare=True\)"):
+        train_model(nine, features=features, **SMALL)
+    with pytest.warns(UserWarning, match=r"true_distribution: left out as rare: branching \(9\)"):
+        model = train_model(nine, features=features, drop_rare=True, **SMALL)
+    assert (model.read(features).p_distribution[:, 5] == 0).all()
+    assert model.card["training"]["labels"]["distribution"]["branching"] == 0
+
+
+@pytest.mark.parametrize("axis", ["distribution", "morphology"])
+def test_labels_on_one_axis_are_enough_for_that_axis(axis, clusters, features, tmp_path):
+    other = {"distribution": "morphology", "morphology": "distribution"}[axis]
+    part = relabelled(clusters, **{f"true_{other}": None})
+    with pytest.warns(UserWarning, match=f"true_{other}: the model will not read that axis"):
+        trained = train_model(part, features=features, **SMALL)
+    trained.save(tmp_path / "model")
+    model = load_model(tmp_path / "model")
+    assert model.version == trained.version
+    assert f"reads no {other}" in repr(model)
+    readings = model.read(features, prior=load_prior("uniform")).to_dataframe()
+    assert set(readings[other]) == {"insufficient" if other == "distribution" else "unread"}
+    both = train_model(clusters, features=features, **SMALL)
+    np.testing.assert_array_equal(
+        getattr(model.read(features), f"p_{axis}"), getattr(both.read(features), f"p_{axis}")
+    )
+    assert readings["concern"].notna().all()
+    verdicts = classify(clusters[:20], model)
+    assert len(verdicts) == 20
+    assert explain(clusters[0], model, changes=False).why[0].axis == axis
 
 
 def test_refuses_the_features_of_other_clusters(clusters, features):

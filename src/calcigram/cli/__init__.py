@@ -1,4 +1,5 @@
-"""The command line: it parses and prints, and leaves every decision to the rooms below.
+# PYTHON_ARGCOMPLETE_OK
+"""The command line: it parses and prints, and decides nothing.
 
 One module a command, each with ``add(commands)``, which describes it, and ``run(args)``,
 which does it. Nothing here imports a numerical library before a command runs, so that
@@ -13,6 +14,7 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 from calcigram import __version__
 from calcigram.cli import (
@@ -31,8 +33,10 @@ from calcigram.cli import (
     train,
     warm_up,
 )
-from calcigram.cli._options import FOOTER, HelpFormatter, check_outputs
+from calcigram.cli._options import COMPLETION, FOOTER, HelpFormatter, check_outputs
 from calcigram.cli._output import say
+from calcigram.cli._parser import Parser, complete
+from calcigram.cli._progress import plain_progress
 from calcigram.errors import BadInputError, CalcigramError
 
 COMMANDS = (
@@ -68,11 +72,11 @@ def build_parser() -> argparse.ArgumentParser:
     >>> build_parser().parse_args(["rules", "--json"]).json
     True
     """
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="calcigram",
         description="Read the pattern of clusters of breast calcifications twice, by a model and\n"
         "by rules, and show where the two readings agree, where they differ, and why.",
-        epilog=f"Start with: calcigram demo\n\n{FOOTER}",
+        epilog=f"Start with: calcigram demo\n{COMPLETION}\n\n{FOOTER}",
         formatter_class=HelpFormatter,
         allow_abbrev=False,
     )
@@ -105,7 +109,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a name may hold what the terminal cannot show
             stream.reconfigure(errors="backslashreplace")
-    args = build_parser().parse_args(argv)
+    parser = build_parser()
+    complete(parser)
+    args = parser.parse_args(argv)
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
@@ -113,7 +119,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             if str(getattr(args, "output", None)) == "-" and getattr(args, "json", False):
                 raise BadInputError("-o - or --json: both write to standard output")
             check_outputs(args)
-            code = args.run(args)
+            with plain_progress(args.command) if args.command != "serve" else nullcontext():
+                code = args.run(args)
             sys.stdout.flush()
     except CalcigramError as error:
         return _refuse(str(error))

@@ -13,6 +13,8 @@ NOTICE = (
     "Do not use it for diagnosis or for the management of patients."
 )
 
+COMPLETION = 'Completion by Tab (bash, zsh): eval "$(register-python-argcomplete calcigram)"'
+
 FOOTER = textwrap.fill(NOTICE, 79)
 
 BENCHMARK_GRADES = ("easy", "typical", "hard")
@@ -143,6 +145,20 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     """Add ``--model``."""
     parser.add_argument(
         "--model", type=Path, metavar="DIR", help="model folder (the one that ships with calcigram)"
+    )
+
+
+def add_rules(parser: argparse.ArgumentParser) -> None:
+    """Add ``--rulebook`` and ``--recognition``."""
+    parser.add_argument(
+        "--rulebook",
+        metavar="FILE",
+        help="TOML file of consequences in place of the article's (docs/rules.md)",
+    )
+    parser.add_argument(
+        "--recognition",
+        metavar="FILE",
+        help="TOML file of recognition rules in place of those that ship (docs/rules.md)",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
 import sys
@@ -10,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from calcigram.cli._progress import doing
 from calcigram.errors import BadInputError
 from calcigram.lexicon import Agreement, Concern
 from calcigram.wording import printable
@@ -88,11 +90,23 @@ def json_text(value: Any) -> str:
     return _CONTROLS.sub(lambda sign: f"\\u{ord(sign[0]):04x}", text) + "\n"
 
 
+def write_or_print(args: argparse.Namespace, text: Callable[[bool], str]) -> None:
+    """Write a text to ``-o``, as JSON by its suffix; print it as ``--json`` or where there is no ``-o``."""
+    from calcigram.formats import atomic_path
+
+    if args.output is not None:
+        with atomic_path(args.output) as temporary:
+            temporary.write_text(text(args.output.suffix.lower() == ".json"), encoding="utf-8")
+    if args.json or args.output is None:
+        print(text(args.json), end="")
+
+
 @contextmanager
 def working(what: str) -> Iterator[None]:
-    """Show that something long is going on, if standard error is a terminal."""
+    """Show that something long is going on."""
     if not sys.stderr.isatty():
-        yield
+        with doing(lambda: what):
+            yield
         return
     from rich.console import Console
 
@@ -102,9 +116,15 @@ def working(what: str) -> Iterator[None]:
 
 @contextmanager
 def progress_bar(what: str) -> Iterator[Callable[..., None]]:
-    """Give a function of (done, total) that moves a bar, if standard error is a terminal."""
+    """Give a function of (done, total) that moves a bar, or the numbers in a line."""
     if not sys.stderr.isatty():
-        yield lambda done, total=None: None
+        numbers: list[int] = []
+
+        def count(done: int, total: int | None = None) -> None:
+            numbers[:] = [done] if total is None else [done, total]
+
+        with doing(lambda: f"{what} {' of '.join(map(str, numbers))}".rstrip()):
+            yield count
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn

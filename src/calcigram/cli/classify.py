@@ -59,6 +59,7 @@ def add(commands: _options.Commands) -> None:
         metavar="P",
         help="re-weight probabilities to a mix of classes: uniform, clinical or a CSV file",
     )
+    _options.add_rules(parser)
     parser.add_argument("--skip-bad", action="store_true", help="set bad clusters aside and go on")
     parser.add_argument(
         "--rejects", type=Path, metavar="FILE", help="where --skip-bad writes what it set aside"
@@ -107,6 +108,8 @@ def _to_file(args: argparse.Namespace) -> None:
             model=args.model,
             coverage=args.coverage,
             prior=args.prior,
+            rulebook=args.rulebook,
+            recognition=args.recognition,
             skip_bad=args.skip_bad,
             rejects=args.rejects,
             n_threads=args.threads,
@@ -131,8 +134,9 @@ def _to_dicom(args: argparse.Namespace) -> None:
 
     if len(args.files) != 1 or args.skip_bad or args.resume:
         raise BadInputError("one file, without --skip-bad and --resume, for a DICOM report")
-    if args.prior is not None:
-        raise BadInputError("no --prior for a DICOM report")
+    for name in ("prior", "rulebook", "recognition"):
+        if getattr(args, name) is not None:
+            raise BadInputError(f"no --{name} for a DICOM report")
     with working("Reading clusters"):
         reply = reply_to_file(
             args.files[0],
@@ -167,6 +171,8 @@ def _to_terminal(args: argparse.Namespace) -> None:
             args.model,
             coverage=args.coverage,
             prior=args.prior,
+            rulebook=args.rulebook,
+            recognition=args.recognition,
             n_threads=args.threads,
         )
     if len(args.files) > 1:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from calcigram.cli import _options
 from calcigram.cli._output import print_json, print_verdicts, progress_bar, say, working
+from calcigram.cli._progress import doing
 from calcigram.errors import BadInputError
 
 N_CLUSTERS = 2500
@@ -46,15 +47,16 @@ def run(args: argparse.Namespace) -> None:
     say(f"Training a small model on {N_CLUSTERS} simulated clusters (seed {args.seed}) ...")
     with working("Simulating"), _kernels_compiled_meanwhile():
         training = simulate(N_CLUSTERS, seed=args.seed)
-    model = train_model(
-        training,
-        seed=args.seed,
-        n_iterations=N_ITERATIONS,
-        n_jobs=_options.jobs(args),
-        progress=sys.stderr.isatty(),
-        name="demo",
-        description={"simulated": N_CLUSTERS, "simulation_seed": args.seed},
-    )
+    with doing(lambda: "training"):
+        model = train_model(
+            training,
+            seed=args.seed,
+            n_iterations=N_ITERATIONS,
+            n_jobs=_options.jobs(args),
+            progress=sys.stderr.isatty(),
+            name="demo",
+            description={"simulated": N_CLUSTERS, "simulation_seed": args.seed},
+        )
     model.save(folder / "model")
     clusters = read_clusters(sample_clusters())
     verdicts = classify(clusters, model)

@@ -7,9 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from calcigram.cli import _options
-from calcigram.cli._output import check_exists, check_suffix, json_text, say, working
-from calcigram.errors import BadInputError
-from calcigram.wording import printable
+from calcigram.cli._output import (
+    check_exists,
+    check_suffix,
+    json_text,
+    say,
+    working,
+    write_or_print,
+)
+from calcigram.errors import BadInputError, UnknownClusterError
 
 if TYPE_CHECKING:
     from calcigram.clusters import ClusterSet
@@ -66,19 +72,16 @@ def run(args: argparse.Namespace) -> None:
             reference=reference,
             changes=not args.no_changes,
         )
-    as_json = args.json if args.output is None else args.output.suffix.lower() == ".json"
-    text = json_text(found.to_dict()) if as_json else found.to_text(_width())
     if args.picture is not None:
         with atomic_path(args.picture) as temporary:
             kind = args.picture.suffix[1:].lower()
             found.plot().savefig(temporary, format=kind, dpi=150, bbox_inches="tight")
         say(f"picture -> {args.picture}")
-    if args.output is None:
-        print(printable(text, keep="\n"), end="")
-        return
-    with atomic_path(args.output) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-    say(f"{found.cluster_id} -> {args.output}")
+    write_or_print(
+        args, lambda as_json: json_text(found.to_dict()) if as_json else found.to_text(_width())
+    )
+    if args.output is not None:
+        say(f"{found.cluster_id} -> {args.output}")
 
 
 def _chosen(clusters: ClusterSet, name: str | None, source: Path) -> ClusterSet:
@@ -86,12 +89,9 @@ def _chosen(clusters: ClusterSet, name: str | None, source: Path) -> ClusterSet:
         if len(clusters) == 0:
             raise BadInputError("at least one cluster", source=str(source))
         return clusters[0]
-    places = [i for i, found in enumerate(clusters.cluster_id) if found == name]
-    if not places:
-        raise BadInputError(
-            "a cluster of this file", source=str(source), column="cluster_id", value=name
-        )
-    return clusters[places[0]]
+    if name not in clusters:
+        raise UnknownClusterError(name, clusters.cluster_id, source=str(source))
+    return clusters[name][0]
 
 
 def _width() -> int:

@@ -29,7 +29,10 @@ def add(commands: _options.Commands) -> None:
 def run(args: argparse.Namespace) -> None:
     """Measure and write, or list."""
     if args.catalogue:
-        _print_catalogue(args.json)
+        if args.file is not None:
+            raise BadInputError("either a file to measure, or --catalogue", value=str(args.file))
+        check_suffix(args.output, (".csv", ".parquet", ".json"))
+        _list(args)
         return
     if args.file is None or (args.output is None and not args.json):
         raise BadInputError("a file and -o OUTPUT (or --json), or --catalogue")
@@ -50,11 +53,15 @@ def run(args: argparse.Namespace) -> None:
         print_json(table)
 
 
-def _print_catalogue(as_json: bool) -> None:
+def _list(args: argparse.Namespace) -> None:
     from calcigram import feature_catalogue
+    from calcigram.formats import write_table
 
     catalogue = feature_catalogue()
-    if as_json:
+    if args.output is not None:
+        write_table(catalogue.assign(needs=catalogue["needs"].map("|".join)), args.output)
+        say(f"{len(catalogue)} features -> {args.output}")
+    if args.json:
         print_json(catalogue)
-    else:
+    elif args.output is None:
         print_table(catalogue[["name", "family", "unit", "formula"]])

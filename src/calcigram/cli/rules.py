@@ -74,21 +74,19 @@ def run(args: argparse.Namespace) -> None:
 def _check(args: argparse.Namespace, books: list[str]) -> None:
     check_suffix(args.output, (".md", ".json"))
     check_exists(args.files)
-    from calcigram.cli._output import json_text
-    from calcigram.formats import atomic_path
+    from calcigram.cli._output import json_text, write_or_print
     from calcigram.rules.outcomes import check_outcomes
     from calcigram.rules.risk_check import check_risk
 
     with working("Holding the rules against outcomes"):
         result = check_outcomes(args.files, rulebooks=books, seed=args.seed)
         risk = check_risk(args.files, seed=args.seed) if result.has_both_splits else None
-    if args.json if args.output is None else args.output.suffix.lower() == ".json":
-        text = json_text({**result.to_dict(), "risk": risk and risk.to_dict()})
-    else:
-        text = result.to_markdown() + (f"\n{risk.to_markdown()}" if risk else "")
-    if args.output is None:
-        print(text, end="")
-        return
-    with atomic_path(args.output) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-    say(f"{result.n_lesions} lesions -> {args.output}")
+
+    def text(as_json: bool) -> str:
+        if as_json:
+            return json_text({**result.to_dict(), "risk": risk and risk.to_dict()})
+        return result.to_markdown() + (f"\n{risk.to_markdown()}" if risk else "")
+
+    write_or_print(args, text)
+    if args.output is not None:
+        say(f"{result.n_lesions} lesions -> {args.output}")

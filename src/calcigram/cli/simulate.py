@@ -7,6 +7,7 @@ import sys
 
 from calcigram.cli import _options
 from calcigram.cli._output import check_suffix, say, working
+from calcigram.cli._progress import doing
 
 
 def add(commands: _options.Commands) -> None:
@@ -42,14 +43,15 @@ def run(args: argparse.Namespace) -> None:
     from calcigram import simulate, write_clusters
     from calcigram.wording import counted
 
-    clusters = simulate(
-        args.n,
-        seed=args.seed,
-        grade=args.grade,
-        preset=args.preset,
-        n_jobs=_options.jobs(args),
-        progress=sys.stderr.isatty(),
-    )
+    with doing(lambda: f"simulating {counted(args.n, 'cluster')}"):
+        clusters = simulate(
+            args.n,
+            seed=args.seed,
+            grade=args.grade,
+            preset=args.preset,
+            n_jobs=_options.jobs(args),
+            progress=sys.stderr.isatty(),
+        )
     with working("Writing"):
         write_clusters(clusters, args.output)
     say(

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 from calcigram.cli import _options
 from calcigram.cli._labelled import read_labelled
 from calcigram.cli._output import check_exists, print_json, say, working
+from calcigram.cli._progress import doing
 from calcigram.errors import BadInputError
 
 if TYPE_CHECKING:
     from calcigram.clusters import ClusterSet
+    from calcigram.model.reader import Model
 
 
 def add(commands: _options.Commands) -> None:
@@ -59,6 +61,11 @@ def add(commands: _options.Commands) -> None:
         help="rounds of boosting of the form's head (as many as --iterations)",
     )
     parser.add_argument(
+        "--drop-rare",
+        action="store_true",
+        help="leave out labels that fewer than 10 clusters have, instead of refusing them",
+    )
+    parser.add_argument(
         "--keep-estimators", action="store_true", help="also write the scikit-learn objects"
     )
     parser.add_argument(
@@ -77,10 +84,19 @@ def run(args: argparse.Namespace) -> None:
     check_exists(args.files)
     if args.output.exists() and not args.output.is_dir():
         raise BadInputError("a folder", value=str(args.output))
+    clusters = _clusters(args)
+    with doing(lambda: f"training on {len(clusters)} clusters"):
+        model = _train(clusters, args)
+    model.save(args.output)
+    if args.json:
+        print_json({"model": str(args.output), "version": model.version, "card": model.card})
+    say(f"model {model.version}, trained on {len(clusters)} clusters -> {args.output}")
+
+
+def _train(clusters: ClusterSet, args: argparse.Namespace) -> Model:
     from calcigram import train_model
 
-    clusters = _clusters(args)
-    model = train_model(
+    return train_model(
         clusters,
         seed=args.seed,
         n_iterations=args.iterations,
@@ -88,6 +104,7 @@ def run(args: argparse.Namespace) -> None:
         n_jobs=_options.jobs(args),
         progress=sys.stderr.isatty(),
         cache=args.cache,
+        drop_rare=args.drop_rare,
         keep_estimators=args.keep_estimators,
         name=args.output.resolve().name,
         description={
@@ -97,10 +114,6 @@ def run(args: argparse.Namespace) -> None:
             "simulation_grade": args.grade,
         },
     )
-    model.save(args.output)
-    if args.json:
-        print_json({"model": str(args.output), "version": model.version, "card": model.card})
-    say(f"model {model.version}, trained on {len(clusters)} clusters -> {args.output}")
 
 
 def _clusters(args: argparse.Namespace) -> ClusterSet:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from calcigram.charts import plain
 from calcigram.errors import BadInputError
 from calcigram.explain.changes import Change, smallest_changes
 from calcigram.explain.contributions import WhyThisWord, why_this_word
@@ -16,9 +17,11 @@ from calcigram.lexicon import CONCERNS, DISTRIBUTION_LABELS, MORPHOLOGY_LABELS
 from calcigram.readings import RISK_COLUMNS
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    import pandas as pd
 
     from calcigram.clusters import ClusterSet
+    from calcigram.figure import Picture
+    from calcigram.formats.files import PathLike
     from calcigram.model.exemplars import Exemplars
     from calcigram.model.reader import Model
     from calcigram.readings import Readings
@@ -91,6 +94,17 @@ class Explanation:
     model_version: str
     cluster: ClusterSet = field(repr=False)
 
+    def __repr__(self) -> str:
+        model, rules = (
+            ", ".join(plain([words["distribution"], words["morphology"]]))
+            for words in (self.model, self.rules)
+        )
+        return f"<Explanation of cluster {self.cluster_id!r}: model {model}; rules {rules}>"
+
+    def _repr_png_(self) -> bytes:
+        """Return the picture, for notebooks."""
+        return self.plot()._repr_png_()
+
     def to_text(self, width: int = 79) -> str:
         """Return the explanation as text that fits a terminal."""
         from calcigram.explain.text import explanation_text
@@ -104,7 +118,7 @@ class Explanation:
             plain[name] = [one.to_dict() if hasattr(one, "to_dict") else vars(one) for one in getattr(self, name)]  # fmt: skip
         return plain | {"why": [why.to_dict() for why in self.why]}
 
-    def plot(self) -> Figure:
+    def plot(self) -> Picture:
         """Draw the cluster beside what moved the model, by family."""
         from calcigram.explain.picture import explanation_picture
 
@@ -112,7 +126,7 @@ class Explanation:
 
 
 def explain(
-    cluster: ClusterSet,
+    cluster: ClusterSet | pd.DataFrame | PathLike,
     model: Model | str | Path | None = None,
     *,
     reference: ClusterSet | None = None,
@@ -123,8 +137,8 @@ def explain(
 
     Parameters
     ----------
-    cluster : ClusterSet
-        One cluster; choose it with ``clusters[i]``.
+    cluster : ClusterSet, pandas.DataFrame or path-like
+        One cluster, as `classify` takes it; choose it with ``clusters[i]`` or ``clusters["A7"]``.
     model : Model or path-like, optional
         By default the model that ships with calcigram.
     reference : ClusterSet, optional
@@ -160,10 +174,12 @@ def explain(
     """
     from calcigram.crosscheck import crosscheck
     from calcigram.features.extract import extract_features
+    from calcigram.formats.given import as_clusters
     from calcigram.model.store import load_model
     from calcigram.oddities import find_oddities
     from calcigram.rules.engine import RuleReader
 
+    cluster = as_clusters(cluster)
     if len(cluster) != 1:
         raise BadInputError("one cluster", source="explain", value=f"{len(cluster)} clusters")
     reader: Any = load_model(model) if model is None or isinstance(model, str | Path) else model
@@ -232,7 +248,9 @@ def _examples(
     from calcigram.model.reader import form_is_known
 
     known = bool(form_is_known(features)[0])
-    heads = model.heads if known else model.heads[:1]
+    heads = [head for head in (model.heads if known else model.heads[:1]) if head.classes]
+    if not heads:
+        return ()
     alike = np.mean([shared_leaves(head.forest, features.values, exemplars)[0] for head in heads], axis=0)  # fmt: skip
     return tuple(
         Example(

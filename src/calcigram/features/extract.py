@@ -78,13 +78,29 @@ class Features:
         chosen = np.atleast_1d(np.arange(len(self))[key])  # type: ignore[index]
         return Features(self.values[chosen], self.cluster_id[chosen], self.names)
 
-    def to_dataframe(self) -> pd.DataFrame:
-        """Return a table with ``cluster_id`` first, then one column a feature."""
+    def to_dataframe(self, *, index: bool = False) -> pd.DataFrame:
+        """Return a table with one column per feature, and ``cluster_id``.
+
+        Parameters
+        ----------
+        index : bool
+            Make ``cluster_id`` the index, so that the table holds numbers only; by default it is
+            the first column.
+        """
         import pandas as pd
 
-        frame = pd.DataFrame(self.values, columns=list(self.names))
-        frame.insert(0, "cluster_id", self.cluster_id)
-        return frame
+        frame = pd.DataFrame(
+            self.values, pd.Index(self.cluster_id, name="cluster_id"), list(self.names)
+        )
+        return frame if index else frame.reset_index()
+
+    def __repr__(self) -> str:
+        return f"<Features: {len(self)} clusters, {len(self.names)} features>"
+
+    def _repr_html_(self) -> str:
+        """Return the table as pandas shows it, for notebooks."""
+        html: str = self.to_dataframe(index=True)._repr_html_()  # type: ignore[operator]
+        return html
 
     @classmethod
     def concat(cls, parts: Sequence[Features]) -> Features:

@@ -144,6 +144,13 @@ class Forest:
         return quickscorer.layout(self)
 
 
+def no_forest(n_features: int) -> Forest:
+    """Return a forest without trees and classes."""
+    arrays: dict[str, Any] = {name: np.zeros(0, dtype) for name, dtype in STORED_ARRAYS.items()}
+    arrays["tree_offset"] = np.zeros(1, np.int64)
+    return Forest(**arrays, n_features=n_features)
+
+
 def flatten_forest(estimator: Any) -> Forest:
     """Flatten a fitted HistGradientBoostingClassifier.
 

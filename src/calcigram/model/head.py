@@ -49,7 +49,8 @@ class Head:
     axis : str
         A key of `AXES`.
     classes : tuple of int
-        Codes of the words the forest was trained on, rising; others get probability 0.
+        Codes of the words the forest was trained on, rising; others get probability 0. Empty
+        where the axis had no labels: then it is never read.
     forest : Forest
     scalings : mapping of str to Scaling
         One for each of the axis' `HEAD_CASES`.
@@ -68,8 +69,12 @@ class Head:
 
     def __post_init__(self) -> None:
         n_words, n_classes = len(AXES[self.axis]), len(self.classes)
-        if list(self.classes) != sorted(set(self.classes) & set(range(n_words))) or n_classes < 2:
+        if not n_classes and self.forest.n_trees:
+            raise ValueError(f"{self.axis}: trees without classes")
+        if list(self.classes) != sorted(set(self.classes) & set(range(n_words))):
             raise ValueError(f"{self.axis}: classes {self.classes}")
+        if n_classes == 1:
+            raise ValueError(f"{self.axis}: one class")
         if self.forest.n_classes != (1 if n_classes == 2 else n_classes):
             raise ValueError(f"{self.axis}: {self.forest.n_classes} scores, {n_classes} classes")
         if set(self.scalings) != set(HEAD_CASES[self.axis]) or any(
@@ -88,6 +93,8 @@ class Head:
 
     def logits(self, values: npt.NDArray[np.float32]) -> Floats:
         """Return uncalibrated scores, shape (R, number of classes)."""
+        if not self.classes:
+            return np.zeros((len(values), 0))
         return two_sided(self.forest.raw_scores(values))
 
     def probabilities(
@@ -97,6 +104,8 @@ class Head:
 
         Distributions that the lexicon rules out at the cluster's extent have probability 0.
         """
+        if not self.classes:
+            return np.full((len(values), len(AXES[self.axis])), np.nan)
         logits, few = self.logits(values), fewness_of(values)
         known = np.full_like(logits, np.nan)
         for case in HEAD_CASES[self.axis]:
@@ -122,7 +131,7 @@ class Head:
         """
         sets = np.zeros((len(p), len(AXES[self.axis])), bool)
         classes = np.array(self.classes)
-        for case, scores in self.conformal.items():
+        for case, scores in self.conformal.items() if self.classes else ():
             rows = form_known if case == "form_known" else ~form_known
             sets[np.ix_(rows, classes)] = scores.sets(p[np.ix_(rows, classes)], coverage)
         return sets

@@ -91,12 +91,14 @@ def with_conformal_scores(
         }
         for fold, one in enumerate(fitted):
             own = folds == fold
+            if not own.any():
+                continue
             features = seen.features[own]
             read = shown_probabilities(*one.axis_probabilities(features), features)
             for head, p in zip(model.heads, read, strict=True):
                 shown[head.axis][own] = p
         for head in model.heads:
-            if case in HEAD_CASES[head.axis]:
+            if head.classes and case in HEAD_CASES[head.axis]:
                 truth, rows = _readable(head, case, seen)
                 p = shown[head.axis][np.ix_(rows, np.array(head.classes))]
                 conformal[head.axis][case] = ConformalScores.fit(p, truth)

@@ -90,6 +90,25 @@ class Labelled:
             np.concatenate([self.morphology, other.morphology]),
         )
 
+    def without_rare(self) -> Labelled:
+        """Return these without the labels of which there are fewer than `MIN_CLUSTERS_A_CLASS`.
+
+        Warns
+        -----
+        UserWarning
+            Names the words left out, and how many clusters bear them.
+        """
+        kept: dict[str, Any] = {}
+        for axis in AXES:
+            codes = self.codes(axis)
+            counts = np.bincount(codes[codes >= 0], minlength=len(AXES[axis]))
+            rare = np.flatnonzero((counts > 0) & (counts < MIN_CLUSTERS_A_CLASS))
+            kept[axis] = np.where(np.isin(codes, rare), -1, getattr(self, axis)).astype(np.int8)
+            if rare.size:
+                words = ", ".join(f"{AXES[axis][k]} ({counts[k]})" for k in rare)
+                warnings.warn(f"true_{axis}: left out as rare: {words}", stacklevel=3)
+        return replace(self, **kept)
+
     def codes(self, axis: str) -> Codes:
         """Return the labels of clusters whose `axis` can be read at all; -1 for the others."""
         if axis == "distribution":
@@ -97,6 +116,35 @@ class Labelled:
         else:
             readable = form_is_known(self.features)
         return np.where(readable, getattr(self, axis), -1).astype(np.int8)
+
+
+def axes_to_learn(labelled: Labelled) -> list[str]:
+    """Return the axes that have labels, each checked by `check_classes`.
+
+    Raises
+    ------
+    BadInputError
+        None has.
+
+    Warns
+    -----
+    UserWarning
+        One has none: a model trained so never reads it.
+    """
+    axes = [axis for axis in AXES if (labelled.codes(axis) >= 0).any()]
+    if not axes:
+        raise BadInputError(
+            "labels of at least two classes, on clusters that can be read",
+            column=" or ".join(f"true_{axis}" for axis in AXES),
+        )
+    for axis in axes:
+        check_classes(labelled.codes(axis), axis)
+    for axis in set(AXES) - set(axes):
+        warnings.warn(
+            f"no cluster that can be read has a label in true_{axis}: the model will not read that axis",
+            stacklevel=3,
+        )
+    return axes
 
 
 def check_classes(codes: Codes, axis: str) -> None:
@@ -124,7 +172,8 @@ def check_classes(codes: Codes, axis: str) -> None:
     if few.any():
         word = AXES[axis][int(few.argmax())]
         raise BadInputError(
-            f"at least {MIN_CLUSTERS_A_CLASS} clusters of each class that occurs",
+            f"at least {MIN_CLUSTERS_A_CLASS} clusters of each class that occurs; --drop-rare "
+            "(drop_rare=True) leaves the labels of rarer ones out",
             column=column,
             value=f"{counts[few.argmax()]} of {word}",
         )

@@ -65,7 +65,7 @@ class Prior:
         BadInputError
             The model is of an older format, and does not say what it was trained on.
         """
-        if head.axis not in self.shares:
+        if head.axis not in self.shares or not head.classes:
             return p
         if not head.shares:
             raise BadInputError(

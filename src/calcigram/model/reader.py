@@ -27,6 +27,7 @@ from calcigram.lexicon import (
     MORPHOLOGY_LABELS,
     Status,
 )
+from calcigram.model import describe
 from calcigram.model.calibrate import Scaling, fewness, log_probabilities
 from calcigram.model.conformal import COVERAGE, check_coverage
 from calcigram.model.head import Floats, Head
@@ -52,7 +53,7 @@ _NO_DISTRIBUTION = DISTRIBUTION_LABELS.index(Status.INSUFFICIENT)
 _CHUNK_ROWS = 4096
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Model:
     """A trained model. Make one with `train_model` or `load_model`.
 
@@ -87,6 +88,12 @@ class Model:
     novelty: Novelty | None = field(default=None, repr=False)
     exemplars: Exemplars | None = field(default=None, repr=False)
     estimators: dict[str, Any] | None = field(default=None, repr=False)
+
+    def __repr__(self) -> str:
+        return describe.model_line(self)
+
+    def _repr_html_(self) -> str:
+        return describe.model_html(self)
 
     @property
     def heads(self) -> tuple[Head, Head]:
@@ -154,7 +161,7 @@ class Model:
         p_distribution, p_morphology, risk, p_concern, set_d, set_m, novelty = self._in_chunks(
             features, n_threads, coverage, prior
         )
-        has_sets = bool(self.distribution.conformal)
+        has_sets = any(head.conformal for head in self.heads)
         return readings_of(
             features.cluster_id,
             p_distribution,

@@ -25,12 +25,12 @@ from calcigram.lexicon import CONCERNS
 from calcigram.model.augment import fewer_left, forgetful_copy
 from calcigram.model.calibrate import Scaling
 from calcigram.model.exemplars import Exemplars
-from calcigram.model.forest import flatten_forest
+from calcigram.model.forest import flatten_forest, no_forest
 from calcigram.model.head import AXES, HEAD_CASES, Head
 from calcigram.model.heldout import calibrated, cross_fitted_figures, with_conformal_scores
 from calcigram.model.labels import (
     Labelled,
-    check_classes,
+    axes_to_learn,
     group_codes,
     label_codes,
     split_by_group,
@@ -69,6 +69,7 @@ def train_model(
     max_features: float = TreeOptions.max_features,
     calibration_share: float = 0.2,
     forgetful_copies: bool = True,
+    drop_rare: bool = False,
     n_jobs: int | None = None,
     progress: bool = False,
     cache: str | Path | None = None,
@@ -82,7 +83,8 @@ def train_model(
     ----------
     clusters : ClusterSet
         Its ``meta`` holds the words in ``true_distribution`` and ``true_morphology``; a missing
-        label (or a status) leaves the cluster out of that head. ``group_id``, where there,
+        label (or a status) leaves the cluster out of that head. One axis is enough: a model
+        trained without labels of the other never reads that one. ``group_id``, where there,
         keeps all clusters of a patient on one side of the calibration split.
     features : Features, optional
         Of these clusters, where they have been measured before.
@@ -99,6 +101,9 @@ def train_model(
         Train on each cluster twice, once as it is and once without some marks (`augment.FORGOTTEN`) or
         most calcifications (`augment.FEWER_SHARE`), so that positions alone, clusters without a nipple,
         and clusters of which a detector found few can be read.
+    drop_rare : bool
+        Leave out labels of a class that has fewer than `labels.MIN_CLUSTERS_A_CLASS` clusters,
+        with a warning, instead of refusing them.
     n_jobs : int, optional
         Processes, of which the two heads can use two. Default: all processors.
     progress : bool
@@ -119,13 +124,15 @@ def train_model(
     Raises
     ------
     BadInputError
-        A label is no word of its axis, an axis has fewer than two classes, a class has fewer
-        than `labels.MIN_CLUSTERS_A_CLASS` clusters, or the features are of other clusters.
+        A label is no word of its axis, no axis has labels, an axis has a single class, a class
+        has fewer than `labels.MIN_CLUSTERS_A_CLASS` clusters and `drop_rare` is false, or the
+        features are of other clusters.
 
     Warns
     -----
     UserWarning
-        Some words of an axis do not occur: the model gives them probability 0.
+        Some words of an axis do not occur: the model gives them probability 0; or an axis has no
+        labels at all, or rare ones were left out.
 
     Notes
     -----
@@ -162,8 +169,9 @@ def train_model(
     with _steps(progress) as step:
         step("measuring features")
         labelled = Labelled(_given(features, clusters) or measure(clusters), **truth)
-        for axis in AXES:
-            check_classes(labelled.codes(axis), axis)
+        if drop_rare:
+            labelled = labelled.without_rare()
+        axes = axes_to_learn(labelled)
         held_out = split_by_group(clusters, calibration_share, rng)
         training, calibration = labelled[~held_out], labelled[held_out]
         few = fewer_left(clusters[held_out], calibration, measure, rng)
@@ -173,7 +181,9 @@ def train_model(
         step("growing trees")
         estimators = _fit_heads(training, trees, seed, n_jobs)
         step("calibrating")
-        distribution, morphology = (_bare_head(training, axis, estimators[axis]) for axis in AXES)
+        distribution, morphology = (
+            _bare_head(training, axis, estimators.get(axis)) for axis in AXES
+        )
         uncalibrated = Model(
             distribution,
             morphology,
@@ -209,7 +219,8 @@ def train_model(
         )
         step("learning what is ordinary")
         seen = labelled[~held_out]
-        novelty = Novelty.fit(seen.features, seen.distribution, calibration.features)
+        shapes = seen.distribution if "distribution" in axes else np.zeros(len(seen.features))
+        novelty = Novelty.fit(seen.features, shapes, calibration.features)
         exemplars = Exemplars.choose(seen, seed=seed)
         return replace(model, novelty=novelty, exemplars=exemplars, card=card)
 
@@ -219,15 +230,15 @@ def _fit_heads(
 ) -> dict[str, Any]:
     from joblib import Parallel, delayed
 
-    jobs = []
-    for axis in AXES:
+    jobs, axes = [], [axis for axis in AXES if (training.codes(axis) >= 0).any()]
+    for axis in axes:
         codes = training.codes(axis)
         rows = codes >= 0
         jobs.append(
             delayed(fit_trees)(training.features.values[rows], codes[rows], trees[axis], seed)
         )
     n_workers = min(n_jobs or os.cpu_count() or 1, len(jobs))
-    return dict(zip(AXES, Parallel(n_workers)(jobs), strict=True))
+    return dict(zip(axes, Parallel(n_workers)(jobs), strict=True))
 
 
 def fit_trees(
@@ -260,6 +271,9 @@ def fit_trees(
 
 
 def _bare_head(training: Labelled, axis: str, estimator: Any) -> Head:
+    if estimator is None:
+        nothing = {case: Scaling.identity(0) for case in HEAD_CASES[axis]}
+        return Head(axis, (), no_forest(len(FEATURE_NAMES)), nothing)
     classes = tuple(int(code) for code in estimator.classes_)
     scalings = {case: Scaling.identity(len(classes)) for case in HEAD_CASES[axis]}
     counts = np.bincount(training.codes(axis) + 1, minlength=len(AXES[axis]) + 1)[1:]

@@ -7,16 +7,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from calcigram.clusters import ClusterSet
+    from calcigram.formats.files import PathLike
 
 
-def explore(clusters: ClusterSet | None = None, model: Any = None) -> Any:
+def explore(clusters: ClusterSet | pd.DataFrame | PathLike | None = None, model: Any = None) -> Any:
     """Look at clusters by hand: draw, drag, and see what both readers make of it.
 
     Parameters
     ----------
-    clusters : ClusterSet, optional
-        What to show; by default an example.
+    clusters : ClusterSet, pandas.DataFrame or path-like, optional
+        What to show, as `classify` takes it; by default an example.
     model : Model or path-like, optional
         As `classify` takes it.
 
@@ -43,6 +46,7 @@ def explore(clusters: ClusterSet | None = None, model: Any = None) -> Any:
     except ImportError:
         raise CalcigramError(f"explore needs Panel: {how_to_install('server')}") from None
     from calcigram.classify import Classifier
+    from calcigram.formats.given import as_clusters
     from calcigram.model.store import load_model
     from calcigram.page.view import View
 
@@ -50,7 +54,8 @@ def explore(clusters: ClusterSet | None = None, model: Any = None) -> Any:
     opened: Any = model
     if model is None or isinstance(model, str | os.PathLike):
         opened = load_model(None if model is None else Path(model))
-    return View(Classifier(opened, None), clusters, explainer(opened)).layout()
+    shown = None if clusters is None else as_clusters(clusters)
+    return View(Classifier(opened, None), shown, explainer(opened)).layout()
 
 
 def explainer(model: Any) -> Any:

@@ -112,8 +112,9 @@ def write_report(
         review_caption=_of("cluster asks", "clusters ask", len(to_look), MAX_REVIEW_ROWS)
         + " for a second look",
         cluster_note=f"{_of('cluster', 'clusters', len(verdicts), max_pictures)}, "
-        "those most in need of a look first. Marks are drawn to size; hollow squares have no known "
-        "size; dashed: convex hull; solid lines: spanning tree; arrow: to the nipple.",
+        "those most in need of a look first. Calcifications are drawn to size, soft where they are "
+        "faint; hollow squares have no known size; dashed: convex hull; solid lines: spanning "
+        "tree; arrow: to the nipple.",
         items=items,
     )
 
@@ -253,8 +254,7 @@ def _review_row(row: pd.Series, anchor: str | None) -> dict[str, Any]:
 def _item(cluster: ClusterSet, row: pd.Series, texts: Mapping[str, str]) -> dict[str, Any]:
     from calcigram.plots import plot_cluster
 
-    ax = plot_cluster(cluster, ax=_small_axes(), legend=False)
-    ax.set_title("", loc="left")
+    ax = plot_cluster(cluster, row, _small_axes(), title="", legend=False)
     fired = _word(row["rules_fired"])
     name = str(row["cluster_id"])
     n = int(row["n_calcifications"])
@@ -297,7 +297,7 @@ def _small_axes() -> Axes:
     """Return axes at a fixed place: laying each picture out anew would take most of the time."""
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(3.6, 3.6)).add_axes((0.14, 0.12, 0.81, 0.86))
+    return Figure(figsize=(3.6, 3.9)).add_axes((0.15, 0.12, 0.83, 0.87))
 
 
 def _bars(row: pd.Series, prefix: str, words: tuple[Any, ...]) -> list[dict[str, Any]]:

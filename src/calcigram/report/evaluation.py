@@ -7,7 +7,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from calcigram.charts import new_axes, plain, plot_confusion, plot_reliability
+from calcigram.charts import plain, plot_confusion, plot_reliability
 from calcigram.report.page import picture, render
 
 if TYPE_CHECKING:
@@ -104,7 +104,6 @@ def _pictures(axis: str, scores: AxisScores) -> list[dict[str, str]]:
             scores.curve.confidence,
             scores.curve.accuracy,
             scores.curve.count,
-            new_axes(3.8, 3.8),
             title=f"{axis}: calibration",
         )
         drawn.append(

@@ -80,6 +80,15 @@ class Evaluation:
     axes: dict[str, AxisScores]
     parts: dict[str, dict[str, dict[str, AxisScores]]]
 
+    def __repr__(self) -> str:
+        reached = [f"{axis} {scores.accuracy:.1%} right" for axis, scores in self.axes.items()]
+        return f"<Evaluation of {self.reader}: {self.n_clusters} clusters; {', '.join(reached)}>"
+
+    def _repr_html_(self) -> str:
+        """Return the numbers over all clusters and by part, for notebooks."""
+        html: str = self.to_frame()._repr_html_()  # type: ignore[operator]
+        return html
+
     def to_frame(self) -> pd.DataFrame:
         """Return the single numbers, one row a part and axis; the part "all" stands first."""
         import pandas as pd
@@ -178,6 +187,15 @@ def evaluate(
     -----
     The true concern is the article's, of the true pattern. A status given by the reader where
     a word is true is a miss.
+
+    Examples
+    --------
+    >>> import calcigram
+    >>> clusters = calcigram.simulate(30, seed=1)
+    >>> readings = calcigram.load_model().read(calcigram.extract_features(clusters))
+    >>> found = evaluate(readings, clusters.meta["true_distribution"], n_boot=10)
+    >>> found.n_clusters, list(found.axes)
+    (30, ['distribution'])
     """
     truth = {
         "distribution": _codes(true_distribution, "distribution", len(readings)),
