@@ -166,7 +166,7 @@ def arrays(**changed):
     "offsets",
     [
         [0, 3, 6_000_000], [0, 3, 5], [0, -3, 6], [1, 3, 6], [0, 6, 3], [0, 2**63 - 1, -(2**63), 6],
-        [], [[0, 3, 6]], [0.0, 3.5, 6.0], ["a", "b", "c"], [0, None, 6], 6,
+        [], [[0, 3, 6]], [0.0, 3.5, 6.0], [0.0, np.nan, 6.0], [0, 2.0**70, 6], ["a", "b", "c"], [0, None, 6], 6,
     ],
 )  # fmt: skip
 def test_offsets_that_do_not_divide_the_marks_are_refused_by_every_constructor(offsets):

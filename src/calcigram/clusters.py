@@ -320,14 +320,12 @@ class ClusterSet:
 def _checked_offsets(offsets: npt.ArrayLike, n_marks: int) -> npt.NDArray[np.int64]:
     """Return offsets that divide `n_marks` calcifications, as a copy nobody can change."""
     given = np.asarray(offsets)
-    try:
-        whole = given.astype(np.int64)  # always a copy
-    except (TypeError, ValueError, OverflowError):
-        whole = np.empty(0, np.int64)
+    with np.errstate(invalid="ignore"):
+        whole = given.astype(np.int64) if given.dtype.kind in "iuf" else np.empty(0, np.int64)
     if (
         whole.ndim != 1
         or whole.size == 0
-        or given.dtype.kind not in "iu"
+        or (whole != given).any()  # floats may be whole: numpy sums nothing to 0.0
         or whole[0] != 0
         or whole[-1] != n_marks
         or (whole[1:] < whole[:-1]).any()

@@ -67,7 +67,7 @@ PROBLEMS: dict[str, Problem] = {
     ),
     "wrong-host": Problem("wrong-host", "This server is asked under other names only."),
     "bad-value": Problem.of_value(
-        "points[3].diameter_mm", "a number above 0 in mm, or nothing (at most 1,000)", -1
+        "points[3].diameter_mm", "a number above 0 in mm, or nothing (at most 10,000)", -1
     ),
     "too-many": Problem(
         "too-many",
