@@ -88,7 +88,10 @@ class ClusterSet:
     meta: pd.DataFrame = field(repr=False)
 
     def __post_init__(self) -> None:
-        """Check every array once, so that compiled code may trust all sets; see `from_arrays`."""
+        """Check what compiled code relies on: offsets, types, lengths and positions.
+
+        The ranges of all columns are checked by `from_arrays`.
+        """
         import pandas as pd
 
         keep = partial(object.__setattr__, self)
@@ -101,7 +104,7 @@ class ClusterSet:
         for column in (*MARKS, *CLUSTER_COLUMNS):
             owners = offsets if column.name in MARK_NAMES else None
             values = getattr(self, column.name)
-            keep(column.name, _checked_column(column, values, owners, ids))
+            keep(column.name, _checked_column(column, values, owners, ids, column.required))
         if not isinstance(self.meta, pd.DataFrame):
             keep("meta", pd.DataFrame(self.meta))
         _check_length("meta", self.meta, n_clusters)
@@ -166,12 +169,18 @@ class ClusterSet:
             if value is None or value is pd.NA or value != value:
                 raise BadInputError("an id", column="cluster_id", row=k, value=value)
         table = pd.DataFrame(index=range(n_clusters)) if meta is None else pd.DataFrame(meta)
-        return cls(
+        clusters = cls(
             offsets,  # type: ignore[arg-type]
             np.array([str(i) for i in ids], dtype=object),
             **given,
             meta=table.reset_index(drop=True),
         )
+        for column in (*MARKS, *CLUSTER_COLUMNS):
+            owners = clusters.offsets if column.name in MARK_NAMES else None
+            values = getattr(clusters, column.name)
+            if not column.required:
+                _checked_column(column, values, owners, clusters.cluster_id, with_range=True)
+        return clusters
 
     @classmethod
     def from_dataframe(cls, frame: pd.DataFrame, **options: Any) -> ClusterSet:
@@ -349,6 +358,7 @@ def _checked_column(
     values: npt.ArrayLike,
     offsets: npt.NDArray[np.int64] | None,
     ids: npt.NDArray[np.object_],
+    with_range: bool,
 ) -> Float32:
     """Return a column as a read-only view; `offsets` say to which cluster a mark belongs."""
     try:
@@ -360,7 +370,7 @@ def _checked_column(
         raise BadInputError("one dimension", column=column.name, value=f"shape {np.shape(values)}")
     _check_length(column.name, array, len(ids) if offsets is None else int(offsets[-1]))
     # The extremes are found in a fraction of the time that a look at each value takes.
-    if array.size and not column.holds(array):
+    if with_range and array.size and not column.holds(array):
         row = int(column.bad(array).argmax())
         cluster = row if offsets is None else int(np.searchsorted(offsets, row, side="right")) - 1
         raise BadInputError(
