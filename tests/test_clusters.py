@@ -166,7 +166,7 @@ def arrays(**changed):
     "offsets",
     [
         [0, 3, 6_000_000], [0, 3, 5], [0, -3, 6], [1, 3, 6], [0, 6, 3], [0, 2**63 - 1, -(2**63), 6],
-        [], [[0, 3, 6]], [0.0, 3.5, 6.0], ["a", "b", "c"], [0, None, 6], 6,
+        [], [[0, 3, 6]], [0.0, 3.5, 6.0], [0.0, np.nan, 6.0], [0, 2.0**70, 6], ["a", "b", "c"], [0, None, 6], 6,
     ],
 )  # fmt: skip
 def test_offsets_that_do_not_divide_the_marks_are_refused_by_every_constructor(offsets):
@@ -192,15 +192,26 @@ def test_positions_no_kernel_can_bear_are_refused_by_every_constructor(column, v
 @pytest.mark.parametrize(
     ("column", "values"),
     [
-        ("cnr", np.full(6, np.inf)), ("diameter_mm", np.full(6, 3e38)), ("cnr", np.full(5, 1.0)),
-        ("solidity", np.full((6, 1), 0.5)), ("solidity", np.float32(0.5)), ("x_mm", np.array(list("abcdef"))),
-        ("nipple_x_mm", np.array([np.nan, np.inf])), ("breast_area_mm2", np.zeros(2)),
+        ("cnr", np.full(5, 1.0)), ("solidity", np.full((6, 1), 0.5)), ("solidity", np.float32(0.5)),
+        ("x_mm", np.array(list("abcdef"))), ("nipple_x_mm", np.zeros(6)), ("breast_area_mm2", "large"),
         ("cluster_id", np.array(["a"], object)), ("meta", pd.DataFrame(index=range(3))),
     ],
 )  # fmt: skip
-def test_wrong_columns_are_refused_when_a_set_is_made_directly(column, values):
+def test_columns_of_wrong_shape_are_refused_when_a_set_is_made_directly(column, values):
     with pytest.raises(BadInputError, match=f"column '{column}'"):
         ClusterSet(**arrays(**{column: values}))
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        ("cnr", np.full(6, np.inf)), ("diameter_mm", np.full(6, 3e38)), ("aspect_ratio", np.zeros(6)),
+        ("nipple_x_mm", [np.nan, np.inf]), ("breast_area_mm2", [0, 1]), ("orientation_deg", np.full(6, 180)),
+    ],
+)  # fmt: skip
+def test_values_out_of_range_are_refused_by_from_arrays(column, values):
+    with pytest.raises(BadInputError, match=f"cluster '[01]', column '{column}': got"):
+        ClusterSet.from_arrays([0, 3, 6], np.arange(6.0), np.arange(6.0), **{column: values})
 
 
 @pytest.mark.parametrize(

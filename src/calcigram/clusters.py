@@ -89,7 +89,10 @@ class ClusterSet(Alike):
     meta: pd.DataFrame
 
     def __post_init__(self) -> None:
-        """Check every array once, so that compiled code may trust all sets; see `from_arrays`."""
+        """Check what compiled code relies on: offsets, types, lengths and positions.
+
+        The ranges of all columns are checked by `from_arrays`.
+        """
         import pandas as pd
 
         keep = partial(object.__setattr__, self)
@@ -102,7 +105,7 @@ class ClusterSet(Alike):
         for column in (*MARKS, *CLUSTER_COLUMNS):
             owners = offsets if column.name in MARK_NAMES else None
             values = getattr(self, column.name)
-            keep(column.name, _checked_column(column, values, owners, ids))
+            keep(column.name, _checked_column(column, values, owners, ids, column.required))
         if not isinstance(self.meta, pd.DataFrame):
             keep("meta", pd.DataFrame(self.meta))
         _check_length("meta", self.meta, n_clusters)
@@ -167,12 +170,18 @@ class ClusterSet(Alike):
             if value is None or value is pd.NA or value != value:
                 raise BadInputError("an id", column="cluster_id", row=k, value=value)
         table = pd.DataFrame(index=range(n_clusters)) if meta is None else pd.DataFrame(meta)
-        return cls(
+        clusters = cls(
             offsets,  # type: ignore[arg-type]
             np.array([str(i) for i in ids], dtype=object),
             **given,
             meta=table.reset_index(drop=True),
         )
+        for column in (*MARKS, *CLUSTER_COLUMNS):
+            owners = clusters.offsets if column.name in MARK_NAMES else None
+            values = getattr(clusters, column.name)
+            if not column.required:
+                _checked_column(column, values, owners, clusters.cluster_id, with_range=True)
+        return clusters
 
     @classmethod
     def from_dataframe(cls, frame: pd.DataFrame, **options: Any) -> ClusterSet:
@@ -329,14 +338,12 @@ class ClusterSet(Alike):
 def _checked_offsets(offsets: npt.ArrayLike, n_marks: int) -> npt.NDArray[np.int64]:
     """Return offsets that divide `n_marks` calcifications, as a copy nobody can change."""
     given = np.asarray(offsets)
-    try:
-        whole = given.astype(np.int64)  # always a copy
-    except (TypeError, ValueError, OverflowError):
-        whole = np.empty(0, np.int64)
+    with np.errstate(invalid="ignore"):
+        whole = given.astype(np.int64) if given.dtype.kind in "iuf" else np.empty(0, np.int64)
     if (
         whole.ndim != 1
         or whole.size == 0
-        or given.dtype.kind not in "iu"
+        or (whole != given).any()  # floats may be whole: numpy sums nothing to 0.0
         or whole[0] != 0
         or whole[-1] != n_marks
         or (whole[1:] < whole[:-1]).any()
@@ -360,6 +367,7 @@ def _checked_column(
     values: npt.ArrayLike,
     offsets: npt.NDArray[np.int64] | None,
     ids: npt.NDArray[np.object_],
+    with_range: bool,
 ) -> Float32:
     """Return a column as a read-only view; `offsets` say to which cluster a mark belongs."""
     try:
@@ -371,7 +379,7 @@ def _checked_column(
         raise BadInputError("one dimension", column=column.name, value=f"shape {np.shape(values)}")
     _check_length(column.name, array, len(ids) if offsets is None else int(offsets[-1]))
     # The extremes are found in a fraction of the time that a look at each value takes.
-    if array.size and not column.holds(array):
+    if with_range and array.size and not column.holds(array):
         row = int(column.bad(array).argmax())
         cluster = row if offsets is None else int(np.searchsorted(offsets, row, side="right")) - 1
         raise BadInputError(

@@ -16,10 +16,10 @@ from calcigram.errors import BadInputError
 LARGEST_POSITION_MM = 1e6
 """Beyond it float32 keeps no tenth of a millimetre."""
 
-LARGEST_LENGTH_MM = 1e3
-"""No calcification is as large; so is no distance between two of one cluster."""
+LARGEST_LENGTH_MM = 1e4
+"""Of a diameter. A table in micrometres that is taken for one in mm keeps to it, and is told by its look."""
 
-LARGEST_AREA_MM2 = 1e6
+LARGEST_AREA_MM2 = 1e9
 
 LARGEST_RATIO = 1e6
 """Of an aspect ratio or a contrast, which have no unit."""

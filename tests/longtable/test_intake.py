@@ -45,9 +45,9 @@ BAD = [
     ("y_mm", "", "a finite number in mm (up to 1,000,000 either way)"),
     ("y_mm", True, "a finite number in mm (up to 1,000,000 either way)"),
     ("x_mm", 1e300, "a finite number in mm (up to 1,000,000 either way)"),
-    ("diameter_mm", 0.0, "a number above 0 in mm, or nothing (at most 1,000)"),
-    ("diameter_mm", -0.2, "a number above 0 in mm, or nothing (at most 1,000)"),
-    ("diameter_mm", "small", "a number above 0 in mm, or nothing (at most 1,000)"),
+    ("diameter_mm", 0.0, "a number above 0 in mm, or nothing (at most 10,000)"),
+    ("diameter_mm", -0.2, "a number above 0 in mm, or nothing (at most 10,000)"),
+    ("diameter_mm", "small", "a number above 0 in mm, or nothing (at most 10,000)"),
     ("aspect_ratio", 0.5, "a number of at least 1, or nothing (at most 1,000,000)"),
     ("orientation_deg", 180.0, "degrees from 0 up to but not including 180, or nothing"),
     ("orientation_deg", -0.1, "degrees from 0 up to but not including 180, or nothing"),
@@ -55,7 +55,7 @@ BAD = [
     ("solidity", 1.5, "a number above 0 and at most 1, or nothing"),
     ("cnr", -1.0, "a number of at least 0, or nothing (at most 1,000,000)"),
     ("nipple_x_mm", np.inf, "a finite number in mm, or nothing (up to 1,000,000 either way)"),
-    ("breast_area_mm2", 0.0, "a number above 0 in mm2, or nothing (at most 1,000,000)"),
+    ("breast_area_mm2", 0.0, "a number above 0 in mm2, or nothing (at most 1,000,000,000)"),
 ]
 
 

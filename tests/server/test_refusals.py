@@ -61,7 +61,7 @@ def test_a_bad_value_is_named(client, sent, field, value):
 def test_what_is_expected_is_said_in_our_words(client):
     bad = {"points": [{"x_mm": 0, "y_mm": 0, "diameter_mm": -1}]}
     (fault,) = problem(client.post("/v1/classify", json=bad), 422)["errors"]
-    assert fault["expected"] == "a number above 0 in mm, or nothing (at most 1,000)"
+    assert fault["expected"] == "a number above 0 in mm, or nothing (at most 10,000)"
 
 
 @pytest.mark.parametrize(

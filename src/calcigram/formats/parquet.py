@@ -245,6 +245,8 @@ def opened_parquet(
                     read_dictionary=contents.texts,
                 )
             )
+    except MemoryError:
+        raise
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         problem = str(error).splitlines()[0]
         raise BadInputError("a sound Parquet file", source=source, value=problem) from None

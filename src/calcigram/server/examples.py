@@ -73,7 +73,7 @@ PROBLEMS: dict[str, Problem] = {
         [Fault("body", "a file that can be read")],
     ),
     "bad-value": Problem.of_value(
-        "points[3].diameter_mm", "a number above 0 in mm, or nothing (at most 1,000)", -1
+        "points[3].diameter_mm", "a number above 0 in mm, or nothing (at most 10,000)", -1
     ),
     "too-many": Problem(
         "too-many",
