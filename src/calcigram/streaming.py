@@ -178,6 +178,7 @@ def classify_files(
 
     def manifest() -> dict[str, Any]:
         chosen = options | {"images": [str(p) for p in images], "linking": str(linking)}
+        chosen["labels"] = list(labels)
         chosen |= {"coverage": coverage, "prior": None if prior is None else str(prior)}
         return _manifest(files, chosen | {"batch_size": batch_size}, verdicts_of.version)
 
