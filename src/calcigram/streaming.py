@@ -177,8 +177,8 @@ def classify_files(
     bad_values: list[dict[str, Any]] = []
 
     def manifest() -> dict[str, Any]:
-        chosen = options | {"images": [str(p) for p in images], "linking": str(linking)}
-        chosen["labels"] = list(labels)
+        chosen: dict[str, Any] = options | {"linking": str(linking), "labels": list(labels)}
+        chosen["images"] = [str(p) for p in images]
         chosen |= {"coverage": coverage, "prior": None if prior is None else str(prior)}
         return _manifest(files, chosen | {"batch_size": batch_size}, verdicts_of.version)
 
