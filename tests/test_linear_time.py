@@ -12,7 +12,7 @@ from calcigram.server import gate, jsonbody
 from calcigram.server.settings import Settings
 from calcigram.wording import printable, without_options
 
-N = 40_000
+N = 20_000
 
 
 def point(text):

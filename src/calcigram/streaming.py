@@ -201,7 +201,8 @@ def classify_files(
     bad_values: list[dict[str, Any]] = []
 
     def manifest() -> dict[str, Any]:
-        chosen: dict[str, Any] = options | {"images": [str(p) for p in images], "linking": str(linking)}
+        chosen: dict[str, Any] = options | {"linking": str(linking), "labels": list(labels)}
+        chosen["images"] = [str(p) for p in images]
         chosen |= {"coverage": coverage, "prior": None if prior is None else str(prior)}
         chosen |= {name: path and str(path) for name, path in rules.items()}
         return _manifest(inputs, chosen | {"batch_size": batch_size}, verdicts_of.version)

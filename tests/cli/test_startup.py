@@ -11,7 +11,10 @@ from calcigram.cli import COMMANDS
 
 COMMAND_NAMES = [module.__name__.rpartition(".")[2] for module in COMMANDS]
 
-OURS = {"calcigram", "calcigram.cli", "calcigram.errors", "calcigram.lexicon", "calcigram.__main__"}
+OURS = {
+    "calcigram", "calcigram.cli", "calcigram.errors", "calcigram.lexicon", "calcigram.wording",
+    "calcigram.__main__",
+}  # fmt: skip
 NOT_FOR_CLASSIFY = {
     "sklearn", "joblib", "matplotlib", "jinja2", "rich", "dask", "distributed", "fsspec", "bokeh", "IPython",
 }  # fmt: skip

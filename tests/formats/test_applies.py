@@ -72,6 +72,13 @@ def test_at_the_command_line(path_of, capsys):
     assert "'--units'" in capsys.readouterr().err
 
 
+def test_a_template_goes_with_a_dicom_answer(path_of, tmp_path, capsys):
+    table = str(path_of("table"))
+    for output in ([], ["-o", str(tmp_path / "v.csv")]):
+        assert main(["classify", table, "--template", "cad-sr", *output]) == 2
+        assert "-o FILE.dcm together with --template" in capsys.readouterr().err
+
+
 def test_linking_where_nothing_is_loose_is_told():
     with pytest.warns(NoticeWarning, match="no loose calcification to be linked by DBSCAN"):
         read_clusters(FILES["report"], linking=Linking(link_mm=5))

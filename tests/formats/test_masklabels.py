@@ -91,6 +91,16 @@ def test_a_void_rim_is_left_out_and_told(npy, values):
     np.testing.assert_allclose(clusters.diameter_mm, 2 * np.sqrt(16 / np.pi) * SPACING, rtol=1e-5)
 
 
+def test_a_frame_of_void_is_left_out_and_told(npy):
+    mask = np.zeros((100, 100), np.uint8)  # 7 mm
+    mask[[0, -1]] = mask[:, [0, -1]] = 255
+    for k in range(9):
+        mask[20 + 20 * (k // 3), 20 + 20 * (k % 3)] = k + 1
+    with pytest.warns(NoticeWarning, match="label 255 left out: it lies around all others"):
+        clusters = read_clusters(npy(mask), pixel_spacing=SPACING)
+    assert clusters.n_calcifications.tolist() == [9]
+
+
 def test_two_that_touch_are_no_rim(npy):
     mask = np.zeros((60, 60), np.uint8)
     for k in range(5):

@@ -43,7 +43,6 @@ def add(commands: _options.Commands) -> None:
     parser.add_argument(
         "--template",
         choices=("tid1500", "cad-sr"),
-        default="tid1500",
         help="with -o FILE.dcm: TID 1500 measurement report, or Mammography CAD SR (tid1500)",
     )
     _options.add_model(parser)
@@ -79,13 +78,16 @@ def run(args: argparse.Namespace) -> None:
     check_suffix(args.output, (".csv", ".parquet", ".json", ".dcm"))
     check_suffix(args.rejects, (".csv", ".parquet", ".json"))
     check_exists(args.files)
+    is_dicom = args.output is not None and args.output.suffix.lower() == ".dcm"
     if args.rejects is not None and not args.skip_bad:
         raise BadInputError("--skip-bad together with --rejects")
+    if args.template is not None and not is_dicom:
+        raise BadInputError("-o FILE.dcm together with --template")
     if args.resume and args.output is None:
         raise BadInputError("-o together with --resume")
     if args.output is None:
         _to_terminal(args)
-    elif args.output.suffix.lower() == ".dcm":
+    elif is_dicom:
         _to_dicom(args)
     else:
         _to_file(args)
@@ -137,11 +139,12 @@ def _to_dicom(args: argparse.Namespace) -> None:
     for name in ("prior", "rulebook", "recognition"):
         if getattr(args, name) is not None:
             raise BadInputError(f"no --{name} for a DICOM report")
+    template = args.template or "tid1500"
     with working("Reading clusters"):
         reply = reply_to_file(
             args.files[0],
             args.output,
-            template=args.template,
+            template=template,
             model=args.model,
             n_threads=args.threads,
             **_options.reading_options(args),
@@ -150,7 +153,7 @@ def _to_dicom(args: argparse.Namespace) -> None:
         say(f"{args.files[0]}: {note}")
     for line in reported_lines(reply.verdicts):
         say(line)
-    say(f"{counted(len(reply.clusters), 'cluster')} -> {args.output} ({args.template})")
+    say(f"{counted(len(reply.clusters), 'cluster')} -> {args.output} ({template})")
     if args.json:
         print_json(reply.verdicts)
 

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 MAX_PROBLEMS = 20
 
-_SUPPOSED = {"pixel_spacing": 1.0}
+_SUPPOSED = {"pixel_spacing": 0.05}
 """What to count calcifications by where nobody states the size of a pixel; nothing else is told then."""
 
-_OF_LENGTHS = ("--pixel-spacing", "linked by")
+_OF_LENGTHS = ("--pixel-spacing", "linked by", "mm across", "wider than")
 """Notes with these words rest on the size of a pixel."""
 
 

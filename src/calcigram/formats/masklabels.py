@@ -163,7 +163,8 @@ def _drop_rim(parts: MaskParts) -> list[str]:
     is_part = parts.label > 0
     n_others = is_part.sum() - np.unique(parts.label[is_part], return_counts=True)[1]
     n_touched = np.bincount(parts.touching()[:, 1], minlength=len(values) + 1)[-len(values) :]
-    around = np.array(values)[n_touched >= RIM_SHARE * n_others]
+    around = (n_touched >= RIM_SHARE * n_others) | parts.spanning()
+    around = np.array(values)[around]
     for value in around[:MAX_RIMS].tolist():
         if parts.share_enclosed(value, is_part & (parts.label != value)) >= RIM_SHARE:
             parts.rim = parts.label == value

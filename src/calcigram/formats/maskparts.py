@@ -102,6 +102,16 @@ class MaskParts:
             boxes[number] = box[0].start, box[0].stop, box[1].start, box[1].stop
         return boxes * np.repeat([spacing[1], spacing[0]], 2)
 
+    def spanning(self) -> npt.NDArray[np.bool_]:
+        """Tell which of `values` reach from edge to edge of all that is marked, both ways."""
+        kept = np.flatnonzero(self.label)
+        boxes = self.extents_mm((1.0, 1.0))[kept]
+        values, of_label = np.unique(self.label[kept], return_inverse=True)
+        low, high = np.full((len(values), 2), np.inf), np.zeros((len(values), 2))
+        np.minimum.at(low, of_label, boxes[:, [0, 2]])
+        np.maximum.at(high, of_label, boxes[:, [1, 3]])
+        return ((low == low.min(axis=0)) & (high == high.max(axis=0))).all(axis=1)
+
     def areas(self) -> Ints:
         """Return the number of pixels of each part."""
         return np.bincount(self.numbered.ravel(), minlength=len(self.label))

@@ -112,3 +112,12 @@ def test_a_decimal_comma_of_a_report_is_named(examples, saved, tmp_path):
     (tmp_path / "comma.dcm").write_bytes(whole.replace(b"70.0", b"70,0"))
     with pytest.raises(PixelSizeError, match="which states 70,0 um"):
         read_intake(tmp_path / "comma.dcm")
+
+
+def test_a_magnification_with_a_decimal_comma_is_named(examples, saved, tmp_path):
+    report = saved(examples.cad_sr(spacing=False))
+    factor = {"EstimatedRadiographicMagnificationFactor": "1.875"}
+    whole = saved(examples.mammogram(**factor), "image.dcm").read_bytes()
+    (tmp_path / "image.dcm").write_bytes(whole.replace(b"1.875", b"1,875"))
+    with pytest.raises(PixelSizeError, match=r"got '1,875'.*0018,1114"):
+        read_clusters(report)

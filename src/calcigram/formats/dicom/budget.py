@@ -136,7 +136,8 @@ def _walk(file: Any, position: int, order: str, source: str) -> None:
             all_defined = False
             in_fragments = group == PIXELS or head[4:6] in (b"OB", b"OW")
         elif not (head[after : after + 4] == item and _may_nest(head)):
-            if group != PIXELS and head[4:6] not in BYTES and 64 < length <= size:
+            is_text = group % 2 == 0 and group != PIXELS and head[4:6] not in BYTES
+            if is_text and 64 < length <= size:  # what is private stays bytes
                 file.seek(position)
                 n_elements += file.read(length).count(b"\\")
             position += length

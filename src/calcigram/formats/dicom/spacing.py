@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from calcigram.errors import PixelSizeError
-from calcigram.formats.dicom.attributes import first_of, items_of, numbers_of
+from calcigram.formats.dicom.attributes import first_of, items_of, numbers_of, text_of
 from calcigram.formats.dicom.report import ImageEntry
 from calcigram.limits import PIXEL_SPACING_MM, check_pixel_spacing
 from calcigram.longtable import Notice
@@ -87,6 +87,14 @@ def pixel_spacing(
         given_mm = check_pixel_spacing(given_mm)
         return Spacing(given_mm, given_mm, "--pixel-spacing")
     factor, factor_by = _magnification_of(entry.header)
+    if factor is None and (text := unread_factor(entry.header)):
+        raise PixelSizeError(
+            "a number with a decimal point as Estimated Radiographic Magnification Factor (0018,1114), or "
+            "the option --pixel-spacing MM",
+            source=source,
+            column=f"image {entry.uid or '?'}",
+            value=text,
+        )
     sizes, told = _of_image(entry.header), _told(entry)
     in_breast = [_over(s, factor, factor_by) if s.stated_by == _DETECTOR else s for s in sizes]
     if told is not None and sizes:
@@ -202,6 +210,12 @@ def unread_spacing(header: Dataset | None) -> str:
             if text:
                 return f"{tag} '{text}', which is not two numbers with a decimal point"
     return ""
+
+
+def unread_factor(header: Dataset | None) -> str:
+    """Return the text of a magnification factor that is no number; empty for none."""
+    name = "EstimatedRadiographicMagnificationFactor"
+    return "" if numbers_of(header, name) else text_of(header, name).strip()[:64]
 
 
 RATIO = "(0018,1110 over 0018,1111)"
