@@ -373,9 +373,9 @@ def test_forty_pages_at_once(attacked):
 
     with others_are_served(attacked, prompt_s=8), ThreadPoolExecutor(40) as pool:
         answers = list(pool.map(ask, range(40)))
-    assert {answer.status_code for answer in answers} <= {200, 429}
+    assert {answer.status_code for answer in answers} <= {200, 429, 503}
     assert 1 <= sum(answer.status_code == 200 for answer in answers) <= 32
-    assert all("retry-after" in answer.headers for answer in answers if answer.status_code == 429)
+    assert all("retry-after" in answer.headers for answer in answers if answer.status_code != 200)
 
 
 def test_pages_are_bounded(start):
