@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import numpy as np
 import pytest
@@ -14,6 +15,13 @@ from calcigram.page.sketch import MAX_POINTS, columns_from_text, with_outlines
 from calcigram.page.view import View
 
 THREE = columns_from_text("0 0\n1 1\n2 2")
+
+
+async def until(holds):
+    end = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < end
+        await asyncio.sleep(0.02)
 
 
 async def viewed():
@@ -60,13 +68,12 @@ async def test_a_change_is_kept_where_it_was_made():
 
 @in_a_loop
 async def test_an_empty_size_is_the_usual_one():
-    view, _ = await viewed()
+    view = View(classify, simulate(2, seed=4))
     drawn = view.editor._draw_tool.default_overrides
     view.widgets.size.value = 1.5
-    await asyncio.sleep(0.05)
-    assert view.editor._draw_tool.default_overrides["diameter_mm"] == 1.5
+    await until(lambda: view.editor._draw_tool.default_overrides["diameter_mm"] == 1.5)
     view.widgets.size.value = None
-    await asyncio.sleep(0.05)
+    await until(lambda: view.editor._draw_tool.default_overrides["diameter_mm"] == 0.3)
     assert view.editor._draw_tool.default_overrides == pytest.approx(drawn, nan_ok=True)
     assert drawn["diameter_mm"] == drawn["width"] == 0.3
     assert np.isnan([drawn[name] for name in ("aspect_ratio", "solidity", "cnr")]).all()

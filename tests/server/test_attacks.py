@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -205,6 +206,25 @@ def test_an_answer_that_would_take_minutes(attacked, client):
     assert "pairs" in document["detail"] or "memory" in document["detail"]
 
 
+@pytest.mark.slow
+def test_a_stop_waits_no_longer_than_it_may(start):
+    body = {"clusters": [{"x_mm": [1] * 20_000, "y_mm": [1] * 20_000}] * 10}
+    with start("--no-page", stop_s=2, threads=1) as server:
+
+        def ask(_):
+            with suppress(httpx.TransportError), server.client() as client:
+                return client.post("/v1/classify", json=body).status_code
+
+        with ThreadPoolExecutor(3) as pool:
+            asked = pool.map(ask, range(3))
+            time.sleep(1.5)
+            server.process.terminate()
+            start_of_stop = time.monotonic()
+            server.process.wait(20)
+            assert time.monotonic() - start_of_stop < 2 + 5
+            assert set(asked) <= {None, 200, 500, 503}
+
+
 # --- bodies, packed and unfinished
 
 
@@ -353,9 +373,9 @@ def test_forty_pages_at_once(attacked):
 
     with others_are_served(attacked, prompt_s=8), ThreadPoolExecutor(40) as pool:
         answers = list(pool.map(ask, range(40)))
-    assert {answer.status_code for answer in answers} <= {200, 429}
+    assert {answer.status_code for answer in answers} <= {200, 429, 503}
     assert 1 <= sum(answer.status_code == 200 for answer in answers) <= 32
-    assert all("retry-after" in answer.headers for answer in answers if answer.status_code == 429)
+    assert all("retry-after" in answer.headers for answer in answers if answer.status_code != 200)
 
 
 def test_pages_are_bounded(start):

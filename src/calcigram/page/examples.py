@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from calcigram.charts import plain
 from calcigram.clusters import ClusterSet
-from calcigram.lexicon import DISTRIBUTIONS, MORPHOLOGIES
+from calcigram.lexicon import DISTRIBUTIONS, MORPHOLOGIES, Concern
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,7 +45,9 @@ def examples() -> dict[str, ClusterSet]:
 
 @lru_cache(maxsize=4)
 def first_example(read: Callable[[ClusterSet], pd.DataFrame]) -> tuple[str, pd.DataFrame]:
-    """Return the example that a page opens on: the first on which all sources agree.
+    """Return the example that a page opens on: the first on which all sources agree, benign if any.
+
+    Where all say suspicious or intermediate, what they advise may differ still.
 
     Parameters
     ----------
@@ -62,5 +64,8 @@ def first_example(read: Callable[[ClusterSet], pd.DataFrame]) -> tuple[str, pd.D
     concerns = verdicts[[n for n in verdicts if n == "concern" or str(n).endswith("_concern")]]
     agreed = concerns.eq(verdicts["concern"], axis=0).all(axis=1)
     agreed &= ~verdicts["review"].astype(bool) & (verdicts["agreement"] == "agree")
-    i = int(agreed.to_numpy().argmax())  # the first of all, where none is agreed on
+    benign = agreed & (verdicts["concern"] == Concern.BENIGN)
+    i = int(
+        (benign if benign.any() else agreed).to_numpy().argmax()
+    )  # the first, if none is agreed
     return list(examples())[i], verdicts.iloc[[i]].reset_index(drop=True)

@@ -75,6 +75,9 @@ GRID = """
 FIELD = {"flex": "1 1 13em", "width": "auto"}
 """Of one of several fields: side by side where there is room."""
 
+LIST = "select { padding: .4em .6em; } option { padding: .1em 0; }"
+"""Of the list of clusters."""
+
 CARD = f"""
 :host(.card) {{ box-shadow: none; border: 1px solid {LINE}; border-radius: 4px; margin: .4em 0; }}
 """

@@ -74,7 +74,8 @@ class Widgets:
         )  # fmt: skip
         self.apply = pn.widgets.Button(label="Read these points", color="primary")
         self.listed = pn.widgets.Select(
-            label="Clusters, those to look at first", size=6, options={}, sizing_mode="stretch_width"
+            label="Clusters, those to look at first", size=6, options={}, sizing_mode="stretch_width",
+            stylesheets=[style.LIST],
         )  # fmt: skip
         self.why = _card("Explain this reading", self.explanation, collapsed=True)
         self.why.visible = can_explain
@@ -132,6 +133,7 @@ def _fields(*widgets: Any) -> Any:
 
 
 def _card(title: str, inner: Any, *, collapsed: bool = False) -> Any:
+    inner.margin = (4, 12)
     return pn.Card(
         inner, title=title, collapsed=collapsed, stylesheets=[style.CARD], sizing_mode="stretch_width"
     )  # fmt: skip

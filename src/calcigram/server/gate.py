@@ -245,8 +245,6 @@ async def refuse(problem: Problem, answer: _Answer, send: Send, *, page: bool = 
         headers["www-authenticate"] = (
             'Basic realm="calcigram", charset="UTF-8"' if page else 'Bearer realm="calcigram"'
         )
-    if problem.kind in ("too-large", "too-long", "too-slow", "busy"):
-        headers["connection"] = "close"
     body = problem.body(answer.request_id)
     headers["content-length"] = str(len(body))
     await send(

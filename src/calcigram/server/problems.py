@@ -152,6 +152,8 @@ class Problem(Exception):  # noqa: N818 - the standard's own word
     def headers(self) -> dict[str, str]:
         """Return the headers that go with it."""
         found = {"content-type": MEDIA_TYPE, "cache-control": "no-store"}
+        if self.kind in ("too-large", "too-long", "too-slow", "busy"):
+            found["connection"] = "close"  # what is left of the body is not waited for
         if self.retry_after is not None:
             found["retry-after"] = str(self.retry_after)
         return found
