@@ -18,7 +18,6 @@ from collections.abc import Callable, Iterator
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 from numba import config, njit
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataCacheFile
@@ -28,6 +27,10 @@ PACKAGE = Path(__file__).parent
 
 _LOG = logging.getLogger("calcigram")
 
+# The kernels use vector instructions that Python lacks, and callees that numba compiles for them:
+# NUMBA_DISABLE_JIT cannot be heeded, nor heeded in part.
+vars(config)["DISABLE_JIT"] = 0
+
 _IMPORT = re.compile(
     r"^(?:from (calcigram[\w.]*) import (\([^)]*\)|[^\n]*)|import (calcigram[\w.]*))", re.MULTILINE
 )
@@ -36,8 +39,6 @@ _IMPORT = re.compile(
 def cached_njit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     """Return a decorator that compiles as `numba.njit` does and keeps the result.
 
-    ``NUMBA_DISABLE_JIT`` has no effect: the kernels use vector instructions that Python lacks.
-
     Parameters
     ----------
     **options
@@ -45,8 +46,7 @@ def cached_njit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     """
 
     def decorate(function: Callable[..., Any]) -> Any:
-        with patch.object(config, "DISABLE_JIT", 0):
-            dispatcher = njit(**options)(function)
+        dispatcher = njit(**options)(function)
         dispatcher._cache = KernelCache(dispatcher.py_func)
         return dispatcher
 
