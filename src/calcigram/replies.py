@@ -89,7 +89,9 @@ def reply_to_report(
     source = source_of_report(read)
     verdicts = verdicts_of(clusters)
     document = make_report(clusters, verdicts, source, template)
-    return Reply(document, clusters, verdicts, (*read.intake.notes, *verdicts.attrs["notes"]))
+    return Reply(
+        document, clusters, verdicts, (*read.intake.notes, *verdicts.attrs.get("notes", ()))
+    )
 
 
 def reply_to_file(
@@ -181,7 +183,7 @@ def _reply_to_intake(
         clusters = replace(clusters, meta=meta)
     verdicts = verdicts_of(clusters)
     document = make_report(clusters, verdicts, source, template)
-    return Reply(document, clusters, verdicts, (*intake.notes, *verdicts.attrs["notes"]))
+    return Reply(document, clusters, verdicts, (*intake.notes, *verdicts.attrs.get("notes", ())))
 
 
 def _source_of_images(

@@ -52,7 +52,7 @@ class ClassifySummary:
     n_review : int
         Clusters that a person should look at.
     agreement : dict of str to int
-        Clusters by `lexicon.Agreement`; under ``"unknown"`` those of which a concern is missing.
+        Clusters by `lexicon.Agreement`; under ``"unknown"`` those without one.
     n_rejected : int
         Clusters set aside because of bad values.
     n_duplicates : int

@@ -181,7 +181,7 @@ def print_verdicts(verdicts: pd.DataFrame, *, limit: int | None = None) -> None:
     Parameters
     ----------
     verdicts : pandas.DataFrame
-        The columns of the verdict table.
+        The verdict table; its ``attrs["notes"]`` are printed below it.
     limit : int, optional
         Most rows to print.
     """
@@ -201,6 +201,7 @@ def print_verdicts(verdicts: pd.DataFrame, *, limit: int | None = None) -> None:
         summary_line(verdicts),
         *_key_lines(columns, layout, [name for name in names if name not in columns]),
         *_reason_lines(shown),
+        *verdicts.attrs.get("notes", ()),
         *reported_lines(shown),
     ):
         out.print(line, highlight=False, markup=False)

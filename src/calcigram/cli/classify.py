@@ -187,13 +187,13 @@ def _to_terminal(args: argparse.Namespace) -> None:
             )
     if args.json:
         print_json(verdicts)
+        for note in verdicts.attrs["notes"]:
+            say(note)
     else:
         print_verdicts(verdicts, limit=MAX_ROWS)
     for path, intake in zip(args.files, intakes, strict=True):
         for note in intake.notes:
             say(f"{path}: {note}")
-    for note in verdicts.attrs["notes"]:
-        say(note)
     n_rejected = sum(intake.n_rejected for intake in intakes)
     if args.rejects is not None:
         rejects = pd.concat([intake.rejects for intake in intakes], ignore_index=True)

@@ -16,6 +16,7 @@ from calcigram.lexicon import (
     DISTRIBUTIONS,
     MORPHOLOGIES,
     Agreement,
+    Compared,
 )
 from calcigram.missing import missing_note
 from calcigram.report.page import picture, render
@@ -228,7 +229,10 @@ def _matrix(verdicts: pd.DataFrame, axis: str, title: str) -> dict[str, Any]:
         }
         for one in used
     ]
-    model, rules = verdicts[axis].astype(object), verdicts[f"rule_{axis}"].astype(object)
+    was_compared = verdicts["compared"].isin([Compared.BOTH, axis])
+    model, rules = (
+        verdicts.loc[was_compared, name].astype(object) for name in (axis, f"rule_{axis}")
+    )
     agreement = cohen_kappa(model, rules)
     text = "kappa cannot be computed"
     if agreement.kappa == agreement.kappa:
