@@ -102,11 +102,11 @@ def lobed_outlines(
     True
     """
     which = np.arange(len(diameter))[:, None]
-    depth = np.clip(3 * (1 - solidity), 0.12, 0.5)[:, None]
+    depth = np.clip(2 * (1 - solidity), 0.12, 0.34)[:, None]
     turn = np.linspace(0, 2 * np.pi, _N_CORNERS, endpoint=False)
     phase = which * 2.39996  # the golden angle: neighbours in the table do not look alike
     # the root makes the lobes broad and the creases between them narrow
-    crease = 1 - np.sqrt(np.abs(np.cos((5 + which % 3) * turn / 2 + phase)))
+    crease = 1 - np.sqrt(np.abs(np.cos((6 + which % 3) * turn / 2 + phase)))
     radius = (1 - depth * crease) * (1 + 0.3 * depth * np.sin(2 * turn + 2 * phase))
     corners = np.stack([radius * np.cos(turn), radius * np.sin(turn)], axis=-1)
     x, y = corners[..., 0], corners[..., 1]

@@ -104,7 +104,8 @@ def plot_cluster(
     if tree and len(distinct) >= 2:
         _draw_tree(ax, distinct)
     draw_marks(ax, cluster, _form(cluster, verdict))
-    reach = cluster.diameter_mm * np.sqrt(np.nan_to_num(cluster.aspect_ratio, nan=1.0)) / 2
+    # lobes and haze reach farther than the ellipse of the same area
+    reach = 0.7 * cluster.diameter_mm * np.sqrt(np.nan_to_num(cluster.aspect_ratio, nan=1.0))
     _frame(ax, points, float(np.nan_to_num(reach).max(initial=0.0)))
     _draw_nipple_direction(ax, cluster, points)
     _draw_scale_bar(ax)

@@ -77,6 +77,9 @@ def run(args: argparse.Namespace) -> None:
     """Evaluate, then print or write."""
     if [bool(args.files), bool(args.benchmark), args.full].count(True) != 1:
         raise BadInputError("either files of labelled clusters or --benchmark NAME, or --full")
+    for option in ("positions_only", "baselines", "transfer"):
+        if args.full and getattr(args, option):
+            raise BadInputError(f"no --{option.replace('_', '-')} beside --full, which holds all")
     check_suffix(args.output, (".html", ".md", ".json"))
     check_exists(args.files)
     from calcigram import load_model
