@@ -348,7 +348,7 @@ def test_a_cluster_stays_as_it_was_changed(page):
     number = re.search(r"\(no\. \d+\)", first)[0]
     write(page, "0 0 0.3\n2 0 0.3\n4 0 0.3\n6 0 0.3\n8 0 0.3\n10 0 0.3")
     playwright.expect(listed).to_contain_text(
-        re.compile(rf"linear, \w+; suspicious {re.escape(number)}")
+        re.compile(rf"linear, [\w ]+; suspicious {re.escape(number)}")
     )
     listed.select_option(second)
     playwright.expect(page.locator("#verdict")).not_to_contain_text("6 calcifications")

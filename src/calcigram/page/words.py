@@ -48,7 +48,8 @@ def verdict_html(row: Mapping[str, Any], notes: Sequence[str] = ()) -> str:
     readings = "".join(
         f"<tr><th scope='row'>{name}</th><td>{_label(row, prefix, 'distribution')}</td>"
         f"<td>{_label(row, prefix, 'morphology')}</td>"
-        f"<td>{_concern(row[f'{prefix}concern'])}</td><td>{_concern(row[birads])}</td></tr>"
+        f"<td>{_concern(row[f'{prefix}concern'])}<br><small>BI-RADS: {_concern(row[birads])}</small>"
+        "</td></tr>"
         for name, prefix, birads in (
             ("Model", "", "model_birads_concern"),
             ("Rules", "rule_", "birads_concern"),
@@ -60,7 +61,7 @@ def verdict_html(row: Mapping[str, Any], notes: Sequence[str] = ()) -> str:
         f'<section aria-live="polite" id="verdict" class="{"look" if look else "agreed"}">'
         f'<p class="reason">{look}{escape(str(row["reason"]))}</p>'
         "<table><thead><tr><th>Reading</th><th>Distribution</th><th>Morphology (form)</th>"
-        "<th>Concern (article)</th><th>BI-RADS</th></tr>"
+        "<th>Concern (article)</th></tr>"
         f"</thead><tbody>{readings}</tbody></table>{said}"
         f'<p class="quiet">{n} {"calcification" if n == 1 else "calcifications"}; '
         f"model {escape(str(row['model_version']))}</p></section>"
