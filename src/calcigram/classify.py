@@ -14,6 +14,7 @@ import numpy as np
 
 from calcigram.clusters import ClusterSet
 from calcigram.columns import Column, Words, frame_of
+from calcigram.concerns import under_rulebook
 from calcigram.consequences import Rulebook, load_rulebook
 from calcigram.crosscheck import VERDICT_COLUMNS, compared
 from calcigram.crosscheck.reported import REPORTED_AXES, compare_reported, has_reported
@@ -22,7 +23,6 @@ from calcigram.formats.given import as_clusters
 from calcigram.lexicon import SIZE_CLASSES
 from calcigram.missing import missing_note
 from calcigram.model.conformal import COVERAGE
-from calcigram.ownbook import under_rulebook
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from calcigram.clusters import ClusterSet
+from calcigram.concerns import raw_concern
 from calcigram.consequences import load_rulebook
 from calcigram.errors import BadInputError
 from calcigram.features.extract import Features, extract_features
@@ -22,7 +23,7 @@ from calcigram.lexicon import (
 )
 from calcigram.model.head import AXES
 from calcigram.model.prior import load_prior
-from calcigram.model.reader import raw_concern, readings_of
+from calcigram.model.reader import readings_of
 from calcigram.model.store import load_model
 from calcigram.simulate import simulate
 
@@ -110,10 +111,11 @@ def test_the_concern_is_the_most_probable_one_and_the_origin_goes_with_it(p_d, p
             assert got.origin[i] == article.origin_of(got.distribution[i], got.morphology[i])
 
 
-def test_without_probabilities_of_a_concern_there_is_none():
-    p_d, p_m = np.eye(6)[:1], np.eye(9)[:1]
-    got = readings_of(np.array(["a"], object), p_d, p_m, np.full((1, 3), np.nan), reader="r")
+def test_without_an_answer_to_the_words_there_is_no_concern():
+    p_d, p_m = np.full((1, 6), np.nan), np.full((1, 9), np.nan)
+    got = readings_of(np.array(["a"], object), p_d, p_m, np.full((1, 3), 1 / 3), reader="r")
     assert got.concern[0] == -1
+    assert np.isnan(got.p_concern).all()
 
 
 def test_threads_and_chunks_change_nothing(model, features, monkeypatch):

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from calcigram.concerns import raw_concern
 from calcigram.consequences import load_rulebook
 from calcigram.lexicon import DISTRIBUTION_LABELS, MORPHOLOGY_LABELS, Status
 from calcigram.model.augment import ALL_MARKS, hide_marks
@@ -25,7 +26,7 @@ from calcigram.model.calibrate import (
 from calcigram.model.conformal import N_FOLDS, ConformalScores, folds_by_group
 from calcigram.model.head import AXES, HEAD_CASES, Floats, Head
 from calcigram.model.labels import Labelled
-from calcigram.model.reader import Model, form_is_known, raw_concern
+from calcigram.model.reader import Model, form_is_known
 from calcigram.model.shown import shown_probabilities
 
 _UNREAD = MORPHOLOGY_LABELS.index(Status.UNREAD)

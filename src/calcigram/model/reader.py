@@ -6,7 +6,7 @@ no scikit-learn is imported. Training is `train`'s business, files are `store`'s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -15,15 +15,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from calcigram.consequences import shipped_rulebooks, views_of
+from calcigram.concerns import CONCERN_CASES, concern_views, raw_concern
+from calcigram.consequences import shipped_rulebooks
 from calcigram.errors import BadInputError
 from calcigram.features.catalogue import CATALOGUE, FEATURE_NAMES
 from calcigram.lexicon import (
-    CONCERNS,
     DISTRIBUTION_LABELS,
-    DISTRIBUTIONS,
     MIN_CALCIFICATIONS,
-    MORPHOLOGIES,
     MORPHOLOGY_LABELS,
     Status,
 )
@@ -33,7 +31,7 @@ from calcigram.model.conformal import COVERAGE, check_coverage
 from calcigram.model.head import Floats, Head
 from calcigram.model.novelty import Novelty
 from calcigram.model.prior import Prior
-from calcigram.model.shown import ADMISSIBLE, guarded, shown_probabilities
+from calcigram.model.shown import guarded, shown_probabilities
 from calcigram.readings import Readings
 from calcigram.risk import load_risk
 from calcigram.threads import in_chunks
@@ -44,9 +42,6 @@ if TYPE_CHECKING:
 
 FORM_MARKS: tuple[str, ...] = ("diameter_mm", "aspect_ratio", "solidity", "cnr")
 """A form is read only where at least one calcification of the cluster has one of these."""
-
-CONCERN_CASES: tuple[str, ...] = ("both_read", "form_unread", "distribution_insufficient")
-"""The cases in which the concern is calibrated by itself."""
 
 _UNREAD_FORM = MORPHOLOGY_LABELS.index(Status.UNREAD)
 _NO_DISTRIBUTION = DISTRIBUTION_LABELS.index(Status.INSUFFICIENT)
@@ -258,62 +253,6 @@ def _form_columns() -> npt.NDArray[np.int64]:
     return np.flatnonzero([name in rests_on_form for name in FEATURE_NAMES])
 
 
-def raw_concern(
-    p_distribution: npt.ArrayLike, p_morphology: npt.ArrayLike
-) -> tuple[Floats, npt.NDArray[np.int8]]:
-    """Sum the probabilities of the patterns that lead to each concern under the article.
-
-    Parameters
-    ----------
-    p_distribution : array_like, shape (C, 6)
-        Rows of NaN where the distribution is insufficient.
-    p_morphology : array_like, shape (C, 9)
-        Rows of NaN where the form is unread.
-
-    Returns
-    -------
-    p_concern : ndarray of float64, shape (C, 3)
-        Over admissible patterns that have a concern, renormalised; not yet calibrated.
-    case : ndarray of int8, shape (C,)
-        Index of `CONCERN_CASES`; -1 where neither axis was read, and `p_concern` is NaN.
-    """
-    p_d, p_m = np.asarray(p_distribution, float), np.asarray(p_morphology, float)
-    has_d, has_m = np.isfinite(p_d[:, 0]), np.isfinite(p_m[:, 0])
-    by_pair, by_distribution, by_form = _patterns_by_concern()
-    n_m = p_m.shape[1]
-    p = np.full((len(p_d), len(CONCERNS)), np.nan)
-    case = np.full(len(p_d), -1, np.int8)
-    masses: tuple[Callable[[Any], Floats], ...] = (
-        lambda rows: np.einsum(
-            "rcm,rm->rc", (p_d[rows] @ by_pair).reshape(-1, len(CONCERNS), n_m), p_m[rows]
-        ),
-        lambda rows: p_d[rows] @ by_distribution,
-        lambda rows: p_m[rows] @ by_form,
-    )
-    for code, rows in enumerate((has_d & has_m, has_d & ~has_m, has_m & ~has_d)):
-        if rows.any():
-            case[rows] = code
-            p[rows] = masses[code](rows)
-    with np.errstate(invalid="ignore"):  # no mass on any concern: no answer
-        return p / p.sum(axis=1, keepdims=True), case
-
-
-@lru_cache(maxsize=1)
-def _patterns_by_concern() -> tuple[Floats, Floats, Floats]:
-    """Return 1 where a pattern leads to a concern: by pair, by distribution and by form alone.
-
-    Shapes (6, 3 * 9), (6, 3) and (9, 3); an inadmissible pair leads to none.
-    """
-    codes = shipped_rulebooks()[0].concern_codes
-    leads_to = (codes[..., None] == np.arange(len(CONCERNS))).astype(float)
-    n_d, n_m = ADMISSIBLE.shape
-    return (
-        (leads_to[:n_d, :n_m] * ADMISSIBLE[..., None]).transpose(0, 2, 1).reshape(n_d, -1),
-        leads_to[:n_d, _UNREAD_FORM],
-        leads_to[_NO_DISTRIBUTION, :n_m],
-    )
-
-
 def readings_of(
     cluster_id: npt.NDArray[np.object_],
     p_distribution: Floats,
@@ -341,47 +280,19 @@ def readings_of(
     Of equally probable concerns the graver is taken. Where the words alone lead to another concern,
     the origin is that of the most probable pattern that leads to the concern given.
     """
-    distribution = _labels(p_distribution, _NO_DISTRIBUTION)
-    morphology = _labels(p_morphology, _UNREAD_FORM)
-    views = views_of(distribution, morphology, *shipped_rulebooks())
-    pattern_concern = views["concern"]
-    p = np.where(pattern_concern[:, None] >= 0, p_concern, np.nan).astype(np.float32)
-    concern = np.where(np.isnan(p[:, 0]), -1, p.shape[1] - 1 - p[:, ::-1].argmax(axis=1))
-    other = np.flatnonzero((concern != pattern_concern) & (concern >= 0))
-    views["origin"][other] = _origin_of(p_distribution[other], p_morphology[other], concern[other])
+    words = _labels(p_distribution, _NO_DISTRIBUTION), _labels(p_morphology, _UNREAD_FORM)
+    probabilities = p_distribution, p_morphology
     return Readings(
         cluster_id=cluster_id,
-        distribution=distribution,
-        morphology=morphology,
+        distribution=words[0],
+        morphology=words[1],
         p_distribution=p_distribution.astype(np.float32),
         p_morphology=p_morphology.astype(np.float32),
-        p_concern=p,
         evidence=np.full(len(cluster_id), "", dtype=object),
         reader=reader,
-        **views | {"concern": concern.astype(np.int8), "pattern_concern": pattern_concern},
+        **concern_views(words, probabilities, p_concern, *shipped_rulebooks()),
         **more,
     )
-
-
-def _origin_of(
-    p_distribution: Floats, p_morphology: Floats, concern: npt.NDArray[np.int64]
-) -> npt.NDArray[np.int8]:
-    """Return the origin of the most probable admissible pattern that leads to each concern."""
-    article, _ = shipped_rulebooks()
-    distributions = np.array([*range(len(DISTRIBUTIONS)), _NO_DISTRIBUTION])
-    forms = np.array([*range(len(MORPHOLOGIES)), _UNREAD_FORM])
-    leads_to = article.concern_codes[np.ix_(distributions, forms)]
-    leads_to[:-1, :-1][~ADMISSIBLE] = -1
-    p_d, p_m = (_with_unread(p) for p in (p_distribution, p_morphology))
-    joint = np.where(leads_to == concern[:, None, None], p_d[:, :, None] * p_m[:, None, :], -1.0)
-    d, m = np.unravel_index(joint.reshape(len(joint), leads_to.size).argmax(axis=1), leads_to.shape)
-    return article.origin_of(distributions[d], forms[m])
-
-
-def _with_unread(p: Floats) -> Floats:
-    """Append the probability that the axis was not read: 1 or 0."""
-    unread = np.isnan(p[:, :1])
-    return np.hstack([np.where(unread, 0.0, p), unread])
 
 
 def _labels(p: Floats, otherwise: int) -> npt.NDArray[np.int8]:

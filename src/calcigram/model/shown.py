@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from calcigram.lexicon import ADMISSIBLE_PAIRS, DISTRIBUTIONS, MORPHOLOGIES, Morphology
+from calcigram.concerns import ADMISSIBLE
+from calcigram.lexicon import MORPHOLOGIES, Morphology
 
 if TYPE_CHECKING:
     from calcigram.features.extract import Features
@@ -38,9 +39,6 @@ RAILS: dict[str, tuple[float, float]] = {
 """Feature -> least and greatest value of two parallel rows; the recognition rules ask for the same
 (Valvano et al. 2019; Badano et al. 2018), which a test holds."""
 
-ADMISSIBLE = np.array([[(d, m) in ADMISSIBLE_PAIRS for m in MORPHOLOGIES] for d in DISTRIBUTIONS])
-"""Which pairs make sense: shape (6, 9)."""
-
 _VASCULAR = MORPHOLOGIES.index(Morphology.VASCULAR)
 
 
@@ -58,10 +56,11 @@ def shown_probabilities(
     Returns
     -------
     p_distribution, p_morphology : ndarray of float64
-        Admissible together (`make_admissible`); guarded again, as a word left out for the other
-        axis' sake can put ``vascular`` first.
+        Admissible together (`make_admissible`); guarded before, as the next word may not go with
+        the distribution, and after, as a word left out for the other axis' sake can put
+        ``vascular`` first.
     """
-    p_d, p_m = make_admissible(p_distribution, p_morphology)
+    p_d, p_m = make_admissible(p_distribution, guarded(p_morphology, features))
     return p_d, guarded(p_m, features)
 
 

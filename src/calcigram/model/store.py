@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from calcigram.concerns import CONCERN_CASES
 from calcigram.errors import ModelFileError
 from calcigram.features.catalogue import FEATURE_NAMES, catalogue_hash
 from calcigram.formats.places import replace_folder, unfinished
@@ -32,7 +33,7 @@ from calcigram.model.exemplars import Exemplars
 from calcigram.model.forest import MAX_SCORE, STORED_ARRAYS, Forest
 from calcigram.model.head import AXES, HEAD_CASES, Head
 from calcigram.model.novelty import Novelty
-from calcigram.model.reader import CONCERN_CASES, Model
+from calcigram.model.reader import Model
 
 FORMAT = "calcigram model"
 FORMAT_VERSION = 4

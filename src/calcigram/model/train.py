@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from calcigram import __version__
+from calcigram.concerns import CONCERN_CASES
 from calcigram.errors import BadInputError
 from calcigram.features.catalogue import FEATURE_NAMES, catalogue_hash
 from calcigram.lexicon import CONCERNS
@@ -36,7 +37,7 @@ from calcigram.model.labels import (
     split_by_group,
 )
 from calcigram.model.novelty import Novelty
-from calcigram.model.reader import CONCERN_CASES, Model
+from calcigram.model.reader import Model
 
 if TYPE_CHECKING:
     from calcigram.clusters import ClusterSet

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from calcigram.concerns import raw_concern
 from calcigram.lexicon import MIN_CALCIFICATIONS
 from calcigram.model.head import AXES
 from calcigram.model.labels import Labelled, label_codes
-from calcigram.model.reader import form_is_known, raw_concern, readings_of
+from calcigram.model.reader import form_is_known, readings_of
 from calcigram.readings import Readings
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ import pytest
 
 import calcigram
 from calcigram.cli import main
+from calcigram.concerns import under_rulebook
 from calcigram.errors import CalcigramError
-from calcigram.lexicon import CONCERNS
-from calcigram.ownbook import under_rulebook
+from calcigram.lexicon import ADMISSIBLE_PAIRS, CONCERNS
 from calcigram.rules.engine import RuleReader
 
 PAGE = Path(__file__).parents[1] / "docs" / "rules.md"
@@ -65,9 +65,12 @@ def test_classify_under_a_rulebook_of_ones_own(own, as_file):
     np.testing.assert_allclose(p.sum(axis=1), 1, atol=1e-6)
     assert found["concern"].tolist() == [str(CONCERNS[k]) for k in p.argmax(axis=1)]
     assert (p[:, 1] == 0).all()  # no line of this book gives that concern
-    duct = verdicts[["p_distribution_linear", "p_distribution_branching"]].sum(axis=1)
-    both = verdicts["morphology"] != "unread"
-    np.testing.assert_allclose(p[both.to_numpy(), 2], duct[both], atol=0.2)
+    both = verdicts[verdicts["morphology"] != "unread"]
+    of_pair = {
+        (d, m): both[f"p_distribution_{d}"] * both[f"p_morphology_{m}"] for d, m in ADMISSIBLE_PAIRS
+    }
+    along_a_duct = sum(q for (d, _), q in of_pair.items() if d in ("linear", "branching"))
+    np.testing.assert_allclose(p[both.index, 2], along_a_duct / sum(of_pair.values()), atol=1e-6)
     plain = calcigram.classify(own / "clusters.csv")
     for unchanged in ("distribution", "morphology", "birads_concern"):
         pd.testing.assert_series_equal(verdicts[unchanged], plain[unchanged])
