@@ -163,3 +163,11 @@ def test_speed_is_sane():
 def test_few_calcifications_that_nearly_touch_are_listed_in_the_end():
     # Three discs .1 mm apart under the hard grade, whose every draw merged two of them.
     assert simulate(1, seed=2026, start=38256, grade="mixed").n_calcifications[0] >= 3
+
+
+def test_progress_is_told_in_clusters():
+    told = []
+    clusters = simulate(40, seed=1, progress=lambda done, n: told.append((done, n)))
+    assert told[-1] == (40, 40)
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
+    assert clusters == simulate(40, seed=1)

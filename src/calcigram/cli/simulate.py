@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
 from calcigram.cli import _options
-from calcigram.cli._output import check_suffix, say, working
-from calcigram.cli._progress import doing
+from calcigram.cli._output import check_suffix, progress_bar, say, working
 
 
 def add(commands: _options.Commands) -> None:
@@ -43,14 +41,14 @@ def run(args: argparse.Namespace) -> None:
     from calcigram import simulate, write_clusters
     from calcigram.wording import counted
 
-    with doing(lambda: f"simulating {counted(args.n, 'cluster')}"):
+    with progress_bar("Simulating") as progress:
         clusters = simulate(
             args.n,
             seed=args.seed,
             grade=args.grade,
             preset=args.preset,
             n_jobs=_options.jobs(args),
-            progress=sys.stderr.isatty(),
+            progress=progress,
         )
     with working("Writing"):
         write_clusters(clusters, args.output)

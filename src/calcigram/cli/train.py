@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from calcigram.cli import _options
 from calcigram.cli._labelled import read_labelled
-from calcigram.cli._output import check_exists, print_json, say, working
+from calcigram.cli._output import check_exists, print_json, progress_bar, say
 from calcigram.cli._progress import doing
 from calcigram.errors import BadInputError
 
@@ -121,10 +121,14 @@ def _clusters(args: argparse.Namespace) -> ClusterSet:
 
     sets = read_labelled(args)
     if args.simulated is not None:
-        with working(f"Simulating {args.simulated} clusters"):
+        with progress_bar("Simulating") as progress:
             sets.append(
                 simulate(
-                    args.simulated, seed=args.seed, grade=args.grade, n_jobs=_options.jobs(args)
+                    args.simulated,
+                    seed=args.seed,
+                    grade=args.grade,
+                    n_jobs=_options.jobs(args),
+                    progress=progress,
                 )
             )
     return ClusterSet.concat(sets)

@@ -7,7 +7,7 @@ numbers come from generators keyed by (seed, index), its breast from (seed, pati
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -283,7 +283,7 @@ def simulate(
     exclude_mechanisms: Iterable[str] = (),
     only_mechanisms: Iterable[str] = (),
     n_jobs: int = 1,
-    progress: bool = False,
+    progress: bool | Callable[[int, int], None] = False,
 ) -> ClusterSet:
     """Simulate clusters of known distribution and form.
 
@@ -305,8 +305,8 @@ def simulate(
         preset draws only mechanisms that it has ranges for: see `mechanism_ids`.
     n_jobs : int, optional
         Processes, as in joblib; -1 for one a core.
-    progress : bool, optional
-        Show a progress bar on standard error.
+    progress : bool or callable, optional
+        Show a progress bar on standard error, or call a function with (clusters done, `n`).
 
     Returns
     -------
@@ -341,10 +341,23 @@ def simulate(
     if not bounds:
         return ClusterSet.concat([])
     parts: Iterable[ClusterSet] = _batches(bounds, (seed, grade, preset, menu_key), n_jobs)
-    if progress:
+    if callable(progress):
+        parts = _counted(parts, progress, n)
+    elif progress:
         from rich.console import Console
         from rich.progress import track
 
         console = Console(stderr=True)
         parts = track(parts, "Simulating", total=len(bounds), console=console, transient=True)
     return ClusterSet.concat(list(parts))
+
+
+def _counted(
+    parts: Iterable[ClusterSet], progress: Callable[[int, int], None], n: int
+) -> Iterator[ClusterSet]:
+    """Pass parts on, and say after each how many clusters there have been."""
+    done = 0
+    for part in parts:
+        done += len(part)
+        progress(done, n)
+        yield part
