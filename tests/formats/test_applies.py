@@ -11,7 +11,7 @@ from calcigram.errors import BadInputError
 from calcigram.formats import read_intake
 from calcigram.formats.applies import APPLIES
 from calcigram.linking import Linking
-from calcigram.longtable import LeftOutWarning
+from calcigram.longtable import NoticeWarning
 
 DATA = Path(__file__).parents[1] / "data"
 FILES = {
@@ -80,13 +80,13 @@ def test_a_template_goes_with_a_dicom_answer(path_of, tmp_path, capsys):
 
 
 def test_linking_where_nothing_is_loose_is_told():
-    with pytest.warns(LeftOutWarning, match="no loose calcification to be linked by DBSCAN"):
+    with pytest.warns(NoticeWarning, match="no loose calcification to be linked by DBSCAN"):
         read_clusters(FILES["report"], linking=Linking(link_mm=5))
 
 
 def test_images_that_are_not_those_of_the_file_are_told(tmp_path):
     (tmp_path / "images").mkdir()
-    with pytest.warns(LeftOutWarning, match="none of the images given is one that the file is of"):
+    with pytest.warns(NoticeWarning, match="none of the images given is one that the file is of"):
         read_clusters(FILES["report"], images=[tmp_path / "images"])
 
 

@@ -12,7 +12,7 @@ from calcigram import read_clusters
 from calcigram.errors import BadInputError
 from calcigram.formats import read_intake
 from calcigram.linking import Linking
-from calcigram.longtable import LeftOutWarning
+from calcigram.longtable import NoticeWarning
 
 EXAMPLE = Path(__file__).parents[1] / "data" / "inbreast.xml"
 
@@ -59,7 +59,7 @@ def test_regions_without_a_name_or_points(tmp_path):
     path = write(
         tmp_path / "a.xml", [("", ["(1, 2)"]), ("Calcification", []), ("cluster", ["(1,2)"])]
     )
-    with pytest.warns(LeftOutWarning) as caught:
+    with pytest.warns(NoticeWarning) as caught:
         assert read_clusters(path).n_calcifications.tolist() == [0]
     told = " ".join(str(warning.message) for warning in caught)
     assert "1 region named 'no name' left out" in told

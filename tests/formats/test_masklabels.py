@@ -6,7 +6,7 @@ import pytest
 from calcigram import read_clusters
 from calcigram.errors import BadInputError
 from calcigram.formats import read_intake
-from calcigram.longtable import LeftOutWarning
+from calcigram.longtable import NoticeWarning
 
 SPACING = 0.07
 
@@ -32,7 +32,7 @@ def class_map(values=(1, 3), n=12):
 
 class TestClassMap:
     def test_the_breast_is_left_out_and_told(self, npy):
-        with pytest.warns(LeftOutWarning, match=r"label 1 left out: up to 42 mm across"):
+        with pytest.warns(NoticeWarning, match=r"label 1 left out: up to 42 mm across"):
             clusters = read_clusters(npy(class_map()), pixel_spacing=SPACING)
         assert clusters.n_calcifications.tolist() == [12]
         assert clusters.diameter_mm.max() < 0.3
@@ -46,7 +46,7 @@ class TestClassMap:
 
     def test_a_label_is_chosen(self, npy):
         path = npy(class_map())
-        with pytest.warns(LeftOutWarning, match="label 1 left out: not named with --label"):
+        with pytest.warns(NoticeWarning, match="label 1 left out: not named with --label"):
             chosen = read_clusters(path, pixel_spacing=SPACING, labels=[3])
         assert chosen.n_calcifications.tolist() == [12]
         with pytest.raises(BadInputError, match=r"'--label': got 2, expected a label .*: 1, 3"):
@@ -73,7 +73,7 @@ class TestClassMap:
     def test_a_part_too_large_is_left_out_of_a_single_label(self, npy):
         mask = (class_map() == 3).astype(np.uint8)
         mask[500:700, 100:110] = 1
-        with pytest.warns(LeftOutWarning, match="1 part left out: up to 14 mm across"):
+        with pytest.warns(NoticeWarning, match="1 part left out: up to 14 mm across"):
             clusters = read_clusters(npy(mask), pixel_spacing=SPACING)
         assert clusters.n_calcifications.tolist() == [12]
 
@@ -85,7 +85,7 @@ def test_a_void_rim_is_left_out_and_told(npy, values):
         row, column = 40 + 40 * (k // 4), 50 + 40 * (k % 4)
         mask[row - 2 : row + 6, column - 2 : column + 6] = 255
         mask[row : row + 4, column : column + 4] = value
-    with pytest.warns(LeftOutWarning, match="label 255 left out: it lies around all others"):
+    with pytest.warns(NoticeWarning, match="label 255 left out: it lies around all others"):
         clusters = read_clusters(npy(mask), pixel_spacing=SPACING)
     assert clusters.n_calcifications.tolist() == [12]
     np.testing.assert_allclose(clusters.diameter_mm, 2 * np.sqrt(16 / np.pi) * SPACING, rtol=1e-5)
@@ -96,7 +96,7 @@ def test_a_frame_of_void_is_left_out_and_told(npy):
     mask[[0, -1]] = mask[:, [0, -1]] = 255
     for k in range(9):
         mask[20 + 20 * (k // 3), 20 + 20 * (k % 3)] = k + 1
-    with pytest.warns(LeftOutWarning, match="label 255 left out: it lies around all others"):
+    with pytest.warns(NoticeWarning, match="label 255 left out: it lies around all others"):
         clusters = read_clusters(npy(mask), pixel_spacing=SPACING)
     assert clusters.n_calcifications.tolist() == [9]
 

@@ -17,7 +17,7 @@ from calcigram.clusters import CLUSTER_NAMES, MARKS, OPTIONAL_MARKS, ClusterSet
 from calcigram.errors import BadInputError
 from calcigram.formats.outlines import NAN, Points, Shape, check_cost, inside
 from calcigram.linking import Linking, link
-from calcigram.longtable import Caution, Intake
+from calcigram.longtable import Intake, Notice
 from calcigram.longtable.rejects import empty_rejects
 from calcigram.wording import counted
 
@@ -154,7 +154,7 @@ def form_clusters(image: ImageMarks, linking: Linking | None = None) -> list[str
             f"{where}{counted(n_linked, 'loose calcification')} {linking}: {counted(n_new, 'new cluster')}"
         )
     notes += map(
-        Caution, _count(where, len(left) - n_linked, f"in no cluster, left out ({linking})")
+        Notice, _count(where, len(left) - n_linked, f"in no cluster, left out ({linking})")
     )
     image.loose = []
     return notes
@@ -222,7 +222,7 @@ def gather(
     images = list(images)
     said = list(notes)
     if linking is not None and not any(image.loose for image in images):
-        said.append(Caution(f"no loose calcification to be {linking}: that changes nothing"))
+        said.append(Notice(f"no loose calcification to be {linking}: that changes nothing"))
     for image in images:
         if len(image.clusters) > MAX_CLUSTERS:
             raise BadInputError(
@@ -232,7 +232,7 @@ def gather(
     rows = [(image, cluster) for image in images for cluster in image.clusters]
     said += _missing(rows)
     if len(said) > MAX_NOTES:
-        said = [*said[:MAX_NOTES], Caution(f"{len(said) - MAX_NOTES} further notes are not shown")]
+        said = [*said[:MAX_NOTES], Notice(f"{len(said) - MAX_NOTES} further notes are not shown")]
     marks = [mark for _, cluster in rows for mark in cluster.marks]
     clusters = ClusterSet.from_arrays(
         np.concatenate([[0], np.cumsum([len(cluster.marks) for _, cluster in rows])]),
@@ -251,14 +251,14 @@ def _missing(rows: list[tuple[ImageMarks, Cluster]]) -> list[str]:
         told = f", though {cluster.n_reported} are reported" if cluster.n_reported else ""
         name = f" {cluster.name}" if cluster.name else ""
         text = f"cluster{name} has no calcification with a place{told}: nothing to read"
-        notes.append(Caution(text))
+        notes.append(Notice(text))
     for _, cluster in rows:
         if cluster.n_reported and cluster.marks and cluster.n_reported != len(cluster.marks):
             text = (
                 f"cluster {cluster.name or '?'}: {cluster.n_reported} calcifications are reported, "
                 f"{len(cluster.marks)} have a place"
             )
-            notes.append(Caution(text))
+            notes.append(Notice(text))
     return notes
 
 

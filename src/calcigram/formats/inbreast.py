@@ -31,7 +31,7 @@ from calcigram.formats.outlines import (
 )
 from calcigram.formats.regions import Region, load_regions
 from calcigram.linking import MAX_LOOSE, Linking
-from calcigram.longtable import Caution, Intake
+from calcigram.longtable import Intake, Notice
 from calcigram.wording import counted
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def read_inbreast(
         gathered.append(image)
         notes += _left_out(regions) + _other_pixels(regions, math.sqrt(size[0] * size[1]))
     if not any(image.loose or image.clusters for image in gathered):
-        notes.append(Caution("no region is named as a calcification or a cluster"))
+        notes.append(Notice("no region is named as a calcification or a cluster"))
     return gather(gathered, notes, linking)
 
 
@@ -129,7 +129,7 @@ def _mammogram(path: PathLike, images: Sequence[PathLike], notes: list[str]) -> 
     files = mammogram_of(path, images)
     if len(files) != 1:
         text = f"{len(files)} DICOM images are given of this annotation, not one: none is used"
-        notes.append(Caution(text))
+        notes.append(Notice(text))
         return None
     return open_image(files[0])
 
@@ -167,7 +167,7 @@ def _describe(
             f"{len(outside)} regions reach outside of the image of {entry.n_columns} x {entry.n_rows} "
             f"pixels, first {outside[0].where}: is it the right image?"
         )
-        notes.append(Caution(text))
+        notes.append(Notice(text))
 
 
 def _image(
@@ -249,7 +249,7 @@ def _left_out(regions: list[Region]) -> list[str]:
     ]
     empty = sum(not len(region.points) for region in regions)
     notes += [f"{counted(empty, 'region')} without points left out"] * (empty > 0)
-    return [Caution(note) for note in notes]
+    return [Notice(note) for note in notes]
 
 
 def _other_pixels(regions: list[Region], size_mm: float) -> list[str]:
@@ -268,4 +268,4 @@ def _other_pixels(regions: list[Region], size_mm: float) -> list[str]:
         f"the areas stated in cm2 are those of pixels of {implied:.3g} mm, not {size_mm:g} mm: "
         "check the size of a pixel (--pixel-spacing)"
     )
-    return [Caution(text)]
+    return [Notice(text)]

@@ -17,7 +17,7 @@ from calcigram.formats.gathering import Cluster, ImageMarks, Mark
 from calcigram.formats.maskparts import MaskParts
 from calcigram.formats.pixelmarks import Ints, Measured, measure, pixels_of
 from calcigram.linking import MAX_LOOSE, Linking, link
-from calcigram.longtable import Caution
+from calcigram.longtable import Notice
 from calcigram.wording import counted
 
 LARGEST_MM = 10.0
@@ -73,7 +73,7 @@ def fill_from_labels(
     Returns
     -------
     list of str
-        How the mask was understood; what was left out is a `Caution`.
+        How the mask was understood; what was left out is a `Notice`.
 
     Raises
     ------
@@ -91,14 +91,14 @@ def fill_from_labels(
         others = [value for value in parts.values if value not in chosen]
         parts.drop(np.isin(parts.label, others))
         if others:
-            notes.append(Caution(f"{_named(others)} left out: not named with --label"))
+            notes.append(Notice(f"{_named(others)} left out: not named with --label"))
     else:
         notes += _drop_large(parts, spacing)
         parts.check_grey_levels(source)
         notes += _drop_rim(parts)
     things, names = _things(parts, spacing, source, notes)
     if not names:
-        return [*notes, Caution("no label that can be calcifications")]
+        return [*notes, Notice("no label that can be calcifications")]
     pixels = pixels_of(parts.numbered, things, source)
     marked = None if intensity is None else parts.marked()
     if intensity is not None:
@@ -152,7 +152,7 @@ def _drop_large(parts: MaskParts, spacing: tuple[float, float]) -> list[str]:
             f"{LARGEST_MM:g} mm; {_CHOOSE}"
         )
     parts.drop(large | whole[of_part])
-    return [Caution(note) for note in notes]
+    return [Notice(note) for note in notes]
 
 
 def _drop_rim(parts: MaskParts) -> list[str]:
@@ -170,7 +170,7 @@ def _drop_rim(parts: MaskParts) -> list[str]:
             parts.rim = parts.label == value
             parts.drop(parts.rim)
             return [
-                Caution(f"label {value} left out: it lies around all others, as a rim; {_CHOOSE}")
+                Notice(f"label {value} left out: it lies around all others, as a rim; {_CHOOSE}")
             ]
     return []
 
@@ -238,7 +238,7 @@ def _darkness(measured: Measured, source: str) -> list[str]:
         )
     if 2 * n_darker > n_compared:
         return [
-            Caution(f"{n_darker} of {n_compared} marks are darker than their surroundings: is it the right image?")
+            Notice(f"{n_darker} of {n_compared} marks are darker than their surroundings: is it the right image?")
         ]  # fmt: skip
     return []
 
@@ -268,7 +268,7 @@ def _take_over(
             image.clusters.append(Cluster(part, name=f"{name}-{group + 1}", formed_by=way))
         if n_left:
             text = f"label {name}: {counted(n_left, 'calcification')} in no cluster, left out ({linking})"
-            notes.append(Caution(text))
+            notes.append(Notice(text))
 
 
 def _check_count(n_marks: int, source: str) -> None:

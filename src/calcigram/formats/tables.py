@@ -19,13 +19,12 @@ from calcigram.formats.files import PathLike, atomic_path, kind_of, suffix_of
 from calcigram.formats.parted import parted
 from calcigram.linking import Linking
 from calcigram.longtable import (
-    Caution,
     Intake,
-    LeftOutWarning,
     RejectedClustersWarning,
     check_long,
     frame_from_clusters,
     known_columns,
+    tell,
 )
 from calcigram.wording import counted
 
@@ -92,7 +91,7 @@ def read_clusters(
 
     Warns
     -----
-    RepeatedRowsWarning, IgnoredColumnWarning, RejectedClustersWarning, LeftOutWarning
+    RepeatedRowsWarning, IgnoredColumnWarning, RejectedClustersWarning, NoticeWarning
 
     Examples
     --------
@@ -116,9 +115,8 @@ def read_clusters(
             labels=labels,
         )
     )
-    for note in (note for intake in intakes for note in intake.notes):
-        if isinstance(note, Caution):
-            warnings.warn(f"{path}: {note}", LeftOutWarning, stacklevel=2)
+    for intake in intakes:
+        tell(intake, path)
     n_rejected = sum(intake.n_rejected for intake in intakes)
     if n_rejected:
         warnings.warn(

@@ -6,21 +6,22 @@ or its whole cluster is set aside. Files are not opened here; `formats` does tha
 
 from calcigram.longtable.export import check_long, frame_from_clusters, known_columns
 from calcigram.longtable.intake import (
-    Caution,
     IgnoredColumnWarning,
     Intake,
-    LeftOutWarning,
+    Notice,
+    NoticeWarning,
     RejectedClustersWarning,
     RepeatedRowsWarning,
     TableWarning,
     clusters_from_frame,
+    tell,
 )
 
 __all__ = [
-    "Caution",
     "IgnoredColumnWarning",
     "Intake",
-    "LeftOutWarning",
+    "Notice",
+    "NoticeWarning",
     "RejectedClustersWarning",
     "RepeatedRowsWarning",
     "TableWarning",
@@ -28,4 +29,5 @@ __all__ = [
     "clusters_from_frame",
     "frame_from_clusters",
     "known_columns",
+    "tell",
 ]

@@ -39,14 +39,27 @@ class RejectedClustersWarning(TableWarning):
     """Clusters with bad values were set aside."""
 
 
-class LeftOutWarning(TableWarning):
-    """Something in a report, an annotation or a mask was left out or guessed."""
+class NoticeWarning(TableWarning):
+    """Something in a file was guessed or left out, or should be looked at."""
 
 
-class Caution(str):
-    """A note of something left out or guessed, of which `formats.read_clusters` warns."""
+class Notice(str):
+    """A note that says what was guessed or left out; other notes only say what a file is."""
 
-    __slots__ = ()
+
+def tell(intake: Intake, source: object = None) -> None:
+    """Warn of each `Notice` of an intake, for those who hand on nothing but its clusters.
+
+    Parameters
+    ----------
+    intake : Intake
+    source : object, optional
+        What to call the file.
+    """
+    where = "" if source is None else f"{source}: "
+    for note in intake.notes:
+        if isinstance(note, Notice):
+            warnings.warn(f"{where}{note}", NoticeWarning, stacklevel=3)
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +80,7 @@ class Intake:
         Columns left out, for the most part because they vary within clusters.
     notes : tuple of str
         What a file other than a table is, how clusters were formed of it, and what it lacks; a
-        `Caution` where something was left out or guessed.
+        `Notice` where something was left out or guessed.
     """
 
     clusters: ClusterSet

@@ -6,7 +6,7 @@ import pytest
 from calcigram import read_clusters
 from calcigram.errors import PixelSizeError
 from calcigram.formats import read_intake
-from calcigram.longtable import LeftOutWarning
+from calcigram.longtable import NoticeWarning
 
 
 def width(clusters):
@@ -70,7 +70,7 @@ class TestDistances:
 
     def test_their_ratio_is_used_and_told(self, examples, saved):
         saved(examples.mammogram(**self.DISTANCES), "image.dcm")
-        with pytest.warns(LeftOutWarning, match=r"magnification of 1\.801, the ratio"):
+        with pytest.warns(NoticeWarning, match=r"magnification of 1\.801, the ratio"):
             clusters = read_clusters(saved(examples.cad_sr(spacing=False)))
         expected = examples.centres_px()[:, 0] * 0.07 * 361 / 650
         np.testing.assert_allclose(clusters.x_mm, expected, rtol=1e-4)

@@ -6,7 +6,7 @@ import pytest
 from calcigram.errors import BadInputError
 from calcigram.formats import read_intake
 from calcigram.linking import Linking
-from calcigram.longtable import Caution
+from calcigram.longtable import Notice
 
 SINGLE = ("129770007", "SCT", "Individual Calcification")
 CLUSTER = ("129769006", "SCT", "Calcification Cluster")
@@ -249,7 +249,7 @@ class TestOneLabel:
         points = [program.group(program.shape(c), finding=finding) for c in program.centres]
         intake = program.read(*points)
         program.check(intake)
-        told = [note for note in intake.notes if isinstance(note, Caution)]
+        told = [note for note in intake.notes if isinstance(note, Notice)]
         assert "7 points that have one label in the plural are read as a calcification each" in told
 
     @pytest.mark.parametrize("finding", [CLUSTER, ("7", "99VND", "Cluster of calcifications")])

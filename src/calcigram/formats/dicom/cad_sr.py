@@ -18,7 +18,7 @@ from calcigram.formats.dicom.processing import remarks
 from calcigram.formats.dicom.report import Group, Report, Spot
 from calcigram.formats.dicom.stated import stated_marks
 from calcigram.formats.dicom.tree import Item, Tree
-from calcigram.longtable import Caution
+from calcigram.longtable import Notice
 
 CLASS_UID = "1.2.840.10008.5.1.4.1.1.88.50"
 """SOP class Mammography CAD SR Storage."""
@@ -151,7 +151,7 @@ def _spots(items: list[Item], report: Report, image: str = "") -> list[Spot]:
     if without:
         noun = "calcification" if len(without) == 1 else "calcifications"
         text = f"{len(without)} {noun} without a place left out, first {without[0]}"
-        report.notes.append(Caution(text))
+        report.notes.append(Notice(text))
     return spots
 
 

@@ -16,7 +16,7 @@ from calcigram.formats.dicom import concepts
 from calcigram.formats.dicom.library import image_of
 from calcigram.formats.dicom.report import Outline, Point, Report
 from calcigram.formats.dicom.tree import Item
-from calcigram.longtable import Caution
+from calcigram.longtable import Notice
 
 OUTLINES = ("POLYLINE", "CIRCLE", "ELLIPSE")
 POINTS = ("POINT", "MULTIPOINT")
@@ -101,7 +101,7 @@ def drawing_of(item: Item, report: Report) -> Drawing:
     elsewhere = [shape for shape in shapes if image_of(shape, image) != image]
     if elsewhere:
         text = f"{item.where}: {len(elsewhere)} drawings on a further image left out"
-        report.notes.append(Caution(text))
+        report.notes.append(Notice(text))
         shapes = [shape for shape in shapes if image_of(shape, image) == image]
     outlined = [shape for shape in shapes if shape.graphic in OUTLINES]
     outlined.sort(key=lambda shape: not shape.is_(concepts.OUTLINE))
@@ -126,7 +126,7 @@ def _outlines(shapes: Sequence[Item], report: Report, *, may_fail: bool) -> Iter
         except BadInputError as error:
             if not may_fail:
                 raise
-            report.notes.append(Caution(f"{error.column}: an outline of {error.value}, left out"))
+            report.notes.append(Notice(f"{error.column}: an outline of {error.value}, left out"))
 
 
 def only_image(report: Report) -> str:

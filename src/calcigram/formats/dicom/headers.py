@@ -21,7 +21,7 @@ from calcigram.formats.files import (
     first_bytes,
     looks_like_dicom,
 )
-from calcigram.longtable import Caution
+from calcigram.longtable import Notice
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -131,7 +131,7 @@ def find_in_folder(
             named = {image.resolve() for image in images}
             if not any({c.resolve(), *c.resolve().parents} & named for c in chosen.values()):
                 notes.append(
-                    Caution("none of the images given is one that the file is of: not used")
+                    Notice("none of the images given is one that the file is of: not used")
                 )
         return {uid: open_dicom(candidate) for uid, candidate in chosen.items()}
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from calcigram.formats.dicom import concepts
 from calcigram.formats.dicom.concepts import Concept
 from calcigram.formats.dicom.tree import Item, Tree
-from calcigram.longtable import Caution
+from calcigram.longtable import Notice
 
 WITHOUT_FAILURE = (
     Concept("111242", "DCM", "All algorithms succeeded; with findings"),
@@ -59,7 +59,7 @@ def remarks(tree: Tree, findings: Sequence[tuple[Item, str]]) -> list[str]:
     )
     said += [f"{count} findings of {meaning!r} left out" for meaning, count in others.items()]
     withheld = _withheld(item for item, kind in findings if kind in ("cluster", "single"))
-    return [*map(Caution, said), *withheld]
+    return [*map(Notice, said), *withheld]
 
 
 def _withheld(findings: Iterable[Item]) -> list[str]:

@@ -37,7 +37,7 @@ from calcigram.formats.outlines import (
     polygon_shape,
 )
 from calcigram.linking import Linking
-from calcigram.longtable import Caution, Intake
+from calcigram.longtable import Intake, Notice
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -214,7 +214,7 @@ def _cautions(entry: ImageEntry, report: Report) -> list[str]:
             f"image {entry.uid}: {len(outside)} centres lie outside of it, first ({outside[0][0]:g}, "
             f"{outside[0][1]:g}) pixels"
         )
-    return [Caution(note) for note in notes]
+    return [Notice(note) for note in notes]
 
 
 def parse_report(dataset: Dataset, source: str) -> Report:

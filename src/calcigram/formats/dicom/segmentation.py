@@ -31,7 +31,7 @@ from calcigram.formats.files import PathLike
 from calcigram.formats.gathering import Cluster, ImageMarks, gather
 from calcigram.formats.masklabels import fill_from_labels
 from calcigram.linking import Linking
-from calcigram.longtable import Caution, Intake
+from calcigram.longtable import Intake, Notice
 from calcigram.wording import counted
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def read_segmentation(
     reason = "not named with --label" if labels else "of no calcification"
     for number in sorted(left_out):
         label = text_of(segments[number], "SegmentLabel")
-        notes.append(Caution(f"segment {number} ({label}) is {reason}, left out"))
+        notes.append(Notice(f"segment {number} ({label}) is {reason}, left out"))
     gathered: dict[str, ImageMarks] = {}
     spacings: dict[str, Any] = {}
     masks: dict[tuple[str, int], _Crop] = {}
@@ -117,7 +117,7 @@ def read_segmentation(
     for (uid, number), (top, left, crop_mask) in masks.items():
         if n_frames[uid, number] > 1:
             text = f"segment {number}: {n_frames[uid, number]} frames are read as one plane"
-            notes.append(Caution(text))
+            notes.append(Notice(text))
         if uid not in gathered:
             entry = segmented_image(dataset, uid, headers.get(uid), source)
             spacings[uid] = pixel_spacing(entry, source, given_mm, elsewhere=IN_MASK)
@@ -130,7 +130,7 @@ def read_segmentation(
         said = fill_from_labels(
             part, crop_mask, size, source, chosen=(1,) if labels else (), corner=(top, left)
         )
-        notes += [Caution(f"segment {number}: {n}") for n in said if isinstance(n, Caution)]
+        notes += [Notice(f"segment {number}: {n}") for n in said if isinstance(n, Notice)]
         _take_over(part, gathered[uid], segments.get(number), number)
     return gather(gathered.values(), notes, linking)
 

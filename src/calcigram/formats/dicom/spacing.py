@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from calcigram.errors import PixelSizeError
 from calcigram.formats.dicom.attributes import first_of, items_of, numbers_of, text_of
 from calcigram.formats.dicom.report import ImageEntry
-from calcigram.longtable import Caution
+from calcigram.longtable import Notice
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -37,7 +37,7 @@ class Spacing:
         """Return a sentence of it; `of` is what the pixels are those of, such as ``"image 1: "``."""
         size = f"{self.x_mm:g}" + ("" if self.x_mm == self.y_mm else f" x {self.y_mm:g}")
         text = f"{of}pixels of {size} mm, stated by {self.stated_by}"
-        return Caution(text) if self.derived else text
+        return Notice(text) if self.derived else text
 
 
 IN_REPORT = (

@@ -21,7 +21,7 @@ from calcigram.formats.dicom.library import image_of, read_images
 from calcigram.formats.dicom.report import Group, Outline, Report, Spot
 from calcigram.formats.dicom.stated import stated_marks
 from calcigram.formats.dicom.tree import Item, Tree
-from calcigram.longtable import Caution
+from calcigram.longtable import Notice
 
 MEMBER = "#"
 """Between a cluster's tracking identifier and a number in that of its calcification."""
@@ -67,7 +67,7 @@ def read_tid1500(tree: Tree) -> Report:
     kinds = [_kind(item) for item in items]
     if items and not {"cluster", "single"} & set(kinds) and "untold" in kinds:
         text = "no measurement group says what it found; each is taken for a calcification"
-        report.notes.append(Caution(text))
+        report.notes.append(Notice(text))
         kinds = ["single" if kind == "untold" else kind for kind in kinds]
     kinds = _points_of_one_label(items, kinds, report)
     clusters: list[Group] = []
@@ -85,7 +85,7 @@ def read_tid1500(tree: Tree) -> Report:
     report.notes += _without_region(told, report)
     left = sum(kind in ("other", "untold") for kind in kinds)
     if left:
-        report.notes.append(Caution(f"{left} measurement groups of something else were left out"))
+        report.notes.append(Notice(f"{left} measurement groups of something else were left out"))
     report.loose += _given_out(singles, clusters)
     for group in clusters:
         report.add(group)
@@ -123,7 +123,7 @@ def _points_of_one_label(items: list[Item], kinds: list[str], report: Report) ->
         text = (
             f"{sum(lone)} points that have one label in the plural are read as a calcification each"
         )
-        report.notes.append(Caution(text))
+        report.notes.append(Notice(text))
     return ["single" if is_lone else kind for is_lone, kind in zip(lone, kinds, strict=True)]
 
 
@@ -166,7 +166,7 @@ def _without_region(items: list[Item], report: Report) -> list[str]:
         noun = "measurement group has" if left == 1 else "measurement groups have"
         first = next(item for item in without if item not in in_room)
         notes.append(f"{left} {noun} no region in pixels, first {first.where}")
-    return [Caution(note) for note in notes]
+    return [Notice(note) for note in notes]
 
 
 def _segmentations(item: Item) -> Iterator[str]:
@@ -207,7 +207,7 @@ def _group(item: Item, report: Report) -> Group:
         group.spots += [Spot(drawn.image, *part) for part in parts]
     group.image = group.image or only_image(report)
     if not group.image:
-        report.notes.append(Caution(f"{item.where}: a cluster on no image"))
+        report.notes.append(Notice(f"{item.where}: a cluster on no image"))
     return group
 
 
