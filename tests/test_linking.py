@@ -61,3 +61,29 @@ def test_few_are_no_cluster():
 def test_bad_options_are_refused(bad):
     with pytest.raises(BadInputError):
         Linking(**bad)
+
+
+@pytest.mark.parametrize("extent", [5, 30, 100])
+def test_it_is_dbscan(extent):
+    from sklearn.cluster import DBSCAN
+
+    rng = np.random.default_rng(extent)
+    for n in (5, 40, 300):
+        points = np.round(rng.uniform(0, extent, (n, 2)), 1)
+        twin = DBSCAN(eps=10.0, min_samples=5).fit(points)
+        labels = link(*points.T)
+        np.testing.assert_array_equal(labels < 0, twin.labels_ < 0)
+        core = twin.core_sample_indices_
+        pairs = np.unique(np.column_stack([labels[core], twin.labels_[core]]), axis=0)
+        assert len(pairs) == len(np.unique(twin.labels_[core]))
+
+
+def test_thousands_that_lie_together_take_little_memory():
+    import tracemalloc
+
+    points = np.random.default_rng(0).uniform(0, 5, (8000, 2))
+    link([0], [0])
+    tracemalloc.start()
+    assert set(link(*points.T)) == {0}
+    assert tracemalloc.get_traced_memory()[1] < 20 << 20
+    tracemalloc.stop()

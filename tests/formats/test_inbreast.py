@@ -1,6 +1,7 @@
 """INbreast annotations, sound and unsound."""
 
 import plistlib
+import time
 from pathlib import Path
 
 import numpy as np
@@ -122,12 +123,41 @@ def test_other_names_are_left_out_and_told(tmp_path, name):
     assert f"1 region named {name!r} left out" in intake.notes
 
 
+def test_notes_have_an_end(tmp_path):
+    rois = [(f"Point {k}", ["(1, 2)"]) for k in range(1000)]
+    notes = read_intake(write(tmp_path / "a.xml", rois)).notes
+    assert len(notes) == 201
+    assert notes[-1].endswith("further notes are not shown")
+
+
 def test_an_outline_of_calcifications_is_drawn_around_a_cluster(tmp_path):
     rois = [("Calcifications", points_of(circle((130, 50), 60)))]
     rois += [("Calcification", [f"({100 + 20 * k}, 50)"]) for k in range(4)]
     intake = read_intake(write(tmp_path / "a.xml", rois))
     assert intake.clusters.n_calcifications.tolist() == [4]
     assert any("1 outlines named as calcifications have several within" in n for n in intake.notes)
+
+
+@pytest.mark.slow
+def test_thousands_of_outlined_calcifications_are_read(tmp_path):
+    places = np.stack(np.meshgrid(100 + 30 * np.arange(60), 100 + 30 * np.arange(60)), -1)
+    rois = [("Calcification", points_of(circle(p, 3))) for p in places.reshape(-1, 2)]
+    intake = read_intake(write(tmp_path / "a.xml", rois))
+    assert intake.clusters.n_calcifications.tolist() == [3600]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["Calcification", "Cluster"])
+def test_outlines_around_all_points_have_limits(tmp_path, name):
+    """4,000 outlines around 4,000 points."""
+    around = points_of(circle((1500, 1500), 1400))
+    points = np.random.default_rng(0).uniform(1000, 2000, (4000, 2))
+    rois = [(name, around)] * 4000 + [("Calcification", points_of([p])) for p in points]
+    path = write(tmp_path / "a.xml", rois)
+    start = time.process_time()
+    with pytest.raises(BadInputError, match="corners times points within are at most"):
+        read_intake(path)
+    assert time.process_time() - start < 20
 
 
 def test_a_point_in_an_outlined_calcification_shows_it_again(tmp_path):

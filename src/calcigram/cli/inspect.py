@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ MAX_PROBLEMS = 20
 _SUPPOSED = {"pixel_spacing": 0.05}
 """What to count calcifications by where nobody states the size of a pixel; nothing else is told then."""
 
-_OF_LENGTHS = ("--pixel-spacing", "linked by", "mm across", "wider than")
+_OF_LENGTHS = ("--pixel-spacing", "linked by", "wider than")
 """Notes with these words rest on the size of a pixel."""
 
 
@@ -63,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
         "kind": kind_of(args.file),
         **(described if missing is None else _without_lengths(described)),
         "missing": missing,
-        "notes": [note for note in intake.notes if missing is None or _holds(note)],
+        "notes": _notes(intake.notes, missing),
         "formed_by": {
             way: n
             for way, n in formed_by(intake.clusters).items()
@@ -115,6 +116,13 @@ def describe(clusters: ClusterSet) -> dict[str, Any]:
         "marks": {name: _known(getattr(clusters, name)) for name in (*MARK_NAMES, *CLUSTER_NAMES)},
         "meta_columns": [str(name) for name in clusters.meta.columns],
     }
+
+
+def _notes(notes: Sequence[str], missing: str | None) -> list[str]:
+    """Return the notes, without lengths where the size of a pixel is missing."""
+    if missing is None:
+        return list(notes)
+    return [note.partition(": up to ")[0] for note in notes if _holds(note)]
 
 
 def _holds(note: str) -> bool:

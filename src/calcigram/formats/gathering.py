@@ -39,6 +39,9 @@ META = (
 )
 """Meta columns of every set that comes of an image's annotations."""
 
+MAX_NOTES = 200
+"""Of one file; a region may have a name of its own, and each is told."""
+
 MAX_CLUSTERS = 5_000
 """Of one image."""
 
@@ -165,9 +168,10 @@ def _into_outlines(image: ImageMarks) -> list[Mark]:
     """Put loose marks into the clusters whose outline holds them; return the others."""
     drawn = [cluster for cluster in image.clusters if cluster.outline is not None]
     drawn.sort(key=lambda cluster: float(np.prod(np.ptp(cluster.outline, axis=0))))  # type: ignore[arg-type]
-    points = np.array([(mark.shape.x_mm, mark.shape.y_mm) for mark in image.loose])
+    places = [(mark.shape.x_mm, mark.shape.y_mm) for mark in image.loose]
+    points = np.array(places, float).reshape(-1, 2)
     outlines = [cluster.outline for cluster in drawn if cluster.outline is not None]
-    check_cost(len(points), outlines, image.image_id or "image")
+    check_cost(points, outlines, image.image_id or "image")
     free = np.ones(len(image.loose), bool)
     for cluster in drawn:
         assert cluster.outline is not None
@@ -227,6 +231,8 @@ def gather(
         said += form_clusters(image, linking)
     rows = [(image, cluster) for image in images for cluster in image.clusters]
     said += _missing(rows)
+    if len(said) > MAX_NOTES:
+        said = [*said[:MAX_NOTES], Notice(f"{len(said) - MAX_NOTES} further notes are not shown")]
     marks = [mark for _, cluster in rows for mark in cluster.marks]
     clusters = ClusterSet.from_arrays(
         np.concatenate([[0], np.cumsum([len(cluster.marks) for _, cluster in rows])]),

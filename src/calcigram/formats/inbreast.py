@@ -178,9 +178,8 @@ def _image(
     singles = [region.points * size_mm for region in drawn if region.is_calcification]
     if len(singles) > MAX_LOOSE:
         raise BadInputError(f"at most {MAX_LOOSE} marks", source=source, value=len(singles))
-    check_cost(len(singles), singles, source)
     around = [region.points * size_mm for region in drawn if region.is_cluster]
-    kept, enclosing, n_repeated = _sort_out(singles)
+    kept, enclosing, n_repeated = _sort_out(singles, source)
     image.loose += [Mark(_shape(points)) for points in kept]
     for points in [*around, *enclosing]:
         shape = polygon_shape(points)
@@ -204,7 +203,7 @@ def _image(
     return image
 
 
-def _sort_out(singles: list[Points]) -> tuple[list[Points], list[Points], int]:
+def _sort_out(singles: list[Points], source: str) -> tuple[list[Points], list[Points], int]:
     """Tell calcifications from outlines around several, and from points that show one again.
 
     Returns
@@ -214,6 +213,7 @@ def _sort_out(singles: list[Points]) -> tuple[list[Points], list[Points], int]:
         Points left out because they lie in an outlined calcification, alone.
     """
     middles = np.array([points.mean(axis=0) for points in singles]).reshape(-1, 2)
+    check_cost(middles, [points for points in singles if len(points) >= 3], source)
     is_point = np.array([len(points) == 1 for points in singles], bool)
     repeated: set[int] = set()
     enclosing: set[int] = set()

@@ -69,7 +69,7 @@ class MaskParts:
             raise BadInputError(f"at most {MAX_PARTS} connected parts", source=source, value=count)
         first = np.zeros(count + 1, np.int64)
         flat = numbered.ravel()
-        begins = np.flatnonzero(np.diff(flat, prepend=0))[::-1]  # of each run, the first one last
+        begins = np.append(0, 1 + np.flatnonzero(flat[1:] != flat[:-1]))[::-1]  # the first one last
         first[flat[begins]] = begins
         label = cut.ravel()[first].astype(np.int64)
         label[0] = 0
@@ -164,4 +164,4 @@ class MaskParts:
 def _connected(image: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], int]:
     tools = load_extra("skimage.measure", "A mask")
     numbered, count = tools.label(image, connectivity=2, return_num=True, background=0)
-    return numbered, int(count)
+    return numbered.astype(np.int32, copy=False), int(count)

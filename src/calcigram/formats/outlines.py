@@ -202,26 +202,33 @@ def inside(points: Points, polygon: Points) -> npt.NDArray[np.bool_]:
     found = np.zeros(len(points), bool)
     if not len(points) or not len(corners):
         return found
-    near = ((points >= corners.min(axis=0)) & (points <= corners.max(axis=0))).all(axis=1)
+    near = _in_box(points, corners)
     found[near] = _crossed(points[near, 0], points[near, 1], corners)
     return found
 
 
-def check_cost(n_points: int, outlines: Sequence[Points], source: str) -> None:
+def check_cost(points: Points, outlines: Sequence[Points], source: str) -> None:
     """Refuse outlines and points that take too long to be held against each other.
 
     Raises
     ------
     BadInputError
-        Points times corners of outlines are more than `MAX_TESTS`.
+        Corners of outlines, times points in the boxes around them, are more than `MAX_TESTS`.
     """
-    n_tests = n_points * sum(len(outline) for outline in outlines)
-    if n_tests > MAX_TESTS:
-        raise BadInputError(
-            f"outlines of which corners times points are at most {MAX_TESTS:,}",
-            source=source,
-            value=f"{n_tests:,}",
-        )
+    n_tests = 0
+    for outline in outlines:
+        n_tests += len(outline) * int(_in_box(points, outline).sum())
+        if n_tests > MAX_TESTS:
+            raise BadInputError(
+                f"outlines of which corners times points within are at most {MAX_TESTS:,}",
+                source=source,
+            )
+
+
+def _in_box(points: Points, polygon: Points) -> npt.NDArray[np.bool_]:
+    low, high = polygon.min(axis=0), polygon.max(axis=0)
+    within: npt.NDArray[np.bool_] = ((points >= low) & (points <= high)).all(axis=1)
+    return within
 
 
 def _crossed(x: Any, y: Any, corners: Points) -> npt.NDArray[np.bool_]:

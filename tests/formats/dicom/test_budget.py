@@ -83,7 +83,7 @@ VALUES = b"1\\" * 30_000
     [
         ITEM * 30_000,
         ITEM[:4] + struct.pack("<I", 8 * 30_000) + ELEMENT * 30_000,
-        ITEM[:4] + b"\xff" * 4 + b"\x09\x00\x01\x00UN\0\0" + struct.pack("<I", 60_000) + VALUES,
+        ITEM[:4] + b"\xff" * 4 + b"\x18\x00\x64\x11UN\0\0" + struct.pack("<I", 60_000) + VALUES,
     ],
     ids=["items", "elements", "values"],
 )
