@@ -53,8 +53,9 @@ def cached_njit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     return decorate
 
 
-plain_kernel: Any = cached_njit(nogil=True)
-"""Compile a kernel without any license to reorder sums."""
+def plain_kernel(function: Any) -> Any:
+    """Compile a kernel that releases the GIL and keeps the order of sums."""
+    return cached_njit(nogil=True)(function)
 
 
 class KernelCache(FunctionCache):

@@ -24,6 +24,8 @@ def files(tmp_path, monkeypatch):
         Path(f"hard{suffix}").hardlink_to("a.csv")
     Path("in").mkdir()
     shutil.copy("a.csv", "in/a.csv")
+    Path("in/model.json").write_text("{}")
+    Path("to_model.json").symlink_to("in/model.json")
     shutil.copy("p.parquet", "in/p.parquet")
 
 
@@ -43,7 +45,8 @@ COMMANDS = [
     "classify p.parquet -o v.csv --skip-bad --rejects v.csv",
     "classify p.parquet --prior a.csv -o hard.json",
     "classify p.parquet --image a.csv -o hard.json",
-    "classify p.parquet --model in -o in/v.csv",
+    "classify p.parquet --model in -o in/model.json",
+    "classify p.parquet --model in/../in -o to_model.json",
     "report a.csv -o link.html",
     "explain a.csv -o hard.txt",
     "explain a.csv --picture link.png",

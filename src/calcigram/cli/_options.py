@@ -234,6 +234,10 @@ def check_outputs(args: argparse.Namespace) -> None:
         from calcigram.formats.inputs import check_apart
 
         images = paths.pop("image", [])
+        if "model" in paths:  # results may stand beside a model's files
+            from calcigram.model.store import FILES
+
+            paths["model"] = [str(Path(model, name)) for model in paths["model"] for name in FILES]
         check_apart(written, [path for several in paths.values() for path in several], images)
 
 

@@ -38,7 +38,11 @@ from calcigram.model.reader import Model
 FORMAT = "calcigram model"
 FORMAT_VERSION = 4
 
-ARRAYS_FILE, DOCUMENT_FILE, ESTIMATORS_FILE = "forest.npz", "model.json", "estimators.joblib"
+FILES = ARRAYS_FILE, DOCUMENT_FILE, ESTIMATORS_FILE = (
+    "forest.npz",
+    "model.json",
+    "estimators.joblib",
+)
 MAX_ARRAY_BYTES = 200 * 2**20
 """All arrays together, unpacked, are at most this large."""
 MAX_DOCUMENT_BYTES = 4 * 2**20
@@ -94,7 +98,7 @@ def save_model(model: Model, folder: str | Path) -> None:
 def _check_ours(target: Path) -> None:
     """Refuse to replace anything but a model folder, or an empty one."""
     names = {path.name for path in target.iterdir()} if target.is_dir() else set()
-    foreign = sorted(names - {ARRAYS_FILE, DOCUMENT_FILE, ESTIMATORS_FILE})
+    foreign = sorted(names - set(FILES))
     is_file = target.exists() and not target.is_dir()
     if foreign or is_file or (names and DOCUMENT_FILE not in names):
         raise ModelFileError(
