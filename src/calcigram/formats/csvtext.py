@@ -165,7 +165,7 @@ def _candidates(path: PathLike, delimiter: str) -> Iterator[_Layout]:
     n_comments, commented = 0, None
     for line, fields in _records(path, delimiter):
         first = fields[0].strip()
-        if line == 1 and (told := _SEPARATOR.fullmatch(delimiter.join(fields).strip())):
+        if line == 1 and (told := _SEPARATOR.fullmatch(delimiter.join(fields).strip(" "))):
             if told[1] != delimiter:
                 return
             continue
@@ -320,7 +320,10 @@ def _records(path: PathLike, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     except UnicodeDecodeError as error:
         value = bytes(error.object[error.start : error.start + 1])
         raise BadInputError(
-            "text in UTF-8 (or UTF-16)", source=str(path), row=_line_of_bad_byte(path), value=value
+            "text in UTF-8 (or UTF-16); save it as CSV UTF-8",
+            source=str(path),
+            row=_line_of_bad_byte(path),
+            value=value,
         ) from None
     except csv.Error as error:
         raise BadInputError(
