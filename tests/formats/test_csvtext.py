@@ -170,6 +170,7 @@ ODD = {
     "UTF-16, big endian": ("\ufeff".encode("utf-16-be") + GOOD.encode("utf-16-be"), []),
     "UTF-16 without mark": (GOOD.encode("utf-16-le"), []),
     "sep line": ("sep=;\n" + GOOD.replace(",", ";"), []),
+    "sep line that names the tab": ("sep=\t\n" + GOOD.replace(",", "\t"), []),
     "quoted sep line": ('"sep=|"\r\n' + GOOD.replace(",", "|"), []),
     "sep line of a table with commas in ids": (
         "SEP=;\n" + GOOD.replace(",", ";").replace("8", '"8"'), [],

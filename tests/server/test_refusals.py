@@ -102,6 +102,7 @@ def test_a_failure_of_the_server_itself_is_told_alike(monkeypatch, method, path)
         ({"units": "inch"}, "units"),
         ({"pixel_spacing": "0"}, "pixel_spacing"),
         ({"pixel_spacing": "nan"}, "pixel_spacing"),
+        ({"pixel_spacing": "70"}, "pixel_spacing"),
         ({"pixelspacing": "0.07"}, "pixelspacing"),
         ({"columns": "x"}, "columns"),
     ],

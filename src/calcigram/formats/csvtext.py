@@ -41,7 +41,7 @@ def read_csv_clusters(path: PathLike, **options: Any) -> Intake:
     Parameters
     ----------
     path : path-like
-        UTF-8, with or without byte order mark; the first line is the heading.
+        UTF-8 or UTF-16. The headings come first, but for comments (``#``) and a line ``sep=;``.
     **options
         As `longtable.clusters_from_frame` takes them: `columns`, `units`, `pixel_spacing`,
         `skip_bad`, `single_cluster`.
@@ -53,13 +53,14 @@ def read_csv_clusters(path: PathLike, **options: Any) -> Intake:
     Raises
     ------
     BadInputError
-        The file is empty, not text, not UTF-8, has lines of unequal length, or
+        The file is empty, not text, neither UTF-8 nor UTF-16, has lines of unequal length, or
         `clusters_from_frame` refuses what it holds.
 
     Notes
     -----
     A column that is neither a mark nor a reserved name is read as numbers where every value
-    is written as this package writes numbers, else as text; an empty field is missing.
+    is written as this package writes numbers, else as text; an empty field is missing. What was
+    guessed (decimal commas) or passed over (comments, rows of nothing) stands in `Intake.notes`.
     """
     source = str(path)
     path = _as_utf8(path)
@@ -165,7 +166,7 @@ def _candidates(path: PathLike, delimiter: str) -> Iterator[_Layout]:
     n_comments, commented = 0, None
     for line, fields in _records(path, delimiter):
         first = fields[0].strip()
-        if line == 1 and (told := _SEPARATOR.fullmatch(delimiter.join(fields).strip())):
+        if line == 1 and (told := _SEPARATOR.fullmatch(delimiter.join(fields).strip(" "))):
             if told[1] != delimiter:
                 return
             continue
@@ -320,7 +321,10 @@ def _records(path: PathLike, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     except UnicodeDecodeError as error:
         value = bytes(error.object[error.start : error.start + 1])
         raise BadInputError(
-            "text in UTF-8 (or UTF-16)", source=str(path), row=_line_of_bad_byte(path), value=value
+            "text in UTF-8 (or UTF-16); save it as CSV UTF-8",
+            source=str(path),
+            row=_line_of_bad_byte(path),
+            value=value,
         ) from None
     except csv.Error as error:
         raise BadInputError(

@@ -16,7 +16,7 @@ from typing import Any
 from calcigram.clusters import ClusterSet
 from calcigram.errors import BadInputError
 from calcigram.formats.applies import ANNOTATION, DICOM, MASK, TABLE, check_options
-from calcigram.formats.files import PathLike, atomic_path, kind_of, suffix_of
+from calcigram.formats.files import STANDARD_STREAM, PathLike, atomic_path, kind_of, suffix_of
 from calcigram.formats.foreign import refuse_address
 from calcigram.formats.parted import parted
 from calcigram.formats.spooled import SpooledPath, plain_file
@@ -137,7 +137,8 @@ def _notes(intakes: Sequence[Intake]) -> tuple[str, ...]:
 
 def _tell_once(intakes: Sequence[Intake], path: PathLike) -> None:
     if intakes:
-        tell(replace(intakes[0], notes=_notes(intakes)), path)
+        name = "standard input" if str(path) == STANDARD_STREAM else path
+        tell(replace(intakes[0], notes=_notes(intakes)), name)
 
 
 def iter_clusters(
