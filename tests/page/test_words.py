@@ -21,11 +21,7 @@ def test_every_pattern_has_words(row):
     for distribution, morphology in product(DISTRIBUTION_LABELS, MORPHOLOGY_LABELS):
         pattern = {"rule_distribution": str(distribution), "rule_morphology": str(morphology)}
         html = words.rules_html(row | pattern)
-        assert (
-            html.count("The article, <cite>Clustered Calcifications")
-            == html.count("BI-RADS: ")
-            == 1
-        )
+        assert html.count("The article: ") == html.count("BI-RADS: ") == 1
         assert not re.search(r"\bnan\b", html.lower())
 
 

@@ -78,13 +78,9 @@ def rules_html(row: Mapping[str, Any]) -> str:
     )
     views = "".join(
         f"<li>{title}: {_line(book, row)}</li>"
-        for title, book in ((_ARTICLE, "article"), ("BI-RADS", "birads"))
+        for title, book in (("The article", "article"), ("BI-RADS", "birads"))
     )
     return f"<h2>Rules that fired</h2><ul>{items or '<li>none</li>'}</ul><h2>What follows</h2><ul>{views}</ul>"
-
-
-_ARTICLE = f"The article, <cite>{escape(load_rulebook('article').title)}</cite>"
-"""Named in full here, once a page."""
 
 
 def _with_signs(text: str) -> str:
