@@ -104,7 +104,7 @@ def wait_for_another(tab, old):
 
 def test_it_opens_on_what_all_sources_agree_on(page):
     concerns = page.locator("#verdict tbody .concern b").all_inner_texts()
-    assert len(concerns) == 3
+    assert len(concerns) >= 3
     assert len(set(concerns)) == 1
     assert "A person should look" not in verdict(page)
     assert page.locator("meta[name=viewport]").get_attribute("content") == (

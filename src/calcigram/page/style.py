@@ -72,7 +72,7 @@ GRID = """
 """
 """Two columns where there is room; else one, the reading right below the drawing it is of."""
 
-FIELD = {"flex": "1 1 13em", "width": "auto"}
+FIELD = {"flex": "1 1 13em", "min-width": "15em", "width": "auto"}
 """Of one of several fields: side by side where there is room."""
 
 LIST = "select { padding: .4em .6em; } option { padding: .1em 0; }"

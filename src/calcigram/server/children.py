@@ -18,6 +18,7 @@ import tempfile
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -201,6 +202,8 @@ def _limit(settings: Settings) -> None:
     """Limit this process, for the kernel to enforce: memory, time, and no picture of it on disk."""
     seconds = math.ceil(settings.timeout_s) + 1
     signal.alarm(seconds)
+    with suppress(OSError):  # where memory runs out all the same, this goes before the server
+        Path("/proc/self/oom_score_adj").write_text("1000")
     held = next(
         int(line.split()[1]) * 1024
         for line in Path("/proc/self/status").read_text().splitlines()
