@@ -7,6 +7,7 @@ agrees, the cross-check. Files of clusters are `streaming`'s business.
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +66,11 @@ def classify(
     BadInputError
         `coverage` is not between 0 and 1, or there is no such prior.
 
+    Warns
+    -----
+    UserWarning
+        The marks of many clusters differ much from those of the training (`model.shift`).
+
     Examples
     --------
     >>> import calcigram
@@ -72,7 +78,9 @@ def classify(
     >>> verdicts.columns[:4].tolist(), len(verdicts)
     (['cluster_id', 'n_calcifications', 'size_class', 'distribution'], 3)
     """
-    return Classifier(model, n_threads, coverage=coverage, prior=prior)(clusters)
+    return Classifier(model, n_threads, coverage=coverage, prior=prior, warns_of_shift=True)(
+        clusters
+    )
 
 
 class Classifier:
@@ -92,6 +100,7 @@ class Classifier:
         coverage: float = COVERAGE,
         prior: str | os.PathLike[str] | None = None,
         reported: bool | None = None,
+        warns_of_shift: bool = False,
     ) -> None:
         from calcigram.model.conformal import check_coverage
         from calcigram.model.prior import load_prior
@@ -107,6 +116,7 @@ class Classifier:
         self._how: dict[str, Any] = {"coverage": coverage}
         if prior is not None:
             self._how["prior"] = load_prior(Path(prior))
+        self._warns_of_shift = warns_of_shift
         self._reported = reported  # None: where the clusters have words of their own
         self.version: str = self._model.version
 
@@ -130,6 +140,7 @@ class Classifier:
         from calcigram.oddities import find_oddities
 
         features: Any = extract_features(clusters, n_threads=self._n_threads)
+        self._warn_of_shift(features)
         readings = self._model.read(features, **self._how, n_threads=self._n_threads)
         odd = find_oddities(clusters, features, n_threads=self._n_threads)
         found = compared(readings, self._rules.read(features), odd)
@@ -144,3 +155,14 @@ class Classifier:
             reported = compare_reported(read, clusters.meta)
             columns |= {str(name): values.to_numpy() for name, values in reported.items()}
         return columns
+
+    def _warn_of_shift(self, features: Any) -> None:
+        """Warn, at most once, where marks differ much from the training."""
+        from calcigram.model.shift import MIN_CLUSTERS, mark_shifts, shift_notice
+
+        if not self._warns_of_shift or len(features) < MIN_CLUSTERS:
+            return
+        notice = shift_notice(mark_shifts(self._model, features))
+        if notice:
+            self._warns_of_shift = False
+            warnings.warn(notice, stacklevel=2)

@@ -171,7 +171,9 @@ def classify_files(
         "linking": linking,
     }
     annotated = any(kind_of(path) not in ("csv", "parquet") for path in files)
-    verdicts_of = Classifier(model, n_threads, coverage=coverage, prior=prior, reported=annotated)
+    verdicts_of = Classifier(
+        model, n_threads, coverage=coverage, prior=prior, reported=annotated, warns_of_shift=True
+    )
     summary = ClassifySummary()
     bad_values: list[dict[str, Any]] = []
 

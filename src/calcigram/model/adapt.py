@@ -19,6 +19,7 @@ from calcigram.errors import BadInputError
 from calcigram.model.augment import ALL_MARKS, hide_marks
 from calcigram.model.calibrate import expected_calibration_error, fit_scaling, softmax
 from calcigram.model.conformal import N_FOLDS, ConformalScores, folds_by_group
+from calcigram.model.exemplars import Exemplars
 from calcigram.model.forest import Forest, flatten_trees
 from calcigram.model.head import HEAD_CASES, Floats, Head, fewness_of, two_sided
 from calcigram.model.labels import Labelled, check_known_words
@@ -62,7 +63,7 @@ def adapted(
     -------
     Model
         Of the same words. An axis with fewer than `MIN_CLUSTERS` labelled clusters stays as it is.
-        Novelty, exemplars and the concern's calibration are the model's own.
+        Novelty and the concern's calibration are the model's own; the exemplars are of the clusters.
 
     Raises
     ------
@@ -87,7 +88,14 @@ def adapted(
             source="start_from",
         )
     card = {**model.card, "adapted": {"from": model.version, "seed": seed, "axes": figures}}
-    return replace(model, distribution=heads[0], morphology=heads[1], card=card, estimators=None)
+    return replace(
+        model,
+        distribution=heads[0],
+        morphology=heads[1],
+        card=card,
+        exemplars=None if model.exemplars is None else Exemplars.choose(labelled, seed=seed),
+        estimators=None,
+    )
 
 
 def _adapted_head(
