@@ -7,6 +7,7 @@ agrees, the cross-check. Files of clusters are `streaming`'s business.
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,6 +85,8 @@ def classify(
     -----
     TableWarning
         Says what was guessed or left out on reading a file.
+    UserWarning
+        The marks of many clusters differ much from those of the training (`model.shift`).
 
     Examples
     --------
@@ -93,7 +96,13 @@ def classify(
     (['cluster_id', 'n_calcifications', 'size_class', 'distribution'], 3)
     """
     verdicts_of = Classifier(
-        model, n_threads, coverage=coverage, prior=prior, rulebook=rulebook, recognition=recognition
+        model,
+        n_threads,
+        coverage=coverage,
+        prior=prior,
+        rulebook=rulebook,
+        recognition=recognition,
+        warns_of_shift=True,
     )
     return verdicts_of(as_clusters(clusters))
 
@@ -117,6 +126,7 @@ class Classifier:
         rulebook: Rulebook | PathLike | None = None,
         recognition: Recognition | PathLike | None = None,
         reported: bool | None = None,
+        warns_of_shift: bool = False,
     ) -> None:
         from calcigram.model.conformal import check_coverage
         from calcigram.model.prior import load_prior
@@ -138,6 +148,7 @@ class Classifier:
         self._how: dict[str, Any] = {"coverage": coverage}
         if prior is not None:
             self._how["prior"] = load_prior(Path(prior))
+        self._warns_of_shift = warns_of_shift
         self._reported = reported  # None: where the clusters have words of their own
         self.version: str = self._model.version
         if prior is not None:
@@ -166,6 +177,7 @@ class Classifier:
         from calcigram.oddities import find_oddities
 
         features: Any = extract_features(clusters, n_threads=self._n_threads)
+        self._warn_of_shift(features)
         readings = self._model.read(features, **self._how, n_threads=self._n_threads)
         odd = find_oddities(clusters, features, n_threads=self._n_threads)
         rule_readings = self._rules.read(features)
@@ -186,3 +198,14 @@ class Classifier:
             reported = compare_reported(read, clusters.meta)
             columns |= {str(name): values.to_numpy() for name, values in reported.items()}
         return columns
+
+    def _warn_of_shift(self, features: Any) -> None:
+        """Warn, at most once, where marks differ much from the training."""
+        from calcigram.model.shift import MIN_CLUSTERS, mark_shifts, shift_notice
+
+        if not self._warns_of_shift or len(features) < MIN_CLUSTERS:
+            return
+        notice = shift_notice(mark_shifts(self._model, features))
+        if notice:
+            self._warns_of_shift = False
+            warnings.warn(notice, stacklevel=2)

@@ -195,7 +195,13 @@ def classify_files(
         raise BadInputError("files, not pipes, together with --resume")
     annotated = any(kind_of(path) not in ("csv", "parquet") for path in files)
     verdicts_of = Classifier(
-        model, n_threads, coverage=coverage, prior=prior, reported=annotated, **rules
+        model,
+        n_threads,
+        coverage=coverage,
+        prior=prior,
+        reported=annotated,
+        warns_of_shift=True,
+        **rules,
     )
     summary = ClassifySummary()
     bad_values: list[dict[str, Any]] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from calcigram.wording import printable
 
 if TYPE_CHECKING:
     from calcigram.clusters import ClusterSet
+    from calcigram.model.shift import MarkShift
 
 MAX_PROBLEMS = 20
 
@@ -35,6 +37,7 @@ def add(commands: _options.Commands) -> None:
     parser.add_argument(
         "file", type=Path, metavar="FILE", help="table, DICOM report, annotation or mask"
     )
+    _options.add_model(parser)
     _options.add_json(parser)
     _options.add_reading_options(parser)
 
@@ -59,6 +62,7 @@ def run(args: argparse.Namespace) -> int:
             args.file, skip_bad=True, **options | _SUPPOSED | {"linking": all_in_one}
         )
     described = describe(intake.clusters)
+    shifts = [] if missing is not None else _shifts(intake.clusters, args.model)
     contents = {
         "file": str(args.file),
         "kind": kind_of(args.file),
@@ -70,6 +74,7 @@ def run(args: argparse.Namespace) -> int:
             for way, n in formed_by(intake.clusters).items()
             if missing is None or _holds(way)
         },
+        "shift_from_training": [asdict(shift) for shift in shifts],
         "repeated_rows": intake.n_duplicates,
         "ignored_columns": list(intake.ignored),
         "bad_clusters": intake.n_rejected,
@@ -79,7 +84,27 @@ def run(args: argparse.Namespace) -> int:
         print_json(contents)
     else:
         _print_contents(contents)
+        _print_shifts(shifts)
     return 2 if len(intake.rejects) or missing is not None else 0
+
+
+def _shifts(clusters: ClusterSet, model: Path | None) -> list[MarkShift]:
+    """Compare the marks with those of the model's training, where there are clusters enough."""
+    from calcigram.features.extract import extract_features
+    from calcigram.model.shift import MIN_CLUSTERS, mark_shifts
+    from calcigram.model.store import load_model
+
+    if len(clusters) < MIN_CLUSTERS:
+        return []
+    return mark_shifts(load_model(model), extract_features(clusters))
+
+
+def _print_shifts(shifts: list[MarkShift]) -> None:
+    from calcigram.model.shift import shift_notice
+
+    if shifts:
+        near = "; ".join(str(shift) for shift in shifts)
+        print(f"  {shift_notice(shifts) or f'marks are near those of the training: {near}'}")
 
 
 def describe(clusters: ClusterSet) -> dict[str, Any]:

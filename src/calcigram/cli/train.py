@@ -42,6 +42,11 @@ def add(commands: _options.Commands) -> None:
         help="simulated clusters to train on",
     )
     parser.add_argument(
+        "--start-from",
+        metavar="MODEL",
+        help="adapt this model (a folder, or: default) to some hundred labelled clusters",
+    )
+    parser.add_argument(
         "--grade",
         choices=_options.GRADES,
         default="mixed",
@@ -81,6 +86,12 @@ def run(args: argparse.Namespace) -> None:
     """Train and save."""
     if not args.files and args.simulated is None:
         raise BadInputError("files of labelled clusters, or --simulated N")
+    if args.start_from is not None and (not args.files or args.simulated is not None):
+        raise BadInputError(
+            "files of labelled clusters, and no --simulated, to adapt a model to",
+            column="start_from",
+            value=args.start_from,
+        )
     check_exists(args.files)
     if args.output.exists() and not args.output.is_dir():
         raise BadInputError("a folder", value=str(args.output))
@@ -98,6 +109,7 @@ def _train(clusters: ClusterSet, args: argparse.Namespace) -> Model:
 
     return train_model(
         clusters,
+        start_from=args.start_from,
         seed=args.seed,
         n_iterations=args.iterations,
         form_iterations=args.form_iterations,

@@ -119,6 +119,16 @@ class ConformalScores:
         p = np.asarray(probabilities, float)
         return (1 - p).astype(np.float32) <= self.thresholds(coverage)
 
+    def where_enough(self, least: int, otherwise: ConformalScores | None) -> ConformalScores:
+        """Return these scores, those of another for each class that has fewer than `least`."""
+        if otherwise is None:
+            return self
+        parts = [
+            own if len(own) >= least else other
+            for own, other in zip(self._parts(), otherwise._parts(), strict=True)
+        ]
+        return ConformalScores(np.concatenate(parts), np.array([len(part) for part in parts]))
+
     def _parts(self) -> Sequence[npt.NDArray[np.float32]]:
         return np.split(self.scores, np.cumsum(self.counts)[:-1])
 

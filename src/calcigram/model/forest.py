@@ -7,6 +7,7 @@ trees are gone through fast is `walk`'s business (one row) and `quickscorer`'s (
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -113,6 +114,18 @@ class Forest:
             walk.score_rows(rows, *self._walk, self.baseline, scores)
         return scores
 
+    def followed_by(self, other: Forest) -> Forest:
+        """Return the trees of both: the scores of both, added up."""
+        joined = {
+            name: np.concatenate([getattr(self, name), getattr(other, name)])
+            for name in STORED_ARRAYS
+        }
+        joined["tree_offset"] = np.concatenate(
+            [self.tree_offset, self.tree_offset[-1] + other.tree_offset[1:]]
+        )
+        joined["baseline"] = self.baseline + other.baseline
+        return Forest(**joined, n_features=self.n_features)
+
     @cached_property
     def tree_of_node(self) -> npt.NDArray[np.intp]:
         """The tree that owns each node, shape (M,)."""
@@ -187,6 +200,43 @@ def flatten_forest(estimator: Any) -> Forest:
         tree_class=(np.arange(len(trees)) % n_per_iteration).astype(np.int16),
         baseline=np.asarray(estimator._baseline_prediction, np.float64).ravel(),
         n_features=int(estimator.n_features_in_),
+    )
+
+
+def flatten_trees(
+    trees: Sequence[Any],
+    leaf_values: Sequence[npt.NDArray[np.float64]],
+    tree_class: npt.NDArray[Any],
+    like: Forest,
+) -> Forest:
+    """Flatten single regression trees.
+
+    Parameters
+    ----------
+    trees : sequence of sklearn.tree._tree.Tree
+    leaf_values : sequence of ndarray of float64
+        What each node of each tree adds to a score, where it is a leaf.
+    tree_class : ndarray of int, shape (T,)
+        Score that each adds to.
+    like : Forest
+        One of as many scores, on the same features.
+    """
+    leaf = np.concatenate([tree.children_left for tree in trees]) < 0
+
+    def of_nodes(name: str) -> npt.NDArray[Any]:
+        return np.concatenate([getattr(tree, name) for tree in trees])
+
+    return Forest(
+        feature=np.where(leaf, -1, of_nodes("feature")).astype(np.int16),
+        threshold=np.where(leaf, np.float32(0), _round_down(of_nodes("threshold"))),
+        missing_left=np.where(leaf, 0, of_nodes("missing_go_to_left")).astype(np.uint8),
+        left=np.where(leaf, 0, of_nodes("children_left")).astype(np.int32),
+        right=np.where(leaf, 0, of_nodes("children_right")).astype(np.int32),
+        value=np.where(leaf, np.concatenate(leaf_values), 0).astype(np.float32),
+        tree_offset=np.cumsum([0, *(tree.node_count for tree in trees)], dtype=np.int64),
+        tree_class=tree_class.astype(np.int16),
+        baseline=np.zeros(like.n_classes),
+        n_features=like.n_features,
     )
 
 

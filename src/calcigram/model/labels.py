@@ -185,6 +185,23 @@ def check_classes(codes: Codes, axis: str) -> None:
         )
 
 
+def check_known_words(codes: Codes, axis: str, classes: tuple[int, ...]) -> None:
+    """Refuse labels of words that a model does not know.
+
+    Raises
+    ------
+    BadInputError
+        A label is none of `classes`.
+    """
+    unknown = sorted({int(code) for code in codes} - {-1, *classes})
+    if unknown:
+        raise BadInputError(
+            f"words that the model knows: {', '.join(AXES[axis][code] for code in classes)}",
+            column=f"true_{axis}",
+            value=str(AXES[axis][unknown[0]]),
+        )
+
+
 def split_by_group(
     clusters: ClusterSet, share: float, rng: np.random.Generator
 ) -> npt.NDArray[np.bool_]:

@@ -23,6 +23,7 @@ from calcigram.concerns import CONCERN_CASES
 from calcigram.errors import BadInputError
 from calcigram.features.catalogue import FEATURE_NAMES, catalogue_hash
 from calcigram.lexicon import CONCERNS
+from calcigram.model.adapt import adapted
 from calcigram.model.augment import fewer_left, forgetful_copy
 from calcigram.model.calibrate import Scaling
 from calcigram.model.exemplars import Exemplars
@@ -59,6 +60,7 @@ class TreeOptions:
 def train_model(
     clusters: ClusterSet,
     *,
+    start_from: Model | str | Path | None = None,
     features: Features | None = None,
     seed: int = 0,
     n_iterations: int = TreeOptions.n_iterations,
@@ -87,6 +89,10 @@ def train_model(
         label (or a status) leaves the cluster out of that head. One axis is enough: a model
         trained without labels of the other never reads that one. ``group_id``, where there,
         keeps all clusters of a patient on one side of the calibration split.
+    start_from : Model, str or Path, optional
+        A model, its folder, or ``"default"`` for the one that ships: it is adapted to these clusters,
+        of which some hundred will do (`calcigram.model.adapt`). The options of the trees, of the
+        calibration and of forgetful copies then do not apply.
     features : Features, optional
         Of these clusters, where they have been measured before.
     seed : int
@@ -167,6 +173,11 @@ def train_model(
     truth = {axis: label_codes(clusters, axis) for axis in AXES}
     rng = np.random.default_rng(seed)
     measure = _measurer(cache)
+    if start_from is not None:
+        base = _model_of(start_from)
+        labelled = Labelled(_given(features, clusters) or measure(clusters), **truth)
+        model = adapted(base, labelled, group_codes(clusters), seed=seed)
+        return replace(model, name=name, card={**model.card, **dict(description or {})})
     with _steps(progress) as step:
         step("measuring features")
         labelled = Labelled(_given(features, clusters) or measure(clusters), **truth)
@@ -224,6 +235,14 @@ def train_model(
         novelty = Novelty.fit(seen.features, shapes, calibration.features)
         exemplars = Exemplars.choose(seen, seed=seed)
         return replace(model, novelty=novelty, exemplars=exemplars, card=card)
+
+
+def _model_of(model: Model | str | Path) -> Model:
+    from calcigram.model.store import load_model
+
+    if isinstance(model, Model):
+        return model
+    return load_model(None if str(model) == "default" else Path(model))
 
 
 def _fit_heads(
