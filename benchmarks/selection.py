@@ -2,6 +2,7 @@
 
     python benchmarks/selection.py NAME [--clusters N] [--rounds N] [--form-rounds N] [--leaves N]
         [--max-features X] [--preset NAME] [--no-copies] [--folds N] [--cache DIR]
+    python benchmarks/selection.py NAME --model models/default
     python benchmarks/selection.py --table
 
 A trial trains on few clusters (40,000) and is scored by macro-F1 on the four development generators, with
@@ -32,7 +33,7 @@ from calcigram.features.catalogue import catalogue_hash
 from calcigram.features.extract import Features, extract_features
 from calcigram.lexicon import DISTRIBUTIONS, MORPHOLOGIES
 from calcigram.markdown import markdown_table
-from calcigram.model import Model, train_model
+from calcigram.model import Model, load_model, train_model
 from calcigram.simulate import load_preset, simulate
 from calcigram.validate import evaluate_reader, transfer
 from calcigram.validate.clouds import clouds, share_right
@@ -113,7 +114,6 @@ def trial(arguments: argparse.Namespace, memory: Memory) -> dict[str, Any]:
 
     started = time.perf_counter()
     digest = load_preset(arguments.preset).sha256
-    training = simulated_(arguments.clusters, SEED_TRAINING, "mixed", arguments.preset, digest)
     options = {
         "n_iterations": arguments.rounds,
         "form_iterations": arguments.form_rounds,
@@ -121,9 +121,14 @@ def trial(arguments: argparse.Namespace, memory: Memory) -> dict[str, Any]:
         "max_features": arguments.max_features,
         "forgetful_copies": not arguments.no_copies,
     }
-    model = train_model(
-        training, features=measure(training), n_jobs=1, cache=arguments.cache, **options
-    )
+    if arguments.model:
+        model = load_model(arguments.model)
+    else:
+        simulating = (arguments.clusters, SEED_TRAINING, "mixed", arguments.preset, digest)
+        training = simulated_(*simulating)
+        model = train_model(
+            training, features=measure(training), n_jobs=1, cache=arguments.cache, **options
+        )
     seconds = time.perf_counter() - started
     scores: dict[str, Any] = {}
     for name, (seed, _) in GENERATORS.items():
@@ -155,7 +160,11 @@ def trial(arguments: argparse.Namespace, memory: Memory) -> dict[str, Any]:
     if arguments.save:
         model.save(arguments.save)
     return {
-        "options": {"clusters": arguments.clusters, "preset": arguments.preset, **options},
+        "options": (
+            {"model": model.version}
+            if arguments.model
+            else {"clusters": arguments.clusters, "preset": arguments.preset, **options}
+        ),
         "seconds": round(seconds),
         "trees": sum(head.forest.n_trees for head in model.heads),
         "scores": scores,
@@ -193,6 +202,7 @@ def main() -> None:
     """Run a trial, or print the table of those that ran."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("name", nargs="?")
+    parser.add_argument("--model", type=Path, help="score this model instead of training one")
     parser.add_argument("--table", action="store_true")
     parser.add_argument("--clusters", type=int, default=40_000)
     parser.add_argument("--rounds", type=int, default=200)

@@ -43,7 +43,7 @@ FORGOTTEN: tuple[tuple[float, tuple[str, ...]], ...] = (
 )
 """Share of the forgetful copies of training clusters, and the marks they lack."""
 
-FEWER_SHARE = 0.25
+FEWER_SHARE = 0.3
 """Share of the forgetful copies that lack most calcifications as well, as of a detector that finds few."""
 
 FEWER = (3, 14)
@@ -52,7 +52,7 @@ FEWER = (3, 14)
 CUT_TO = (3, 10)
 """How many calcifications are left of clusters that are cut down for calibration, at least and at most."""
 
-CUT_SHARE = 0.3
+CUT_SHARE = 0.1
 """How many of these there are for each cluster that has so few by itself."""
 
 BRANCHING_LEAST = 9

@@ -22,12 +22,12 @@ def main() -> None:
     words = rng.choice(["grouped", "linear", "diffuse"], n)
     forms = rng.choice(["round", "punctate"], n)
     wide = {"grouped": (5, 5), "linear": (30, 0.2), "diffuse": (90, 90)}
-    xy = np.concatenate([rng.uniform(size=(12, 2)) * wide[word] for word in words])
-    diameter = np.repeat(np.where(forms == "round", 0.7, 0.2), 12)
+    xy = np.concatenate([rng.uniform(size=(8, 2)) * wide[word] for word in words])
+    diameter = np.repeat(np.where(forms == "round", 0.7, 0.2), 8)
     clusters = ClusterSet.from_arrays(
-        np.arange(n + 1) * 12,
+        np.arange(n + 1) * 8,
         *xy.T,
-        diameter_mm=diameter * rng.uniform(0.8, 1.25, 12 * n),
+        diameter_mm=diameter * rng.uniform(0.8, 1.25, 8 * n),
         meta={"true_distribution": words, "true_morphology": forms},
     )
     with warnings.catch_warnings():
