@@ -18,8 +18,10 @@ from validation_sections import (
     axis_figure,
     bench_section,
     elsewhere_section,
+    guard_section,
     learnt_section,
     load,
+    own_labels_section,
     review_section,
     selection_section,
     stress_section,
@@ -44,6 +46,7 @@ def validation_page() -> str:
     stressed, trusted = load("validation_stress"), load("validation_trust")
     learnt, reviewed = load("learnt_representations"), load("validation_review")
     chosen = load("selection")
+    own, guard = load("own_labels"), load("vascular_guard")
     return f"""# Validation
 
 How well calcigram reads, where it fails, and what its rulebooks are worth. Every figure on this page is
@@ -106,6 +109,14 @@ clusters made by what was left out. Nothing is chosen on a left-out fold.
 ## Beside a learnt representation
 
 {learnt_section(learnt) if learnt else MISSING}
+
+## The guard on vascular
+
+{guard_section(guard) if guard else MISSING}
+
+## Labels of your own detector
+
+{own_labels_section(own) if own else MISSING}
 
 ## Sets, alarms, and why the readers differ
 

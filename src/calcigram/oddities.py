@@ -26,6 +26,7 @@ ODDITIES = {
     "metres": "its lengths look like metres or cm, not mm",
     "row": "all of it lies in one row or column of the image, as of a dead detector row",
     "ring": "it stands on a circle around nothing",
+    "spiral": "it winds round along one path, as a drawn spiral does",
     "even": "it stands at even steps, as drawn or printed points do",
     "two": "a gap parts it into two clusters",
     "dust": "it fills an upright rectangle evenly, as dust on a detector does",
@@ -44,6 +45,8 @@ MAX_DIAMETER_MM = 20.0
 MIN_DIAMETER_MM = 0.01
 MIN_WHOLE = 8
 ROW_WIDTH_MM = 0.02
+SPIRAL_TORTUOSITY, SPIRAL_MAX_LEAVES, SPIRAL_MIN_POINTS = 2.0, 2, 12
+SPIRAL_CIRCULARITY, SPIRAL_RESIDUAL = 0.8, 0.05
 EVEN_SHARE, EVEN_MIN_POINTS = 0.7, 9
 RING_CV, RING_MAX_GAP_DEG, RING_MIN_POINTS = 0.12, 110.0, 8
 GAP_MM, GAP_RATIO, GAP_RATIO_TIMES_N, GAP_MIN_SHARE, GAP_MIN_POINTS = 12.0, 1.5, 8.0, 0.1, 3
@@ -151,6 +154,11 @@ def find_oddities(
             "ring": (n >= RING_MIN_POINTS)
             & (column("ring_cv") <= RING_CV)
             & (column("ring_gap_deg") < RING_MAX_GAP_DEG),
+            "spiral": (n >= SPIRAL_MIN_POINTS)
+            & (column("leaves") <= SPIRAL_MAX_LEAVES)
+            & (column("tortuosity") >= SPIRAL_TORTUOSITY)
+            & (column("hull_circularity") >= SPIRAL_CIRCULARITY)
+            & (column("curve_residual_ratio") <= SPIRAL_RESIDUAL),
             "even": (n >= EVEN_MIN_POINTS) & (column("tree_even_share") >= EVEN_SHARE),
             "two": (gap >= GAP_MM)
             & (column("gap_ratio") >= GAP_RATIO + GAP_RATIO_TIMES_N / n)

@@ -82,9 +82,10 @@ def mark_shifts(model: Model, features: Features) -> list[MarkShift]:
         and empty where the model keeps no training clusters.
     """
     found = []
-    for name, mark in MARKS.items() if model.exemplars is not None else ():
+    exemplars = getattr(model, "exemplars", None)  # a reader of the user's own has none
+    for name, mark in MARKS.items() if exemplars is not None else ():
         given = features.column(name)
-        trained = model.exemplars.values[:, features.names.index(name)]  # type: ignore[union-attr]
+        trained = exemplars.values[:, features.names.index(name)]
         given, trained = given[np.isfinite(given)], trained[np.isfinite(trained)]
         if min(len(given), len(trained)) < MIN_CLUSTERS:
             continue

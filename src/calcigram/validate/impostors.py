@@ -79,6 +79,15 @@ def dust(rng: Rng) -> Floats:
     return rng.uniform(0, 1, (rng.integers(20, 250), 2)) * rng.uniform(40, 220, 2)
 
 
+def spiral(rng: Rng) -> Floats:
+    """Return points along a drawn spiral of one to three turns, jittered a little."""
+    n, turns, width = rng.integers(15, 60), rng.uniform(1, 3), rng.uniform(10, 50)
+    along = np.linspace(0, 1, n) if rng.random() < 0.5 else np.sort(rng.random(n))
+    angle, radius = 2 * np.pi * turns * along, width / 2 * (0.1 + 0.9 * along)
+    xy = np.c_[radius * np.cos(angle), radius * np.sin(angle)]
+    return _turned(xy + rng.normal(0, rng.uniform(0, 0.01) * width, xy.shape), rng)
+
+
 def _turned(xy: Floats, rng: Rng) -> Floats:
     turn = rng.uniform(0, 2 * np.pi)
     cos, sin = np.cos(turn), np.sin(turn)
@@ -91,6 +100,7 @@ DRAWN: dict[str, Callable[[Rng], Floats]] = {
     "letters": letters,
     "dead_row": dead_row,
     "dust": dust,
+    "spiral": spiral,
 }
 """Impostors drawn from nothing."""
 
