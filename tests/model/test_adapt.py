@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from calcigram.cli import main
 from calcigram.errors import BadInputError
 from calcigram.features.extract import extract_features
+from calcigram.formats import write_clusters
 from calcigram.model import adapt, load_model, train_model
 from calcigram.model.labels import label_codes
 
@@ -80,3 +82,15 @@ def test_too_few_labels_and_unknown_words_are_refused(model, shifted):
     other.meta["true_morphology"] = "popcorn"
     with pytest.raises(BadInputError, match="words that the model knows"):
         train_model(other, start_from=model)
+
+
+def test_from_the_command_line(model, shifted, tmp_path, capsys):
+    model.save(tmp_path / "base")
+    write_clusters(shifted(120, 27), tmp_path / "own.csv")
+    asked = ["train", str(tmp_path / "own.csv"), "--start-from", str(tmp_path / "base")]
+    assert main([*asked, "-o", str(tmp_path / "out")]) == 0
+    assert load_model(tmp_path / "out").card["adapted"]["from"] == model.version
+    assert main([*asked, "--simulated", "20", "-o", str(tmp_path / "no")]) == 2
+    assert main(["train", "--start-from", "default", "-o", str(tmp_path / "no")]) == 2
+    assert not (tmp_path / "no").exists()
+    assert "labelled clusters" in capsys.readouterr().err
