@@ -18,7 +18,7 @@ from calcigram.simulate._random import stream
 from calcigram.simulate.acquisition import measure_truth
 from calcigram.simulate.anatomy import make_breast
 from calcigram.simulate.definitions import Truth, meets_distribution, meets_form
-from calcigram.simulate.generator import limits_of
+from calcigram.simulate.limits import limits_of
 
 TARGET_SECONDS = 120.0
 

@@ -233,7 +233,8 @@ def stress_section(found: dict[str, Any]) -> str:
 but for the one nuisance. Accuracy counts what was left unread as wrong; the calibration error is the top label's; coverage is of the
 conformal sets at 0.95, chosen on ordinary clusters: under a nuisance nothing holds it up. Two curves break. A cluster cut
 down to a few calcifications keeps the label of the whole, which a few calcifications no longer show. Training therefore holds copies of
-clusters cut down so (`calcigram.model.augment`), and the model is less sure of them than without, though still too sure: of 5
+clusters cut down so (`calcigram.model.augment`), and the calibration depends on the number of calcifications, yet the model stays too sure: a few calcifications of a segment or of a
+fork no longer show it, and nothing tells a cluster that was cut down from one that is small: of 5
 calcifications {100 * few["distribution"]["accuracy"]:.0f} % of distributions are read right at a mean confidence of {few["distribution"]["mean_confidence"]:.2f}, and the share flagged as
 unlike the training goes from {100 * whole["unlike_training"]:.0f} % to {100 * few["unlike_training"]:.0f} %. And merging of all marks below a gap of 0.8 mm makes shapes of several marks
 one. That was not trained away.

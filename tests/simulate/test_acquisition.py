@@ -13,7 +13,6 @@ from calcigram.simulate._detector import (
     DIAMETER,
     SOLIDITY,
     merge_close,
-    responded,
     state_marks,
 )
 from calcigram.simulate._random import kernel_state, normal, rough_normal, uniform
@@ -22,9 +21,7 @@ from calcigram.simulate._shape import extent_of, median_spacing, tree_path_share
 from calcigram.simulate._sizes import with_room
 from calcigram.simulate.acquisition import (
     DESCRIBED,
-    NO_RESPONSE,
     acquire,
-    draw_response,
     measure_truth,
 )
 from calcigram.simulate.particles._outlines import (
@@ -35,6 +32,7 @@ from calcigram.simulate.particles._outlines import (
     single,
 )
 from calcigram.simulate.presets import Draw
+from calcigram.simulate.response import NO_RESPONSE, draw_response, responded
 
 ONE = np.ones(1)
 

@@ -7,13 +7,13 @@ from calcigram.simulate._random import stream
 from calcigram.simulate.anatomy import make_breast
 from calcigram.simulate.arrangements import Placement
 from calcigram.simulate.definitions import (
-    Limits,
     Truth,
     meets_distribution,
     meets_form,
     visible_junctions,
 )
-from calcigram.simulate.generator import limits_of, true_cluster
+from calcigram.simulate.generator import true_cluster
+from calcigram.simulate.limits import Limits, limits_of
 
 ARRANGEMENT_IDS = [a.id for table in ARRANGEMENTS.values() for a in table.values()]
 PARTICLE_IDS = [p.id for table in PARTICLE_MODELS.values() for p in table.values()]

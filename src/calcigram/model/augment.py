@@ -52,7 +52,7 @@ FEWER = (3, 14)
 CUT_TO = (3, 10)
 """How many calcifications are left of clusters that are cut down for calibration, at least and at most."""
 
-CUT_SHARE = 0.1
+CUT_SHARE = 0.05
 """How many of these there are for each cluster that has so few by itself."""
 
 BRANCHING_LEAST = 9

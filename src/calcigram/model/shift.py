@@ -81,9 +81,11 @@ def mark_shifts(model: Model, features: Features) -> list[MarkShift]:
         In the order of `MARKS`; without those known in fewer than `MIN_CLUSTERS` clusters of either,
         and empty where the model keeps no training clusters.
     """
-    found = []
+    found: list[MarkShift] = []
     exemplars = getattr(model, "exemplars", None)  # a reader of the user's own has none
-    for name, mark in MARKS.items() if exemplars is not None else ():
+    if exemplars is None:
+        return found
+    for name, mark in MARKS.items():
         given = features.column(name)
         trained = exemplars.values[:, features.names.index(name)]
         given, trained = given[np.isfinite(given)], trained[np.isfinite(trained)]

@@ -234,30 +234,6 @@ def state_marks(state, owner, xy, truth, contrast, gain, cnr_sigma, analytic_sig
 
 
 @plain_kernel
-def responded(marks, response):
-    """Return marks as another detector gives them: each a smooth, rising function of its value.
-
-    Parameters
-    ----------
-    marks : ndarray of float64, shape (n, 7)
-    response : ndarray of float64, shape (5, 2)
-        See `acquisition.draw_response`; powers turn about 0.5 mm, an aspect ratio of 2, a
-        solidity of 0.9 and a contrast-to-noise ratio of 10.
-    """
-    out = marks.copy()
-    floor = response[4, 0]
-    for i in range(len(marks)):
-        out[i, DIAMETER] = 0.5 * response[0, 0] * (marks[i, DIAMETER] / 0.5) ** response[0, 1]
-        excess = max(marks[i, ASPECT] - 1.0, 0.0)
-        out[i, ASPECT] = 1.0 + response[1, 0] * excess ** response[1, 1]
-        dent = max(1.0 - marks[i, SOLIDITY], 0.0)
-        out[i, SOLIDITY] = 1.0 - 0.1 * response[2, 0] * (dent / 0.1) ** response[2, 1]
-        cnr = 10.0 * response[3, 0] * (max(marks[i, CNR], 0.0) / 10.0) ** response[3, 1]
-        out[i, CNR] = math.sqrt(cnr * cnr + floor * floor)
-    return out
-
-
-@plain_kernel
 def _count(state, n, share):
     hits = 0
     for _ in range(n):

@@ -18,13 +18,13 @@ from calcigram.simulate._detector import (
     degrade,
     merge_close,
     read_out,
-    responded,
     state_marks,
 )
 from calcigram.simulate._random import kernel_state
 from calcigram.simulate._raster import gathered, measure, measure_outlines
 from calcigram.simulate.particles import Outlines
-from calcigram.simulate.presets import Draw, Preset
+from calcigram.simulate.presets import Draw
+from calcigram.simulate.response import NO_RESPONSE, responded
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -125,39 +125,6 @@ def _measure_image(
     return got
 
 
-NO_RESPONSE: Floats = np.array([[1.0, 1.0]] * 4 + [[0.0, 0.0]])
-"""A response that changes no mark."""
-
-
-def draw_response(rng: Rng, preset: Preset) -> Floats:
-    """Draw how a detector's marks depend on those of `acquire`: two numbers a row, shape (5, 2).
-
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-    preset : Preset
-        With the sections ``response`` and ``noise_floor``, or without.
-
-    Returns
-    -------
-    ndarray of float64
-        Factor and power of diameter, aspect ratio less 1, 1 less solidity, and contrast-to-noise
-        ratio; last the ratio that noise alone reaches, which adds to the others in squares.
-    """
-    response = NO_RESPONSE.copy()
-    if preset.happens("response", rng):
-        drawn = preset.draw("response", rng)
-        response[:4] = [
-            [drawn.diameter_factor, drawn.diameter_power],
-            [drawn.aspect_factor, drawn.aspect_power],
-            [drawn.dent_factor, drawn.dent_power],
-            [drawn.cnr_factor, drawn.cnr_power],
-        ]
-    if preset.happens("noise_floor", rng):
-        response[4, 0] = preset.draw("noise_floor", rng).cnr
-    return response
-
-
 def acquire(
     rng: Rng,
     truth: TrueMarks,
@@ -178,7 +145,7 @@ def acquire(
     device, grade : Draw
         Drawn values of the preset's ``acquisition`` and ``grade.*`` sections.
     response : ndarray of float64, shape (5, 2)
-        From `draw_response`.
+        From `response.draw_response`.
 
     Returns
     -------

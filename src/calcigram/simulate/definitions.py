@@ -34,6 +34,7 @@ from calcigram.simulate._shape import (
 )
 from calcigram.simulate._sizes import form_measures
 from calcigram.simulate.arrangements import Placement
+from calcigram.simulate.limits import LEXICON, SHAPED_MIN_WIDENING, SPARSE_LINE_MAX_SAG, Limits
 
 Floats = npt.NDArray[np.float64]
 
@@ -52,22 +53,13 @@ SEGMENTAL_MIN_LENGTH_TO_WIDTH = 0.9
 SEGMENTAL_MAX_NEAREST_TO_FARTHEST = 0.6
 SEGMENTAL_MIN_FILLED = 0.58
 SEGMENTAL_MIN_WIDENING = 1.2
-REGIONAL_MAX_WIDENING = 1.1
 """A wedge is an acute angle at the nipple, hardly broader than long, near the nipple at one end,
 and filled: a forked duct is not several ducts. It widens away from the nipple: its farther half
 is this many times as broad as the nearer. What fills such an angle but does not widen, however
 it lies, is a region; what lies between the two is neither and is not kept."""
 
-SHAPED_MIN_WIDENING = 1.45
-"""Handed over without the nipple, a wedge must show by its outline: along its long axis one half
-is this many times as broad as the other, and in a region less."""
-
 LINEAR_MIN_LENGTH_MM = 4.5
-LINEAR_MAX_OFF_PATH_RATIO = 0.07
 LINEAR_MIN_CHORD_RATIO = 0.5
-LINEAR_MIN_PATH_SHARE = 0.75
-SPARSE_LINE_MAX_SAG = (0.05, 0.025)
-"""A line of n points may bulge by 0.05 + 0.025 (n - 4) of its length: few points show no curve."""
 
 BRANCH_MIN_REACH_MM = 3.0
 BRANCH_TRIPLE_MIN_REACH_MM = 5.0
@@ -76,41 +68,6 @@ BRANCH_MIN_REACH_SPACINGS = 2.0
 BRANCH_MAX_THICKNESS = 0.2
 """An arm is seen with 4 calcifications over 3 mm, or 3 over 5 mm, apart from the other arms,
 twice as long as the typical gap between neighbours, and thin for its length."""
-
-
-class Limits(NamedTuple):
-    """How far points may lie off what they are said to follow; a preset may allow more.
-
-    Attributes
-    ----------
-    off_path_ratio : float
-        Greatest distance from the path of a line, as a share of its extent.
-    path_share : float
-        Least share of the spanning tree that its longest path is.
-    sag : float
-        Width of a line of 4 points, as a share of its extent.
-    rod_calibre_mm : float
-        Least median calibre of large rods.
-    branching_marks : float
-        A detector lists so many marks of a branching cluster at least, or its arms do not show.
-    region_widening : float
-        How many times as broad the half of a region farther from the nipple may be as the nearer,
-        where it fills a wedge.
-    region_shaped : float
-        How many times as broad one half of a region may be as the other without the nipple.
-    """
-
-    off_path_ratio: float = LINEAR_MAX_OFF_PATH_RATIO
-    path_share: float = LINEAR_MIN_PATH_SHARE
-    sag: float = SPARSE_LINE_MAX_SAG[0]
-    rod_calibre_mm: float = 0.95 * MICRO_MACRO_LIMIT_MM
-    branching_marks: float = MIN_CALCIFICATIONS
-    region_widening: float = REGIONAL_MAX_WIDENING
-    region_shaped: float = SHAPED_MIN_WIDENING
-
-
-LEXICON = Limits()
-"""What a preset that says nothing of it means."""
 
 
 class Truth(NamedTuple):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,17 +24,18 @@ from calcigram.simulate.acquisition import (
     DESCRIBED,
     TrueMarks,
     acquire,
-    draw_response,
     measure_truth,
 )
 from calcigram.simulate.anatomy import Breast
 from calcigram.simulate.arrangements import Arrangement, Placement
-from calcigram.simulate.definitions import Limits, Truth, meets_distribution, meets_form
+from calcigram.simulate.definitions import Truth, meets_distribution, meets_form
 from calcigram.simulate.description import describe, draw_description
+from calcigram.simulate.limits import Limits, limits_of
 from calcigram.simulate.menu import Menu, menu_of
 from calcigram.simulate.particles import ParticleModel
 from calcigram.simulate.patients import View, patient_of
 from calcigram.simulate.presets import Preset, load_preset
+from calcigram.simulate.response import draw_response
 
 Floats = npt.NDArray[np.float64]
 Rng = np.random.Generator
@@ -129,13 +129,6 @@ def _has_form(morphology: Morphology, truth: TrueMarks, limits: Limits) -> bool:
     return meets_form(
         morphology, truth.diameter_mm, truth.aspect, truth.solidity, truth.outlines.contrast, limits
     )
-
-
-@lru_cache(maxsize=16)
-def limits_of(preset: Preset) -> Limits:
-    """Return the limits of a preset's section ``definitions``, the lexicon's where it has none."""
-    given = preset.sections.get("definitions", {})
-    return Limits(**{name: quantity.low for name, quantity in given.items()})
 
 
 def true_cluster(
