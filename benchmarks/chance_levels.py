@@ -29,7 +29,7 @@ COUNTS = (6, 8, 10, 15, 20, 25, 30, 40)
 SCATTER_MM = (0.2, 0.75, 1.5)
 GAPS_MM = (8, 12, 15, 20, 40)
 GROUP_SIZES = (4, 6, 10, 20)
-CURVE_GAP_RATIO = 4.0
+CURVE_GAP_RATIO = 3.0
 RESULT = Path(__file__).parent / "results" / "chance_levels.json"
 
 
