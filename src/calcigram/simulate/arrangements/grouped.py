@@ -99,6 +99,6 @@ def cloud(rng: Rng, breast: Breast, p: Draw) -> Placement:
 
 
 @arrangement(Distribution.GROUPED, structureless=True)
-def sparse_cloud(rng: Rng, breast: Breast, p: Draw) -> Placement:
+def sparse_cloud(rng: Rng, breast: Breast, p: Draw) -> Placement | None:
     """Scatter a few by chance about a centre."""
     return cloud(rng, breast, p)

@@ -82,6 +82,6 @@ def cloud(rng: Rng, breast: Breast, p: Draw) -> Placement:
 
 
 @arrangement(Distribution.REGIONAL, structureless=True)
-def sparse_cloud(rng: Rng, breast: Breast, p: Draw) -> Placement:
+def sparse_cloud(rng: Rng, breast: Breast, p: Draw) -> Placement | None:
     """Scatter a few by chance about a centre."""
     return cloud(rng, breast, p)
