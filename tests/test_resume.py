@@ -14,6 +14,7 @@ from calcigram import simulate
 from calcigram.clusters import ClusterSet
 from calcigram.errors import BadInputError
 from calcigram.formats import write_clusters
+from calcigram.formats.inputs import Inputs
 from calcigram.streaming import classify_files
 
 N_PARTS, PART = 12, 50
@@ -296,12 +297,13 @@ def test_a_prior_that_has_changed_is_refused(tmp_path, source):
         resumed(source, tmp_path / "v.csv", prior=prior)
 
 
-def test_an_image_that_has_changed_is_refused(tmp_path, source):
+def test_an_image_that_has_changed_is_noticed(tmp_path, source):
     image = tmp_path / "images" / "i.dcm"
     image.parent.mkdir()
     for images in ([image], [image.parent]):
         image.write_bytes(bytes(128) + b"DICM" + bytes(100))
-        broken_off(source, tmp_path / "v.csv", images=images)
+        inputs = Inputs([source], images)
         image.write_bytes(bytes(128) + b"DICM" + bytes(99) + b"\1")
-        with pytest.raises(BadInputError, match="column 'files'"):
-            resumed(source, tmp_path / "v.csv", images=images)
+        assert Inputs([source], images).described != inputs.described
+        with pytest.raises(BadInputError, match="does not change while it is read"):
+            inputs.check_unchanged()

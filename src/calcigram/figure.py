@@ -79,7 +79,7 @@ def wrapped(text: str, width: float, size: float) -> str:
 
     Examples
     --------
-    >>> wrapped("coarse heterogeneous", 72, 10)
+    >>> wrapped("coarse heterogeneous", 90, 10)
     'coarse\\nheterogeneous'
     """
     lines = []

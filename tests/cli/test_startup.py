@@ -9,7 +9,7 @@ import pytest
 
 from calcigram.cli import COMMANDS
 
-COMMAND_NAMES = [module.__name__.rpartition(".")[2] for module in COMMANDS]
+COMMAND_NAMES = [module.__name__.rpartition(".")[2].replace("_", "-") for module in COMMANDS]
 
 OURS = {
     "calcigram", "calcigram.cli", "calcigram.errors", "calcigram.lexicon", "calcigram.wording",

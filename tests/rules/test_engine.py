@@ -297,7 +297,7 @@ class TestGaps:
         assert (words == "grouped").mean() > 0.65
 
     def test_a_line_with_a_stray_or_of_two_dashes_is_a_line(self):
-        dashes = np.r_[np.arange(0, 10.0), np.arange(12.5, 22.0)]
+        dashes = np.r_[np.arange(0, 10.0), np.arange(11.0, 21.0)]
         stray = np.r_[np.arange(0, 20.0), 40.0]
         for x in (dashes, stray):
             row = ClusterSet.from_arrays([0, len(x)], x, 0.2 * np.sin(7 * x))

@@ -99,9 +99,9 @@ def with_conformal_scores(
             for head, p in zip(model.heads, read, strict=True):
                 shown[head.axis][own] = p
         for head in model.heads:
-            if head.classes and case in HEAD_CASES[head.axis]:
+            if case in HEAD_CASES[head.axis]:
                 truth, rows = _readable(head, case, seen)
-                p = shown[head.axis][np.ix_(rows, np.array(head.classes))]
+                p = shown[head.axis][np.ix_(rows, np.array(head.classes, int))]
                 conformal[head.axis][case] = ConformalScores.fit(p, truth)
     distribution, morphology = (
         replace(head, conformal=conformal[head.axis]) for head in model.heads

@@ -123,7 +123,7 @@ def read_rule_file(name_or_path: str | Path, keys: Sequence[str]) -> Entry:
 
     Examples
     --------
-    >>> read_rule_file("article", ["name", "title", "about", "line", "note"]).text("name")
+    >>> read_rule_file("article", ["name", "title", "short_title", "about", "line", "note"]).text("name")
     'article'
     """
     shipped = resources.files(__name__) / f"{name_or_path}.toml"
