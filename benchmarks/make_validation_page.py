@@ -79,7 +79,7 @@ detector measures amorphous calcifications as small, solid and of middling contr
 well, and coarse heterogeneous ones at the size of fine pleomorphic ones. All four are for development now: clusters that were misread
 were looked at one by one ([misread clusters](misread.md)), and the training was chosen by them (below).
 
-**The mix of classes.** The training draws segmental and branching about half as often as the other distributions
+**The mix of classes.** The training draws segmental and branching about two thirds as often as the other distributions
 (`mix` in `src/calcigram/simulate/presets/train.toml`), and the model's probabilities hold for that mix. A balanced mix over-calls both: it
 reads chance shapes in clouds without structure, and regions as segments, more often than it misses real ones. `--prior uniform`
 gives the probabilities of a balanced mix, `--prior clinical` those of published counts; the table has both the default and `uniform`.
