@@ -2,7 +2,7 @@
 
 Simulating, measuring and classifying many clusters is the same work over and over, so it is cut
 into parts, each a pure function of its input that writes one file. Files may lie on anything
-fsspec reaches. What is done to the clusters of a part, the rooms below decide.
+fsspec reaches. What is done to the clusters of a part, the lower layers decide.
 """
 
 from calcigram.batch.engines import on_dask
