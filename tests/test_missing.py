@@ -32,6 +32,10 @@ def test_positions_alone(clusters):
         "the rules can read their morphology, so the two readings are compared on the distribution "
         "alone, and every concern rests on that."
     )
+    one = missing_words(count_missing(bare[:1], classify(bare[:1])) | {"clusters": 9})
+    assert one.startswith("1 of 9 clusters lacks diameter_mm")
+    assert "read its morphology" in one
+    assert "and its concern rests on that" in one
     (note,) = classify(bare[:1]).attrs["notes"]
     assert note.startswith(
         "This cluster lacks diameter_mm, aspect_ratio, solidity and cnr: neither"

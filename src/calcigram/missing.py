@@ -75,18 +75,17 @@ def missing_words(counts: Mapping[str, int]) -> str:
     who = "neither the model nor the rules can" if n_model == n else "the rules cannot"
     cost = "and nothing checks the morphology that the model reads"
     if n_model == n:
-        cost = "and every concern rests on that"
+        cost = "and its concern rests on that" if n == 1 else "and every concern rests on that"
     elif n_model:
         cost += f" (in {n_model} of them it reads none)"
     one = counts["clusters"] == 1
     what = (
         f"This cluster lacks {lacked}"
         if one
-        else f"{n} of {counts['clusters']} clusters lack {lacked}"
+        else f"{n} of {counts['clusters']} clusters {'lacks' if n == 1 else 'lack'} {lacked}"
     )
-    cost = cost.replace("every", "the") if one else cost
     return (
-        f"{what}: {who} read {'its' if one else 'their'} morphology, so the two "
+        f"{what}: {who} read {'its' if n == 1 else 'their'} morphology, so the two "
         f"readings are compared on the distribution alone, {cost}."
     )
 
