@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+import numpy as np
 import pytest
 
 from calcigram import classify, simulate
@@ -22,6 +23,12 @@ def test_nothing_is_said_where_all_was_compared(clusters):
     verdicts = classify(clusters)
     whole = (verdicts.compared == "both").to_numpy()
     assert missing_note(clusters[whole], verdicts[whole]) == []
+
+
+def test_a_model_without_morphology_is_no_missing_mark(clusters):
+    whole = clusters[np.isfinite(np.add.reduceat(clusters.cnr, clusters.offsets[:-1]))][:5]
+    verdicts = classify(whole).assign(morphology="unread", rule_morphology="round")
+    assert count_missing(whole, verdicts)["uncompared"] == 0
 
 
 def test_positions_alone(clusters):

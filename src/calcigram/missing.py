@@ -39,16 +39,19 @@ def count_missing(clusters: ClusterSet, verdicts: Any) -> Counter[str]:
         of several parts are added.
     """
     by_model, by_rules = (_is_unread(verdicts[name]) for name in ("morphology", "rule_morphology"))
-    uncompared = (by_model | by_rules) & (clusters.n_calcifications > 0)
+    lacks = {}
+    for mark in FORM_MARKS:
+        n_known = np.concatenate([[0], np.cumsum(np.isfinite(getattr(clusters, mark)))])
+        lacks[mark] = n_known[clusters.offsets[1:]] == n_known[clusters.offsets[:-1]]
+    # A model without a morphology leaves it unread where no mark is missing.
+    uncompared = by_rules | (by_model & np.logical_or.reduce([*lacks.values()]))
+    uncompared &= clusters.n_calcifications > 0
     counts = Counter(
         clusters=len(clusters),
         uncompared=int(uncompared.sum()),
         model=int((uncompared & by_model).sum()),
     )
-    for mark in FORM_MARKS:
-        n_known = np.concatenate([[0], np.cumsum(np.isfinite(getattr(clusters, mark)))])
-        lacks = n_known[clusters.offsets[1:]] == n_known[clusters.offsets[:-1]]
-        counts[mark] = int((lacks & uncompared).sum())
+    counts.update({mark: int((lacks[mark] & uncompared).sum()) for mark in FORM_MARKS})
     return counts
 
 
