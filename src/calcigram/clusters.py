@@ -224,7 +224,7 @@ class ClusterSet(Alike):
     def __getitem__(
         self, key: str | int | slice | npt.ArrayLike | tuple[Any, EllipsisType]
     ) -> ClusterSet:
-        """Return a set of the chosen clusters: by id, or by index, slice, indices or mask.
+        """Return a set of the chosen clusters: by id or ids, or by index, slice, indices or mask.
 
         An id that several clusters have chooses all of them; one that none has is an
         `UnknownClusterError`, which is a `KeyError`, too.

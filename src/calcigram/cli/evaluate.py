@@ -27,7 +27,7 @@ def add(commands: _options.Commands) -> None:
         commands,
         "evaluate",
         run,
-        "hold the model and the rules against clusters whose truth is known",
+        "evaluate the model and the rules on clusters whose truth is known",
         "calcigram evaluate --benchmark bench_v1 --n 5000 -o evaluation.html",
     )
     parser.add_argument(
