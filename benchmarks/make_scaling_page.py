@@ -89,7 +89,7 @@ So a part takes, and so much of it is Dask's:
 
 {parts}
 
-Tasks should last over 0.1 s, and lose no more than a minute where a worker is lost. The default of 50,000 clusters a part
+Tasks should last over 0.1 s, and lose no more than a minute where a worker is lost. The default of 50,000 clusters per part
 (`--partition-clusters`) keeps to both for features and verdicts. To simulate, which takes {dearer:.0f} times as long as to classify, take 5,000. A part has whole row
 groups: write input in row groups no larger than a part.
 
@@ -97,7 +97,7 @@ groups: write input in row groups no larger than a part.
 
 {many}
 
-Core hours are the time a cluster costs times 100 million, Dask's overhead at 50,000 clusters a part included; n cores need an n-th of that, as
+Core hours are the time a cluster costs times 100 million, Dask's overhead at 50,000 clusters per part included; n cores need an n-th of that, as
 long as the storage keeps up. On the workers, memory is that of 20,000 clusters and of one part's output.
 """
 
@@ -112,7 +112,7 @@ def main() -> None:
     result = json.loads(RESULT.read_text())
     cost = result["a_cluster"]
     sizes = list(result["partition"]["classify"])
-    heading = ["clusters a part", *(name for name in cost)]
+    heading = ["clusters per part", *(name for name in cost)]
     parts = [
         [f"{int(size):,}"]
         + [

@@ -121,7 +121,7 @@ def figures() -> str:
     before, after = r["memory_mb"]
     return (
         f"`benchmarks/http_load.py`, one process, {r['connections']} connections from wrk on the same "
-        f"machine of 2 cores, one cluster of {r['calcifications']} calcifications a request (load average "
+        f"machine of 2 cores, one cluster of {r['calcifications']} calcifications per request (load average "
         f"before the run {r['load_average_before']}): {r['classify_per_second']:,} answers a second, "
         f"{r['ratio']:.2f} of the {r['empty_per_second']:,} empty ones (asked: {r['target']}); half within {r['p50_ms']:.0f} ms, "
         f"99 % within {r['p99_ms']:.0f} ms; {r['errors']} errors; after {r['requests']:,} requests the "

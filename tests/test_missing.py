@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+import numpy as np
 import pytest
 
 from calcigram import classify, simulate
@@ -24,6 +25,12 @@ def test_nothing_is_said_where_all_was_compared(clusters):
     assert missing_note(clusters[whole], verdicts[whole]) == []
 
 
+def test_a_model_without_morphology_is_no_missing_mark(clusters):
+    whole = clusters[np.isfinite(np.add.reduceat(clusters.cnr, clusters.offsets[:-1]))][:5]
+    verdicts = classify(whole).assign(morphology="unread", rule_morphology="round")
+    assert count_missing(whole, verdicts)["uncompared"] == 0
+
+
 def test_positions_alone(clusters):
     bare = clusters.positions_only()
     (note,) = classify(bare).attrs["notes"]
@@ -32,6 +39,10 @@ def test_positions_alone(clusters):
         "the rules can read their morphology, so the two readings are compared on the distribution "
         "alone, and every concern rests on that."
     )
+    one = missing_words(count_missing(bare[:1], classify(bare[:1])) | {"clusters": 9})
+    assert one.startswith("1 of 9 clusters lacks diameter_mm")
+    assert "read its morphology" in one
+    assert "and its concern rests on that" in one
     (note,) = classify(bare[:1]).attrs["notes"]
     assert note.startswith(
         "This cluster lacks diameter_mm, aspect_ratio, solidity and cnr: neither"

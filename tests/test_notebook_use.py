@@ -198,3 +198,11 @@ def test_functions_of_a_notebook_run_in_other_processes(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [str([(2, True, True)] * 2), str([(2, True, True)])]
+
+
+def test_clusters_are_chosen_by_a_list_of_ids(clusters):
+    names = [clusters.cluster_id[5], clusters.cluster_id[2]]
+    assert clusters[names] == clusters[[5, 2]]
+    assert repr(clusters[names[:1]]).startswith("<ClusterSet: 1 cluster, ")
+    with pytest.raises(KeyError, match="nope"):
+        clusters[[names[0], "nope"]]

@@ -41,8 +41,9 @@ class Alike:
     def __repr__(self) -> str:
         columns = ("diameter_mm", "aspect_ratio", "orientation_deg", "solidity", "cnr")
         known = [name for name in columns if not np.isnan(getattr(self, name)).all()]
+        noun = "cluster" if len(self.cluster_id) == 1 else "clusters"
         return (
-            f"<ClusterSet: {len(self.cluster_id)} clusters, {self.x_mm.size} calcifications; "  # type: ignore[attr-defined]
+            f"<ClusterSet: {len(self.cluster_id)} {noun}, {self.x_mm.size} calcifications; "  # type: ignore[attr-defined]
             f"{', '.join(known) or 'positions only'}>"
         )
 
@@ -58,11 +59,13 @@ class Alike:
         return f"<p>{escape(repr(self))}</p>{table.to_html(na_rep='')}{more}"
 
     def _places(self, key: Any) -> Any:
-        """Return a key as numpy takes it: an id becomes a mask."""
+        """Return a key as numpy takes it: an id becomes a mask, a list of ids becomes indices."""
         if isinstance(key, str):
             if key not in self:
                 raise UnknownClusterError(key, self.cluster_id)
             return self.cluster_id == key
+        if isinstance(key, list) and key and all(isinstance(one, str) for one in key):
+            return np.concatenate([np.flatnonzero(self._places(one)) for one in key])
         return key[0] if isinstance(key, tuple) else key  # scikit-learn asks for ``X[rows, ...]``
 
 

@@ -69,7 +69,7 @@ def classify(
     Returns
     -------
     pandas.DataFrame, shape (C, 45)
-        The columns of `crosscheck.VERDICT_COLUMNS`, one row a cluster, in order. Labels are
+        The columns of `crosscheck.VERDICT_COLUMNS`, one row per cluster, in order. Labels are
         categories, probabilities float32, what is unknown is missing. Clusters that come of reports,
         annotations or masks have `crosscheck.reported.REPORTED_COLUMNS` after these. Where clusters lack
         marks, ``attrs["notes"]`` says which and what that costs.

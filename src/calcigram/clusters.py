@@ -132,7 +132,7 @@ class ClusterSet(Alike):
         cluster_id : sequence of str, optional
             Default ``"0"``, ``"1"``, ...
         meta : pandas.DataFrame or mapping, optional
-            One row a cluster.
+            One row per cluster.
         **columns : array_like
             Any of `OPTIONAL_MARKS` (N values) and `CLUSTER_NAMES` (C values); NaN where unknown.
 
@@ -185,7 +185,7 @@ class ClusterSet(Alike):
 
     @classmethod
     def from_dataframe(cls, frame: pd.DataFrame, **options: Any) -> ClusterSet:
-        """Make a set from a long table, one row a calcification.
+        """Make a set from a long table, one row per calcification.
 
         See `calcigram.longtable.clusters_from_frame` for the options: ``columns``,
         ``units``, ``pixel_spacing``, ``skip_bad``, ``source``.
@@ -224,7 +224,7 @@ class ClusterSet(Alike):
     def __getitem__(
         self, key: str | int | slice | npt.ArrayLike | tuple[Any, EllipsisType]
     ) -> ClusterSet:
-        """Return a set of the chosen clusters: by id, or by index, slice, indices or mask.
+        """Return a set of the chosen clusters: by id or ids, or by index, slice, indices or mask.
 
         An id that several clusters have chooses all of them; one that none has is an
         `UnknownClusterError`, which is a `KeyError`, too.

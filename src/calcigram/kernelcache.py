@@ -5,7 +5,7 @@ the user's cache folder, and written to the first of these that can be written. 
 installation uses what was compiled when it was made. Four things differ from numba's own cache: a
 folder need not be writable to be read; a cache that cannot be read (cut off, or left by something
 else) is compiled over; a kernel is compiled anew when a module it calls into has changed, not
-only its own; and the first compiling of a kernel is announced, once a process.
+only its own; and the first compiling of a kernel is announced, once per process.
 """
 
 from __future__ import annotations

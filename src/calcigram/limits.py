@@ -115,7 +115,7 @@ MARKS: tuple[Column, ...] = (
         LARGEST_RATIO,
     ),
 )
-"""The columns of one row a calcification, in file order."""
+"""The columns of one row per calcification, in file order."""
 
 _NIPPLE = f"a finite number in mm, or nothing {_REACH}"
 

@@ -39,16 +39,19 @@ def count_missing(clusters: ClusterSet, verdicts: Any) -> Counter[str]:
         of several parts are added.
     """
     by_model, by_rules = (_is_unread(verdicts[name]) for name in ("morphology", "rule_morphology"))
-    uncompared = (by_model | by_rules) & (clusters.n_calcifications > 0)
+    lacks = {}
+    for mark in FORM_MARKS:
+        n_known = np.concatenate([[0], np.cumsum(np.isfinite(getattr(clusters, mark)))])
+        lacks[mark] = n_known[clusters.offsets[1:]] == n_known[clusters.offsets[:-1]]
+    # A model without a morphology leaves it unread where no mark is missing.
+    uncompared = by_rules | (by_model & np.logical_or.reduce([*lacks.values()]))
+    uncompared &= clusters.n_calcifications > 0
     counts = Counter(
         clusters=len(clusters),
         uncompared=int(uncompared.sum()),
         model=int((uncompared & by_model).sum()),
     )
-    for mark in FORM_MARKS:
-        n_known = np.concatenate([[0], np.cumsum(np.isfinite(getattr(clusters, mark)))])
-        lacks = n_known[clusters.offsets[1:]] == n_known[clusters.offsets[:-1]]
-        counts[mark] = int((lacks & uncompared).sum())
+    counts.update({mark: int((lacks[mark] & uncompared).sum()) for mark in FORM_MARKS})
     return counts
 
 
@@ -75,18 +78,17 @@ def missing_words(counts: Mapping[str, int]) -> str:
     who = "neither the model nor the rules can" if n_model == n else "the rules cannot"
     cost = "and nothing checks the morphology that the model reads"
     if n_model == n:
-        cost = "and every concern rests on that"
+        cost = "and its concern rests on that" if n == 1 else "and every concern rests on that"
     elif n_model:
         cost += f" (in {n_model} of them it reads none)"
     one = counts["clusters"] == 1
     what = (
         f"This cluster lacks {lacked}"
         if one
-        else f"{n} of {counts['clusters']} clusters lack {lacked}"
+        else f"{n} of {counts['clusters']} clusters {'lacks' if n == 1 else 'lack'} {lacked}"
     )
-    cost = cost.replace("every", "the") if one else cost
     return (
-        f"{what}: {who} read {'its' if one else 'their'} morphology, so the two "
+        f"{what}: {who} read {'its' if n == 1 else 'their'} morphology, so the two "
         f"readings are compared on the distribution alone, {cost}."
     )
 

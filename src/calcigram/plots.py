@@ -134,7 +134,7 @@ def plot_gallery(
     clusters : ClusterSet
         The clusters, one panel each.
     verdicts : pandas.DataFrame, optional
-        One row a cluster, in the same order.
+        One row per cluster, in the same order.
     n_columns : int
         Panels in a row.
     panel_inches : float

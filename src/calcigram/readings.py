@@ -105,7 +105,7 @@ class Readings:
         return len(self.cluster_id)
 
     def to_dataframe(self) -> pd.DataFrame:
-        """Return the readings in words, one row a cluster; unknown values are missing.
+        """Return the readings in words, one row per cluster; unknown values are missing.
 
         Sets, novelty and risk are there where the reader gives them.
         """

@@ -61,7 +61,7 @@ def in_chunks(
 def _one_thread_a_product() -> AbstractContextManager[Any]:
     """Keep matrix products to the thread that asks for one, while a context lasts.
 
-    Else the linear algebra library starts a thread a processor for each, which wait for one another
+    Else the linear algebra library starts a thread per processor for each, which wait for one another
     and for ours: twice the processor time for the same result. Its limit is the process's.
     """
     return _libraries().limit(limits=1, user_api="blas")  # type: ignore[no-any-return]

@@ -72,6 +72,21 @@ def test_at_80_columns_everything_that_is_compared_is_left(verdicts, monkeypatch
     assert "probability, " in text.split("Not shown")[1]
 
 
+@pytest.mark.parametrize("name", ["S01", "sim-3-617", "mammogram_0012.R.CC"])
+def test_at_80_columns_the_longest_words_fit(name, verdicts, monkeypatch):
+    longest = verdicts.assign(
+        cluster_id=name,
+        distribution="insufficient",
+        rule_distribution="insufficient",
+        morphology="coarse_heterogeneous",
+        rule_morphology="fine_pleomorphic",
+    )
+    text = printed(monkeypatch, longest, 80)
+    assert max(map(len, text.splitlines())) <= 80
+    for needed in ("insufficient", "heterogeneous", "pleomorphic", " c ", " a ", " ! ", "LOOK"):
+        assert needed in text
+
+
 def test_why_to_look_stands_below_the_table(verdicts, monkeypatch):
     reasons = verdicts.assign(
         reason=["first reason.", "", "third reason."],

@@ -77,6 +77,14 @@ SENTENCES = [
         "grouped and vascular (model and rules) do not go together.",
     ),
     (
+        ("insufficient", "round", BENIGN),
+        ("segmental", "round", BENIGN),
+        (),
+        MORPHOLOGY,
+        "Model and rules agree: round; distribution not compared, the model could not read it "
+        "(rules: segmental); benign.",
+    ),
+    (
         ("unread", "round", BENIGN),
         ("diffuse", "round", None),
         (),

@@ -320,7 +320,7 @@ def _library_entry(kind, legacy, spacing, modifiers):
 
 
 def tid1500(centres=None, *, cluster=True, point=True, spacing=True):
-    """Return a measurement report: one group a calcification, point or polyline, and one a cluster."""
+    """Return a measurement report: one group a calcification, point or polyline, and one per cluster."""
     centres = centres_px() if centres is None else np.asarray(centres, float)
     groups = []
 

@@ -33,6 +33,8 @@ FOREIGN = [
     (b'[{"cluster_id": "a", "x_mm": 1}]', "JSON of clusters", "one row"),
     (b"[]", "JSON", "one row"),
     (b"<!DOCTYPE html>\n<html>", "a web page (HTML)", "download the table itself"),
+    (b"<annotation>\n <object/></annotation>", "XML that is no property list", "one row"),
+    (b"<?xml version='1.0'?>\n<ASAP><A/></ASAP>", "XML that is no property list", "one row"),
     (b"\xff\xd8\xff\xe0\0", "a JPEG image", "save it as PNG"),
 ]  # fmt: skip
 
@@ -57,7 +59,9 @@ def test_an_address_is_not_fetched(address):
         read_clusters(address)
 
 
-@pytest.mark.parametrize("heading", ["[x_mm],y_mm", "{id},x_mm", "BMI,x_mm", "P4,x_mm"])
+@pytest.mark.parametrize(
+    "heading", ["[x_mm],y_mm", "<x_mm>,<y_mm>", "{id},x_mm", "BMI,x_mm", "P4,x_mm"]
+)
 def test_a_table_may_begin_like_one(tmp_path, heading):
     (tmp_path / "a.csv").write_text(f"{heading},cluster_id\n1,2,a\n")
     with pytest.raises(BadInputError, match="expected a column of this name"):

@@ -92,7 +92,7 @@ def test_a_decimal_comma_is_pointed_out():
         clusters_from_frame(frame(x_mm=["1,5", "2", "3", "4", "5"]))
 
 
-@pytest.mark.parametrize("word", ["", " ", "NA", "nan", "NaN", "null", "None", None])
+@pytest.mark.parametrize("word", ["", " ", "NA", "n/a", "#N/A", "nan", "NaN", "null", "None", None])
 def test_words_for_missing_values_are_missing(word):
     table = frame(diameter_mm=pd.Series(["0.25", word, "0.5", "1", "2"], dtype=object))
     clusters = clusters_from_frame(table).clusters
@@ -302,7 +302,9 @@ def test_grouping_equals_the_obvious_way(order, ids):
     }
 
 
-@pytest.mark.parametrize("missing", ["nan", "<NA>", "None", "NA", " ", None, np.nan, pd.NA, b"nan"])
+@pytest.mark.parametrize(
+    "missing", ["nan", "<NA>", "None", "NA", "n/a", "#N/A", " ", None, np.nan, pd.NA, b"nan"]
+)
 def test_missing_ids_are_refused(missing):
     frame = pd.DataFrame(
         {"cluster_id": ["A", missing], "x_mm": [1, 2], "y_mm": [1, 2]}, dtype=object
@@ -324,6 +326,9 @@ def test_the_label_of_noise_is_warned_of():
         NoticeWarning, match="cluster '-1' was read as a cluster; clustering programs"
     ):
         assert ClusterSet.from_dataframe(frame).cluster_id.tolist() == ["-1", "0"]
+    texts = frame.assign(cluster_id=["-1.0", "-1.0", "0.0"])
+    with pytest.warns(NoticeWarning, match="cluster '-1.0' was read as a cluster"):
+        ClusterSet.from_dataframe(texts)
 
 
 def test_too_many_columns_are_refused():

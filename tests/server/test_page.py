@@ -86,7 +86,7 @@ def verdict(tab):
 
 def write(tab, points):
     """Enter points as text and have them read; their number must not be that of those before."""
-    tab.get_by_label("Points, one a line").fill(points)
+    tab.get_by_label("Points, one per line").fill(points)
     tab.get_by_role("button", name="Read these points").click()
     n = len(points.splitlines())
     playwright.expect(tab.locator("#verdict")).to_contain_text(
@@ -119,7 +119,7 @@ def click_at(tab, *places_mm):
 
 
 def typed(tab):
-    return tab.get_by_label("Points, one a line")
+    return tab.get_by_label("Points, one per line")
 
 
 def test_ten_clicks_on_empty_spots(page):
@@ -211,7 +211,7 @@ def test_an_example_is_read(page):
 
 
 def test_a_dragged_point_changes_the_verdict(page):
-    page.get_by_label("Points, one a line").fill("0 0 0.3\n2 0 0.3\n4 0 0.3\n6 0 0.3\n8 0 0.3")
+    page.get_by_label("Points, one per line").fill("0 0 0.3\n2 0 0.3\n4 0 0.3\n6 0 0.3\n8 0 0.3")
     before = verdict(page)
     page.get_by_role("button", name="Read these points").click()
     before = wait_for_another(page, before)
@@ -222,7 +222,7 @@ def test_a_dragged_point_changes_the_verdict(page):
     page.mouse.move(*place["to"], steps=6)
     page.mouse.up()
     wait_for_another(page, before)
-    text = page.get_by_label("Points, one a line")
+    text = page.get_by_label("Points, one per line")
     playwright.expect(text).not_to_have_value(re.compile("\n4 0 "), timeout=PATIENCE_MS)
     moved = text.input_value().splitlines()[2].split()
     assert abs(float(moved[1]) - 2) < 0.3
@@ -232,7 +232,7 @@ def test_a_dragged_point_changes_the_verdict(page):
 def test_the_verdict_follows_a_point_on_its_way(page):
     write(page, "0 0 0.3\n2 0 0.3\n4 0 0.3\n6 0 0.3\n8 0 0.3\n10 0 0.3")
     before = verdict(page)
-    text = page.get_by_label("Points, one a line").input_value()
+    text = page.get_by_label("Points, one per line").input_value()
     place = page.evaluate(WHERE)
     page.mouse.move(*place["from"])
     page.mouse.down()
@@ -240,9 +240,9 @@ def test_the_verdict_follows_a_point_on_its_way(page):
         page.mouse.move(*(a + share * (b - a) for a, b in zip(*place.values(), strict=True)))
         page.wait_for_timeout(200)
     wait_for_another(page, before)  # and the point is not let go yet
-    assert page.get_by_label("Points, one a line").input_value() == text
+    assert page.get_by_label("Points, one per line").input_value() == text
     page.mouse.up()
-    playwright.expect(page.get_by_label("Points, one a line")).not_to_have_value(text)
+    playwright.expect(page.get_by_label("Points, one per line")).not_to_have_value(text)
 
 
 def test_changes_can_be_taken_back(page):
@@ -255,7 +255,7 @@ def test_changes_can_be_taken_back(page):
     undo.click()
     playwright.expect(page.locator("#verdict")).to_contain_text("3 calcifications")
     undo.click()
-    playwright.expect(page.get_by_label("Points, one a line")).to_have_value(first)
+    playwright.expect(page.get_by_label("Points, one per line")).to_have_value(first)
     playwright.expect(page.locator("#verdict")).to_contain_text("4 calcifications")
 
 
@@ -266,17 +266,19 @@ def test_a_selected_point_takes_the_size_that_is_entered(page):
     size = page.get_by_label("Diameter (mm), new and selected")
     size.fill("1.25")
     size.press("Enter")
-    playwright.expect(page.get_by_label("Points, one a line")).to_have_value(
+    playwright.expect(page.get_by_label("Points, one per line")).to_have_value(
         "0 0 0.3\n2 0 0.3\n4 0 1.25\n6 0 0.3\n8 0 0.3\n9 1 0.3\n9 2 0.3"
     )
     size.fill("0.6")  # it is selected still
     size.press("Enter")
-    playwright.expect(page.get_by_label("Points, one a line")).to_have_value(re.compile("4 0 0.6"))
+    playwright.expect(page.get_by_label("Points, one per line")).to_have_value(
+        re.compile("4 0 0.6")
+    )
     write(page, "0 0 0.3\n2 0 0.3\n4 0 0.3\n6 0 0.3\n8 0 0.3")  # others, of which none is
     size.fill("0.9")
     size.press("Enter")
     page.wait_for_timeout(300)
-    assert "0.9" not in page.get_by_label("Points, one a line").input_value()
+    assert "0.9" not in page.get_by_label("Points, one per line").input_value()
 
 
 def test_no_points_are_read_as_no_points(page):
@@ -316,7 +318,7 @@ def test_it_is_said_how_a_file_is_to_be_read(page, tmp_path):
     size = page.get_by_label("Pixel size (mm)")
     size.fill("0.1")
     size.press("Enter")
-    text = page.get_by_label("Points, one a line")
+    text = page.get_by_label("Points, one per line")
     playwright.expect(text).to_have_value(re.compile("^0 0\n2 0.1\n"))
     playwright.expect(page.get_by_role("alert")).to_have_count(0)
     shot(page, "reading")
@@ -378,7 +380,7 @@ def test_the_explanation_follows_what_is_drawn(page):
     page.get_by_role("button", name="Explain this reading").click()
     text = page.locator("#explanation")
     playwright.expect(text).to_contain_text("Why", timeout=PATIENCE_MS)
-    page.get_by_label("Points, one a line").fill("0 0\n2 0\n4 0\n6 0")
+    page.get_by_label("Points, one per line").fill("0 0\n2 0\n4 0\n6 0")
     page.get_by_role("button", name="Read these points").click()
     playwright.expect(text).to_contain_text(": 4 calcifications", timeout=PATIENCE_MS)
     page.get_by_role("button", name="Explain this reading").click()
@@ -386,7 +388,7 @@ def test_the_explanation_follows_what_is_drawn(page):
 
 def test_it_works_by_keyboard(page):
     before = verdict(page)
-    field = page.get_by_label("Points, one a line")
+    field = page.get_by_label("Points, one per line")
     field.focus()
     page.keyboard.press("Control+A")
     page.keyboard.type("0 0\n1 1\n2 2\n3 3")

@@ -71,7 +71,7 @@ def add_reading_options(parser: argparse.ArgumentParser) -> None:
         type=pixel_spacing,
         default=None,
         metavar="MM",
-        help="millimetres a pixel: of a table with --units px, of a mask, or of a report that has none",
+        help="millimetres per pixel: of a table with --units px, of a mask, or of a report that has none",
     )
     group.add_argument(
         "--single-cluster",
@@ -172,7 +172,7 @@ def add_seed(parser: argparse.ArgumentParser) -> None:
 def add_jobs(parser: argparse.ArgumentParser) -> None:
     """Add ``--jobs``, a process for each processor unless told otherwise; `jobs` tells how many."""
     parser.add_argument(
-        "--jobs", type=positive_int, metavar="N", help="processes to use (one a processor)"
+        "--jobs", type=positive_int, metavar="N", help="processes to use (one per processor)"
     )
 
 

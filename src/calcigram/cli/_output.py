@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -161,7 +162,7 @@ def check_exists(paths: Sequence[Path]) -> None:
 
 
 def console() -> Console:
-    """Return a console on standard output; without a terminal it is wide and plain."""
+    """Return a console on standard output; without a terminal it is plain, and as wide as COLUMNS, or 160."""
     from rich.console import Console
 
     class PipeConsole(Console):
@@ -171,7 +172,8 @@ def console() -> Console:
             raise BrokenPipeError
 
     if not sys.stdout.isatty():
-        return PipeConsole(width=160, color_system=None)
+        columns = os.environ.get("COLUMNS", "")
+        return PipeConsole(width=int(columns) if columns.isdecimal() else 160, color_system=None)
     return PipeConsole()
 
 
@@ -213,6 +215,7 @@ class _Layout(NamedTuple):
     left_out: tuple[str, ...]
     is_folded: bool = False
     has_signs_only: bool = False
+    is_tight: bool = False
 
 
 def _layouts() -> Iterator[_Layout]:
@@ -224,6 +227,7 @@ def _layouts() -> Iterator[_Layout]:
         yield _Layout(left_out)
     yield _Layout(left_out, is_folded=True)
     yield _Layout(left_out, is_folded=True, has_signs_only=True)
+    yield _Layout(left_out, is_folded=True, has_signs_only=True, is_tight=True)
     yield _Layout((*left_out, *_MORPHOLOGIES), is_folded=True, has_signs_only=True)
 
 
@@ -328,7 +332,8 @@ def _verdict_table(verdicts: pd.DataFrame, columns: Sequence[str], layout: _Layo
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
+    gap = 0 if layout.is_tight else 1  # the box itself puts one blank between columns
+    table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False, padding=(0, gap, 0, 0))
     for name in columns:
         is_number = name.endswith("probability") or name == "n_calcifications"
         heading = _SHOWN[name]

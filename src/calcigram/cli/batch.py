@@ -41,7 +41,7 @@ def add(commands: _options.Commands) -> None:
         type=_options.positive_int,
         default=50_000,
         metavar="N",
-        help="clusters a part, at least (50000)",
+        help="clusters per part, at least (50000)",
     )
     parser.add_argument(
         "--resume", action="store_true", help="do only what a run that was broken off left undone"

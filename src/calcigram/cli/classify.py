@@ -6,6 +6,7 @@ import argparse
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from calcigram.cli import _options
 from calcigram.cli._output import (
@@ -19,6 +20,9 @@ from calcigram.cli._output import (
     working,
 )
 from calcigram.errors import BadInputError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MAX_ROWS = 200
 
@@ -190,7 +194,7 @@ def _to_terminal(args: argparse.Namespace) -> None:
         for note in verdicts.attrs["notes"]:
             say(note)
     else:
-        print_verdicts(verdicts, limit=MAX_ROWS)
+        print_verdicts(_told_apart(verdicts), limit=MAX_ROWS)
     for path, intake in zip(args.files, intakes, strict=True):
         for note in intake.notes:
             say(f"{path}: {note}")
@@ -200,3 +204,12 @@ def _to_terminal(args: argparse.Namespace) -> None:
         write_table(rejects, args.rejects)
     if n_rejected:
         say(f"{n_rejected} bad clusters set aside{f' -> {args.rejects}' if args.rejects else ''}")
+
+
+def _told_apart(verdicts: pd.DataFrame) -> pd.DataFrame:
+    """Return the verdicts with the file before each id that stands more than once."""
+    is_twice = verdicts["cluster_id"].duplicated(keep=False)
+    if "source" not in verdicts or not is_twice.any():
+        return verdicts
+    ids = verdicts["cluster_id"].astype(object)
+    return verdicts.assign(cluster_id=ids.mask(is_twice, verdicts["source"] + ": " + ids))

@@ -43,7 +43,7 @@ def add(commands: _options.Commands) -> None:
         "--pixel-spacing",
         type=_options.positive_float,
         metavar="MM",
-        help="millimetres a pixel, of reports whose images state none",
+        help="millimetres per pixel, of reports whose images state none",
     )
     _options.add_linking(parser)
 

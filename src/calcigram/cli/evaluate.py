@@ -27,7 +27,7 @@ def add(commands: _options.Commands) -> None:
         commands,
         "evaluate",
         run,
-        "hold the model and the rules against clusters whose truth is known",
+        "evaluate the model and the rules on clusters whose truth is known",
         "calcigram evaluate --benchmark bench_v1 --n 5000 -o evaluation.html",
     )
     parser.add_argument(
@@ -45,7 +45,7 @@ def add(commands: _options.Commands) -> None:
         type=_options.positive_int,
         default=5000,
         metavar="N",
-        help="benchmark clusters a grade, or clusters to train on a fold of --transfer (5000)",
+        help="benchmark clusters per grade, or clusters to train on a fold of --transfer (5000)",
     )
     parser.add_argument(
         "--positions-only", action="store_true", help="let the readers see nothing but positions"
@@ -58,12 +58,12 @@ def add(commands: _options.Commands) -> None:
     parser.add_argument(
         "--transfer",
         action="store_true",
-        help="also train anew with one mechanism a class left out, each fold (long)",
+        help="also train anew with one mechanism per class left out, each fold (long)",
     )
     parser.add_argument(
         "--full",
         action="store_true",
-        help="all figures of the model card, from seeds, at --n clusters a grade (long)",
+        help="all figures of the model card, from seeds, at --n clusters per grade (long)",
     )
     _options.add_output(parser, "HTML, Markdown or JSON file to write (print tables)")
     _options.add_model(parser)
@@ -131,7 +131,7 @@ def _run_full(model: Model, args: argparse.Namespace) -> None:
             if args.output.suffix.lower() == ".html":
                 write_evaluation_report(
                     {}, temporary, tables=tables, model_version=model.version,
-                    origin=f"{args.n} clusters a grade, seed {args.seed}.",
+                    origin=f"{args.n} clusters per grade, seed {args.seed}.",
                 )  # fmt: skip
             else:
                 markdown = args.output.suffix.lower() == ".md"

@@ -47,7 +47,9 @@ def add(commands: _options.Commands) -> None:
         help="labelled clusters to compare with (those the model keeps)",
     )
     parser.add_argument(
-        "--no-changes", action="store_true", help="leave out the search for what would turn it"
+        "--no-changes",
+        action="store_true",
+        help="leave out the search for the smallest changes that would change the concern",
     )
     _options.add_output(parser, "text or JSON file to write")
     _options.add_model(parser)

@@ -16,7 +16,7 @@ def add(commands: _options.Commands) -> None:
         commands,
         "features",
         run,
-        "measure clusters, one row a cluster, or list what is measured",
+        "measure clusters, one row per cluster, or list what is measured",
         "calcigram features clusters.csv -o features.csv",
     )
     parser.add_argument("file", type=Path, nargs="?", metavar="FILE", help="clusters to measure")

@@ -198,7 +198,7 @@ def _print_contents(contents: dict[str, Any]) -> None:
         f"{contents['file']}: {_counted(contents['clusters'], 'cluster')}, "
         f"{_counted(contents['calcifications'], 'calcification')}"
     )
-    for key, label in (("calcifications_a_cluster", "calcifications a cluster"), ("extent_mm", "extent in mm")):  # fmt: skip
+    for key, label in (("calcifications_a_cluster", "calcifications per cluster"), ("extent_mm", "extent in mm")):  # fmt: skip
         if contents[key]:
             _print(f"  {label}: {_range_text(contents[key])}")
     if contents["fewer_than_3_calcifications"]:
@@ -218,7 +218,8 @@ def _print_contents(contents: dict[str, Any]) -> None:
         _print(f"    {name:<16} {share:<18} {_range_text(mark['range'])}".rstrip())
     _print(f"  carried along: {', '.join(contents['meta_columns']) or 'nothing'}")
     if contents["bad_clusters"]:
-        _print(f"  {contents['bad_clusters']} bad clusters, set aside above:")
+        noun = "cluster" if contents["bad_clusters"] == 1 else "clusters"
+        _print(f"  {contents['bad_clusters']} bad {noun}, not counted above:")
     for row in contents["problems"].head(MAX_PROBLEMS).itertuples():
         _print(
             f"    row {row.row}, column {row.column!r}: got {row.value!r}, expected {row.expected}"

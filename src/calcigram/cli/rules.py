@@ -16,7 +16,7 @@ def add(commands: _options.Commands) -> None:
         commands,
         "rules",
         run,
-        "print the rules, or hold their consequences against known outcomes",
+        "print the rules, or compare their consequences with known outcomes",
         "calcigram rules\n  calcigram rules check calc_case_description_train_set.csv",
     )
     parser.add_argument(

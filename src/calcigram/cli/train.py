@@ -63,7 +63,7 @@ def add(commands: _options.Commands) -> None:
         "--form-iterations",
         type=_options.positive_int,
         metavar="N",
-        help="rounds of boosting of the form's head (as many as --iterations)",
+        help="rounds of boosting for the morphology (as many as --iterations)",
     )
     parser.add_argument(
         "--drop-rare",

@@ -146,7 +146,7 @@ def _not_compared(axis: str, model: str, rules: str) -> str:
     """Say why an axis could not be compared, and what the one reader that could read it reads."""
     readers = {"model": model, "rules": rules}
     unread = [name for name, label in readers.items() if label in tuple(Status)]
-    if Status.INSUFFICIENT in (model, rules):
+    if Status.INSUFFICIENT == model == rules:  # one alone: a model without this axis
         because = "too few calcifications"
     else:
         because = f"{'neither' if len(unread) == 2 else f'the {unread[0]}'} could read it"

@@ -51,7 +51,7 @@ def compare_reported(verdicts: pd.DataFrame, meta: pd.DataFrame) -> pd.DataFrame
     verdicts : pandas.DataFrame
         With the columns ``distribution`` and ``morphology``.
     meta : pandas.DataFrame
-        One row a cluster; columns that are not there are taken as missing.
+        One row per cluster; columns that are not there are taken as missing.
 
     Returns
     -------

@@ -84,7 +84,7 @@ def _head(explanation: Explanation) -> Iterator[str]:
 def _why(why: WhyThisWord) -> Iterator[str]:
     yield (
         f"Why {_plain(why.word)} rather than {_plain(why.other)}: log-odds {why.log_odds:+.2f}, "
-        f"{why.start:+.2f} of it before anything is known"
+        f"from {why.start:+.2f} before any feature counts"
     )
     families = sorted(why.families.items(), key=lambda item: -abs(item[1]))
     greatest = max((abs(sum_) for _, sum_ in families), default=0.0) or 1.0

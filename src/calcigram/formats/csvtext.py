@@ -1,4 +1,4 @@
-"""Clusters from CSV text: one row a calcification, comma, semicolon, tab or bar between.
+"""Clusters from CSV text: one row per calcification, comma, semicolon, tab or bar between.
 
 The values are checked by `longtable`; here the text becomes columns, and row numbers are
 the line numbers an editor shows, the heading being line 1.

@@ -70,6 +70,8 @@ def refuse_foreign(path: PathLike, head: bytes) -> None:
         found = next(told, "JSON"), _AS_TABLE
     elif text[:14].lower().startswith((b"<!doctype html", b"<html")):
         found = "a web page (HTML)", "download the table itself"
+    elif re.match(rb"(<\?xml[^<>]*>\s*)?<(?!plist)[A-Za-z][^<>]*>\s*<", text):
+        found = "XML that is no property list (plist)", _AS_TABLE
     if found is not None:
         name, instead = found
         raise BadInputError(f"{READ}; {instead}", source=str(path), value=name)

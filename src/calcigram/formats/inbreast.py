@@ -147,7 +147,9 @@ def _pixel_size(entry: ImageEntry | None, source: str, given_mm: float | None) -
     is_stated = entry is not None and (states_spacing(entry) or unread_spacing(entry.header))
     if given_mm is not None or is_stated:
         return pixel_spacing(entry or ImageEntry(""), source, given_mm)
-    return Spacing(PIXEL_MM, PIXEL_MM, "INbreast's own", derived=entry is not None)
+    return Spacing(
+        PIXEL_MM, PIXEL_MM, "the INbreast dataset, for all its images", derived=entry is not None
+    )
 
 
 def _describe(

@@ -1,4 +1,4 @@
-"""Clusters in Parquet: list columns, one row a cluster (the fast layout), or a long table.
+"""Clusters in Parquet: list columns, one row per cluster (the fast layout), or a long table.
 
 The list layout is streamed a batch at a time, clusters intact; a long table is read whole,
 because the rows of a cluster may lie anywhere in it.
@@ -159,7 +159,7 @@ def iter_parquet_clusters(
 
 
 def is_long(schema: pa.Schema) -> bool:
-    """Tell whether a file holds one row a calcification, so that its rows cannot be parted."""
+    """Tell whether a file holds one row per calcification, so that its rows cannot be parted."""
     return not any(is_list(field.type) for field in schema)
 
 

@@ -23,7 +23,7 @@ BACKGROUND_MM = 1.0
 """Width of the surroundings that a calcification's contrast is measured against."""
 
 MAX_MARKED = 10_000_000
-"""Pixels of calcifications; 8,000 of 1 mm have 1.3 million at 0.07 mm a pixel."""
+"""Pixels of calcifications; 8,000 of 1 mm have 1.3 million at 0.07 mm per pixel."""
 
 MAX_SURROUNDINGS = 100_000_000
 """Pixels looked at for contrast, all calcifications together."""

@@ -152,7 +152,7 @@ def iter_clusters(
         Parquet with list columns is streamed, so memory stays flat; a long table, in which
         the rows of a cluster may lie anywhere, is read whole and then parted.
     batch_size : int
-        At most so many clusters a part.
+        At most so many clusters per part.
     **options
         As `read_clusters` takes them.
 
@@ -255,7 +255,7 @@ def write_clusters(
     path : path-like
         ``.csv`` or ``.parquet``; ``-`` is standard output, in CSV.
     layout : {"lists", "long"}, optional
-        Parquet is written with list columns, one row a cluster, unless ``"long"``.
+        Parquet is written with list columns, one row per cluster, unless ``"long"``.
         CSV is always long.
 
     Raises

@@ -1,4 +1,4 @@
-"""The long table, one row a calcification: from tables as people have them to clusters, and back.
+"""The long table, one row per calcification: from tables as people have them to clusters, and back.
 
 Every value that breaks the rules of `clusters` is refused by file, row, column and value,
 or its whole cluster is set aside. Files are not opened here; `formats` does that.

@@ -18,7 +18,7 @@ from calcigram.longtable.rejects import Faults, Mask, plain
 if TYPE_CHECKING:
     import pandas as pd
 
-MISSING_WORDS = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None")
+MISSING_WORDS = ("", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "null", "NULL", "None")
 """Texts that stand for a missing value in a column of numbers."""
 
 MISSING_IDS = frozenset({*MISSING_WORDS, "<NA>", "NaT"})

@@ -47,17 +47,18 @@ class Notice(str):
     """A note that says what was guessed or left out; other notes only say what a file is."""
 
 
-NOISE_ID = "-1"
+NOISE_IDS = ("-1", "-1.0")
 """Clustering programs (DBSCAN, HDBSCAN) give this label to points that are in no cluster."""
 
 
 def notices_of_ids(ids: npt.ArrayLike) -> tuple[Notice, ...]:
     """Return what is to be said of cluster ids."""
-    if NOISE_ID not in np.asarray(ids, dtype=object):
+    found = [noise for noise in NOISE_IDS if noise in np.asarray(ids, dtype=object)]
+    if not found:
         return ()
     return (
         Notice(
-            f"cluster {NOISE_ID!r} was read as a cluster; clustering programs give this label to "
+            f"cluster {found[0]!r} was read as a cluster; clustering programs give this label to "
             "points in no cluster: leave them out if that is so here"
         ),
     )
@@ -118,7 +119,7 @@ def clusters_from_frame(
     source: str | None = None,
     row_number: Callable[[Rows], Rows] | int = 0,
 ) -> Intake:
-    """Make clusters of a long table, one row a calcification.
+    """Make clusters of a long table, one row per calcification.
 
     Parameters
     ----------

@@ -57,8 +57,8 @@ def _why(why: WhyThisWord) -> str:
     )
     return (
         f"<h2>Why {read} rather than {other}</h2>"
-        f"<p class='quiet'>Log-odds {why.log_odds:+.2f}, {why.start:+.2f} of it before anything is "
-        "known; by family of features:</p>"
+        f"<p class='quiet'>Log-odds {why.log_odds:+.2f}, from {why.start:+.2f} before any feature "
+        "counts; by family of features:</p>"
         f"<table class='bars'>{bars}</table>"
         f"<table><thead><tr><th class='number'>moved</th><th>feature</th><th>median of {read}</th>"
         f"<th>of {other}</th></tr></thead><tbody>{rows}</tbody></table>"

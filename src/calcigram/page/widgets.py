@@ -70,7 +70,7 @@ class Widgets:
         self.undo = pn.widgets.Button(label="Undo", disabled=True)
         self.clear = pn.widgets.Button(label="Clear")
         self.points = pn.widgets.TextAreaInput(
-            label="Points, one a line", rows=8, max_length=800_000, sizing_mode="stretch_width"
+            label="Points, one per line", rows=8, max_length=800_000, sizing_mode="stretch_width"
         )  # fmt: skip
         self.apply = pn.widgets.Button(label="Read these points", color="primary")
         self.listed = pn.widgets.Select(

@@ -52,7 +52,7 @@ def write_report(
     clusters : ClusterSet
         The clusters, in the order of `verdicts`.
     verdicts : pandas.DataFrame
-        The verdict table of `calcigram.classify`, one row a cluster.
+        The verdict table of `calcigram.classify`, one row per cluster.
     path : str or path-like
         File to write; it appears only when complete.
     title : str

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def rulebook_table(name_or_path: str | Path) -> pd.DataFrame:
-    """Return a rulebook's lines, one row a line, in the order in which they are tried.
+    """Return a rulebook's lines, one row per line, in the order in which they are tried.
 
     Parameters
     ----------

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Service:
-    """Made once a process, before the first request.
+    """Made once per process, before the first request.
 
     Parameters
     ----------

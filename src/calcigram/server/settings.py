@@ -42,7 +42,7 @@ class Settings:
     )
     threads: int = _setting(
         0,
-        "large requests at once a process, and threads of each; 0: as many as processors",
+        "large requests at once per process, and threads of each; 0: as many as processors",
         0,
         1_000,
     )
@@ -54,9 +54,9 @@ class Settings:
         "", "names under which the server may be asked, by commas; empty: any, or this machine's"
     )
     max_body_mb: float = _setting(64.0, "largest request body, in MB (answer 413)", 0.001, 100_000)
-    max_clusters: int = _setting(100_000, "clusters a request (answer 422)", 1)
-    max_points: int = _setting(20_000, "calcifications a cluster (answer 422)", 1)
-    max_total_points: int = _setting(5_000_000, "calcifications a request (answer 422)", 1)
+    max_clusters: int = _setting(100_000, "clusters per request (answer 422)", 1)
+    max_points: int = _setting(20_000, "calcifications per cluster (answer 422)", 1)
+    max_total_points: int = _setting(5_000_000, "calcifications per request (answer 422)", 1)
     max_pairs: int = _setting(
         4_000_000_000,
         "squared calcifications of each cluster, summed over a request (answer 422)",

@@ -121,7 +121,7 @@ def write_inference(
     Parameters
     ----------
     columns : mapping
-        By name: data type and values, one a cluster.
+        By name: data type and values, one per cluster.
     inference : Inference
         What was asked.
     name, version : str

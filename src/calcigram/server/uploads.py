@@ -37,7 +37,7 @@ ANSWER_OF = {JSON: JSON, ARROW: ARROW, PARQUET: PARQUET, CSV: CSV, DICOM: JSON, 
 READING_OPTIONS = {
     "columns": "our names of a table's columns (or JSON's fields) and its own: x=posX,y=posY",
     "units": f"unit of a table's lengths: {', '.join(UNITS)} (mm)",
-    "pixel_spacing": "mm a pixel: of a table in px, of a mask, or of a report that has none",
+    "pixel_spacing": "mm per pixel: of a table in px, of a mask, or of a report that has none",
     "single_cluster": "the table is one cluster and has no column of ids: give it this id",
 }
 """Parameters of the address that say how a file is to be read."""

@@ -67,7 +67,7 @@ def _bench(found: dict[str, Any]) -> dict[str, Rows]:
         for grade, found_ in found["grades"].items()
     ]  # fmt: skip
     return {
-        f"Macro-F1 and calibration on bench_v1, {found['n_a_grade']:,} clusters a grade, "
+        f"Macro-F1 and calibration on bench_v1, {found['n_a_grade']:,} clusters per grade, "
         f"seed {found['seed']}": rows,
         "The two readers with each other": agree,
     }

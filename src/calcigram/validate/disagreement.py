@@ -91,7 +91,7 @@ def disagreements(
     Returns
     -------
     pandas.DataFrame
-        One row an axis and cause: ``axis, cause, clusters, share`` (of all clusters),
+        One row per axis and cause: ``axis, cause, clusters, share`` (of all clusters),
         ``model_right, rules_right`` (of those with a known truth).
     """
     import pandas as pd

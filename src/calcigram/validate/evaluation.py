@@ -90,7 +90,7 @@ class Evaluation:
         return html
 
     def to_frame(self) -> pd.DataFrame:
-        """Return the single numbers, one row a part and axis; the part "all" stands first."""
+        """Return the single numbers, one row per part and axis; the part "all" stands first."""
         import pandas as pd
 
         rows = [
@@ -100,7 +100,7 @@ class Evaluation:
         return pd.DataFrame(rows)
 
     def per_class(self) -> pd.DataFrame:
-        """Return precision, recall, F1 and support, one row an axis and word, over all clusters."""
+        """Return precision, recall, F1 and support, one row per axis and word, over all clusters."""
         import pandas as pd
 
         rows = [
@@ -252,7 +252,7 @@ def evaluate_reader(
 
 
 def compare(evaluations: Mapping[str, Evaluation]) -> pd.DataFrame:
-    """Return the macro-F1 of several readers side by side, one row a part and axis.
+    """Return the macro-F1 of several readers side by side, one row per part and axis.
 
     Parameters
     ----------

@@ -161,7 +161,7 @@ def trust(model: Model, plan: Plan) -> dict[str, Any]:
 
 
 def left_out(model: Model, plan: Plan) -> dict[str, Any]:
-    """Leave one mechanism a class out, each fold; the model itself plays no part."""
+    """Leave one mechanism per class out, each fold; the model itself plays no part."""
     from calcigram.validate.transfer import transfer
 
     options = {

@@ -47,7 +47,7 @@ class Transfer:
     ----------
     folds : tuple of Fold
     scores : pandas.DataFrame
-        One row a fold, kind (`KINDS`), axis and class: ``fold, kind, axis, label, f1, recall,
+        One row per fold, kind (`KINDS`), axis and class: ``fold, kind, axis, label, f1, recall,
         support``; the label ``"macro"`` is the mean F1 over classes.
     options : dict
         Sizes and seeds.
@@ -58,7 +58,7 @@ class Transfer:
     options: dict[str, Any]
 
     def summary(self) -> pd.DataFrame:
-        """Return mean and worst fold of macro-F1, one row an axis and kind."""
+        """Return mean and worst fold of macro-F1, one row per axis and kind."""
         return self._over_folds(self.scores.query("label == 'macro'"), ["axis", "kind"])
 
     def per_class(self) -> pd.DataFrame:
@@ -143,7 +143,7 @@ def transfer(
     n_jobs: int = 1,
     **training: Any,
 ) -> Transfer:
-    """Train with one mechanism a class left out, each fold, and read what was left out.
+    """Train with one mechanism per class left out, each fold, and read what was left out.
 
     Parameters
     ----------

@@ -77,7 +77,7 @@ def coverage_by_word(
 
 
 def abstention_curve(readings: Readings, truth: dict[str, npt.NDArray[Any]]) -> pd.DataFrame:
-    """Return the accuracy over the surest clusters, one row an axis and share read.
+    """Return the accuracy over the surest clusters, one row per axis and share read.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def alarm_shares(novelty: Novelty, ordinary: ClusterSet, *, seed: int) -> dict[s
 
 
 def unseen_alarm_shares(n: int, *, seed: int, n_jobs: int = 1) -> dict[str, float]:
-    """Fit the score without one mechanism a class; return the alarms on those and on the others.
+    """Fit the score without one mechanism per class; return the alarms on those and on the others.
 
     Parameters
     ----------

@@ -242,6 +242,7 @@ class TestOneLabel:
         [
             ("C1", "99FREETEXT", "Calcifications"),
             ("7", "99VND", "microcalcifications"),
+            ("7", "99VND", "Clustered microcalcifications"),
             ("44771000", "SCT", "Microcalcifications of the breast"),
         ],
     )

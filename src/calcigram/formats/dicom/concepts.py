@@ -175,6 +175,7 @@ _SOMETHING_ELSE = re.compile(
     re.IGNORECASE,
 )
 _GROUPED = re.compile(r"cluster|group", re.IGNORECASE)
+_A_GROUP = re.compile(r"\b(cluster|group)s?\b", re.IGNORECASE)
 _PLURAL = re.compile(r"calcifications|calcs", re.IGNORECASE)
 
 
@@ -224,12 +225,14 @@ def is_plural(code: Coded) -> bool:
     --------
     >>> is_plural(Coded("1", "99V", "Microcalcifications")), is_plural(Coded("1", "99V", "Cluster"))
     (True, False)
+    >>> is_plural(Coded("1", "99V", "Clustered calcifications"))
+    True
     """
     if CLUSTER.matches(code):
         return False
     if any(concept.matches(code) for concept in PLURALS):
         return True
-    return bool(_PLURAL.search(code.meaning)) and not _GROUPED.search(code.meaning)
+    return bool(_PLURAL.search(code.meaning)) and not _A_GROUP.search(code.meaning)
 
 
 PLURALS = (

@@ -1,6 +1,6 @@
 """Writes clusters and how they were read as a TID 1500 measurement report, with highdicom.
 
-One measurement group a cluster, with its hull, and one a calcification, with its centre and its
+One measurement group a cluster, with its hull, and one per calcification, with its centre and its
 marks. The group of a calcification is named after its cluster, so that it is found again.
 """
 
