@@ -7,6 +7,7 @@ import io
 import itertools
 import os
 import random
+import re
 import resource
 import signal
 import subprocess
@@ -210,6 +211,22 @@ def test_a_footer_that_tells_less_than_its_pages_is_not_believed():
     assert whole.n_bytes > 2 * 4 * n
     with pytest.raises(BadInputError):
         check_parquet(io.BytesIO(lying), "a", most=4 * n)
+
+
+def test_no_row_is_lost_in_silence(tmp_path):
+    """A footer that says that a column has no values: Arrow then reads no rows, and no error."""
+    marks = [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]
+    out, path = io.BytesIO(), tmp_path / "a.parquet"
+    table = pa.table({"cluster_id": ["a", "b"], "x_mm": marks, "y_mm": marks})
+    parquet.write_table(table, out, compression="none", write_page_index=True)
+    data = out.getvalue()
+    n_refused = 0
+    for found in re.finditer(rb"element\x15\x00\x16\x0c", data):
+        path.write_bytes(data[: found.end() - 1] + b"\0" + data[found.end() :])
+        with pytest.raises(BadInputError, match="got '0 rows', expected a sound Parquet file"):
+            read_clusters(path)
+        n_refused += 1
+    assert n_refused == 2
 
 
 def test_what_random_numbers_take_is_allowed(tmp_path):

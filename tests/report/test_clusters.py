@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from calcigram import ClusterSet, crosscheck
+from calcigram import ClusterSet, classify, crosscheck
 from calcigram.consequences import load_rulebook
 from calcigram.crosscheck import cases_to_review
 from calcigram.lexicon import DISTRIBUTION_LABELS, MORPHOLOGY_LABELS
@@ -193,3 +193,12 @@ def test_clusters_and_verdicts_must_match(clusters, verdicts, tmp_path):
     with pytest.raises(ValueError, match="same clusters in the same order"):
         write_report(clusters[::-1], verdicts, tmp_path / "r.html")
     assert not list(tmp_path.iterdir())
+
+
+def test_signs_that_steer_terminals_stay_out(tmp_path):
+    cluster = ClusterSet.from_arrays(
+        [0, 3], [0, 1, 2], [0, 0, 1], cluster_id=["a\x1b[2J\x07\x9b2J\u202eb\u00b5"]
+    )
+    text = write_report(cluster, classify(cluster), tmp_path / "r.html").read_text()
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]", text)
+    assert "a?[2J??2J?b\u00b5" in text

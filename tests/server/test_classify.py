@@ -141,6 +141,17 @@ def test_a_report_of_dicom(client):
     assert "pixels of 0.07 mm" in " ".join(document["notes"])
 
 
+def test_notes_of_what_should_be_looked_at(client):
+    body = (DATA / "inbreast.xml").read_bytes()
+    answer = client.post(
+        "/v1/classify?pixel_spacing=0.05",
+        content=body,
+        headers={"content-type": "application/octet-stream"},
+    )
+    assert answer.status_code == 200, answer.text
+    assert any("check the size of a pixel" in note for note in answer.json()["notes"])
+
+
 def test_the_address_says_how_a_file_is_to_be_read(client):
     table = "".join(f"{10 * i},{i % 2}\n" for i in range(9))
 

@@ -144,9 +144,13 @@ def iter_parquet_clusters(
         _check_version(file.schema_arrow.metadata or {}, source)
         if file.metadata.num_rows == 0 or not file.num_row_groups:
             raise BadInputError("at least one row", source=source)
+        _check_count(
+            sum(n for _, n in row_group_runs(file.metadata, 1)), file.metadata.num_rows, source
+        )
         scale = Scale(options.get("units", "mm"), options.get("pixel_spacing"))
         if is_long(file.schema_arrow):
             frame = _long_table(file).to_pandas(ignore_metadata=True)
+            _check_count(len(frame), file.metadata.num_rows, source)
             whole = clusters_from_frame(frame, source=source, **options)
             yield from parted(whole, batch_size, skip)
             return
@@ -154,7 +158,7 @@ def iter_parquet_clusters(
             file.schema_arrow.names, options.get("columns"), scale, source=source
         )
         skip_bad = options.get("skip_bad", False)
-        for first_row, batch in _batches(file, batch_size, skip, row_groups):
+        for first_row, batch in _batches(file, batch_size, skip, row_groups, source):
             yield intake_of_lists(batch, names, scale, source, first_row, skip_bad=skip_bad)
 
 
@@ -164,7 +168,7 @@ def is_long(schema: pa.Schema) -> bool:
 
 
 def _batches(
-    file: Any, batch_size: int, skip: int, row_groups: Sequence[int] | None
+    file: Any, batch_size: int, skip: int, row_groups: Sequence[int] | None, source: str
 ) -> Iterator[tuple[int, pa.RecordBatch]]:
     """Yield (first row, rows), all but the first `skip` batches.
 
@@ -178,12 +182,24 @@ def _batches(
             skip -= n_batches
             first_row += n_rows
             continue
+        end = first_row + n_rows
         for batch in file.iter_batches(batch_size=batch_size, row_groups=run):
             if not skip:
                 batch.validate(full=True)  # Arrow does not look whether codes have a word
                 yield first_row, batch
             skip = max(skip - 1, 0)
             first_row += batch.num_rows
+        _check_count(first_row, end, source)
+
+
+def _check_count(n_rows: int, n_stated: int, source: str) -> None:
+    """Refuse a damaged file that holds more or fewer rows than it says: none may get lost."""
+    if n_rows != n_stated:
+        raise BadInputError(
+            f"a sound Parquet file, with the {n_stated} rows that its footer states",
+            source=source,
+            value=f"{n_rows} rows",
+        )
 
 
 def row_group_runs(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from calcigram import __version__
 from calcigram.charts import CONCERN_SIGNS
+from calcigram.wording import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -72,6 +73,7 @@ def render(template: str, path: str | PathLike[str], **values: Any) -> Path:
     environment = Environment(
         loader=PackageLoader("calcigram", "templates"),
         autoescape=True,
+        finalize=_without_controls,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -82,3 +84,8 @@ def render(template: str, path: str | PathLike[str], **values: Any) -> Path:
     with atomic_path(path) as temporary:
         Path(temporary).write_text(html, encoding="utf-8")
     return Path(path)
+
+
+def _without_controls(value: object) -> object:
+    """Replace what HTML may not hold, and what turns text around; markup of our own stays."""
+    return printable(value, keep="\n\t") if type(value) is str else value

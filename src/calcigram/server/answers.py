@@ -71,7 +71,7 @@ def json_answer(records: list[dict[str, Any]], notes: tuple[str, ...] = ()) -> b
     """Return the JSON body of some verdicts; numbers that are unknown become null."""
     document: dict[str, Any] = {"notice": NOTICE, "verdicts": records}
     if notes:
-        document["notes"] = list(notes)
+        document["notes"] = [str(note) for note in notes]  # msgspec takes no kind of str
     return msgspec.json.encode(document)
 
 

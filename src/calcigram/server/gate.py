@@ -119,6 +119,9 @@ class Gate:
             await self._pass(scope, headers, receive, send_marked, answer)
         except Problem as problem:
             await refuse(problem, answer, send_marked, page=_is_page(scope["path"]))
+        except asyncio.CancelledError:  # the server stops, and this took longer than it may then
+            stopped = Problem("stopping", "The server is stopping.", retry_after=1)
+            await refuse(stopped, answer, send_marked)
         except Exception as error:
             failure = error
             sorry = Problem("internal", "The server failed; its log names the request.")

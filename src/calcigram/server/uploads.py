@@ -191,12 +191,16 @@ def _arrow_parts(body: bytes, settings: Settings, options: dict[str, Any]) -> It
                 _check_rows(sum(part.num_rows for part in batches), settings)
             table = pa.Table.from_batches(batches, stream.schema)
             table.validate(full=True)
+    except MemoryError:  # Arrow's own is an ArrowException as well
+        raise
     except (pa.ArrowException, OSError, ValueError) as error:
         problem = str(error).splitlines()[0]
         raise BadInputError("a sound Arrow stream", column=SOURCE, value=problem) from None
     file = io.BytesIO()
     try:
         parquet.write_table(table, file, compression="none", use_dictionary=False)
+    except MemoryError:
+        raise
     except (pa.ArrowException, ValueError) as error:
         problem = str(error).splitlines()[0]
         raise BadInputError("columns of a table", column=SOURCE, value=problem) from None
