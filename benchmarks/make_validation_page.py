@@ -89,7 +89,7 @@ gives the probabilities of a balanced mix, `--prior clinical` those of published
 ## How the training was chosen
 
 By transfer, not at home: each row trains on few clusters and reads the four generators above, clouds without structure, thin lines whose
-points scatter, and clusters of 3 to 10 calcifications (accuracy less confidence of the distribution and of the form, on fresh ones and on
+points scatter, and clusters of 3 to 10 calcifications (accuracy less confidence of the distribution and of the morphology, on fresh ones and on
 ones cut down from many). `bench_v1` decides nothing. Between two training sets the distribution's macro-F1 differs by .004, the form's by
 .013 (`benchmarks/selection.py`). The model that ships is made by {training_command()}.
 
@@ -241,7 +241,7 @@ guide the management of patients.
 
 **Training.** {training["clusters"]:,} simulated clusters ({command}), {training["held_out_for_calibration"]:,} of them
 held out, by patient, for calibration; seed {card["seed"]}. {trees["n_iterations"]} iterations for the distribution,
-{trees["form_iterations"]} for the form, {trees["max_leaf_nodes"]} leaves, {trees["max_features"]:.0%} of the features at each split, learning rate {trees["learning_rate"]}. Each cluster also comes as a copy that lacks marks, or
+{trees["form_iterations"]} for the morphology, {trees["max_leaf_nodes"]} leaves, {trees["max_features"]:.0%} of the features at each split, learning rate {trees["learning_rate"]}. Each cluster also comes as a copy that lacks marks, or
 most of its calcifications, so that positions alone and few detections can be read. No real cluster was used.
 
 **On the held-out clusters** (calibrated on one half, judged on the other, and the reverse):

@@ -46,7 +46,7 @@ def axis_figure(figures: dict[str, Any], axis: str, name: str = "macro_f1") -> A
 
 
 def bench_rows(bench: dict[str, Any], name: str) -> Rows:
-    """Return the readers side by side, one row a grade and reader."""
+    """Return the readers side by side, one row per grade and reader."""
     rows = []
     for grade, results in bench["grades"].items():
         for reader, title in READERS.items():
@@ -95,7 +95,7 @@ def bench_section(bench: dict[str, Any]) -> str:
                   for axis in ("distribution", "morphology")), results["readers"]["review_share"]]
         for grade, results in bench["grades"].items()
     ]  # fmt: skip
-    return f"""Macro-F1; {bench["n_a_grade"]:,} clusters a grade, seed {bench["seed"]}, model `{bench["model"]}`.
+    return f"""Macro-F1; {bench["n_a_grade"]:,} clusters per grade, seed {bench["seed"]}, model `{bench["model"]}`.
 
 {table(BENCH_HEADER, bench_rows(bench, "macro_f1"))}
 
@@ -262,7 +262,7 @@ def trust_section(found: dict[str, Any]) -> str:
 
 
 def review_section(found: dict[str, Any]) -> str:
-    """Return what review catches, one table a grade, and what each reason is worth."""
+    """Return what review catches, one table per grade, and what each reason is worth."""
     parts = []
     for grade, figures in found["grades"].items():
         curve = [

@@ -250,7 +250,7 @@ def shipped_rulebooks() -> tuple[Rulebook, Rulebook]:
 def conflict_of(
     one: Rulebook, other: Rulebook, distribution: npt.ArrayLike, morphology: npt.ArrayLike
 ) -> Words:
-    """Say where two sources conflict: one finds a pattern benign, the other advises a biopsy.
+    """Say where two sources conflict: one finds benign what the other would have biopsied or suspects.
 
     Parameters
     ----------
@@ -275,10 +275,14 @@ def conflict_of(
     texts = []
     for code, (milder, sterner) in enumerate(((one, other), (other, one))):
         is_benign = milder.concern_codes[pair] == CONCERNS.index(Concern.BENIGN)
-        which[is_benign & (sterner.advice_codes[pair] == ADVICES.index(Advice.BIOPSY))] = code
-        texts.append(
-            f"{milder.short_title} finds this pattern benign, {sterner.short_title} advises a biopsy"
-        )
+        suspects = sterner.concern_codes[pair] == CONCERNS.index(Concern.SUSPICIOUS)
+        to_biopsy = sterner.advice_codes[pair] == ADVICES.index(Advice.BIOPSY)
+        which[is_benign & suspects] = 2 * code + 1
+        which[is_benign & to_biopsy] = 2 * code
+        texts += [
+            f"{milder.short_title} finds this pattern benign, {sterner.short_title} {says}"
+            for says in ("advises a biopsy", "suspicious")
+        ]
     return Words.of(which, texts)
 
 

@@ -114,8 +114,8 @@ def test_every_combination_makes_one_sentence_in_plain_words():
 
 
 def test_the_table_names_why_it_asks_for_review(reading):
-    model = reading([("grouped", "round", "benign", 0.45, 0.9), ("grouped", "round", "benign")])
+    model = reading([("grouped", "round", "benign", 0.4, 0.9), ("grouped", "round", "benign")])
     rules = reading([("grouped", "round", "benign"), ("regional", "round", "intermediate")])
     reasons = crosscheck(model, rules).reason.tolist()
-    assert reasons[0].endswith("to review: the model's distribution has a probability below 0.5.")
+    assert reasons[0].endswith("to review: the model's distribution has a probability below 0.45.")
     assert "to review" not in reasons[1]

@@ -14,6 +14,7 @@ from calcigram.crosscheck import (
     cases_to_review,
     crosscheck,
 )
+from calcigram.crosscheck.verdicts import UNSURE
 from calcigram.errors import BadInputError
 from calcigram.lexicon import (
     CONCERNS,
@@ -27,7 +28,7 @@ from calcigram.risk import load_risk
 SOME_DISTRIBUTIONS = ["linear", "grouped", "insufficient", "unread"]
 SOME_FORMS = ["round", "amorphous", "unread"]
 SOME_CONCERNS = [*map(str, CONCERNS), None]
-TOPS = [0.3, 0.49, 0.5, 0.79, 0.8, 0.95]
+TOPS = [0.3, 0.44, 0.45, 0.79, 0.8, 0.95]
 
 
 def obvious_compared(model, rules):
@@ -59,7 +60,7 @@ def obvious_review(model, rules):
     of_the_same = all(i in compared or model[i] == rules[i] for i in (0, 1))
     return (
         {model[2], rules[2]} == {"benign", "suspicious"} and bool(compared) and of_the_same
-    ) or any(model[3 + i] < 0.5 for i in compared)
+    ) or any(model[3 + i] < UNSURE for i in compared)
 
 
 KNOWN = {str(word) for word in (*DISTRIBUTIONS, *MORPHOLOGIES)}
@@ -89,9 +90,9 @@ def test_agreement_and_review_equal_the_table_for_every_combination(reading):
     [
         (0.9, 0.9, "benign", False),
         (0.9, 0.9, "intermediate", False),
-        (0.5, 0.5, "benign", False),
-        (0.49, 0.9, "benign", True),
-        (0.9, 0.49, "benign", True),
+        (0.45, 0.45, "benign", False),
+        (0.44, 0.9, "benign", True),
+        (0.9, 0.44, "benign", True),
         (0.6, 0.6, "suspicious", True),
     ],
 )
@@ -235,7 +236,7 @@ def test_cases_to_review_come_by_need(reading):
     model = reading(
         [
             ("grouped", "round", "benign", 0.4),
-            ("linear", "round", "suspicious", 0.45),
+            ("linear", "round", "suspicious", 0.44),
             ("grouped", "round", "benign", 0.9),
             ("linear", "round", "suspicious", 0.3),
             ("linear", "round", "suspicious", 0.9),

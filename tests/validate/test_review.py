@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from calcigram.crosscheck.verdicts import UNSURE
 from calcigram.model import load_model
 from calcigram.simulate import simulate
 from calcigram.validate.review import THRESHOLDS, review_figures
@@ -26,7 +27,7 @@ def test_each_reason_is_counted(figures):
     shares = {row["reason"]: row["clusters"] for row in figures["reasons"]}
     assert {"the two are opposed", "sources conflict"} <= set(shares)
     assert sum(shares.values()) >= next(
-        r["reviewed"] for r in figures["curve"] if r["threshold"] == 0.5
+        r["reviewed"] for r in figures["curve"] if r["threshold"] == UNSURE
     )
 
 

@@ -40,8 +40,8 @@ from calcigram.risk import load_risk
 if TYPE_CHECKING:
     import pandas as pd
 
-UNSURE = 0.5
-"""A top probability below this is reviewed: the word is less likely than all others together."""
+UNSURE = 0.45
+"""A top probability below this is reviewed; what that catches stands in docs/validation.md."""
 
 AXES = {
     "distribution": DISTRIBUTION_LABELS,

@@ -7,8 +7,8 @@ A suspicious line read as a vessel is the costliest error, and on clusters of ot
 of what is wrongly read as benign is read so. The word is therefore given only where its probability
 reaches `MIN_PROBABILITY` or the calcifications lie in two parallel rows (`RAILS`). Elsewhere half of
 the excess over the next word is moved to that word, the least change after which ``vascular`` is not
-the most probable word. The two are then equally probable, at most 0.5 each, so that such a
-cluster is also reviewed.
+the most probable word. The two are then equally probable, at most 0.5 each, and the conformal set
+holds both.
 """
 
 from __future__ import annotations
