@@ -102,9 +102,10 @@ def assert_no_row_contradicts_itself(verdicts):
     differs = (concern_words(article_concern) != concern.to_numpy()) & known
     assert (reason.str.contains("would lead to another concern") == differs).all()
     conflict = reason.str.contains("sources conflict")
-    benign, biopsy = 0, 2
+    benign, suspicious, biopsy = 0, 2, 2
     for one, other in ((ARTICLE, BIRADS), (BIRADS, ARTICLE)):
-        conflicts = (one.concern_codes[pair] == benign) & (other.advice_codes[pair] == biopsy)
+        graver = (other.advice_codes[pair] == biopsy) | (other.concern_codes[pair] == suspicious)
+        conflicts = (one.concern_codes[pair] == benign) & graver
         assert review[conflicts].all()
         named = reason[conflicts].str.contains(f"{one.short_title} finds this pattern benign")
         assert (
