@@ -19,6 +19,7 @@ from calcigram.streaming import classify_files
 
 N_PARTS, PART = 12, 50
 N_KILLS = 10
+VARIED = ("x_mm", "y_mm", "diameter_mm", "cnr")
 LIMIT_S = 120
 
 
@@ -247,11 +248,21 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 
 @pytest.mark.slow
 def test_memory_does_not_grow_with_the_file(tmp_path, clusters):
-    peaks = {}
+    peaks, rng = {}, np.random.default_rng(0)
     for n_parts in (4, 60):
         path = tmp_path / f"{n_parts}.parquet"
         thousand = ClusterSet.concat([clusters, clusters[:400]])
-        write_clusters((thousand for _ in range(n_parts)), path)
+        varied = (  # the same values again and again would pack beyond what any file may unpack to
+            replace(
+                thousand,
+                **{
+                    name: getattr(thousand, name) * rng.uniform(0.9, 1, len(thousand.x_mm))
+                    for name in VARIED
+                },
+            )
+            for _ in range(n_parts)
+        )
+        write_clusters(varied, path)
         done = subprocess.run(
             [sys.executable, "-c", PEAK, path, tmp_path / "v.parquet"],
             capture_output=True,

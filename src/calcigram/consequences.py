@@ -281,7 +281,7 @@ def conflict_of(
         which[is_benign & to_biopsy] = 2 * code
         texts += [
             f"{milder.short_title} finds this pattern benign, {sterner.short_title} {says}"
-            for says in ("advises a biopsy", "suspicious")
+            for says in ("advises a biopsy", str(Concern.SUSPICIOUS))
         ]
     return Words.of(which, texts)
 
