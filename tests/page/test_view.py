@@ -113,3 +113,17 @@ async def test_it_opens_on_what_all_sources_agree_on():
     assert not row["review"]
     concerns = {v for k, v in row.items() if k == "concern" or k.endswith("_concern")}
     assert len(concerns) == 1
+
+
+@in_a_loop
+async def test_what_is_typed_right_after_a_load_stays():
+    view, waiting = await viewed()
+    was = view.widgets.listed.value
+    clusters = simulate(8, seed=5)
+    view._show_all(clusters, classify(clusters))
+    assert view.widgets.listed.value != was
+    view.widgets.points.value = "0 0\n1 1"
+    await asyncio.sleep(0.05)  # the list has told that its value was set
+    for show in list(waiting):
+        show()
+    assert view.widgets.points.value == "0 0\n1 1"

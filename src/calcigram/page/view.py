@@ -196,7 +196,9 @@ class View:
         self.widgets.undo.disabled = not self._past
 
     async def _on_listed(self, event: Any) -> None:
-        if event.new is not None and self._clusters is not None:
+        # Of what is shown already we hear when we choose it ourselves: showing it again would
+        # overwrite what someone has begun to type.
+        if event.new is not None and self._clusters is not None and event.new != self._shown:
             self._later(lambda: self._show(int(event.new)))
 
     async def _on_why(self, _: Any) -> None:
@@ -281,8 +283,8 @@ class View:
         self._notes = missing_note(clusters, verdicts)
         order = [int(i) for i in review_order(verdicts)]
         self._list(order)
-        self.widgets.listed.value = order[0]
         self._show(order[0])
+        self.widgets.listed.value = order[0]
 
     def _list(self, order: Iterable[int]) -> None:
         """Name the clusters that were loaded, in this order."""
