@@ -13,10 +13,10 @@ import numpy.typing as npt
 from calcigram.consequences import load_rulebook
 from calcigram.errors import BadInputError
 from calcigram.lexicon import AXES, CONCERNS
-from calcigram.markdown import markdown_table
 from calcigram.model.labels import Labelled
 from calcigram.readings import Readings
 from calcigram.validate.scores import AxisScores, score_axis
+from calcigram.wording import markdown_table
 
 if TYPE_CHECKING:
     import pandas as pd
