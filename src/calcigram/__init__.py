@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from calcigram.features.extract import extract_features
     from calcigram.formats import read_clusters, write_clusters
     from calcigram.model.estimator import CalcigramClassifier
-    from calcigram.model.store import load_model
+    from calcigram.model.reader import load_model
     from calcigram.model.train import train_model
     from calcigram.page.notebook import explore
     from calcigram.plots import plot_cluster, plot_gallery
@@ -64,7 +64,7 @@ _HOME = {
     "explore": "calcigram.page.notebook",
     "extract_features": "calcigram.features.extract",
     "feature_catalogue": "calcigram.features.catalogue",
-    "load_model": "calcigram.model.store",
+    "load_model": "calcigram.model.reader",
     "load_rulebook": "calcigram.consequences",
     "plot_cluster": "calcigram.plots",
     "plot_gallery": "calcigram.plots",
