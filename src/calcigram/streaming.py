@@ -298,7 +298,7 @@ def _write_rejects(bad_values: list[dict[str, Any]], stack: ExitStack, path: Pat
     """Write the rejects such that they appear together with the verdicts."""
     import pandas as pd
 
-    from calcigram.longtable.rejects import REJECT_COLUMNS, empty_rejects
+    from calcigram.longtable.columns import REJECT_COLUMNS, empty_rejects
 
     write = stack.enter_context(table_writer(path))
     write(pd.DataFrame(bad_values, columns=list(REJECT_COLUMNS)) if bad_values else empty_rejects())
