@@ -288,7 +288,7 @@ def review_section(found: dict[str, Any]) -> str:
 LEARNT_HEADER = [
     "learner", "distribution, in domain", "left out", "morphology, in domain", "left out",
     "calibration error, distribution, in domain", "left out", "morphology, in domain", "left out",
-    "µs a cluster", "size, bytes",
+    "µs per cluster", "size, bytes",
 ]  # fmt: skip
 
 
