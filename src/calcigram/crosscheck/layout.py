@@ -71,41 +71,41 @@ def _per_word(prefix: str, words: Sequence[str], meaning: str, family: str) -> l
     return _of("model", meaning, *(f"{prefix}_{word}" for word in words), family=family)
 
 
-_WORDS = "the model's words; `insufficient` or `unread` may stand instead of one"
-_TOP = "the model's probability of that word; missing beside a status"
+_WORDS = "the model's words, or a status: `insufficient`, `unread`"
+_TOP = "the model's probability of that word; missing with a status"
 _RULES = "the rules' words"
 _SET = (
-    "the words that conform, joined by `\\|`: of clusters that truly bear a word, the share asked for "
-    "by `--coverage` (0.95) have it in their set, as long as they are like those the model was trained "
-    "on; missing where the axis was not read"
+    "conformal set, joined by `\\|`: of the clusters with a given true word, the share `--coverage` "
+    "(0.95) have it in their set, as long as they are like the training data; missing where the axis "
+    "was not read"
 )
 _RISK = (
-    "share, with 95 % interval, of CBIS-DDSM's lesions that radiologists described as the model does "
-    "which turned out malignant, over the model's probabilities of both axes; an axis not read is "
-    "summed over, missing where neither was. The cohort is enriched with cancers: this is no "
-    "prevalence, not the risk of a patient, and never a diagnosis. The interval holds the uncertainty "
-    "of the counts, not that of the reading; it is wide, from near 0 to .4 say, where the cohort holds "
-    "few lesions described so or none, such as rod-like ones"
+    "share of CBIS-DDSM lesions with the description that the model predicts that turned out "
+    "malignant, averaged over the model's probabilities of both axes, with 95 % interval; an unread "
+    "axis is summed over; missing where both are unread. The cohort is enriched with cancers: this is "
+    "not a prevalence, not the risk of a patient, and not a diagnosis. The interval contains the "
+    "uncertainty of the counts, not of the reading; it is wide (for example near 0 to .4) where the "
+    "cohort has few lesions of this description, such as rod-like ones"
 )
 
 COLUMNS: tuple[VerdictColumn, ...] = (
     *_of("clusters", "", "cluster_id"),
     VerdictColumn("n_calcifications", int, "clusters", "number of calcifications"),
     VerdictColumn("size_class", SIZE_CLASSES, "clusters",
-        "`micro` all under 0.5 mm, `macro` none under it, `mixed`; missing without diameters"),
+        "`micro`: all under 0.5 mm; `macro`: none under 0.5 mm; `mixed`; missing without diameters"),
     *_of("model", _WORDS, "distribution"),
     VerdictColumn("distribution_probability", float, "cross-check", _TOP),
     *_of("model", _WORDS, "morphology"),
     VerdictColumn("morphology_probability", float, "cross-check", _TOP),
-    *_of("model", "where calcium of this pattern is thought to form; goes with `concern`", "origin"),
-    *_of("model", "the most probable concern under the article; missing where it has no answer", "concern"),
+    *_of("model", "where calcium of this pattern is thought to form; belongs to `concern`", "origin"),
+    *_of("model", "the most probable concern under the article; missing where it has none", "concern"),
     *_per_word("p", CONCERNS,
         "the model's calibrated probability of each concern, over all admissible patterns", ""),
     *_of("rules", _RULES, "rule_distribution", "rule_morphology",
         reads=("distribution", "morphology")),
-    *_of("rules", "what the article says of the rules' pattern", "rule_concern", reads=("concern",)),
+    *_of("rules", "the article's concern for the rules' pattern", "rule_concern", reads=("concern",)),
     *_of("rules", "ids of the rules, joined by `\\|`", "rules_fired", reads=("evidence",)),
-    *_of("rules", "what BI-RADS (5th edition) says of the rules' pattern", "birads_concern"),
+    *_of("rules", "BI-RADS's (5th edition) concern for the rules' pattern", "birads_concern"),
     VerdictColumn("agreement", AGREEMENTS, "cross-check",
         "where both axes were compared: `agree` words and concern equal; `same_concern` a word differs, "
         "the concern does not; `opposed` benign against suspicious; else `differ`; missing where a "
@@ -113,20 +113,20 @@ COLUMNS: tuple[VerdictColumn, ...] = (
     VerdictColumn("review", bool, "cross-check",
         "true where a person should look: opposed; sources that conflict; words that would lead to "
         "another concern; a compared word with a probability below 0.45; a morphology whose definition "
-        "rules the diameters out; unlike the training"),
-    VerdictColumn("reason", str, "cross-check", "one sentence that says all this"),
-    VerdictColumn("model_version", str, "model", "the model that read"),
+        "rules the diameters out; unlike the training data"),
+    VerdictColumn("reason", str, "cross-check", "one sentence with all this"),
+    VerdictColumn("model_version", str, "model", "name and digest of the model"),
     *_per_word("p_distribution", DISTRIBUTIONS, "the model's probability of each word",
         "p_distribution_<word>"),
     *_per_word("p_morphology", MORPHOLOGIES, "the model's probability of each word",
         "p_morphology_<word>"),
     *_of("model", _SET, "distribution_set", "morphology_set"),
     VerdictColumn("novelty", float, "cross-check",
-        "share of held-out training clusters that are less strange, 0 to 1; 1 for what is plainly no cluster"),
+        "share of held-out training clusters that are less unusual; 1 for artefacts"),
     VerdictColumn("unlike_training", bool, "cross-check",
-        "true where the novelty raises an alarm: trust no word of the row"),
+        "true where the novelty exceeds its limit or an artefact check fires: do not trust the words of the row"),
     *_of("model", _RISK, *RISK_COLUMNS),
-    *_of("model", "what BI-RADS (5th edition) says of the model's pattern", "model_birads_concern",
+    *_of("model", "BI-RADS's (5th edition) concern for the model's pattern", "model_birads_concern",
         reads=("birads_concern",)),
     VerdictColumn("compared", COMPARED, "cross-check", "the axes on which both readings have a word"),
 )  # fmt: skip

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from calcigram import __version__
+from calcigram._version import __version__
 from calcigram.concerns import CONCERN_CASES
 from calcigram.errors import BadInputError
 from calcigram.features.catalogue import FEATURE_NAMES, catalogue_hash
