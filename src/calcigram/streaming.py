@@ -28,7 +28,7 @@ from calcigram.formats.registry import BATCH_CLUSTERS, iter_intakes
 from calcigram.lexicon import AGREEMENTS
 from calcigram.linking import Linking
 from calcigram.missing import count_missing, missing_words
-from calcigram.model.conformal import COVERAGE
+from calcigram.model.calibrate import COVERAGE
 
 if TYPE_CHECKING:
     import pyarrow as pa
