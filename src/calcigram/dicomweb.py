@@ -21,7 +21,7 @@ from calcigram.formats.dicom.library import evidence
 from calcigram.formats.dicom.web import ArchiveError, is_uid, read_bounded
 from calcigram.formats.extras import load_extra
 from calcigram.formats.files import PathLike
-from calcigram.linking import Linking
+from calcigram.options import ReadOptions
 from calcigram.replies import TEMPLATE_NAMES, reply_to_report
 
 if TYPE_CHECKING:
@@ -219,12 +219,11 @@ class Archive:
 def answer_study(
     archive: Archive,
     study: str,
+    options: ReadOptions | None = None,
     *,
     template: str = TEMPLATE_NAMES[0],
     model: Model | PathLike | None = None,
     n_threads: int | None = None,
-    pixel_spacing: float | None = None,
-    linking: Linking | None = None,
     dry_run: bool = False,
 ) -> StudySummary:
     """Answer every CAD report of a study that has no answer yet.
@@ -234,11 +233,10 @@ def answer_study(
     archive : Archive
     study : str
         Study Instance UID.
+    options : ReadOptions, optional
     template : {"tid1500", "cad-sr"}
     model, n_threads
         As `classify.classify` takes them.
-    pixel_spacing, linking
-        As `formats.read_clusters` takes them.
     dry_run : bool
         Store nothing.
 
@@ -276,9 +274,8 @@ def answer_study(
                     uid,
                     _find_in(archive, dataset),
                     verdicts_of,
+                    options,
                     template=template,
-                    pixel_spacing=pixel_spacing,
-                    linking=linking,
                 )
             except ArchiveError:
                 raise

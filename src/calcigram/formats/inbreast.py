@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +19,6 @@ import numpy as np
 
 from calcigram.errors import BadInputError
 from calcigram.formats.annotations import DRAWN, Cluster, ImageMarks, Mark, gather
-from calcigram.formats.applies import ANNOTATION, check_options
 from calcigram.formats.files import PathLike, kind_of
 from calcigram.formats.outlines import (
     Points,
@@ -30,8 +29,9 @@ from calcigram.formats.outlines import (
     polygon_shape,
 )
 from calcigram.formats.regions import Region, load_regions
-from calcigram.linking import MAX_LOOSE, Linking
+from calcigram.linking import MAX_LOOSE
 from calcigram.longtable import Intake, Notice
+from calcigram.options import ReadOptions
 from calcigram.wording import counted
 
 if TYPE_CHECKING:
@@ -48,29 +48,17 @@ LEAST_AREA_PX = 20.0
 """Smaller outlines are too coarse to tell the size of a pixel."""
 
 
-def read_inbreast(
-    path: PathLike,
-    *,
-    pixel_spacing: float | None = None,
-    images: Sequence[PathLike] = (),
-    linking: Linking | None = None,
-    labels: Collection[int] = (),
-) -> Intake:
+def read_inbreast(path: PathLike, options: ReadOptions | None = None) -> Intake:
     """Read the clusters of an INbreast annotation file.
 
     Parameters
     ----------
     path : path-like
         One image's annotations; its id is the name of the file.
-    pixel_spacing : float, optional
-        Millimetres a pixel; by default those of the image, or INbreast's 0.07 mm.
-    images : sequence of path-like
-        The mammogram in DICOM, or a folder where its file begins with the name of this one, as
-        INbreast's do. Not needed: it states the size of its pixels, side and view, and whose it is.
-    linking : Linking, optional
-        How calcifications outside of every cluster's ellipse are brought together.
-    labels : collection of int, optional
-        Refused: an annotation has no labels.
+    options : ReadOptions, optional
+        A pixel has the size of `pixel_spacing`, else that of the image, else INbreast's 0.07 mm. The mammogram
+        may stand among its `images`, in DICOM, or in a folder where its file begins with the name of this one,
+        as INbreast's do: it states the size of its pixels, side and view, and whose it is.
 
     Returns
     -------
@@ -81,11 +69,11 @@ def read_inbreast(
     BadInputError
         It is no XML property list of regions, or a point is not two numbers; the region is named.
     """
-    check_options(ANNOTATION, str(path), {"images": images, "labels": labels})
+    options = options or ReadOptions()
     found = load_regions(path)
     notes = ["INbreast annotation (property list in XML)"]
-    entry = _mammogram(path, images, notes) if len(found) == 1 else None
-    spacing = _pixel_size(entry, str(path), pixel_spacing)
+    entry = _mammogram(path, options.images, notes) if len(found) == 1 else None
+    spacing = _pixel_size(entry, str(path), options.pixel_spacing)
     size = (spacing.x_mm, spacing.y_mm)
     notes.append(spacing.note())
     gathered = []
@@ -97,7 +85,7 @@ def read_inbreast(
         notes += _left_out(regions) + _other_pixels(regions, math.sqrt(size[0] * size[1]))
     if not any(image.loose or image.clusters for image in gathered):
         notes.append(Notice("no region is named as a calcification or a cluster"))
-    return gather(gathered, notes, linking)
+    return gather(gathered, notes, options.linking)
 
 
 def mammogram_of(path: PathLike, images: Sequence[PathLike]) -> list[Path]:

@@ -17,12 +17,13 @@ from calcigram.longtable.columns import (
     Faults,
     Mask,
     Rows,
-    Scale,
+    factors,
     id_text,
     in_our_unit,
     meta_column,
 )
 from calcigram.longtable.intake import notices_of_ids
+from calcigram.options import ReadOptions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,11 +60,9 @@ def _as_lists(batch: pa.RecordBatch, names: Iterable[str]) -> pa.RecordBatch:
 def intake_of_lists(
     batch: pa.RecordBatch,
     names: Mapping[str, str],
-    scale: Scale,
+    options: ReadOptions,
     source: str,
     first_row: int,
-    *,
-    skip_bad: bool,
 ) -> Intake:
     """Make clusters of a batch with one row per cluster.
 
@@ -72,15 +71,13 @@ def intake_of_lists(
     batch : pyarrow.RecordBatch
     names : mapping of str to str
         Our column names to the table's.
-    scale : Scale
+    options : ReadOptions
     source : str
         What messages call the file.
     first_row : int
         Number of the batch's first row, for messages.
-    skip_bad : bool
-        Leave clusters with bad values out instead of raising `BadInputError`.
     """
-    faults = Faults(source)
+    faults, factor = Faults(source), factors(options)
     marks = {ours: theirs for ours, theirs in names.items() if ours in MARK_NAMES}
     batch = _as_lists(batch, marks.values())
     aligned = _aligned(batch, marks, faults)
@@ -97,7 +94,7 @@ def intake_of_lists(
         column = NUMERIC_COLUMNS[ours]
         is_mark = ours in MARK_NAMES
         numbers = _numbers(batch.column(theirs), lengths if is_mark else None, theirs, source)
-        values[ours] = in_our_unit(numbers, column, scale.factor(ours))
+        values[ours] = in_our_unit(numbers, column, factor[ours])
         bad = np.flatnonzero(column.bad(values[ours]))
         owner = np.searchsorted(offsets, bad, side="right") - 1 if is_mark else bad
         faults.add_at(rows[owner], theirs, numbers[bad], column.expected)
@@ -108,7 +105,7 @@ def intake_of_lists(
     def numbered(positions: Rows) -> Rows:
         return positions + first_row
 
-    if faults.found and not skip_bad:
+    if faults.found and not options.skip_bad:
         raise faults.first(id_of, numbered)
     rejected = faults.rows()
     kept = ~np.isin(rows, rejected)

@@ -17,8 +17,8 @@ from calcigram.formats.annotations import ImageMarks, gather
 from calcigram.formats.arrays import read_array
 from calcigram.formats.files import PathLike, kind_of
 from calcigram.formats.masklabels import fill_from_labels
-from calcigram.linking import Linking
 from calcigram.longtable import Intake
+from calcigram.options import ReadOptions
 
 if TYPE_CHECKING:
     from calcigram.formats.dicom.spacing import Spacing
@@ -27,29 +27,17 @@ MOST_MARKED = 0.5
 """Where one value has more than this share of a mask, and all its corners, it is the background."""
 
 
-def read_mask(
-    path: PathLike,
-    *,
-    pixel_spacing: float | None = None,
-    images: Sequence[PathLike] = (),
-    linking: Linking | None = None,
-    labels: Collection[int] = (),
-) -> Intake:
+def read_mask(path: PathLike, options: ReadOptions | None = None) -> Intake:
     """Read the clusters of a label mask.
 
     Parameters
     ----------
     path : path-like
         PNG, TIFF, ``.npy`` or ``.npz`` (its one array of an image, or that named ``mask`` or
-        ``labels``); 0 is background. See `pixelmarks.fill_from_labels` for what the values mean.
-    pixel_spacing : float, optional
-        Millimetres a pixel.
-    images : sequence of path-like
-        The mammogram, DICOM (which also states the pixel size) or an image file of the same shape:
-        then contrast is measured too, and centres are weighted by it.
-    linking : Linking, optional
-    labels : collection of int, optional
-        The labels that are calcifications; the others are passed over.
+        ``labels``); 0 is background. See `fill_from_labels` for what the values mean.
+    options : ReadOptions, optional
+        With the mammogram among its `images`, in DICOM (which also states the pixel size) or an image
+        file of the same shape, contrast is measured too, and centres are weighted by it.
 
     Returns
     -------
@@ -60,11 +48,12 @@ def read_mask(
     BadInputError
         It cannot be read, is not a mask, or the size of a pixel is not known.
     """
-    source = str(path)
+    options = options or ReadOptions()
+    source, labels, linking = str(path), options.labels, options.linking
     mask = _as_labels(read_array(path), source, chosen=labels)
     marks = ImageMarks()
     notes = ["label mask"]
-    intensity, spacing = _look_at(images, mask, marks, notes, source, pixel_spacing)
+    intensity, spacing = _look_at(options.images, mask, marks, notes, source, options.pixel_spacing)
     if spacing is None:
         raise PixelSizeError(
             "the size of a pixel: the option --pixel-spacing MM, or the DICOM image (--image FILE)",

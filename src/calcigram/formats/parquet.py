@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -21,10 +22,10 @@ from calcigram.formats.files import PathLike
 from calcigram.formats.lists import intake_of_lists, is_list
 from calcigram.formats.output import arrow_table
 from calcigram.formats.parquetsize import check_parquet
-from calcigram.formats.parted import parted
 from calcigram.longtable import Intake, clusters_from_frame
-from calcigram.longtable.columns import NUMERIC_COLUMNS, Scale, resolve_columns
+from calcigram.longtable.columns import NUMERIC_COLUMNS, resolve_columns
 from calcigram.longtable.intake import check_ids
+from calcigram.options import ReadOptions
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -103,12 +104,12 @@ def _list_table(clusters: ClusterSet, names: list[str]) -> pa.Table:
 def iter_parquet_clusters(
     path: PathLike | BinaryIO,
     batch_size: int,
+    options: ReadOptions | None = None,
     *,
     skip: int = 0,
     row_groups: Sequence[int] | None = None,
     source: str | None = None,
     most: int | None = None,
-    **options: Any,
 ) -> Iterator[Intake]:
     """Yield the clusters of a Parquet file, at most `batch_size` at a time.
 
@@ -117,6 +118,7 @@ def iter_parquet_clusters(
     path : path-like or binary file
     batch_size : int
         A long table is read whole, and yielded in parts of this size.
+    options : ReadOptions, optional
     skip : int
         Leave out so many parts at the beginning, and do not even read what can be passed over.
     row_groups : sequence of int, optional
@@ -125,8 +127,6 @@ def iter_parquet_clusters(
         What messages call the file; by default its path.
     most : int, optional
         Bytes that the file may unpack to; by default `limits.unpacked_limit` of its size.
-    **options
-        As `longtable.clusters_from_frame` takes them.
 
     Yields
     ------
@@ -147,19 +147,17 @@ def iter_parquet_clusters(
         _check_count(
             sum(n for _, n in row_group_runs(file.metadata, 1)), file.metadata.num_rows, source
         )
-        scale = Scale(options.get("units", "mm"), options.get("pixel_spacing"))
+        options = options or ReadOptions()
         if is_long(file.schema_arrow):
             frame = _long_table(file).to_pandas(ignore_metadata=True)
             _check_count(len(frame), file.metadata.num_rows, source)
-            whole = clusters_from_frame(frame, source=source, **options)
-            yield from parted(whole, batch_size, skip)
+            yield from clusters_from_frame(frame, options, source=source).parts(batch_size, skip)
             return
         names = resolve_columns(
-            file.schema_arrow.names, options.get("columns"), scale, source=source
+            file.schema_arrow.names, replace(options, single_cluster=None), source=source
         )
-        skip_bad = options.get("skip_bad", False)
         for first_row, batch in _batches(file, batch_size, skip, row_groups, source):
-            yield intake_of_lists(batch, names, scale, source, first_row, skip_bad=skip_bad)
+            yield intake_of_lists(batch, names, options, source, first_row)
 
 
 def is_long(schema: pa.Schema) -> bool:
