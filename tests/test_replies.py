@@ -13,7 +13,7 @@ from pydicom.sequence import Sequence
 from calcigram.cli import main
 from calcigram.errors import BadInputError
 from calcigram.formats import read_clusters
-from calcigram.formats.dicom.headers import open_dicom
+from calcigram.formats.dicom.images import open_dicom
 from calcigram.options import ReadOptions
 from calcigram.replies import reply_to_file
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from calcigram.clusters import ClusterSet
     from calcigram.formats.dicom.answer import Source
-    from calcigram.formats.dicom.headers import FindImages
+    from calcigram.formats.dicom.images import FindImages
     from calcigram.model.reader import Model
 
 TEMPLATE_NAMES = ("tid1500", "cad-sr")
@@ -124,7 +124,7 @@ def reply_to_file(
     BadInputError
         The input is bad, or nothing says whose the clusters are.
     """
-    from calcigram.formats.dicom.headers import find_in_folder, open_dicom
+    from calcigram.formats.dicom.images import find_in_folder, open_dicom
     from calcigram.formats.dicom.reading import SEGMENTATIONS
     from calcigram.formats.dicom.segmentation import referenced_images
     from calcigram.formats.dicom.writing import source_of_segmentation, write_report_file

@@ -10,20 +10,28 @@ import numpy as np
 
 from calcigram.errors import BadInputError
 from calcigram.formats.annotations import Cluster, ImageMarks, Mark, gather
-from calcigram.formats.dicom.attributes import text_of
 from calcigram.formats.dicom.cad_sr import is_cad_sr, read_cad_sr
-from calcigram.formats.dicom.headers import (
+from calcigram.formats.dicom.datasets import text_of
+from calcigram.formats.dicom.images import (
     FindImages,
     describe_from_header,
     find_in_folder,
     is_of_same_pixels,
     open_dicom,
 )
-from calcigram.formats.dicom.report import EDGE_PX, Group, ImageEntry, Outline, Report, Spot
-from calcigram.formats.dicom.spacing import Spacing, pixel_spacing, states_spacing
-from calcigram.formats.dicom.stated import with_stated
+from calcigram.formats.dicom.report import (
+    EDGE_PX,
+    Group,
+    ImageEntry,
+    Outline,
+    Report,
+    Spacing,
+    Spot,
+    pixel_spacing,
+    states_spacing,
+)
 from calcigram.formats.dicom.tid1500 import is_measurement_report, read_tid1500
-from calcigram.formats.dicom.tree import Tree
+from calcigram.formats.dicom.tree import Tree, with_stated
 from calcigram.formats.files import PathLike
 from calcigram.formats.outlines import (
     Points,

@@ -13,23 +13,24 @@ import numpy.typing as npt
 from calcigram.errors import BadInputError
 from calcigram.formats.annotations import Cluster, ImageMarks, gather
 from calcigram.formats.dicom import concepts
-from calcigram.formats.dicom.attributes import coded, first_of, items_of, text_of, whole_of
 from calcigram.formats.dicom.concepts import Coded, kind_of_finding, plain
-from calcigram.formats.dicom.headers import (
+from calcigram.formats.dicom.datasets import coded, first_of, items_of, text_of, whole_of
+from calcigram.formats.dicom.images import (
+    MAX_VALUES,
     FindImages,
     describe_from_header,
+    frames,
     open_dicom,
 )
-from calcigram.formats.dicom.pixels import MAX_VALUES, frames
-from calcigram.formats.dicom.report import ImageEntry
-from calcigram.formats.dicom.spacing import (
+from calcigram.formats.dicom.report import (
     IN_MASK,
+    ImageEntry,
     measures,
     pixel_spacing,
     unread_spacing,
 )
 from calcigram.formats.files import PathLike
-from calcigram.formats.masklabels import fill_from_labels
+from calcigram.formats.masks import fill_from_labels
 from calcigram.longtable import Intake, Notice
 from calcigram.options import ReadOptions
 from calcigram.wording import counted
