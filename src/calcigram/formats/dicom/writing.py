@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from calcigram import __version__
+from calcigram._version import __version__
 from calcigram.clusters import ClusterSet
 from calcigram.errors import BadInputError
 from calcigram.formats.dicom import write_cad_sr, write_tid1500
 from calcigram.formats.dicom.answer import (
     ALGORITHM,
+    MANUFACTURER,
     Source,
     algorithm_version,
     answers,
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from pydicom import Dataset
 
-MANUFACTURER = "calcigram (research software)"
 SERIES_NUMBER = 9111
 
 IDENTITY = (
