@@ -21,7 +21,7 @@ from calcigram.crosscheck import VERDICT_COLUMNS, compared
 from calcigram.crosscheck.reported import compare_reported, has_reported
 from calcigram.crosscheck.verdicts import UNSURE
 from calcigram.formats.files import PathLike
-from calcigram.formats.given import as_clusters
+from calcigram.formats.registry import as_clusters
 from calcigram.lexicon import AXES, SIZE_CLASSES
 from calcigram.missing import missing_note
 from calcigram.model.calibrate import COVERAGE

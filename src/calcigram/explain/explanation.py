@@ -176,7 +176,7 @@ def explain(
     """
     from calcigram.classify import Classifier
     from calcigram.features.extract import extract_features
-    from calcigram.formats.given import as_clusters
+    from calcigram.formats.registry import as_clusters
 
     cluster = as_clusters(cluster)
     if len(cluster) != 1:
