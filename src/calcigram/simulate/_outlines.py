@@ -1,17 +1,19 @@
-"""Compiled outlines: polygons of `N_VERTICES` corners in millimetres, about their own centre.
+"""Outlines of calcifications: polygons of `N_VERTICES` corners in millimetres, about their centre.
 
-Each kernel draws one shape a row. What a shape stands for is the business of the particle
-models; the wrappers in `_outlines` say what the arguments mean.
+Each kernel draws one polygon per row. Diameters and calibres are in mm, angles in radians, one
+value per calcification. What a shape stands for, the particle models say.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
 from calcigram.kernelcache import plain_kernel
-from calcigram.simulate._random import rough_normal, uniform
+from calcigram.simulate._random import rough_normal, seeded, uniform
+from calcigram.simulate.mechanisms import Floats, Ints, Rng
 
 N_VERTICES = 24
 _TURN = np.linspace(0.0, 2.0 * math.pi, N_VERTICES + 1)[:N_VERTICES]
@@ -20,6 +22,85 @@ _HALF = N_VERTICES // 2
 _MOST_WAVES = 8
 _WAVE = _TURN[:, None] * np.arange(2, 2 + _MOST_WAVES)
 _WAVE_COS, _WAVE_SIN = np.cos(_WAVE), np.sin(_WAVE)
+# A polygon of 24 corners on a circle of this radius has the area of the unit circle.
+_FILL = math.sqrt(math.pi / (0.5 * N_VERTICES * math.sin(2.0 * math.pi / N_VERTICES)))
+
+
+@dataclass
+class Outlines:
+    """The calcifications of one cluster, each a union of polygons about its own centre.
+
+    Attributes
+    ----------
+    parts : ndarray of float64, shape (P, N_VERTICES, 2)
+        mm, relative to the centre of the calcification.
+    owner : ndarray of int64, shape (P,)
+        Calcification of each part, never falling.
+    contrast : ndarray of float64, shape (n,)
+        X-ray contrast per mm relative to a dense calcification.
+    softness_mm : ndarray of float64, shape (n,)
+        Standard deviation of the blur that makes an edge hazy.
+    """
+
+    parts: Floats
+    owner: Ints
+    contrast: Floats
+    softness_mm: Floats
+
+    def __len__(self) -> int:
+        return self.contrast.size
+
+    def take(self, chosen: Ints) -> Outlines:
+        """Return the chosen calcifications; `chosen` ascends."""
+        if len(self.parts) == len(self):
+            used, owner = chosen, self.owner[: chosen.size]
+        else:
+            number = np.full(len(self), -1)
+            number[chosen] = np.arange(chosen.size)
+            used = (number[self.owner] >= 0).nonzero()[0]
+            owner = number[self.owner[used]]
+        # On arrays this small `take` costs a third of what an index does.
+        return Outlines(
+            self.parts.take(used, axis=0),
+            owner,
+            self.contrast.take(chosen),
+            self.softness_mm.take(chosen),
+        )
+
+
+def single(parts: Floats, contrast: Floats, softness_mm: float | Floats = 0.0) -> Outlines:
+    """Make outlines of one part each."""
+    n = len(parts)
+    return Outlines(parts, np.arange(n), contrast, np.full(n, softness_mm))
+
+
+def unions(
+    parts: list[Floats], owners: list[Ints], contrast: Floats, softness_mm: float | Floats = 0.0
+) -> Outlines:
+    """Join several sets of parts into outlines, ordered by owner."""
+    owner = np.concatenate(owners)
+    order = np.argsort(owner, kind="stable")
+    softness_mm = np.full(contrast.size, softness_mm)
+    return Outlines(np.concatenate(parts)[order], owner[order], contrast, softness_mm)
+
+
+def lognormal(rng: Rng, median: float, sigma: float, n: int) -> Floats:
+    """Return `n` lognormal values."""
+    values: Floats = np.exp(sigma * rng.standard_normal(n)) * median
+    return values
+
+
+def contrasts(rng: Rng, median: float, n: int) -> Floats:
+    """Return contrasts of `n` calcifications of one cluster, 15 % apart."""
+    return lognormal(rng, median, 0.15, n)
+
+
+def directions(rng: Rng, direction: Floats, sd_deg: float) -> Floats:
+    """Return axes along the duct with a normal error; any direction where there is no duct."""
+    n = direction.size
+    free = rng.uniform(0.0, math.pi, n)
+    along = direction + math.radians(sd_deg) * rng.normal(size=n)
+    return np.where(np.isnan(direction), free, along)
 
 
 @plain_kernel
@@ -52,7 +133,7 @@ def _scaled(out, diameter, aspect, angle):
 
 @plain_kernel
 def ellipses(diameter, aspect, angle, power):
-    """Return ellipses, squared off by a power above 2."""
+    """Return ellipses of given equal-area diameter; `power` above 2 squares them off."""
     n = len(diameter)
     out = np.empty((n, N_VERTICES, 2))
     x, y = _COS.copy(), _SIN.copy()
@@ -60,23 +141,21 @@ def ellipses(diameter, aspect, angle, power):
         for k in range(N_VERTICES):
             x[k] = math.copysign(abs(x[k]) ** (2.0 / power), x[k])
             y[k] = math.copysign(abs(y[k]) ** (2.0 / power), y[k])
-    # A polygon of 24 corners on a circle is smaller than the circle by this factor of area.
-    fill = math.sqrt(math.pi / (0.5 * N_VERTICES * math.sin(2.0 * math.pi / N_VERTICES)))
     for i in range(n):
         for k in range(N_VERTICES):
             out[i, k, 0], out[i, k, 1] = x[k], y[k]
-        half, stretch = 0.5 * fill * diameter[i], math.sqrt(aspect[i])
+        half, stretch = 0.5 * _FILL * diameter[i], math.sqrt(aspect[i])
         _turned(out[i], angle[i], half * stretch, half / stretch)
     return out
 
 
+@seeded
 @plain_kernel
 def blobs(state, diameter, aspect, angle, roughness, n_waves):
-    """Return ellipses whose radius carries random waves, finer ones weaker."""
+    """Return ellipses whose radius carries up to 8 random waves, finer ones weaker."""
     n = len(diameter)
     out = np.empty((n, N_VERTICES, 2))
     cosine, sine = np.empty(_MOST_WAVES), np.empty(_MOST_WAVES)
-    fill = math.sqrt(math.pi / (0.5 * N_VERTICES * math.sin(2.0 * math.pi / N_VERTICES)))
     for i in range(n):
         for wave in range(n_waves):
             weight = roughness * 1.4 / (wave + 2)
@@ -87,11 +166,12 @@ def blobs(state, diameter, aspect, angle, roughness, n_waves):
                 log_radius += cosine[wave] * _WAVE_COS[k, wave] + sine[wave] * _WAVE_SIN[k, wave]
             radius = _swollen(log_radius)
             out[i, k, 0], out[i, k, 1] = radius * _COS[k], radius * _SIN[k]
-        half, stretch = 0.5 * fill * diameter[i], math.sqrt(aspect[i])
+        half, stretch = 0.5 * _FILL * diameter[i], math.sqrt(aspect[i])
         _turned(out[i], angle[i], half * stretch, half / stretch)
     return out
 
 
+@seeded
 @plain_kernel
 def shards(state, diameter, aspect, angle, spikiness, corners):
     """Return polygons of a few sharp corners at random angles and radii."""
@@ -115,7 +195,7 @@ def shards(state, diameter, aspect, angle, spikiness, corners):
 
 @plain_kernel
 def capsules(length, calibre, angle, bend):
-    """Return rods with round ends; `bend` is sagitta over length."""
+    """Return rods with round ends, `length` over all; `bend` is sagitta over length."""
     n = len(length)
     out = np.empty((n, N_VERTICES, 2))
     for i in range(n):
@@ -133,7 +213,21 @@ def capsules(length, calibre, angle, bend):
 
 @plain_kernel
 def bands(outer, hole, arc, aspect, angle):
-    """Return bent bands: the outer edge there, the inner edge back."""
+    """Return bent bands: a ring where `arc` is a full turn, a crescent or a C where it is less.
+
+    Parameters
+    ----------
+    outer : ndarray of float64, shape (n,)
+        Outer diameter, mm.
+    hole : ndarray of float64, shape (n,)
+        Inner over outer diameter.
+    arc, aspect, angle : ndarray of float64, shape (n,)
+        Arc (radians), aspect ratio, and where the middle of the band lies (radians).
+
+    Returns
+    -------
+    ndarray of float64, shape (n, N_VERTICES, 2)
+    """
     n = len(outer)
     out = np.empty((n, N_VERTICES, 2))
     for i in range(n):
@@ -154,8 +248,8 @@ def bands(outer, hole, arc, aspect, angle):
 
 
 @plain_kernel
-def tubes(length, calibre, lumen, angle, bend, clubbing):
-    """Return bent rods with a lucent core, one end thicker than the other."""
+def tubes_with_lumen(length, calibre, lumen, angle, bend, clubbing):
+    """Return bent rods with a lucent core, `lumen` of the calibre wide; `clubbing` thickens one end."""
     n = len(length)
     out = np.empty((n, N_VERTICES, 2))
     for i in range(n):
@@ -188,9 +282,10 @@ def drops(diameter, aspect, angle, hook):
     return out
 
 
+@seeded
 @plain_kernel
 def notched(state, diameter, aspect, angle, bite, squareness, roughness):
-    """Return squared-off plates with a bite out of the rim."""
+    """Return squared-off plates with a bite out of the rim, `bite` deep as a share of the radius."""
     n = len(diameter)
     out = np.empty((n, N_VERTICES, 2))
     edge = np.empty(N_VERTICES)
@@ -209,9 +304,10 @@ def notched(state, diameter, aspect, angle, bite, squareness, roughness):
     return out
 
 
+@seeded
 @plain_kernel
 def shaken(state, parts, roughness, calibre):
-    """Return polygons with every corner moved at random, neighbours partly together."""
+    """Return polygons with every corner moved by a share of the calibre, neighbours partly together."""
     out = parts.copy()
     for i in range(len(parts)):
         scale = 0.25 * roughness * calibre[i]
@@ -225,8 +321,9 @@ def shaken(state, parts, roughness, calibre):
     return out
 
 
+@seeded
 @plain_kernel
-def chained(state, count, step, heading, bend):
+def chains(state, count, step, heading, bend):
     """Return centres of the links of wandering chains, each about its own middle.
 
     Parameters
@@ -264,13 +361,3 @@ def chained(state, count, step, heading, bend):
             out[k, 1] -= mean_y
         begin = end
     return out
-
-
-@plain_kernel
-def moved(parts, centres):
-    """Move each polygon by its centre, in place."""
-    for i in range(len(parts)):
-        for k in range(N_VERTICES):
-            parts[i, k, 0] += centres[i, 0]
-            parts[i, k, 1] += centres[i, 1]
-    return parts
