@@ -27,7 +27,7 @@ def rooms_of_the_page() -> dict[str, tuple[int, int]]:
     for line in house.splitlines():
         number = re.match(r"\s*(\d)\s", line)
         floor = int(number[1]) if number else floor
-        for name in re.findall(r"\b([a-z]+)(?:\.py|/)", line):
+        for name in re.findall(r"\b([a-z_]+)(?:\.py|/)", line):
             floors[name] = (floor, len(floors))
     return floors
 

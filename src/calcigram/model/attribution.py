@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from calcigram.kernelcache import plain_kernel
+from calcigram._kernels.compiler import kernel
 from calcigram.model.forest import MAX_DEPTH, Forest
 
 Floats = npt.NDArray[np.float64]
@@ -124,12 +124,12 @@ def _nodes(forest: Forest) -> tuple[npt.NDArray[np.generic], ...]:
     )
 
 
-@plain_kernel
+@kernel
 def _goes_left(value, threshold, missing_left):  # type: ignore[no-untyped-def]
     return missing_left == 1 if np.isnan(value) else value <= threshold
 
 
-@plain_kernel
+@kernel
 def _find_leaves(values, feature, threshold, missing_left, left, right, offset, leaves):  # type: ignore[no-untyped-def]
     for row in range(values.shape[0]):
         for tree in range(offset.size - 1):
@@ -144,7 +144,7 @@ def _find_leaves(values, feature, threshold, missing_left, left, right, offset, 
             leaves[row, tree] = node
 
 
-@plain_kernel
+@kernel
 def _find_parents(feature, left, right, first, last, parent):  # type: ignore[no-untyped-def]
     parent[first] = -1
     for node in range(first, last):
@@ -153,7 +153,7 @@ def _find_parents(feature, left, right, first, last, parent):  # type: ignore[no
             parent[first + right[node]] = node
 
 
-@plain_kernel
+@kernel
 def _attribute(
     values, feature, threshold, missing_left, left, right, offset, leaf_value, tree_class, cover, phi, base
 ):  # type: ignore[no-untyped-def]  # fmt: skip
@@ -200,7 +200,7 @@ def _attribute(
                 _share_out(leaf_value[leaf], d, columns, share, agrees, phi[row, k])
 
 
-@plain_kernel
+@kernel
 def _share_out(value, d, columns, share, agrees, phi):  # type: ignore[no-untyped-def]
     """Add one leaf's part to the features on its path."""
     sums = np.empty(d + 1)

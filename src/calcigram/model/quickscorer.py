@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from calcigram.kernelcache import cached_njit
-from calcigram.vectors import (
+from calcigram._kernels.compiler import kernel
+from calcigram._kernels.vectors import (
     LANES,
     above_or_missing,
     add_at_lowest_flag,
@@ -36,7 +36,6 @@ MAX_LEAVES = 32
 """Of one tree: a leaf is a flag of an int32."""
 
 _BLOCK = 4 * LANES
-_njit: Any = cached_njit(nogil=True, error_model="numpy")
 
 
 def layout(forest: Forest) -> Layout | None:
@@ -91,7 +90,7 @@ def layout(forest: Forest) -> Layout | None:
     )
 
 
-@_njit
+@kernel
 def score_rows(
     values, threshold, column, kept, begin, middle, leaf, leaf_begin, tree_class, baseline, scores
 ):  # type: ignore[no-untyped-def]
@@ -121,7 +120,7 @@ def score_rows(
         row += size
 
 
-@_njit
+@kernel
 def _ask_16(block, threshold, column, kept, nodes, leaf, leaf_at, sums, sum_at):  # type: ignore[no-untyped-def]
     """Ask every node of one tree about 16 rows, and add the leaves they fall into."""
     a = all_flags()
@@ -134,7 +133,7 @@ def _ask_16(block, threshold, column, kept, nodes, leaf, leaf_at, sums, sum_at):
     add_at_lowest_flag(sums, sum_at, leaf, leaf_at, a)
 
 
-@_njit
+@kernel
 def _ask_64(block, threshold, column, kept, nodes, leaf, leaf_at, sums, sum_at):  # type: ignore[no-untyped-def]
     """Ask every node of one tree about 64 rows; see `_ask_16`."""
     a = b = c = d = all_flags()

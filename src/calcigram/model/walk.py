@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from calcigram.kernelcache import plain_kernel
+from calcigram._kernels.compiler import kernel
 
 if TYPE_CHECKING:
     from calcigram.model.forest import Forest
@@ -73,13 +73,13 @@ def _sort_keys(values: npt.NDArray[np.float32]) -> npt.NDArray[np.int32]:
     return bits ^ ((bits >> 31) & np.int32(0x7FFFFFFF))
 
 
-@plain_kernel
+@kernel
 def _step(word: int, keys: Any) -> int:
     """Return the next node (within the tree) of a walk standing at `word`."""
     return (word & 0x7FFF) + (keys[(word >> 15) & 0xFFFF] > (word >> 32))
 
 
-@plain_kernel
+@kernel
 def _fill_keys(values, keys):  # type: ignore[no-untyped-def]
     """Write each value's key twice: with a missing value above, then below, everything."""
     bits = values.view(np.int32)
@@ -95,7 +95,7 @@ def _fill_keys(values, keys):  # type: ignore[no-untyped-def]
             keys[2 * column + 1] = bit
 
 
-@plain_kernel
+@kernel
 def score_rows(values, words, leaf, start, tree_class, depth, baseline, scores):  # type: ignore[no-untyped-def]
     """Fill `scores` (R, K) for `values` (R, F): row by row, eight trees at a time."""
     keys = np.empty(2 * values.shape[1], np.int32)

@@ -6,14 +6,14 @@ import math
 
 import numpy as np
 
-from calcigram.kernelcache import plain_kernel
+from calcigram._kernels.compiler import kernel
 from calcigram.simulate._paths import walk
 from calcigram.simulate._random import gamma, normal, uniform
 
 _TANGENT_REACH_MM = 0.5
 
 
-@plain_kernel
+@kernel
 def smooth_curve(state, length, turn, wiggle, flips):
     """Return a curve about the origin whose heading turns by `turn` radians in all, shape (m, 2).
 
@@ -53,7 +53,7 @@ def smooth_curve(state, length, turn, wiggle, flips):
     return xy
 
 
-@plain_kernel
+@kernel
 def turned_to(xy, angle, x, y):
     """Rotate points about the origin, then move them by (x, y)."""
     out = np.empty((len(xy), 2))
@@ -64,7 +64,7 @@ def turned_to(xy, angle, x, y):
     return out
 
 
-@plain_kernel
+@kernel
 def sprout(state, x, y, heading, length, turn, flips):
     """Return a gently bent path from (x, y) that sets off in direction `heading`, radians.
 
@@ -78,7 +78,7 @@ def sprout(state, x, y, heading, length, turn, flips):
     return turned_to(path, heading - math.atan2(path[3, 1], path[3, 0]), x, y)
 
 
-@plain_kernel
+@kernel
 def spaced(state, n, length, spacing):
     """Return `n` rising positions on [0, length], both ends nearly reached.
 
@@ -97,7 +97,7 @@ def spaced(state, n, length, spacing):
     return out
 
 
-@plain_kernel
+@kernel
 def gapped(state, positions, length, gap_share):
     """Open one or two empty stretches, `gap_share` of the length in all, in the middle part."""
     n_gaps = 1 + int(2.0 * uniform(state))
@@ -114,7 +114,7 @@ def gapped(state, positions, length, gap_share):
     return out
 
 
-@plain_kernel
+@kernel
 def fill_twigs(
     state, points, first, n, spacing, unevenness, off_line, calibre, wall_share, off_wall
 ):
@@ -175,7 +175,7 @@ def fill_twigs(
     return xy, direction, branch
 
 
-@plain_kernel
+@kernel
 def kept_apart(xy, distance, n):
     """Tell which points, in order, at most `n`, are `distance` or more from all kept before."""
     keep = np.zeros(len(xy), np.bool_)

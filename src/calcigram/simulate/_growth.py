@@ -6,13 +6,13 @@ import math
 
 import numpy as np
 
-from calcigram.kernelcache import plain_kernel
+from calcigram._kernels.compiler import kernel
 from calcigram.simulate._random import gamma, normal, rough_normal, uniform
 
 _STEP_MM = 0.6
 
 
-@plain_kernel
+@kernel
 def _inside(x, y, z, depth, half_width, half_thickness):
     u = (depth - x) / depth
     v = y / half_width
@@ -21,13 +21,13 @@ def _inside(x, y, z, depth, half_width, half_thickness):
     return x <= depth and e2 * e2 + w * w < 1.0
 
 
-@plain_kernel
+@kernel
 def _beta(state, a, b):
     first = gamma(state, a)
     return first / (first + gamma(state, b))
 
 
-@plain_kernel
+@kernel
 def _turned(state, dx, dy, dz, angle, flatness):
     """Return the direction turned by `angle` about a random axis, mostly within the plane."""
     px, py, pz = -dy, dx, 0.0
@@ -43,7 +43,7 @@ def _turned(state, dx, dy, dz, angle, flatness):
     return c * dx + s * ox, c * dy + s * oy, c * dz + s * oz, ox, oy, oz
 
 
-@plain_kernel
+@kernel
 def grow_tree(
     state,
     root,
@@ -174,7 +174,7 @@ def grow_tree(
     return points[:n_points], first[: n_branches + 1], kept_parent[:n_branches]
 
 
-@plain_kernel
+@kernel
 def lobules_along(state, points, first, parent, off_duct):
     """Return lobule centres of a duct tree: at the tips, and beside the ducts past the root.
 
@@ -208,7 +208,7 @@ def lobules_along(state, points, first, parent, off_duct):
     return out[:m]
 
 
-@plain_kernel
+@kernel
 def inside_outline(xy, depth, half_width, margin):
     """Tell which points lie inside the half ellipse of a breast, `margin` from the skin."""
     n = len(xy)
@@ -220,7 +220,7 @@ def inside_outline(xy, depth, half_width, margin):
     return out
 
 
-@plain_kernel
+@kernel
 def spread_in_outline(state, n, depth, half_width, margin):
     """Return `n` points uniform in the half ellipse, `margin` from the skin, shape (n, 2)."""
     out = np.empty((n, 2))
@@ -232,7 +232,7 @@ def spread_in_outline(state, n, depth, half_width, margin):
     return out
 
 
-@plain_kernel
+@kernel
 def lowest_corner(turn, depth, half_width):
     """Return the least x and y of the half ellipse of a breast once it is turned, shape (2,)."""
     out = np.full(2, np.inf)
@@ -244,7 +244,7 @@ def lowest_corner(turn, depth, half_width):
     return out
 
 
-@plain_kernel
+@kernel
 def mapped_points(xy, turn, offset):
     """Return points turned and moved, shape (n, 2)."""
     out = np.empty((len(xy), 2))
@@ -255,7 +255,7 @@ def mapped_points(xy, turn, offset):
     return out
 
 
-@plain_kernel
+@kernel
 def mapped_directions(angle, turn):
     """Return directions turned, radians, shape (n,); NaN stays NaN."""
     out = np.empty(len(angle))

@@ -10,10 +10,10 @@ import math
 
 import numpy as np
 
-from calcigram.kernelcache import plain_kernel
+from calcigram._kernels.compiler import kernel
 
 
-@plain_kernel
+@kernel
 def _convex_area(points, n, stack):
     """Return the area of the convex hull of `n` points sorted by x, then y."""
     m, base = 0, 2
@@ -35,7 +35,7 @@ def _convex_area(points, n, stack):
     return 0.5 * abs(area)
 
 
-@plain_kernel
+@kernel
 def _insert(points, n, x, y):
     """Insert a point into `n` points sorted by x, then y."""
     at = n
@@ -45,7 +45,7 @@ def _insert(points, n, x, y):
     points[at, 0], points[at, 1] = x, y
 
 
-@plain_kernel
+@kernel
 def _joined(chain, n, x, y, side):
     """Add a point to a convex chain of `n` that runs towards +x; return how long it is then.
 
@@ -61,7 +61,7 @@ def _joined(chain, n, x, y, side):
     return n + 1
 
 
-@plain_kernel
+@kernel
 def _area_under(chain, n):
     area = 0.0
     for i in range(n - 1):
@@ -69,7 +69,7 @@ def _area_under(chain, n):
     return area
 
 
-@plain_kernel
+@kernel
 def measure_mask(mask, top, bottom, first_column, last_column, x0, y0, pixel, lower, upper, out):
     """Write position, area, shape and pixel count of one mask into a row of measures.
 
@@ -120,7 +120,7 @@ def measure_mask(mask, top, bottom, first_column, last_column, x0, y0, pixel, lo
     out[8] = count
 
 
-@plain_kernel
+@kernel
 def measure_polygon(vertices, out, points, stack):
     """Write area, aspect ratio, orientation and solidity of one polygon (Green's theorem)."""
     n = vertices.shape[0]

@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 
-from calcigram.kernelcache import plain_kernel
+from calcigram._kernels.compiler import kernel
 
 
-@plain_kernel
+@kernel
 def arc_lengths_of(path):
     """Return the length along a polyline at each of its points, mm, shape (m,)."""
     out = np.empty(len(path))
@@ -20,7 +20,7 @@ def arc_lengths_of(path):
     return out
 
 
-@plain_kernel
+@kernel
 def _at(path, arc, position):
     low, high = 1, len(arc) - 1
     while low < high:
@@ -37,7 +37,7 @@ def _at(path, arc, position):
     return x, y
 
 
-@plain_kernel
+@kernel
 def walk(path, positions, reach):
     """Return points and tangent directions at arc lengths of a polyline.
 
@@ -67,7 +67,7 @@ def walk(path, positions, reach):
     return xy, direction
 
 
-@plain_kernel
+@kernel
 def distance_to_path(xy, path):
     """Return the distance of each point to a polyline, mm, shape (n,)."""
     out = np.empty(len(xy))

@@ -12,7 +12,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from calcigram.kernelcache import plain_kernel
+from calcigram._kernels.compiler import kernel
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1, _MIX_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
@@ -56,14 +56,14 @@ def state_of(*key: int) -> npt.NDArray[np.uint64]:
     return words
 
 
-@plain_kernel
+@kernel
 def _scrambled(value, factor):
     """Return `value` multiplied and folded, in 32 bits."""
     value = (value * factor) & _LOW_32
     return value ^ (value >> _S16)
 
 
-@plain_kernel
+@kernel
 def seed_words(key):
     """Return what ``numpy.random.SeedSequence(key).generate_state(4, numpy.uint64)`` returns.
 
@@ -131,7 +131,7 @@ def stream(*key: int) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(_Words(words)))  # type: ignore[arg-type]
 
 
-@plain_kernel
+@kernel
 def _word(state):
     state[0] += _GOLDEN
     z = state[0]
@@ -140,13 +140,13 @@ def _word(state):
     return z ^ (z >> _S31)
 
 
-@plain_kernel
+@kernel
 def uniform(state):
     """Return a number uniform in [0, 1) and advance the state."""
     return (_word(state) >> _S11) * (1.0 / 9007199254740992.0)
 
 
-@plain_kernel
+@kernel
 def rough_normal(state):
     """Return the sum of four uniform numbers, scaled to mean 0 and variance 1.
 
@@ -158,14 +158,14 @@ def rough_normal(state):
     return (total * (1.0 / 65536.0) - 2.0 + 2.0 / 65536.0) * 1.7320508075688772
 
 
-@plain_kernel
+@kernel
 def normal(state):
     """Return a standard normal number (Box-Muller) and advance the state."""
     radius = math.sqrt(-2.0 * math.log(1.0 - uniform(state)))
     return radius * math.cos(2.0 * math.pi * uniform(state))
 
 
-@plain_kernel
+@kernel
 def gamma(state, shape):
     """Return a standard gamma number of any positive shape (Marsaglia & Tsang 2000)."""
     boost = 1.0

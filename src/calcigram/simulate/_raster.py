@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from calcigram.kernelcache import plain_kernel
+from calcigram._kernels.compiler import kernel
 from calcigram.simulate._mask import measure_mask, measure_polygon
 from calcigram.simulate._random import rough_normal
 
@@ -20,7 +20,7 @@ _TRUTH_CELLS = 20
 _NEGLIGIBLE = 1e-6
 
 
-@plain_kernel
+@kernel
 def _accumulate(image, vertices, x0, y0, pixel):
     """Add to each pixel by how much a polygon's cover exceeds that of the pixel to its left.
 
@@ -63,14 +63,14 @@ def _accumulate(image, vertices, x0, y0, pixel):
             image[row, last] += height - before
 
 
-@plain_kernel
+@kernel
 def _add(target, source, weight):
     # Counted from 0, for only then does the compiler know that no index is negative.
     for k in range(target.size):
         target[k] += weight * source[k]
 
 
-@plain_kernel
+@kernel
 def _box(vertices, begin, end):
     """Return least x, least y, greatest x and greatest y of polygons ``begin:end``."""
     low_x, low_y, high_x, high_y = np.inf, np.inf, -np.inf, -np.inf
@@ -81,7 +81,7 @@ def _box(vertices, begin, end):
     return low_x, low_y, high_x, high_y
 
 
-@plain_kernel
+@kernel
 def _cover(image, spare, vertices, begin, end, x0, y0, pixel, rows, columns, left, right):
     """Write the covered share of each pixel by polygons ``begin:end``; return the rows covered.
 
@@ -119,7 +119,7 @@ def _cover(image, spare, vertices, begin, end, x0, y0, pixel, rows, columns, lef
     return top, bottom
 
 
-@plain_kernel
+@kernel
 def _blur(image, spare, left, right, top, bottom, rows, columns, first_column, last_column, sigma):
     """Blur in place with a Gaussian cut at two and a half standard deviations.
 
@@ -152,7 +152,7 @@ def _blur(image, spare, left, right, top, bottom, rows, columns, first_column, l
             _add(image[r, low:high], spare[source, low:high], weight)
 
 
-@plain_kernel
+@kernel
 def gathered(parts, part_owner, xy, owner):
     """Move polygons to their places, those of calcifications taken together side by side.
 
@@ -198,7 +198,7 @@ def gathered(parts, part_owner, xy, owner):
     return vertices, first[: n + 1]
 
 
-@plain_kernel
+@kernel
 def measure(
     state, vertices, first, pixel_mm, origin, psf_pixels, threshold, threshold_sd, noise,
     softness_mm, contrast,
@@ -293,7 +293,7 @@ def measure(
     return out
 
 
-@plain_kernel
+@kernel
 def measure_outlines(vertices, owner, n):
     """Measure outlines free of noise: one polygon exactly, a union on a grid of 20 cells.
 

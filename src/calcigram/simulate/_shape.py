@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 
-from calcigram.kernelcache import plain_kernel
+from calcigram._kernels.compiler import kernel
 
 
-@plain_kernel
+@kernel
 def order_of(values):
     """Return the order that sorts values, equal ones in place.
 
@@ -36,7 +36,7 @@ def order_of(values):
     return order
 
 
-@plain_kernel
+@kernel
 def _hull(xy, hull):
     """Write the corners of the convex hull into `hull`; return how many there are."""
     n = len(xy)
@@ -60,7 +60,7 @@ def _hull(xy, hull):
     return m
 
 
-@plain_kernel
+@kernel
 def extent_of(xy):
     """Return greatest distance, least width and area of the hull, and the axis of the distance.
 
@@ -102,7 +102,7 @@ def extent_of(xy):
     return longest, width, 0.5 * abs(area), axis
 
 
-@plain_kernel
+@kernel
 def tree_path_share(xy):
     """Return the longest path of the minimum spanning tree over its total length.
 
@@ -141,7 +141,7 @@ def tree_path_share(xy):
     return longest / total if total > 0 else 1.0
 
 
-@plain_kernel
+@kernel
 def median_spacing(xy):
     """Return the median distance of a point to its nearest neighbour, mm."""
     n = len(xy)
@@ -157,7 +157,7 @@ def median_spacing(xy):
     return math.sqrt(0.5 * (nearest[order[(n - 1) // 2]] + nearest[order[n // 2]]))
 
 
-@plain_kernel
+@kernel
 def _arm_heading(xy, chosen, corner, few_reach, min_reach, spacing, max_thickness):
     """Return the direction of an arm from its junction, radians; NaN where it is not seen."""
     n = 0
@@ -188,7 +188,7 @@ def _arm_heading(xy, chosen, corner, few_reach, min_reach, spacing, max_thicknes
     return math.atan2(y, x) if across / near <= max_thickness * reach else np.nan
 
 
-@plain_kernel
+@kernel
 def count_junctions(
     xy, branch, parent, ends, few_reach, min_reach, min_spacings, max_thickness, min_angle
 ):
@@ -258,7 +258,7 @@ def count_junctions(
     return seen
 
 
-@plain_kernel
+@kernel
 def _breadth(across, chosen):
     """Return the mean distance of the chosen values from their median."""
     n = len(chosen)
@@ -273,7 +273,7 @@ def _breadth(across, chosen):
     return total / n
 
 
-@plain_kernel
+@kernel
 def log_widening(xy, direction):
     """Compare the breadths of the two halves of points along a direction (radians).
 
@@ -294,7 +294,7 @@ def log_widening(xy, direction):
     return math.log((broad_far + 1e-6) / (broad_near + 1e-6))
 
 
-@plain_kernel
+@kernel
 def wedge_seen_from_nipple(xy):
     """Describe points as a wedge with its apex at the origin.
 

@@ -6,11 +6,11 @@ import math
 
 import numpy as np
 
-from calcigram.kernelcache import plain_kernel
+from calcigram._kernels.compiler import kernel
 from calcigram.simulate._random import uniform
 
 
-@plain_kernel
+@kernel
 def with_room(state, xy, table, overlap):
     """Tell which calcifications stay when those drawn over one another are dropped.
 
@@ -83,7 +83,7 @@ def with_room(state, xy, table, overlap):
     return keep
 
 
-@plain_kernel
+@kernel
 def _median(values):
     """Return the median, the upper one of two; reorders the values (Hoare's selection)."""
     low, middle, high = 0, len(values) // 2, len(values) - 1
@@ -105,7 +105,7 @@ def _median(values):
     return values[middle]
 
 
-@plain_kernel
+@kernel
 def form_measures(diameter, aspect, solidity, contrast, elongated):
     """Measure the sizes and shapes of a cluster's calcifications.
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from calcigram.kernelcache import plain_kernel
+from calcigram._kernels.compiler import kernel
 from calcigram.simulate._detector import ASPECT, CNR, DIAMETER, SOLIDITY
 from calcigram.simulate.presets import Preset
 
@@ -47,7 +47,7 @@ def draw_response(rng: Rng, preset: Preset) -> Floats:
     return response
 
 
-@plain_kernel
+@kernel
 def responded(marks, response):
     """Return marks as another detector gives them: each a smooth, rising function of its value.
 

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from calcigram.kernelcache import plain_kernel
+from calcigram._kernels.compiler import kernel
 from calcigram.simulate._random import rough_normal, uniform
 
 N_VERTICES = 24
@@ -22,13 +22,13 @@ _WAVE = _TURN[:, None] * np.arange(2, 2 + _MOST_WAVES)
 _WAVE_COS, _WAVE_SIN = np.cos(_WAVE), np.sin(_WAVE)
 
 
-@plain_kernel
+@kernel
 def _swollen(x):
     """Return a factor near ``exp(x)`` for small `x`, positive for all, without the exponential."""
     return 1.0 + x + 0.5 * x * x
 
 
-@plain_kernel
+@kernel
 def _turned(out, angle, factor_x, factor_y):
     """Stretch one polygon along x and y, then turn it."""
     c, s = math.cos(angle), math.sin(angle)
@@ -37,7 +37,7 @@ def _turned(out, angle, factor_x, factor_y):
         out[k, 0], out[k, 1] = c * x - s * y, s * x + c * y
 
 
-@plain_kernel
+@kernel
 def _scaled(out, diameter, aspect, angle):
     """Scale one polygon to the area of a disc, stretch it to an aspect ratio and turn it."""
     area = 0.0
@@ -50,7 +50,7 @@ def _scaled(out, diameter, aspect, angle):
     _turned(out, angle, scale * stretch, scale / stretch)
 
 
-@plain_kernel
+@kernel
 def ellipses(diameter, aspect, angle, power):
     """Return ellipses, squared off by a power above 2."""
     n = len(diameter)
@@ -70,7 +70,7 @@ def ellipses(diameter, aspect, angle, power):
     return out
 
 
-@plain_kernel
+@kernel
 def blobs(state, diameter, aspect, angle, roughness, n_waves):
     """Return ellipses whose radius carries random waves, finer ones weaker."""
     n = len(diameter)
@@ -92,7 +92,7 @@ def blobs(state, diameter, aspect, angle, roughness, n_waves):
     return out
 
 
-@plain_kernel
+@kernel
 def shards(state, diameter, aspect, angle, spikiness, corners):
     """Return polygons of a few sharp corners at random angles and radii."""
     n = len(diameter)
@@ -113,7 +113,7 @@ def shards(state, diameter, aspect, angle, spikiness, corners):
     return out
 
 
-@plain_kernel
+@kernel
 def capsules(length, calibre, angle, bend):
     """Return rods with round ends; `bend` is sagitta over length."""
     n = len(length)
@@ -131,7 +131,7 @@ def capsules(length, calibre, angle, bend):
     return out
 
 
-@plain_kernel
+@kernel
 def bands(outer, hole, arc, aspect, angle):
     """Return bent bands: the outer edge there, the inner edge back."""
     n = len(outer)
@@ -153,7 +153,7 @@ def bands(outer, hole, arc, aspect, angle):
     return out
 
 
-@plain_kernel
+@kernel
 def tubes(length, calibre, lumen, angle, bend, clubbing):
     """Return bent rods with a lucent core, one end thicker than the other."""
     n = len(length)
@@ -174,7 +174,7 @@ def tubes(length, calibre, lumen, angle, bend, clubbing):
     return out
 
 
-@plain_kernel
+@kernel
 def drops(diameter, aspect, angle, hook):
     """Return tear-drops, hooked into commas; `hook` is sagitta over length."""
     n = len(diameter)
@@ -188,7 +188,7 @@ def drops(diameter, aspect, angle, hook):
     return out
 
 
-@plain_kernel
+@kernel
 def notched(state, diameter, aspect, angle, bite, squareness, roughness):
     """Return squared-off plates with a bite out of the rim."""
     n = len(diameter)
@@ -209,7 +209,7 @@ def notched(state, diameter, aspect, angle, bite, squareness, roughness):
     return out
 
 
-@plain_kernel
+@kernel
 def shaken(state, parts, roughness, calibre):
     """Return polygons with every corner moved at random, neighbours partly together."""
     out = parts.copy()
@@ -225,7 +225,7 @@ def shaken(state, parts, roughness, calibre):
     return out
 
 
-@plain_kernel
+@kernel
 def chained(state, count, step, heading, bend):
     """Return centres of the links of wandering chains, each about its own middle.
 
@@ -266,7 +266,7 @@ def chained(state, count, step, heading, bend):
     return out
 
 
-@plain_kernel
+@kernel
 def moved(parts, centres):
     """Move each polygon by its centre, in place."""
     for i in range(len(parts)):
