@@ -21,7 +21,7 @@ import numpy as np
 
 from calcigram.errors import BadInputError
 from calcigram.formats.annotations import DRAWN, Cluster, ImageMarks, Mark, gather
-from calcigram.formats.files import PathLike, first_bytes, kind_of
+from calcigram.formats.files import PathLike, first_bytes
 from calcigram.formats.outlines import (
     Points,
     Shape,
@@ -30,6 +30,7 @@ from calcigram.formats.outlines import (
     polygon_area,
     polygon_shape,
 )
+from calcigram.formats.registry import kind_of
 from calcigram.linking import MAX_LOOSE
 from calcigram.longtable import Intake, Notice
 from calcigram.options import ReadOptions

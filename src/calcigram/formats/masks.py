@@ -16,8 +16,9 @@ import numpy.typing as npt
 from calcigram.errors import BadInputError, PixelSizeError
 from calcigram.formats.annotations import Cluster, ImageMarks, Mark, gather
 from calcigram.formats.arrays import read_array
-from calcigram.formats.files import PathLike, kind_of
+from calcigram.formats.files import PathLike
 from calcigram.formats.maskparts import Ints, MaskParts, Measured, measure, pixels_of
+from calcigram.formats.registry import kind_of
 from calcigram.linking import MAX_LOOSE, Linking, link
 from calcigram.longtable import Intake, Notice
 from calcigram.options import ReadOptions
