@@ -331,13 +331,7 @@ def read_mask(path: PathLike, options: ReadOptions | None = None) -> Intake:
         )
     notes.append(spacing.note())
     notes += fill_from_labels(
-        marks,
-        mask,
-        (spacing.x_mm, spacing.y_mm),
-        source,
-        intensity,
-        chosen=labels,
-        linking=linking,
+        marks, mask, (spacing.x_mm, spacing.y_mm), source, intensity, chosen=labels, linking=linking
     )
     if intensity is None:
         notes.append("contrast (cnr) is not known: it takes the image itself (--image FILE)")

@@ -107,10 +107,7 @@ def read_dicom(path: PathLike, options: ReadOptions | None = None) -> Intake:
 
 
 def read_report(
-    dataset: Dataset,
-    source: str,
-    find_images: FindImages,
-    options: ReadOptions | None = None,
+    dataset: Dataset, source: str, find_images: FindImages, options: ReadOptions | None = None
 ) -> DicomIntake:
     """Read the clusters of an opened structured report; see `read_dicom`.
 
