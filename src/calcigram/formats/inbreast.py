@@ -271,7 +271,7 @@ def _mammogram(path: PathLike, images: Sequence[PathLike], notes: list[str]) -> 
 
     files = mammogram_of(path, images)
     if len(files) != 1:
-        text = f"{len(files)} DICOM images are given of this annotation, not one: none is used"
+        text = f"expected one DICOM image of this annotation, got {len(files)}: none is used"
         notes.append(Notice(text))
         return None
     return open_image(files[0])

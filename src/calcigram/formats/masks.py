@@ -41,7 +41,7 @@ MAX_RIMS = 3
 
 MAX_NAMED = 10
 
-_CHOOSE = "name labels with --label to read them all the same"
+_CHOOSE = "name labels with --label to read them anyway"
 
 
 def fill_from_labels(
@@ -370,7 +370,7 @@ def _whole_numbers(array: npt.NDArray[Any], source: str) -> npt.NDArray[np.int32
         broken = (row != values) | (row == np.iinfo(np.int32).min)
         if broken.any():
             raise BadInputError(
-                "whole numbers as labels, 0 for background; probabilities are to be thresholded first",
+                "whole numbers as labels, 0 for background; threshold probabilities first",
                 source=source,
                 value=values[broken][0].item(),
             )
