@@ -33,7 +33,9 @@ FILE_TYPES = (CSV, PARQUET, DICOM, ANY)
 ANSWER_OF = {JSON: JSON, ARROW: ARROW, PARQUET: PARQUET, CSV: CSV, DICOM: JSON, ANY: JSON}
 """Media type of a body -> that of the answer where nothing else is asked for."""
 
-READING_OPTIONS = {name: about["meaning"] for name, about in OPTIONS.items() if about["over_http"]}
+_OVER_HTTP = ("columns", "units", "pixel_spacing", "single_cluster")
+
+READING_OPTIONS = {name: OPTIONS[name]["meaning"] for name in _OVER_HTTP}
 """Parameters of the address that say how a file is to be read."""
 
 _PART_CLUSTERS = 5_000
