@@ -19,9 +19,9 @@ from validation import GENERATORS
 from calcigram.clusters import ClusterSet
 from calcigram.features.extract import extract_features
 from calcigram.lexicon import DISTRIBUTIONS, MORPHOLOGIES
-from calcigram.markdown import markdown_table
 from calcigram.model import load_model
 from calcigram.plots import plot_gallery
+from calcigram.wording import markdown_table
 
 ROOT = Path(__file__).parents[1]
 PICTURE = "img/misread.png"

@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from calcigram.features.catalogue import FEATURE_NAMES
-from calcigram.markdown import markdown_table
+from calcigram.wording import markdown_table
 
 ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results"

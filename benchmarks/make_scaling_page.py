@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from calcigram.markdown import markdown_table
+from calcigram.wording import markdown_table
 
 ROOT = Path(__file__).parents[1]
 RESULT = Path(__file__).parent / "results" / "scaling.json"

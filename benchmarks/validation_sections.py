@@ -12,9 +12,9 @@ from typing import Any
 import pandas as pd
 from validation import GENERATORS
 
-from calcigram.markdown import markdown_table
 from calcigram.validate.card import card_tables
 from calcigram.validate.disagreement import CAUSES
+from calcigram.wording import markdown_table
 
 RESULTS = Path(__file__).parent / "results"
 TRIPOD = Path(__file__).parent / "tripod_ai.csv"

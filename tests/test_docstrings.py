@@ -87,11 +87,11 @@ def test_docstring_of_the_interface(name):
 
 
 def test_a_bad_docstring_would_be_seen(monkeypatch):
-    from calcigram import charts
+    from calcigram import wording
 
     monkeypatch.setattr(
-        charts.plain, "__doc__", "Returns words\n\nParameters\n----------\nx : int\n"
+        wording.plain, "__doc__", "Returns words\n\nParameters\n----------\nx : int\n"
     )
-    assert {fault[:4] for fault in faults("calcigram.charts.plain", INTERFACE)} >= {
+    assert {fault[:4] for fault in faults("calcigram.wording.plain", INTERFACE)} >= {
         "SS03", "PR01", "PR02", "RT01", "EX01",
     }  # fmt: skip

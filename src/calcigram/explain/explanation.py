@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from calcigram.charts import plain
 from calcigram.errors import BadInputError
 from calcigram.explain.changes import Change, smallest_changes
 from calcigram.explain.contributions import WhyThisWord, why_this_word
 from calcigram.explain.rules_applied import RuleApplied, just_missed, rules_applied
 from calcigram.lexicon import CONCERNS, DISTRIBUTION_LABELS, MORPHOLOGY_LABELS
 from calcigram.readings import RISK_COLUMNS
+from calcigram.wording import plain
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -25,7 +25,7 @@ import numpy.typing as npt
 from calcigram.concerns import CONCERN_CASES
 from calcigram.errors import ModelFileError
 from calcigram.features.catalogue import FEATURE_NAMES, catalogue_hash
-from calcigram.formats.places import replace_folder, unfinished
+from calcigram.formats.files import replace_folder, unfinished
 from calcigram.lexicon import CONCERNS
 from calcigram.model.calibrate import Scaling
 from calcigram.model.conformal import ConformalScores

@@ -14,14 +14,13 @@ from functools import wraps
 from typing import Any
 
 from fastapi import FastAPI, HTTPException, Request, Response
-from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from calcigram import __version__
 from calcigram.errors import CalcigramError
-from calcigram.server import examples, openinference, routes
+from calcigram.server import examples, routes
 from calcigram.server.gate import DESCRIPTION, DOCS, Gate
 from calcigram.server.problems import Problem, refusal
 from calcigram.server.service import Service
@@ -83,8 +82,7 @@ def create_app(settings: Settings | None = None) -> Gate:
         lifespan=lifespan,
     )
     app.state.service, app.state.examples = service, {}
-    for router in (routes.router, openinference.router):
-        app.include_router(router)
+    app.include_router(routes.router)
     app.state.has_page = settings.page and settings.workers == 1
     if app.state.has_page:
         app.state.make_page = mount_page(app, service)
@@ -93,7 +91,6 @@ def create_app(settings: Settings | None = None) -> Gate:
         Problem,
         CalcigramError,
         StarletteHTTPException,
-        RequestValidationError,
         Exception,  # a fault of ours: the gate logs what it was
     ):
         app.add_exception_handler(kind, _refuse)
@@ -111,8 +108,6 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
 
 async def _refuse(request: Request, error: Exception) -> Response:
     """Answer an error with problem details."""
-    if isinstance(error, RequestValidationError):
-        error = routes.bad_parameter(error)
     return refusal(error, request.state.request_id)
 
 

@@ -32,6 +32,7 @@ import numpy as np
 from calcigram.classify import Classifier
 from calcigram.clusters import CLUSTER_NAMES, MARK_NAMES, ClusterSet
 from calcigram.errors import CalcigramError
+from calcigram.server import openinference
 from calcigram.server.inputs import gather, read_json, read_upload
 from calcigram.server.problems import Fault, Problem
 from calcigram.server.responses import JSON, NOTICE, encode, table_body
@@ -252,8 +253,6 @@ def _classifier(folder: str, n_threads: int) -> Classifier:
 
 def prepare(folder: str) -> None:
     """Load a model and the compiled kernels, before children are forked."""
-    from calcigram.server import openinference  # noqa: F401 - not in each child anew
-
     table_body(_classifier(folder, 1).columns(corners()), JSON)
 
 
@@ -283,8 +282,6 @@ def classify(
 
 def infer(body: bytes, header_length: str | None, settings: Settings) -> Result:
     """Answer a request of the Open Inference Protocol."""
-    from calcigram.server import openinference
-
     asked, points = openinference.read(body, header_length, settings)
     verdicts = _classifier(settings.model, settings.threads).columns(gather([points]))
     content, n_json = openinference.written(asked, verdicts)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from calcigram.server import openinference as v2
 from calcigram.server.inputs import gather, read_json
 from calcigram.server.problems import FAILED, Fault, Problem
 from calcigram.server.responses import CSV, JSON, NOTICE, encode, json_body, records_of, table_body
@@ -117,7 +118,6 @@ def responses_of(service: Service) -> dict[tuple[str, str], Any]:
         Operation and media type -> the body: plain values where it is JSON, else text.
     """
     from calcigram.explain import explain
-    from calcigram.server import openinference as v2
 
     line = gather([read_json(encode(POINTS), service.settings)])
     verdicts = service.classify(line)
@@ -134,8 +134,8 @@ def responses_of(service: Service) -> dict[tuple[str, str], Any]:
         "v2_live": {"live": True},
         "v2_ready": {"ready": True},
         "v2_server": v2.server_document(),
-        "v2_model": _shortened(v2.model_document(service)),
-        "v2_model_ready": v2.ready_document(service),
+        "v2_model": _shortened(v2.model_document(service.datatypes)),
+        "v2_model_ready": {"name": v2.NAME, "ready": True},
         "v2_infer": json.loads(inferred),
     }
     return {(name, JSON): document for name, document in documents.items()} | {

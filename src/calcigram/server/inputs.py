@@ -22,7 +22,7 @@ from pydantic_core import ErrorDetails, from_json
 
 from calcigram.clusters import CLUSTER_NAMES, MARK_NAMES, ClusterSet
 from calcigram.errors import BadInputError, CalcigramError
-from calcigram.longtable.headings import NUMERIC_COLUMNS, SHORT_NAMES
+from calcigram.longtable.columns import NUMERIC_COLUMNS, SHORT_NAMES
 from calcigram.server.problems import Problem
 from calcigram.server.responses import ARROW, CSV, JSON, PARQUET
 from calcigram.server.schemas import CLUSTER_FIELDS, CLUSTERS, MAX_ID_LENGTH
@@ -256,11 +256,14 @@ def _marks(clusters: list[dict[str, Any]], lengths: list[int]) -> npt.NDArray[np
     columns: list[list[float | None]] = [[] for _ in MARK_NAMES]
     for cluster, n in zip(clusters, lengths, strict=True):
         points = cluster.get("points")
+        given = cluster if points is None else set().union(*points)
         for name, column in zip(MARK_NAMES, columns, strict=True):
-            if points is None:
-                column += cluster.get(name) or [UNKNOWN] * n
+            if name not in given:
+                column += [UNKNOWN] * n
+            elif points is None:
+                column += cluster[name]
             else:
-                column += [point.get(name, UNKNOWN) for point in points]
+                column += [point.get(name) for point in points]
     return np.array(columns, np.float64)
 
 

@@ -1,4 +1,4 @@
-"""The Open Inference Protocol v2 under ``/v2``: verdicts for programs that know no more of us.
+"""The Open Inference Protocol v2: its requests and responses; the addresses stand in `routes`.
 
 Clusters go in as two flat tensors, `points` and `offsets`; each column of the verdict table
 comes out as a tensor of one value per cluster. Tensors stand in JSON, or as bytes after it.
@@ -14,19 +14,15 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
 
 from calcigram import __version__
 from calcigram.clusters import CLUSTER_NAMES, MARK_NAMES
 from calcigram.columns import Columns
-from calcigram.server import children, examples, schemas
-from calcigram.server.inputs import ANY, Points, check_lengths, decode
+from calcigram.server.inputs import Points, check_lengths, decode
 from calcigram.server.problems import Problem
-from calcigram.server.responses import JSON, datatype_of, encode, values_of
-from calcigram.server.routes import BINARY, check_type, documented, service_of
-from calcigram.server.schemas import MAX_RANK, NUMPY_TYPES, V2_REQUEST, ref
-from calcigram.server.service import SMALL_BYTES, SMALL_POINTS, Service
+from calcigram.server.responses import datatype_of, encode, values_of
+from calcigram.server.schemas import MAX_RANK, NUMPY_TYPES, V2_REQUEST
 from calcigram.server.settings import Settings
 
 NAME, VERSION = "calcigram", "1"
@@ -34,10 +30,6 @@ NAME, VERSION = "calcigram", "1"
 HEADER_LENGTH = "inference-header-content-length"
 
 N_POSITIONS = 2
-
-_TAG = "open inference"
-_MODEL = f"/v2/models/{NAME}"
-_VERSIONED = f"{_MODEL}/versions/{VERSION}"
 
 _EXPECTED = {
     "datatype": f"one of {', '.join(NUMPY_TYPES)}",
@@ -51,76 +43,14 @@ _EXPECTED = {
     "outputs": "a list of tensors",
 }
 
-router = APIRouter()
-
-
-@router.get("/v2", response_model=schemas.V2Server, **documented("v2_server", _TAG))
-async def server_metadata() -> Response:
-    """Name the server and what it can do beyond the protocol."""
-    return Response(encode(server_document()), media_type=JSON)
-
-
-@router.get(f"{_VERSIONED}/ready", include_in_schema=False)
-@router.get(
-    f"{_MODEL}/ready", response_model=schemas.V2ModelReady, **documented("v2_model_ready", _TAG)
-)
-async def model_ready(request: Request) -> Response:
-    """Say whether the model is ready."""
-    return Response(encode(ready_document(service_of(request))), media_type=JSON)
-
-
-@router.get(_VERSIONED, include_in_schema=False)
-@router.get(_MODEL, response_model=schemas.V2Model, **documented("v2_model", _TAG))
-async def model_metadata(request: Request) -> Response:
-    """Describe the tensors."""
-    return Response(encode(model_document(service_of(request))), media_type=JSON)
-
-
-@router.post(f"{_VERSIONED}/infer", include_in_schema=False)
-@router.post(
-    f"{_MODEL}/infer",
-    response_model=schemas.V2Response,
-    **documented(
-        "v2_infer", _TAG, 400, 413, 415, 422,
-        content={ANY: BINARY},
-        body={
-            "description": "Tensors `points` (N, 2 to 7) and `offsets` (C + 1), also in binary.",
-            "content": {JSON: {"schema": ref(schemas.V2Request), "example": examples.TENSORS}},
-        },
-    ),
-)  # fmt: skip
-async def infer(request: Request) -> Response:
-    """Read clusters: `points` (N, 2 to 7), the marks in order; `offsets` (C + 1) into its rows."""
-    service = service_of(request)
-    header_length = request.headers.get(HEADER_LENGTH)
-    if "content-type" in request.headers:  # the protocol's own clients send none
-        check_type(request, (JSON, ANY))
-    content = await request.body()
-    points = None
-    if len(content) <= SMALL_BYTES:
-        asked, points = read(content, header_length, service.settings)
-    if points is not None and points.n_points <= SMALL_POINTS:
-        body, n_json = written(asked, await service.submit(points, as_json=False))
-    else:
-        header, body = await service.run(children.infer, content, header_length, service.settings)
-        n_json = header["n_json"]
-    if n_json is None:
-        return Response(body, media_type=JSON)
-    return Response(body, media_type=ANY, headers={HEADER_LENGTH: str(n_json)})
-
 
 def server_document() -> dict[str, Any]:
     """Return the name of the server and what it can do beyond the protocol."""
     return {"name": NAME, "version": __version__, "extensions": ["binary_tensor_data"]}
 
 
-def ready_document(service: Service) -> dict[str, Any]:
-    """Return whether the model is ready."""
-    return {"name": NAME, "ready": service.is_ready}
-
-
-def model_document(service: Service) -> dict[str, Any]:
-    """Return the description of the tensors."""
+def model_document(datatypes: Mapping[str, str]) -> dict[str, Any]:
+    """Return the description of the tensors; `datatypes` are those of the verdict table's columns."""
     points = {"name": "points", "datatype": "FP32", "shape": [-1, -1]}
     return {
         "name": NAME,
@@ -132,7 +62,7 @@ def model_document(service: Service) -> dict[str, Any]:
         ],
         "outputs": [
             {"name": name, "datatype": datatype, "shape": [-1]}
-            for name, datatype in service.datatypes.items()
+            for name, datatype in datatypes.items()
         ],
     }
 

@@ -1,4 +1,4 @@
-"""The addresses under ``/v1``, ``/health`` and ``/metrics``, and what OpenAPI says of every address.
+"""The addresses, and what OpenAPI says of each.
 
 A route reads its body, leaves the work to `service`, and writes the response. Types of bodies
 stand in `schemas`, examples in `examples`.
@@ -9,13 +9,15 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, ValidationError
 from starlette.formparsers import MultiPartException
 
-from calcigram.longtable.headings import UNITS
+from calcigram.longtable.columns import UNITS
 from calcigram.server import children, examples, problems, schemas
+from calcigram.server import openinference as v2
 from calcigram.server.inputs import ANY, DEFAULT_RESPONSE, DICOM, read_json
 from calcigram.server.problems import Fault, Problem
 from calcigram.server.responses import (
@@ -25,6 +27,7 @@ from calcigram.server.responses import (
     NOTICE,
     PARQUET,
     choose_media_type,
+    encode,
     table_body,
 )
 from calcigram.server.schemas import ReadingParameters, ref
@@ -52,6 +55,7 @@ def documented(
     *statuses: int,
     body: _Document | None = None,
     content: _Document | None = None,
+    parameters: type[BaseModel] | None = None,
     open_to_all: bool = False,
 ) -> _Document:
     """Return what a route is declared with, for OpenAPI.
@@ -67,6 +71,9 @@ def documented(
         The media types of a request's body, and how it is described.
     content : dict, optional
         Media types of the response beside JSON.
+    parameters : model of pydantic, optional
+        Of the address. Not declared by the route's function: FastAPI would look into the model anew
+        for each request, which takes a fifth of the time of a small one.
     open_to_all : bool
         Whether no token is needed.
     """
@@ -75,6 +82,11 @@ def documented(
     if body is not None:
         always = (*always, 408)
         extra["requestBody"] = {"required": True, **body}
+    if parameters is not None:
+        extra["parameters"] = [
+            {"name": name, "in": "query", "description": schema["description"], "schema": schema}
+            for name, schema in parameters.model_json_schema()["properties"].items()
+        ]
     return {
         "operation_id": name,
         "tags": [tag],
@@ -130,7 +142,6 @@ def service_of(request: Request) -> Service:
     return service
 
 
-_READING = Annotated[ReadingParameters, Query()]
 _CLUSTER = [ref(schemas.ClusterOfPoints), ref(schemas.ClusterOfColumns)]
 _CSV_BODY = {CSV: {"schema": {"type": "string"}, "example": examples.TABLE}}
 
@@ -140,6 +151,7 @@ _CSV_BODY = {CSV: {"schema": {"type": "string"}, "example": examples.TABLE}}
     response_model=schemas.Verdicts,
     **documented(
         "classify", "reading", 400, 406, 413, 415, 422,
+        parameters=ReadingParameters,
         content=dict.fromkeys((ARROW, PARQUET, CSV), BINARY),
         body={
             "description": "One cluster, or many; where a body's fields have other names than ours, its field "
@@ -166,11 +178,11 @@ _CSV_BODY = {CSV: {"schema": {"type": "string"}, "example": examples.TABLE}}
         },
     ),
 )  # fmt: skip
-async def classify(request: Request, parameters: _READING) -> Response:
+async def classify(request: Request) -> Response:
     """Read clusters by the model and by the rules, and cross-check the two."""
     service = service_of(request)
     media_type, body = await body_of(request)
-    options = _options(parameters, media_type)
+    options = reading_options(request, media_type)
     wanted = choose_media_type(request.headers.get("accept", ""), DEFAULT_RESPONSE[media_type])
     if media_type == JSON and len(body) <= SMALL_BYTES:
         points = read_json(body, service.settings, **options)
@@ -192,6 +204,7 @@ async def classify(request: Request, parameters: _READING) -> Response:
     response_model=schemas.Explanation,
     **documented(
         "explain", "reading", 400, 413, 415, 422,
+        parameters=ReadingParameters,
         body={
             "description": "One cluster.",
             "content": {
@@ -202,11 +215,11 @@ async def classify(request: Request, parameters: _READING) -> Response:
         },
     ),
 )  # fmt: skip
-async def explain(request: Request, parameters: _READING) -> Response:
+async def explain(request: Request) -> Response:
     """Say why one cluster is read so: what moved the model, which rules fired, what would turn it."""
     service = service_of(request)
     media_type, body = await body_of(request)
-    options = _options(parameters, media_type)
+    options = reading_options(request, media_type)
     _, content = await service.run(children.explain, body, media_type, options, service.settings)
     return Response(content, media_type=JSON)
 
@@ -265,25 +278,95 @@ async def metrics(request: Request) -> Response:
     return Response(service_of(request).metrics.text(), media_type=METRICS_TYPE)
 
 
+# --- the Open Inference Protocol
+
+_V2 = "open inference"
+_MODEL = f"/v2/models/{v2.NAME}"
+_VERSIONED = f"{_MODEL}/versions/{v2.VERSION}"
+
+
+@router.get("/v2", response_model=schemas.V2Server, **documented("v2_server", _V2))
+async def server_metadata() -> Response:
+    """Name the server and what it can do beyond the protocol."""
+    return Response(encode(v2.server_document()), media_type=JSON)
+
+
+@router.get(f"{_VERSIONED}/ready", include_in_schema=False)
+@router.get(
+    f"{_MODEL}/ready", response_model=schemas.V2ModelReady, **documented("v2_model_ready", _V2)
+)
+async def model_ready(request: Request) -> Response:
+    """Say whether the model is ready."""
+    return Response(
+        encode({"name": v2.NAME, "ready": service_of(request).is_ready}), media_type=JSON
+    )
+
+
+@router.get(_VERSIONED, include_in_schema=False)
+@router.get(_MODEL, response_model=schemas.V2Model, **documented("v2_model", _V2))
+async def model_metadata(request: Request) -> Response:
+    """Describe the tensors."""
+    return Response(encode(v2.model_document(service_of(request).datatypes)), media_type=JSON)
+
+
+@router.post(f"{_VERSIONED}/infer", include_in_schema=False)
+@router.post(
+    f"{_MODEL}/infer",
+    response_model=schemas.V2Response,
+    **documented(
+        "v2_infer", _V2, 400, 413, 415, 422,
+        content={ANY: BINARY},
+        body={
+            "description": "Tensors `points` (N, 2 to 7) and `offsets` (C + 1), also in binary.",
+            "content": {JSON: {"schema": ref(schemas.V2Request), "example": examples.TENSORS}},
+        },
+    ),
+)  # fmt: skip
+async def infer(request: Request) -> Response:
+    """Read clusters: `points` (N, 2 to 7), the marks in order; `offsets` (C + 1) into its rows."""
+    service = service_of(request)
+    header_length = request.headers.get(v2.HEADER_LENGTH)
+    if "content-type" in request.headers:  # the protocol's own clients send none
+        check_type(request, (JSON, ANY))
+    content = await request.body()
+    points = None
+    if len(content) <= SMALL_BYTES:
+        asked, points = v2.read(content, header_length, service.settings)
+    if points is not None and points.n_points <= SMALL_POINTS:
+        body, n_json = v2.written(asked, await service.submit(points, as_json=False))
+    else:
+        header, body = await service.run(children.infer, content, header_length, service.settings)
+        n_json = header["n_json"]
+    if n_json is None:
+        return Response(body, media_type=JSON)
+    return Response(body, media_type=ANY, headers={v2.HEADER_LENGTH: str(n_json)})
+
+
 # --- bodies of requests
 
 
-def _options(parameters: ReadingParameters, media_type: str) -> dict[str, Any]:
-    """Return what the address says of how a body is to be read, as `read_clusters` takes it."""
+def reading_options(request: Request, media_type: str) -> dict[str, Any]:
+    """Return what the address says of how a body is to be read, as `read_clusters` takes it.
+
+    Raises
+    ------
+    Problem
+        A parameter is unknown, or its value is not what was expected.
+    """
+    if not request.scope["query_string"]:
+        return {}
+    try:
+        parameters = ReadingParameters.model_validate(dict(request.query_params))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = str(first["loc"][0])
+        known = UNITS if name == "units" else ReadingParameters.model_fields
+        raise Problem.of_error_details(first, [name], f"one of {', '.join(known)}") from None
     given = parameters.model_dump(exclude_none=True)
     if media_type == JSON:
         for name in given.keys() - {"columns"}:
             raise Problem.of_value(name, "nothing beside JSON, which is in mm", given[name])
     return given
-
-
-def bad_parameter(error: Any) -> Problem:
-    """Return the problem of a parameter of the address, as FastAPI found it."""
-    first = error.errors()[0]
-    name = str(first["loc"][-1])
-    is_unit = name == "units"
-    expected = f"one of {', '.join(UNITS if is_unit else ReadingParameters.model_fields)}"
-    return Problem.of_error_details(first, [name], expected)
 
 
 def check_type(request: Request, readable: tuple[str, ...]) -> str:

@@ -26,7 +26,7 @@ from typing_extensions import TypedDict
 from calcigram.clusters import CLUSTER_COLUMNS, CLUSTER_NAMES, MARK_NAMES, MARKS, Column
 from calcigram.crosscheck.layout import COLUMNS
 from calcigram.limits import PIXEL_SPACING_MM, check_pixel_spacing
-from calcigram.longtable.headings import UNITS, column_map
+from calcigram.longtable.columns import UNITS, column_map
 
 MAX_ID_LENGTH = 200
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 from pathlib import Path
 from typing import Any, Literal
 
@@ -128,8 +129,13 @@ class Settings(BaseSettings):
             A value is no number, out of range, or there is no token though the address can be
             reached from other machines.
         """
+        values = {
+            name: os.fspath(value) if isinstance(value, os.PathLike) else value
+            for name, value in given.items()
+            if value is not None
+        }
         try:
-            return cls(**{name: value for name, value in given.items() if value is not None})
+            return cls(**values)
         except ValidationError as error:
             raise _bad_setting(error.errors(include_url=False)[0]) from None
 

@@ -20,10 +20,10 @@ from calcigram.lexicon import (
     MORPHOLOGY_LABELS,
     Status,
 )
-from calcigram.markdown import markdown_table
 from calcigram.model.labels import Labelled, label_codes
 from calcigram.readings import Readings
 from calcigram.validate.scores import AxisScores, score_axis
+from calcigram.wording import markdown_table
 
 if TYPE_CHECKING:
     import pandas as pd
