@@ -33,12 +33,14 @@ NOT_CODE = {
     tokenize.ENDMARKER,
 }  # fmt: skip
 
-COMPILERS = {"njit", "cached_njit", "jit", "vectorize", "guvectorize", "overload", "intrinsic"}
+COMPILERS = {
+    "njit", "cached_njit", "jit", "vectorize", "intrinsic", "kernel", "inner_kernel", "plain_kernel",
+}  # fmt: skip
 
 FORMER = {
     "_kernels": "geometry kernelcache kernels pairs threads tree vectors",
-    "lexicon": "limits markdown rulebooks wording",
-    "clusters": "alike columns concerns linking longtable",
+    "lexicon": "columns limits rulebooks",
+    "clusters": "alike concerns linking longtable markdown wording",
     "plots": "charts figure marks",
     "formats": "io",
     "features": "oddities",
@@ -92,14 +94,15 @@ def is_for_types(node: ast.AST) -> bool:
 
 @cache
 def public_names(package: Path) -> dict[str, str]:
-    """Return public name -> the module that has it, from what ``__init__`` imports for types."""
-    tree = ast.parse((package / "__init__.py").read_text())
+    """Return public name -> the module that has it, from the stub or from what is imported for types."""
+    stub = package / "__init__.pyi"
+    tree = ast.parse((stub if stub.exists() else stub.with_suffix(".py")).read_text())
+    blocks = tree.body if stub.exists() else [block for block in tree.body if is_for_types(block)]
     return {
-        alias.asname or alias.name: str(node.module)
-        for block in tree.body
-        if is_for_types(block)
+        alias.asname or alias.name: f"calcigram.{str(node.module).removeprefix('calcigram.')}"
+        for block in blocks
         for node in ast.walk(block)
-        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("calcigram.")
+        if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }
 

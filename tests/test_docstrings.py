@@ -79,7 +79,9 @@ def test_docstring(name):
     assert not faults(name, checks)
 
 
-@pytest.mark.parametrize("name", [f"{calcigram._HOME[n]}.{n}" for n in calcigram.__all__])
+@pytest.mark.parametrize(
+    "name", [f"{getattr(calcigram, n).__module__}.{n}" for n in calcigram.__all__]
+)
 def test_docstring_of_the_interface(name):
     # numpydoc takes the fields of a dataclass for parameters; ours stand under Attributes
     checks = set(INTERFACE) - ({"PR01", "RT01", "EX01"} if is_class(name) else set())

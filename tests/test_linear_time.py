@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from calcigram.formats import regions
-from calcigram.formats.dicom import concepts, units
+from calcigram.formats import inbreast
+from calcigram.formats.dicom import concepts, tree
 from calcigram.longtable.columns import column_map
 from calcigram.server import gate
 from calcigram.server.inputs import read_json
@@ -17,11 +17,11 @@ N = 20_000
 
 
 def point(text):
-    return regions._parts(text)
+    return inbreast._parts(text)
 
 
 def names(text):
-    region = regions.Region(text, None, 0.0, "")
+    region = inbreast.Region(text, None, 0.0, "")
     return region.is_calcification, region.is_cluster
 
 
@@ -40,7 +40,7 @@ PARSERS = {
     "point": (point, ["(" + " " * N, "(1," + " " * N + "x)", "(" * N, "(1, " * N]),
     "region": (names, ["micro" * N, "calc" * N, "calcification" + "1" * N, "cluster of " * N]),
     "finding": (finding, ["calcified " * N, "non-" * N, "calcification " * N, "micro" * N]),
-    "unit": (lambda text: (units.mm_of(text), units.mm2_of(text)), ["mm/{" * N, "2" * N, " per " * N]),
+    "unit": (lambda text: (tree.mm_of(text), tree.mm2_of(text)), ["mm/{" * N, "2" * N, " per " * N]),
     "message": (lambda text: without_options(text, "x"), [" (--image " * N, " (" + "--image " * N, "(" * N]),
     "json body": (json_body, ['{"' + " - at `" * N + '": 1}', "{" + ",".join(f'"{i}": 1' for i in range(N)) + "}", "[" * N]),
     "request id": (gate._ID.fullmatch, ["a" * N, "-" * N]),

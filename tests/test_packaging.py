@@ -120,12 +120,11 @@ def test_every_public_name_is_there_and_is_no_module():
         value = getattr(calcigram, name)
         assert callable(value), name
         assert value.__name__ == name
-    assert set(calcigram.__all__) == set(calcigram._HOME)
 
 
 def test_a_submodule_of_the_same_name_never_hides_a_function():
     code = (
-        "import calcigram.simulate, calcigram.classify, calcigram.crosscheck\n"
+        "import calcigram.simulate.generator, calcigram.classify, calcigram.crosscheck\n"
         "from calcigram.simulate import simulate\n"
         "assert calcigram.simulate is simulate\n"
         "assert callable(calcigram.classify) and callable(calcigram.crosscheck)\n"
@@ -134,7 +133,7 @@ def test_a_submodule_of_the_same_name_never_hides_a_function():
 
 
 def test_an_unknown_name_is_an_attribute_error():
-    with pytest.raises(AttributeError, match="has no attribute 'diagnose'"):
+    with pytest.raises(AttributeError, match="No calcigram attribute diagnose"):
         calcigram.diagnose  # noqa: B018
 
 

@@ -14,7 +14,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from calcigram import __version__
+from calcigram._version import __version__
 from calcigram.charts import CONCERN_SIGNS, plot_confusion, plot_reliability
 from calcigram.consequences import load_rulebook
 from calcigram.crosscheck.layout import CONCERN_COLUMNS

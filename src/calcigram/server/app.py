@@ -18,7 +18,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from calcigram import __version__
+from calcigram._version import __version__
 from calcigram.errors import CalcigramError
 from calcigram.server import examples, routes
 from calcigram.server.gate import DESCRIPTION, DOCS, Gate

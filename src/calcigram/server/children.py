@@ -32,6 +32,7 @@ import numpy as np
 from calcigram.classify import Classifier
 from calcigram.clusters import CLUSTER_NAMES, MARK_NAMES, ClusterSet
 from calcigram.errors import CalcigramError
+from calcigram.options import ReadOptions
 from calcigram.server import openinference
 from calcigram.server.inputs import gather, read_json, read_upload
 from calcigram.server.problems import Fault, Problem
@@ -241,7 +242,7 @@ MAX_EXPLAINED_POINTS = 2_000
 
 @lru_cache(maxsize=1)
 def _model(folder: str) -> Any:
-    from calcigram.model.store import load_model
+    from calcigram.model.reader import load_model
 
     return load_model(folder or None)
 
@@ -272,7 +273,7 @@ def nothing() -> Result:
 
 
 def classify(
-    body: bytes, media_type: str, wanted: str, options: dict[str, Any], settings: Settings
+    body: bytes, media_type: str, wanted: str, options: ReadOptions, settings: Settings
 ) -> Result:
     """Read the clusters of a body and return their verdicts."""
     clusters, notes = _clusters(body, media_type, options, settings)
@@ -288,7 +289,7 @@ def infer(body: bytes, header_length: str | None, settings: Settings) -> Result:
     return {"counts": counts_of(verdicts), "n_json": n_json}, content
 
 
-def explain(body: bytes, media_type: str, options: dict[str, Any], settings: Settings) -> Result:
+def explain(body: bytes, media_type: str, options: ReadOptions, settings: Settings) -> Result:
     """Explain the reading of the one cluster of a body."""
     from calcigram.explain import explain as explain_reading
 
@@ -302,7 +303,7 @@ def explain(body: bytes, media_type: str, options: dict[str, Any], settings: Set
 
 def open_file(content: bytes, options: dict[str, Any]) -> Result:
     """Read a file that was dropped on the page."""
-    from calcigram.page.upload import read_file
+    from calcigram.page.files import read_file
 
     return {}, packed(_parsed(lambda: read_file(content, **options)))
 
@@ -323,11 +324,11 @@ def _check_explained(cluster: ClusterSet) -> None:
 
 
 def _clusters(
-    body: bytes, media_type: str, options: dict[str, Any], settings: Settings
+    body: bytes, media_type: str, options: ReadOptions, settings: Settings
 ) -> tuple[ClusterSet, tuple[str, ...]]:
     if media_type == JSON:
-        return gather([read_json(body, settings, **options)]), ()
-    return _parsed(lambda: read_upload(body, media_type, settings, **options))
+        return gather([read_json(body, settings, options.columns)]), ()
+    return _parsed(lambda: read_upload(body, media_type, settings, options))
 
 
 def _parsed(read: Any) -> Any:

@@ -23,6 +23,7 @@ from pydantic_core import ErrorDetails, from_json
 from calcigram.clusters import CLUSTER_NAMES, MARK_NAMES, ClusterSet
 from calcigram.errors import BadInputError, CalcigramError
 from calcigram.longtable.columns import NUMERIC_COLUMNS, SHORT_NAMES
+from calcigram.options import ReadOptions
 from calcigram.server.problems import Problem
 from calcigram.server.responses import ARROW, CSV, JSON, PARQUET
 from calcigram.server.schemas import CLUSTER_FIELDS, CLUSTERS, MAX_ID_LENGTH
@@ -311,7 +312,7 @@ def _expected(
 
 
 def read_upload(
-    body: bytes, media_type: str, settings: Settings, **options: Any
+    body: bytes, media_type: str, settings: Settings, options: ReadOptions
 ) -> tuple[ClusterSet, tuple[str, ...]]:
     """Read the clusters of a file, and what is to be said of it.
 
@@ -322,8 +323,7 @@ def read_upload(
         A key of `DEFAULT_RESPONSE` that is not JSON.
     settings : Settings
         For the limits.
-    **options
-        As `read_clusters` takes them.
+    options : ReadOptions
 
     Returns
     -------
@@ -347,7 +347,7 @@ def read_upload(
         from calcigram.formats import iter_intakes
 
         try:
-            return _gathered(iter_intakes(path, _PART_CLUSTERS, **options), settings)
+            return _gathered(iter_intakes(path, _PART_CLUSTERS, options), settings)
         except CalcigramError as error:
             raise Problem.of_error(error, hidden=str(path)) from None
 
@@ -376,16 +376,14 @@ def _gathered(parts: Iterable[Intake], settings: Settings) -> tuple[ClusterSet, 
     return clusters, tuple(notes)
 
 
-def _parquet_parts(
-    file: io.BytesIO, settings: Settings, options: dict[str, Any]
-) -> Iterator[Intake]:
+def _parquet_parts(file: io.BytesIO, settings: Settings, options: ReadOptions) -> Iterator[Intake]:
     from calcigram.formats.parquet import iter_parquet_clusters, opened_parquet
 
     with opened_parquet(file, SOURCE) as opened:
         # Row counts alone: to look at a damaged description of a column may abort the process.
         _check_rows(opened.metadata.num_rows, settings)
     file.seek(0)
-    yield from iter_parquet_clusters(file, _PART_CLUSTERS, source=SOURCE, **options)
+    yield from iter_parquet_clusters(file, _PART_CLUSTERS, options, source=SOURCE)
 
 
 def _check_rows(n_rows: int, settings: Settings) -> None:
@@ -395,7 +393,7 @@ def _check_rows(n_rows: int, settings: Settings) -> None:
         raise Problem.too_many(SOURCE, f"{n_rows} rows", most)
 
 
-def _arrow_parts(body: bytes, settings: Settings, options: dict[str, Any]) -> Iterator[Intake]:
+def _arrow_parts(body: bytes, settings: Settings, options: ReadOptions) -> Iterator[Intake]:
     """Read an Arrow stream as the Parquet file that it would make."""
     import pyarrow as pa
     from pyarrow import parquet

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import ValidationError
 
-from calcigram import __version__
+from calcigram._version import __version__
 from calcigram.clusters import CLUSTER_NAMES, MARK_NAMES
 from calcigram.columns import Columns
 from calcigram.server.inputs import Points, check_lengths, decode

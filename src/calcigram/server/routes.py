@@ -12,10 +12,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, ValidationError
 from starlette.formparsers import MultiPartException
 
-from calcigram.longtable.columns import UNITS
+from calcigram.errors import BadInputError
+from calcigram.limits import PIXEL_SPACING_MM
+from calcigram.options import OPTIONS, UNITS, ReadOptions
 from calcigram.server import children, examples, problems, schemas
 from calcigram.server import openinference as v2
 from calcigram.server.inputs import ANY, DEFAULT_RESPONSE, DICOM, read_json
@@ -30,7 +31,7 @@ from calcigram.server.responses import (
     encode,
     table_body,
 )
-from calcigram.server.schemas import ReadingParameters, ref
+from calcigram.server.schemas import ref
 from calcigram.server.service import SMALL_BYTES, SMALL_POINTS, Service
 from calcigram.server.telemetry import METRICS_TYPE
 
@@ -46,6 +47,25 @@ ABOUT = (
 
 BINARY: _Document = {"schema": {"type": "string", "format": "binary"}}
 
+_SCHEMAS: _Document = {
+    "columns": {"type": "string", "examples": ["x=posX,y=posY"]},
+    "units": {"type": "string", "enum": list(UNITS), "examples": ["px"]},
+    "pixel_spacing": {
+        "type": "number",
+        "minimum": PIXEL_SPACING_MM[0],
+        "maximum": PIXEL_SPACING_MM[1],
+        "examples": [0.07],
+    },
+    "single_cluster": {"type": "string", "examples": ["A7"]},
+}
+
+READING_PARAMETERS = [
+    {"name": name, "in": "query", "description": about["meaning"], "schema": _SCHEMAS[name]}
+    for name, about in OPTIONS.items()
+    if about["over_http"]
+]
+"""Parameters of the address that say how the body is to be read, for OpenAPI."""
+
 router = APIRouter()
 
 
@@ -55,7 +75,7 @@ def documented(
     *statuses: int,
     body: _Document | None = None,
     content: _Document | None = None,
-    parameters: type[BaseModel] | None = None,
+    reads_clusters: bool = False,
     open_to_all: bool = False,
 ) -> _Document:
     """Return what a route is declared with, for OpenAPI.
@@ -71,9 +91,8 @@ def documented(
         The media types of a request's body, and how it is described.
     content : dict, optional
         Media types of the response beside JSON.
-    parameters : model of pydantic, optional
-        Of the address. Not declared by the route's function: FastAPI would look into the model anew
-        for each request, which takes a fifth of the time of a small one.
+    reads_clusters : bool
+        Whether the address takes `READING_PARAMETERS`.
     open_to_all : bool
         Whether no token is needed.
     """
@@ -82,11 +101,8 @@ def documented(
     if body is not None:
         always = (*always, 408)
         extra["requestBody"] = {"required": True, **body}
-    if parameters is not None:
-        extra["parameters"] = [
-            {"name": name, "in": "query", "description": schema["description"], "schema": schema}
-            for name, schema in parameters.model_json_schema()["properties"].items()
-        ]
+    if reads_clusters:
+        extra["parameters"] = READING_PARAMETERS
     return {
         "operation_id": name,
         "tags": [tag],
@@ -151,7 +167,7 @@ _CSV_BODY = {CSV: {"schema": {"type": "string"}, "example": examples.TABLE}}
     response_model=schemas.Verdicts,
     **documented(
         "classify", "reading", 400, 406, 413, 415, 422,
-        parameters=ReadingParameters,
+        reads_clusters=True,
         content=dict.fromkeys((ARROW, PARQUET, CSV), BINARY),
         body={
             "description": "One cluster, or many; where a body's fields have other names than ours, its field "
@@ -185,7 +201,7 @@ async def classify(request: Request) -> Response:
     options = reading_options(request, media_type)
     wanted = choose_media_type(request.headers.get("accept", ""), DEFAULT_RESPONSE[media_type])
     if media_type == JSON and len(body) <= SMALL_BYTES:
-        points = read_json(body, service.settings, **options)
+        points = read_json(body, service.settings, columns=options.columns)
         if points.n_points <= SMALL_POINTS:
             if wanted == JSON:
                 content = await service.submit(points, as_json=True)
@@ -204,7 +220,7 @@ async def classify(request: Request) -> Response:
     response_model=schemas.Explanation,
     **documented(
         "explain", "reading", 400, 413, 415, 422,
-        parameters=ReadingParameters,
+        reads_clusters=True,
         body={
             "description": "One cluster.",
             "content": {
@@ -345,8 +361,8 @@ async def infer(request: Request) -> Response:
 # --- bodies of requests
 
 
-def reading_options(request: Request, media_type: str) -> dict[str, Any]:
-    """Return what the address says of how a body is to be read, as `read_clusters` takes it.
+def reading_options(request: Request, media_type: str) -> ReadOptions:
+    """Return what the address says of how a body is to be read.
 
     Raises
     ------
@@ -354,19 +370,17 @@ def reading_options(request: Request, media_type: str) -> dict[str, Any]:
         A parameter is unknown, or its value is not what was expected.
     """
     if not request.scope["query_string"]:
-        return {}
+        return ReadOptions()
+    query = dict(request.query_params)
+    for name in query:
+        if name not in _SCHEMAS:
+            raise Problem.of_value(name, f"one of {', '.join(_SCHEMAS)}", query[name])
+        if media_type == JSON and name != "columns":
+            raise Problem.of_value(name, "nothing beside JSON, which is in mm", query[name])
     try:
-        parameters = ReadingParameters.model_validate(dict(request.query_params))
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        name = str(first["loc"][0])
-        known = UNITS if name == "units" else ReadingParameters.model_fields
-        raise Problem.of_error_details(first, [name], f"one of {', '.join(known)}") from None
-    given = parameters.model_dump(exclude_none=True)
-    if media_type == JSON:
-        for name in given.keys() - {"columns"}:
-            raise Problem.of_value(name, "nothing beside JSON, which is in mm", given[name])
-    return given
+        return ReadOptions(**query)  # type: ignore[arg-type]
+    except BadInputError as error:
+        raise Problem.of_error(error) from None
 
 
 def check_type(request: Request, readable: tuple[str, ...]) -> str:

@@ -11,8 +11,6 @@ from typing import Annotated, Any, Literal, NotRequired
 
 import numpy as np
 from pydantic import (
-    AfterValidator,
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Discriminator,
@@ -25,8 +23,6 @@ from typing_extensions import TypedDict
 
 from calcigram.clusters import CLUSTER_COLUMNS, CLUSTER_NAMES, MARK_NAMES, MARKS, Column
 from calcigram.crosscheck.layout import COLUMNS
-from calcigram.limits import PIXEL_SPACING_MM, check_pixel_spacing
-from calcigram.longtable.columns import UNITS, column_map
 
 MAX_ID_LENGTH = 200
 
@@ -137,30 +133,6 @@ CLUSTERS: TypeAdapter[Any] = TypeAdapter(
 """Checks the body of a request: ``{"clusters": [...]}``, or a single cluster."""
 
 CLUSTER_FIELDS = ("clusters", "points", "cluster_id", *MARK_NAMES, *CLUSTER_NAMES)
-
-
-class ReadingParameters(BaseModel, extra="forbid"):
-    """Parameters of the address that say how the body is to be read."""
-
-    columns: Annotated[str, AfterValidator(column_map)] | None = Field(
-        None,
-        description="our names of a table's columns (or JSON's fields) and its own: x=posX,y=posY",
-        examples=["x=posX,y=posY"],
-    )
-    units: Literal[UNITS] | None = Field(  # type: ignore[valid-type]
-        None, description=f"unit of a table's lengths: {', '.join(UNITS)} (mm)", examples=["px"]
-    )
-    pixel_spacing: Annotated[float, BeforeValidator(check_pixel_spacing)] | None = Field(
-        None,
-        description="mm per pixel: of a table in px, of a mask, or of a report that has none",
-        examples=[0.07],
-        json_schema_extra={"minimum": PIXEL_SPACING_MM[0], "maximum": PIXEL_SPACING_MM[1]},
-    )
-    single_cluster: str | None = Field(
-        None,
-        description="the table is one cluster and has no column of ids: give it this id",
-        examples=["A7"],
-    )
 
 
 # --- responses

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from calcigram import __version__
+from calcigram._version import __version__
 from calcigram.classify import Classifier
 from calcigram.clusters import ClusterSet
 from calcigram.columns import Column, frame_of, rows_between
@@ -58,7 +58,7 @@ class Service:
     """
 
     def __init__(self, settings: Settings) -> None:
-        from calcigram.model.store import load_model
+        from calcigram.model.reader import load_model
 
         self.settings = settings
         self.model = load_model(settings.model or None)
