@@ -1,7 +1,7 @@
 # PYTHON_ARGCOMPLETE_OK
 """The command line: it parses and prints, and decides nothing.
 
-One module a command, each with ``add(commands)``, which describes it, and ``run(args)``,
+One module per command, each with ``add(commands)``, which describes it, and ``run(args)``,
 which does it. Nothing here imports a numerical library before a command runs, so that
 ``calcigram --help`` answers at once.
 """
@@ -33,10 +33,15 @@ from calcigram.cli import (
     train,
     warm_up,
 )
-from calcigram.cli._options import COMPLETION, FOOTER, HelpFormatter, check_outputs
-from calcigram.cli._output import say
-from calcigram.cli._parser import Parser, complete
-from calcigram.cli._progress import plain_progress
+from calcigram.cli._options import (
+    COMPLETION,
+    FOOTER,
+    HelpFormatter,
+    Parser,
+    check_paths,
+    complete,
+)
+from calcigram.cli._output import plain_progress, say
 from calcigram.errors import BadInputError, CalcigramError
 
 COMMANDS = (
@@ -118,7 +123,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             warnings.simplefilter("always", UserWarning)
             if str(getattr(args, "output", None)) == "-" and getattr(args, "json", False):
                 raise BadInputError("-o - or --json: both write to standard output")
-            check_outputs(args)
+            check_paths(args)
             with plain_progress(args.command) if args.command != "serve" else nullcontext():
                 code = args.run(args)
             sys.stdout.flush()
