@@ -216,21 +216,20 @@ def explain(
 def _exemplars(model: Any, reference: ClusterSet | None) -> Exemplars | None:
     from calcigram.features.extract import extract_features
     from calcigram.model.exemplars import Exemplars
-    from calcigram.model.labels import Labelled, label_codes
+    from calcigram.model.labels import Labelled
 
     if reference is None:
         kept: Exemplars | None = getattr(model, "exemplars", None)
         return kept
-    labels = [label_codes(reference, axis) for axis in ("distribution", "morphology")]
-    return Exemplars.choose(Labelled(extract_features(reference), *labels))
+    return Exemplars.choose(Labelled.of(reference, extract_features(reference)))
 
 
 def _why(
     model: Any, readings: Readings, features: Any, exemplars: Exemplars
 ) -> tuple[WhyThisWord, ...]:
-    from calcigram.model.reader import form_is_known
+    from calcigram.model.head import is_readable
 
-    form_known = bool(form_is_known(features)[0])
+    form_known = bool(is_readable(features, "morphology")[0])
     found = []
     for head, p in zip(
         model.heads, (readings.p_distribution[0], readings.p_morphology[0]), strict=True
@@ -245,9 +244,9 @@ def _examples(
     model: Any, features: Any, exemplars: Exemplars, n_examples: int
 ) -> tuple[Example, ...]:
     from calcigram.model.exemplars import shared_leaves
-    from calcigram.model.reader import form_is_known
+    from calcigram.model.head import is_readable
 
-    known = bool(form_is_known(features)[0])
+    known = bool(is_readable(features, "morphology")[0])
     heads = [head for head in (model.heads if known else model.heads[:1]) if head.classes]
     if not heads:
         return ()
