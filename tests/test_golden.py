@@ -69,9 +69,8 @@ class Words(HTMLParser):
 
 def run(*arguments):
     """Return what a command printed, and its exit code."""
-    from calcigram.cli import _output, main
+    from calcigram.cli import main
 
-    _output.SECONDS_BETWEEN_LINES = 3600.0  # a busy machine would print progress
     out, err = io.StringIO(), io.StringIO()
     with redirect_stdout(out), redirect_stderr(err):
         try:
