@@ -20,7 +20,7 @@ from calcigram.consequences import Rulebook, load_rulebook
 from calcigram.crosscheck import VERDICT_COLUMNS, compared
 from calcigram.crosscheck.reported import REPORTED_AXES, compare_reported, has_reported
 from calcigram.formats.files import PathLike
-from calcigram.formats.given import as_clusters
+from calcigram.formats.registry import as_clusters
 from calcigram.lexicon import SIZE_CLASSES
 from calcigram.missing import missing_note
 from calcigram.model.conformal import COVERAGE

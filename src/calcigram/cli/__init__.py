@@ -15,24 +15,9 @@ import sys
 import warnings
 from collections.abc import Sequence
 from contextlib import nullcontext
+from importlib import import_module
 
 from calcigram._version import __version__
-from calcigram.cli import (
-    batch,
-    classify,
-    demo,
-    dicomweb,
-    evaluate,
-    explain,
-    features,
-    inspect,
-    report,
-    rules,
-    serve,
-    simulate,
-    train,
-    warm_up,
-)
 from calcigram.cli._options import (
     COMPLETION,
     FOOTER,
@@ -44,22 +29,11 @@ from calcigram.cli._options import (
 from calcigram.cli._output import plain_progress, say
 from calcigram.errors import BadInputError, CalcigramError
 
-COMMANDS = (
-    demo,
-    classify,
-    inspect,
-    explain,
-    simulate,
-    features,
-    train,
-    evaluate,
-    rules,
-    report,
-    batch,
-    serve,
-    dicomweb,
-    warm_up,
-)
+NAMES = (
+    "demo", "classify", "inspect", "explain", "simulate", "features", "train", "evaluate", "rules",
+    "report", "batch", "serve", "dicomweb", "warm_up",
+)  # fmt: skip
+COMMANDS = tuple(import_module(f"calcigram.cli.{name}") for name in NAMES)
 
 EXIT_OK, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 0, 2, 130
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from calcigram.errors import BadInputError, did_you_mean
+from calcigram.options import OPTIONS, TABLE, UNITS, ReadOptions, column_map
 
 if TYPE_CHECKING:
     from calcigram.clusters import ClusterSet
@@ -76,39 +77,17 @@ def complete(parser: argparse.ArgumentParser) -> None:
         argcomplete.autocomplete(parser)
 
 
-def column_map(text: str) -> dict[str, str]:
-    """Read ``x=posX,y=posY`` into a mapping from our names to the user's.
+def _checked_by(check: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Return a check of a value as argparse takes it."""
 
-    Examples
-    --------
-    >>> column_map("x=posX, y=posY")
-    {'x': 'posX', 'y': 'posY'}
-    """
-    from calcigram.longtable.columns import column_map
+    def parsed(text: str) -> Any:
+        try:
+            return check(text)
+        except BadInputError as error:
+            message = f"got {error.value!r}, expected {error.expected}"
+            raise argparse.ArgumentTypeError(message) from None
 
-    return _as_type(column_map, text)
-
-
-def pixel_spacing(text: str) -> float:
-    """Read the size of a pixel in mm.
-
-    Examples
-    --------
-    >>> pixel_spacing("0.07")
-    0.07
-    """
-    from calcigram.limits import check_pixel_spacing
-
-    return _as_type(check_pixel_spacing, text)
-
-
-def _as_type(read: Callable[[str], Any], text: str) -> Any:
-    """Read a text where argparse asks for a type, which must fail with an error of its own."""
-    try:
-        return read(text)
-    except BadInputError as error:
-        message = f"got {error.value!r}, expected {error.expected}"
-        raise argparse.ArgumentTypeError(message) from None
+    return parsed
 
 
 def labels(text: str) -> tuple[int, ...]:
@@ -206,7 +185,7 @@ MODEL = option("--model", "model folder (the one that ships with calcigram)", Pa
 SEED = option("--seed", "seed of everything random", count, default=0)
 JOBS = option("--jobs", "processes to use (one per processor)", positive_int)
 THREADS = option("--threads", "threads to use (all there are)", positive_int)
-SKIP_BAD = option("--skip-bad", "set bad clusters aside and go on")
+SKIP_BAD = option("--skip-bad", OPTIONS["skip_bad"]["meaning"])
 GRADE = option("--grade", "how degraded the clusters are", GRADES, default="typical")
 PRESET = option(
     "--preset", "ranges to draw from: train, bench_v1 or a TOML file", str, "NAME",
@@ -223,22 +202,32 @@ LINKING = (
            positive_int),
     option("--linking", "how loose calcifications are linked (dbscan)", ("dbscan", "hdbscan")),
 )  # fmt: skip
-READING = (
+_PARSED: dict[str, dict[str, Any]] = {
+    "columns": {"kind": _checked_by(column_map)},
+    "units": {"kind": UNITS},
+    "pixel_spacing": {"kind": _checked_by(OPTIONS["pixel_spacing"]["checked"])},
+    "single_cluster": {"kind": str},
+    "images": {"kind": Path, "action": "append"},
+    "labels": {"kind": labels},
+}
+"""How argparse reads the text of an option of `ReadOptions`."""
+
+
+def _reading(*, of_tables: bool) -> list[Option]:
+    return [
+        option(about["flag"], about["meaning"], metavar=about["metavar"], **_PARSED[name])
+        for name, about in OPTIONS.items()
+        if name in _PARSED and (TABLE in about["kinds"]) == of_tables
+    ]
+
+
+READING: tuple[Option | str, ...] = (
     "how to read the table",
-    option("--columns", "our column names and yours, where they differ", column_map,
-           "x=posX,y=posY"),
-    option("--units", "unit of positions and sizes", ("mm", "cm", "um", "px"), default="mm"),
-    option("--pixel-spacing", "millimetres per pixel: of a table with --units px, of a mask, or of "
-           "a report that has none", pixel_spacing, "MM"),
-    option("--single-cluster",
-           "the table is one cluster and has no column of ids: give it this id", str, "ID"),
+    *_reading(of_tables=True),
     "how to read reports, annotations and masks",
-    option("--image", "the image a report or mask is of, or a folder of them; may be repeated",
-           Path, action="append"),
-    option("--label", "labels of a mask, or segments, that are calcifications; the others are "
-           "passed over", labels, "N[,N]"),
+    *_reading(of_tables=False),
     *LINKING,
-)  # fmt: skip
+)
 """How a file of the user's own is read; a text is the heading of the options after it."""
 
 
@@ -285,15 +274,12 @@ def add_command(
     parser.set_defaults(run=run, command=name, roles=roles)
 
 
-def reading_options(args: argparse.Namespace) -> dict[str, Any]:
-    """Return the options of `READING` as `read_clusters` takes them."""
-    names = ("columns", "units", "pixel_spacing", "single_cluster")
-    return {
-        **{name: getattr(args, name) for name in names},
-        "images": tuple(args.image or ()),
-        "labels": args.label or (),
-        "linking": linking_option(args),
-    }
+def reading_options(args: argparse.Namespace) -> ReadOptions:
+    """Return what was said of how files are to be read."""
+    named = {"images": "image", "labels": "label"}
+    given = {name: getattr(args, named.get(name, name), None) for name in OPTIONS}
+    given["linking"] = linking_option(args)
+    return ReadOptions(**{name: value for name, value in given.items() if value is not None})
 
 
 def linking_option(args: argparse.Namespace) -> Any:
@@ -317,7 +303,7 @@ def read_labelled(args: argparse.Namespace) -> list[ClusterSet]:
 
     sets = []
     for path in args.files:
-        clusters = read_clusters(path, **reading_options(args))
+        clusters = read_clusters(path, reading_options(args))
         if not set(TRUTH) & set(clusters.meta.columns):
             raise BadInputError(f"a column {' or '.join(TRUTH)}", source=str(path))
         sets.append(clusters)

@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> None:
         done = f"{len(table)} features"
     else:
         with working("Measuring"):
-            clusters = read_clusters(args.file, **_options.reading_options(args))
+            clusters = read_clusters(args.file, _options.reading_options(args))
             features = extract_features(clusters)
             table = written = features.to_dataframe()
         done = f"{counted(len(features), 'cluster')}, {len(features.names)} features"

@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> None:
     from calcigram.report import write_report
 
     with working("Reading clusters"):
-        clusters = read_clusters(args.file, **_options.reading_options(args))
+        clusters = read_clusters(args.file, _options.reading_options(args))
         verdicts = classify(clusters, load_model(args.model))
     chosen = {"title": args.title, "max_pictures": args.max_pictures}
     chosen = {name: value for name, value in chosen.items() if value is not None}

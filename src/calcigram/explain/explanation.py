@@ -174,7 +174,7 @@ def explain(
     """
     from calcigram.crosscheck import crosscheck
     from calcigram.features.extract import extract_features
-    from calcigram.formats.given import as_clusters
+    from calcigram.formats.registry import as_clusters
     from calcigram.model.store import load_model
     from calcigram.oddities import find_oddities
     from calcigram.rules.engine import RuleReader

@@ -9,11 +9,11 @@ from calcigram.cli import main
 from calcigram.clusters import ClusterSet
 from calcigram.errors import BadInputError
 from calcigram.formats import read_intake
-from calcigram.formats.applies import APPLIES
 from calcigram.linking import Linking
 from calcigram.longtable import NoticeWarning
+from calcigram.options import OPTIONS, ReadOptions
 
-DATA = Path(__file__).parents[1] / "data"
+DATA = Path(__file__).parent / "data"
 FILES = {
     "table": "a.csv",
     "report": DATA / "mammography_cad_sr.dcm",
@@ -55,14 +55,14 @@ def path_of(tmp_path):
 )
 def test_an_option_that_does_not_apply_is_refused(path_of, kind, option):
     with pytest.raises(BadInputError, match="expected only options that change") as caught:
-        read_intake(path_of(kind), **{option: GIVEN[option]})
-    assert APPLIES[option][0] in str(caught.value)
+        read_intake(path_of(kind), ReadOptions(**{option: GIVEN[option]}))
+    assert OPTIONS[option]["flag"] in str(caught.value)
 
 
 @pytest.mark.parametrize("kind", FILES)
 def test_an_image_must_exist(path_of, kind, tmp_path):
     with pytest.raises(BadInputError, match=r"no\.dcm.*exists|got '--image'"):
-        read_intake(path_of(kind), images=[tmp_path / "no.dcm"])
+        read_intake(path_of(kind), ReadOptions(images=[tmp_path / "no.dcm"]))
 
 
 def test_at_the_command_line(path_of, capsys):
