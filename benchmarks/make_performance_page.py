@@ -169,7 +169,7 @@ def machine() -> str:
 
 
 def stages() -> str:
-    """Return the steps of the features, the dearest first."""
+    """Return the steps of the features, the slowest first."""
     found = load("feature_stages")
     if found is None:
         return "Not measured yet."

@@ -182,7 +182,7 @@ KILLER = """
 import os, signal, sys, time
 import numpy as np
 from calcigram.streaming import classify_files
-import calcigram.features.extract, calcigram.model.store, calcigram.rules.engine, pandas
+import calcigram.features.extract, calcigram.model.reader, calcigram.rules.engine, pandas
 
 source, output, n_kills, seed = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 rng = np.random.default_rng(seed)

@@ -21,6 +21,7 @@ from typing import Any
 
 from calcigram.batch.storage import Storage
 from calcigram.batch.work import Done, Job, Part, do_part, here, on_dask, on_workers, read_note
+from calcigram.classify import missing_words
 from calcigram.errors import BadInputError, CalcigramError
 from calcigram.formats.checkpoint import (
     MANIFEST_FILE,
@@ -32,7 +33,6 @@ from calcigram.formats.checkpoint import (
 from calcigram.formats.files import LOCK_FILE
 from calcigram.formats.inputs import check_apart
 from calcigram.formats.parquet import is_long, opened_parquet, row_group_runs
-from calcigram.missing import missing_words
 
 __all__ = ["BatchSummary", "on_dask", "run_batch"]
 
@@ -296,7 +296,7 @@ def _job(
 ) -> Job:
     if task != "classify":
         return Job(task, work.url(), skip_bad=skip_bad, simulation=settings)
-    from calcigram.model.store import load_model
+    from calcigram.model.reader import load_model
 
     folder = None if model is None else os.path.abspath(model)
     return Job(task, work.url(), folder, load_model(folder).version, skip_bad=skip_bad)

@@ -116,7 +116,7 @@ class Done:
     rejects : tuple of dict
         Bad values of clusters set aside, as rows of the table of rejects.
     missing : dict of str to int
-        As `calcigram.missing.count_missing` gives it.
+        As `calcigram.classify.count_missing` gives it.
     error : str
         Why nothing was written; empty where all went well. Told and not raised, as the same
         input would fail on any other worker.
@@ -211,9 +211,9 @@ def _computed(job: Job, part: Part, n_threads: int | None) -> bytes:
     """Return the bytes of the part's file."""
     if job.task == "simulate":
         return _simulated(job, part)
+    from calcigram.classify import count_missing
     from calcigram.features.extract import extract_features
     from calcigram.formats.checkpoint import read_ahead
-    from calcigram.missing import count_missing
 
     buffer = _TableBuffer(job.digest)
     for intake, _ in read_ahead(_intakes(part, job.skip_bad)):

@@ -87,8 +87,8 @@ def run(args: argparse.Namespace) -> int:
 def _shifts(clusters: ClusterSet, model: Path | None) -> list[MarkShift]:
     """Compare the marks with those of the model's training, where there are clusters enough."""
     from calcigram.features.extract import extract_features
+    from calcigram.model.reader import load_model
     from calcigram.model.shift import MIN_CLUSTERS, mark_shifts
-    from calcigram.model.store import load_model
 
     if len(clusters) < MIN_CLUSTERS:
         return []

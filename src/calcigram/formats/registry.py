@@ -125,8 +125,8 @@ def read_clusters(
     options = options or ReadOptions(
         columns,
         units,
-        pixel_spacing,
         single_cluster,
+        pixel_spacing,
         tuple(images),
         linking,
         tuple(labels),

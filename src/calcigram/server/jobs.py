@@ -32,7 +32,7 @@ Answer = tuple[dict[str, Any], bytes]
 
 @lru_cache(maxsize=1)
 def _model(folder: str) -> Any:
-    from calcigram.model.store import load_model
+    from calcigram.model.reader import load_model
 
     return load_model(folder or None)
 
