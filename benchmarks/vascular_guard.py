@@ -1,4 +1,4 @@
-"""What the guard on ``vascular`` changes on the four generators for development: `model.shown`.
+"""What the guard on ``vascular`` changes on the four generators for development: `model.head`.
 
 python benchmarks/vascular_guard.py [--model models/default] [--n 4000]
 """

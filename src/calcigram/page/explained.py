@@ -15,8 +15,7 @@ from calcigram.wording import plain
 
 if TYPE_CHECKING:
     from calcigram.explain.contributions import WhyThisWord
-    from calcigram.explain.explanation import Explanation
-    from calcigram.explain.rules_applied import RuleApplied
+    from calcigram.explain.explanation import Explanation, RuleApplied
 
 
 def explanation_html(explanation: Explanation) -> str:
