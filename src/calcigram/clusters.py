@@ -2,23 +2,22 @@
 
 Ragged arrays in structure-of-arrays form: `offsets` says where each cluster begins in
 the flat float32 columns, so compiled kernels walk millions of calcifications without
-an object for each. What a table of people's own looks like is `longtable`'s business;
-files are `formats`'.
+an object for each. Tables of users are read by `longtable`, files by `formats`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import partial
+from html import escape
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from calcigram.alike import Alike
-from calcigram.errors import BadInputError
+from calcigram.errors import BadInputError, UnknownClusterError
 from calcigram.lexicon import MICRO_MACRO_LIMIT_MM, SIZE_CLASSES, SizeClass
 from calcigram.limits import (
     CLUSTER_COLUMNS,
@@ -47,9 +46,12 @@ __all__ = [
 
 Float32 = npt.NDArray[np.float32]
 
+N_SHOWN = 10
+"""Clusters that a notebook lists."""
+
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ClusterSet(Alike):
+class ClusterSet:
     """Clusters of calcifications as ragged arrays. Make one with `from_arrays` or `from_dataframe`.
 
     Attributes
@@ -339,6 +341,52 @@ class ClusterSet(Alike):
         code[n_known == 0] = -1
         return code
 
+    def __eq__(self, other: object) -> bool:
+        """Tell whether both hold the same; a missing value equals a missing value."""
+        if type(other) is not type(self):
+            return NotImplemented
+        names = [field.name for field in fields(self) if field.name != "meta"]
+        pairs = [(getattr(self, name), getattr(other, name)) for name in names]
+        return all(np.array_equal(a, b, equal_nan=a.dtype.kind == "f") for a, b in pairs) and (
+            _values(self.meta).equals(_values(other.meta))
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.offsets.tobytes(), tuple(self.cluster_id)))
+
+    def __contains__(self, cluster_id: object) -> bool:
+        return bool((self.cluster_id == cluster_id).any())
+
+    def __repr__(self) -> str:
+        columns = ("diameter_mm", "aspect_ratio", "orientation_deg", "solidity", "cnr")
+        known = [name for name in columns if not np.isnan(getattr(self, name)).all()]
+        noun = "cluster" if len(self.cluster_id) == 1 else "clusters"
+        return (
+            f"<ClusterSet: {len(self.cluster_id)} {noun}, {self.x_mm.size} calcifications; "
+            f"{', '.join(known) or 'positions only'}>"
+        )
+
+    def _repr_html_(self) -> str:
+        """Return a table of the first clusters, for notebooks."""
+        import pandas as pd
+
+        shown: Any = self[:N_SHOWN]
+        counts = pd.DataFrame({"n_calcifications": shown.n_calcifications})
+        table = pd.concat([counts, shown.meta], axis=1).set_axis(shown.cluster_id)
+        left = len(self.cluster_id) - len(shown)
+        more = f"<p>and {left} more</p>" if left else ""
+        return f"<p>{escape(repr(self))}</p>{table.to_html(na_rep='')}{more}"
+
+    def _places(self, key: Any) -> Any:
+        """Return a key as numpy takes it: an id becomes a mask, a list of ids becomes indices."""
+        if isinstance(key, str):
+            if key not in self:
+                raise UnknownClusterError(key, self.cluster_id)
+            return self.cluster_id == key
+        if isinstance(key, list) and key and all(isinstance(one, str) for one in key):
+            return np.concatenate([np.flatnonzero(self._places(one)) for one in key])
+        return key[0] if isinstance(key, tuple) else key  # scikit-learn asks for ``X[rows, ...]``
+
 
 def _checked_offsets(offsets: npt.ArrayLike, n_marks: int) -> npt.NDArray[np.int64]:
     """Return offsets that divide `n_marks` calcifications, as a copy nobody can change."""
@@ -396,3 +444,8 @@ def _checked_column(
         )
     array.flags.writeable = False
     return array
+
+
+def _values(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the values alone: how a column stores them, and what a missing one is, go."""
+    return frame.astype(object).where(frame.notna(), None)

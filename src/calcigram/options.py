@@ -74,10 +74,9 @@ def _about(
     *,
     checked: Callable[[Any], Any] = lambda value: value,
     metavar: str | None = None,
-    over_http: bool = False,
 ) -> dict[str, Any]:
-    about = {"flag": flag, "kinds": kinds, "meaning": meaning, "checked": checked}
-    return {**about, "metavar": metavar, "over_http": over_http}
+    about = {"flag": flag, "kinds": kinds, "meaning": meaning}
+    return {**about, "checked": checked, "metavar": metavar}
 
 
 @dataclass(frozen=True)
@@ -103,28 +102,18 @@ class ReadOptions:
         metadata=_about(
             "--columns",
             (TABLE,),
-            "names of columns, ours=yours, where they differ",
+            "our names of a table's columns (or JSON's fields) and its own: x=posX,y=posY",
             checked=lambda given: column_map(given) if isinstance(given, str) else given,
             metavar="x=posX,y=posY",
-            over_http=True,
         ),
     )
     units: str = field(
         default="mm",
         metadata=_about(
-            "--units", (TABLE,), "unit of positions and sizes (mm)", checked=_unit, over_http=True
-        ),
-    )
-    # A table takes a pixel spacing with units px only, which `longtable.columns.factors` checks.
-    pixel_spacing: float | None = field(
-        default=None,
-        metadata=_about(
-            "--pixel-spacing",
-            (TABLE, *_OF_IMAGES),
-            "millimetres per pixel: of a table in px, of a mask, or of a report that has none",
-            checked=_pixel_spacing,
-            metavar="MM",
-            over_http=True,
+            "--units",
+            (TABLE,),
+            f"unit of a table's lengths: {', '.join(UNITS)} (mm)",
+            checked=_unit,
         ),
     )
     single_cluster: str | None = field(
@@ -134,7 +123,17 @@ class ReadOptions:
             (TABLE,),
             "the table is one cluster and has no column of ids: give it this id",
             metavar="ID",
-            over_http=True,
+        ),
+    )
+    # A table takes a pixel spacing with units px only, which `longtable.columns.factors` checks.
+    pixel_spacing: float | None = field(
+        default=None,
+        metadata=_about(
+            "--pixel-spacing",
+            (TABLE, *_OF_IMAGES),
+            "mm per pixel: of a table in px, of a mask, or of a report that has none",
+            checked=_pixel_spacing,
+            metavar="MM",
         ),
     )
     images: tuple[str | os.PathLike[str], ...] = field(
@@ -225,4 +224,4 @@ class ReadOptions:
 
 
 OPTIONS: dict[str, Mapping[str, Any]] = {one.name: one.metadata for one in fields(ReadOptions)}
-"""Name of each option -> what is declared of it: flag, kinds, meaning, checked, metavar, over_http."""
+"""Name of each option -> what is declared of it: flag, kinds, meaning, checked, metavar."""

@@ -21,7 +21,7 @@ import numpy as np
 
 from calcigram.errors import BadInputError
 from calcigram.formats.annotations import DRAWN, Cluster, ImageMarks, Mark, gather
-from calcigram.formats.files import PathLike, first_bytes, kind_of
+from calcigram.formats.files import PathLike, first_bytes
 from calcigram.formats.outlines import (
     Points,
     Shape,
@@ -30,6 +30,7 @@ from calcigram.formats.outlines import (
     polygon_area,
     polygon_shape,
 )
+from calcigram.formats.registry import kind_of
 from calcigram.linking import MAX_LOOSE
 from calcigram.longtable import Intake, Notice
 from calcigram.options import ReadOptions
@@ -212,7 +213,7 @@ def read_inbreast(path: PathLike, options: ReadOptions | None = None) -> Intake:
     options : ReadOptions, optional
         A pixel has the size of `pixel_spacing`, else that of the image, else INbreast's 0.07 mm. The mammogram
         may stand among its `images`, in DICOM, or in a folder where its file begins with the name of this one,
-        as INbreast's do: it states the size of its pixels, side and view, and whose it is.
+        as INbreast's do: it states the size of its pixels, side, view and patient.
 
     Returns
     -------
@@ -270,7 +271,7 @@ def _mammogram(path: PathLike, images: Sequence[PathLike], notes: list[str]) -> 
 
     files = mammogram_of(path, images)
     if len(files) != 1:
-        text = f"{len(files)} DICOM images are given of this annotation, not one: none is used"
+        text = f"expected one DICOM image of this annotation, got {len(files)}: none is used"
         notes.append(Notice(text))
         return None
     return open_image(files[0])
