@@ -103,7 +103,7 @@ class ReadOptions:
         metadata=_about(
             "--columns",
             (TABLE,),
-            "names of columns, ours=yours, where they differ",
+            "our names of a table's columns (or JSON's fields) and its own: x=posX,y=posY",
             checked=lambda given: column_map(given) if isinstance(given, str) else given,
             metavar="x=posX,y=posY",
             over_http=True,
@@ -112,7 +112,11 @@ class ReadOptions:
     units: str = field(
         default="mm",
         metadata=_about(
-            "--units", (TABLE,), "unit of positions and sizes (mm)", checked=_unit, over_http=True
+            "--units",
+            (TABLE,),
+            f"unit of a table's lengths: {', '.join(UNITS)} (mm)",
+            checked=_unit,
+            over_http=True,
         ),
     )
     single_cluster: str | None = field(
@@ -131,7 +135,7 @@ class ReadOptions:
         metadata=_about(
             "--pixel-spacing",
             (TABLE, *_OF_IMAGES),
-            "millimetres per pixel: of a table in px, of a mask, or of a report that has none",
+            "mm per pixel: of a table in px, of a mask, or of a report that has none",
             checked=_pixel_spacing,
             metavar="MM",
             over_http=True,

@@ -2,9 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from calcigram.clusters import ClusterSet
+from calcigram.clusters import ClusterSet, clusters_from_frame
 from calcigram.errors import BadInputError
-from calcigram.longtable import clusters_from_frame, frame_from_clusters, known_columns
+from calcigram.longtable import frame_from_clusters, known_columns
 
 
 def test_columns_come_in_order_and_unknown_ones_are_left_out():

@@ -108,8 +108,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _in_full(model: Model, args: argparse.Namespace) -> _Found:
-    from calcigram.validate.card import card_markdown, card_tables
-    from calcigram.validate.full import Plan, full_evaluation
+    from calcigram.validate.full import Plan, card_markdown, card_tables, full_evaluation
 
     plan = Plan(args.n, args.seed, _options.jobs(args))
     with working("Evaluating in full"):

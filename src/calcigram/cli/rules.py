@@ -70,8 +70,8 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _check(args: argparse.Namespace, books: list[str]) -> None:
-    from calcigram.rules.outcomes import check_outcomes
-    from calcigram.rules.risk_check import check_risk
+    from calcigram.validate.outcomes import check_outcomes
+    from calcigram.validate.risk_check import check_risk
 
     with working("Comparing the rules with outcomes"):
         result = check_outcomes(args.files, rulebooks=books, seed=args.seed)

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from calcigram.clusters import MARK_NAMES, META_COLUMNS, ClusterSet
+from calcigram.clusters import MARK_NAMES, META_COLUMNS, ClusterSet, clusters_from_frame
 from calcigram.errors import BadInputError
 from calcigram.formats.files import PathLike
 from calcigram.formats.output import arrow_table
 from calcigram.formats.parquetsize import check_parquet
-from calcigram.longtable import Intake, clusters_from_frame
+from calcigram.longtable import Intake
 from calcigram.longtable.columns import (
     ID_EXPECTED,
     NUMERIC_COLUMNS,
@@ -311,7 +311,7 @@ def iter_parquet_clusters(
         A long table is read whole, and yielded in parts of this size.
     options : ReadOptions, optional
     skip : int
-        Leave out so many parts at the beginning, and do not even read what can be passed over.
+        Leave out so many parts at the beginning, and do not even read what can be skipped.
     row_groups : sequence of int, optional
         Read these alone, in the list layout.
     source : str, optional

@@ -46,9 +46,8 @@ def smooth_curve(state, length, turn, wiggle, flips):
         xy[k, 0], xy[k, 1] = x, y
         mean_x += x / m
         mean_y += y / m
-    for k in range(m):
-        xy[k, 0] -= mean_x
-        xy[k, 1] -= mean_y
+    xy[:, 0] -= mean_x
+    xy[:, 1] -= mean_y
     return xy
 
 
@@ -57,9 +56,8 @@ def placed(xy, angle, x, y):
     """Return points rotated about the origin by `angle` (radians), then moved by (x, y)."""
     out = np.empty((len(xy), 2))
     c, s = math.cos(angle), math.sin(angle)
-    for k in range(len(xy)):
-        out[k, 0] = x + c * xy[k, 0] - s * xy[k, 1]
-        out[k, 1] = y + s * xy[k, 0] + c * xy[k, 1]
+    out[:, 0] = x + c * xy[:, 0] - s * xy[:, 1]
+    out[:, 1] = y + s * xy[:, 0] + c * xy[:, 1]
     return out
 
 
@@ -70,10 +68,7 @@ def sprout(state, x, y, heading, length, turn, flips):
     `turn` and `flips` are those of `smooth_curve`.
     """
     path = smooth_curve(state, length, turn, 0.1, flips)
-    start_x, start_y = path[0, 0], path[0, 1]
-    for k in range(len(path)):
-        path[k, 0] -= start_x
-        path[k, 1] -= start_y
+    path -= path[0].copy()
     return placed(path, heading - math.atan2(path[3, 1], path[3, 0]), x, y)
 
 
@@ -91,9 +86,7 @@ def spaced(state, n, length, spacing):
         total += gamma(state, shape) * (0.15 if i == 0 else 1.0)
         out[i] = total
     total += 0.15 * gamma(state, shape)
-    for i in range(n):
-        out[i] *= length / total
-    return out
+    return out * (length / total)
 
 
 @plain_kernel
@@ -103,13 +96,10 @@ def gapped(state, positions, length, gap_share):
     places = np.empty(n_gaps)
     for k in range(n_gaps):
         places[k] = (0.2 + 0.6 * uniform(state)) * length * (1.0 - gap_share)
-    out = np.empty(len(positions))
-    for i in range(len(positions)):
-        squeezed = positions[i] * (1.0 - gap_share)
-        out[i] = squeezed
-        for k in range(n_gaps):
-            if squeezed > places[k]:
-                out[i] += gap_share * length / n_gaps
+    squeezed = positions * (1.0 - gap_share)
+    out = squeezed.copy()
+    for place in places:
+        out += np.where(squeezed > place, gap_share * length / n_gaps, 0.0)
     return out
 
 

@@ -103,3 +103,13 @@ def gamma(state, shape):
         v = v * v * v
         if math.log(1.0 - uniform(state)) < 0.5 * x * x + b * (1.0 - v + math.log(v)):
             return boost * b * v
+
+
+@plain_kernel
+def permutation(state, n):
+    """Return the numbers below `n` in random order (Fisher-Yates)."""
+    order = np.arange(n)
+    for i in range(n - 1, 0, -1):
+        j = int(uniform(state) * (i + 1))
+        order[i], order[j] = order[j], order[i]
+    return order

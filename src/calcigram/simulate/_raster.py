@@ -75,12 +75,8 @@ def _add(target, source, weight):
 @plain_kernel
 def _box(vertices, begin, end):
     """Return least x, least y, greatest x and greatest y of polygons ``begin:end``."""
-    low_x, low_y, high_x, high_y = np.inf, np.inf, -np.inf, -np.inf
-    for part in range(begin, end):
-        for k in range(vertices.shape[1]):
-            low_x, high_x = min(low_x, vertices[part, k, 0]), max(high_x, vertices[part, k, 0])
-            low_y, high_y = min(low_y, vertices[part, k, 1]), max(high_y, vertices[part, k, 1])
-    return low_x, low_y, high_x, high_y
+    x, y = vertices[begin:end, :, 0], vertices[begin:end, :, 1]
+    return x.min(), y.min(), x.max(), y.max()
 
 
 @plain_kernel
@@ -90,10 +86,8 @@ def _cover(image, spare, vertices, begin, end, x0, y0, pixel, rows, columns, lef
     ``left[r]`` and ``right[r]`` are set to the first covered pixel of a row and the one past
     the last. Where polygons overlap their shares add up, to 1 at most.
     """
-    for r in range(rows):
-        left[r], right[r] = columns, 0
-        for c in range(columns):
-            image[r, c] = 0.0
+    left[:rows], right[:rows] = columns, 0
+    image[:rows, :columns] = 0.0
     top, bottom = rows, 0
     for part in range(begin, end):
         target = image if part == begin else spare
@@ -101,9 +95,7 @@ def _cover(image, spare, vertices, begin, end, x0, y0, pixel, rows, columns, lef
         low, high = int((low_y - y0) / pixel), int((high_y - y0) / pixel) + 1
         begin_c, end_c = int((low_x - x0) / pixel), int((high_x - x0) / pixel) + 2
         if part > begin:
-            for r in range(low, high):
-                for c in range(begin_c, end_c):
-                    spare[r, c] = 0.0
+            spare[low:high, begin_c:end_c] = 0.0
         _accumulate(target, vertices[part], x0, y0, pixel)
         for r in range(low, high):
             total = 0.0
@@ -130,24 +122,19 @@ def _blur(image, spare, left, right, top, bottom, rows, columns, first_column, l
     """
     reach = math.ceil(2.5 * sigma)
     kernel = np.empty(2 * reach + 1)
-    total = 0.0
     for k in range(-reach, reach + 1):
         kernel[k + reach] = math.exp(-0.5 * (k / sigma) ** 2)
-        total += kernel[k + reach]
-    for k in range(2 * reach + 1):
-        kernel[k] /= total
+    kernel /= kernel.sum()
     # Tap by tap over whole rows, so that the inner loop is one the compiler vectorises.
     for r in range(top, bottom):
-        for c in range(first_column, last_column):
-            spare[r, c] = 0.0
+        spare[r, first_column:last_column] = 0.0
         for k in range(-reach, reach + 1):
             weight = kernel[k + reach]
             low, high = max(0, left[r] - k), min(columns, right[r] - k)
             if low < high:
                 _add(spare[r, low:high], image[r, low + k : high + k], weight)
     for r in range(max(0, top - reach), min(rows, bottom + reach)):
-        for c in range(first_column, last_column):
-            image[r, c] = 0.0
+        image[r, first_column:last_column] = 0.0
         for source in range(max(top, r - reach), min(bottom, r + reach + 1)):
             weight = kernel[source - r + reach]
             low, high = max(0, left[source] - reach), min(columns, right[source] + reach)
