@@ -11,9 +11,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from calcigram.classify import Classifier
-from calcigram.formats.files import PathLike, kind_of
+from calcigram.formats.files import PathLike
 from calcigram.formats.inputs import check_apart
-from calcigram.formats.registry import read_intake
+from calcigram.formats.registry import kind_of, read_intake
 from calcigram.options import REPORT, ReadOptions
 
 if TYPE_CHECKING:

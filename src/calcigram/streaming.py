@@ -21,10 +21,10 @@ from calcigram.clusters import ClusterSet
 from calcigram.columns import Words
 from calcigram.errors import BadInputError
 from calcigram.formats.checkpoint import code_digest, kept_parts, read_ahead, write_behind
-from calcigram.formats.files import PathLike, kind_of, suffix_of
+from calcigram.formats.files import PathLike, suffix_of
 from calcigram.formats.inputs import Inputs, check_apart, plain_file
 from calcigram.formats.output import TABLE_SUFFIXES, arrow_table, table_writer
-from calcigram.formats.registry import BATCH_CLUSTERS, iter_intakes
+from calcigram.formats.registry import BATCH_CLUSTERS, iter_intakes, kind_of
 from calcigram.lexicon import AGREEMENTS
 from calcigram.model.calibrate import COVERAGE
 from calcigram.options import ReadOptions

@@ -43,8 +43,7 @@ def add(commands: _options.Commands) -> None:
 def run(args: argparse.Namespace) -> int:
     """Inspect one file; exit code 2 if it holds anything bad, or cannot be read for what is missing."""
     from calcigram.errors import PixelSizeError
-    from calcigram.formats import read_intake
-    from calcigram.formats.files import kind_of
+    from calcigram.formats import kind_of, read_intake
     from calcigram.formats.inputs import plain_file
     from calcigram.linking import Linking
 

@@ -33,8 +33,14 @@ def add(commands: _options.Commands) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Serve until stopped; what is not given here is read from the environment."""
-    from calcigram.server.launch import serve
-    from calcigram.server.settings import Settings
+    from calcigram.errors import BadInputError
+    from calcigram.formats.extras import how_to_install
+
+    try:
+        from calcigram.server.launch import serve
+        from calcigram.server.settings import Settings
+    except ImportError:
+        raise BadInputError(f"the packages of the server: {how_to_install('server')}") from None
 
     names = ("host", "port", "workers", "token_file", "model", "threads")
     given = {name: getattr(args, name) for name in names}

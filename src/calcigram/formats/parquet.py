@@ -385,7 +385,7 @@ def _check_count(n_rows: int, n_stated: int, source: str) -> None:
     """Refuse a damaged file that holds more or fewer rows than it says: none may get lost."""
     if n_rows != n_stated:
         raise BadInputError(
-            f"a sound Parquet file, with the {n_stated} rows that its footer states",
+            f"an undamaged Parquet file, with the {n_stated} rows that its footer states",
             source=source,
             value=f"{n_rows} rows",
         )
@@ -454,7 +454,7 @@ def opened_parquet(
         raise
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         problem = str(error).splitlines()[0]
-        raise BadInputError("a sound Parquet file", source=source, value=problem) from None
+        raise BadInputError("an undamaged Parquet file", source=source, value=problem) from None
 
 
 def _check_version(metadata: Mapping[bytes, bytes], source: str) -> None:

@@ -81,7 +81,7 @@ def check_parquet(
         size = file.seek(0, 2)
         contents = _measured(file, size, with_pages=with_pages)
     except (struct.error, LookupError, AttributeError, TypeError, ValueError) as error:
-        raise BadInputError("a sound Parquet file", source=source, value=str(error)) from None
+        raise BadInputError("an undamaged Parquet file", source=source, value=str(error)) from None
     finally:
         file.seek(0)
     allowed = unpacked_limit(size) if most is None else most
@@ -142,7 +142,7 @@ def _group(group: Fields, leaves: list[Fields], size: int, pages: _Pages | None)
             raise ValueError("a negative size")
         start = min(about[key] for key in (9, 11) if about.get(key, 0) > 0)
         if start + about[7] > size:
-            raise ValueError("a column that ends behind the file")
+            raise ValueError("a column that ends after the end of the file")
         n_values, n_bytes = about[5], about[6]
         if pages is not None:
             n_values, n_bytes = pages.sizes(start, about)

@@ -320,7 +320,7 @@ def _warn(n_repeated: int, ignored: list[str], source: str | None) -> None:
     if ignored:
         listed = ", ".join(map(repr, ignored))
         warnings.warn(
-            f"{where}ignored {listed}: no known column, or not one value a cluster",
+            f"{where}ignored {listed}: no known column, or not one value per cluster",
             IgnoredColumnWarning,
             stacklevel=3,
         )

@@ -29,8 +29,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from calcigram._kernels.compiler import kernel
 from calcigram.errors import BadInputError
-from calcigram.kernelcache import plain_kernel
 
 N_BINS = 15
 """Bins of the expected calibration error, as in Guo et al. (2017)."""
@@ -101,7 +101,7 @@ def softmax(scores: npt.ArrayLike) -> Floats:
 
 
 # Compiled: NumPy's six steps take as long for a single row as walking hundreds of trees does.
-@plain_kernel
+@kernel
 def _fill_softmax(scores, shares):  # type: ignore[no-untyped-def]
     n_rows, n_classes = scores.shape
     for row in range(n_rows):
