@@ -10,6 +10,7 @@ from calcigram.errors import BadInputError
 from calcigram.formats import iter_clusters, read_clusters, read_intake, write_clusters
 from calcigram.formats.parquet import FORMAT_VERSION
 from calcigram.longtable.intake import NoticeWarning
+from calcigram.options import ReadOptions
 
 
 @pytest.fixture
@@ -81,7 +82,7 @@ def test_bad_values_are_named_by_row_and_cluster(table, columns, message):
 
 @pytest.mark.parametrize("columns", [columns for columns, _ in BAD[:9]])
 def test_skip_bad_leaves_the_bad_cluster_out(table, columns):
-    intake = read_intake(table(**columns), skip_bad=True)
+    intake = read_intake(table(**columns), ReadOptions(skip_bad=True))
     assert intake.n_rejected == intake.rejects["row"].nunique()
     assert len(intake.clusters) == 2 - intake.n_rejected
     assert not set(intake.clusters.cluster_id) & set(intake.rejects.cluster_id.dropna())
@@ -123,7 +124,7 @@ def test_a_damaged_file_is_refused(tmp_path, rich, keep):
     write_clusters(rich, tmp_path / "a.parquet")
     content = (tmp_path / "a.parquet").read_bytes()
     (tmp_path / "a.parquet").write_bytes(content[:keep])
-    with pytest.raises(BadInputError, match="expected a sound Parquet file"):
+    with pytest.raises(BadInputError, match="expected an undamaged Parquet file"):
         read_clusters(tmp_path / "a.parquet")
 
 
@@ -132,7 +133,7 @@ def test_damaged_data_between_sound_ends_are_refused(tmp_path, rich):
     content = bytearray((tmp_path / "a.parquet").read_bytes())
     content[100:1500] = bytes(1400)
     (tmp_path / "a.parquet").write_bytes(content)
-    with pytest.raises(BadInputError, match="expected a sound Parquet file"):
+    with pytest.raises(BadInputError, match="expected an undamaged Parquet file"):
         read_clusters(tmp_path / "a.parquet")
 
 
@@ -142,7 +143,7 @@ def test_a_damaged_column_name_is_refused(tmp_path):
     )
     content = (tmp_path / "a").read_bytes()
     (tmp_path / "a").write_bytes(content.replace(b"y_mm", b"y\xff\xffm"))
-    with pytest.raises(BadInputError, match="expected a sound Parquet file"):
+    with pytest.raises(BadInputError, match="expected an undamaged Parquet file"):
         read_clusters(tmp_path / "a")
 
 

@@ -4,14 +4,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calcigram.clusters import MARK_NAMES, ClusterSet
+from calcigram.clusters import MARK_NAMES, ClusterSet, clusters_from_frame
 from calcigram.errors import BadInputError
 from calcigram.longtable import (
     IgnoredColumnWarning,
     NoticeWarning,
     RepeatedRowsWarning,
-    clusters_from_frame,
+    frame_from_clusters,
+    known_columns,
 )
+from calcigram.options import ReadOptions
 
 
 def frame(**columns):
@@ -150,14 +152,14 @@ def test_an_empty_id_is_bad(missing):
     table = frame(cluster_id=["b", "a", missing, "b", "a"])
     with pytest.raises(BadInputError, match=r"row 2, column 'cluster_id'.*not empty"):
         clusters_from_frame(table)
-    intake = clusters_from_frame(table, skip_bad=True)
+    intake = clusters_from_frame(table, ReadOptions(skip_bad=True))
     assert intake.clusters.n_calcifications.tolist() == [2, 2]
     assert (intake.n_rejected, intake.rejects.row.tolist()) == (1, [2])
 
 
 def test_skip_bad_sets_whole_clusters_aside_and_lists_each_bad_value():
     table = frame(cnr=[1, 1, -5, 1, 1], x_mm=[0, 1, 2, np.nan, 4])
-    intake = clusters_from_frame(table, skip_bad=True, source="a.csv", row_number=2)
+    intake = clusters_from_frame(table, ReadOptions(skip_bad=True), source="a.csv", row_number=2)
     assert intake.clusters.cluster_id.tolist() == ["a"]
     assert intake.clusters.x_mm.tolist() == [1, 4]
     assert intake.n_rejected == 1
@@ -182,7 +184,7 @@ def test_skip_bad_sets_whole_clusters_aside_and_lists_each_bad_value():
 
 
 def test_skip_bad_may_leave_nothing():
-    intake = clusters_from_frame(frame(x_mm=[np.nan] * 5), skip_bad=True)
+    intake = clusters_from_frame(frame(x_mm=[np.nan] * 5), ReadOptions(skip_bad=True))
     assert (len(intake.clusters), intake.n_rejected) == (0, 2)
 
 
@@ -247,7 +249,9 @@ def test_a_column_of_our_name_gives_way_to_the_mapped_one():
         group_id=["p", "q", "p", "p", "q"], patient=["r", "s", "r", "r", "s"], u=[1.0] * 5
     )
     with pytest.warns(IgnoredColumnWarning, match="'x_mm', 'group_id'"):
-        clusters = clusters_from_frame(table, columns={"group_id": "patient", "x": "u"}).clusters
+        clusters = clusters_from_frame(
+            table, ReadOptions(columns={"group_id": "patient", "x": "u"})
+        ).clusters
     assert clusters.meta.group_id.tolist() == ["r", "s"]
     assert clusters.x_mm.tolist() == [1] * 5
 
@@ -264,7 +268,7 @@ def test_units_scale_lengths_and_areas_and_nothing_else(units, spacing, factor):
         orientation_deg=[30.0] * 5,
         cnr=[6.0] * 5,
     )
-    clusters = clusters_from_frame(table, units=units, pixel_spacing=spacing).clusters
+    clusters = clusters_from_frame(table, ReadOptions(units=units, pixel_spacing=spacing)).clusters
     expected = {
         "x_mm": 2 * factor,
         "diameter_mm": 2 * factor,
@@ -282,7 +286,7 @@ def test_one_cluster_without_ids_only_when_said():
     table = frame().drop(columns="cluster_id")
     with pytest.raises(BadInputError, match="single_cluster"):
         clusters_from_frame(table)
-    clusters = clusters_from_frame(table, single_cluster="lesion 1").clusters
+    clusters = clusters_from_frame(table, ReadOptions(single_cluster="lesion 1")).clusters
     assert (clusters.cluster_id.tolist(), clusters.n_calcifications.tolist()) == (["lesion 1"], [5])
 
 
@@ -311,7 +315,7 @@ def test_missing_ids_are_refused(missing):
     )
     with pytest.raises(BadInputError, match="row 1, column 'cluster_id'"):
         ClusterSet.from_dataframe(frame)
-    intake = clusters_from_frame(frame, skip_bad=True)
+    intake = clusters_from_frame(frame, ReadOptions(skip_bad=True))
     assert intake.clusters.cluster_id.tolist() == ["A"]
 
 
@@ -335,3 +339,40 @@ def test_too_many_columns_are_refused():
     frame = pd.DataFrame(np.zeros((1, 2001)))
     with pytest.raises(BadInputError, match="got '2001 columns', expected at most 2000 columns"):
         ClusterSet.from_dataframe(frame)
+
+
+def test_columns_come_in_order_and_unknown_ones_are_left_out():
+    clusters = ClusterSet.from_arrays(
+        [0, 2, 3],
+        [0, 1, 2],
+        [3, 4, 5],
+        cluster_id=["a", "b"],
+        cnr=[1, np.nan, np.nan],
+        nipple_y_mm=[7, np.nan],
+        meta={"note": ["p", "q"]},
+    )
+    table = clusters.to_dataframe()
+    assert list(table) == ["cluster_id", "x_mm", "y_mm", "cnr", "nipple_y_mm", "note"]
+    assert table.cluster_id.tolist() == ["a", "a", "b"]
+    assert table.note.tolist() == ["p", "p", "q"]
+    assert table.nipple_y_mm.isna().tolist() == [False, False, True]
+    assert known_columns(clusters) == ["x_mm", "y_mm", "cnr", "nipple_y_mm"]
+    again = clusters_from_frame(table).clusters
+    np.testing.assert_array_equal(again.cnr, clusters.cnr)
+    pd.testing.assert_frame_equal(again.meta, clusters.meta)
+
+
+@pytest.mark.parametrize(
+    ("clusters", "message"),
+    [
+        (ClusterSet.from_arrays([0, 1, 1], [0], [0]), "cluster '1': expected at least one"),
+        (
+            ClusterSet.from_arrays([0, 1, 2], [0, 1], [0, 1], cluster_id=["a", "a"]),
+            "cluster 'a': expected each cluster id once",
+        ),
+        (ClusterSet.from_arrays([0, 1], [0], [0], meta={"cnr": [1]}), "column 'cnr'"),
+    ],
+)
+def test_what_a_long_table_cannot_hold(clusters, message):
+    with pytest.raises(BadInputError, match=message):
+        frame_from_clusters(clusters)

@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from calcigram.errors import ModelFileError
-from calcigram.model import load_model, novelty, store, train_model
+from calcigram.model import Model, load_model, novelty, store, train_model
+from calcigram.model.scoring import raw_scores
 from calcigram.model.store import FORMAT_VERSION, model_digest
 
 DATA = Path(__file__).parent / "data"
@@ -247,6 +248,10 @@ ABSURD = {
     "no columns": lambda a: {"novelty.knots": np.zeros(0, np.float32), "novelty.means": np.zeros(1, np.float32), "novelty.whitenings": np.zeros(0, np.float32)},
     "one column": lambda a: {"novelty.edges": np.zeros(0, np.float32), "novelty.knots": np.zeros(33, np.float32), "novelty.means": np.zeros(1, np.float32), "novelty.whitenings": np.ones(1, np.float32)},
     "knots inf": lambda a: {"novelty.knots": at(a["novelty.knots"], 32, np.inf)},
+    "knots missing": lambda a: {"novelty.knots": np.full_like(a["novelty.knots"], np.nan)},
+    "knots of the count missing": lambda a: {"novelty.knots": np.r_[np.full(33, np.nan, np.float32), a["novelty.knots"][33:]]},
+    "exemplars missing": lambda a: {"exemplars.values": np.full_like(a["exemplars.values"], np.nan)},
+    "an exemplar's count missing": lambda a: {"exemplars.values": at(a["exemplars.values"], 0, np.nan)},
     "a knot missing": lambda a: {"novelty.knots": at(a["novelty.knots"], 7, np.nan)},
     "whitening": lambda a: {"novelty.whitenings": at(a["novelty.whitenings"], 7, 3e38)},
     "mean nan": lambda a: {"novelty.means": at(a["novelty.means"], 7, np.nan)},
@@ -340,14 +345,14 @@ def test_whatever_is_changed_a_model_is_refused_or_reads(model, features, data):
         value = data.draw(st.sampled_from(FLOATS if array.dtype.kind == "f" else NUMBERS))
         arrays[name] = at(array, data.draw(st.integers(0, len(array) - 1)), value)
     try:
-        changed = store._model(document, arrays)
+        changed = Model(**store._parts(document, arrays))
     except (ArithmeticError, LookupError, TypeError, ValueError):
         return
     read = changed.read(features[:20])
     assert not np.isinf(read.p_concern).any()
     for head in changed.heads:
         for n in (1, 20):  # the one that walks, and the one that goes by blocks
-            assert np.isfinite(head.forest.raw_scores(features.values[:n])).all()
+            assert np.isfinite(raw_scores(head.forest, features.values[:n])).all()
         cover = node_cover(head.forest, features.values[:5])
         assert np.isfinite(attribute(head.forest, features.values[:2], cover).values).all()
         assert (leaf_of(head.forest, features.values[:5]) >= 0).all()

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from calcigram.cli import _options
-from calcigram.cli._output import check_exists, print_json
-from calcigram.wording import printable
+from calcigram.cli._output import print_json
+from calcigram.wording import counted, printable
 
 if TYPE_CHECKING:
     from calcigram.clusters import ClusterSet
-    from calcigram.model.shift import MarkShift
+    from calcigram.model.exemplars import MarkShift
 
 MAX_PROBLEMS = 20
 
-_SUPPOSED = {"pixel_spacing": 0.05}
+_SUPPOSED_MM = 0.05
 """What to count calcifications by where nobody states the size of a pixel; nothing else is told then."""
 
 _OF_LENGTHS = ("--pixel-spacing", "linked by", "wider than")
@@ -27,40 +27,35 @@ _OF_LENGTHS = ("--pixel-spacing", "linked by", "wider than")
 
 def add(commands: _options.Commands) -> None:
     """Describe the command."""
-    parser = _options.add_command(
+    _options.add_command(
         commands,
         "inspect",
         run,
         "say what a file of clusters holds, which marks are known, and what is wrong with it",
         "calcigram inspect clusters.csv",
+        _options.source("table, DICOM report, annotation or mask"),
+        _options.MODEL,
+        _options.JSON,
+        *_options.READING,
     )
-    parser.add_argument(
-        "file", type=Path, metavar="FILE", help="table, DICOM report, annotation or mask"
-    )
-    _options.add_model(parser)
-    _options.add_json(parser)
-    _options.add_reading_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Inspect one file; exit code 2 if it holds anything bad, or cannot be read for what is missing."""
-    check_exists([args.file])
     from calcigram.errors import PixelSizeError
-    from calcigram.formats import read_intake
-    from calcigram.formats.files import kind_of
+    from calcigram.formats import kind_of, read_intake
     from calcigram.formats.inputs import plain_file
     from calcigram.linking import Linking
 
     args.file = plain_file(args.file)
-    options, missing = _options.reading_options(args), None
+    options, missing = replace(_options.reading_options(args), skip_bad=True), None
     try:
-        intake = read_intake(args.file, skip_bad=True, **options)
+        intake = read_intake(args.file, options)
     except PixelSizeError as error:
         missing = str(error)
         all_in_one = Linking(link_mm=1e6, min_number=1)
-        intake = read_intake(
-            args.file, skip_bad=True, **options | _SUPPOSED | {"linking": all_in_one}
-        )
+        options = replace(options, pixel_spacing=_SUPPOSED_MM, linking=all_in_one)
+        intake = read_intake(args.file, options)
     described = describe(intake.clusters)
     shifts = [] if missing is not None else _shifts(intake.clusters, args.model)
     contents = {
@@ -91,8 +86,8 @@ def run(args: argparse.Namespace) -> int:
 def _shifts(clusters: ClusterSet, model: Path | None) -> list[MarkShift]:
     """Compare the marks with those of the model's training, where there are clusters enough."""
     from calcigram.features.extract import extract_features
-    from calcigram.model.shift import MIN_CLUSTERS, mark_shifts
-    from calcigram.model.store import load_model
+    from calcigram.model.exemplars import MIN_CLUSTERS, mark_shifts
+    from calcigram.model.reader import load_model
 
     if len(clusters) < MIN_CLUSTERS:
         return []
@@ -100,7 +95,7 @@ def _shifts(clusters: ClusterSet, model: Path | None) -> list[MarkShift]:
 
 
 def _print_shifts(shifts: list[MarkShift]) -> None:
-    from calcigram.model.shift import shift_notice
+    from calcigram.model.exemplars import shift_notice
 
     if shifts:
         near = "; ".join(str(shift) for shift in shifts)
@@ -195,8 +190,8 @@ def _known(values: Any) -> dict[str, Any]:
 
 def _print_contents(contents: dict[str, Any]) -> None:
     _print(
-        f"{contents['file']}: {_counted(contents['clusters'], 'cluster')}, "
-        f"{_counted(contents['calcifications'], 'calcification')}"
+        f"{contents['file']}: {counted(contents['clusters'], 'cluster')}, "
+        f"{counted(contents['calcifications'], 'calcification')}"
     )
     for key, label in (("calcifications_a_cluster", "calcifications per cluster"), ("extent_mm", "extent in mm")):  # fmt: skip
         if contents[key]:
@@ -211,15 +206,14 @@ def _print_contents(contents: dict[str, Any]) -> None:
         _print(f"  missing: {contents['missing']}")
         _print("  (until it is known, loose calcifications of an image count as one cluster)")
     for way, number in contents["formed_by"].items():
-        _print(f"  {_counted(number, 'cluster')} formed: {way}")
+        _print(f"  {counted(number, 'cluster')} formed: {way}")
     _print("  marks:")
     for name, mark in contents["marks"].items():
         share = "none" if not mark["known"] else f"{mark['known']} of {mark['of']}"
         _print(f"    {name:<16} {share:<18} {_range_text(mark['range'])}".rstrip())
     _print(f"  carried along: {', '.join(contents['meta_columns']) or 'nothing'}")
     if contents["bad_clusters"]:
-        noun = "cluster" if contents["bad_clusters"] == 1 else "clusters"
-        _print(f"  {contents['bad_clusters']} bad {noun}, not counted above:")
+        _print(f"  {counted(contents['bad_clusters'], 'bad cluster')}, not counted above:")
     for row in contents["problems"].head(MAX_PROBLEMS).itertuples():
         _print(
             f"    row {row.row}, column {row.column!r}: got {row.value!r}, expected {row.expected}"
@@ -232,10 +226,6 @@ def _print_contents(contents: dict[str, Any]) -> None:
 
 def _print(line: str) -> None:
     print(printable(line))
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun if number == 1 else noun + 's'}"
 
 
 def _range_text(spread: dict[str, float] | None) -> str:

@@ -1,4 +1,8 @@
-"""`explain`: one cluster, and all that can be said of why it was read as it was."""
+"""`explain`: why one cluster was read as it was.
+
+`rules_applied` and `just_missed` give the rules that decided, those that just missed, and the margin of
+each condition.
+"""
 
 from __future__ import annotations
 
@@ -8,23 +12,27 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from calcigram.columns import frame_of
 from calcigram.errors import BadInputError
 from calcigram.explain.changes import Change, smallest_changes
-from calcigram.explain.contributions import WhyThisWord, why_this_word
-from calcigram.explain.rules_applied import RuleApplied, just_missed, rules_applied
-from calcigram.lexicon import CONCERNS, DISTRIBUTION_LABELS, MORPHOLOGY_LABELS
+from calcigram.explain.contributions import WhyThisWord, feature_words, why_this_word, with_unit
+from calcigram.lexicon import DISTRIBUTION_LABELS, MORPHOLOGY_LABELS
 from calcigram.readings import RISK_COLUMNS
+from calcigram.rules.engine import condition_holds
 from calcigram.wording import plain
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from calcigram.classify import Reading
     from calcigram.clusters import ClusterSet
     from calcigram.figure import Picture
     from calcigram.formats.files import PathLike
     from calcigram.model.exemplars import Exemplars
     from calcigram.model.reader import Model
     from calcigram.readings import Readings
+    from calcigram.rules.engine import RuleReader
+    from calcigram.rules.recognition import Condition, Rule
 
 N_EXAMPLES = 5
 
@@ -120,7 +128,7 @@ class Explanation:
 
     def plot(self) -> Picture:
         """Draw the cluster beside what moved the model, by family."""
-        from calcigram.explain.picture import explanation_picture
+        from calcigram.explain.text import explanation_picture
 
         return explanation_picture(self)
 
@@ -172,42 +180,35 @@ def explain(
     >>> [why.axis for why in found.why]
     ['distribution', 'morphology']
     """
-    from calcigram.crosscheck import crosscheck
+    from calcigram.classify import Classifier
     from calcigram.features.extract import extract_features
-    from calcigram.formats.given import as_clusters
-    from calcigram.model.store import load_model
-    from calcigram.oddities import find_oddities
-    from calcigram.rules.engine import RuleReader
+    from calcigram.formats.registry import as_clusters
 
     cluster = as_clusters(cluster)
     if len(cluster) != 1:
         raise BadInputError("one cluster", source="explain", value=f"{len(cluster)} clusters")
-    reader: Any = load_model(model) if model is None or isinstance(model, str | Path) else model
-    features: Any = extract_features(cluster)
-    readings = reader.read(features)
-    ruler = RuleReader()
-    rule_readings = ruler.read(features)
-    odd = find_oddities(cluster, features)
-    verdict = crosscheck(readings, rule_readings, odd, cluster.size_class())
+    classifier = Classifier(model)
+    reader, ruler = classifier.model, classifier.rules
+    found = classifier.read(cluster)
+    features, verdict = found.features, frame_of(found.columns()).iloc[0]
     exemplars = _exemplars(reader, reference)
 
     def read(changed: ClusterSet) -> Readings:
-        found: Readings = reader.read(extract_features(changed))
-        return found
+        return reader.read(extract_features(changed))  # type: ignore[no-any-return]
 
     return Explanation(
         str(cluster.cluster_id[0]),
         int(cluster.n_calcifications[0]),
-        _model_words(readings) | _unlike(readings, odd),
-        _words(rule_readings),
-        bool(verdict["review"].iloc[0]),
-        str(verdict["reason"].iloc[0]),
-        _why(reader, readings, features, exemplars) if exemplars else (),
-        rules_applied(ruler, features, rule_readings),
+        _model_words(verdict, found),
+        _plain_values(verdict, _RULE_WORDS),
+        bool(verdict["review"]),
+        str(verdict["reason"]),
+        _why(reader, found.model, features, exemplars) if exemplars else (),
+        rules_applied(ruler, features, found.rules),
         just_missed(ruler, features),
         _examples(reader, features, exemplars, n_examples) if exemplars else (),
         tuple(smallest_changes(cluster, read)) if changes else (),
-        _risk(readings),
+        {name: float(verdict[name]) for name in RISK_COLUMNS},
         reader.version,
         cluster,
     )
@@ -266,45 +267,159 @@ def _label(words: tuple[str, ...], code: int) -> str:
     return str(words[code]) if code >= 0 else ""
 
 
-def _words(readings: Readings) -> dict[str, Any]:
-    concern, birads = (int(codes[0]) for codes in (readings.concern, readings.birads_concern))
+_RULE_WORDS = {
+    "distribution": "rule_distribution",
+    "morphology": "rule_morphology",
+    "concern": "rule_concern",
+    "birads_concern": "birads_concern",
+}
+_MODEL_WORDS = {
+    "distribution": "distribution",
+    "morphology": "morphology",
+    "concern": "concern",
+    "birads_concern": "model_birads_concern",
+    "distribution_set": "distribution_set",
+    "morphology_set": "morphology_set",
+    "distribution_probability": "distribution_probability",
+    "morphology_probability": "morphology_probability",
+}
+"""Key of an explanation -> column of the verdict."""
+
+
+def _plain_values(verdict: pd.Series, names: dict[str, str]) -> dict[str, Any]:
+    """Return columns of a verdict as JSON has them: texts, None where missing, numbers."""
+    values = {key: verdict[column] for key, column in names.items()}
     return {
-        "distribution": str(DISTRIBUTION_LABELS[readings.distribution[0]]),
-        "morphology": str(MORPHOLOGY_LABELS[readings.morphology[0]]),
-        "concern": str(CONCERNS[concern]) if concern >= 0 else None,
-        "birads_concern": str(CONCERNS[birads]) if birads >= 0 else None,
+        key: float(value)
+        if key.endswith("_probability")
+        else (value if isinstance(value, str) else None)
+        for key, value in values.items()
     }
 
 
-def _unlike(readings: Readings, oddities: Any) -> dict[str, Any]:
-    """Return novelty and alarm as a verdict has them, and what it looks like instead."""
-    from calcigram.oddities import NONE, ODDITIES
-
-    odd = None if oddities[0] == NONE else list(ODDITIES.values())[oddities[0]]
-    if odd is not None or readings.novelty is None or readings.unlike_training is None:
-        known = float("nan") if odd is None else 1.0
-        return {"novelty": known, "unlike_training": odd is not None, "looks_like": odd}
-    return {
-        "novelty": float(readings.novelty[0]),
-        "unlike_training": bool(readings.unlike_training[0]),
-        "looks_like": None,
+def _model_words(verdict: pd.Series, found: Reading) -> dict[str, Any]:
+    words = _plain_values(verdict, _MODEL_WORDS)
+    concern = words["concern"]
+    return words | {
+        "concern_probability": float("nan") if concern is None else float(verdict[f"p_{concern}"]),
+        "novelty": float(verdict["novelty"]),
+        "unlike_training": bool(verdict["unlike_training"]),
+        "looks_like": found.artefacts.tolist()[0],
     }
 
 
-def _risk(readings: Readings) -> dict[str, float]:
-    known = np.full(3, np.nan) if readings.p_malignant is None else readings.p_malignant[0]
-    return dict(zip(RISK_COLUMNS, map(float, known), strict=True))
+TOLERANCE = 0.25
+"""A rule just missed where one condition failed by at most this share of its threshold."""
+
+_SYMBOLS = {"<=": "≤", ">=": "≥"}
 
 
-def _model_words(readings: Readings) -> dict[str, Any]:
-    concern = int(readings.concern[0])
-    frame = readings.to_dataframe()
-    sets = {
-        name: frame[name][0] if name in frame and isinstance(frame[name][0], str) else None
-        for name in ("distribution_set", "morphology_set")
-    }
-    return _words(readings) | sets | {
-        "distribution_probability": float(readings.p_distribution[0].max()),
-        "morphology_probability": float(readings.p_morphology[0].max()),
-        "concern_probability": float(readings.p_concern[0, concern]) if concern >= 0 else float("nan"),
-    }  # fmt: skip
+@dataclass(frozen=True)
+class ConditionApplied:
+    """One condition of a rule on one cluster.
+
+    Attributes
+    ----------
+    feature, comparison, unit : str
+    threshold, value : float
+        NaN threshold where presence is asked for, NaN value where the feature is unknown.
+    holds : bool
+    """
+
+    feature: str
+    comparison: str
+    threshold: float
+    value: float
+    unit: str
+    holds: bool
+
+    @property
+    def margin(self) -> float:
+        """Distance of the value from the threshold in its unit: above 0 where it holds."""
+        gap = abs(self.value - self.threshold)
+        return gap if self.holds else -gap
+
+    @property
+    def words(self) -> str:
+        """The condition in words, with the margin."""
+        name = feature_words(self.feature)
+        if self.threshold != self.threshold:
+            return f"{name} {self.comparison}"
+        sign = _SYMBOLS.get(self.comparison, self.comparison)
+        threshold = with_unit(self.threshold, self.unit)
+        found = f"{name} = {with_unit(self.value, self.unit)} {sign} {threshold}"
+        if self.margin == 0:
+            return f"{found}, just {'holds' if self.holds else 'missed'}"
+        by = with_unit(abs(self.margin), self.unit)
+        return f"{found}, {'holds' if self.holds else 'missed'} by {by}"
+
+
+@dataclass(frozen=True)
+class RuleApplied:
+    """One rule on one cluster: its id, the word it names and its conditions."""
+
+    rule: str
+    word: str
+    conditions: tuple[ConditionApplied, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, for JSON."""
+        return {
+            "rule": self.rule,
+            "word": self.word,
+            "conditions": [vars(c) | {"margin": c.margin} for c in self.conditions],
+        }
+
+
+def rules_applied(reader: RuleReader, features: Any, readings: Readings) -> tuple[RuleApplied, ...]:
+    """Return the rules that decided, distribution first.
+
+    Parameters
+    ----------
+    reader : RuleReader
+    features : Features
+        Of one cluster.
+    readings : Readings
+        By `reader`, of that cluster.
+    """
+    fired = str(readings.evidence[0]).split("|")
+    return tuple(_apply(rule, features) for rule in _rules(reader) if rule.id in fired)
+
+
+def just_missed(
+    reader: RuleReader, features: Any, tolerance: float = TOLERANCE
+) -> tuple[RuleApplied, ...]:
+    """Return the rules that one condition kept from changing the reading, the nearest first.
+
+    Parameters
+    ----------
+    reader : RuleReader
+    features : Features
+        Of one cluster.
+    tolerance : float
+        As in `RuleReader.near_misses`.
+    """
+    misses = reader.near_misses(features, tolerance).sort_values("relative_gap", kind="stable")
+    by_id = {rule.id: rule for rule in _rules(reader)}
+    return tuple(_apply(by_id[name], features) for name in misses["rule"])
+
+
+def _rules(reader: RuleReader) -> list[Rule]:
+    return [rule for rules in reader.recognition.axes.values() for rule in rules]
+
+
+def _apply(rule: Rule, features: Any) -> RuleApplied:
+    return RuleApplied(
+        rule.id, str(rule.word), tuple(_apply_condition(c, features) for c in rule.conditions)
+    )
+
+
+def _apply_condition(condition: Condition, features: Any) -> ConditionApplied:
+    return ConditionApplied(
+        condition.feature,
+        condition.comparison,
+        condition.value,
+        float(features.column(condition.feature)[0]),
+        condition.unit or "1",
+        bool(condition_holds(condition, features)[0]),
+    )

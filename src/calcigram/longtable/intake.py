@@ -6,15 +6,15 @@ Files are not opened here; `formats` does that.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from calcigram.clusters import CLUSTER_NAMES, MARK_NAMES, META_COLUMNS, ClusterSet
 from calcigram.errors import BadInputError
+from calcigram.limits import CLUSTER_NAMES, MARK_NAMES, META_COLUMNS
 from calcigram.longtable.columns import (
     ID_EXPECTED,
     MISSING_IDS,
@@ -22,15 +22,18 @@ from calcigram.longtable.columns import (
     Faults,
     Mask,
     Rows,
-    Scale,
     checked_numbers,
+    factors,
     id_text,
     meta_column,
     resolve_columns,
 )
+from calcigram.options import ReadOptions
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from calcigram.clusters import ClusterSet
 
 
 class TableWarning(UserWarning):
@@ -117,77 +120,49 @@ class Intake:
     ignored: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
+    def parts(self, batch_size: int, skip: int = 0) -> Iterator[Intake]:
+        """Yield it in parts of at most `batch_size` clusters, all but the first `skip`.
 
-def clusters_from_frame(
+        What was left out, and how much, is told with the first part.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from calcigram import ClusterSet
+        >>> clusters = ClusterSet.from_arrays([0, 1, 2, 3], [1, 2, 3], [0, 0, 0])
+        >>> whole = Intake(clusters, pd.DataFrame(), 5)
+        >>> [(len(part.clusters), part.n_duplicates) for part in whole.parts(2)]
+        [(2, 5), (1, 0)]
+        """
+        if len(self.clusters) <= batch_size:
+            yield from [self][skip:]
+            return
+        for index, part in enumerate(self.clusters.batches(batch_size)):
+            if index == 0 and not skip:
+                yield replace(self, clusters=part)
+            elif index >= skip:
+                yield Intake(part, self.rejects.iloc[:0])
+
+
+def intake_from_frame(
     frame: pd.DataFrame,
+    options: ReadOptions | None,
     *,
-    columns: Mapping[str, str] | None = None,
-    units: str = "mm",
-    pixel_spacing: float | None = None,
-    skip_bad: bool = False,
-    single_cluster: str | None = None,
-    source: str | None = None,
-    row_number: Callable[[Rows], Rows] | int = 0,
+    source: str | None,
+    row_number: Callable[[Rows], Rows] | int,
+    make: Callable[..., ClusterSet],
 ) -> Intake:
-    """Make clusters of a long table, one row per calcification.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame, shape (N, any)
-        The rows of a cluster may lie among others'. `clusters.MARKS` and
-        `clusters.CLUSTER_COLUMNS` say what each column may hold; values are checked at the
-        float32 precision they are kept in. Every other column goes to ``meta`` where it has
-        one value a cluster, and is ignored with a warning where it varies.
-    columns : mapping, optional
-        Our names to the table's, such as ``{"x": "posX"}``; `SHORT_NAMES` will do.
-    units : {"mm", "cm", "um", "px"}
-        What lengths (positions, diameters, nipple) are given in; areas in its square.
-    pixel_spacing : float, optional
-        Size of a pixel in mm, with units ``px``.
-    skip_bad : bool
-        Set clusters with bad values aside instead of raising.
-    single_cluster : str, optional
-        Id for a table that has no column of ids because it is one cluster.
-    source : str, optional
-        Name of the file, for messages.
-    row_number : int or callable, optional
-        Number of the first row, or what turns positions in `frame` into row numbers.
-
-    Returns
-    -------
-    Intake
-
-    Raises
-    ------
-    BadInputError
-        The table is empty, a column is missing, or (unless `skip_bad`) a value is bad;
-        the first bad row is named.
-
-    Warns
-    -----
-    RepeatedRowsWarning, IgnoredColumnWarning
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> frame = pd.DataFrame({"cluster_id": ["b", "a", "b"], "posX": [10, 20, 30], "y": [1, 2, 3]})
-    >>> intake = clusters_from_frame(frame, columns={"x": "posX"}, units="px", pixel_spacing=0.1)
-    >>> list(intake.clusters.cluster_id), intake.clusters.x_mm
-    (['b', 'a'], array([1., 3., 2.], dtype=float32))
-    """
-    scale = Scale(units, pixel_spacing)
+    """Make clusters of a long table; `clusters.clusters_from_frame` documents it, and gives `make`."""
+    options = options or ReadOptions()
+    factor = factors(options)
     frame = frame.set_axis([str(name) for name in frame.columns], axis=1)
-    names = resolve_columns(
-        list(frame.columns), columns, scale, source=source, single_cluster=single_cluster
-    )
+    names = resolve_columns(list(frame.columns), options, source=source)
     if not len(frame):
         raise BadInputError("at least one row below the headings", source=source)
     faults = Faults(source)
-    owner, ids = _owners(frame, names, single_cluster, faults)
+    owner, ids = _owners(frame, names, options.single_cluster, faults)
     values = {
-        ours: checked_numbers(
-            frame[theirs], NUMERIC_COLUMNS[ours], scale.factor(ours), theirs, faults
-        )
+        ours: checked_numbers(frame[theirs], NUMERIC_COLUMNS[ours], factor[ours], theirs, faults)
         for ours, theirs in names.items()
         if ours in NUMERIC_COLUMNS
     }
@@ -202,14 +177,14 @@ def clusters_from_frame(
         return ids[owner[row]] if owner[row] >= 0 else None
 
     numbered = row_number if callable(row_number) else lambda rows: rows + row_number
-    if faults.found and not skip_bad:
+    if faults.found and not options.skip_bad:
         raise faults.first(id_of, numbered)
     keep = _keep_clusters(faults, owner, len(ids))
     repeated = _repeated_rows(frame, names, owner, values)
     _warn(int(repeated.sum()), ignored, source)
     kept_rows = order[keep[owner[order]] & ~repeated[order]]
     lengths = np.bincount(owner[kept_rows], minlength=len(ids))[keep]
-    clusters = ClusterSet.from_arrays(
+    clusters = make(
         np.concatenate([[0], np.cumsum(lengths)]),
         cluster_id=ids[keep],
         meta=meta[keep],
@@ -345,7 +320,7 @@ def _warn(n_repeated: int, ignored: list[str], source: str | None) -> None:
     if ignored:
         listed = ", ".join(map(repr, ignored))
         warnings.warn(
-            f"{where}ignored {listed}: no known column, or not one value a cluster",
+            f"{where}ignored {listed}: no known column, or not one value per cluster",
             IgnoredColumnWarning,
             stacklevel=3,
         )
@@ -373,6 +348,7 @@ def frame_from_clusters(
 
     Examples
     --------
+    >>> from calcigram import ClusterSet
     >>> clusters = ClusterSet.from_arrays([0, 2], [0, 1], [0, 1], cluster_id=["a"], cnr=[5, 6])
     >>> list(frame_from_clusters(clusters).columns)
     ['cluster_id', 'x_mm', 'y_mm', 'cnr']
@@ -423,6 +399,7 @@ def known_columns(clusters: ClusterSet) -> list[str]:
 
     Examples
     --------
+    >>> from calcigram import ClusterSet
     >>> known_columns(ClusterSet.from_arrays([0, 1], [0], [0], nipple_x_mm=[1]))
     ['x_mm', 'y_mm', 'nipple_x_mm']
     """

@@ -1,14 +1,16 @@
-"""`Model`: two boosted heads that read a cluster's distribution and form from its features.
+"""`Model`: two boosted heads that read a cluster's distribution and morphology from its features.
 
-It is one of the two readers; it knows nothing of the rules. Reading is array work only:
-no scikit-learn is imported. Training is `train`'s business, files are `store`'s.
+One of the two readers, independent of the rules. Reading needs arrays only, no scikit-learn. Models are
+trained in `train`; `store` reads and writes their files.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,13 +21,11 @@ from calcigram.concerns import CONCERN_CASES, concern_views, raw_concern
 from calcigram.consequences import shipped_rulebooks
 from calcigram.errors import BadInputError
 from calcigram.lexicon import AXES
-from calcigram.model import describe
-from calcigram.model.calibrate import Scaling, fewness, log_probabilities
-from calcigram.model.conformal import COVERAGE, check_coverage
-from calcigram.model.head import Floats, Head, is_readable
+from calcigram.model.calibrate import COVERAGE, Scaling, check_coverage, fewness, log_probabilities
+from calcigram.model.head import Floats, Head, guarded, is_readable, shown_probabilities
 from calcigram.model.novelty import Novelty
 from calcigram.model.prior import Prior
-from calcigram.model.shown import guarded, shown_probabilities
+from calcigram.model.store import load_parts, model_digest, save_model
 from calcigram.readings import Readings
 from calcigram.risk import load_risk
 from calcigram.threads import in_chunks
@@ -74,10 +74,27 @@ class Model:
     estimators: dict[str, Any] | None = field(default=None, repr=False)
 
     def __repr__(self) -> str:
-        return describe.model_line(self)
+        words = ", ".join(
+            f"{len(head.classes)} words of {head.axis}" if head.classes else f"reads no {head.axis}"
+            for head in self.heads
+        )
+        return f"<Model {self.version}: {words}>"
 
     def _repr_html_(self) -> str:
-        return describe.model_html(self)
+        """Return what the model reads and its figures of held-out clusters, for notebooks."""
+        import pandas as pd
+
+        reached = self.card.get("held_out", {})
+        rows = [
+            {
+                "axis": head.axis,
+                "words": ", ".join(AXES[head.axis].words[code] for code in head.classes),
+                **reached.get(head.axis, {}),
+            }
+            for head in self.heads
+        ]
+        table = pd.DataFrame(rows).to_html(index=False, na_rep="")
+        return f"<p>{escape(repr(self))}; figures of held-out clusters:</p>{table}"
 
     @property
     def heads(self) -> tuple[Head, Head]:
@@ -87,14 +104,10 @@ class Model:
     @cached_property
     def version(self) -> str:
         """Name and the first 8 hexadecimal digits of the digest of all that decides a reading."""
-        from calcigram.model.store import model_digest
-
         return f"{self.name}+{model_digest(self)[:8]}"
 
     def save(self, folder: str | Path) -> None:
         """Write the model folder; see `calcigram.model.store.save_model`."""
-        from calcigram.model.store import save_model
-
         save_model(self, folder)
 
     def read(
@@ -123,11 +136,11 @@ class Model:
         -------
         Readings
             With fewer than 3 calcifications the distribution is ``insufficient``; with no
-            diameter, aspect ratio, solidity or contrast the form is ``unread``; their
+            diameter, aspect ratio, solidity or contrast the morphology is ``unread``; their
             probabilities are then NaN. `concern` is the most probable one under the article;
             where both axes were read, `p_concern` sums over all admissible patterns. A set always
             holds the word that was read; it is empty where the axis was not read, and a model of
-            an older format gives none. ``vascular`` is the form only where `shown.guarded` lets it be.
+            an older format gives none. ``vascular`` is the morphology only where `head.guarded` lets it be.
 
         Raises
         ------
@@ -229,6 +242,41 @@ class Model:
                 continue
             p[rows] = self.concern_scalings[name](log_probabilities(raw[rows]), few[rows])
         return p
+
+
+def load_model(folder: str | os.PathLike[str] | None = None, *, trusted: bool = False) -> Model:
+    """Open a model folder.
+
+    Parameters
+    ----------
+    folder : str or Path, optional
+        Default: the model that ships with calcigram.
+    trusted : bool
+        Also load the scikit-learn objects, if they were kept. They are a pickle, which can
+        run any code: only for folders you wrote yourself.
+
+    Returns
+    -------
+    Model
+        With `estimators` None unless `trusted`.
+
+    Raises
+    ------
+    ModelFileError
+        No model there, or it is damaged, foreign, too large, of a newer format, or made for
+        other features than this calcigram measures.
+
+    Examples
+    --------
+    >>> load_model("no_such_folder")
+    Traceback (most recent call last):
+    calcigram.errors.ModelFileError: model no_such_folder: no model here: there is no model.json
+    """
+    if not isinstance(folder, str | os.PathLike | None):
+        raise BadInputError(
+            "the path of a model folder", source="load_model", value=type(folder).__name__
+        )
+    return Model(**load_parts(folder, trusted=trusted))
 
 
 def readings_of(

@@ -6,13 +6,13 @@ import math
 
 import numpy as np
 
-from calcigram.kernelcache import plain_kernel
+from calcigram._kernels.compiler import kernel
 from calcigram.simulate._random import gamma, normal, uniform
 
 _TANGENT_REACH_MM = 0.5  # a tangent is the chord from so far behind to so far ahead
 
 
-@plain_kernel
+@kernel
 def smooth_curve(state, length, turn, wiggle, flips):
     """Return a curve about the origin whose heading turns by `turn` radians in all, shape (m, 2).
 
@@ -51,7 +51,7 @@ def smooth_curve(state, length, turn, wiggle, flips):
     return xy
 
 
-@plain_kernel
+@kernel
 def placed(xy, angle, x, y):
     """Return points rotated about the origin by `angle` (radians), then moved by (x, y)."""
     out = np.empty((len(xy), 2))
@@ -61,7 +61,7 @@ def placed(xy, angle, x, y):
     return out
 
 
-@plain_kernel
+@kernel
 def sprout(state, x, y, heading, length, turn, flips):
     """Return a gently bent path from (x, y) that sets off in direction `heading`, radians.
 
@@ -72,7 +72,7 @@ def sprout(state, x, y, heading, length, turn, flips):
     return placed(path, heading - math.atan2(path[3, 1], path[3, 0]), x, y)
 
 
-@plain_kernel
+@kernel
 def spaced(state, n, length, spacing):
     """Return `n` rising positions on [0, length], both ends nearly reached.
 
@@ -89,7 +89,7 @@ def spaced(state, n, length, spacing):
     return out * (length / total)
 
 
-@plain_kernel
+@kernel
 def gapped(state, positions, length, gap_share):
     """Open one or two empty stretches, `gap_share` of the length in all, in the middle part."""
     n_gaps = 1 + int(2.0 * uniform(state))
@@ -103,7 +103,7 @@ def gapped(state, positions, length, gap_share):
     return out
 
 
-@plain_kernel
+@kernel
 def fill_twigs(
     state, points, first, n, spacing, unevenness, off_line, calibre, wall_share, off_wall
 ):
@@ -162,7 +162,7 @@ def fill_twigs(
     return xy, direction, branch
 
 
-@plain_kernel
+@kernel
 def kept_apart(xy, distance, n):
     """Return, in order, at most `n` points that are at least `distance` from all kept before."""
     kept, m = np.empty((n, 2)), 0
@@ -181,7 +181,7 @@ def kept_apart(xy, distance, n):
     return kept[:m]
 
 
-@plain_kernel
+@kernel
 def arc_lengths(path):
     """Return the length along a polyline at each of its points, mm, shape (m,)."""
     out = np.empty(len(path))
@@ -192,7 +192,7 @@ def arc_lengths(path):
     return out
 
 
-@plain_kernel
+@kernel
 def _at(path, arc, position):
     k = 1 + np.searchsorted(arc[1:-1], position)
     step = arc[k] - arc[k - 1]
@@ -202,7 +202,7 @@ def _at(path, arc, position):
     return x, y
 
 
-@plain_kernel
+@kernel
 def walk(path, positions):
     """Return points and tangent directions at arc lengths of a polyline.
 
@@ -230,7 +230,7 @@ def walk(path, positions):
     return xy, direction
 
 
-@plain_kernel
+@kernel
 def distance_to_path(xy, path):
     """Return the distance of each point to a polyline, mm, shape (n,)."""
     out = np.empty(len(xy))

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from calcigram.kernelcache import plain_kernel
+from calcigram._kernels.compiler import kernel
 from calcigram.simulate._random import gamma, normal, permutation, uniform
 
 X, Y, DIAMETER, ASPECT, ORIENTATION, SOLIDITY, CNR = range(7)
@@ -31,7 +31,7 @@ MISSING_PATTERNS = np.array(
 )
 
 
-@plain_kernel
+@kernel
 def merge_close(state, xy, radius, gap, probability):
     """Return, for each calcification, whom it is taken together with: itself or one before it.
 
@@ -65,13 +65,13 @@ def merge_close(state, xy, radius, gap, probability):
     return owner
 
 
-@plain_kernel
+@kernel
 def _thickness(diameter, aspect):
     # The beam crosses about a calibre of calcium; thick pieces saturate a little.
     return (diameter / math.sqrt(aspect)) ** 0.8
 
 
-@plain_kernel
+@kernel
 def _state_analytic(state, mark, true, sigma):
     """Write the size and shape of a mark as they truly are, with an error of `sigma`, relative."""
     mark[DIAMETER] = true[0] * math.exp(sigma * normal(state))
@@ -80,7 +80,7 @@ def _state_analytic(state, mark, true, sigma):
     mark[SOLIDITY] = 1.0 - (1.0 - true[3]) * math.exp(sigma * normal(state))
 
 
-@plain_kernel
+@kernel
 def read_out(
     state, got, owner, truth, contrast, pixel, gain, cnr_sigma, analytic_sigma,
     convention, tiny_rule,
@@ -127,7 +127,7 @@ def read_out(
     return marks
 
 
-@plain_kernel
+@kernel
 def restated(
     state, truth, direction, aspect_shape, aspect_excess, angle_sd, along, solidity, solidity_sd,
     size, bias, cnr, cnr_sigma,
@@ -178,7 +178,7 @@ def restated(
     return table, contrast
 
 
-@plain_kernel
+@kernel
 def state_marks(state, owner, xy, truth, contrast, gain, cnr_sigma, analytic_sigma):
     """Return marks as another source states them: no outline is drawn or measured.
 
@@ -223,7 +223,7 @@ def state_marks(state, owner, xy, truth, contrast, gain, cnr_sigma, analytic_sig
     return marks[:m]
 
 
-@plain_kernel
+@kernel
 def responded(marks, response):
     """Return marks as another detector gives them: each a smooth, rising function of its value.
 
@@ -244,7 +244,7 @@ def responded(marks, response):
     return out
 
 
-@plain_kernel
+@kernel
 def _count(state, n, share):
     hits = 0
     for _ in range(n):
@@ -252,7 +252,7 @@ def _count(state, n, share):
     return hits
 
 
-@plain_kernel
+@kernel
 def keep_seen(state, marks, miss_rate, cropped):
     """Drop missed marks, the faint ones first to go, and what a field edge cuts off.
 
@@ -275,7 +275,7 @@ def keep_seen(state, marks, miss_rate, cropped):
     return marks[kept]
 
 
-@plain_kernel
+@kernel
 def add_false(state, marks, field, pixel, false_rate, far_share):
     """Append marks where nothing is: noise, or what looks like the cluster's own."""
     n = len(marks)
@@ -300,7 +300,7 @@ def add_false(state, marks, field, pixel, false_rate, far_share):
     return out
 
 
-@plain_kernel
+@kernel
 def write_list(state, marks, jitter, rounding, columns_missing, single_missing):
     """Shuffle, jitter and round positions, lose columns and values, and keep to the ranges.
 

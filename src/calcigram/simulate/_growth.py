@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from calcigram.kernelcache import plain_kernel
+from calcigram._kernels.compiler import kernel
 from calcigram.simulate._random import gamma, normal, rough_normal, uniform
 
 _STEP_MM = 0.6
 
 
-@plain_kernel
+@kernel
 def _inside(x, y, z, depth, half_width, half_thickness):
     u = (depth - x) / depth
     v = y / half_width
@@ -22,13 +22,13 @@ def _inside(x, y, z, depth, half_width, half_thickness):
     return x <= depth and e2 * e2 + w * w < 1.0
 
 
-@plain_kernel
+@kernel
 def _beta(state, a, b):
     first = gamma(state, a)
     return first / (first + gamma(state, b))
 
 
-@plain_kernel
+@kernel
 def _turned(state, dx, dy, dz, angle, flatness):
     """Return the direction turned by `angle` about a random axis, mostly within the plane."""
     px, py, pz = -dy, dx, 0.0
@@ -75,7 +75,7 @@ class Tubes(NamedTuple):
     max_generation: int
 
 
-@plain_kernel
+@kernel
 def grow_tree(state, root, direction, shape, tubes, max_branches):
     """Grow a tree of forking branches from `root`, generation by generation.
 
@@ -173,7 +173,7 @@ def grow_tree(state, root, direction, shape, tubes, max_branches):
     return points[:n_points], first[: n_branches + 1], kept_parent[:n_branches]
 
 
-@plain_kernel
+@kernel
 def lobules_along(state, points, first, parent, off_duct):
     """Return lobule centres of a duct tree: at the tips, and beside the ducts past the root.
 
@@ -207,14 +207,14 @@ def lobules_along(state, points, first, parent, off_duct):
     return out[:m]
 
 
-@plain_kernel
+@kernel
 def inside_outline(xy, depth, half_width, margin):
     """Tell which points lie inside the half ellipse of a breast, `margin` from the skin."""
     u, v = (depth - xy[:, 0]) / (depth - margin), xy[:, 1] / (half_width - margin)
     return (xy[:, 0] <= depth) & (u * u + v * v < 1.0)
 
 
-@plain_kernel
+@kernel
 def spread_in_outline(state, n, depth, half_width, margin):
     """Return `n` points uniform in the half ellipse, `margin` from the skin, shape (n, 2)."""
     out = np.empty((n, 2))
@@ -226,7 +226,7 @@ def spread_in_outline(state, n, depth, half_width, margin):
     return out
 
 
-@plain_kernel
+@kernel
 def lowest_corner(turn, depth, half_width):
     """Return the least x and y of the half ellipse of a breast once it is turned, shape (2,)."""
     angle = math.pi * (np.arange(33) / 32.0 - 0.5)
@@ -235,7 +235,7 @@ def lowest_corner(turn, depth, half_width):
     return np.array([low_x.min(), low_y.min()])
 
 
-@plain_kernel
+@kernel
 def mapped_points(xy, turn, offset):
     """Return points turned and moved, shape (n, 2)."""
     out = np.empty((len(xy), 2))
@@ -244,7 +244,7 @@ def mapped_points(xy, turn, offset):
     return out
 
 
-@plain_kernel
+@kernel
 def mapped_directions(angle, turn):
     """Return directions turned, radians, shape (n,); NaN stays NaN."""
     x, y = np.cos(angle), np.sin(angle)

@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from calcigram.kernelcache import plain_kernel
+from calcigram._kernels.compiler import kernel
 from calcigram.simulate._random import rough_normal
 from calcigram.simulate._shape import convex_hull, hull_area
 
@@ -22,7 +22,7 @@ _TRUTH_CELLS = 20
 _NEGLIGIBLE = 1e-6
 
 
-@plain_kernel
+@kernel
 def _accumulate(image, vertices, x0, y0, pixel):
     """Add to each pixel by how much a polygon's cover exceeds that of the pixel to its left.
 
@@ -65,21 +65,21 @@ def _accumulate(image, vertices, x0, y0, pixel):
             image[row, last] += height - before
 
 
-@plain_kernel
+@kernel
 def _add(target, source, weight):
     # Counted from 0, for only then does the compiler know that no index is negative.
     for k in range(target.size):
         target[k] += weight * source[k]
 
 
-@plain_kernel
+@kernel
 def _box(vertices, begin, end):
     """Return least x, least y, greatest x and greatest y of polygons ``begin:end``."""
     x, y = vertices[begin:end, :, 0], vertices[begin:end, :, 1]
     return x.min(), y.min(), x.max(), y.max()
 
 
-@plain_kernel
+@kernel
 def _cover(image, spare, vertices, begin, end, x0, y0, pixel, rows, columns, left, right):
     """Write the covered share of each pixel by polygons ``begin:end``; return the rows covered.
 
@@ -113,7 +113,7 @@ def _cover(image, spare, vertices, begin, end, x0, y0, pixel, rows, columns, lef
     return top, bottom
 
 
-@plain_kernel
+@kernel
 def _blur(image, spare, left, right, top, bottom, rows, columns, first_column, last_column, sigma):
     """Blur in place with a Gaussian cut at two and a half standard deviations.
 
@@ -141,7 +141,7 @@ def _blur(image, spare, left, right, top, bottom, rows, columns, first_column, l
             _add(image[r, low:high], spare[source, low:high], weight)
 
 
-@plain_kernel
+@kernel
 def _joined(chain, n, x, y, side):
     """Add a point to a convex chain of `n` that runs towards +x; return how long it is then.
 
@@ -157,7 +157,7 @@ def _joined(chain, n, x, y, side):
     return n + 1
 
 
-@plain_kernel
+@kernel
 def _area_under(chain, n):
     area = 0.0
     for i in range(n - 1):
@@ -165,7 +165,7 @@ def _area_under(chain, n):
     return area
 
 
-@plain_kernel
+@kernel
 def _measure_mask(mask, top, bottom, first_column, last_column, x0, y0, pixel, lower, upper, out):
     """Write position, area, shape and pixel count of one mask into a row of measures.
 
@@ -216,7 +216,7 @@ def _measure_mask(mask, top, bottom, first_column, last_column, x0, y0, pixel, l
     out[8] = count
 
 
-@plain_kernel
+@kernel
 def _measure_polygon(vertices, out):
     """Write area, aspect ratio, orientation and solidity of one polygon (Green's theorem)."""
     n = vertices.shape[0]
@@ -243,7 +243,7 @@ def _measure_polygon(vertices, out):
     out[5] = min(1.0, out[2] / hull_area(convex_hull(vertices)))
 
 
-@plain_kernel
+@kernel
 def gathered(parts, part_owner, xy, owner):
     """Move polygons to their places, those of calcifications taken together side by side.
 
@@ -289,7 +289,7 @@ def gathered(parts, part_owner, xy, owner):
     return vertices, first[: n + 1]
 
 
-@plain_kernel
+@kernel
 def measure(
     state, vertices, first, pixel_mm, origin, psf_pixels, threshold, threshold_sd, noise,
     softness_mm, contrast,
@@ -384,7 +384,7 @@ def measure(
     return out
 
 
-@plain_kernel
+@kernel
 def measure_outlines(vertices, owner, n):
     """Measure outlines free of noise: one polygon exactly, a union on a grid of 20 cells.
 

@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from calcigram.kernelcache import plain_kernel
+from calcigram._kernels.compiler import kernel
 from calcigram.simulate._random import permutation
 
 
-@plain_kernel
+@kernel
 def convex_hull(xy):
     """Return the corners of the convex hull in order, shape (m, 2) (Andrew's monotone chain).
 
@@ -35,7 +35,7 @@ def convex_hull(xy):
     return hull[:m]
 
 
-@plain_kernel
+@kernel
 def hull_area(hull):
     """Return the area within the corners of a convex hull."""
     area = 0.0
@@ -45,7 +45,7 @@ def hull_area(hull):
     return 0.5 * abs(area)
 
 
-@plain_kernel
+@kernel
 def extent_of(xy):
     """Return greatest distance, least width and area of the hull, and the axis of the distance.
 
@@ -81,7 +81,7 @@ def extent_of(xy):
     return longest, width, hull_area(hull), axis
 
 
-@plain_kernel
+@kernel
 def tree_path_share(xy):
     """Return the longest path of the minimum spanning tree over its total length.
 
@@ -115,13 +115,13 @@ def tree_path_share(xy):
     return longest / total if total > 0 else 1.0
 
 
-@plain_kernel
+@kernel
 def _median(values):
     ranked, n = np.sort(values), len(values)
     return 0.5 * (ranked[(n - 1) // 2] + ranked[n // 2])
 
 
-@plain_kernel
+@kernel
 def median_spacing(xy):
     """Return the median distance of a point to its nearest neighbour, mm."""
     n = len(xy)
@@ -156,7 +156,7 @@ class Arm(NamedTuple):
     min_angle_deg: float
 
 
-@plain_kernel
+@kernel
 def _arm_heading(dx, dy, arm, spacing):
     """Return the direction of an arm from its junction, radians; NaN where it is not seen."""
     n = len(dx)
@@ -173,7 +173,7 @@ def _arm_heading(dx, dy, arm, spacing):
     return math.atan2(y, x) if across <= arm.max_thickness * reach else np.nan
 
 
-@plain_kernel
+@kernel
 def count_junctions(xy, branch, parent, ends, arm):
     """Count the forks of a tree whose three arms can all be seen.
 
@@ -219,7 +219,7 @@ def count_junctions(xy, branch, parent, ends, arm):
     return n_seen
 
 
-@plain_kernel
+@kernel
 def log_widening(xy, direction):
     """Compare the breadths of the two halves of points along a direction (radians).
 
@@ -236,7 +236,7 @@ def log_widening(xy, direction):
     return math.log((broad_far + 1e-6) / (broad_near + 1e-6))
 
 
-@plain_kernel
+@kernel
 def wedge_seen_from_nipple(xy):
     """Describe points as a wedge with its apex at the origin.
 
@@ -264,7 +264,7 @@ def wedge_seen_from_nipple(xy):
     return span, length, radius[far].mean(), filled.sum() / 12.0
 
 
-@plain_kernel
+@kernel
 def with_room(state, xy, table, overlap):
     """Tell which calcifications stay when those drawn over one another are dropped.
 
@@ -324,7 +324,7 @@ def with_room(state, xy, table, overlap):
     return keep
 
 
-@plain_kernel
+@kernel
 def _upper_median(values):
     return np.sort(values)[len(values) // 2]
 
@@ -353,7 +353,7 @@ class FormMeasures(NamedTuple):
     median_irregularity: float
 
 
-@plain_kernel
+@kernel
 def form_measures(table, contrast, elongated):
     """Measure the sizes and shapes of a cluster's calcifications.
 

@@ -1,6 +1,6 @@
 """Why two readers differ: a threshold near miss, a missing mark, noise, or a real disagreement.
 
-It counts causes over many clusters; what one reader said of one cluster is `explain`'s business.
+It counts causes over many clusters; `explain` says why one cluster was read as it was.
 """
 
 from __future__ import annotations
@@ -12,9 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from calcigram.features.catalogue import CATALOGUE
-from calcigram.lexicon import DISTRIBUTION_LABELS, DISTRIBUTIONS, MORPHOLOGIES, MORPHOLOGY_LABELS
-from calcigram.rules.engine import RuleReader
-from calcigram.rules.trial import condition_holds
+from calcigram.lexicon import AXES
+from calcigram.rules.engine import RuleReader, condition_holds
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,15 +28,11 @@ CAUSES: dict[str, str] = {
     "noise": "the cluster does not tell the two words apart: the model's conformal set holds both",
     "real": "none of these: the model's set leaves the rules' word out, and no threshold is near",
 }
-"""Causes of a disagreement on one axis, and their words; the first that holds is told."""
+"""Causes of a disagreement on one axis, and their words; the first that holds is named."""
 
 TOLERANCE = 0.1
 """Greatest distance from a threshold, as a share of it, that is near."""
 
-_AXES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "distribution": (DISTRIBUTIONS, DISTRIBUTION_LABELS),
-    "morphology": (MORPHOLOGIES, MORPHOLOGY_LABELS),
-}
 _RESTS_ON_MARKS = {spec.name for spec in CATALOGUE if spec.needs}
 
 Mask = npt.NDArray[np.bool_]
@@ -67,7 +62,7 @@ def causes_of_disagreement(
     missed = set(zip(near["rule"], near["cluster_id"], strict=True))
     return {
         axis: _causes(axis, model, rules, features, ruler.recognition.axes[axis], missed)
-        for axis in _AXES
+        for axis in AXES
     }
 
 
@@ -122,7 +117,7 @@ def _causes(
     axis_rules: tuple[Rule, ...],
     missed: set[tuple[str, Any]],
 ) -> npt.NDArray[np.object_]:
-    words, labels = _AXES[axis]
+    words, labels = AXES[axis].words, AXES[axis].labels
     one, other = getattr(model, axis), getattr(rules, axis)
     decided = _decided(rules, axis_rules)
     lacking, near = np.zeros(len(model), bool), np.zeros(len(model), bool)

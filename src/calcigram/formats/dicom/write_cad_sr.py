@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from calcigram.formats.dicom import concepts, items
 from calcigram.formats.dicom.answer import ALGORITHM, Answer, Drawn, Source, derived_uid
 from calcigram.formats.dicom.concepts import Concept
+from calcigram.formats.dicom.items import describe_image
 from calcigram.formats.dicom.report import ImageEntry
-from calcigram.formats.dicom.write_image import describe_image
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -100,12 +100,7 @@ class _Writer:
     def library(self) -> list[Dataset]:
         """Return the images, each with what is known of it (TID 4020)."""
         return [
-            items.image(
-                items.CONTAINS,
-                entry.class_uid,
-                uid,
-                self._describe(entry),
-            )
+            items.image(items.CONTAINS, entry.class_uid, uid, self._describe(entry))
             for uid, entry in self._source.images.items()
         ]
 
@@ -117,9 +112,7 @@ class _Writer:
         """Return a cluster with its calcifications nested (TID 4006, 4010)."""
         about = self._about(answer.cluster_id, answer.image)
         about += self._drawing(
-            answer.image,
-            answer.centre,
-            None if answer.hull is None else ("POLYLINE", answer.hull),
+            answer.image, answer.centre, None if answer.hull is None else ("POLYLINE", answer.hull)
         )
         if answer.morphology is not None:
             about.append(self._property(concepts.CALCIFICATION_TYPE, answer.morphology))
