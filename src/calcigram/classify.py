@@ -93,7 +93,7 @@ def classify(
     TableWarning
         Says what was guessed or left out on reading a file.
     UserWarning
-        The marks of many clusters differ much from those of the training (`model.shift`).
+        The marks of many clusters differ much from those of the training (`model.exemplars.mark_shifts`).
 
     Examples
     --------

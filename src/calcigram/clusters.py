@@ -47,9 +47,6 @@ N_SHOWN = 10
 
 Float32 = npt.NDArray[np.float32]
 
-N_SHOWN = 10
-"""Clusters that a notebook lists."""
-
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ClusterSet:
