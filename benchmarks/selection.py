@@ -3,6 +3,7 @@
     python benchmarks/selection.py NAME [--clusters N] [--rounds N] [--form-rounds N] [--leaves N]
         [--max-features X] [--preset NAME] [--no-copies] [--folds N] [--cache DIR]
     python benchmarks/selection.py NAME --model models/default
+    python benchmarks/selection.py --leave-out [--cache DIR]
     python benchmarks/selection.py --table
 
 A trial trains on few clusters (40,000) and is scored by macro-F1 on the four development generators, with
@@ -23,6 +24,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import leave_out
 import numpy as np
 import pandas as pd
 from joblib import Memory
@@ -171,6 +173,23 @@ def trial(arguments: argparse.Namespace, memory: Memory) -> dict[str, Any]:
     }
 
 
+def choose_features(memory: Memory) -> None:
+    """Score training without each group of features; see `leave_out`."""
+    simulated_, measured_, panel_ = (memory.cache(f) for f in (simulated, measured, panel))
+
+    def draw(n: int, seed: int, grade: str, preset: str) -> ClusterSet:
+        return simulated_(n, seed, grade, preset, load_preset(preset).sha256)
+
+    seed = int(load_preset("bench_v1").about["seed"])
+    n = leave_out.N_PANEL
+    leave_out.leave_out(
+        draw(leave_out.N_TRAINING, SEED_TRAINING, "mixed", "train"),
+        {name: panel_(name, seed, n) for name, (seed, _) in GENERATORS.items()},
+        draw(n, seed, "typical", "bench_v1"),
+        lambda clusters: measured_(clusters, catalogue_hash()),
+    )
+
+
 def table(trials: dict[str, Any]) -> str:
     """Return one row a trial, the best mean first."""
     rows = []
@@ -203,6 +222,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("name", nargs="?")
     parser.add_argument("--model", type=Path, help="score this model instead of training one")
+    parser.add_argument("--leave-out", action="store_true", help="choose features instead")
     parser.add_argument("--table", action="store_true")
     parser.add_argument("--clusters", type=int, default=40_000)
     parser.add_argument("--rounds", type=int, default=200)
@@ -216,8 +236,11 @@ def main() -> None:
     parser.add_argument("--save", type=Path, help="folder for the model of the trial")
     arguments = parser.parse_args()
     trials = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    memory = Memory(arguments.cache, verbose=0)
+    if arguments.leave_out:
+        choose_features(memory)
+        return
     if arguments.name:
-        memory = Memory(arguments.cache, verbose=0)
         trials[arguments.name] = trial(arguments, memory)
         RESULTS.write_text(json.dumps(trials, indent=1, default=float) + "\n")
     print(table(trials))

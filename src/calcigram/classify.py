@@ -28,6 +28,7 @@ from calcigram.model.conformal import COVERAGE
 if TYPE_CHECKING:
     import pandas as pd
 
+    from calcigram.features.extra import Extra
     from calcigram.model.reader import Model
     from calcigram.rules.recognition import Recognition
 
@@ -40,6 +41,7 @@ def classify(
     prior: str | os.PathLike[str] | None = None,
     rulebook: Rulebook | PathLike | None = None,
     recognition: Recognition | PathLike | None = None,
+    extra: Extra | None = None,
     n_threads: int | None = None,
 ) -> pd.DataFrame:
     """Read clusters by the model and by the rules, and cross-check the two.
@@ -63,6 +65,8 @@ def classify(
         probabilities are then not calibrated (docs/rules.md).
     recognition : Recognition or path-like, optional
         In place of the recognition rules that ship.
+    extra : mapping of str or tuple of str to function, optional
+        The functions of a model's own features, as `train_model` was given them.
     n_threads : int, optional
         By default as many as there are processors this process may use.
 
@@ -79,7 +83,8 @@ def classify(
     ModelFileError
         The model cannot be opened.
     BadInputError
-        The clusters cannot be read, `coverage` is not between 0 and 1, or there is no such prior or rule file.
+        The clusters cannot be read, `coverage` is not between 0 and 1, there is no such prior or rule file,
+        or the model needs a feature of its own whose function is not in `extra`.
 
     Warns
     -----
@@ -102,6 +107,7 @@ def classify(
         prior=prior,
         rulebook=rulebook,
         recognition=recognition,
+        extra=extra,
         warns_of_shift=True,
     )
     return verdicts_of(as_clusters(clusters))
@@ -125,9 +131,11 @@ class Classifier:
         prior: str | os.PathLike[str] | None = None,
         rulebook: Rulebook | PathLike | None = None,
         recognition: Recognition | PathLike | None = None,
+        extra: Extra | None = None,
         reported: bool | None = None,
         warns_of_shift: bool = False,
     ) -> None:
+        from calcigram.features.extra import check_extra
         from calcigram.model.conformal import check_coverage
         from calcigram.model.prior import load_prior
         from calcigram.model.store import load_model
@@ -137,6 +145,10 @@ class Classifier:
         self._model: Any = model
         if model is None or isinstance(model, str | os.PathLike):
             self._model = load_model(None if model is None else Path(model))
+        self._extra = extra
+        own = [name for one in check_extra(extra) for name in one.names]
+        if hasattr(self._model, "check_extra"):  # a reader of the caller's own need not have it
+            self._model.check_extra(own)
         if isinstance(recognition, str | os.PathLike):
             recognition = load_recognition(Path(recognition))
         self._rules = RuleReader(recognition)
@@ -176,7 +188,7 @@ class Classifier:
         from calcigram.features.extract import extract_features
         from calcigram.oddities import find_oddities
 
-        features: Any = extract_features(clusters, n_threads=self._n_threads)
+        features: Any = extract_features(clusters, extra=self._extra, n_threads=self._n_threads)
         self._warn_of_shift(features)
         readings = self._model.read(features, **self._how, n_threads=self._n_threads)
         odd = find_oddities(clusters, features, n_threads=self._n_threads)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from calcigram.clusters import ClusterSet
+    from calcigram.features.extra import Extra
     from calcigram.figure import Picture
     from calcigram.formats.files import PathLike
     from calcigram.model.exemplars import Exemplars
@@ -132,6 +133,7 @@ def explain(
     reference: ClusterSet | None = None,
     n_examples: int = N_EXAMPLES,
     changes: bool = True,
+    extra: Extra | None = None,
 ) -> Explanation:
     """Say why a cluster is read as it is, by the model and by the rules.
 
@@ -147,6 +149,8 @@ def explain(
         How many of the most alike to name.
     changes : bool
         Search for what would turn the concern; it takes the most time.
+    extra : mapping, optional
+        Functions of a model's own features, as `extract_features` takes them.
 
     Returns
     -------
@@ -155,7 +159,7 @@ def explain(
     Raises
     ------
     BadInputError
-        Not exactly one cluster.
+        Not exactly one cluster, or the model needs features of its own that `extra` lacks.
 
     Notes
     -----
@@ -183,16 +187,18 @@ def explain(
     if len(cluster) != 1:
         raise BadInputError("one cluster", source="explain", value=f"{len(cluster)} clusters")
     reader: Any = load_model(model) if model is None or isinstance(model, str | Path) else model
-    features: Any = extract_features(cluster)
+    features: Any = extract_features(cluster, extra=extra)
     readings = reader.read(features)
     ruler = RuleReader()
     rule_readings = ruler.read(features)
     odd = find_oddities(cluster, features)
     verdict = crosscheck(readings, rule_readings, odd, cluster.size_class())
-    exemplars = _exemplars(reader, reference)
+    exemplars = _exemplars(reader, reference, extra)
+    if exemplars:
+        features = reader.aligned(features)
 
     def read(changed: ClusterSet) -> Readings:
-        found: Readings = reader.read(extract_features(changed))
+        found: Readings = reader.read(extract_features(changed, extra=extra))
         return found
 
     return Explanation(
@@ -213,7 +219,7 @@ def explain(
     )
 
 
-def _exemplars(model: Any, reference: ClusterSet | None) -> Exemplars | None:
+def _exemplars(model: Any, reference: ClusterSet | None, extra: Extra | None) -> Exemplars | None:
     from calcigram.features.extract import extract_features
     from calcigram.model.exemplars import Exemplars
     from calcigram.model.labels import Labelled, label_codes
@@ -222,22 +228,25 @@ def _exemplars(model: Any, reference: ClusterSet | None) -> Exemplars | None:
         kept: Exemplars | None = getattr(model, "exemplars", None)
         return kept
     labels = [label_codes(reference, axis) for axis in ("distribution", "morphology")]
-    return Exemplars.choose(Labelled(extract_features(reference), *labels))
+    features = model.aligned(extract_features(reference, extra=extra))
+    return Exemplars.choose(Labelled(features, *labels))
 
 
 def _why(
     model: Any, readings: Readings, features: Any, exemplars: Exemplars
 ) -> tuple[WhyThisWord, ...]:
+    from calcigram.features.catalogue import FEATURE_NAMES
     from calcigram.model.reader import form_is_known
 
     form_known = bool(form_is_known(features)[0])
+    extra = features.names[len(FEATURE_NAMES) :]
     found = []
     for head, p in zip(
         model.heads, (readings.p_distribution[0], readings.p_morphology[0]), strict=True
     ):
         if np.isfinite(p[0]):
             case = "form_known" if form_known else "form_unknown"
-            found.append(why_this_word(head, features.values[0], p, case, exemplars))
+            found.append(why_this_word(head, features.values[0], p, case, exemplars, extra))
     return tuple(found)
 
 

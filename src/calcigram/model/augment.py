@@ -71,7 +71,7 @@ def hide_marks(features: Features, marks: Iterable[str]) -> Features:
     array([nan], dtype=float32)
     """
     values = features.values.copy()
-    values[:, _resting_on(marks)] = np.nan
+    values[:, _resting_on(features, marks)] = np.nan
     return replace(features, values=values)
 
 
@@ -108,7 +108,7 @@ def forgetful_copy(
     values[fewer] = measure(clusters[fewer].thinned(kept[fewer], rng)).values
     chosen = rng.choice(len(FORGOTTEN), n, p=[share for share, _ in FORGOTTEN])
     for pattern, (_, marks) in enumerate(FORGOTTEN):
-        values[np.ix_(chosen == pattern, _resting_on(marks))] = np.nan
+        values[np.ix_(chosen == pattern, _resting_on(features, marks))] = np.nan
     return replace(features, values=values)
 
 
@@ -145,6 +145,7 @@ def fewer_left(
     return replace(labelled[chosen], features=measure(clusters[chosen].thinned(kept, rng)))
 
 
-def _resting_on(marks: Iterable[str]) -> npt.NDArray[np.bool_]:
+def _resting_on(features: Features, marks: Iterable[str]) -> npt.NDArray[np.bool_]:
     hidden = set(marks)
-    return np.array([bool(hidden & set(spec.needs)) for spec in CATALOGUE])
+    needs = [*(spec.needs for spec in CATALOGUE), *features.extra_needs]
+    return np.array([bool(hidden & set(each)) for each in needs])
