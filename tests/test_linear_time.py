@@ -7,7 +7,7 @@ import pytest
 
 from calcigram.formats import regions
 from calcigram.formats.dicom import concepts, units
-from calcigram.longtable.headings import column_map
+from calcigram.longtable.columns import column_map
 from calcigram.server import gate, jsonbody
 from calcigram.server.settings import Settings
 from calcigram.wording import printable, without_options

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from calcigram.classify import Classifier
 from calcigram.formats.files import PathLike, kind_of
 from calcigram.formats.inputs import check_apart
-from calcigram.formats.tables import read_intake
+from calcigram.formats.registry import read_intake
 from calcigram.linking import Linking
 
 if TYPE_CHECKING:

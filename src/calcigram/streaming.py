@@ -20,14 +20,11 @@ from calcigram.classify import Classifier
 from calcigram.clusters import ClusterSet
 from calcigram.columns import Words
 from calcigram.errors import BadInputError
+from calcigram.formats.checkpoint import code_digest, kept_parts, read_ahead, write_behind
 from calcigram.formats.files import PathLike, kind_of, suffix_of
-from calcigram.formats.inputs import Inputs, check_apart
-from calcigram.formats.keep import kept_parts
-from calcigram.formats.manifest import code_digest
+from calcigram.formats.inputs import Inputs, check_apart, plain_file
 from calcigram.formats.output import TABLE_SUFFIXES, arrow_table, table_writer
-from calcigram.formats.overlap import read_ahead, write_behind
-from calcigram.formats.spooled import plain_file
-from calcigram.formats.tables import BATCH_CLUSTERS, iter_intakes
+from calcigram.formats.registry import BATCH_CLUSTERS, iter_intakes
 from calcigram.lexicon import AGREEMENTS
 from calcigram.linking import Linking
 from calcigram.missing import count_missing, missing_words
@@ -191,8 +188,6 @@ def classify_files(
         "labels": tuple(labels),
     }
     inputs = Inputs([*files, *chosen_by], images)
-    if resume and not inputs.can_be_read_again:
-        raise BadInputError("files, not pipes, together with --resume")
     annotated = any(kind_of(path) not in ("csv", "parquet") for path in files)
     verdicts_of = Classifier(
         model,
@@ -303,7 +298,7 @@ def _write_rejects(bad_values: list[dict[str, Any]], stack: ExitStack, path: Pat
     """Write the rejects such that they appear together with the verdicts."""
     import pandas as pd
 
-    from calcigram.longtable.rejects import REJECT_COLUMNS, empty_rejects
+    from calcigram.longtable.columns import REJECT_COLUMNS, empty_rejects
 
     write = stack.enter_context(table_writer(path))
     write(pd.DataFrame(bad_values, columns=list(REJECT_COLUMNS)) if bad_values else empty_rejects())

@@ -6,7 +6,7 @@ import pytest
 
 from calcigram.errors import BadInputError
 from calcigram.formats import read_clusters, read_intake
-from calcigram.formats.spooled import plain_file
+from calcigram.formats.inputs import plain_file
 
 CSV = "cluster_id,x_mm,y_mm\na,1,2\na,2,3\n"
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from calcigram.batch.plan import Job, Part
 from calcigram.batch.storage import Storage
 from calcigram.errors import BadInputError, CalcigramError
-from calcigram.formats.manifest import code_digest
+from calcigram.formats.checkpoint import code_digest
 
 if TYPE_CHECKING:
     from calcigram.classify import Classifier
@@ -141,7 +141,7 @@ def _computed(job: Job, part: Part, n_threads: int | None) -> bytes:
     if job.task == "simulate":
         return _simulated(job, part)
     from calcigram.features.extract import extract_features
-    from calcigram.formats.overlap import read_ahead
+    from calcigram.formats.checkpoint import read_ahead
     from calcigram.missing import count_missing
 
     buffer = _TableBuffer(job.digest)

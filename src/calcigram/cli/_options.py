@@ -250,10 +250,10 @@ def column_map(text: str) -> dict[str, str]:
     {'x': 'posX', 'y': 'posY'}
     """
     from calcigram.errors import BadInputError
-    from calcigram.longtable import headings
+    from calcigram.longtable import columns
 
     try:
-        return headings.column_map(text)
+        return columns.column_map(text)
     except BadInputError as error:
         message = f"got {error.value!r}, expected {error.expected}"
         raise argparse.ArgumentTypeError(message) from None

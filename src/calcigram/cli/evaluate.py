@@ -231,7 +231,7 @@ def _json(evaluations: dict[str, Evaluation], tables: dict[str, pd.DataFrame], m
 
 
 def _markdown(evaluations: dict[str, Evaluation], tables: dict[str, pd.DataFrame]) -> str:
-    from calcigram.markdown import markdown_table
+    from calcigram.wording import markdown_table
 
     parts = [f"{caption}\n\n{markdown_table(frame)}" for caption, frame in tables.items()]
     parts += [each.to_markdown() for each in evaluations.values()]

@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     from calcigram.errors import PixelSizeError
     from calcigram.formats import read_intake
     from calcigram.formats.files import kind_of
-    from calcigram.formats.spooled import plain_file
+    from calcigram.formats.inputs import plain_file
     from calcigram.linking import Linking
 
     args.file = plain_file(args.file)

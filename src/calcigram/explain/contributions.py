@@ -119,7 +119,8 @@ def why_this_word(
     -------
     WhyThisWord
     """
-    from calcigram.model.head import AXES, fewness_of
+    from calcigram.lexicon import AXES
+    from calcigram.model.head import fewness_of
 
     p = np.asarray(probabilities, float)[list(head.classes)]
     read, other = np.argsort(-p, kind="stable")[:2]
@@ -142,7 +143,7 @@ def why_this_word(
         for f in np.argsort(-np.abs(moved), kind="stable")
         if moved[f] != 0
     ]
-    words = [str(AXES[head.axis][code]) for code in codes]
+    words = [str(AXES[head.axis].words[code]) for code in codes]
     return WhyThisWord(
         head.axis, words[0], words[1], float(start + moved.sum()), float(start), tuple(parts)
     )
@@ -168,8 +169,8 @@ def feature_words(name: str) -> str:
 
     Examples
     --------
-    >>> feature_words("max_distance_mm"), feature_words("density_per_cm2")
-    ('max distance', 'density')
+    >>> feature_words("max_distance_mm"), feature_words("nipple_span_deg")
+    ('max distance', 'nipple span')
     """
     unit = next((spec.unit for spec in CATALOGUE if spec.name == name), "1")
     return name.removesuffix(_UNIT_SUFFIXES.get(unit, "")).replace("_", " ")

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from calcigram.charts import plain
 from calcigram.errors import BadInputError
 from calcigram.explain.changes import Change, smallest_changes
 from calcigram.explain.contributions import WhyThisWord, why_this_word
 from calcigram.explain.rules_applied import RuleApplied, just_missed, rules_applied
 from calcigram.lexicon import CONCERNS, DISTRIBUTION_LABELS, MORPHOLOGY_LABELS
 from calcigram.readings import RISK_COLUMNS
+from calcigram.wording import plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -222,23 +222,22 @@ def explain(
 def _exemplars(model: Any, reference: ClusterSet | None, extra: Extra | None) -> Exemplars | None:
     from calcigram.features.extract import extract_features
     from calcigram.model.exemplars import Exemplars
-    from calcigram.model.labels import Labelled, label_codes
+    from calcigram.model.labels import Labelled
 
     if reference is None:
         kept: Exemplars | None = getattr(model, "exemplars", None)
         return kept
-    labels = [label_codes(reference, axis) for axis in ("distribution", "morphology")]
     features = model.aligned(extract_features(reference, extra=extra))
-    return Exemplars.choose(Labelled(features, *labels))
+    return Exemplars.choose(Labelled.of(reference, features))
 
 
 def _why(
     model: Any, readings: Readings, features: Any, exemplars: Exemplars
 ) -> tuple[WhyThisWord, ...]:
     from calcigram.features.catalogue import FEATURE_NAMES
-    from calcigram.model.reader import form_is_known
+    from calcigram.model.head import is_readable
 
-    form_known = bool(form_is_known(features)[0])
+    form_known = bool(is_readable(features, "morphology")[0])
     extra = features.names[len(FEATURE_NAMES) :]
     found = []
     for head, p in zip(
@@ -254,9 +253,9 @@ def _examples(
     model: Any, features: Any, exemplars: Exemplars, n_examples: int
 ) -> tuple[Example, ...]:
     from calcigram.model.exemplars import shared_leaves
-    from calcigram.model.reader import form_is_known
+    from calcigram.model.head import is_readable
 
-    known = bool(form_is_known(features)[0])
+    known = bool(is_readable(features, "morphology")[0])
     heads = [head for head in (model.heads if known else model.heads[:1]) if head.classes]
     if not heads:
         return ()

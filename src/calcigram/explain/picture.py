@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from calcigram.charts import BLUE, ORANGE, VERMILION, plain
+from calcigram.charts import BLUE, ORANGE, VERMILION
 from calcigram.explain.contributions import WhyThisWord
+from calcigram.wording import plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from calcigram.consequences import load_rulebook
 from calcigram.crosscheck.reasons import label_words
-from calcigram.crosscheck.words import outcome_words, set_words
 from calcigram.explain.contributions import WhyThisWord, feature_words, with_unit
 from calcigram.model.conformal import COVERAGE
+from calcigram.wording import outcome_words, set_words
 
 if TYPE_CHECKING:
     from calcigram.explain.explanation import Explanation

@@ -13,7 +13,7 @@ from collections import namedtuple
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from calcigram.features.entries import ROWS
+from calcigram.features.entries import DROPPED, ROWS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,7 +55,9 @@ CATALOGUE: tuple[FeatureSpec, ...] = tuple(
     FeatureSpec(name, family, unit, low, high, formula, source, needs)
     for family, rows in ROWS.items()
     for name, unit, low, high, formula, source, needs in rows
+    if name not in DROPPED
 )
+MEASURED = tuple(row[0] for rows in ROWS.values() for row in rows)
 FEATURE_NAMES: tuple[str, ...] = tuple(spec.name for spec in CATALOGUE)
 FAMILIES: tuple[str, ...] = tuple(ROWS)
 
@@ -103,14 +105,14 @@ def feature_catalogue() -> pd.DataFrame:
 
 
 def catalogue_hash() -> str:
-    """Return the SHA-256 of names and formulas; a model fits the features it was trained on.
+    """Return the SHA-256 of names and units, in order; a model fits the features it was trained on.
 
     Examples
     --------
     >>> len(catalogue_hash())
     64
     """
-    text = "\n".join(f"{spec.name}\t{spec.formula}" for spec in CATALOGUE)
+    text = "\n".join(f"{spec.name}\t{spec.unit}" for spec in CATALOGUE)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -140,7 +142,7 @@ def catalogue_page() -> str:
             "| feature | unit | range | formula | source | needs |",
             "|---|---|---|---|---|---|",
         ]
-        for spec in CATALOGUE[family_slice(family)]:
+        for spec in [spec for spec in CATALOGUE if spec.family == family]:
             needs = ", ".join(f"`{name}`" for name in spec.needs) or "positions"
             formula = spec.formula.replace("|", "\\|")
             span = f"[{_bound(spec.low)}, {_bound(spec.high)}]"

@@ -178,3 +178,18 @@ ROWS: dict[str, tuple[Row, ...]] = {
         ("ring_gap_deg", "deg", 0, 360, "Largest empty arc of that circle, in steps of 10 deg; n >= 5", "own choice", ()),
     ),
 }  # fmt: skip
+
+DROPPED = frozenset(
+    """
+    core_radius_mm core_radius_90_mm density_per_cm2 clark_evans_ratio ripley_l_1mm ripley_l_3mm
+    ripley_l_10mm line_residual_mm line_residual_ratio rail_between_share rail_mixing
+    tree_longest_edge_ratio tree_length_ratio tree_leaf_share correlation_dimension
+    components_1mm components_2mm components_4mm components_8mm giant_share_1mm giant_share_2mm
+    giant_share_4mm giant_share_8mm hull_solidity empty_space_ratio hull_eccentricity
+    hull_width_ratio angular_resultant diameter_cv diameter_log_sd thin_share rod_share
+    dot_share ball_share size_contrast_correlation size_aspect_correlation
+    size_solidity_correlation aspect_solidity_correlation contrast_solidity_correlation
+    contrast_aspect_correlation contact_share form_variety
+    """.split()
+)
+"""Measured by kernels, but in no table: see docs/features.md."""

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from calcigram.errors import BadInputError
 from calcigram.features.batch import extract_range
-from calcigram.features.catalogue import FEATURE_NAMES
+from calcigram.features.catalogue import FEATURE_NAMES, MEASURED
 from calcigram.features.extra import Extra, ExtraFeature, check_extra, measure_extra
 from calcigram.features.workspace import Workspace, make_workspace
 from calcigram.threads import in_chunks
@@ -175,7 +175,7 @@ def extract_features(
     own = check_extra(extra)
     if n_threads is not None and n_threads < 1:
         raise BadInputError("at least 1 thread", column="n_threads", value=n_threads)
-    values = np.full((len(clusters), len(FEATURE_NAMES)), np.nan, np.float32)
+    values = np.full((len(clusters), len(MEASURED)), np.nan, np.float32)
     lengths = clusters.n_calcifications
     capacity = int(lengths.max(initial=0))
     offsets, columns = kernel_columns(clusters)
@@ -188,7 +188,8 @@ def extract_features(
         extract_range(part.start, part.stop, offsets, columns, work, values)
 
     in_chunks(run, len(clusters), _CHUNK, n_threads)
-    return with_extra(Features(values, clusters.cluster_id), clusters, own)
+    kept = np.ascontiguousarray(values[:, [MEASURED.index(name) for name in FEATURE_NAMES]])
+    return with_extra(Features(kept, clusters.cluster_id), clusters, own)
 
 
 def with_extra(

@@ -22,11 +22,9 @@ import numpy as np
 from calcigram.clusters import META_COLUMNS
 from calcigram.errors import BadInputError
 from calcigram.formats.files import PathLike, first_bytes
-from calcigram.formats.spooled import SpooledPath
+from calcigram.formats.inputs import SpooledPath
 from calcigram.longtable import Intake, Notice, clusters_from_frame
-from calcigram.longtable.columns import MISSING_WORDS
-from calcigram.longtable.headings import NUMERIC_COLUMNS, Scale, resolve_columns
-from calcigram.longtable.rejects import Rows
+from calcigram.longtable.columns import MISSING_WORDS, NUMERIC_COLUMNS, Rows, Scale, resolve_columns
 from calcigram.wording import counted
 
 if TYPE_CHECKING:

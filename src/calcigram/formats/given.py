@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from calcigram.clusters import ClusterSet
 from calcigram.errors import BadInputError
 from calcigram.formats.files import PathLike
-from calcigram.formats.tables import read_intake
+from calcigram.formats.registry import read_intake
 from calcigram.longtable import TableWarning
 
 if TYPE_CHECKING:

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from calcigram.errors import BadInputError
+from calcigram.formats.annotations import DRAWN, Cluster, ImageMarks, Mark, gather
 from calcigram.formats.applies import ANNOTATION, check_options
 from calcigram.formats.files import PathLike, kind_of
-from calcigram.formats.gathering import DRAWN, Cluster, ImageMarks, Mark, gather
 from calcigram.formats.outlines import (
     Points,
     Shape,

@@ -11,10 +11,18 @@ import numpy.typing as npt
 from calcigram.clusters import MARK_NAMES, META_COLUMNS, ClusterSet
 from calcigram.errors import BadInputError
 from calcigram.longtable import Intake
-from calcigram.longtable.columns import ID_EXPECTED, id_text, in_our_unit, meta_column
-from calcigram.longtable.headings import NUMERIC_COLUMNS, Scale
+from calcigram.longtable.columns import (
+    ID_EXPECTED,
+    NUMERIC_COLUMNS,
+    Faults,
+    Mask,
+    Rows,
+    Scale,
+    id_text,
+    in_our_unit,
+    meta_column,
+)
 from calcigram.longtable.intake import notices_of_ids
-from calcigram.longtable.rejects import Faults, Mask, Rows
 
 if TYPE_CHECKING:
     import pandas as pd

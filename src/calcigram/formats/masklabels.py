@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from calcigram.errors import BadInputError
-from calcigram.formats.gathering import Cluster, ImageMarks, Mark
+from calcigram.formats.annotations import Cluster, ImageMarks, Mark
 from calcigram.formats.maskparts import MaskParts
 from calcigram.formats.pixelmarks import Ints, Measured, measure, pixels_of
 from calcigram.linking import MAX_LOOSE, Linking, link

@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from calcigram.errors import BadInputError, PixelSizeError
+from calcigram.formats.annotations import ImageMarks, gather
 from calcigram.formats.arrays import read_array
 from calcigram.formats.files import PathLike, kind_of
-from calcigram.formats.gathering import ImageMarks, gather
 from calcigram.formats.masklabels import fill_from_labels
 from calcigram.linking import Linking
 from calcigram.longtable import Intake

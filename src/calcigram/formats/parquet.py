@@ -23,8 +23,8 @@ from calcigram.formats.output import arrow_table
 from calcigram.formats.parquetsize import check_parquet
 from calcigram.formats.parted import parted
 from calcigram.longtable import Intake, clusters_from_frame
-from calcigram.longtable.export import check_ids
-from calcigram.longtable.headings import NUMERIC_COLUMNS, Scale, resolve_columns
+from calcigram.longtable.columns import NUMERIC_COLUMNS, Scale, resolve_columns
+from calcigram.longtable.intake import check_ids
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -1,22 +1,300 @@
-"""Single columns of a long table: numbers as float32 in our units, ids and reserved words as text.
+"""The columns of a long table: which heading is which column of ours, its values in our units, and what is bad.
 
-Which column is which is `headings`' business, what belongs together `intake`'s.
+Bad values are noted with their place: one error for the first, or a table of them all.
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from reprlib import Repr
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from calcigram.clusters import Column
+from calcigram.clusters import CLUSTER_COLUMNS, MARKS, META_COLUMNS, Column
 from calcigram.errors import BadInputError
-from calcigram.limits import UNPACKED_FLOOR_BYTES
-from calcigram.longtable.rejects import Faults, Mask, plain
+from calcigram.limits import MAX_COLUMNS, UNPACKED_FLOOR_BYTES, check_pixel_spacing
 
 if TYPE_CHECKING:
     import pandas as pd
+
+Rows = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+
+REJECT_COLUMNS = ("source", "row", "cluster_id", "column", "value", "expected")
+
+
+@dataclass
+class Faults:
+    """Bad values as they are found, column by column."""
+
+    source: str | None
+    found: list[tuple[Rows, str, list[Any], str]] = field(default_factory=list)
+
+    def add(self, bad: Mask, column: str, values: pd.Series, expected: str) -> None:
+        """Note the rows where `bad` holds; `values` is the column as it stands in the table."""
+        self.add_at(np.flatnonzero(bad), column, values[bad], expected)
+
+    def add_at(self, rows: Rows, column: str, values: Iterable[Any], expected: str) -> None:
+        """Note bad `values` and the rows they stand in, in rising order."""
+        if len(rows):
+            self.found.append((rows, column, [plain(value) for value in values], expected))
+
+    def rows(self) -> Rows:
+        """Return the bad rows, each once."""
+        if not self.found:
+            return np.zeros(0, np.int64)
+        return np.unique(np.concatenate([rows for rows, *_ in self.found]))
+
+    def first(
+        self, ids: Callable[[int], str | None], row_number: Callable[[Rows], Rows]
+    ) -> BadInputError:
+        """Return the error for the topmost bad row; of several there, the one noted first."""
+        rows, column, values, expected = min(self.found, key=lambda fault: fault[0][0])
+        value = values[0]
+        if isinstance(value, str) and _is_decimal_comma(value):
+            expected += " (with a decimal point, not a comma)"
+        return BadInputError(
+            expected,
+            source=self.source,
+            row=int(row_number(rows[:1])[0]),
+            column=column,
+            value=value,
+            cluster_id=ids(int(rows[0])),
+        )
+
+    def table(
+        self, ids: Callable[[int], str | None], row_number: Callable[[Rows], Rows]
+    ) -> pd.DataFrame:
+        """Return one row a bad value, in the order of the rows: `REJECT_COLUMNS`."""
+        import pandas as pd
+
+        parts = [
+            pd.DataFrame(
+                {
+                    "source": self.source,
+                    "row": row_number(rows),
+                    "cluster_id": [ids(int(row)) for row in rows],
+                    "column": column,
+                    "value": [repr(value) for value in values],
+                    "expected": expected,
+                },
+                columns=list(REJECT_COLUMNS),
+            )
+            for rows, column, values, expected in self.found
+        ]
+        if not parts:
+            return empty_rejects()
+        return pd.concat(parts, ignore_index=True).sort_values(
+            "row", kind="stable", ignore_index=True
+        )
+
+
+def empty_rejects() -> pd.DataFrame:
+    """Return a table of rejects without rows.
+
+    Examples
+    --------
+    >>> empty_rejects().shape
+    (0, 6)
+    """
+    import pandas as pd
+
+    return pd.DataFrame({name: pd.Series(dtype=object) for name in REJECT_COLUMNS})
+
+
+def plain(value: Any) -> Any:
+    """Return a NumPy scalar as the Python value that prints as people write it."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _is_decimal_comma(text: str) -> bool:
+    whole, comma, part = text.strip().lstrip("+-").partition(",")
+    return bool(comma) and whole.isdigit() and part.isdigit()
+
+
+MM_PER_UNIT = {"mm": 1.0, "cm": 10.0, "um": 0.001}
+"""Lengths of fixed size; ``px`` needs the pixel spacing."""
+
+UNITS = (*MM_PER_UNIT, "px")
+
+SHORT_NAMES = {
+    "id": "cluster_id",
+    "cluster": "cluster_id",
+    "x": "x_mm",
+    "y": "y_mm",
+    "diameter": "diameter_mm",
+    "aspect": "aspect_ratio",
+    "orientation": "orientation_deg",
+    "nipple_x": "nipple_x_mm",
+    "nipple_y": "nipple_y_mm",
+    "breast_area": "breast_area_mm2",
+}
+"""What the keys of `columns` may be shortened to."""
+
+NUMERIC_COLUMNS = {column.name: column for column in (*MARKS, *CLUSTER_COLUMNS)}
+"""The columns of numbers by name: marks, then per-cluster columns."""
+
+_short = Repr()
+_short.maxstring = 48  # a file that is no table may have a heading of any length
+
+_KNOWN = ("cluster_id", *NUMERIC_COLUMNS, *META_COLUMNS)
+
+
+def column_map(text: str) -> dict[str, str]:
+    """Read ``x=posX,y=posY`` into a mapping from our names to the table's.
+
+    Raises
+    ------
+    BadInputError
+        It is not of this form.
+
+    Examples
+    --------
+    >>> column_map("x=posX, y=posY")
+    {'x': 'posX', 'y': 'posY'}
+    """
+    pairs = [pair.partition("=") for pair in text.split(",")]
+    names = {ours.strip(): theirs.strip() for ours, _, theirs in pairs}
+    if len(names) < len(pairs) or not all(names) or not all(names.values()):
+        raise BadInputError("pairs like x=posX,y=posY", column="columns", value=text)
+    return names
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How the lengths of a table become mm: `units` and, for ``px``, `pixel_spacing` in mm.
+
+    Examples
+    --------
+    >>> Scale("px", 0.07).factor("x_mm"), Scale("cm").factor("breast_area_mm2")
+    (0.07, 100.0)
+    """
+
+    units: str = "mm"
+    pixel_spacing: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.units not in UNITS:
+            raise BadInputError(f"one of {', '.join(UNITS)}", column="units", value=self.units)
+        spacing = self.pixel_spacing
+        if self.units == "px":
+            if spacing is None:
+                raise BadInputError(
+                    "the pixel spacing in mm beside units 'px' (pixel_spacing)",
+                    column="pixel_spacing",
+                    value=None,
+                )
+            check_pixel_spacing(spacing)
+        elif spacing is not None:
+            raise BadInputError(
+                "units 'px' where a pixel spacing is given", column="units", value=self.units
+            )
+
+    def factor(self, name: str) -> float:
+        """Return what a number of column `name` is multiplied by."""
+        spacing = self.pixel_spacing
+        length = MM_PER_UNIT[self.units] if spacing is None else float(spacing)
+        return {"mm": length, "mm2": length**2}.get(NUMERIC_COLUMNS[name].unit, 1.0)
+
+    def names_of(self, name: str) -> tuple[str, ...]:
+        """Return the headings under which column `name` is looked for when nobody mapped it."""
+        stem = name.removesuffix("_mm2").removesuffix("_mm")
+        if self.units == "mm" or stem == name:
+            return (name,)
+        return (name.replace("_mm", f"_{self.units}"), stem, name)
+
+
+def resolve_columns(
+    present: list[str],
+    columns: Mapping[str, str] | None,
+    scale: Scale,
+    *,
+    source: str | None = None,
+    single_cluster: str | None = None,
+) -> dict[str, str]:
+    """Find which heading of a table holds which of our columns.
+
+    Parameters
+    ----------
+    present : list of str
+        The headings.
+    columns : mapping, optional
+        Ours (or `SHORT_NAMES`) to theirs.
+    scale : Scale
+    source, single_cluster
+        As in `clusters_from_frame`.
+
+    Returns
+    -------
+    dict
+        Ours to theirs; optional columns the table lacks are left out.
+
+    Raises
+    ------
+    BadInputError
+        A required or mapped column is not there, or one heading is mapped twice.
+
+    Examples
+    --------
+    >>> resolve_columns(["lesion", "x_px", "y_px"], {"id": "lesion"}, Scale("px", 0.1))
+    {'cluster_id': 'lesion', 'x_mm': 'x_px', 'y_mm': 'y_px'}
+    """
+    if len(present) > MAX_COLUMNS:
+        raise BadInputError(
+            f"at most {MAX_COLUMNS} columns, one row per calcification below them",
+            source=source,
+            value=f"{len(present)} columns",
+        )
+    repeated = sorted(name for name, n in Counter(present).items() if n > 1)
+    if repeated:
+        raise BadInputError("each heading once", source=source, column=repeated[0])
+    listed = ", ".join(_short.repr(name) for name in present[:30])
+    mapped = _mapped_columns(present, columns, listed, source)
+    found: dict[str, str] = {}
+    for ours in _KNOWN:
+        numeric = ours in NUMERIC_COLUMNS
+        candidates: tuple[str, ...] = (mapped[ours],) if ours in mapped else (ours,)
+        if numeric and ours not in mapped:
+            candidates = scale.names_of(ours)
+        free = [name for name in candidates if name in present and name not in found.values()]
+        taken = [name for name in free if name == mapped.get(ours) or name not in mapped.values()]
+        if taken:
+            found[ours] = taken[0]
+    if single_cluster is not None and "cluster_id" in found:
+        raise BadInputError(
+            "no column of cluster ids where the table is said to be one cluster",
+            source=source,
+            column=found["cluster_id"],
+        )
+    for ours in ("cluster_id", *(column.name for column in MARKS if column.required)):
+        if ours in found or (ours == "cluster_id" and single_cluster is not None):
+            continue
+        hint = f"a column of this name, or a mapping such as {ours}=NAME, among {listed}"
+        if ours == "cluster_id":
+            hint += "; or say that the table is one cluster (single_cluster)"
+        raise BadInputError(hint, source=source, column=ours)
+    return found
+
+
+def _mapped_columns(
+    present: list[str], columns: Mapping[str, str] | None, listed: str, source: str | None
+) -> dict[str, str]:
+    mapped: dict[str, str] = {}
+    for key, theirs in (columns or {}).items():
+        ours = SHORT_NAMES.get(key, key)
+        if ours not in _KNOWN:
+            raise BadInputError(f"one of {', '.join(_KNOWN)}", source=source, column=key)
+        if theirs not in present:
+            raise BadInputError(f"one of {listed}", source=source, column=theirs)
+        if ours in mapped or theirs in mapped.values():
+            raise BadInputError("each column mapped once", source=source, column=theirs)
+        mapped[ours] = theirs
+    return mapped
+
 
 MISSING_WORDS = ("", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "null", "NULL", "None")
 """Texts that stand for a missing value in a column of numbers."""

@@ -21,9 +21,9 @@ from calcigram.model.calibrate import expected_calibration_error, fit_scaling, s
 from calcigram.model.conformal import N_FOLDS, ConformalScores, folds_by_group
 from calcigram.model.exemplars import Exemplars
 from calcigram.model.forest import Forest, flatten_trees
-from calcigram.model.head import HEAD_CASES, Floats, Head, fewness_of, two_sided
+from calcigram.model.head import HEAD_CASES, Floats, Head, fewness_of, is_readable, two_sided
 from calcigram.model.labels import Labelled, check_known_words
-from calcigram.model.reader import Model, form_is_known
+from calcigram.model.reader import Model
 
 if TYPE_CHECKING:
     from calcigram.features.extract import Features
@@ -106,7 +106,7 @@ def _adapted_head(
     rng: np.random.Generator,
 ) -> tuple[Head, dict[str, Any]]:
     seen = {"form_known": features, "form_unknown": hide_marks(features, ALL_MARKS)}
-    known = form_is_known(features)
+    known = is_readable(features, "morphology")
     rows = {
         case: np.flatnonzero((codes >= 0) & (known | (case == "form_unknown")))
         for case in HEAD_CASES[head.axis]

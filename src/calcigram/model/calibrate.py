@@ -59,8 +59,12 @@ class Scaling:
 
     def __call__(self, scores: npt.ArrayLike, few: npt.ArrayLike = 0.0) -> Floats:
         """Return probabilities, shape (R, K), of scores (logits), shape (R, K), and `fewness`, (R,)."""
+        return softmax(self.scaled(scores, few))
+
+    def scaled(self, scores: npt.ArrayLike, few: npt.ArrayLike = 0.0) -> Floats:
+        """Return calibrated log-odds, shape (R, K): what `softmax` makes probabilities of."""
         sharpness = np.atleast_1d(self.sharpness(few))[:, None]
-        return softmax(np.asarray(scores, float) * sharpness + np.array(self.bias))
+        return np.asarray(scores, float) * sharpness + np.array(self.bias)
 
     def sharpness(self, few: npt.ArrayLike = 0.0) -> Floats:
         """Return the inverse temperature at a `fewness`, of its shape."""

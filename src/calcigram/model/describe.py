@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from calcigram.model.head import AXES
+from calcigram.lexicon import AXES
 
 if TYPE_CHECKING:
     from calcigram.model.reader import Model
@@ -28,7 +28,7 @@ def model_html(model: Model) -> str:
     rows = [
         {
             "axis": head.axis,
-            "words": ", ".join(AXES[head.axis][code] for code in head.classes),
+            "words": ", ".join(AXES[head.axis].words[code] for code in head.classes),
             **reached.get(head.axis, {}),
         }
         for head in model.heads

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from calcigram.features.catalogue import FEATURE_NAMES
-from calcigram.lexicon import DISTRIBUTIONS, GROUPED_MAX_MM, MORPHOLOGIES, Distribution
+from calcigram.features.catalogue import CATALOGUE, FEATURE_NAMES
+from calcigram.lexicon import AXES, DISTRIBUTIONS, GROUPED_MAX_MM, Distribution
 from calcigram.model.calibrate import Scaling, fewness
 from calcigram.model.conformal import ConformalScores
 from calcigram.model.forest import Forest
 
-Floats = npt.NDArray[np.float64]
+if TYPE_CHECKING:
+    from calcigram.features.extract import Features
 
-AXES: dict[str, tuple[str, ...]] = {"distribution": DISTRIBUTIONS, "morphology": MORPHOLOGIES}
-"""The words of each head, in the order of its probability columns."""
+Floats = npt.NDArray[np.float64]
 
 HEAD_CASES: dict[str, tuple[str, ...]] = {
     "distribution": ("form_known", "form_unknown"),
@@ -33,6 +35,25 @@ WIDE: tuple[int, ...] = tuple(
 """Distributions that the lexicon gives to nothing of `GROUPED_MAX_MM` or less."""
 
 _COUNT, _EXTENT = (FEATURE_NAMES.index(name) for name in ("n_calcifications", "max_distance_mm"))
+
+
+@lru_cache(maxsize=64)
+def columns_resting_on(
+    marks: tuple[str, ...], extra_needs: tuple[tuple[str, ...], ...] = ()
+) -> npt.NDArray[np.int64]:
+    """Return the columns of the features that need any of `marks`, the caller's own included."""
+    needs = (*(spec.needs for spec in CATALOGUE), *extra_needs)
+    return np.flatnonzero([bool(set(marks) & set(each)) for each in needs])
+
+
+def is_readable(features: Features, axis: str) -> npt.NDArray[np.bool_]:
+    """Return where an axis can be read: enough calcifications, and a mark that it needs, shape (C,)."""
+    needed = AXES[axis]
+    enough = features.n_calcifications >= needed.min_calcifications
+    if not needed.needs:
+        return np.asarray(enough)
+    known = np.isfinite(features.values[:, columns_resting_on(needed.needs)]).any(axis=1)
+    return np.asarray(enough & known)
 
 
 def fewness_of(values: npt.NDArray[np.float32]) -> Floats:
@@ -68,7 +89,7 @@ class Head:
     shares: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
-        n_words, n_classes = len(AXES[self.axis]), len(self.classes)
+        n_words, n_classes = len(AXES[self.axis].words), len(self.classes)
         if not n_classes and self.forest.n_trees:
             raise ValueError(f"{self.axis}: trees without classes")
         if list(self.classes) != sorted(set(self.classes) & set(range(n_words))):
@@ -105,14 +126,14 @@ class Head:
         Distributions that the lexicon rules out at the cluster's extent have probability 0.
         """
         if not self.classes:
-            return np.full((len(values), len(AXES[self.axis])), np.nan)
+            return np.full((len(values), len(AXES[self.axis].words)), np.nan)
         logits, few = self.logits(values), fewness_of(values)
         known = np.full_like(logits, np.nan)
         for case in HEAD_CASES[self.axis]:
             rows = form_known if case == "form_known" else ~form_known
             if rows.any():
                 known[rows] = self.scalings[case](logits[rows], few[rows])
-        p = np.zeros((len(values), len(AXES[self.axis])))
+        p = np.zeros((len(values), len(AXES[self.axis].words)))
         p[:, self.classes] = known
         p[np.isnan(known[:, 0])] = np.nan
         return without_wide(p, values[:, _EXTENT]) if self.axis == "distribution" else p
@@ -129,7 +150,7 @@ class Head:
         form_known : ndarray of bool, shape (R,)
         coverage : float
         """
-        sets = np.zeros((len(p), len(AXES[self.axis])), bool)
+        sets = np.zeros((len(p), len(AXES[self.axis].words)), bool)
         classes = np.array(self.classes)
         for case, scores in self.conformal.items() if self.classes else ():
             rows = form_known if case == "form_known" else ~form_known

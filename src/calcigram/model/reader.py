@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,17 +18,11 @@ import numpy.typing as npt
 from calcigram.concerns import CONCERN_CASES, concern_views, raw_concern
 from calcigram.consequences import shipped_rulebooks
 from calcigram.errors import BadInputError
-from calcigram.features.catalogue import CATALOGUE, FEATURE_NAMES
-from calcigram.lexicon import (
-    DISTRIBUTION_LABELS,
-    MIN_CALCIFICATIONS,
-    MORPHOLOGY_LABELS,
-    Status,
-)
+from calcigram.lexicon import AXES
 from calcigram.model import describe
 from calcigram.model.calibrate import Scaling, fewness, log_probabilities
 from calcigram.model.conformal import COVERAGE, check_coverage
-from calcigram.model.head import Floats, Head
+from calcigram.model.head import Floats, Head, is_readable
 from calcigram.model.novelty import Novelty
 from calcigram.model.prior import Prior
 from calcigram.model.shown import guarded, shown_probabilities
@@ -40,11 +34,6 @@ if TYPE_CHECKING:
     from calcigram.features.extract import Features
     from calcigram.model.exemplars import Exemplars
 
-FORM_MARKS: tuple[str, ...] = ("diameter_mm", "aspect_ratio", "solidity", "cnr")
-"""A form is read only where at least one calcification of the cluster has one of these."""
-
-_UNREAD_FORM = MORPHOLOGY_LABELS.index(Status.UNREAD)
-_NO_DISTRIBUTION = DISTRIBUTION_LABELS.index(Status.INSUFFICIENT)
 _CHUNK_ROWS = 4096
 
 
@@ -223,7 +212,7 @@ class Model:
         """Return both axes' probabilities, the risk, the concern's, both sets, the novelty."""
         p_d, p_m = self.axis_probabilities(features)
         shown = shown_probabilities(p_d, p_m, features)
-        form_known = form_is_known(features)
+        form_known = is_readable(features, "morphology")
         sets = [
             head.sets(p, form_known, coverage) for head, p in zip(self.heads, shown, strict=True)
         ]
@@ -254,9 +243,9 @@ class Model:
             Each axis by itself, so that the most probable words may be inadmissible together;
             `shown_probabilities` mends that. NaN where the axis cannot be read.
         """
-        form_known = form_is_known(features)
+        form_known = is_readable(features, "morphology")
         p_d, p_m = (head.probabilities(features.values, form_known) for head in self.heads)
-        p_d[features.n_calcifications < MIN_CALCIFICATIONS] = np.nan
+        p_d[~is_readable(features, "distribution")] = np.nan
         if prior is not None:
             p_d, p_m = (
                 prior.reweighted(p, head) for head, p in zip(self.heads, (p_d, p_m), strict=True)
@@ -275,17 +264,6 @@ class Model:
                 continue
             p[rows] = self.concern_scalings[name](log_probabilities(raw[rows]), few[rows])
         return p
-
-
-def form_is_known(features: Features) -> npt.NDArray[np.bool_]:
-    """Return where any feature that rests on a form mark has a value, bool, shape (C,)."""
-    return np.asarray(np.isfinite(features.values[:, _form_columns()]).any(axis=1))
-
-
-@lru_cache(maxsize=1)
-def _form_columns() -> npt.NDArray[np.int64]:
-    rests_on_form = {spec.name for spec in CATALOGUE if set(spec.needs) & set(FORM_MARKS)}
-    return np.flatnonzero([name in rests_on_form for name in FEATURE_NAMES])
 
 
 def readings_of(
@@ -315,8 +293,11 @@ def readings_of(
     Of equally probable concerns the graver is taken. Where the words alone lead to another concern,
     the origin is that of the most probable pattern that leads to the concern given.
     """
-    words = _labels(p_distribution, _NO_DISTRIBUTION), _labels(p_morphology, _UNREAD_FORM)
     probabilities = p_distribution, p_morphology
+    words = tuple(
+        np.where(np.isfinite(p[:, 0]), p.argmax(axis=1), axis.unread_code).astype(np.int8)
+        for p, axis in zip(probabilities, AXES.values(), strict=True)
+    )
     return Readings(
         cluster_id=cluster_id,
         distribution=words[0],
@@ -325,14 +306,9 @@ def readings_of(
         p_morphology=p_morphology.astype(np.float32),
         evidence=np.full(len(cluster_id), "", dtype=object),
         reader=reader,
-        **concern_views(words, probabilities, p_concern, *shipped_rulebooks()),
+        **concern_views((words[0], words[1]), probabilities, p_concern, *shipped_rulebooks()),
         **more,
     )
-
-
-def _labels(p: Floats, otherwise: int) -> npt.NDArray[np.int8]:
-    read = np.isfinite(p[:, 0])
-    return np.where(read, p.argmax(axis=1), otherwise).astype(np.int8)
 
 
 def _difference(got: tuple[str, ...], expected: tuple[str, ...]) -> str:

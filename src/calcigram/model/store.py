@@ -26,13 +26,13 @@ from calcigram.concerns import CONCERN_CASES
 from calcigram.errors import ModelFileError
 from calcigram.features.catalogue import FEATURE_NAMES, catalogue_hash
 from calcigram.features.extra import is_name
-from calcigram.formats.places import replace_folder, unfinished
-from calcigram.lexicon import CONCERNS
+from calcigram.formats.files import replace_folder, unfinished
+from calcigram.lexicon import AXES, CONCERNS
 from calcigram.model.calibrate import Scaling
 from calcigram.model.conformal import ConformalScores
 from calcigram.model.exemplars import Exemplars
 from calcigram.model.forest import MAX_SCORE, STORED_ARRAYS, Forest
-from calcigram.model.head import AXES, HEAD_CASES, Head
+from calcigram.model.head import HEAD_CASES, Head
 from calcigram.model.novelty import Novelty
 from calcigram.model.reader import Model
 
@@ -181,7 +181,7 @@ def _document(model: Model) -> dict[str, Any]:
         "feature_names": list(model.feature_names),
         "heads": {
             head.axis: {
-                "classes": [str(AXES[head.axis][code]) for code in head.classes],
+                "classes": [str(AXES[head.axis].words[code]) for code in head.classes],
                 "calibration": _scalings_document(head.scalings),
                 **({"shares": list(head.shares)} if head.shares else {}),
             }
@@ -275,7 +275,7 @@ def _model(document: dict[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> 
 def _head(
     axis: str, document: dict[str, Any], arrays: Mapping[str, npt.NDArray[Any]], n_features: int
 ) -> Head:
-    words = [str(word) for word in AXES[axis]]
+    words = [str(word) for word in AXES[axis].words]
     classes = tuple(words.index(word) for word in document["classes"])
     conformal = {
         case: ConformalScores(arrays[f"{axis}.{case}.scores"], arrays[f"{axis}.{case}.counts"])

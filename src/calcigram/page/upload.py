@@ -11,7 +11,7 @@ import numpy as np
 
 from calcigram.clusters import ClusterSet
 from calcigram.errors import BadInputError, CalcigramError
-from calcigram.longtable.headings import column_map
+from calcigram.longtable.columns import column_map
 from calcigram.page.sketch import check_number
 from calcigram.wording import without_options
 

@@ -277,7 +277,7 @@ class View:
         self._later(show)
 
     def _show_all(self, clusters: ClusterSet, verdicts: pd.DataFrame) -> None:
-        from calcigram.report.clusters import review_order
+        from calcigram.report import review_order
 
         self._clusters, self._rows = clusters, _rows(verdicts)
         self._notes = missing_note(clusters, verdicts)

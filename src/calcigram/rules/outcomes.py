@@ -29,7 +29,7 @@ from calcigram.formats.cbis_ddsm import (
     read_counts,
 )
 from calcigram.lexicon import CONCERNS, DISTRIBUTION_LABELS, MORPHOLOGY_LABELS, Concern, Status
-from calcigram.markdown import markdown_table
+from calcigram.wording import markdown_table
 
 if TYPE_CHECKING:
     import pandas as pd

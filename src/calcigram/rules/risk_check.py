@@ -28,10 +28,10 @@ from calcigram.formats.cbis_ddsm import (
     read_counts,
 )
 from calcigram.lexicon import DISTRIBUTIONS, MORPHOLOGIES
-from calcigram.markdown import markdown_table
 from calcigram.risk.fit import Lesions, fit_risk
 from calcigram.risk.table import COLUMNS, ROWS, RiskTable
 from calcigram.rules.outcomes import MALIGNANT, WITHOUT_CALLBACK, concern_code, counts_path
+from calcigram.wording import markdown_table
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from calcigram import __version__
+from calcigram._version import __version__
 from calcigram.classify import Classifier
 from calcigram.clusters import ClusterSet
 from calcigram.columns import Column, Words, frame_of

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from calcigram.clusters import ClusterSet
 from calcigram.errors import BadInputError, CalcigramError
 from calcigram.limits import check_pixel_spacing
-from calcigram.longtable.headings import UNITS, column_map
+from calcigram.longtable.columns import UNITS, column_map
 from calcigram.server.answers import ARROW, CSV, JSON, PARQUET
 from calcigram.server.jsonbody import check_lengths
 from calcigram.server.problems import Problem

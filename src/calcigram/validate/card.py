@@ -39,7 +39,7 @@ def card_tables(found: dict[str, Any]) -> dict[str, pd.DataFrame]:
 
 def card_markdown(found: dict[str, Any]) -> str:
     """Return the tables in Markdown, each under its caption."""
-    from calcigram.markdown import markdown_table
+    from calcigram.wording import markdown_table
 
     parts = [
         f"**{caption}:**\n\n{markdown_table(frame)}"

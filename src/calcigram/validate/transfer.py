@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from calcigram.markdown import markdown_table
 from calcigram.validate.evaluation import _without_nan, evaluate_reader
+from calcigram.wording import markdown_table
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from calcigram.features.extract import extract_features
+from calcigram.lexicon import AXES
 from calcigram.model.conformal import COVERAGE
-from calcigram.model.head import AXES
-from calcigram.model.labels import Labelled, label_codes, split_by_group
+from calcigram.model.labels import Labelled, group_codes, hold_out, label_codes
 from calcigram.model.novelty import Novelty
 from calcigram.oddities import NONE, find_oddities
 from calcigram.validate.impostors import KINDS, impostors
@@ -63,7 +63,8 @@ def coverage_by_word(
     import pandas as pd
 
     rows = []
-    for axis, words in AXES.items():
+    for axis in AXES:
+        words = AXES[axis].words
         sets, true = getattr(readings, f"{axis}_set"), truth[axis]
         held = sets[np.arange(len(true)), np.maximum(true, 0)]
         chosen = {str(word): true == code for code, word in enumerate(words)}
@@ -142,7 +143,7 @@ def unseen_alarm_shares(n: int, *, seed: int, n_jobs: int = 1) -> dict[str, floa
     seen: dict[str, Any] = {"exclude_mechanisms": left_out}
     clusters = simulate(n, seed=seed, grade="mixed", n_jobs=n_jobs, **seen)
     features, codes = extract_features(clusters), label_codes(clusters, "distribution")
-    held_out = split_by_group(clusters, 0.2, np.random.default_rng(seed))
+    held_out = hold_out(group_codes(clusters), 0.2, np.random.default_rng(seed))
     novelty = Novelty.fit(features[~held_out], codes[~held_out], features[held_out])
     kinds = {"seen": seen, "unseen": {"only_mechanisms": left_out}}
     return {
@@ -158,7 +159,7 @@ def unseen_alarm_shares(n: int, *, seed: int, n_jobs: int = 1) -> dict[str, floa
 
 def known_truth(clusters: ClusterSet, features: Features) -> dict[str, npt.NDArray[np.int8]]:
     """Return the true codes by axis; -1 where unknown, or where nobody could read the axis."""
-    labelled = Labelled(features, *(label_codes(clusters, axis) for axis in AXES))
+    labelled = Labelled.of(clusters, features)
     return {axis: labelled.codes(axis) for axis in AXES}
 
 

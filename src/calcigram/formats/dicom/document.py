@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from calcigram import __version__
+from calcigram._version import __version__
 from calcigram.errors import BadInputError
 from calcigram.formats.dicom.answer import ALGORITHM, derived_uid
 from calcigram.formats.dicom.attributes import text_of

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from calcigram.errors import BadInputError
+from calcigram.formats.annotations import Cluster, ImageMarks, Mark, gather
 from calcigram.formats.applies import REPORT, check_options
 from calcigram.formats.dicom.attributes import text_of
 from calcigram.formats.dicom.cad_sr import is_cad_sr, read_cad_sr
@@ -26,7 +27,6 @@ from calcigram.formats.dicom.stated import with_stated
 from calcigram.formats.dicom.tid1500 import is_measurement_report, read_tid1500
 from calcigram.formats.dicom.tree import Tree
 from calcigram.formats.files import PathLike
-from calcigram.formats.gathering import Cluster, ImageMarks, Mark, gather
 from calcigram.formats.outlines import (
     Points,
     Shape,

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from calcigram.errors import BadInputError
+from calcigram.formats.annotations import Cluster, ImageMarks, gather
 from calcigram.formats.dicom import concepts
 from calcigram.formats.dicom.attributes import coded, first_of, items_of, text_of, whole_of
 from calcigram.formats.dicom.concepts import Coded, kind_of_finding, plain
@@ -28,7 +29,6 @@ from calcigram.formats.dicom.spacing import (
     unread_spacing,
 )
 from calcigram.formats.files import PathLike
-from calcigram.formats.gathering import Cluster, ImageMarks, gather
 from calcigram.formats.masklabels import fill_from_labels
 from calcigram.linking import Linking
 from calcigram.longtable import Intake, Notice

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from calcigram import __version__
+from calcigram._version import __version__
 from calcigram.formats.dicom import concepts, items
 from calcigram.formats.dicom.answer import ALGORITHM, Answer, Drawn, Source, derived_uid
 from calcigram.formats.dicom.concepts import Concept

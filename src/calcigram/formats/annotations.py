@@ -18,7 +18,7 @@ from calcigram.errors import BadInputError
 from calcigram.formats.outlines import NAN, Points, Shape, check_cost, inside
 from calcigram.linking import Linking, link
 from calcigram.longtable import Intake, Notice
-from calcigram.longtable.rejects import empty_rejects
+from calcigram.longtable.columns import empty_rejects
 from calcigram.wording import counted
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from calcigram.markdown import markdown_table
+from calcigram.wording import markdown_table
 
 
 def test_bars_are_escaped_and_numbers_stand_to_the_right():

@@ -16,10 +16,16 @@ from typing import Any
 from calcigram.clusters import ClusterSet
 from calcigram.errors import BadInputError
 from calcigram.formats.applies import ANNOTATION, DICOM, MASK, TABLE, check_options
-from calcigram.formats.files import STANDARD_STREAM, PathLike, atomic_path, kind_of, suffix_of
-from calcigram.formats.foreign import refuse_address
+from calcigram.formats.files import (
+    STANDARD_STREAM,
+    PathLike,
+    atomic_path,
+    kind_of,
+    refuse_address,
+    suffix_of,
+)
+from calcigram.formats.inputs import SpooledPath, plain_file
 from calcigram.formats.parted import parted
-from calcigram.formats.spooled import SpooledPath, plain_file
 from calcigram.limits import check_pixel_spacing
 from calcigram.linking import Linking
 from calcigram.longtable import (

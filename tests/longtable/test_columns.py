@@ -1,7 +1,7 @@
 import pytest
 
 from calcigram.errors import BadInputError
-from calcigram.longtable.headings import Scale, resolve_columns
+from calcigram.longtable.columns import Scale, resolve_columns
 
 PLAIN = ["cluster_id", "x_mm", "y_mm"]
 

@@ -1,31 +1,47 @@
-"""The report on clusters: both readings of each, why to look, and a picture."""
+"""Reports: one self-contained HTML file each, to read, to print or to send.
+
+A report on clusters shows both readings of each, why to look, and a picture; one on readers shows
+scores against the truth, confusion matrices and calibration curves. The page needs no network
+and no script, and every text is escaped. Nothing is classified or scored here.
+"""
 
 from __future__ import annotations
 
+import base64
+import io
 from collections.abc import Callable, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from calcigram.charts import plain
+from calcigram._version import __version__
+from calcigram.charts import CONCERN_SIGNS, plot_confusion, plot_reliability
 from calcigram.consequences import load_rulebook
 from calcigram.crosscheck.layout import CONCERN_COLUMNS
-from calcigram.crosscheck.words import novelty_words, outcome_words, set_words
-from calcigram.lexicon import (
-    CONCERNS,
-    DISTRIBUTIONS,
-    MORPHOLOGIES,
-    Agreement,
-    Compared,
-)
+from calcigram.lexicon import CONCERNS, DISTRIBUTIONS, MORPHOLOGIES, Agreement, Compared
 from calcigram.missing import missing_note
-from calcigram.report.page import picture, render
+from calcigram.wording import (
+    counted,
+    novelty_words,
+    outcome_words,
+    plain,
+    printable,
+    set_words,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
     from calcigram.clusters import ClusterSet
+    from calcigram.validate import Evaluation
+    from calcigram.validate.scores import AxisScores
+
+NOTICE = (
+    "Not a medical device; not cleared or approved by any authority. Trained on simulated data. It "
+    "describes patterns and states no diagnosis; do not use it for diagnosis or for the management "
+    "of patients."
+)
 
 MAX_PICTURES = 200
 """Clusters drawn unless told otherwise: a browser still opens the file at once."""
@@ -117,6 +133,58 @@ def write_report(
         "faint; hollow squares have no known size; dashed: convex hull; solid lines: spanning "
         "tree; arrow: to the nipple.",
         items=items,
+    )
+
+
+def write_evaluation_report(
+    evaluations: Mapping[str, Evaluation],
+    path: str | PathLike[str],
+    *,
+    tables: Mapping[str, pd.DataFrame] | None = None,
+    title: str = "Readings held against the truth",
+    model_version: str = "",
+    origin: str = "",
+) -> Path:
+    """Write how well readers read, as one HTML file.
+
+    Parameters
+    ----------
+    evaluations : mapping of str to Evaluation
+        By the name each reader shall have.
+    path : str or path-like
+        File to write; it appears only when complete.
+    tables : mapping of str to pandas.DataFrame, optional
+        Further tables by their captions, shown first, such as a comparison of readers.
+    title : str
+        Heading of the report.
+    model_version : str
+        Version of the model, for the foot.
+    origin : str
+        A sentence on the clusters: where they come from.
+
+    Returns
+    -------
+    pathlib.Path
+        The file.
+
+    Examples
+    --------
+    >>> import calcigram, tempfile
+    >>> from calcigram.rules.engine import RuleReader
+    >>> from calcigram.validate import evaluate_reader
+    >>> rules = evaluate_reader(RuleReader(), calcigram.simulate(30, seed=1), n_boot=10)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_evaluation_report({"rules": rules}, folder + "/rules.html").name
+    'rules.html'
+    """
+    return render(
+        "evaluation.html.j2",
+        path,
+        title=title,
+        model_version=model_version,
+        origin=origin,
+        tables=[_table(frame, caption) for caption, frame in (tables or {}).items()],
+        readers=[_reader(name, evaluation) for name, evaluation in evaluations.items()],
     )
 
 
@@ -259,11 +327,11 @@ def _item(cluster: ClusterSet, row: pd.Series, texts: Mapping[str, str]) -> dict
     from calcigram.plots import plot_cluster
 
     ax = plot_cluster(cluster, row, _small_axes(), title="", legend=False)
-    fired = _word(row["rules_fired"])
+    fired = _word(row["rules_fired"]) or ""
     name = str(row["cluster_id"])
-    n = int(row["n_calcifications"])
     size = _word(row["size_class"])
-    marks = f"{n} calcification{'' if n == 1 else 's'}{f', {size}' if size else ''}"
+    n_marks = counted(int(row["n_calcifications"]), "calcification")
+    marks = f"{n_marks}, {size}" if size else n_marks
     return {
         "name": name,
         "picture": picture(ax),
@@ -273,9 +341,7 @@ def _item(cluster: ClusterSet, row: pd.Series, texts: Mapping[str, str]) -> dict
         "look": bool(row["review"]),
         "reason": str(row["reason"]),
         "size_note": marks,
-        "rules": [
-            {"id": rule, "text": texts.get(rule, "")} for rule in (fired or "").split("|") if rule
-        ],
+        "rules": [{"id": rule, "text": texts.get(rule, "")} for rule in fired.split("|") if rule],
         **{
             key: " ".join(plain([row[key]])) if _word(row[key]) else "nothing"
             for key in ("distribution", "morphology", "rule_distribution", "rule_morphology")
@@ -311,3 +377,117 @@ def _bars(row: pd.Series, prefix: str, words: tuple[Any, ...]) -> list[dict[str,
     return [
         {"label": label, "value": value} for label, value in zip(plain(words), values, strict=True)
     ]
+
+
+def _reader(name: str, evaluation: Evaluation) -> dict[str, Any]:
+    return {
+        "name": name,
+        "n_clusters": evaluation.n_clusters,
+        "tables": [
+            _table(evaluation.to_frame(), f"{name}: by part"),
+            _table(evaluation.per_class(), f"{name}: by word"),
+        ],
+        "pictures": [
+            drawn for axis, scores in evaluation.axes.items() for drawn in _pictures(axis, scores)
+        ],
+    }
+
+
+def _pictures(axis: str, scores: AxisScores) -> list[dict[str, str]]:
+    counts = plot_confusion(
+        scores.confusion, scores.labels, scores.read_as, title=f"{axis}: confusion"
+    )
+    rows = enumerate(zip(plain(scores.labels), scores.confusion, strict=True))
+    right = "; ".join(f"{word} {row[k]} of {row.sum()} right" for k, (word, row) in rows)
+    text = f"Confusion matrix, {axis}, {scores.n} clusters: {right}"
+    drawn = [{"data": picture(counts), "alt": text}]
+    curve = scores.curve
+    if curve is not None and curve.count.size:
+        title = f"{axis}: calibration"
+        ax = plot_reliability(curve.confidence, curve.accuracy, curve.count, title=title)
+        text = f"Calibration curve, {axis}: expected calibration error {curve.error:.3f}"
+        drawn.append({"data": picture(ax), "alt": text})
+    return drawn
+
+
+def _table(frame: pd.DataFrame, caption: str) -> dict[str, Any]:
+    numeric = [kind.kind in "iuf" for kind in frame.dtypes]
+    return {
+        "caption": caption,
+        "columns": list(zip(plain(frame.columns), numeric, strict=True)),
+        "rows": [
+            [(_cell(value), is_number) for value, is_number in zip(row, numeric, strict=True)]
+            for row in frame.itertuples(index=False, name=None)
+        ],
+    }
+
+
+def _cell(value: Any) -> str:
+    if value is None or value != value:
+        return "—"
+    return f"{value:.3f}" if isinstance(value, float) else plain([value])[0]
+
+
+def picture(ax: Axes, *, dpi: int = 90) -> str:
+    """Return the figure of some axes as base64 PNG text, for a ``data:`` address.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Any axes of the figure.
+    dpi : int
+        Dots an inch.
+
+    Examples
+    --------
+    >>> from calcigram.charts import plot_confusion
+    >>> picture(plot_confusion([[1]]))[:5]
+    'iVBOR'
+    """
+    buffer = io.BytesIO()
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
+    return base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def render(template: str, path: str | PathLike[str], **values: Any) -> Path:
+    """Fill a template of ``templates/`` and write it, whole or not at all.
+
+    Parameters
+    ----------
+    template : str
+        File name of the template.
+    path : str or path-like
+        File to write.
+    **values : object
+        What the template names; a name without a value is an error.
+
+    Returns
+    -------
+    pathlib.Path
+        The file.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    from calcigram.formats import atomic_path
+
+    environment = Environment(
+        loader=PackageLoader("calcigram", "templates"),
+        autoescape=True,
+        finalize=_without_controls,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    html = environment.get_template(template).render(
+        notice=NOTICE, version=__version__, signs=CONCERN_SIGNS, **values
+    )
+    with atomic_path(path) as temporary:
+        Path(temporary).write_text(html, encoding="utf-8")
+    return Path(path)
+
+
+def _without_controls(value: object) -> object:
+    """Replace what HTML may not hold, and what turns text around; markup of our own stays."""
+    return printable(value, keep="\n\t") if type(value) is str else value
