@@ -190,6 +190,6 @@ DROPPED = frozenset(
     dot_share ball_share size_contrast_correlation size_aspect_correlation
     size_solidity_correlation aspect_solidity_correlation contrast_solidity_correlation
     contrast_aspect_correlation contact_share form_variety
-    """.split()
+    """.split()  # noqa: SIM905
 )
 """Measured by kernels, but in no table: see docs/features.md."""

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from calcigram.concerns import CONCERN_CASES, concern_views, raw_concern
 from calcigram.consequences import shipped_rulebooks
 from calcigram.errors import BadInputError
+from calcigram.features.catalogue import FEATURE_NAMES
 from calcigram.lexicon import AXES
 from calcigram.model import describe
 from calcigram.model.calibrate import Scaling, fewness, log_probabilities
