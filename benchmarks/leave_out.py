@@ -27,7 +27,7 @@ from calcigram.features.catalogue import FEATURE_NAMES
 from calcigram.features.extract import Features, extract_features
 from calcigram.model.augment import ALL_MARKS, forgetful_copy, hide_marks
 from calcigram.model.labels import Labelled, label_codes
-from calcigram.model.train import TreeOptions, fit_trees
+from calcigram.model.train import TreeOptions, grow_trees
 
 RESULTS = Path(__file__).parent / "results" / "leave_out.json"
 N_TRAINING, N_PANEL = 8000, 2000
@@ -92,7 +92,7 @@ def train(labelled: Labelled, columns: Columns, seed: int) -> dict[str, Any]:
         codes = labelled.codes(axis)
         rows = codes >= 0
         values = labelled.features.values[np.ix_(rows, columns)]
-        heads[axis] = fit_trees(values, codes[rows], options, seed)
+        heads[axis] = grow_trees(values, codes[rows], options, seed)
     return heads
 
 

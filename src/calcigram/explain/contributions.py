@@ -136,7 +136,7 @@ def why_this_word(
     labels = exemplars.codes(head.axis)
     codes = head.classes[read], head.classes[other]
     medians = [_medians(exemplars.values[labels == code]) for code in codes]
-    own = (FeatureSpec(name, "own", "1", -inf, inf, "", "", ()) for name in extra)
+    own = (FeatureSpec(name, "own", "1", -inf, inf, "", "", "", ()) for name in extra)
     specs = [*CATALOGUE, *own]
     parts = [
         _contribution(specs[f], values[f], moved[f], medians[0][f], medians[1][f])

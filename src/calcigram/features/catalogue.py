@@ -1,14 +1,12 @@
 """The catalogue: which features there are, in which order, and what each means.
 
 It computes nothing and imports no compiled code; `entries` holds the text, the family
-modules hold the kernels. ``python -m calcigram.features.catalogue > docs/features.md``
-writes the page.
+modules hold the kernels. ``python benchmarks/make_features_page.py`` writes docs/features.md.
 """
 
 from __future__ import annotations
 
 import hashlib
-import math
 from collections import namedtuple
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -33,6 +31,8 @@ class FeatureSpec:
         "1" for pure numbers.
     low, high : float
         Closed range of its values, NaN apart.
+    meaning : str
+        What it says, in words that a radiologist uses.
     formula : str
         How it is computed; ``n >= k`` says below which count it is NaN.
     source : str
@@ -46,16 +46,17 @@ class FeatureSpec:
     unit: str
     low: float
     high: float
+    meaning: str
     formula: str
     source: str
     needs: tuple[str, ...]
 
 
 CATALOGUE: tuple[FeatureSpec, ...] = tuple(
-    FeatureSpec(name, family, unit, low, high, formula, source, needs)
+    FeatureSpec(row[0], family, *row[1:])
     for family, rows in ROWS.items()
-    for name, unit, low, high, formula, source, needs in rows
-    if name not in DROPPED
+    for row in rows
+    if row[0] not in DROPPED
 )
 MEASURED = tuple(row[0] for rows in ROWS.values() for row in rows)
 FEATURE_NAMES: tuple[str, ...] = tuple(spec.name for spec in CATALOGUE)
@@ -114,43 +115,3 @@ def catalogue_hash() -> str:
     """
     text = "\n".join(f"{spec.name}\t{spec.unit}" for spec in CATALOGUE)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _bound(value: float) -> str:
-    if math.isinf(value):
-        return "∞" if value > 0 else "-∞"
-    return f"{value:g}"
-
-
-def catalogue_page() -> str:
-    """Return the catalogue as a Markdown page, the text of ``docs/features.md``."""
-    lines = [
-        "# Features",
-        "",
-        f"The {len(CATALOGUE)} features of a cluster, in column order. This page is generated from",
-        "`calcigram.features.entries` by `python -m calcigram.features.catalogue > docs/features.md`;",
-        "a test holds that it is current.",
-        "",
-        "A feature is NaN where a mark it needs is unknown for every calcification, where there are",
-        "fewer calcifications than its formula asks for, or where it divides by zero (density of a line).",
-        "Where marks are known of some calcifications only, those are used. Standard deviations divide by n.",
-        "Quantiles are interpolated linearly.",
-    ]
-    for family in FAMILIES:
-        lines += ["", f"## {family.capitalize()}", ""]
-        lines += [
-            "| feature | unit | range | formula | source | needs |",
-            "|---|---|---|---|---|---|",
-        ]
-        for spec in [spec for spec in CATALOGUE if spec.family == family]:
-            needs = ", ".join(f"`{name}`" for name in spec.needs) or "positions"
-            formula = spec.formula.replace("|", "\\|")
-            span = f"[{_bound(spec.low)}, {_bound(spec.high)}]"
-            lines.append(
-                f"| `{spec.name}` | {spec.unit} | {span} | {formula} | {spec.source} | {needs} |"
-            )
-    return "\n".join(lines) + "\n"
-
-
-if __name__ == "__main__":
-    print(catalogue_page(), end="")
