@@ -48,7 +48,8 @@ MAX_ARRAY_BYTES = 200 * 2**20
 """All arrays together, unpacked, are at most this large."""
 MAX_DOCUMENT_BYTES = 4 * 2**20
 MAX_NAME = 200
-MAX_FEATURES = 4096
+MAX_OWN = 1000
+"""Features of the caller in one model."""
 
 _TREE_ARRAYS = tuple(f"{axis}.{name}" for axis in AXES for name in STORED_ARRAYS)
 _CONFORMAL_ARRAYS = tuple(
@@ -233,13 +234,18 @@ def _open(folder: Path, trusted: bool) -> Model:
         names, n = document.get("feature_names"), len(FEATURE_NAMES)
         if not isinstance(names, list) or names[:n] != list(FEATURE_NAMES):
             raise ModelFileError(folder, "it was trained on other features: train it again")
-        if not all(map(is_name, names)) or not n <= len(set(names)) == len(names) <= MAX_FEATURES:
-            raise ModelFileError(folder, "the names of its own features are no names")
+        own = names[n:]
+        if not all(map(is_name, own)) or len(own) > MAX_OWN or len({*names[:n], *own}) < len(names):
+            raise ModelFileError(
+                folder, "features of its own whose names are given twice or no identifiers"
+            )
         if document.get("catalogue_hash") != catalogue_hash():
             raise ModelFileError(
-                folder, "the features' formulas have changed since it was trained: train it again"
+                folder, "the features have changed since it was trained: train it again"
             )
         model = _model(document, arrays)
+    except ModelFileError:
+        raise
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:  # fmt: skip
         raise ModelFileError(folder, f"its content makes no sense: {error}") from error
     return replace(model, estimators=_read_estimators(folder)) if trusted else model
