@@ -169,7 +169,7 @@ def machine() -> str:
 
 
 def stages() -> str:
-    """Return the steps of the features, the dearest first."""
+    """Return the steps of the features, the slowest first."""
     found = load("feature_stages")
     if found is None:
         return "Not measured yet."
@@ -209,7 +209,10 @@ def cost_table() -> str:
     cost = load("cost_against_n")
     if cost is None:
         return "Not measured yet."
-    lines = ["| calcifications | us per cluster | exponent from the line above |", "|---:|---:|---:|"]
+    lines = [
+        "| calcifications | us per cluster | exponent from the line above |",
+        "|---:|---:|---:|",
+    ]
     for n, us, slope in zip(
         cost["sizes"], cost["cost_us"], [None, *cost["exponents"]], strict=True
     ):

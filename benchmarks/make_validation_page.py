@@ -69,8 +69,8 @@ clusters without size, aspect ratio, solidity or contrast.
 ## Clusters of other generators
 
 Four generators that share no code with the simulator. `benchmarks/published_recipes.py` follows published recipes and
-the plain definitions; `benchmarks/independent_generator.py` was written independently, from the definitions alone, and
-`benchmarks/blind_generator.py` later, without knowledge of simulator, features or model. The figures
+the plain definitions; `benchmarks/independent_generator/` was written independently, from the definitions alone, and
+`benchmarks/blind_generator/` later, without knowledge of simulator, features or model. The figures
 on these three **were consulted while simulator and features were improved**, so they are not held-out results.
 `benchmarks/second_blind` was written last, from first principles (anatomy, disease, solid grains, an X-ray image that is
 segmented and measured), again without knowledge of what is tested, and no model read its clusters before a release candidate.

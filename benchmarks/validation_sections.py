@@ -167,7 +167,7 @@ The true word follows from the extent alone; near a limit either word counts as 
 
 
 def word_rows(found: dict[str, Any]) -> Rows:
-    """Return the model's F1, one row a word and one column a generator."""
+    """Return the model's F1, one row per word and one column per generator."""
     f1 = {
         name: {(row["axis"], row["label"]): row["f1"] for row in found[name]["model"]["per_class"]}
         for name in GENERATORS

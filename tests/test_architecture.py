@@ -16,7 +16,7 @@ PACKAGE = Path(calcigram.__file__).parent
 ROOT = Path(__file__).parents[1]
 MODULES = sorted(PACKAGE.rglob("*.py"))
 MAX_LINES = 500
-KNOWN_CIRCLES = {"clusters", "formats.files", "model.exemplars", "server.inference"}
+KNOWN_CIRCLES = {"clusters", "model.exemplars", "server.inference"}
 
 
 def load_script():

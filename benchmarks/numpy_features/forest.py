@@ -12,7 +12,7 @@ import numpy as np
 
 
 def sum_to_root(parent: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Sum `values` from each node to its root, whose own must be 0."""
+    """Sum `values` from each node to its root, whose value must be 0."""
     above, total = parent, values
     while True:
         further = above[above]

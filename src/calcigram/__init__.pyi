@@ -8,7 +8,7 @@ from .features.extract import extract_features as extract_features
 from .formats import read_clusters as read_clusters
 from .formats import write_clusters as write_clusters
 from .model.estimator import CalcigramClassifier as CalcigramClassifier
-from .model.store import load_model as load_model
+from .model.reader import load_model as load_model
 from .model.train import train_model as train_model
 from .page.notebook import explore as explore
 from .plots import plot_cluster as plot_cluster

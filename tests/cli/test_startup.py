@@ -12,7 +12,7 @@ from calcigram.cli import COMMANDS
 COMMAND_NAMES = [module.__name__.rpartition(".")[2].replace("_", "-") for module in COMMANDS]
 
 OURS = {
-    "calcigram", "calcigram.cli", "calcigram.errors", "calcigram.lexicon", "calcigram.wording",
+    "calcigram", "calcigram.cli", "calcigram.errors", "calcigram.lexicon", "calcigram.options", "calcigram.wording",
     "calcigram.__main__", "calcigram._version",
 }  # fmt: skip
 NOT_FOR_CLASSIFY = {

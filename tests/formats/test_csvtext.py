@@ -12,6 +12,7 @@ import pytest
 from calcigram.errors import BadInputError
 from calcigram.formats import read_clusters, read_intake
 from calcigram.longtable.intake import NoticeWarning
+from calcigram.options import ReadOptions
 
 GOOD = "cluster_id,x_mm,y_mm,cnr\n007,1,2,3\n007,1.5,2,\n8,0,0,1\n"
 
@@ -135,7 +136,7 @@ def test_an_empty_id_is_quoted_with_its_line(csv):
 
 def test_rejects_tell_the_line_and_what_stood_there(csv):
     path = csv("cluster_id,x_mm,y_mm\na,1,2\nb,one,2\na,3,4\nb,1,two\n")
-    intake = read_intake(path, skip_bad=True)
+    intake = read_intake(path, ReadOptions(skip_bad=True))
     assert intake.clusters.x_mm.tolist() == [1, 3]
     assert intake.rejects[["row", "column", "value"]].to_numpy().tolist() == [
         [3, "x_mm", "'one'"],

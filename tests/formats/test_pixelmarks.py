@@ -10,7 +10,8 @@ from skimage.measure import label, regionprops
 
 from calcigram.errors import BadInputError
 from calcigram.formats import read_intake
-from calcigram.formats.pixelmarks import hull_pixels, measure, pixels_of
+from calcigram.formats.maskparts import hull_pixels, measure, pixels_of
+from calcigram.options import ReadOptions
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -50,7 +51,7 @@ class TestCost:
     def test_labels_in_opposite_corners(self, corners):
         start = time.process_time()
         intake = read_intake(
-            corners / "mask.png", pixel_spacing=0.07, images=[corners / "image.png"]
+            corners / "mask.png", ReadOptions(pixel_spacing=0.07, images=[corners / "image.png"])
         )
         assert intake.clusters.n_calcifications.sum() == 400
         assert time.process_time() - start < 10
@@ -58,7 +59,8 @@ class TestCost:
     def test_surroundings_have_limits_too(self, corners):
         with pytest.raises(BadInputError, match="surroundings have at most"):
             read_intake(
-                self.long_lines(corners), pixel_spacing=0.002, images=[corners / "image.png"]
+                self.long_lines(corners),
+                ReadOptions(pixel_spacing=0.002, images=[corners / "image.png"]),
             )
 
     @staticmethod
@@ -76,5 +78,5 @@ class TestCost:
         Image.fromarray(mask).save(tmp_path / "mask.png")
         start = time.process_time()
         with pytest.raises(BadInputError, match="at most 200000 connected parts"):
-            read_intake(tmp_path / "mask.png", pixel_spacing=0.07)
+            read_intake(tmp_path / "mask.png", ReadOptions(pixel_spacing=0.07))
         assert time.process_time() - start < 10

@@ -13,6 +13,7 @@ from calcigram.errors import BadInputError
 from calcigram.formats import iter_clusters, read_clusters, read_intake, write_clusters
 from calcigram.longtable import RejectedClustersWarning
 from calcigram.longtable.columns import MISSING_IDS
+from calcigram.options import ReadOptions
 
 LAYOUTS = [("a.csv", None), ("a.parquet", None), ("a.parquet", "long")]
 
@@ -123,7 +124,7 @@ def test_skip_bad_says_how_many_and_lists_them(tmp_path, rich, name, layout):
     with pytest.warns(RejectedClustersWarning, match="2 bad clusters left out"):
         clusters = read_clusters(tmp_path / name, skip_bad=True)
     assert len(clusters) == len(rich) - 2
-    intake = read_intake(tmp_path / name, skip_bad=True)
+    intake = read_intake(tmp_path / name, ReadOptions(skip_bad=True))
     assert intake.n_rejected == 2
     assert intake.rejects.cluster_id.tolist() == ["003", "008"]
     assert set(intake.rejects.source) == {str(tmp_path / name)}

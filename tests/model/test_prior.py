@@ -10,7 +10,7 @@ from calcigram.features.extract import extract_features
 from calcigram.lexicon import AXES
 from calcigram.model.calibrate import expected_calibration_error
 from calcigram.model.prior import Prior, load_prior
-from calcigram.model.store import load_model
+from calcigram.model.reader import load_model
 from calcigram.simulate import simulate
 from calcigram.validate.trust import known_truth
 

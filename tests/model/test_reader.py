@@ -23,8 +23,7 @@ from calcigram.lexicon import (
     MORPHOLOGY_LABELS,
 )
 from calcigram.model.prior import load_prior
-from calcigram.model.reader import readings_of
-from calcigram.model.store import load_model
+from calcigram.model.reader import load_model, readings_of
 from calcigram.simulate import simulate
 
 

@@ -24,7 +24,7 @@ from calcigram.model.augment import (
 )
 from calcigram.model.labels import Labelled, group_codes, hold_out, label_codes
 from calcigram.model.prior import load_prior
-from calcigram.model.store import load_model
+from calcigram.model.reader import load_model
 from calcigram.model.train import train_model
 
 SMALL = {"n_iterations": 2, "n_jobs": 1}

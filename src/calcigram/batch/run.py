@@ -261,7 +261,7 @@ def _job(
 ) -> Job:
     if task != "classify":
         return Job(task, work.url(), skip_bad=skip_bad, simulation=settings)
-    from calcigram.model.store import load_model
+    from calcigram.model.reader import load_model
 
     folder = None if model is None else os.path.abspath(model)
     return Job(task, work.url(), folder, load_model(folder).version, skip_bad=skip_bad)

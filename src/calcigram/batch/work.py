@@ -19,6 +19,7 @@ from calcigram.batch.plan import Job, Part
 from calcigram.batch.storage import Storage
 from calcigram.errors import BadInputError, CalcigramError
 from calcigram.formats.checkpoint import code_digest
+from calcigram.options import ReadOptions
 
 if TYPE_CHECKING:
     from calcigram.classify import Classifier
@@ -166,9 +167,9 @@ def _intakes(part: Part, skip_bad: bool) -> Iterator[Intake]:
         yield from iter_parquet_clusters(
             file,
             BATCH_CLUSTERS,
+            ReadOptions(skip_bad=skip_bad),
             row_groups=part.row_groups,
             source=part.source,
-            skip_bad=skip_bad,
         )
 
 

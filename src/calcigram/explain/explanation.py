@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from calcigram.columns import frame_of
 from calcigram.errors import BadInputError
 from calcigram.explain.changes import Change, smallest_changes
 from calcigram.explain.contributions import WhyThisWord, why_this_word
 from calcigram.explain.rules_applied import RuleApplied, just_missed, rules_applied
-from calcigram.lexicon import CONCERNS, DISTRIBUTION_LABELS, MORPHOLOGY_LABELS
+from calcigram.lexicon import DISTRIBUTION_LABELS, MORPHOLOGY_LABELS
 from calcigram.readings import RISK_COLUMNS
 from calcigram.wording import plain
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from calcigram.classify import Reading
     from calcigram.clusters import ClusterSet
     from calcigram.features.extra import Extra
     from calcigram.figure import Picture
@@ -176,44 +178,37 @@ def explain(
     >>> [why.axis for why in found.why]
     ['distribution', 'morphology']
     """
-    from calcigram.crosscheck import crosscheck
+    from calcigram.classify import Classifier
     from calcigram.features.extract import extract_features
-    from calcigram.formats.given import as_clusters
-    from calcigram.model.store import load_model
-    from calcigram.oddities import find_oddities
-    from calcigram.rules.engine import RuleReader
+    from calcigram.formats.registry import as_clusters
 
     cluster = as_clusters(cluster)
     if len(cluster) != 1:
         raise BadInputError("one cluster", source="explain", value=f"{len(cluster)} clusters")
-    reader: Any = load_model(model) if model is None or isinstance(model, str | Path) else model
-    features: Any = extract_features(cluster, extra=extra)
-    readings = reader.read(features)
-    ruler = RuleReader()
-    rule_readings = ruler.read(features)
-    odd = find_oddities(cluster, features)
-    verdict = crosscheck(readings, rule_readings, odd, cluster.size_class())
+    classifier = Classifier(model, extra=extra)
+    reader, ruler = classifier.model, classifier.rules
+    found = classifier.read(cluster)
+    features, verdict = found.features, frame_of(found.columns()).iloc[0]
     exemplars = _exemplars(reader, reference, extra)
     if exemplars:
         features = reader.aligned(features)
 
     def read(changed: ClusterSet) -> Readings:
-        found: Readings = reader.read(extract_features(changed, extra=extra))
-        return found
+        return reader.read(extract_features(changed, extra=extra))  # type: ignore[no-any-return]
 
     return Explanation(
         str(cluster.cluster_id[0]),
         int(cluster.n_calcifications[0]),
-        _model_words(readings) | _unlike(readings, odd),
-        _words(rule_readings),
-        bool(verdict["review"].iloc[0]),
-        str(verdict["reason"].iloc[0]),
-        _why(reader, readings, features, exemplars) if exemplars else (),
-        rules_applied(ruler, features, rule_readings),
+        _model_words(verdict, found),
+        _plain_values(verdict, _RULE_WORDS),
+        bool(verdict["review"]),
+        str(verdict["reason"]),
+        _why(reader, found.model, features, exemplars) if exemplars else (),
+        rules_applied(ruler, features, found.rules),
         just_missed(ruler, features),
         _examples(reader, features, exemplars, n_examples) if exemplars else (),
         tuple(smallest_changes(cluster, read)) if changes else (),
-        _risk(readings),
+        {name: float(verdict[name]) for name in RISK_COLUMNS},
         reader.version,
         cluster,
     )
@@ -275,45 +270,42 @@ def _label(words: tuple[str, ...], code: int) -> str:
     return str(words[code]) if code >= 0 else ""
 
 
-def _words(readings: Readings) -> dict[str, Any]:
-    concern, birads = (int(codes[0]) for codes in (readings.concern, readings.birads_concern))
+_RULE_WORDS = {
+    "distribution": "rule_distribution",
+    "morphology": "rule_morphology",
+    "concern": "rule_concern",
+    "birads_concern": "birads_concern",
+}
+_MODEL_WORDS = {
+    "distribution": "distribution",
+    "morphology": "morphology",
+    "concern": "concern",
+    "birads_concern": "model_birads_concern",
+    "distribution_set": "distribution_set",
+    "morphology_set": "morphology_set",
+    "distribution_probability": "distribution_probability",
+    "morphology_probability": "morphology_probability",
+}
+"""Key of an explanation -> column of the verdict."""
+
+
+def _plain_values(verdict: pd.Series, names: dict[str, str]) -> dict[str, Any]:
+    """Return columns of a verdict as JSON has them: texts, None where missing, numbers."""
+    values = {key: verdict[column] for key, column in names.items()}
     return {
-        "distribution": str(DISTRIBUTION_LABELS[readings.distribution[0]]),
-        "morphology": str(MORPHOLOGY_LABELS[readings.morphology[0]]),
-        "concern": str(CONCERNS[concern]) if concern >= 0 else None,
-        "birads_concern": str(CONCERNS[birads]) if birads >= 0 else None,
+        key: float(value)
+        if key.endswith("_probability")
+        else (value if isinstance(value, str) else None)
+        for key, value in values.items()
     }
 
 
-def _unlike(readings: Readings, oddities: Any) -> dict[str, Any]:
-    """Return novelty and alarm as a verdict has them, and what it looks like instead."""
-    from calcigram.oddities import NONE, ODDITIES
-
-    odd = None if oddities[0] == NONE else list(ODDITIES.values())[oddities[0]]
-    if odd is not None or readings.novelty is None or readings.unlike_training is None:
-        known = float("nan") if odd is None else 1.0
-        return {"novelty": known, "unlike_training": odd is not None, "looks_like": odd}
-    return {
-        "novelty": float(readings.novelty[0]),
-        "unlike_training": bool(readings.unlike_training[0]),
-        "looks_like": None,
+def _model_words(verdict: pd.Series, found: Reading) -> dict[str, Any]:
+    words = _plain_values(verdict, _MODEL_WORDS)
+    concern = words["concern"]
+    return words | {
+        "concern_probability": float("nan") if concern is None else float(verdict[f"p_{concern}"]),
+        "novelty": float(verdict["novelty"]),
+        "unlike_training": bool(verdict["unlike_training"]),
+        "looks_like": found.artefacts.tolist()[0],
     }
-
-
-def _risk(readings: Readings) -> dict[str, float]:
-    known = np.full(3, np.nan) if readings.p_malignant is None else readings.p_malignant[0]
-    return dict(zip(RISK_COLUMNS, map(float, known), strict=True))
-
-
-def _model_words(readings: Readings) -> dict[str, Any]:
-    concern = int(readings.concern[0])
-    frame = readings.to_dataframe()
-    sets = {
-        name: frame[name][0] if name in frame and isinstance(frame[name][0], str) else None
-        for name in ("distribution_set", "morphology_set")
-    }
-    return _words(readings) | sets | {
-        "distribution_probability": float(readings.p_distribution[0].max()),
-        "morphology_probability": float(readings.p_morphology[0].max()),
-        "concern_probability": float(readings.p_concern[0, concern]) if concern >= 0 else float("nan"),
-    }  # fmt: skip

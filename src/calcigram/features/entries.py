@@ -56,10 +56,10 @@ ROWS: dict[str, tuple[Row, ...]] = {
         ("nn_mean_mm", "mm", 0, inf, "How far each calcification is, on average, from the one next to it.", "Mean distance to the nearest neighbour", "DICOM PS3.16 code 112200; " + _D6, ()),
         ("nn_sd_mm", "mm", 0, inf, "How much that distance to the next calcification varies.", "Standard deviation of the distance to the nearest neighbour", "DICOM PS3.16 code 112201; " + _D6, ()),
         ("nn_cv", "1", 0, inf, "How uneven the spacing is, whatever the size of the cluster.", "nn_sd_mm / nn_mean_mm", _D6, ()),
-        ("clark_evans_ratio", "1", 0, 15, "nn_mean_mm / (0.5 sqrt(A/n) + (0.0514 + 0.041/sqrt(n)) P/n), A and P area and perimeter of the hull; n >= 3", "Clark & Evans 1954; edge correction of Donnelly 1978", ()),
-        ("ripley_l_1mm", "mm", -1, inf, "L(r) - r at r = 1 mm, L = sqrt(A K / pi), K = ordered pairs within r / (n (n - 1)), A hull area; no edge correction; n >= 3", "Ripley 1977", ()),
-        ("ripley_l_3mm", "mm", -3, inf, "As ripley_l_1mm at 3 mm", "Ripley 1977", ()),
-        ("ripley_l_10mm", "mm", -10, inf, "As ripley_l_1mm at 10 mm", "Ripley 1977", ()),
+        ("clark_evans_ratio", "1", 0, 15, "", "nn_mean_mm / (0.5 sqrt(A/n) + (0.0514 + 0.041/sqrt(n)) P/n), A and P area and perimeter of the hull; n >= 3", "Clark & Evans 1954; edge correction of Donnelly 1978", ()),
+        ("ripley_l_1mm", "mm", -1, inf, "", "L(r) - r at r = 1 mm, L = sqrt(A K / pi), K = ordered pairs within r / (n (n - 1)), A hull area; no edge correction; n >= 3", "Ripley 1977", ()),
+        ("ripley_l_3mm", "mm", -3, inf, "", "As ripley_l_1mm at 3 mm", "Ripley 1977", ()),
+        ("ripley_l_10mm", "mm", -10, inf, "", "As ripley_l_1mm at 10 mm", "Ripley 1977", ()),
         ("max_count_1cm", "1", 0, inf, "The largest number of calcifications in a circle of 1 cm.", "Greatest number of points within 5 mm of a calcification, itself included", "BI-RADS 5th ed., grouped (5 within 1 cm)", ()),
         ("share_2cm", "1", 0, 1, "The share of the calcifications that one circle of 2 cm can hold.", "Greatest share of the points within 10 mm of a calcification, itself included", "BI-RADS 5th ed., grouped (2 cm)", ()),
         ("radial_kurtosis", "1", 1, inf, "Whether the calcifications form a ring, an even disc, or a dense core with a sparse rim.", "mean(r^4) / mean(r^2)^2, r the distance to the centroid: 1 ring, 4/3 disc, 2 Gaussian; n >= 3", _D6, ()),
@@ -101,13 +101,13 @@ ROWS: dict[str, tuple[Row, ...]] = {
         ("side_branch_member_share", "1", 0, 1, "The share of the calcifications on the side branch with the most of them.", "Share of the calcifications that are on the most populous side branch of the tree without strays, twigs and its own branches counted; n >= 3", _D6, ()),
         ("longest_side_branch_edges", "1", 0, inf, "How long the longest side branch is, counted in usual gaps between neighbours.", "Longest side branch of the pruned tree / median edge of the spanning tree; n >= 3", _D6, ()),
         ("fork_gain", "1", 0, 1, "How much better a line with side branches follows the calcifications than one curve.", "1 - mean distance to the principal curve with those of its three longest side branches that have four nodes or more (smoothed) / mean distance to the curve alone; n >= 3", _D6, ()),
-        ("correlation_dimension", "1", 0, inf, "log(C(R) / C(R/4)) / log 4, C(r) the share of pairs within r, R the radius of gyration; unknown without a pair within R/4; n >= 3", "Batchelder 2014 (fractal dimension); " + _D6, ()),
+        ("correlation_dimension", "1", 0, inf, "", "log(C(R) / C(R/4)) / log 4, C(r) the share of pairs within r, R the radius of gyration; unknown without a pair within R/4; n >= 3", "Batchelder 2014 (fractal dimension); " + _D6, ()),
         *(
-            (f"components_{r}mm", "1", 0, 1, f"Components / n of the graph that joins points within {r} mm", "Chen et al. 2015", ())
+            (f"components_{r}mm", "1", 0, 1, "", f"Components / n of the graph that joins points within {r} mm", "Chen et al. 2015", ())
             for r in (1, 2, 4, 8)
         ),
         *(
-            (f"giant_share_{r}mm", "1", 0, 1, f"Share of the points in the largest component of the graph at {r} mm", "Chen et al. 2015", ())
+            (f"giant_share_{r}mm", "1", 0, 1, "", f"Share of the points in the largest component of the graph at {r} mm", "Chen et al. 2015", ())
             for r in (1, 2, 4, 8)
         ),
     ),
@@ -163,7 +163,7 @@ ROWS: dict[str, tuple[Row, ...]] = {
         ("cnr_log_sd", "1", 0, inf, "How much the contrast differs between calcifications.", "Standard deviation of log max(cnr, 0.1); two known or more", _D6, _CNR),
         ("faint_share", "1", 0, 1, "The share of calcifications too faint to show a shape.", "Share with cnr < 5", "Rose 1948", _CNR),
         *(
-            (f"{one}_{other}_correlation", "1", -1, 1, f"Correlation of {_SAID[one]} with {_SAID[other]}, of the calcifications of which both are known; three or more", _D6, (_MARK[one], _MARK[other]))
+            (f"{one}_{other}_correlation", "1", -1, 1, "", f"Correlation of {_SAID[one]} with {_SAID[other]}, of the calcifications of which both are known; three or more", _D6, (_MARK[one], _MARK[other]))
             for one, other in CORRELATED
         ),
         ("contact_share", "1", 0, 1, "The share of calcifications that nearly touch the next one.", "Share nearer to their nearest neighbour than 1.5 times the sum of both radii, of those with both known; n >= 2", "BI-RADS 5th ed., coarse heterogeneous (coalescing)", _SIZE),

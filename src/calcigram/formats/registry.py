@@ -1,21 +1,21 @@
-"""Clusters into and out of files, whatever kind they are.
+"""Registry of file formats: clusters into and out of files, whatever kind they are.
 
-What a file is, its content says, not its name; the name decides on writing. Tables are CSV and
-Parquet; reports, annotations and masks are read by their own modules.
+What a file is, its content says, not its name; the name decides on writing. To add a format, add its module and
+a line to `READERS`.
 """
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from calcigram.clusters import ClusterSet
 from calcigram.errors import BadInputError
-from calcigram.formats.applies import ANNOTATION, DICOM, MASK, TABLE, check_options
 from calcigram.formats.files import (
     STANDARD_STREAM,
     PathLike,
@@ -25,34 +25,42 @@ from calcigram.formats.files import (
     suffix_of,
 )
 from calcigram.formats.inputs import SpooledPath, plain_file
-from calcigram.formats.parted import parted
-from calcigram.limits import check_pixel_spacing
 from calcigram.linking import Linking
 from calcigram.longtable import (
     Intake,
     RejectedClustersWarning,
+    TableWarning,
     check_long,
     frame_from_clusters,
     known_columns,
     tell,
 )
+from calcigram.options import ANNOTATION, DICOM, MASK, TABLE, ReadOptions
 from calcigram.wording import counted
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 BATCH_CLUSTERS = 20_000
 CLUSTER_SUFFIXES = (".csv", ".parquet")
 
-_ANNOTATIONS = {
-    "dicom": ("calcigram.formats.dicom.reading", "read_dicom"),
-    "plist": ("calcigram.formats.inbreast", "read_inbreast"),
-    "mask": ("calcigram.formats.masks", "read_mask"),
+READERS = {
+    "csv": (TABLE, "calcigram.formats.csvtext", "read_csv_clusters"),
+    "parquet": (TABLE, "calcigram.formats.parquet", "iter_parquet_clusters"),
+    "dicom": (DICOM, "calcigram.formats.dicom.reading", "read_dicom"),
+    "plist": (ANNOTATION, "calcigram.formats.inbreast", "read_inbreast"),
+    "mask": (MASK, "calcigram.formats.masks", "read_mask"),
 }
-"""Kind of file -> module and function that read it, imported when first met."""
+"""Kind of file (`files.kind_of`) -> what messages call it, and the module and function that read it.
 
-_KINDS = {"csv": TABLE, "parquet": TABLE, "dicom": DICOM, "plist": ANNOTATION, "mask": MASK}
+The function takes a path and `ReadOptions` and returns an `Intake`; the module is imported when such a file is
+first met. Parquet alone is read part by part.
+"""
 
 
 def read_clusters(
     path: PathLike,
+    options: ReadOptions | None = None,
     *,
     columns: Mapping[str, str] | None = None,
     units: str = "mm",
@@ -71,6 +79,8 @@ def read_clusters(
         A long table (CSV or Parquet, also packed by gzip or zstd; ``-`` is standard input), Parquet with list columns, a DICOM report (Mammography CAD
         SR, TID 1500) or segmentation, an INbreast annotation, a label mask (PNG, TIFF, NumPy);
         told apart by content.
+    options : ReadOptions, optional
+        All of the following at once.
     columns : mapping, optional
         Our column names to the file's, such as ``{"x": "posX", "y": "posY"}``.
     units : {"mm", "cm", "um", "px"}
@@ -97,7 +107,7 @@ def read_clusters(
     ------
     BadInputError
         The file cannot be read, or holds a bad value: its row, column and value are named. Or an
-        option does not apply to a file of this kind (`applies.APPLIES`).
+        option does not apply to a file of this kind (`calcigram.options`).
 
     Warns
     -----
@@ -112,19 +122,17 @@ def read_clusters(
     ...     read_clusters(Path(folder) / "a.csv").cluster_id
     array(['007'], dtype=object)
     """
-    intakes = list(
-        iter_intakes(
-            path,
-            columns=columns,
-            units=units,
-            pixel_spacing=pixel_spacing,
-            skip_bad=skip_bad,
-            single_cluster=single_cluster,
-            images=images,
-            linking=linking,
-            labels=labels,
-        )
+    options = options or ReadOptions(
+        columns,
+        units,
+        pixel_spacing,
+        single_cluster,
+        tuple(images),
+        linking,
+        tuple(labels),
+        skip_bad,
     )
+    intakes = list(iter_intakes(path, options=options))
     _tell_once(intakes, path)
     n_rejected = sum(intake.n_rejected for intake in intakes)
     if n_rejected:
@@ -166,13 +174,18 @@ def iter_clusters(
     ------
     ClusterSet
     """
-    for intake in iter_intakes(path, batch_size, **options):
+    for intake in iter_intakes(path, batch_size, ReadOptions(**options)):
         tell(intake, path)
         yield intake.clusters
 
 
-def read_intake(path: PathLike, **options: Any) -> Intake:
+def read_intake(path: PathLike, options: ReadOptions | None = None) -> Intake:
     """Read a whole file as `read_clusters` does, and also say what was left out.
+
+    Parameters
+    ----------
+    path : path-like
+    options : ReadOptions, optional
 
     Returns
     -------
@@ -180,7 +193,7 @@ def read_intake(path: PathLike, **options: Any) -> Intake:
     """
     import pandas as pd
 
-    intakes = list(iter_intakes(path, **options))
+    intakes = list(iter_intakes(path, options=options))
     return Intake(
         ClusterSet.concat([intake.clusters for intake in intakes]),
         pd.concat([intake.rejects for intake in intakes], ignore_index=True),
@@ -194,12 +207,9 @@ def read_intake(path: PathLike, **options: Any) -> Intake:
 def iter_intakes(
     path: PathLike,
     batch_size: int = BATCH_CLUSTERS,
+    options: ReadOptions | None = None,
     *,
     skip: int = 0,
-    images: Sequence[PathLike] = (),
-    linking: Linking | None = None,
-    labels: Collection[int] = (),
-    **options: Any,
 ) -> Iterator[Intake]:
     """Yield the clusters of a file in parts, each with its rejects; see `iter_clusters`.
 
@@ -207,12 +217,9 @@ def iter_intakes(
     ----------
     path, batch_size
         As `iter_clusters` takes them.
+    options : ReadOptions, optional
     skip : int
         Leave out so many parts at the beginning.
-    images, linking, labels
-        As `read_clusters` takes them.
-    **options
-        As `iter_clusters` takes them.
 
     Yields
     ------
@@ -221,32 +228,22 @@ def iter_intakes(
     """
     if batch_size < 1:
         raise BadInputError("at least 1 cluster", column="batch_size", value=batch_size)
-    if options.get("pixel_spacing") is not None:
-        options["pixel_spacing"] = check_pixel_spacing(options["pixel_spacing"])
+    options = options or ReadOptions()
     refuse_address(path)
     path = plain_file(path)
-    kind = kind_of(path)
-    of_images: dict[str, Any] = {"images": images, "linking": linking, "labels": tuple(labels)}
-    check_options(_KINDS[kind], str(path), options | of_images)
-    if kind == "parquet":
-        from calcigram.formats.parquet import iter_parquet_clusters
-
-        yield from iter_parquet_clusters(path, batch_size, skip=skip, **options)
-    elif kind == "csv":
-        from calcigram.formats.csvtext import read_csv_clusters
-
-        yield from parted(read_csv_clusters(path, **options), batch_size, skip)
-    else:
-        if isinstance(path, SpooledPath) and path.origin is not None:
-            path = path.origin
-        elif isinstance(path, SpooledPath):
+    kind, module, function = READERS[kind_of(path)]
+    options.check_applies(kind, str(path))
+    if kind != TABLE and isinstance(path, SpooledPath):
+        if path.origin is None:
             raise BadInputError(
                 "CSV or Parquet where it is compressed or comes through a pipe", source=str(path)
             )
-        module, function = _ANNOTATIONS[kind]
-        read = getattr(import_module(module), function)
-        whole = read(path, pixel_spacing=options.get("pixel_spacing"), **of_images)
-        yield from parted(whole, batch_size, skip)
+        path = path.origin
+    read = getattr(import_module(module), function)
+    if function == "iter_parquet_clusters":
+        yield from read(path, batch_size, options, skip=skip)
+    else:
+        yield from read(path, options).parts(batch_size, skip)
 
 
 def write_clusters(
@@ -318,3 +315,41 @@ def _write_long(clusters: ClusterSet | Iterable[ClusterSet], path: Path, suffix:
         for part in clusters.batches(BATCH_CLUSTERS):
             table = arrow_table(frame_from_clusters(part, columns=columns))
             write_csv(table, file, header=not file.tell())
+
+
+def as_clusters(given: ClusterSet | pd.DataFrame | PathLike) -> ClusterSet:
+    """Return clusters as they are, of a long table, or of a file of any format.
+
+    Parameters
+    ----------
+    given : ClusterSet, pandas.DataFrame or path-like
+
+    Raises
+    ------
+    BadInputError
+        It is something else, or cannot be read.
+
+    Warns
+    -----
+    TableWarning
+        Says what was guessed or left out on reading a file.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> len(as_clusters(pd.DataFrame({"cluster_id": ["a", "b"], "x_mm": [0, 1], "y_mm": [0, 1]})))
+    2
+    """
+    if isinstance(given, ClusterSet):
+        return given
+    if isinstance(given, str | os.PathLike):
+        intake = read_intake(given)
+        for note in intake.notes:
+            warnings.warn(f"{os.fspath(given)}: {note}", TableWarning, stacklevel=3)
+        return intake.clusters
+    if hasattr(given, "columns"):
+        return ClusterSet.from_dataframe(given)
+    raise BadInputError(
+        "a ClusterSet, a table with one row per calcification, or the path of a file",
+        value=type(given).__name__,
+    )

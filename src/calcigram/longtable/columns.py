@@ -16,7 +16,8 @@ import numpy.typing as npt
 
 from calcigram.clusters import CLUSTER_COLUMNS, MARKS, META_COLUMNS, Column
 from calcigram.errors import BadInputError
-from calcigram.limits import MAX_COLUMNS, UNPACKED_FLOOR_BYTES, check_pixel_spacing
+from calcigram.limits import MAX_COLUMNS, UNPACKED_FLOOR_BYTES
+from calcigram.options import MM_PER_UNIT, ReadOptions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -116,11 +117,6 @@ def _is_decimal_comma(text: str) -> bool:
     return bool(comma) and whole.isdigit() and part.isdigit()
 
 
-MM_PER_UNIT = {"mm": 1.0, "cm": 10.0, "um": 0.001}
-"""Lengths of fixed size; ``px`` needs the pixel spacing."""
-
-UNITS = (*MM_PER_UNIT, "px")
-
 SHORT_NAMES = {
     "id": "cluster_id",
     "cluster": "cluster_id",
@@ -144,77 +140,42 @@ _short.maxstring = 48  # a file that is no table may have a heading of any lengt
 _KNOWN = ("cluster_id", *NUMERIC_COLUMNS, *META_COLUMNS)
 
 
-def column_map(text: str) -> dict[str, str]:
-    """Read ``x=posX,y=posY`` into a mapping from our names to the table's.
+def factors(options: ReadOptions) -> dict[str, float]:
+    """Return what the numbers of each column are multiplied by to be in our units.
 
     Raises
     ------
     BadInputError
-        It is not of this form.
+        Units ``px`` come without a pixel spacing, or other units with one.
 
     Examples
     --------
-    >>> column_map("x=posX, y=posY")
-    {'x': 'posX', 'y': 'posY'}
+    >>> factors(ReadOptions(units="cm"))["breast_area_mm2"]
+    100.0
     """
-    pairs = [pair.partition("=") for pair in text.split(",")]
-    names = {ours.strip(): theirs.strip() for ours, _, theirs in pairs}
-    if len(names) < len(pairs) or not all(names) or not all(names.values()):
-        raise BadInputError("pairs like x=posX,y=posY", column="columns", value=text)
-    return names
+    units, spacing = options.units, options.pixel_spacing
+    if units == "px" and spacing is None:
+        expected = "the pixel spacing in mm beside units 'px' (pixel_spacing)"
+        raise BadInputError(expected, column="pixel_spacing", value=None)
+    if units != "px" and spacing is not None:
+        raise BadInputError(
+            "units 'px' where a pixel spacing is given", column="units", value=units
+        )
+    length = MM_PER_UNIT[units] if spacing is None else spacing
+    of_unit = {"mm": length, "mm2": length**2}
+    return {name: of_unit.get(column.unit, 1.0) for name, column in NUMERIC_COLUMNS.items()}
 
 
-@dataclass(frozen=True)
-class Scale:
-    """How the lengths of a table become mm: `units` and, for ``px``, `pixel_spacing` in mm.
-
-    Examples
-    --------
-    >>> Scale("px", 0.07).factor("x_mm"), Scale("cm").factor("breast_area_mm2")
-    (0.07, 100.0)
-    """
-
-    units: str = "mm"
-    pixel_spacing: float | None = None
-
-    def __post_init__(self) -> None:
-        if self.units not in UNITS:
-            raise BadInputError(f"one of {', '.join(UNITS)}", column="units", value=self.units)
-        spacing = self.pixel_spacing
-        if self.units == "px":
-            if spacing is None:
-                raise BadInputError(
-                    "the pixel spacing in mm beside units 'px' (pixel_spacing)",
-                    column="pixel_spacing",
-                    value=None,
-                )
-            check_pixel_spacing(spacing)
-        elif spacing is not None:
-            raise BadInputError(
-                "units 'px' where a pixel spacing is given", column="units", value=self.units
-            )
-
-    def factor(self, name: str) -> float:
-        """Return what a number of column `name` is multiplied by."""
-        spacing = self.pixel_spacing
-        length = MM_PER_UNIT[self.units] if spacing is None else float(spacing)
-        return {"mm": length, "mm2": length**2}.get(NUMERIC_COLUMNS[name].unit, 1.0)
-
-    def names_of(self, name: str) -> tuple[str, ...]:
-        """Return the headings under which column `name` is looked for when nobody mapped it."""
-        stem = name.removesuffix("_mm2").removesuffix("_mm")
-        if self.units == "mm" or stem == name:
-            return (name,)
-        return (name.replace("_mm", f"_{self.units}"), stem, name)
+def _headings_of(name: str, units: str) -> tuple[str, ...]:
+    """Return the headings under which a column is looked for when nobody mapped it."""
+    stem = name.removesuffix("_mm2").removesuffix("_mm")
+    if units == "mm" or stem == name or name not in NUMERIC_COLUMNS:
+        return (name,)
+    return (name.replace("_mm", f"_{units}"), stem, name)
 
 
 def resolve_columns(
-    present: list[str],
-    columns: Mapping[str, str] | None,
-    scale: Scale,
-    *,
-    source: str | None = None,
-    single_cluster: str | None = None,
+    present: list[str], options: ReadOptions, *, source: str | None = None
 ) -> dict[str, str]:
     """Find which heading of a table holds which of our columns.
 
@@ -222,11 +183,10 @@ def resolve_columns(
     ----------
     present : list of str
         The headings.
-    columns : mapping, optional
-        Ours (or `SHORT_NAMES`) to theirs.
-    scale : Scale
-    source, single_cluster
-        As in `clusters_from_frame`.
+    options : ReadOptions
+        Its `columns` map ours (or `SHORT_NAMES`) to theirs.
+    source : str, optional
+        Name of the file, for messages.
 
     Returns
     -------
@@ -240,7 +200,8 @@ def resolve_columns(
 
     Examples
     --------
-    >>> resolve_columns(["lesion", "x_px", "y_px"], {"id": "lesion"}, Scale("px", 0.1))
+    >>> options = ReadOptions(columns={"id": "lesion"}, units="px", pixel_spacing=0.1)
+    >>> resolve_columns(["lesion", "x_px", "y_px"], options)
     {'cluster_id': 'lesion', 'x_mm': 'x_px', 'y_mm': 'y_px'}
     """
     if len(present) > MAX_COLUMNS:
@@ -253,13 +214,11 @@ def resolve_columns(
     if repeated:
         raise BadInputError("each heading once", source=source, column=repeated[0])
     listed = ", ".join(_short.repr(name) for name in present[:30])
-    mapped = _mapped_columns(present, columns, listed, source)
+    mapped = _mapped_columns(present, options.columns or {}, listed, source)
+    single_cluster = options.single_cluster
     found: dict[str, str] = {}
     for ours in _KNOWN:
-        numeric = ours in NUMERIC_COLUMNS
-        candidates: tuple[str, ...] = (mapped[ours],) if ours in mapped else (ours,)
-        if numeric and ours not in mapped:
-            candidates = scale.names_of(ours)
+        candidates = (mapped[ours],) if ours in mapped else _headings_of(ours, options.units)
         free = [name for name in candidates if name in present and name not in found.values()]
         taken = [name for name in free if name == mapped.get(ours) or name not in mapped.values()]
         if taken:
@@ -281,10 +240,10 @@ def resolve_columns(
 
 
 def _mapped_columns(
-    present: list[str], columns: Mapping[str, str] | None, listed: str, source: str | None
+    present: list[str], columns: Mapping[str, str], listed: str, source: str | None
 ) -> dict[str, str]:
     mapped: dict[str, str] = {}
-    for key, theirs in (columns or {}).items():
+    for key, theirs in columns.items():
         ours = SHORT_NAMES.get(key, key)
         if ours not in _KNOWN:
             raise BadInputError(f"one of {', '.join(_KNOWN)}", source=source, column=key)

@@ -6,8 +6,8 @@ Files are not opened here; `formats` does that.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,12 +22,13 @@ from calcigram.longtable.columns import (
     Faults,
     Mask,
     Rows,
-    Scale,
     checked_numbers,
+    factors,
     id_text,
     meta_column,
     resolve_columns,
 )
+from calcigram.options import ReadOptions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -117,15 +118,33 @@ class Intake:
     ignored: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
+    def parts(self, batch_size: int, skip: int = 0) -> Iterator[Intake]:
+        """Yield it in parts of at most `batch_size` clusters, all but the first `skip`.
+
+        What was left out, and how much, is told with the first part.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> clusters = ClusterSet.from_arrays([0, 1, 2, 3], [1, 2, 3], [0, 0, 0])
+        >>> whole = Intake(clusters, pd.DataFrame(), 5)
+        >>> [(len(part.clusters), part.n_duplicates) for part in whole.parts(2)]
+        [(2, 5), (1, 0)]
+        """
+        if len(self.clusters) <= batch_size:
+            yield from [self][skip:]
+            return
+        for index, part in enumerate(self.clusters.batches(batch_size)):
+            if index == 0 and not skip:
+                yield replace(self, clusters=part)
+            elif index >= skip:
+                yield Intake(part, self.rejects.iloc[:0])
+
 
 def clusters_from_frame(
     frame: pd.DataFrame,
+    options: ReadOptions | None = None,
     *,
-    columns: Mapping[str, str] | None = None,
-    units: str = "mm",
-    pixel_spacing: float | None = None,
-    skip_bad: bool = False,
-    single_cluster: str | None = None,
     source: str | None = None,
     row_number: Callable[[Rows], Rows] | int = 0,
 ) -> Intake:
@@ -138,16 +157,8 @@ def clusters_from_frame(
         `clusters.CLUSTER_COLUMNS` say what each column may hold; values are checked at the
         float32 precision they are kept in. Every other column goes to ``meta`` where it has
         one value a cluster, and is ignored with a warning where it varies.
-    columns : mapping, optional
-        Our names to the table's, such as ``{"x": "posX"}``; `SHORT_NAMES` will do.
-    units : {"mm", "cm", "um", "px"}
-        What lengths (positions, diameters, nipple) are given in; areas in its square.
-    pixel_spacing : float, optional
-        Size of a pixel in mm, with units ``px``.
-    skip_bad : bool
-        Set clusters with bad values aside instead of raising.
-    single_cluster : str, optional
-        Id for a table that has no column of ids because it is one cluster.
+    options : ReadOptions, optional
+        Those that apply to a table.
     source : str, optional
         Name of the file, for messages.
     row_number : int or callable, optional
@@ -160,7 +171,7 @@ def clusters_from_frame(
     Raises
     ------
     BadInputError
-        The table is empty, a column is missing, or (unless `skip_bad`) a value is bad;
+        The table is empty, a column is missing, or (unless bad clusters are skipped) a value is bad;
         the first bad row is named.
 
     Warns
@@ -171,23 +182,21 @@ def clusters_from_frame(
     --------
     >>> import pandas as pd
     >>> frame = pd.DataFrame({"cluster_id": ["b", "a", "b"], "posX": [10, 20, 30], "y": [1, 2, 3]})
-    >>> intake = clusters_from_frame(frame, columns={"x": "posX"}, units="px", pixel_spacing=0.1)
+    >>> options = ReadOptions(columns={"x": "posX"}, units="px", pixel_spacing=0.1)
+    >>> intake = clusters_from_frame(frame, options)
     >>> list(intake.clusters.cluster_id), intake.clusters.x_mm
     (['b', 'a'], array([1., 3., 2.], dtype=float32))
     """
-    scale = Scale(units, pixel_spacing)
+    options = options or ReadOptions()
+    factor = factors(options)
     frame = frame.set_axis([str(name) for name in frame.columns], axis=1)
-    names = resolve_columns(
-        list(frame.columns), columns, scale, source=source, single_cluster=single_cluster
-    )
+    names = resolve_columns(list(frame.columns), options, source=source)
     if not len(frame):
         raise BadInputError("at least one row below the headings", source=source)
     faults = Faults(source)
-    owner, ids = _owners(frame, names, single_cluster, faults)
+    owner, ids = _owners(frame, names, options.single_cluster, faults)
     values = {
-        ours: checked_numbers(
-            frame[theirs], NUMERIC_COLUMNS[ours], scale.factor(ours), theirs, faults
-        )
+        ours: checked_numbers(frame[theirs], NUMERIC_COLUMNS[ours], factor[ours], theirs, faults)
         for ours, theirs in names.items()
         if ours in NUMERIC_COLUMNS
     }
@@ -202,7 +211,7 @@ def clusters_from_frame(
         return ids[owner[row]] if owner[row] >= 0 else None
 
     numbered = row_number if callable(row_number) else lambda rows: rows + row_number
-    if faults.found and not skip_bad:
+    if faults.found and not options.skip_bad:
         raise faults.first(id_of, numbered)
     keep = _keep_clusters(faults, owner, len(ids))
     repeated = _repeated_rows(frame, names, owner, values)

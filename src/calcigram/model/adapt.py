@@ -24,6 +24,7 @@ from calcigram.model.forest import Forest, flatten_trees
 from calcigram.model.head import HEAD_CASES, Floats, Head, fewness_of, is_readable, two_sided
 from calcigram.model.labels import Labelled, check_known_words
 from calcigram.model.reader import Model
+from calcigram.model.scoring import raw_scores
 
 if TYPE_CHECKING:
     from calcigram.features.extract import Features
@@ -120,7 +121,7 @@ def _adapted_head(
     for k in np.unique(fold):
         own = fold == k
         logits[own] = two_sided(
-            _boosted(start, values[~own], truth[~own], rng).raw_scores(values[own])
+            raw_scores(_boosted(start, values[~own], truth[~own], rng), values[own])
         )
     scalings, conformal = {}, {}
     p = np.empty_like(logits)
@@ -176,7 +177,7 @@ def _boosted(start: Forest, values: Rows, truth: Codes, rng: np.random.Generator
 
     n_scores = start.n_classes
     rows = np.where(np.isnan(values).all(axis=0), np.float32(0), values)
-    scores = start.raw_scores(values)
+    scores = raw_scores(start, values)
     hit = np.eye(max(n_scores, 2))[truth]
     if n_scores == 1:
         hit = hit[:, 1:]

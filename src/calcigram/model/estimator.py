@@ -22,6 +22,7 @@ from calcigram.model.calibrate import Scaling, fit_scaling, softmax
 from calcigram.model.forest import flatten_forest
 from calcigram.model.head import two_sided
 from calcigram.model.labels import hold_out
+from calcigram.model.scoring import raw_scores
 from calcigram.model.train import TreeOptions, grow_trees
 
 _MIN_TO_CALIBRATE = 5  # held-out clusters a class
@@ -133,7 +134,7 @@ class CalcigramClassifier(ClassifierMixin, BaseEstimator):
         self.forest_ = flatten_forest(trees)
         self.scaling_ = Scaling.identity(len(self.classes_))
         if held_out.any():
-            logits = two_sided(self.forest_.raw_scores(rows[held_out]))
+            logits = two_sided(raw_scores(self.forest_, rows[held_out]))
             self.scaling_ = fit_scaling(logits, codes[held_out])
         return self
 
@@ -154,7 +155,7 @@ class CalcigramClassifier(ClassifierMixin, BaseEstimator):
     def _logits(self, X: npt.ArrayLike) -> npt.NDArray[np.float64]:  # noqa: N803
         check_is_fitted(self)
         rows = validate_data(self, X, dtype=np.float32, ensure_all_finite="allow-nan", reset=False)
-        return self.scaling_.scaled(two_sided(self.forest_.raw_scores(rows)))
+        return self.scaling_.scaled(two_sided(raw_scores(self.forest_, rows)))
 
     def _check_words(self) -> None:
         if self.axis is None:

@@ -111,7 +111,7 @@ def shared_leaves(
         A likeness as the forest sees it, which asks for no scale and no complete features
         (Breiman 2001; Tan et al. 2020, "Tree space prototypes").
     """
-    from calcigram.model.attribution import leaf_of
+    from calcigram.model.scoring import leaf_of
 
     ours, theirs = leaf_of(forest, values), leaf_of(forest, exemplars.values)
     return np.stack([(theirs == row).mean(axis=1) for row in ours])

@@ -15,6 +15,7 @@ from calcigram.lexicon import AXES, DISTRIBUTIONS, GROUPED_MAX_MM, Distribution
 from calcigram.model.calibrate import Scaling, fewness
 from calcigram.model.conformal import ConformalScores
 from calcigram.model.forest import Forest
+from calcigram.model.scoring import raw_scores
 
 if TYPE_CHECKING:
     from calcigram.features.extract import Features
@@ -116,7 +117,7 @@ class Head:
         """Return uncalibrated scores, shape (R, number of classes)."""
         if not self.classes:
             return np.zeros((len(values), 0))
-        return two_sided(self.forest.raw_scores(values))
+        return two_sided(raw_scores(self.forest, values))
 
     def probabilities(
         self, values: npt.NDArray[np.float32], form_known: npt.NDArray[np.bool_]

@@ -6,9 +6,11 @@ no scikit-learn is imported. Training is `train`'s business, files are `store`'s
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,13 +22,13 @@ from calcigram.consequences import shipped_rulebooks
 from calcigram.errors import BadInputError
 from calcigram.features.catalogue import FEATURE_NAMES
 from calcigram.lexicon import AXES
-from calcigram.model import describe
 from calcigram.model.calibrate import Scaling, fewness, log_probabilities
 from calcigram.model.conformal import COVERAGE, check_coverage
 from calcigram.model.head import Floats, Head, is_readable
 from calcigram.model.novelty import Novelty
 from calcigram.model.prior import Prior
 from calcigram.model.shown import guarded, shown_probabilities
+from calcigram.model.store import load_parts, model_digest, save_model
 from calcigram.readings import Readings
 from calcigram.risk import load_risk
 from calcigram.threads import in_chunks
@@ -75,10 +77,27 @@ class Model:
     estimators: dict[str, Any] | None = field(default=None, repr=False)
 
     def __repr__(self) -> str:
-        return describe.model_line(self)
+        words = ", ".join(
+            f"{len(head.classes)} words of {head.axis}" if head.classes else f"reads no {head.axis}"
+            for head in self.heads
+        )
+        return f"<Model {self.version}: {words}>"
 
     def _repr_html_(self) -> str:
-        return describe.model_html(self)
+        """Return what the model reads and its figures of held-out clusters, for notebooks."""
+        import pandas as pd
+
+        reached = self.card.get("held_out", {})
+        rows = [
+            {
+                "axis": head.axis,
+                "words": ", ".join(AXES[head.axis].words[code] for code in head.classes),
+                **reached.get(head.axis, {}),
+            }
+            for head in self.heads
+        ]
+        table = pd.DataFrame(rows).to_html(index=False, na_rep="")
+        return f"<p>{escape(repr(self))}; figures of held-out clusters:</p>{table}"
 
     @property
     def heads(self) -> tuple[Head, Head]:
@@ -88,14 +107,10 @@ class Model:
     @cached_property
     def version(self) -> str:
         """Name and the first 8 hexadecimal digits of the digest of all that decides a reading."""
-        from calcigram.model.store import model_digest
-
         return f"{self.name}+{model_digest(self)[:8]}"
 
     def save(self, folder: str | Path) -> None:
         """Write the model folder; see `calcigram.model.store.save_model`."""
-        from calcigram.model.store import save_model
-
         save_model(self, folder)
 
     def read(
@@ -265,6 +280,37 @@ class Model:
                 continue
             p[rows] = self.concern_scalings[name](log_probabilities(raw[rows]), few[rows])
         return p
+
+
+def load_model(folder: str | os.PathLike[str] | None = None, *, trusted: bool = False) -> Model:
+    """Open a model folder.
+
+    Parameters
+    ----------
+    folder : str or Path, optional
+        Default: the model that ships with calcigram.
+    trusted : bool
+        Also load the scikit-learn objects, if they were kept. They are a pickle, which can
+        run any code: only for folders you wrote yourself.
+
+    Returns
+    -------
+    Model
+        With `estimators` None unless `trusted`.
+
+    Raises
+    ------
+    ModelFileError
+        No model there, or it is damaged, foreign, too large, of a newer format, or made for
+        other features than this calcigram measures.
+
+    Examples
+    --------
+    >>> load_model("no_such_folder")
+    Traceback (most recent call last):
+    calcigram.errors.ModelFileError: model no_such_folder: no model here: there is no model.json
+    """
+    return Model(**load_parts(folder, trusted=trusted))
 
 
 def readings_of(

@@ -240,7 +240,7 @@ def train_model(
 
 
 def _model_of(model: Model | str | Path) -> Model:
-    from calcigram.model.store import load_model
+    from calcigram.model.reader import load_model
 
     if isinstance(model, Model):
         return model

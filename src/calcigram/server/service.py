@@ -38,7 +38,7 @@ class Service:
     """
 
     def __init__(self, settings: Settings) -> None:
-        from calcigram.model.store import load_model
+        from calcigram.model.reader import load_model
 
         self.settings = settings
         self.model = load_model(settings.model or None)

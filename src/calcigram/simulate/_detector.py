@@ -7,7 +7,6 @@ import math
 import numpy as np
 
 from calcigram.kernelcache import plain_kernel
-from calcigram.lexicon import MIN_CALCIFICATIONS
 from calcigram.simulate._random import gamma, normal, uniform
 
 X, Y, DIAMETER, ASPECT, ORIENTATION, SOLIDITY, CNR = range(7)
@@ -75,6 +74,15 @@ def _thickness(diameter, aspect):
 
 
 @plain_kernel
+def _state_analytic(state, mark, true, sigma):
+    """Write the size and shape of a mark as they truly are, with an error of `sigma`, relative."""
+    mark[DIAMETER] = true[0] * math.exp(sigma * normal(state))
+    mark[ASPECT] = true[1] * math.exp(sigma * normal(state))
+    mark[ORIENTATION] = true[2] + 60.0 * sigma / true[1] * normal(state)
+    mark[SOLIDITY] = 1.0 - (1.0 - true[3]) * math.exp(sigma * normal(state))
+
+
+@plain_kernel
 def read_out(
     state, got, owner, truth, contrast, pixel, gain, cnr_sigma, analytic_sigma,
     convention, tiny_rule,
@@ -119,12 +127,7 @@ def read_out(
         signal = contrast[k] * _thickness(truth[k, 0], truth[k, 1]) * got[i, 7]
         marks[i, CNR] = gain * signal * math.exp(cnr_sigma * normal(state))
         if convention == ANALYTIC and not merged[k]:
-            marks[i, DIAMETER] = truth[k, 0] * math.exp(analytic_sigma * normal(state))
-            marks[i, ASPECT] = truth[k, 1] * math.exp(analytic_sigma * normal(state))
-            turn = 60.0 * analytic_sigma / truth[k, 1]
-            marks[i, ORIENTATION] = truth[k, 2] + turn * normal(state)
-            dent = (1.0 - truth[k, 3]) * math.exp(analytic_sigma * normal(state))
-            marks[i, SOLIDITY] = 1.0 - dent
+            _state_analytic(state, marks[i], truth[k], analytic_sigma)
         if tiny_rule and got[i, 8] <= 3:
             marks[i, SOLIDITY] = 1.0
             if got[i, 8] == 1:
@@ -213,12 +216,7 @@ def state_marks(state, owner, xy, truth, contrast, gain, cnr_sigma, analytic_sig
         area = truth[i, 0] * truth[i, 0]
         if owner[i] == i:
             marks[m, X], marks[m, Y] = xy[i, 0], xy[i, 1]
-            marks[m, DIAMETER] = truth[i, 0] * math.exp(analytic_sigma * normal(state))
-            marks[m, ASPECT] = truth[i, 1] * math.exp(analytic_sigma * normal(state))
-            turn = 60.0 * analytic_sigma / truth[i, 1]
-            marks[m, ORIENTATION] = truth[i, 2] + turn * normal(state)
-            dent = (1.0 - truth[i, 3]) * math.exp(analytic_sigma * normal(state))
-            marks[m, SOLIDITY] = 1.0 - dent
+            _state_analytic(state, marks[m], truth[i], analytic_sigma)
             signal = contrast[i] * _thickness(truth[i, 0], truth[i, 1])
             marks[m, CNR] = gain * signal * math.exp(cnr_sigma * normal(state))
             row[i] = m
@@ -231,6 +229,30 @@ def state_marks(state, owner, xy, truth, contrast, gain, cnr_sigma, analytic_sig
             marks[first, Y] += share * (xy[i, 1] - marks[first, Y])
             marks[first, DIAMETER] = math.sqrt(area + known)
     return marks[:m]
+
+
+@plain_kernel
+def responded(marks, response):
+    """Return marks as another detector gives them: each a smooth, rising function of its value.
+
+    Parameters
+    ----------
+    marks : ndarray of float64, shape (n, 7)
+    response : ndarray of float64, shape (5, 2)
+        See `acquisition.draw_response`; powers turn about 0.5 mm, an aspect ratio of 2, a
+        solidity of 0.9 and a contrast-to-noise ratio of 10.
+    """
+    out = marks.copy()
+    floor = response[4, 0]
+    for i in range(len(marks)):
+        out[i, DIAMETER] = 0.5 * response[0, 0] * (marks[i, DIAMETER] / 0.5) ** response[0, 1]
+        excess = max(marks[i, ASPECT] - 1.0, 0.0)
+        out[i, ASPECT] = 1.0 + response[1, 0] * excess ** response[1, 1]
+        dent = max(1.0 - marks[i, SOLIDITY], 0.0)
+        out[i, SOLIDITY] = 1.0 - 0.1 * response[2, 0] * (dent / 0.1) ** response[2, 1]
+        cnr = 10.0 * response[3, 0] * (max(marks[i, CNR], 0.0) / 10.0) ** response[3, 1]
+        out[i, CNR] = math.sqrt(cnr * cnr + floor * floor)
+    return out
 
 
 @plain_kernel
@@ -355,24 +377,3 @@ def write_list(state, marks, jitter, rounding, columns_missing, single_missing):
             if uniform(state) < single_missing or lost:
                 out[i, column] = np.nan
     return out
-
-
-def degrade(
-    state, marks, field, pixel, miss_rate, cropped, false_rate, far_share, jitter, rounded,
-    columns_missing, single_missing,
-):  # fmt: skip
-    """Turn what was measured into a list: `keep_seen`, `add_false`, `write_list`.
-
-    Parameters are those of the three steps; `marks` come from `read_out` or `state_marks`.
-
-    Returns
-    -------
-    ndarray of float32, shape (m, 7)
-        Empty where fewer than 3 calcifications are left before false marks are added.
-    """
-    marks = keep_seen(state, marks, miss_rate, cropped)
-    if len(marks) < MIN_CALCIFICATIONS:
-        return np.empty((0, 7), np.float32)
-    marks = add_false(state, marks, field, pixel, false_rate, far_share)
-    rounding = pixel if rounded else 0.0
-    return write_list(state, marks, jitter, rounding, columns_missing, single_missing)

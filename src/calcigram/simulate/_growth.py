@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -43,24 +44,39 @@ def _turned(state, dx, dy, dz, angle, flatness):
     return c * dx + s * ox, c * dy + s * oy, c * dz + s * oz, ox, oy, oz
 
 
+class Tubes(NamedTuple):
+    """The laws by which a tree of ducts or vessels grows.
+
+    Attributes
+    ----------
+    root_length_mm, length_ratio : float
+        A child is `length_ratio` (+-10 %) as long as its parent.
+    root_radius_mm, min_radius_mm : float
+        Of the root, and of the thinnest branch.
+    angle_low_deg, angle_spread_deg : float
+        Least angle between a child and its parent, and by how much it may be larger.
+    min_curve_radius_mm : float
+    straightening : float
+        Pull of each 0.6 mm step towards the direction away from the root, as a share.
+    early_end : float
+        Probability that a branch, the root apart, bears no children.
+    max_generation : int
+    """
+
+    root_length_mm: float
+    length_ratio: float
+    root_radius_mm: float
+    min_radius_mm: float
+    angle_low_deg: float
+    angle_spread_deg: float
+    min_curve_radius_mm: float
+    straightening: float
+    early_end: float
+    max_generation: int
+
+
 @plain_kernel
-def grow_tree(
-    state,
-    root,
-    direction,
-    shape,
-    root_length,
-    length_ratio,
-    root_radius,
-    min_radius,
-    angle_low,
-    angle_high,
-    min_curve_radius,
-    straightening,
-    early_end,
-    max_generation,
-    max_branches,
-):
+def grow_tree(state, root, direction, shape, tubes, max_branches):
     """Grow a tree of forking branches from `root`, generation by generation.
 
     Parameters
@@ -70,17 +86,8 @@ def grow_tree(
     root, direction : tuple of 3 floats
     shape : tuple of 3 floats
         Depth, half width and half thickness of the breast, mm; branches stop at the skin.
-    root_length, length_ratio, root_radius, min_radius : float
-        mm; a child is `length_ratio` (+-10 %) as long as its parent.
-    angle_low, angle_high : float
-        Angle between a child and its parent, degrees.
-    min_curve_radius : float
-        mm.
-    straightening : float
-        Pull of each 0.6 mm step towards the direction away from `root`, as a share.
-    early_end : float
-        Probability that a branch, the root apart, bears no children.
-    max_generation, max_branches : int
+    tubes : Tubes
+    max_branches : int
 
     Returns
     -------
@@ -90,6 +97,7 @@ def grow_tree(
     parent : ndarray of int64, shape (B,)
         -1 for the root.
     """
+    angle_low, angle_high = tubes.angle_low_deg, tubes.angle_low_deg + tubes.angle_spread_deg
     depth, half_width, half_thickness = shape[0], shape[1], shape[2]
     start = np.empty((max_branches, 3))
     heading = np.empty((max_branches, 3))
@@ -104,7 +112,8 @@ def grow_tree(
     points = np.empty((capacity, 3))
     for axis in range(3):
         start[0, axis], heading[0, axis] = root[axis], direction[axis]
-    length[0], radius[0], generation[0], parent[0] = root_length, root_radius, 0, -1
+    length[0], radius[0] = tubes.root_length_mm, tubes.root_radius_mm
+    generation[0], parent[0] = 0, -1
     n_queued, n_branches, n_points, at = 1, 0, 0, 0
     while at < n_queued:
         x, y, z = start[at, 0], start[at, 1], start[at, 2]
@@ -121,7 +130,7 @@ def grow_tree(
         n_points += 1
         # A bend drifts rather than jumps, so that a branch is a smooth curve.
         bend_u, bend_v = 0.0, 0.0
-        limit = _STEP_MM / min_curve_radius
+        limit = _STEP_MM / tubes.min_curve_radius_mm
         for _ in range(n_steps):
             bend_u = 0.8 * bend_u + 0.35 * limit * rough_normal(state)
             bend_v = 0.8 * bend_v + 0.35 * limit * rough_normal(state)
@@ -129,7 +138,7 @@ def grow_tree(
             bend_v = min(limit, max(-limit, bend_v))
             dx, dy, dz = dx - bend_u * dy, dy + bend_u * dx, dz + bend_v
             ux, uy = x - root[0], y - root[1]
-            away = straightening / (math.sqrt(ux * ux + uy * uy) + 1.0)
+            away = tubes.straightening / (math.sqrt(ux * ux + uy * uy) + 1.0)
             dx, dy = dx + away * ux, dy + away * uy
             norm = math.sqrt(dx * dx + dy * dy + dz * dz)
             dx, dy, dz = dx / norm, dy / norm, dz / norm
@@ -146,15 +155,15 @@ def grow_tree(
         kept[at] = n_branches
         kept_parent[n_branches] = kept[parent[at]] if parent[at] >= 0 else -1
         complete = n_points - begin == n_steps + 1
-        fertile = generation[at] == 0 or uniform(state) >= early_end
-        if complete and fertile and generation[at] < max_generation:
+        fertile = generation[at] == 0 or uniform(state) >= tubes.early_end
+        if complete and fertile and generation[at] < tubes.max_generation:
             spread = math.radians(angle_low + (angle_high - angle_low) * uniform(state))
             ax, ay, az, ox, oy, oz = _turned(state, dx, dy, dz, spread, 0.35)
             other = math.radians(angle_low + (angle_high - angle_low) * uniform(state))
             c, s = math.cos(0.8 * other), math.sin(0.8 * other)
             for child in range(2):
                 child_radius = radius[at] * (0.65 + 0.34 * _beta(state, 6.0, 10.0))
-                if child_radius < min_radius or n_queued >= max_branches:
+                if child_radius < tubes.min_radius_mm or n_queued >= max_branches:
                     continue
                 start[n_queued, 0], start[n_queued, 1], start[n_queued, 2] = x, y, z
                 if child == 0:
@@ -163,7 +172,7 @@ def grow_tree(
                     heading[n_queued, 0] = c * dx - s * ox
                     heading[n_queued, 1] = c * dy - s * oy
                     heading[n_queued, 2] = c * dz - s * oz
-                length[n_queued] = length[at] * length_ratio * (0.9 + 0.2 * uniform(state))
+                length[n_queued] = length[at] * tubes.length_ratio * (0.9 + 0.2 * uniform(state))
                 radius[n_queued] = child_radius
                 generation[n_queued] = generation[at] + 1
                 parent[n_queued] = at

@@ -1,4 +1,4 @@
-"""Compiled measures of a set of points that the definitions rest on: hull, width, axis."""
+"""Compiled measures of points and of sizes that the definitions rest on."""
 
 from __future__ import annotations
 
@@ -7,44 +7,18 @@ import math
 import numpy as np
 
 from calcigram.kernelcache import plain_kernel
+from calcigram.simulate._random import uniform
 
 
 @plain_kernel
-def order_of(values):
-    """Return the order that sorts values, equal ones in place.
+def convex_hull(xy):
+    """Return the corners of the convex hull in order, shape (m, 2) (Andrew's monotone chain).
 
-    A Shell sort, for NumPy's sorts take seconds each to compile inside a kernel.
+    The points are swept from left to right for one side of the hull and back for the other.
     """
-    n = values.size
-    order = np.empty(n, np.int64)
-    for i in range(n):
-        order[i] = i
-    gap = 1
-    while gap < n // 3:
-        gap = 3 * gap + 1
-    while gap > 0:
-        for i in range(gap, n):
-            moved, value, at = order[i], values[order[i]], i
-            while at >= gap:
-                other = order[at - gap]
-                if values[other] < value or (values[other] == value and other < moved):
-                    break
-                order[at] = other
-                at -= gap
-            order[at] = moved
-        gap //= 3
-    return order
-
-
-@plain_kernel
-def _hull(xy, hull):
-    """Write the corners of the convex hull into `hull`; return how many there are."""
     n = len(xy)
-    x = np.empty(n)
-    for i in range(n):
-        x[i] = xy[i, 0]
-    order = order_of(x)
-    m = np.int64(0)
+    order = np.argsort(xy[:, 0].copy(), kind="mergesort")
+    hull, m = np.empty((2 * n + 1, 2)), 0
     for sweep in range(2):
         base = m
         for step in range(n):
@@ -56,8 +30,18 @@ def _hull(xy, hull):
                 m -= 1
             hull[m, 0], hull[m, 1] = px, py
             m += 1
-        m -= 1
-    return m
+        m -= 1  # the last point of a sweep is the first of the other
+    return hull[:m]
+
+
+@plain_kernel
+def hull_area(hull):
+    """Return the area within the corners of a convex hull."""
+    area = 0.0
+    for i in range(len(hull)):
+        j = (i + 1) % len(hull)
+        area += hull[i, 0] * hull[j, 1] - hull[j, 0] * hull[i, 1]
+    return 0.5 * abs(area)
 
 
 @plain_kernel
@@ -75,8 +59,8 @@ def extent_of(xy):
         Greatest distance (mm), least width (mm), hull area (mm2), direction of the greatest
         distance (radians, in (-pi, pi]).
     """
-    hull = np.empty((2 * len(xy) + 1, 2))
-    m = _hull(xy, hull)
+    hull = convex_hull(xy)
+    m = len(hull)
     longest, axis = 0.0, 0.0
     for i in range(m):
         for j in range(i + 1, m):
@@ -84,12 +68,11 @@ def extent_of(xy):
             distance = math.sqrt(dx * dx + dy * dy)
             if distance > longest:
                 longest, axis = distance, math.atan2(dy, dx)
-    area, width = 0.0, longest
+    width = longest
     if m < 3:
         return longest, 0.0, 0.0, axis
     for i in range(m):
         j = (i + 1) % m
-        area += hull[i, 0] * hull[j, 1] - hull[j, 0] * hull[i, 1]
         ex, ey = hull[j, 0] - hull[i, 0], hull[j, 1] - hull[i, 1]
         norm = math.sqrt(ex * ex + ey * ey)
         if norm < 1e-12:
@@ -99,7 +82,7 @@ def extent_of(xy):
             away = abs(ex * (hull[k, 1] - hull[i, 1]) - ey * (hull[k, 0] - hull[i, 0])) / norm
             farthest = max(farthest, away)
         width = min(width, farthest)
-    return longest, width, 0.5 * abs(area), axis
+    return longest, width, hull_area(hull), axis
 
 
 @plain_kernel
@@ -142,6 +125,12 @@ def tree_path_share(xy):
 
 
 @plain_kernel
+def _median(values):
+    ranked, n = np.sort(values), len(values)
+    return 0.5 * (ranked[(n - 1) // 2] + ranked[n // 2])
+
+
+@plain_kernel
 def median_spacing(xy):
     """Return the median distance of a point to its nearest neighbour, mm."""
     n = len(xy)
@@ -153,8 +142,7 @@ def median_spacing(xy):
             dx, dy = xy[i, 0] - xy[j, 0], xy[i, 1] - xy[j, 1]
             squared = dx * dx + dy * dy
             nearest[i], nearest[j] = min(nearest[i], squared), min(nearest[j], squared)
-    order = order_of(nearest)
-    return math.sqrt(0.5 * (nearest[order[(n - 1) // 2]] + nearest[order[n // 2]]))
+    return math.sqrt(_median(nearest))
 
 
 @plain_kernel
@@ -172,7 +160,7 @@ def _arm_heading(xy, chosen, corner, few_reach, min_reach, spacing, max_thicknes
             dx[k], dy[k] = xy[i, 0] - corner[0], xy[i, 1] - corner[1]
             distance[k] = math.sqrt(dx[k] ** 2 + dy[k] ** 2)
             k += 1
-    order = order_of(distance)
+    order = np.argsort(distance, kind="mergesort")
     reach = distance[order[n - 1]]
     if reach < max(few_reach if n < 4 else min_reach, spacing):
         return np.nan
@@ -250,27 +238,21 @@ def count_junctions(
             continue
         for k in range(n_arms):
             heading[k] %= 2.0 * math.pi
-        turn = order_of(heading[:n_arms])
-        least = heading[turn[0]] + 2.0 * math.pi - heading[turn[n_arms - 1]]
+        turn = np.sort(heading[:n_arms])
+        least = turn[0] + 2.0 * math.pi - turn[n_arms - 1]
         for k in range(1, n_arms):
-            least = min(least, heading[turn[k]] - heading[turn[k - 1]])
+            least = min(least, turn[k] - turn[k - 1])
         seen += least >= min_angle
     return seen
 
 
 @plain_kernel
-def _breadth(across, chosen):
-    """Return the mean distance of the chosen values from their median."""
-    n = len(chosen)
-    values = np.empty(n)
-    for k in range(n):
-        values[k] = across[chosen[k]]
-    order = order_of(values)
-    middle = 0.5 * (values[order[(n - 1) // 2]] + values[order[n // 2]])
-    total = 0.0
-    for k in range(n):
-        total += abs(values[k] - middle)
-    return total / n
+def _breadth(values):
+    """Return the mean distance of values from their median."""
+    middle, total = _median(values), 0.0
+    for value in values:
+        total += abs(value - middle)
+    return total / len(values)
 
 
 @plain_kernel
@@ -288,9 +270,8 @@ def log_widening(xy, direction):
     for i in range(n):
         along[i] = c * xy[i, 0] + s * xy[i, 1]
         across[i] = c * xy[i, 1] - s * xy[i, 0]
-    order = order_of(along)
-    half = n // 2
-    broad_near, broad_far = _breadth(across, order[:half]), _breadth(across, order[n - half :])
+    across, half = across[np.argsort(along, kind="mergesort")], n // 2
+    broad_near, broad_far = _breadth(across[:half]), _breadth(across[n - half :])
     return math.log((broad_far + 1e-6) / (broad_near + 1e-6))
 
 
@@ -323,9 +304,8 @@ def wedge_seen_from_nipple(xy):
             far_angle[n_far] = angle[i]
             sum_far += radius[i]
             n_far += 1
-    order = order_of(far_angle[:n_far])
-    low = far_angle[order[int(0.03 * (n_far - 1) + 0.5)]]
-    high = far_angle[order[int(0.97 * (n_far - 1) + 0.5)]]
+    ranked = np.sort(far_angle[:n_far])
+    low, high = ranked[int(0.03 * (n_far - 1) + 0.5)], ranked[int(0.97 * (n_far - 1) + 0.5)]
     filled = np.zeros((3, 4), np.bool_)
     n_filled = 0
     length, span = farthest - nearest, high - low
@@ -335,3 +315,126 @@ def wedge_seen_from_nipple(xy):
         n_filled += not filled[ring, sector]
         filled[ring, sector] = True
     return span, length, sum_far / n_far, n_filled / 12.0
+
+
+@plain_kernel
+def with_room(state, xy, table, overlap):
+    """Tell which calcifications stay when those drawn over one another are dropped.
+
+    A calcification is a rod: its major axis, with half its calibre around it. The largest
+    comes first, the others in random order.
+
+    Parameters
+    ----------
+    state : ndarray of uint64, shape (1,)
+        See `_random`; advanced.
+    xy : ndarray of float64, shape (n, 2)
+        mm.
+    table : ndarray of float64, shape (n, 4)
+        Diameter (mm), aspect ratio and orientation (degrees) in the first three columns.
+    overlap : float
+        Rods count as this much of their calibre.
+
+    Returns
+    -------
+    ndarray of bool, shape (n,)
+    """
+    n = len(xy)
+    order = np.empty(n, np.int64)
+    largest = 0
+    for i in range(n):
+        order[i] = i
+        if table[i, 0] > table[largest, 0]:
+            largest = i
+    for i in range(n - 1, 0, -1):
+        j = int(uniform(state) * (i + 1))
+        order[i], order[j] = order[j], order[i]
+    for i in range(n):
+        if order[i] == largest:
+            order[i], order[0] = order[0], order[i]
+    half_width, half_length = np.empty(n), np.empty(n)
+    cosine, sine = np.empty(n), np.empty(n)
+    for i in range(n):
+        stretch = math.sqrt(table[i, 1])
+        half_width[i] = 0.5 * overlap * table[i, 0] / stretch
+        half_length[i] = max(0.5 * table[i, 0] * (stretch - 1.0 / stretch), 0.0)
+        turn = math.radians(table[i, 2])
+        cosine[i], sine[i] = math.cos(turn) * half_length[i], math.sin(turn) * half_length[i]
+    keep = np.zeros(n, np.bool_)
+    kept = np.empty(n, np.int64)
+    m = 0
+    for at in range(n):
+        i = order[at]
+        free = True
+        for k in range(m):
+            j = kept[k]
+            limit = half_width[i] + half_width[j]
+            dx, dy = xy[j, 0] - xy[i, 0], xy[j, 1] - xy[i, 1]
+            reach = limit + half_length[i] + half_length[j]
+            if dx * dx + dy * dy > reach * reach:
+                continue
+            # Sample both axes finely enough that no crossing slips between two samples.
+            na, nb = 1 + int(half_length[i] / limit), 1 + int(half_length[j] / limit)
+            for a in range(-na, na + 1):
+                for b in range(-nb, nb + 1):
+                    ex = dx + b * cosine[j] / nb - a * cosine[i] / na
+                    ey = dy + b * sine[j] / nb - a * sine[i] / na
+                    if ex * ex + ey * ey < limit * limit:
+                        free = False
+            if not free:
+                break
+        if free:
+            keep[i] = True
+            kept[m] = i
+            m += 1
+    return keep
+
+
+@plain_kernel
+def _upper_median(values):
+    return np.sort(values)[len(values) // 2]
+
+
+@plain_kernel
+def form_measures(table, contrast, elongated):
+    """Measure the sizes and shapes of a cluster's calcifications.
+
+    Parameters
+    ----------
+    table : ndarray of float64, shape (n, 4)
+        Diameter (mm), aspect ratio, orientation (degrees) and solidity.
+    contrast : ndarray of float64, shape (n,)
+        Relative to a dense calcification.
+    elongated : float
+        Least aspect ratio of an elongated calcification.
+
+    Returns
+    -------
+    tuple of float
+        Median diameter, median calibre and median aspect ratio; greatest length (mm); standard
+        deviation of log diameter, NaN with fewer than 5, for it then says little; median contrast;
+        share of elongated ones; median irregularity, log aspect ratio - 2 log solidity.
+    """
+    n = len(table)
+    diameter, aspect, contrast = table[:, 0].copy(), table[:, 1].copy(), contrast.copy()
+    calibre, irregularity = np.empty(n), np.empty(n)
+    longest, total, squares, n_elongated = 0.0, 0.0, 0.0, 0
+    for i in range(n):
+        stretch, logarithm = math.sqrt(aspect[i]), math.log(diameter[i])
+        calibre[i] = diameter[i] / stretch
+        irregularity[i] = math.log(aspect[i]) - 2.0 * math.log(max(table[i, 3], 0.05))
+        longest = max(longest, diameter[i] * stretch)
+        total += logarithm
+        squares += logarithm * logarithm
+        n_elongated += aspect[i] >= elongated
+    log_sd = math.sqrt(max(0.0, squares / n - (total / n) ** 2)) if n >= 5 else math.nan
+    return (
+        _upper_median(diameter),
+        _upper_median(calibre),
+        _upper_median(aspect),
+        longest,
+        log_sd,
+        _upper_median(contrast),
+        n_elongated / n,
+        _upper_median(irregularity),
+    )

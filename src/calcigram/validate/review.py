@@ -10,15 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from calcigram.classify import Classifier
 from calcigram.columns import Words
 from calcigram.consequences import load_rulebook
-from calcigram.crosscheck import compared
 from calcigram.crosscheck.reasons import WHY
 from calcigram.crosscheck.verdicts import UNSURE
-from calcigram.features.extract import extract_features
 from calcigram.lexicon import Agreement
-from calcigram.oddities import find_oddities
-from calcigram.rules.engine import RuleReader
+from calcigram.oddities import ODDITIES
 from calcigram.validate.trust import known_truth
 
 if TYPE_CHECKING:
@@ -50,10 +48,8 @@ def review_figures(model: Model, clusters: ClusterSet) -> dict[str, Any]:
         ``sure_but_differ``: the same two shares of the clusters that are not reviewed although the
         concerns differ by one step and both words of the model reach `SURE`.
     """
-    features = extract_features(clusters)
-    readings, rules = model.read(features), RuleReader().read(features)
-    odd = find_oddities(clusters, features)
-    truth = known_truth(clusters, features)
+    found = Classifier(model).read(clusters)
+    readings, truth = found.model, known_truth(clusters, found.features)
     wrong = np.zeros(len(clusters), bool)
     for axis, true in truth.items():
         wrong |= (true >= 0) & (getattr(readings, axis) != true)
@@ -64,7 +60,7 @@ def review_figures(model: Model, clusters: ClusterSet) -> dict[str, Any]:
     least_sure = np.argsort(np.fmin(*tops), kind="stable")
     curve = []
     for threshold in THRESHOLDS:
-        review = np.asarray(compared(readings, rules, odd, unsure=threshold)["review"])
+        review = np.asarray(found.columns(unsure=threshold)["review"])
         curve.append(
             {
                 "threshold": threshold,
@@ -74,7 +70,7 @@ def review_figures(model: Model, clusters: ClusterSet) -> dict[str, Any]:
                 "caught_by_probability": _share(wrong, np.isin(range(len(review)), least_sure[: review.sum()])),
             }
         )  # fmt: skip
-    verdicts = compared(readings, rules, odd)
+    verdicts = found.columns()
     differ = np.array(verdicts["agreement"].tolist()) == Agreement.DIFFER
     differ &= (np.minimum(*tops) >= SURE) & ~np.asarray(verdicts["review"])
     return {
@@ -97,7 +93,9 @@ def _share(wrong: Any, review: Any) -> float:
 def _worth_of_reasons(reasons: Any, wrong: Any) -> list[dict[str, Any]]:
     assert isinstance(reasons, Words)
     rows = []
-    for text in WHY.values():
+    for text in (*WHY.values(), *ODDITIES.values()):
+        if text == WHY["artefact"]:
+            continue
         beginning = text.partition("{")[0]
         has_it = np.array([beginning in sentence for sentence in reasons.words])[reasons.codes]
         if has_it.any():

@@ -111,8 +111,7 @@ def make_folds(preset: str = "train") -> tuple[Fold, ...]:
     >>> len({name.split(".")[0] for name in fold.particles})
     9
     """
-    from calcigram.simulate import ARRANGEMENTS, PARTICLE_MODELS
-    from calcigram.simulate.menu import mechanism_ids
+    from calcigram.simulate import ARRANGEMENTS, PARTICLE_MODELS, mechanism_ids
 
     drawn = set(mechanism_ids(preset))
     arrangements = [

@@ -17,7 +17,7 @@ from calcigram.lexicon import AXES
 from calcigram.model.conformal import COVERAGE
 from calcigram.model.labels import Labelled, group_codes, hold_out, label_codes
 from calcigram.model.novelty import Novelty
-from calcigram.oddities import NONE, find_oddities
+from calcigram.oddities import find_oddities
 from calcigram.validate.impostors import KINDS, impostors
 
 if TYPE_CHECKING:
@@ -178,14 +178,17 @@ def trust_figures(
     seed : int
     n_jobs : int
     """
-    from calcigram.rules.engine import RuleReader
+    from calcigram.classify import Classifier
     from calcigram.validate.disagreement import disagreements
 
-    features, others = extract_features(fresh), extract_features(benchmark)
-    readings, on_benchmark = model.read(features), model.read(others)
-    truth, true_on_benchmark = known_truth(fresh, features), known_truth(benchmark, others)
-    ruler = RuleReader()
-    causes = disagreements(on_benchmark, ruler.read(others), others, true_on_benchmark, ruler)
+    features = extract_features(fresh)
+    readings, truth = model.read(features), known_truth(fresh, features)
+    classifier = Classifier(model)
+    found = classifier.read(benchmark)
+    on_benchmark, true_on_benchmark = found.model, known_truth(benchmark, found.features)
+    causes = disagreements(
+        on_benchmark, found.rules, found.features, true_on_benchmark, classifier.rules
+    )
     return {
         "coverage": COVERAGE,
         "n_fresh": len(fresh),
@@ -203,4 +206,4 @@ def trust_figures(
 
 def _alarms(novelty: Novelty, clusters: ClusterSet) -> npt.NDArray[np.bool_]:
     features = extract_features(clusters)
-    return novelty.is_alarm(novelty(features)) | (find_oddities(clusters, features) != NONE)
+    return novelty.is_alarm(novelty(features)) | (find_oddities(clusters, features).codes >= 0)

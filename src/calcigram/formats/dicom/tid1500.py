@@ -13,14 +13,20 @@ import numpy as np
 
 from calcigram.errors import BadInputError
 from calcigram.formats.dicom import concepts
-from calcigram.formats.dicom.attributes import first_of, text_of
 from calcigram.formats.dicom.cad_sr import count_of, tracking_of, types_of
 from calcigram.formats.dicom.concepts import is_plural, kind_of_finding, plain, words_of
-from calcigram.formats.dicom.drawing import OUTLINES, POINTS, Drawing, as_point, only_image
-from calcigram.formats.dicom.library import image_of, read_images
+from calcigram.formats.dicom.datasets import first_of, text_of
+from calcigram.formats.dicom.drawing import (
+    OUTLINES,
+    POINTS,
+    Drawing,
+    as_point,
+    image_of,
+    only_image,
+    read_images,
+)
 from calcigram.formats.dicom.report import Group, Outline, Report, Spot
-from calcigram.formats.dicom.stated import stated_marks
-from calcigram.formats.dicom.tree import Item, Tree
+from calcigram.formats.dicom.tree import Item, Tree, stated_marks
 from calcigram.longtable import Notice
 
 MEMBER = "#"

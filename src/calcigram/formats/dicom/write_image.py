@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from calcigram.formats.dicom import concepts, items
 from calcigram.formats.dicom.concepts import Concept
-from calcigram.formats.dicom.report import ImageEntry
-from calcigram.formats.dicom.spacing import Spacing
+from calcigram.formats.dicom.report import ImageEntry, Spacing
 
 if TYPE_CHECKING:
     from pydicom import Dataset
