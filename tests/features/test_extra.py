@@ -9,8 +9,8 @@ from calcigram.errors import BadInputError
 from calcigram.explain import explain
 from calcigram.features.catalogue import FEATURE_NAMES
 from calcigram.features.extract import Features, extract_features
+from calcigram.model import load_model
 from calcigram.model.augment import ALL_MARKS, hide_marks
-from calcigram.model.store import load_model
 from calcigram.streaming import classify_files
 
 
