@@ -23,11 +23,11 @@ export OMP_NUM_THREADS ?= 1
 # What was compiled from Python source is kept, in the .venv as well: without it each start takes 6 s longer.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo kernels test test-all lint types bench docs clean
+.PHONY: help demo kernels test test-slow test-all test-oldest coverage hooks lint types bench docs clean
 
 help: ## print this list
 	@echo "calcigram: make TARGET"
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(RUNTIME) ## train a small model, read the sample clusters twice, write demo/report.html
 	$(BIN)/calcigram demo -o demo
@@ -35,12 +35,30 @@ demo: $(RUNTIME) ## train a small model, read the sample clusters twice, write d
 test: kernels ## the fast tests (under 10 minutes)
 	$(BIN)/python -m pytest -m "not slow" -n $(WORKERS) -q
 
+coverage: kernels ## the fast tests, with the branch coverage of src; fails below the floor in pyproject.toml
+	$(BIN)/python -m pytest -m "not slow" -n $(WORKERS) -q --cov --cov-report=term
+
+test-slow: kernels ## the slow tests
+	$(BIN)/python -m pytest -m slow -n $(WORKERS) -q
+
 test-all: kernels ## all tests, the slow ones too (under 45 minutes)
 	$(BIN)/python -m pytest -n $(WORKERS) -q
 
-# Compiled once, by one process: kernels that two workers compile side by side may differ in the last bit.
-kernels: $(READY)
+# In an environment of its own, with the lowest version of each dependency that pyproject.toml allows.
+test-oldest: BIN := .venv-oldest/bin
+test-oldest: export NUMBA_CACHE_DIR = $(CURDIR)/.venv-oldest/kernels
+test-oldest: ## the fast tests with the oldest dependencies that pyproject.toml allows
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv-oldest
+	@$(PIP_INSTALL:constraints.txt=constraints-oldest.txt) -e '.[test]'
 	@$(BIN)/calcigram warm-up --all
+	$(BIN)/python -m pytest -m "not slow" -n $(WORKERS) -q
+
+# Compiled once, by one process: kernels that two workers compile side by side may differ in the last bit.
+kernels: $(READY) ## compile the kernels
+	@$(BIN)/calcigram warm-up --all
+
+hooks: $(READY) ## run ruff and mypy before each git commit
+	$(BIN)/pre-commit install
 
 lint: $(READY) ## style and likely mistakes
 	$(BIN)/ruff check .
@@ -58,7 +76,7 @@ docs: $(READY) ## write the generated pages of docs/ again
 	set -e; for script in $(PAGES); do $(BIN)/python $$script; done
 
 clean: ## remove what these targets made, the environment too
-	rm -rf $(VENV) demo out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-oldest .coverage demo out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --no-compile: byte-compiling every module of every package takes longer than those used need.

@@ -41,7 +41,7 @@ def main() -> None:
         costs.append(1e6 * statistics.median(times))
     slopes = np.diff(np.log(costs)) / np.diff(np.log(SIZES))
     for n, cost, slope in zip(SIZES, costs, [float("nan"), *slopes], strict=True):
-        print(f"{n:6,} calcifications: {cost:10,.1f} us a cluster, exponent {slope:.2f}")
+        print(f"{n:6,} calcifications: {cost:10,.1f} us per cluster, exponent {slope:.2f}")
     write_result(
         "cost_against_n", [], sizes=SIZES, cost_us=costs, exponents=[float(s) for s in slopes]
     )

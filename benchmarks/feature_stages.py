@@ -1,4 +1,4 @@
-"""Where the time of the features goes: each step of the kernel, microseconds a cluster.
+"""Where the time of the features goes: each step of the kernel, microseconds per cluster.
 
     python benchmarks/feature_stages.py [--clusters 6000] [--rounds 9]
 
@@ -75,7 +75,7 @@ def counted_kernel() -> tuple[Any, list[str]]:
 
 
 def stages(clusters: ClusterSet, n_rounds: int) -> tuple[float, dict[str, float]]:
-    """Return the time of the kernel, and of each step, in microseconds a cluster."""
+    """Return the time of the kernel, and of each step, in microseconds per cluster."""
     counted, names = counted_kernel()
     offsets, columns = kernel_columns(clusters)
     values = np.full((len(clusters), len(FEATURE_NAMES)), np.nan, np.float32)

@@ -27,9 +27,9 @@ from timing import write_result
 from calcigram.clusters import ClusterSet
 from calcigram.features.catalogue import CATALOGUE
 from calcigram.features.extract import Features, extract_features
+from calcigram.lexicon import AXES
 from calcigram.model.augment import forgetful_copy
-from calcigram.model.head import AXES
-from calcigram.model.labels import Labelled, label_codes
+from calcigram.model.labels import Labelled
 from calcigram.readings import Readings
 from calcigram.validate.baselines import readings_from
 
@@ -37,7 +37,7 @@ FOLDS = {"develop": 0, "final": 2}
 """By their place in `transfer.make_folds`; the two share no arrangement and no particle model of a duct."""
 
 SEEDS = {"develop": 81_000, "final": 82_000}
-N_WORDS = tuple(len(words) for words in AXES.values())
+N_WORDS = tuple(len(axis.words) for axis in AXES.values())
 ITERATIONS = 150
 NEIGHBOURS = 15
 N_TREES = 300
@@ -228,7 +228,7 @@ def run_fold(fold: str, n_train: int, n_test: int, names: list[str]) -> dict[str
     left_out, seed = (*left.arrangements, *left.particles), SEEDS[fold]
     clusters = simulate(n_train, seed=seed, grade="mixed", exclude_mechanisms=left_out, n_jobs=2)
     features = extract_features(clusters)
-    labelled = Labelled(features, *(label_codes(clusters, axis) for axis in AXES))
+    labelled = Labelled.of(clusters, features)
     codes = labelled.codes("distribution"), labelled.codes("morphology")
     training = Training(clusters, features, codes, seed)
     plans: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {

@@ -46,7 +46,7 @@ def _spread(values: np.ndarray, digits: int = 0) -> str:
 
 
 def by_word(clusters: ClusterSet, axis: str, words: tuple[str, ...]) -> list[list[Any]]:
-    """Return a row a word: clusters, calcifications, extent, diameter."""
+    """Return one row per word: clusters, calcifications, extent, diameter."""
     extent, rows = _extent_mm(clusters), []
     owner = np.repeat(np.arange(len(clusters)), clusters.n_calcifications)
     for word in words:
@@ -60,7 +60,7 @@ def by_word(clusters: ClusterSet, axis: str, words: tuple[str, ...]) -> list[lis
 
 
 def missing_rows(sets: dict[str, ClusterSet]) -> list[list[Any]]:
-    """Return a row a column: share of the clusters in which it is wholly unknown, by set."""
+    """Return one row per column: share of the clusters in which it is wholly unknown, by set."""
     rows = []
     for name in (*MARKS, *FRAME):
         shares = []

@@ -1,8 +1,8 @@
-"""Write docs/misread.md: which clusters of the development generators the model misreads, and pictures.
+"""Write docs/misread.md: the clusters of the development generators that the model misreads, with pictures.
 
     python benchmarks/make_misread_page.py [--n 1000]
 
-It counts the pairs of truth and reading on each axis, and draws the surest error of the commonest pairs.
+It counts the pairs of truth and reading on each axis, and draws the most confident error of the most common pairs.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from validation import GENERATORS
 from calcigram.clusters import ClusterSet
 from calcigram.features.extract import extract_features
 from calcigram.lexicon import DISTRIBUTIONS, MORPHOLOGIES
-from calcigram.markdown import markdown_table
 from calcigram.model import load_model
 from calcigram.plots import plot_gallery
+from calcigram.wording import markdown_table
 
 ROOT = Path(__file__).parents[1]
 PICTURE = "img/misread.png"
@@ -57,7 +57,7 @@ def misread(model: Any, clusters: ClusterSet, generator: str) -> pd.DataFrame:
 
 
 def pairs_of(errors: pd.DataFrame, n_clusters: int) -> pd.DataFrame:
-    """Return the commonest pairs of an axis, with what their clusters have in common."""
+    """Return the most common pairs of an axis, with what their clusters have in common."""
     grouped = errors.groupby(["truth", "read"])
     frame = grouped.agg(
         clusters=("place", "size"),
@@ -92,15 +92,15 @@ def main() -> None:
     tables = "\n\n".join(sections)
     (ROOT / "docs" / "misread.md").write_text(f"""# Misread clusters
 
-What model `{model.version}` misreads of {n:,} clusters of each of the four development generators
-([validation](validation.md)), the commonest pairs of truth and reading first: the number and share of clusters, the mean
-confidence, the median number of calcifications, and how often the nipple is known. The simulator is changed after looking at
-such clusters, not after looking at totals. Some labels cannot be told from the list alone: a branching cluster none of whose forks
-shows, or a segment where the nipple is not known. Written by `benchmarks/make_misread_page.py`.
+Errors of model `{model.version}` on {n:,} clusters of each of the four development generators
+([validation](validation.md)), the most common pairs of truth and reading first: number and share of clusters, mean
+confidence, median number of calcifications, and share with a known nipple. Changes to the simulator start from
+such clusters, not from totals. Some labels cannot be inferred from the points alone: a branching cluster without a visible
+fork, or a segment where the nipple is unknown. Written by `benchmarks/make_misread_page.py`.
 
 {tables}
 
-## The surest error of the commonest pairs
+## The most confident error of the most common pairs
 
 ![Misread clusters, each with its truth, its reading and the confidence]({PICTURE})
 """)

@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from calcigram.features.catalogue import FEATURE_NAMES
-from calcigram.markdown import markdown_table
+from calcigram.wording import markdown_table
 
 ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results"
@@ -23,17 +23,17 @@ PICTURE = ROOT / "docs" / "img" / "cost_against_n.png"
 CLAIMS = ("features_vs_scipy", "two_threads", "tree_vs_delaunay", "model_inference")
 PEERS = ("peers",)
 
-PICTURE_LINE = "![Microseconds a cluster against calcifications, both on a logarithmic scale](img/cost_against_n.png)"
+PICTURE_LINE = "![Microseconds per cluster against calcifications, both on a logarithmic scale](img/cost_against_n.png)"
 
 PAGE = """# Speed
 
 <!-- Written by benchmarks/make_performance_page.py; edit that. -->
 
-`make bench` measures every claim anew (one script each in `benchmarks/`) and `make docs` writes this page. Each script
-first holds both sides' results against each other, then times them in turn in one process. The ratio is theirs over ours, the
-median of the pairs, with the least and the greatest. Where each side has one thread, processor time is taken, else wall
-time. Load is the number of processes that wanted to run when the script ended: above the number of processors, wall times and ratios
-of two threads say little.
+`make bench` measures every claim again (one script each in `benchmarks/`) and `make docs` writes this page. Each script
+first compares the results of both sides, then times them alternately in one process. The ratio is their time divided by ours: the
+median of the pairs, with minimum and maximum. Where each side has one thread, processor time is measured, otherwise wall
+time. Load is the number of runnable processes when the script ended: above the number of processors, wall times and ratios
+of two threads are unreliable.
 
 ## Claims
 
@@ -52,21 +52,21 @@ of two threads say little.
 What the kernels do already: one order of the points along the major axis for all steps, nearest neighbours read off the spanning
 tree, one pass over the pairs for all counts and distances, one sorting network for the quantiles of sixteen columns,
 choices without branches where the processor would guess wrong half of the time, and vector registers spelt out (`vectors.py`).
-The targets of the features and of the whole way were set on a prototype of 72 features and one head. No step stands out
+The targets of the features and of the whole pipeline were set on a prototype with 72 features and one head. No step stands out
 here any more: a fourfold gain would need other features, not other code.
 
 Simulator: {simulator}
 
-## Other packages, a part of the work each
+## Other packages
 
-What they compute differs, as said beside each; no claim is made.
+Each computes a part of the work, as the last column says; no claim is made.
 
 {peers}
 
 {missing}
 
-PyRadiomics runs in an environment of its own, with an older NumPy, built from source (`benchmarks/pyradiomics_shapes.py`
-says how): `benchmarks/peers.py --pyradiomics PYTHON`.
+PyRadiomics runs in a separate environment with an older NumPy, built from source (`benchmarks/pyradiomics_shapes.py`
+explains how): `benchmarks/peers.py --pyradiomics PYTHON`.
 
 ## Cost against the number of calcifications
 
@@ -80,8 +80,8 @@ One thread, processor time, all features, marks unknown:
 
 ## The gate
 
-`tests/test_benchmarks.py` (slow tests) measures three of these ratios again (features, the tree of 100 points, one row and few trees), shortly, and fails where one is less than 0.7 of the one
-kept here. It compares no times.
+`tests/test_benchmarks.py` (slow tests) measures three of these ratios again, briefly (features, the tree of 100 points, one row and few trees), and fails where one is less than 0.7 of the
+value stored here. It does not compare times.
 """
 
 
@@ -149,7 +149,7 @@ def simulator() -> str:
         return "not measured yet while nothing else ran (`benchmarks/simulator.py`); 120 s asked for 100,000 clusters."
     seconds, target = speed["seconds_for_100000"], speed["target_seconds"]
     return (
-        f"{speed['processor_ms_per_cluster']:.2g} ms of processor time a cluster in one process, "
+        f"{speed['processor_ms_per_cluster']:.2g} ms of processor time per cluster in one process, "
         f"{speed['clusters_per_second']:,.0f} clusters/s in {speed['jobs']} processes: 100,000 in {seconds:,.0f} s, "
         f"{target:g} asked: {verdict(seconds <= target)} (mixed grades, wall time, load {speed['machine']['load']:g})."
     )
@@ -169,17 +169,17 @@ def machine() -> str:
 
 
 def stages() -> str:
-    """Return the steps of the features, the dearest first."""
+    """Return the steps of the features, the slowest first."""
     found = load("feature_stages")
     if found is None:
         return "Not measured yet."
     rows = sorted(found["stages_us"].items(), key=lambda pair: -pair[1])
     shown = pd.DataFrame(
         [[name, f"{us:.2f}", f"{us / found['total_us']:.0%}"] for name, us in rows if us > 0.1],
-        columns=["step", "us a cluster", "share"],
+        columns=["step", "us per cluster", "share"],
     )
     return (
-        f"All {len(FEATURE_NAMES)} features take {found['total_us']:.1f} us a cluster of 64 calcifications on average, one thread "
+        f"All {len(FEATURE_NAMES)} features take {found['total_us']:.1f} us per cluster of 64 calcifications on average, one thread "
         f"(`benchmarks/feature_stages.py`):\n\n{markdown_table(shown)}"
     )
 
@@ -209,7 +209,10 @@ def cost_table() -> str:
     cost = load("cost_against_n")
     if cost is None:
         return "Not measured yet."
-    lines = ["| calcifications | us a cluster | exponent from the line above |", "|---:|---:|---:|"]
+    lines = [
+        "| calcifications | us per cluster | exponent from the line above |",
+        "|---:|---:|---:|",
+    ]
     for n, us, slope in zip(
         cost["sizes"], cost["cost_us"], [None, *cost["exponents"]], strict=True
     ):
@@ -234,7 +237,7 @@ def draw_costs() -> None:
     for (n, m, a, b), slope in zip(middles, cost["exponents"], strict=True):
         place = ((n * m) ** 0.5, (a * b) ** 0.5)
         axes.annotate(f"{slope:.2f}", place, (6, -10), textcoords="offset points", fontsize=8)
-    axes.set(xlabel="calcifications", ylabel="us a cluster (all features, one thread)")
+    axes.set(xlabel="calcifications", ylabel="us per cluster (all features, one thread)")
     axes.grid(alpha=0.3)
     figure.savefig(PICTURE, dpi=110, metadata={"Software": None})
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from calcigram.markdown import markdown_table
+from calcigram.wording import markdown_table
 
 ROOT = Path(__file__).parents[1]
 RESULT = Path(__file__).parent / "results" / "scaling.json"
@@ -24,21 +24,21 @@ PAGE = """# Many clusters, many machines
 
 ## One machine: `classify`, streamed
 
-`calcigram classify big.parquet -o verdicts.parquet` reads, computes and writes side by side, a few row groups at a
-time, so memory does not grow with the file. The output appears when it is whole. Until then finished parts lie in the hidden
-folder `.verdicts.parquet.work` beside it; after a kill, a crash or Ctrl-C
+`calcigram classify big.parquet -o verdicts.parquet` reads, computes and writes concurrently, a few row groups at a
+time, so that memory does not grow with the file. The output appears when it is complete. Until then, finished parts are in the hidden
+folder `.verdicts.parquet.work` beside it. After a kill, a crash or Ctrl-C,
 
 ```sh
 calcigram classify big.parquet -o verdicts.parquet --resume
 ```
 
-does the rest, and the output has the bytes it would have had. A manifest in the folder holds the digests of the input and of
-calcigram's own code, the model's version and the options; where one of them differs, `--resume` refuses and says which.
-Input means every file read: clusters, `--prior` and images (images in folders, and beside reports, by size and time of change).
-The digests are taken before reading. If a file is another one at the end, nothing is written. Two runs that write the
-same output exclude each other, and what a killed run left unfinished the next one removes.
+does the rest, and the output is identical to that of an uninterrupted run. A manifest in the folder contains the digests of the input and of
+calcigram's code, the model's version and the options; where one of them differs, `--resume` refuses and names it.
+The input is every file read: clusters, `--prior` and images (images in folders, and beside reports, by size and modification time).
+The digests are computed before reading. If an input has changed at the end, nothing is written. Two runs that write the
+same output exclude each other, and the next run removes what a killed run left.
 
-## Folders of Parquet, and clusters of machines: `batch`
+## Many machines: `batch`
 
 ```sh
 pip install '.[scale]'                                             # in a checkout
@@ -67,38 +67,38 @@ with on_dask(scheduler):
     scores = cross_val_score(reader, clusters, truth, cv=3, n_jobs=-1)  # joblib's Dask backend
 ```
 
-The output must not overlap the input. A folder that is there is refused; `--overwrite` replaces one that `batch` made and that
-holds nothing else, when the new one is whole. On a local disk two runs of one output exclude each other with a lock;
-object stores have none, so there a run that finds parts of another in the end refuses to call its output whole.
+The output must not overlap the input. An existing folder is refused; `--overwrite` replaces one that `batch` made and that
+contains nothing else, when the new one is complete. On a local disk, a lock prevents two runs with the same output.
+Object stores have no locks: a run that finds parts of another run at the end refuses to mark its output as complete.
 
-Input and output may be on any file system that [fsspec](https://filesystem-spec.readthedocs.io) reaches; every worker must reach
-them under the same name, and have the same calcigram and model (a worker that has not refuses). Start workers with one
-thread each: `dask worker tcp://10.0.0.1:8786 --nworkers auto --nthreads 1`. A part that is lost with its worker is done by
-another; parts are pure functions of their input, so the bytes are those of one process. The output folder takes its name when
-all parts are done: at once on a local file system; on an object store, which has no renaming, file by file, the
-manifest `_calcigram.json` among them.
+Input and output may be on any file system that [fsspec](https://filesystem-spec.readthedocs.io) supports. Every worker must reach
+them under the same name, and have the same calcigram and model (otherwise it refuses to work). Start workers with one
+thread each: `dask worker tcp://10.0.0.1:8786 --nworkers auto --nthreads 1`. If a worker is lost, another one does its
+part; parts are pure functions of their input, so the bytes are those of one process. The output folder gets its name when
+all parts are done: atomically on a local file system; file by file on an object store, which has no renaming; the
+manifest `_calcigram.json` is one of the files.
 
 ## What a task costs
 
 An empty task on a cluster of two local worker processes costs {median:,.0f} us (median of five runs of {tasks}; {least:,.0f} to {greatest:,.0f}).
-One cluster costs, on one core (`benchmarks/scaling.py`, {clusters:,} simulated clusters of mixed grade in one part, reading, writing and planning included):
+Cost per cluster on one core (`benchmarks/scaling.py`, {clusters:,} simulated clusters of mixed grade in one part, including reading, writing and planning):
 
 {costs}
 
-So a part takes, and so much of it is Dask's:
+Time per part, and the share of it that is Dask's overhead:
 
 {parts}
 
-Tasks should last over 0.1 s, and lose no more than a minute where a worker is lost. The default of 50,000 clusters per part
-(`--partition-clusters`) keeps to both for features and verdicts. To simulate, which takes {dearer:.0f} times as long as to classify, take 5,000. A part has whole row
+A task should take more than 0.1 s, and at most a minute, which is what a lost worker costs. The default of 50,000 clusters per part
+(`--partition-clusters`) meets both for features and verdicts. Simulation takes {slower:.0f} times as long as classification: use 5,000. A part consists of whole row
 groups: write input in row groups no larger than a part.
 
 ## 100 million clusters, calculated
 
 {many}
 
-Core hours are the time a cluster costs times 100 million, Dask's overhead at 50,000 clusters per part included; n cores need an n-th of that, as
-long as the storage keeps up. On the workers, memory is that of 20,000 clusters and of one part's output.
+Core hours are the time per cluster times 100 million, including Dask's overhead at 50,000 clusters per part; n cores need 1/n of that time, as
+long as the storage is fast enough. A worker needs the memory of 20,000 clusters and of one part's output.
 """
 
 
@@ -126,11 +126,11 @@ def main() -> None:
         tasks=result["tasks"],
         clusters=result["clusters"],
         costs=table(
-            [["task", "us a cluster", "bytes written a cluster"]]
+            [["task", "us per cluster", "bytes written per cluster"]]
             + [[name, f"{one['us']:,.0f}", f"{one['bytes']:,.0f}"] for name, one in cost.items()]
         ),
         parts=table([heading, *parts]),
-        dearer=cost["simulate"]["us"] / cost["classify"]["us"],
+        slower=cost["simulate"]["us"] / cost["classify"]["us"],
         many=table(
             [["task", "core hours", "GB written"]]
             + [

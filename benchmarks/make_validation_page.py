@@ -31,8 +31,7 @@ from validation_sections import (
     trust_section,
 )
 
-from calcigram.validate.card import card_markdown
-from calcigram.validate.full import STAGES
+from calcigram.validate.full import STAGES, card_markdown
 
 ROOT = Path(__file__).parents[1]
 README_BEGIN, README_END = "<!-- figures: begin -->\n", "<!-- figures: end -->\n"
@@ -49,56 +48,56 @@ def validation_page() -> str:
     own, guard = load("own_labels"), load("vascular_guard")
     return f"""# Validation
 
-How well calcigram reads, where it fails, and what its rulebooks are worth. Every figure on this page is
-written by `benchmarks/validation.py` (fixed seeds, named in each section) and laid out by
-`benchmarks/make_validation_page.py`. All clusters are simulated, and only the outcomes at the end are of patients: **no figure here is
+How accurate calcigram is, where it fails, and how its rulebooks compare with outcomes. Every figure on this page is
+computed by `benchmarks/validation.py` (fixed seeds, named in each section); `benchmarks/make_validation_page.py` writes the
+page. All clusters are simulated; only the outcomes at the end are from patients. **No figure here is
 a clinical performance.**
 
 ## The benchmark set `bench_v1`
 
-Ranges: `src/calcigram/simulate/presets/bench_v1.toml`, frozen before the first default model was trained and held by a
-digest. None of its clusters reached training, thresholds or calibration. The ranges have stayed, but not the clusters: after
+Ranges: `src/calcigram/simulate/presets/bench_v1.toml`, frozen before the first default model was trained, and protected by a
+digest. None of its clusters was used for training, thresholds or calibration. The ranges have not changed, but the clusters have: after
 the first default model had been scored on them (typical grade: distribution .894, morphology .908, distribution on positions alone
-.839), the definitions that a cluster must meet were sharpened where two labels overlapped, and the simulator's random numbers
-were drawn in another order to make it faster. Figures from before and after do not compare cluster by cluster. Training ranges are wider
-than the benchmark's, for the sake of other generators, which costs some points here. "All marks known" leaves out
-the clusters that were handed over without size, aspect ratio, solidity or contrast.
+.839), the definitions that a cluster must meet were made stricter where two labels overlapped, and the order of the simulator's random numbers
+was changed to make it faster. Earlier and later figures are not comparable cluster by cluster. Training ranges are wider
+than the benchmark's, to cover other generators, which costs some points here. "All marks known" excludes
+clusters without size, aspect ratio, solidity or contrast.
 
 {bench_section(bench) if bench else MISSING}
 
 ## Clusters of other generators
 
 Four generators that share no code with the simulator. `benchmarks/published_recipes.py` follows published recipes and
-the plain definitions; `benchmarks/independent_generator.py` was written by another hand from the definitions alone, and
-`benchmarks/blind_generator.py` later, without sight of simulator, features or model: the figures
-on these three **were looked at while simulator and features were improved**, so they are no held-out truth.
+the plain definitions; `benchmarks/independent_generator/` was written independently, from the definitions alone, and
+`benchmarks/blind_generator/` later, without knowledge of simulator, features or model. The figures
+on these three **were consulted while simulator and features were improved**, so they are not held-out results.
 `benchmarks/second_blind` was written last, from first principles (anatomy, disease, solid grains, an X-ray image that is
-segmented and measured), again without sight of what is tested, and no model read its clusters before one that was meant to ship.
-Its distributions are read about as those of the others are. Its morphologies are not: its
-detector measures amorphous calcifications as small, solid and of middling contrast, which are marks that training gives to punctate ones as
-well, and coarse heterogeneous ones at the size of fine pleomorphic ones. All four are for development now: clusters that were misread
-were looked at one by one ([misread clusters](misread.md)), and the training was chosen by them (below).
+segmented and measured), again without knowledge of what is tested, and no model read its clusters before a release candidate.
+Its distributions are read about as well as those of the others. Its morphologies are not: its
+detector measures amorphous calcifications as small, solid and of medium contrast, which in training are also marks of punctate ones,
+and coarse heterogeneous calcifications at the size of fine pleomorphic ones. All four are now development sets: misread clusters
+were inspected one by one ([misread clusters](misread.md)), and the training was chosen with them (below).
 
 **The mix of classes.** The training draws segmental and branching about two thirds as often as the other distributions
-(`mix` in `src/calcigram/simulate/presets/train.toml`), and the model's probabilities hold for that mix. A balanced mix over-calls both: it
-reads chance shapes in clouds without structure, and regions as segments, more often than it misses real ones. `--prior uniform`
-gives the probabilities of a balanced mix, `--prior clinical` those of published counts; the table has both the default and `uniform`.
+(`mix` in `src/calcigram/simulate/presets/train.toml`), and the model's probabilities hold for that mix. With a balanced mix, both are predicted too often: more clouds without structure and regions are misread as segments than
+real segments are missed. `--prior uniform`
+gives the probabilities of a balanced mix, `--prior clinical` those of published counts; the table shows the default and `uniform`.
 
 {elsewhere_section(other, load("second_blind_first_look")) if other else MISSING}
 
 ## How the training was chosen
 
-By transfer, not at home: each row trains on few clusters and reads the four generators above, clouds without structure, thin lines whose
-points scatter, and clusters of 3 to 10 calcifications (accuracy less confidence of the distribution and of the morphology, on fresh ones and on
-ones cut down from many). `bench_v1` decides nothing. Between two training sets the distribution's macro-F1 differs by .004, the form's by
-.013 (`benchmarks/selection.py`). The model that ships is made by {training_command()}.
+By transfer to other generators: each row trains on few clusters and reads the four generators above, clouds without structure, thin lines whose
+points scatter, and clusters of 3 to 10 calcifications (accuracy minus confidence for distribution and morphology, on new clusters and on
+clusters reduced from many calcifications). `bench_v1` is not used. Between two training sets the macro-F1 of the distribution differs by .004, of the morphology by
+.013 (`benchmarks/selection.py`). The default model is made by {training_command()}.
 
 {selection_section(chosen) if chosen else MISSING}
 
 ## Left-out mechanisms
 
 Each fold trains without one arrangement of every distribution and one particle model of every morphology, and reads
-clusters made by what was left out. Nothing is chosen on a left-out fold.
+clusters made by the mechanisms left out. No choice is made on a left-out fold.
 
 {transfer_section(moved) if moved else MISSING}
 
@@ -124,42 +123,39 @@ clusters made by what was left out. Nothing is chosen on a left-out fold.
 
 ## What review catches
 
-`review` is true where the readings are opposed or sources conflict (benign against suspicious, or against a biopsy), where the
-most probable words would lead to another concern than the most probable one, where a cluster is unlike the training, and
-where a word that was compared has a probability below 0.5. The first two are told whether or not the model is right, so they catch fewer
-wrong predictions than as many reviews chosen by probability alone would; the threshold on the probability is what can be chosen. It stands where
-at most a third of the typical and 28 % of the easy clusters are reviewed. Readers that differ by one step of concern while the model is
-sure are not reviewed: the model is then wrong less often than elsewhere (below each table). A balanced mix of words holds more
-conflicts than a clinic's.
+[formats.md](formats.md#verdicts) says when `review` is true. Opposed readings and conflicts of sources do not depend on whether the model is right, so they catch fewer
+wrong predictions than the same number of reviews chosen by probability alone. The threshold on the probability was chosen so that
+at most a third of the typical and 28 % of the easy clusters are reviewed. Readings that differ by one step of concern while the model is
+confident are not reviewed: the model is then wrong less often than elsewhere (below each table). A balanced mix of words contains more
+conflicts than a clinical one.
 
 {review_section(reviewed) if reviewed else MISSING}
 
 ## The rulebooks against outcomes
 
-What the two rulebooks conclude *given the words radiologists used*, held against the outcome, by lesion, on CBIS-DDSM
-(`calcigram rules check`). This measures the consequences, not how well calcigram recognises a pattern: no image, no
-position and no model takes part. The cohort is enriched with cancers and from the film era, a morphology was coded by
-whoever read the case, and lesions that were never called back are mostly those with an obviously benign morphology: with
-them, the rulebooks seem to separate; without them the article is close to chance and BI-RADS's words are modest.
-Both call almost no cancer benign, and pay for it in specificity. Neither is a reason to trust a concern printed here with a
+What the two rulebooks conclude *from the words that radiologists used*, compared with the outcome of each lesion of CBIS-DDSM
+(`calcigram rules check`). This evaluates the consequences, not how well calcigram recognises a pattern: no image, no
+position and no model is involved. The cohort is enriched with cancers and dates from the film era, the morphology was coded by
+the radiologist who read the case, and lesions without callback mostly have an obviously benign morphology: with
+them, the rulebooks seem to discriminate; without them, the article is close to chance and BI-RADS is modest.
+Both call almost no cancer benign, at the cost of specificity. Neither result justifies using a concern for a
 patient.
 
 {outcomes.get("markdown", MISSING)}
 
 ## The risk table against outcomes
 
-Verdicts carry `p_malignant`: how often lesions that radiologists described so turned out malignant in CBIS-DDSM
-(`src/calcigram/risk/cbis_ddsm.csv`: logistic regression on morphology, distribution and their pairs, all drawn towards their mean as far
-as the counts ask for it). Here the same fit is made on the official training lesions only and judged on the test lesions,
-beside the rulebooks and the radiologists' own assessment, which saw the image. With the lesions that were never called back it ranks
+Verdicts contain `p_malignant`: the share of CBIS-DDSM lesions with the same description that turned out malignant
+(`src/calcigram/risk/cbis_ddsm.csv`: logistic regression on morphology, distribution and their pairs, with partial pooling). Here the same model is fitted to the official training lesions only and tested on the test lesions,
+together with the rulebooks and the radiologists' assessment, which used the image. With the lesions that had no callback it ranks
 about as well as that assessment; without them all four are modest.
 
 {outcomes.get("risk", {}).get("markdown", MISSING)}
 
 ## TRIPOD+AI, item by item
 
-The items of the reporting guideline for prediction models (Collins et al., BMJ 2024;385:e078378) that apply, in our words, and where each is
-answered. The abstract's and the journal's own items are left out.
+The items of the reporting guideline for prediction models (Collins et al., BMJ 2024;385:e078378) that apply, paraphrased, and where each is
+addressed. The abstract's and the journal's own items are left out.
 
 {tripod_section()}
 """
@@ -206,7 +202,7 @@ def readme_figures() -> str:
         )
     return (
         text
-        + "\n\nSimulated clusters say nothing of patients; [docs/validation.md](docs/validation.md) says what was measured, and what not.\n"
+        + "\n\nSimulated clusters are no evidence about patients; [docs/validation.md](docs/validation.md) says what was measured and what was not.\n"
     )
 
 
@@ -236,27 +232,27 @@ def model_card() -> str:
 
 **What it is.** Two gradient-boosted heads (scikit-learn's HistGradientBoostingClassifier, flattened to arrays) that read the
 distribution and the morphology of a cluster of breast calcifications from features of its point cloud.
-**What it is for.** Research and teaching. **What it is not.** No medical device; it states no diagnosis, and must not
+**What it is for.** Research and teaching. **What it is not.** It is not a medical device, states no diagnosis, and must not
 guide the management of patients.
 
 **Training.** {training["clusters"]:,} simulated clusters ({command}), {training["held_out_for_calibration"]:,} of them
 held out, by patient, for calibration; seed {card["seed"]}. {trees["n_iterations"]} iterations for the distribution,
-{trees["form_iterations"]} for the morphology, {trees["max_leaf_nodes"]} leaves, {trees["max_features"]:.0%} of the features at each split, learning rate {trees["learning_rate"]}. Each cluster also comes as a copy that lacks marks, or
-most of its calcifications, so that positions alone and few detections can be read. No real cluster was used.
+{trees["form_iterations"]} for the morphology, {trees["max_leaf_nodes"]} leaves, {trees["max_features"]:.0%} of the features at each split, learning rate {trees["learning_rate"]}. Each cluster is also used as a copy that lacks marks, or
+most of its calcifications, so that the model can read positions alone and few detections. No real cluster was used.
 
-**On the held-out clusters** (calibrated on one half, judged on the other, and the reverse):
+**On the held-out clusters** (calibrated on one half, tested on the other, and vice versa):
 
 {table(["axis", "accuracy", "expected calibration error", "clusters"], held)}
 
-**On clusters it never saw.** `calcigram evaluate --full --n {bench.get("n_a_grade", 10_000)} -o card.md` prints these tables again, from the seeds they name:
+**On new clusters.** `calcigram evaluate --full --n {bench.get("n_a_grade", 10_000)} -o card.md` prints these tables again, from the seeds named:
 
 {card_markdown(found) if found else MISSING}
-Other generators, every word, every level of every nuisance: [docs/validation.md](../../docs/validation.md); which item of TRIPOD+AI is
-answered where: the end of that page. The clusters: [data/DATASHEET.md](../../data/DATASHEET.md).
+Other generators, every word, every level of every nuisance: [docs/validation.md](../../docs/validation.md); the end of that page lists where each item of TRIPOD+AI is
+addressed. The clusters: [data/DATASHEET.md](../../data/DATASHEET.md).
 
-**Limits.** Probabilities rest on the mix of classes it was trained on (segmental and branching half as common as the other
-distributions), which is not the clinic's: see `--prior`. Skin, rim, dystrophic,
-milk of calcium and suture calcifications are not among its words. It knows simulated clusters only.
+**Limits.** Probabilities assume the mix of classes of the training (segmental and branching two thirds as common as the other
+distributions), which differs from clinical mixes: see `--prior`. Skin, rim, dystrophic,
+milk of calcium and suture calcifications are not among its words. It was trained on simulated clusters only.
 
 Laid out by `benchmarks/make_validation_page.py` from `model.json` and `benchmarks/results`.
 """

@@ -23,6 +23,7 @@ from timing import WALL, time_pairs, write_result
 from calcigram.features.catalogue import FEATURE_NAMES
 from calcigram.model.calibrate import softmax
 from calcigram.model.forest import Forest, flatten_forest
+from calcigram.model.scoring import raw_scores
 
 GATE, GATE_ITERATIONS = "one row, few trees", 5
 LARGEST_DIFFERENCE = 1e-5
@@ -52,7 +53,7 @@ def one_row(
     with threadpool_limits(1):
         return time_pairs(
             name,
-            lambda: softmax(forest.raw_scores(row)),
+            lambda: softmax(raw_scores(forest, row)),
             lambda: trees.predict_proba(row),
             n_pairs=n_pairs, n_calls=(50, 1), target=300.0, differs="",
         )  # fmt: skip
@@ -75,7 +76,7 @@ def booster_claim(forest: Forest, training: np.ndarray, n_iterations: int) -> di
     ours, theirs = training[:1], training[:1].astype(float)
     return time_pairs(
         "one row against LightGBM's booster",
-        lambda: softmax(forest.raw_scores(ours)),
+        lambda: softmax(raw_scores(forest, ours)),
         lambda: booster.predict(theirs, num_threads=1),
         n_pairs=21, n_calls=(50, 5),
         differs=f"its own {booster.num_trees()} trees, as many and with as many leaves, from other rows",
@@ -133,9 +134,9 @@ def onnx_claims(forest: Forest, rows: np.ndarray, n_threads: int) -> list[dict]:
 
             def ours(pool=pool, parts=parts):
                 if len(parts) == 1:
-                    return softmax(forest.raw_scores(parts[0]))
+                    return softmax(raw_scores(forest, parts[0]))
                 return np.concatenate(
-                    list(pool.map(lambda part: softmax(forest.raw_scores(part)), parts))
+                    list(pool.map(lambda part: softmax(raw_scores(forest, part)), parts))
                 )
 
             def theirs(session=session, some=some):
@@ -162,7 +163,7 @@ def main() -> None:
     args = parser.parse_args()
     trees, training = fit(args.seed, args.iterations)
     forest = flatten_forest(trees)
-    difference = float(np.abs(forest.raw_scores(training) - trees._raw_predict(training)).max())
+    difference = float(np.abs(raw_scores(forest, training) - trees._raw_predict(training)).max())
     assert difference < LARGEST_DIFFERENCE, difference
     one, many = training[:1].copy(), np.resize(training, (args.rows, training.shape[1]))
     n_threads = os.cpu_count() or 1
@@ -172,7 +173,7 @@ def main() -> None:
         claims.append(
             time_pairs(
                 f"{args.rows:,} rows against the same, {n_threads} threads each",
-                lambda: list(pool.map(lambda rows: softmax(forest.raw_scores(rows)), chunks)),
+                lambda: list(pool.map(lambda rows: softmax(raw_scores(forest, rows)), chunks)),
                 lambda: trees.predict_proba(many),
                 n_pairs=3, n_items=(args.rows, args.rows), clock=WALL, target=8.0,
             )

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from calcigram.features.extract import extract_features
+from calcigram.lexicon import AXES
 from calcigram.model import load_model, train_model
-from calcigram.model.head import AXES
 from calcigram.validate import evaluate_reader
 from calcigram.validate.trust import coverage_by_word, known_truth
 

@@ -1,7 +1,7 @@
 """Clusters after published recipes and after the lexicon's plain definitions: another hand's generator.
 
 For development: figures on these clusters may be looked at while the simulator or the features are
-improved, so they show generality but are no held-out truth (`independent_generator.py` is).
+improved, so they show generality but are no held-out truth (`independent_generator` is).
 Nothing here is imported from, or shares code with, `calcigram.simulate`.
 
 Recipes, as parametrised in their sources:

@@ -51,7 +51,7 @@ def overhead_us(n_tasks: int) -> dict[str, float]:
 
 
 def tasks(n: int, seed: int, folder: Path) -> dict[str, dict[str, float]]:
-    """Return processor time and bytes a cluster of each task, kernels compiled before."""
+    """Return processor time and bytes per cluster of each task, kernels compiled before."""
     from calcigram.batch import run_batch
 
     simulation: dict[str, Any] = {"seed": seed, "grade": "mixed"}

@@ -32,11 +32,11 @@ from calcigram.clusters import ClusterSet
 from calcigram.features.catalogue import catalogue_hash
 from calcigram.features.extract import Features, extract_features
 from calcigram.lexicon import DISTRIBUTIONS, MORPHOLOGIES
-from calcigram.markdown import markdown_table
 from calcigram.model import Model, load_model, train_model
 from calcigram.simulate import load_preset, simulate
 from calcigram.validate import evaluate_reader, transfer
-from calcigram.validate.clouds import clouds, share_right
+from calcigram.validate.impostors import clouds, share_right
+from calcigram.wording import markdown_table
 
 RESULTS = Path(__file__).parent / "results" / "selection.json"
 N_PANEL, N_BENCH, N_FEW, N_CLOUDS, N_LINES = 3000, 3000, 12_000, 3000, 1500

@@ -11,14 +11,13 @@ from __future__ import annotations
 import argparse
 import time
 
+import numpy as np
 from timing import write_result
 
 from calcigram.simulate import ARRANGEMENTS, PARTICLE_MODELS, load_preset, simulate
-from calcigram.simulate._random import stream
 from calcigram.simulate.acquisition import measure_truth
 from calcigram.simulate.anatomy import make_breast
-from calcigram.simulate.definitions import Truth, meets_distribution, meets_form
-from calcigram.simulate.limits import limits_of
+from calcigram.simulate.definitions import Truth, limits_of, meets_distribution, meets_form
 
 TARGET_SECONDS = 120.0
 
@@ -48,16 +47,16 @@ def acceptance(n_tries: int) -> dict[str, float]:
         for arrangement in table.values():
             met = 0
             for i in range(n_tries):
-                rng, breast = stream(3, i), make_breast((3, i // 4), preset)
+                rng, breast = np.random.default_rng((3, i)), make_breast((3, i // 4), preset)
                 drawn = preset.draw(f"arrangement.{arrangement.id}", rng)
                 placement = arrangement.build(rng, breast, drawn)
                 area = breast.area_mm2 if i % 2 else float("nan")
                 whole = (arrangement.vessel, True, arrangement.structureless, limits_of(preset))
                 met += placement is not None and meets_distribution(
-                    arrangement.distribution, Truth(placement, area, *whole)
+                    arrangement.label, Truth(placement, area, *whole)
                 )
             shares[arrangement.id] = met / n_tries
-    rng = stream(4)
+    rng = np.random.default_rng((4,))
     for models in PARTICLE_MODELS.values():
         for model in models.values():
             met = 0
@@ -66,14 +65,7 @@ def acceptance(n_tries: int) -> dict[str, float]:
                 drawn = preset.draw(f"particle.{model.id}", rng)
                 outlines = model.build(rng, direction, drawn)
                 marks = measure_truth(rng.uniform(0, 30, (30, 2)), outlines)
-                met += meets_form(
-                    model.morphology,
-                    marks.diameter_mm,
-                    marks.aspect,
-                    marks.solidity,
-                    outlines.contrast,
-                    limits_of(preset),
-                )
+                met += meets_form(model.label, marks.table, outlines.contrast, limits_of(preset))
             shares[model.id] = met / n_tries
     return shares
 

@@ -12,9 +12,9 @@ from typing import Any
 import pandas as pd
 from validation import GENERATORS
 
-from calcigram.markdown import markdown_table
-from calcigram.validate.card import card_tables
 from calcigram.validate.disagreement import CAUSES
+from calcigram.validate.full import card_tables
+from calcigram.wording import markdown_table
 
 RESULTS = Path(__file__).parent / "results"
 TRIPOD = Path(__file__).parent / "tripod_ai.csv"
@@ -107,13 +107,13 @@ The model by word, typical grade:
 
 {table(["axis", "word", "precision", "recall", "F1", "clusters"], classes)}
 
-The model by number of calcifications, typical grade, macro-F1 over the words that occur, with the accuracy beside it, because some of
-these words hardly occur among few calcifications:
+The model by number of calcifications, typical grade, macro-F1 over the words that occur, and the accuracy, because some of
+these words are rare among clusters with few calcifications:
 
 {table(["calcifications", "distribution, macro-F1", "accuracy", "morphology, macro-F1", "accuracy", "clusters"], counts)}
 
-Model and rules with each other, not with the truth: Cohen's kappa (95 % interval, resampling patients) and
-the share of clusters sent to a person:
+Agreement of model and rules with each other, not with the truth: Cohen's kappa (95 % interval, resampling patients) and
+the share of clusters to be reviewed by a person:
 
 {table(["grade", "kappa, distribution", "kappa, morphology", "to review"], between)}"""
 
@@ -146,7 +146,7 @@ def elsewhere_section(found: dict[str, Any], first_look: dict[str, Any]) -> str:
 {clouds_table(found["clouds"]) if "clouds" in found else ""}
 
 When `second_blind` was opened, model `{first_look["model"]}` read its distributions with macro-F1 {axis_figure(seen, "distribution"):.3f}, its morphologies
-with {axis_figure(seen, "morphology"):.3f} (`benchmarks/results/second_blind_first_look.json`): that is the figure to go by.
+with {axis_figure(seen, "morphology"):.3f} (`benchmarks/results/second_blind_first_look.json`): this is the only held-out result on it.
 
 F1 of the model by word:
 
@@ -160,14 +160,14 @@ def clouds_table(found: dict[str, Any]) -> str:
     rows = [
         [title, *(found[reader][shape] for shape in shapes)] for reader, title in readers.items()
     ]
-    return f"""Clouds without structure (`calcigram.validate.clouds`): points drawn by chance about a centre, 5 to 60 of them, 5 to 60 mm across.
-Their extent alone is the truth, and near a limit either word counts. Share read rightly:
+    return f"""Clouds without structure (`calcigram.validate.impostors`): 5 to 60 random points around a centre, 5 to 60 mm across.
+The true word follows from the extent alone; near a limit either word counts as right. Share read correctly:
 
 {table(["reader", *shapes], rows)}"""
 
 
 def word_rows(found: dict[str, Any]) -> Rows:
-    """Return the model's F1, one row a word and one column a generator."""
+    """Return the model's F1, one row per word and one column per generator."""
     f1 = {
         name: {(row["axis"], row["label"]): row["f1"] for row in found[name]["model"]["per_class"]}
         for name in GENERATORS
@@ -194,7 +194,7 @@ def transfer_section(found: dict[str, Any]) -> str:
         for row in found["per_class"]
     ]
     options = found["options"]
-    return f"""{options["n_train"]:,} clusters to train on ({options["training"].get("n_iterations", "")} rounds of boosting) and up to {options["n_test"]:,} of each kind to read, a fold; seeds from {options["seed"]}.
+    return f"""{options["n_train"]:,} training clusters ({options["training"].get("n_iterations", "")} rounds of boosting) and up to {options["n_test"]:,} test clusters of each kind, per fold; seeds from {options["seed"]}.
 
 {table(["axis", "clusters", "mean macro-F1", "worst fold", "fold"], summary)}
 
@@ -229,15 +229,15 @@ def stress_section(found: dict[str, Any]) -> str:
         zip(*(found["curves"]["fewer points"][k] for k in ("levels", "figures")), strict=True)
     )
     few, whole = fewer[5], fewer[max(fewer)]
-    return f"""{found["n"]:,} clusters of `bench_v1`'s ranges, seed {found["seed"]}, model `{found["model"]}`; the same clusters at every level, clean
-but for the one nuisance. Accuracy counts what was left unread as wrong; the calibration error is the top label's; coverage is of the
-conformal sets at 0.95, chosen on ordinary clusters: under a nuisance nothing holds it up. Two curves break. A cluster cut
-down to a few calcifications keeps the label of the whole, which a few calcifications no longer show. Training therefore holds copies of
-clusters cut down so (`calcigram.model.augment`), and the calibration depends on the number of calcifications, yet the model stays too sure: a few calcifications of a segment or of a
-fork no longer show it, and nothing tells a cluster that was cut down from one that is small: of 5
-calcifications {100 * few["distribution"]["accuracy"]:.0f} % of distributions are read right at a mean confidence of {few["distribution"]["mean_confidence"]:.2f}, and the share flagged as
-unlike the training goes from {100 * whole["unlike_training"]:.0f} % to {100 * few["unlike_training"]:.0f} %. And merging of all marks below a gap of 0.8 mm makes shapes of several marks
-one. That was not trained away.
+    return f"""{found["n"]:,} clusters of `bench_v1`'s ranges, seed {found["seed"]}, model `{found["model"]}`; the same clusters at every level, without
+any other nuisance. Accuracy counts unread axes as wrong; the calibration error is that of the top label; coverage is that of
+conformal sets at 0.95, calibrated on ordinary clusters: it is not guaranteed under a nuisance. Two curves break down. A cluster reduced
+to a few calcifications keeps the label of the whole, although these few no longer show it. Training therefore includes copies of
+clusters reduced in this way (`calcigram.model.augment`), and the calibration depends on the number of calcifications, but the model is still overconfident: a few calcifications of a segment or of a
+fork no longer show it, and a reduced cluster cannot be distinguished from a small one. With 5
+calcifications {100 * few["distribution"]["accuracy"]:.0f} % of distributions are read correctly at a mean confidence of {few["distribution"]["mean_confidence"]:.2f}, and the share flagged as
+unlike the training data goes from {100 * whole["unlike_training"]:.0f} % to {100 * few["unlike_training"]:.0f} %. The second is merging all marks closer than 0.8 mm, which makes one shape of several
+marks; training does not cover it.
 
 ![Accuracy, coverage and agreement against each nuisance]({STRESS_PICTURE})
 
@@ -252,10 +252,10 @@ def trust_section(found: dict[str, Any]) -> str:
         for caption, frame in card_tables({"trust": found}).items()
     ]
     return (
-        f"Model `{found['model']}`. Coverage is promised for clusters like those held out at training, so it is counted on fresh ones of the\n"
-        "training ranges; a set always holds the word that was read. Alarms are on impostors (`calcigram.validate.impostors`) made of such clusters, on the clusters\n"
-        "themselves, and, with the score fitted anew, on mechanisms it was not fitted to. Dust over a rectangle cannot always be told from a\n"
-        "diffuse cluster, and a join of two wide clusters not from one with gaps.\n\n"
+        f"Model `{found['model']}`. Coverage is guaranteed for clusters like those held out at training, so it is measured on new clusters of the\n"
+        "training ranges; a set always contains the predicted word. Alarms are measured on impostors (`calcigram.validate.impostors`) made from such clusters, on the clusters\n"
+        "themselves, and, with the score fitted again, on mechanisms it was not fitted to. Dust over a rectangle cannot always be distinguished from a\n"
+        "diffuse cluster, nor a union of two wide clusters from one with gaps.\n\n"
         + "\n\n".join(parts)
         + f"\n\nCauses, the first that holds:\n\n{words}"
     )
@@ -288,7 +288,7 @@ def review_section(found: dict[str, Any]) -> str:
 LEARNT_HEADER = [
     "learner", "distribution, in domain", "left out", "morphology, in domain", "left out",
     "calibration error, distribution, in domain", "left out", "morphology, in domain", "left out",
-    "µs a cluster", "size, bytes",
+    "µs per cluster", "size, bytes",
 ]  # fmt: skip
 
 
@@ -321,9 +321,9 @@ def learnt_section(found: dict[str, Any]) -> str:
         for name, figures in results["learners"].items()
     }
     return (
-        f"{found['n_train']:,} training clusters, {found['n_test']:,} of each kind to read (`benchmarks/learnt_representations.py`). Options were "
-        "set\nbeforehand, and may be changed by what the fold `develop` shows; on the fold `final`, with other mechanisms left out, nothing is "
-        "chosen. Both are measured\nagain when features or training change. Only our own model is calibrated. Time is processor time from marks to probabilities on one thread; size is that of the weights, or of the model folder, on disk.\n\n"
+        f"{found['n_train']:,} training clusters, {found['n_test']:,} test clusters of each kind (`benchmarks/learnt_representations.py`). Options were "
+        "set\nin advance, and may be changed after looking at the fold `develop`; on the fold `final`, with other mechanisms left out, nothing is "
+        "chosen. Both are measured\nagain when features or training change. Only calcigram's model is calibrated. Time is processor time from marks to probabilities on one thread; size is that of the weights, or of the model folder, on disk.\n\n"
         + "\n\n".join(parts)
         + "\n\n"
         + "\n".join(f"* **{name}**: {text}." for name, text in what.items())
@@ -340,8 +340,8 @@ def own_labels_section(found: dict[str, Any]) -> str:
             means = [sum(one[name] for one in of_splits) / len(of_splits) for name in names]
             rows.append([size, axis, *means])
     return (
-        "Clusters of `second_blind`, whose amorphous and coarse heterogeneous are defined otherwise than the simulator's: model "
-        f"`{found['model']}` as it is (0 labels),\nand adapted to some of them (`calcigram train --start-from`), on all others; mean of "
+        "Clusters of `second_blind`, whose amorphous and coarse heterogeneous are defined differently from the simulator's: model "
+        f"`{found['model']}` unchanged (0 labels),\nand adapted to some of them (`calcigram train --start-from`), tested on all others; mean of "
         f"{len(found['splits'])} splits, seed {found['seed']} (`benchmarks/own_labels.py`).\n\n"
         + table(["labels", "axis", "macro-F1", "calibration error", "coverage", "set size"], rows)
     )
@@ -350,8 +350,8 @@ def own_labels_section(found: dict[str, Any]) -> str:
 def guard_section(found: dict[str, Any]) -> str:
     """Return what the guard on vascular changes."""
     return (
-        f"Model `{found['model']}`. *Vascular* is the word only from a probability of 0.7 on, or where two rails are measured; elsewhere half\n"
-        "of its excess over the next word goes to that word, and the cluster is reviewed (`calcigram.model.shown`). A limit of 0 is no guard.\n\n"
+        f"Model `{found['model']}`. *Vascular* is predicted only from a probability of 0.7 on, or where two rails are measured; otherwise half\n"
+        "of its excess over the next word goes to that word, and the cluster is reviewed (`calcigram.model.head`). A limit of 0 means no guard.\n\n"
         + markdown_table(pd.DataFrame(found["rows"]))
     )
 

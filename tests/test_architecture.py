@@ -1,10 +1,10 @@
-"""The house of docs/architecture.md, held: floors, words in one place, modules of one concept."""
+"""docs/architecture.md holds: layers, no circles, words in one place, modules of one concept."""
 
 from __future__ import annotations
 
 import ast
-import re
-from collections.abc import Iterator
+import importlib.util
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,71 +13,28 @@ import calcigram
 from calcigram import lexicon
 
 PACKAGE = Path(calcigram.__file__).parent
-ARCHITECTURE = Path(__file__).parents[1] / "docs" / "architecture.md"
-
+ROOT = Path(__file__).parents[1]
 MODULES = sorted(PACKAGE.rglob("*.py"))
 MAX_LINES = 500
+KNOWN_CIRCLES = {"clusters", "model.exemplars", "server.inference"}
 
 
-def rooms_of_the_page() -> dict[str, tuple[int, int]]:
-    """Return room -> (floor, place from the left) as the page draws the house."""
-    house = ARCHITECTURE.read_text().split("src/calcigram/\n", 1)[1].split("```", 1)[0]
-    floors: dict[str, tuple[int, int]] = {}
-    floor = 0
-    for line in house.splitlines():
-        number = re.match(r"\s*(\d)\s", line)
-        floor = int(number[1]) if number else floor
-        for name in re.findall(r"\b([a-z_]+)(?:\.py|/)", line):
-            floors[name] = (floor, len(floors))
-    return floors
+def load_script():
+    """Return benchmarks/code_size.py, which reads the imports of the source; that folder is no package."""
+    spec = importlib.util.spec_from_file_location("code_size", ROOT / "benchmarks" / "code_size.py")
+    script = importlib.util.module_from_spec(spec)
+    sys.modules["code_size"] = script
+    spec.loader.exec_module(script)
+    return script
 
 
-FLOORS = rooms_of_the_page()
-# The convenience constructors of ClusterSet reach, when called, for the tables beside it.
-EXCUSED = {("clusters", "longtable")}
-ENTRANCES = {"__init__", "__main__"}  # the public names and the command reach every floor
+code_size = load_script()
+LAYERS = code_size.layers((ROOT / "docs" / "architecture.md").read_text())
+GRAPH = code_size.module_graph(PACKAGE)
 
 
-def is_below(one: tuple[int, int], other: tuple[int, int]) -> bool:
-    """Tell whether a room is on a lower floor, or further left on the same."""
-    return one[0] < other[0] or (one[0] == other[0] and one[1] < other[1])
-
-
-def room_of(module: Path) -> str:
-    relative = module.relative_to(PACKAGE)
-    return relative.parts[0].removesuffix(".py")
-
-
-def imported_rooms(module: Path) -> Iterator[tuple[str, int]]:
-    """Yield (room, line) for each import of the package, late ones too, those for types not."""
-    tree = ast.parse(module.read_text())
-    for_types = {
-        id(inner)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
-        for statement in node.body
-        for inner in ast.walk(statement)
-    }
-    public = calcigram._HOME
-    for node in ast.walk(tree):
-        if id(node) in for_types:
-            continue
-        names: list[str] = []
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{module}: relative import, line {node.lineno}"
-            if node.module == "calcigram":
-                names = [
-                    public.get(alias.name, f"calcigram.{alias.name}")
-                    for alias in node.names
-                    if not alias.name.startswith("__")
-                ]
-            else:
-                names = [node.module]
-        for name in names:
-            if name.startswith("calcigram."):
-                yield name.split(".")[1], node.lineno
+def unit_of(module: Path) -> str:
+    return module.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
 def docstrings(tree: ast.AST) -> set[int]:
@@ -89,49 +46,59 @@ def docstrings(tree: ast.AST) -> set[int]:
     }
 
 
-@pytest.mark.parametrize("module", MODULES, ids=lambda m: str(m.relative_to(PACKAGE)))
-class TestModule:
-    def test_imports_only_from_floors_below(self, module):
-        room = room_of(module)
-        if room in ENTRANCES:
-            return
-        assert room in FLOORS, f"docs/architecture.md does not say on which floor {room!r} is"
-        upward = [
-            f"line {line}: {other}"
-            for other, line in imported_rooms(module)
-            if other != room
-            and (room, other) not in EXCUSED
-            and not (other in FLOORS and is_below(FLOORS[other], FLOORS[room]))
+def test_the_page_names_every_package():
+    assert set(LAYERS) == {unit_of(m) for m in MODULES} - {"__init__", "__main__"}
+
+
+def test_no_import_runs_upwards():
+    assert code_size.upward_imports(PACKAGE, LAYERS) == []
+
+
+def test_no_packages_import_one_another():
+    assert code_size.circles(code_size.unit_graph(GRAPH)) == [["clusters", "longtable"]]
+
+
+def test_no_modules_import_one_another():
+    found = code_size.circles(GRAPH)
+    assert {group[0] for group in found} <= KNOWN_CIRCLES
+
+
+def test_the_readers_do_not_know_each_other():
+    for reader, other in (("model", "rules"), ("rules", "model")):
+        imported = [
+            name
+            for module, names in GRAPH.items()
+            if module.split(".")[0] == reader
+            for name in names
         ]
-        assert not upward, f"{room} (floor {FLOORS[room][0]}) imports {upward}"
+        assert not [name for name in imported if name.split(".")[0] == other]
 
-    def test_is_short(self, module):
-        n_lines = len(module.read_text().splitlines())
-        assert n_lines <= MAX_LINES, f"{n_lines} lines; one concept a module"
 
-    def test_spells_no_word_of_the_lexicon(self, module):
-        if room_of(module) in {"lexicon"}:
-            return
-        tree = ast.parse(module.read_text())
+def test_modules_are_short():
+    lengths = {path: len(path.read_text().splitlines()) for path in MODULES}
+    assert not {path: n for path, n in lengths.items() if n > MAX_LINES}, "one concept per module"
+
+
+def test_modules_say_what_they_are_for():
+    trees = {path: ast.parse(path.read_text()) for path in MODULES}
+    assert not [path for path, tree in trees.items() if tree.body and not ast.get_docstring(tree)]
+
+
+def test_words_of_the_lexicon_are_spelled_there_alone():
+    spelled = []
+    for path in MODULES:
+        tree = ast.parse(path.read_text())
         exempt = docstrings(tree) | excused(tree)
-        spelled = [
-            f"line {node.lineno}: {node.value!r}"
+        words = WORDS - NAMESAKES.get(unit_of(path), set())
+        spelled += [
+            f"{path}, line {node.lineno}: {node.value!r}"
             for node in ast.walk(tree)
             if isinstance(node, ast.Constant)
             and isinstance(node.value, str)
-            and node.value in WORDS - NAMESAKES.get(room_of(module), set())
+            and node.value in words
             and id(node) not in exempt
         ]
-        assert not spelled, f"use the members of calcigram.lexicon: {spelled}"
-
-    def test_has_a_docstring_that_says_what_it_is_for(self, module):
-        if module.read_text() == "":
-            return
-        docstring = ast.get_docstring(ast.parse(module.read_text()))
-        assert docstring
-        assert (
-            docstring.split("\n", 1)[0].rstrip().endswith((".", ":", ";", ",")) or "\n" in docstring
-        )
+    assert not spelled, "use the members of calcigram.lexicon"
 
 
 # `linear`, `round` and the like are also English, names of methods and of simulator mechanisms; these
@@ -141,6 +108,7 @@ WORDS = {
     for word in (*lexicon.DISTRIBUTION_LABELS, *lexicon.MORPHOLOGY_LABELS, *lexicon.CONCERNS)
 } - {"linear", "round"}
 NAMESAKES = {
+    "lexicon": WORDS,
     "features": {"branching"},  # a family of features
     "crosscheck": {"benign", "suspicious"},  # adjectives in a sentence
 }
@@ -164,20 +132,37 @@ def excused(tree: ast.AST) -> set[int]:
     return {id(node) for node in (*arguments, *exported)}
 
 
-def test_the_page_draws_every_room():
-    rooms = {room_of(m) for m in MODULES} - ENTRANCES
-    assert rooms <= set(FLOORS), f"not on the page: {sorted(rooms - set(FLOORS))}"
-
-
-def test_the_readers_do_not_know_each_other():
-    for reader, other in (("model", "rules"), ("rules", "model")):
-        for module in (PACKAGE / reader).rglob("*.py"):
-            assert other not in {room for room, _ in imported_rooms(module)}
-
-
-def test_an_upward_import_would_be_seen(tmp_path):
-    module = tmp_path / "low.py"
-    module.write_text(
+@pytest.fixture
+def small_package(tmp_path):
+    """A package whose lower module imports the upper one, late, and by the public name too."""
+    package = tmp_path / "calcigram"
+    package.mkdir()
+    (package / "__init__.py").write_text(
+        "from typing import TYPE_CHECKING\n"
+        "if TYPE_CHECKING:\n    from calcigram.model import train_model\n"
+    )
+    (package / "low.py").write_text(
         "def f():\n    from calcigram.classify import classify\n    from calcigram import train_model\n"
     )
-    assert [room for room, _ in imported_rooms(module)] == ["classify", "model"]
+    (package / "classify.py").write_text("from calcigram import low\n")
+    (package / "model.py").write_text("")
+    return package
+
+
+def test_an_upward_import_would_be_seen(small_package):
+    layers = {"low": 1, "model": 2, "classify": 3}
+    assert code_size.upward_imports(small_package, layers) == [
+        "low.py, line 2: classify",
+        "low.py, line 3: model",
+    ]
+
+
+def test_a_circle_would_be_seen(small_package):
+    graph = code_size.module_graph(small_package)
+    assert code_size.circles(graph) == [["classify", "low"]]
+    assert code_size.longest_chain(code_size.unit_graph(graph)) == 2
+
+
+def test_code_lines_leave_out_what_is_no_code():
+    source = '"""Text.\n\nMore."""\n\n# why\nx = [\n    1,\n]\n'
+    assert code_size.code_lines(source) == 3

@@ -2,11 +2,15 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from calcigram.classify import classify
+from calcigram.classify import Classifier, classify
+from calcigram.columns import frame_of
 from calcigram.crosscheck import VERDICT_COLUMNS
+from calcigram.readings import RISK_COLUMNS
+from calcigram.risk import load_risk
 
 
 @pytest.fixture
@@ -39,9 +43,6 @@ def test_no_clusters_make_an_empty_table(model, clusters):
 
 
 def test_the_columns_make_the_table_without_pandas_for_each(model, clusters):
-    from calcigram.classify import Classifier
-    from calcigram.columns import frame_of
-
     classifier = Classifier(model, None)
     columns = classifier.columns(clusters)
     assert tuple(columns) == VERDICT_COLUMNS
@@ -50,7 +51,6 @@ def test_the_columns_make_the_table_without_pandas_for_each(model, clusters):
 
 
 def test_what_a_file_reported_is_among_the_columns(model, clusters):
-    from calcigram.classify import Classifier
     from calcigram.crosscheck.reported import REPORTED_COLUMNS
 
     told = replace(clusters, meta=pd.DataFrame({"reported_distribution": ["linear"] * 60}))
@@ -61,7 +61,13 @@ def test_what_a_file_reported_is_among_the_columns(model, clusters):
 
 @pytest.mark.parametrize("prior", ["uniform", "clinical"])
 def test_the_version_names_the_prior(model, prior):
-    from calcigram.classify import Classifier
-
     assert Classifier(model, None).version == "0.0-test"
     assert Classifier(model, None, prior=prior).version == f"0.0-test, prior {prior}"
+
+
+def test_the_outcomes_of_a_reader_without_any_are_those_of_its_words(model, clusters):
+    found = Classifier(model).read(clusters)
+    expected = load_risk().carry(found.model.p_distribution, found.model.p_morphology)
+    table = frame_of(found.columns())
+    np.testing.assert_allclose(table[list(RISK_COLUMNS)], expected, rtol=1e-5)
+    assert table.p_malignant.notna().any()

@@ -22,7 +22,7 @@ import requests
 
 from calcigram.cli import main
 from calcigram.errors import BadInputError
-from calcigram.formats.dicom.headers import open_dicom
+from calcigram.formats.dicom.images import open_dicom
 
 PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
 ORTHANC = shutil.which("Orthanc")

@@ -79,7 +79,9 @@ def test_docstring(name):
     assert not faults(name, checks)
 
 
-@pytest.mark.parametrize("name", [f"{calcigram._HOME[n]}.{n}" for n in calcigram.__all__])
+@pytest.mark.parametrize(
+    "name", [f"{getattr(calcigram, n).__module__}.{n}" for n in calcigram.__all__]
+)
 def test_docstring_of_the_interface(name):
     # numpydoc takes the fields of a dataclass for parameters; ours stand under Attributes
     checks = set(INTERFACE) - ({"PR01", "RT01", "EX01"} if is_class(name) else set())
@@ -87,11 +89,11 @@ def test_docstring_of_the_interface(name):
 
 
 def test_a_bad_docstring_would_be_seen(monkeypatch):
-    from calcigram import charts
+    from calcigram import wording
 
     monkeypatch.setattr(
-        charts.plain, "__doc__", "Returns words\n\nParameters\n----------\nx : int\n"
+        wording.plain, "__doc__", "Returns words\n\nParameters\n----------\nx : int\n"
     )
-    assert {fault[:4] for fault in faults("calcigram.charts.plain", INTERFACE)} >= {
+    assert {fault[:4] for fault in faults("calcigram.wording.plain", INTERFACE)} >= {
         "SS03", "PR01", "PR02", "RT01", "EX01",
     }  # fmt: skip

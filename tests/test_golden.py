@@ -26,6 +26,7 @@ GOLDEN = Path(__file__).parent / "golden"
 SAMPLE, DATA = "sample.csv", ROOT / "tests" / "data"
 
 MOVING = [
+    (re.compile(r"^[\w-]+: .*\(\d+ s\)\n", re.M), ""),  # progress, which a slow machine prints
     (re.compile(r"default\+[0-9a-f]{8}"), "default+MODEL"),
     (re.compile(r"\b0\.1\.0[\w.+]*"), "VERSION"),
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d[\d:.]*"), "DATE"),

@@ -8,6 +8,7 @@ from calcigram.cli import main
 from calcigram.errors import BadInputError
 from calcigram.limits import CLUSTER_COLUMNS, MARKS, PIXEL_SPACING_MM, check_pixel_spacing
 from calcigram.longtable import clusters_from_frame
+from calcigram.options import ReadOptions
 
 BAD_SPACINGS = [70, 10.01, 0.001, 0, -0.07, float("nan"), float("inf"), 1e308]
 
@@ -69,8 +70,8 @@ def test_lengths_beyond_the_largest_are_refused_after_they_are_turned_into_mm():
     import pandas as pd
 
     frame = pd.DataFrame({"cluster_id": ["a"], "x": [1e7], "y": [0], "diameter": [0.5]})
-    assert len(clusters_from_frame(frame, units="um").clusters) == 1
+    assert len(clusters_from_frame(frame, ReadOptions(units="um")).clusters) == 1
     with pytest.raises(
         BadInputError, match=r"column 'x': got 10000000\.0, expected a finite number in mm"
     ):
-        clusters_from_frame(frame, units="cm")
+        clusters_from_frame(frame, ReadOptions(units="cm"))

@@ -5,9 +5,9 @@ import time
 
 import pytest
 
-from calcigram.formats import regions
-from calcigram.formats.dicom import concepts, units
-from calcigram.longtable.headings import column_map
+from calcigram.formats import inbreast
+from calcigram.formats.dicom import concepts, tree
+from calcigram.options import column_map
 from calcigram.server import gate, jsonbody
 from calcigram.server.settings import Settings
 from calcigram.wording import printable, without_options
@@ -16,11 +16,11 @@ N = 20_000
 
 
 def point(text):
-    return regions._parts(text)
+    return inbreast._parts(text)
 
 
 def names(text):
-    region = regions.Region(text, None, 0.0, "")
+    region = inbreast.Region(text, None, 0.0, "")
     return region.is_calcification, region.is_cluster
 
 
@@ -38,7 +38,7 @@ PARSERS = {
     "point": (point, ["(" + " " * N, "(1," + " " * N + "x)", "(" * N, "(1, " * N]),
     "region": (names, ["micro" * N, "calc" * N, "calcification" + "1" * N, "cluster of " * N]),
     "finding": (finding, ["calcified " * N, "non-" * N, "calcification " * N, "micro" * N]),
-    "unit": (lambda text: (units.mm_of(text), units.mm2_of(text)), ["mm/{" * N, "2" * N, " per " * N]),
+    "unit": (lambda text: (tree.mm_of(text), tree.mm2_of(text)), ["mm/{" * N, "2" * N, " per " * N]),
     "message": (lambda text: without_options(text, "x"), [" (--image " * N, " (" + "--image " * N, "(" * N]),
     "json path": (json_body, [" - at `" * N, "unknown field `" * N, "x - at `" + "[" * N + "`", " - at `$." * N]),
     "request id": (gate._ID.fullmatch, ["a" * N, "-" * N]),

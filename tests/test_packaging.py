@@ -20,8 +20,8 @@ ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
-def constraints() -> dict[str, str]:
-    lines = (ROOT / "constraints.txt").read_text().split()
+def constraints(name: str = "constraints.txt") -> dict[str, str]:
+    lines = (ROOT / name).read_text().split()
     return {
         name.lower().replace("_", "-"): version
         for name, _, version in (li.partition("==") for li in lines)
@@ -43,6 +43,20 @@ def test_every_dependency_is_pinned_inside_its_range():
         assert requirement.specifier.contains(pins[requirement.name.lower()]), text
 
 
+def test_the_oldest_constraints_are_the_lower_bounds():
+    """`make test-oldest` tests what it says only if every dependency of a user is pinned to its bound."""
+    from packaging.requirements import Requirement
+
+    extras = PROJECT["project"]["optional-dependencies"]
+    texts = [*PROJECT["project"]["dependencies"]]
+    texts += chain.from_iterable(extras[name] for name in ("dicom", "server", "scale", "notebooks"))
+    bounds = {}
+    for requirement in map(Requirement, texts):
+        (bound,) = (s.version for s in requirement.specifier if s.operator == ">=")
+        bounds[requirement.name.lower()] = bound
+    assert constraints("constraints-oldest.txt") == bounds
+
+
 @pytest.mark.parametrize("weak", ["jinja2==3.1.5", "requests==2.32.3", "pillow==11.2.1"])
 def test_versions_with_known_weaknesses_are_excluded(weak):
     from packaging.requirements import Requirement
@@ -62,8 +76,9 @@ def test_pythons_that_no_dependency_excludes_are_allowed():
     assert [allowed.contains(version) for version in versions] == [False, *[True] * 4, False]
 
 
-def test_constraints_name_no_address():
-    text = (ROOT / "constraints.txt").read_text()
+@pytest.mark.parametrize("name", ["constraints.txt", "constraints-oldest.txt"])
+def test_constraints_name_no_address(name):
+    text = (ROOT / name).read_text()
     assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.+!]+", line) for line in text.split())
 
 
@@ -72,17 +87,44 @@ def test_the_version_stands_in_one_place_and_the_citation_agrees():
     assert f"\nversion: {calcigram.__version__}\n" in (ROOT / "CITATION.cff").read_text()
 
 
+def test_a_release_tag_is_the_version():
+    """docs/releasing.md: CI of a tag fails where the tag and `__version__` differ."""
+    tags = subprocess.run(
+        ["git", "tag", "--points-at", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
+    ).stdout.split()
+    releases = [tag for tag in tags if re.match(r"v\d", tag)]
+    assert releases in ([], [f"v{calcigram.__version__}"])
+
+
+def test_the_changelog_has_a_section_for_the_version():
+    headings = re.findall(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert headings[0] == "Unreleased" or headings[0].startswith(calcigram.__version__)
+    assert any(heading.split()[0] == calcigram.__version__ for heading in headings)
+
+
+def test_the_workflow_runs_the_gate_on_each_python_that_is_allowed():
+    import yaml
+    from packaging.specifiers import SpecifierSet
+
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())
+    gate, oldest = workflow["jobs"]["all"], workflow["jobs"]["oldest"]
+    assert gate["steps"][-1]["run"] == ".ci/run"
+    assert oldest["steps"][-1]["run"] == "make test-oldest"
+    allowed = SpecifierSet(PROJECT["project"]["requires-python"])
+    tested = gate["strategy"]["matrix"]["python"]
+    assert tested == [v for v in (f"3.{minor}" for minor in range(20)) if allowed.contains(v)]
+
+
 def test_every_public_name_is_there_and_is_no_module():
     for name in calcigram.__all__:
         value = getattr(calcigram, name)
         assert callable(value), name
         assert value.__name__ == name
-    assert set(calcigram.__all__) == set(calcigram._HOME)
 
 
 def test_a_submodule_of_the_same_name_never_hides_a_function():
     code = (
-        "import calcigram.simulate, calcigram.classify, calcigram.crosscheck\n"
+        "import calcigram.simulate.generator, calcigram.classify, calcigram.crosscheck\n"
         "from calcigram.simulate import simulate\n"
         "assert calcigram.simulate is simulate\n"
         "assert callable(calcigram.classify) and callable(calcigram.crosscheck)\n"
@@ -91,13 +133,15 @@ def test_a_submodule_of_the_same_name_never_hides_a_function():
 
 
 def test_an_unknown_name_is_an_attribute_error():
-    with pytest.raises(AttributeError, match="has no attribute 'diagnose'"):
+    with pytest.raises(AttributeError, match="No calcigram attribute diagnose"):
         calcigram.diagnose  # noqa: B018
 
 
 def test_the_makefile_explains_itself():
     done = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True)
-    for target in ("demo", "test", "test-all", "lint", "types", "bench", "docs", "clean"):
+    targets = re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert {"demo", "coverage", "test-oldest", "hooks", "types"} <= set(targets)
+    for target in targets:
         assert re.search(rf"^  {target} +\w", done.stdout, re.MULTILINE), target
 
 

@@ -13,7 +13,8 @@ from pydicom.sequence import Sequence
 from calcigram.cli import main
 from calcigram.errors import BadInputError
 from calcigram.formats import read_clusters
-from calcigram.formats.dicom.headers import open_dicom
+from calcigram.formats.dicom.images import open_dicom
+from calcigram.options import ReadOptions
 from calcigram.replies import reply_to_file
 
 DATA = Path(__file__).parent / "data"
@@ -66,7 +67,7 @@ def test_a_segmentation_that_names_no_series_takes_its_image(examples, tmp_path)
         reply_to_file(path, tmp_path / "out.dcm")
     (tmp_path / "images").mkdir()
     image = examples.save(examples.mammogram(), tmp_path / "images" / "m.dcm")
-    reply_to_file(path, tmp_path / "out.dcm", images=[image])
+    reply_to_file(path, tmp_path / "out.dcm", ReadOptions(images=[image]))
     assert examples.UIDS["image"] in named_in(tmp_path / "out.dcm")
 
 
@@ -74,13 +75,13 @@ def test_an_annotation_finds_its_image_in_a_folder(examples, tmp_path):
     folder = tmp_path / "images"
     folder.mkdir()
     examples.save(examples.mammogram(), folder / "inbreast_MG_L_CC.dcm")
-    reply = reply_to_file(DATA / "inbreast.xml", tmp_path / "out.dcm", images=[folder])
+    reply = reply_to_file(DATA / "inbreast.xml", tmp_path / "out.dcm", ReadOptions(images=[folder]))
     assert reply.clusters.meta.image_id.unique().tolist() == [examples.UIDS["image"]]
 
 
 def test_a_folder_is_no_image(tmp_path):
     with pytest.raises(BadInputError, match="a file, not a folder"):
-        reply_to_file(DATA / "labels.png", tmp_path / "out.dcm", images=[tmp_path])
+        reply_to_file(DATA / "labels.png", tmp_path / "out.dcm", ReadOptions(images=[tmp_path]))
 
 
 def test_how_clusters_were_formed_is_said_of_every_output(tmp_path, capsys):

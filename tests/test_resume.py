@@ -15,6 +15,7 @@ from calcigram.clusters import ClusterSet
 from calcigram.errors import BadInputError
 from calcigram.formats import write_clusters
 from calcigram.formats.inputs import Inputs
+from calcigram.options import ReadOptions
 from calcigram.streaming import classify_files
 
 N_PARTS, PART = 12, 50
@@ -79,7 +80,7 @@ def test_what_was_set_aside_before_the_break_is_told_after_it(tmp_path, clusters
     cnr = clusters.cnr.copy()
     cnr[clusters.offsets[[3, 7, PART * 9]]] = -1
     write_clusters(replace(clusters, cnr=cnr), tmp_path / "a.csv")
-    options = {"skip_bad": True}
+    options = {"options": ReadOptions(skip_bad=True)}
     expected = classify_files(tmp_path / "a.csv", tmp_path / "w.csv", batch_size=PART, **options)
     broken_off(tmp_path / "a.csv", tmp_path / "v.csv", **options)
     summary = resumed(tmp_path / "a.csv", tmp_path / "v.csv", **options)
@@ -104,7 +105,9 @@ def test_other_input_is_refused_and_what_was_kept_stays(tmp_path, source, cluste
     broken_off(source, output)
     write_clusters(clusters[::-1], source)
     kept = sorted(work_folder(output).iterdir())
-    with pytest.raises(BadInputError, match=r"column 'files'.*without --resume all is done anew"):
+    with pytest.raises(
+        BadInputError, match=r"column 'files'.*without --resume everything is computed again"
+    ):
         resumed(source, output)
     assert sorted(work_folder(output).iterdir()) == kept
     assert not output.exists()
@@ -121,7 +124,7 @@ def test_other_input_is_refused_and_what_was_kept_stays(tmp_path, source, cluste
 def test_other_options_are_refused(tmp_path, source, options, named):
     broken_off(source, tmp_path / "v.csv")
     with pytest.raises(BadInputError, match=f"column '{named}'"):
-        resumed(source, tmp_path / "v.csv", **options)
+        resumed(source, tmp_path / "v.csv", options=ReadOptions(**options))
 
 
 def test_another_model_or_other_code_is_refused(tmp_path, source):
@@ -181,7 +184,7 @@ KILLER = """
 import os, signal, sys, time
 import numpy as np
 from calcigram.streaming import classify_files
-import calcigram.features.extract, calcigram.model.store, calcigram.rules.engine, pandas
+import calcigram.features.extract, calcigram.model.reader, calcigram.rules.engine, pandas
 
 source, output, n_kills, seed = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 rng = np.random.default_rng(seed)

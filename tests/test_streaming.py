@@ -13,7 +13,10 @@ from calcigram.errors import BadInputError
 from calcigram.formats import write_clusters
 from calcigram.lexicon import AGREEMENTS
 from calcigram.longtable import RepeatedRowsWarning
+from calcigram.options import ReadOptions
 from calcigram.streaming import classify_files
+
+SKIP = ReadOptions(skip_bad=True)
 
 
 @pytest.fixture
@@ -93,7 +96,7 @@ def test_a_bad_value_late_in_a_file_leaves_nothing_behind(tmp_path, model, clust
 def test_skip_bad_writes_what_it_set_aside(tmp_path, model, clusters, name):
     write_clusters(spoil(clusters, 50), tmp_path / name)
     summary = classify_files(
-        tmp_path / name, tmp_path / "v.csv", model=model, skip_bad=True, batch_size=10
+        tmp_path / name, tmp_path / "v.csv", ReadOptions(skip_bad=True), model=model, batch_size=10
     )
     assert (summary.n_clusters, summary.n_rejected) == (59, 1)
     assert summary.rejects == tmp_path / "v.rejects.csv"
@@ -108,8 +111,8 @@ def test_a_named_file_of_rejects_is_written_though_empty(tmp_path, model, cluste
     classify_files(
         tmp_path / "a.csv",
         tmp_path / "v.csv",
+        ReadOptions(skip_bad=True),
         model=model,
-        skip_bad=True,
         rejects=tmp_path / "r.csv",
     )
     assert (tmp_path / "r.csv").read_text() == "source,row,cluster_id,column,value,expected\n"
@@ -130,10 +133,8 @@ def test_options_of_reading_are_passed_on(tmp_path, model, clusters):
     classify_files(
         tmp_path / "a.csv",
         tmp_path / "v.csv",
+        ReadOptions(columns={"x": "posX", "y": "posY"}, units="px", pixel_spacing=0.1),
         model=model,
-        columns={"x": "posX", "y": "posY"},
-        units="px",
-        pixel_spacing=0.1,
     )
     assert len(read_verdicts(tmp_path / "v.csv")) == 60
 
@@ -145,8 +146,8 @@ def test_options_of_reading_are_passed_on(tmp_path, model, clusters):
         (["a.csv"], "v.txt", {}, r"ends in \.csv, \.parquet or \.json"),
         (["a.csv"], "a.csv", {}, "does not overlap"),
         (["a.csv"], "v.csv", {"rejects": "r.csv"}, "skip_bad where a file of rejects"),
-        (["a.csv"], "v.csv", {"rejects": "v.csv", "skip_bad": True}, "does not overlap"),
-        (["a.csv"], "v.csv", {"rejects": "r.txt", "skip_bad": True}, "ends in one of"),
+        (["a.csv"], "v.csv", {"rejects": "v.csv", "options": SKIP}, "does not overlap"),
+        (["a.csv"], "v.csv", {"rejects": "r.txt", "options": SKIP}, "ends in one of"),
         (["none.csv"], "v.csv", {}, "a file that can be read"),
         (["a.csv"], "no/v.csv", {}, "a folder .* that exists"),
     ],

@@ -213,7 +213,7 @@ def lobe_ducts(rng: Generator, breast: Breast, n: int) -> Sites:
 
 
 def lobe_wedge(rng: Generator, breast: Breast, n: int) -> Sites:
-    """Segmental: evenly in the wedge, ducts too fine and too many to be told apart."""
+    """Segmental: evenly in the wedge, ducts too fine and too many to be distinguished."""
     axis, half, near, far = _lobe(rng, breast)
     radius = np.sqrt(rng.uniform(near**2, far**2, n))
     angle = rng.uniform(-half, half, n)

@@ -20,7 +20,7 @@ from .paths import Array, Rng
 PIXELS_MM = (0.05, 0.065, 0.07, 0.07, 0.07, 0.085, 0.1, 0.1, 0.2)  # detectors 70-100 um typical
 ATTENUATION_PER_MM = 1.3  # solid mineral less tissue, some 20 keV
 HAZE = 0.12  # below this share of its own peak a grain adds nothing to the picture
-ROW = 1 << 20  # pixels a row of the sparse picture
+ROW = 1 << 20  # pixels per row of the sparse picture
 N_CALIPERS = 24
 
 

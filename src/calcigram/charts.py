@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from calcigram.lexicon import Concern
+from calcigram.wording import plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -204,11 +205,6 @@ def plot_reliability(
     ax.legend(fontsize=font_points("legend.fontsize"), frameon=False, loc="upper left")
     ax.set_title(title, fontsize=font_points("axes.titlesize"), loc="left")
     return ax
-
-
-def plain(words: Iterable[object]) -> list[str]:
-    """Return words as people write them, without underscores."""
-    return [str(word).replace("_", " ") for word in words]
 
 
 def _wilson(

@@ -1,13 +1,13 @@
-"""Clusters to the verdict table: features, both readings, cross-check.
+"""Clusters to the verdict table: features, both readings, artefact checks, cross-check.
 
-All the parts meet here, and nothing is decided here: what a pattern is, the readers say; what
-agrees, the cross-check. Files of clusters are `streaming`'s business.
+The steps are called here; none is decided here. Files of clusters are read by `streaming`.
 """
 
 from __future__ import annotations
 
 import os
 import warnings
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,17 +18,20 @@ from calcigram.columns import Column, Words, frame_of
 from calcigram.concerns import under_rulebook
 from calcigram.consequences import Rulebook, load_rulebook
 from calcigram.crosscheck import VERDICT_COLUMNS, compared
-from calcigram.crosscheck.reported import REPORTED_AXES, compare_reported, has_reported
+from calcigram.crosscheck.reported import compare_reported, has_reported
+from calcigram.crosscheck.verdicts import UNSURE
 from calcigram.formats.files import PathLike
-from calcigram.formats.given import as_clusters
-from calcigram.lexicon import SIZE_CLASSES
+from calcigram.formats.registry import as_clusters
+from calcigram.lexicon import AXES, SIZE_CLASSES
 from calcigram.missing import missing_note
-from calcigram.model.conformal import COVERAGE
+from calcigram.model.calibrate import COVERAGE
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from calcigram.features.extract import Features
     from calcigram.model.reader import Model
+    from calcigram.readings import Readings
     from calcigram.rules.recognition import Recognition
 
 
@@ -68,7 +71,7 @@ def classify(
 
     Returns
     -------
-    pandas.DataFrame, shape (C, 45)
+    pandas.DataFrame
         The columns of `crosscheck.VERDICT_COLUMNS`, one row per cluster, in order. Labels are
         categories, probabilities float32, what is unknown is missing. Clusters that come of reports,
         annotations or masks have `crosscheck.reported.REPORTED_COLUMNS` after these. Where clusters lack
@@ -107,11 +110,48 @@ def classify(
     return verdicts_of(as_clusters(clusters))
 
 
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """All that is found out about C clusters before verdicts: made once, by `Classifier.read`.
+
+    Attributes
+    ----------
+    clusters : ClusterSet
+    features : Features
+    model, rules : Readings
+        By each reader.
+    artefacts : Words, length C
+        What a cluster looks like instead, as `calcigram.oddities.find_oddities` gives it.
+    model_version : str
+    """
+
+    clusters: ClusterSet
+    features: Features
+    model: Readings
+    rules: Readings
+    artefacts: Words
+    model_version: str
+
+    def columns(self, *, unsure: float = UNSURE) -> dict[str, Column]:
+        """Return the columns of the verdict table; below `unsure` a word is reviewed."""
+        sizes = self.clusters.size_class()
+        found = compared(self.model, self.rules, self.artefacts, sizes, unsure=unsure)
+        found |= {
+            "n_calcifications": self.clusters.n_calcifications,
+            "size_class": Words.of(sizes, SIZE_CLASSES),
+            "model_version": np.full(len(self.clusters), self.model_version),
+        }
+        return {name: found[name] for name in VERDICT_COLUMNS}
+
+
 class Classifier:
     """A function from clusters to verdicts, its readers loaded once.
 
     Attributes
     ----------
+    model : Model
+        Or a reader of the user's own.
+    rules : RuleReader
     version : str
         Of the model.
     """
@@ -119,7 +159,7 @@ class Classifier:
     def __init__(
         self,
         model: Model | PathLike | None,
-        n_threads: int | None,
+        n_threads: int | None = None,
         *,
         coverage: float = COVERAGE,
         prior: str | os.PathLike[str] | None = None,
@@ -128,18 +168,18 @@ class Classifier:
         reported: bool | None = None,
         warns_of_shift: bool = False,
     ) -> None:
-        from calcigram.model.conformal import check_coverage
+        from calcigram.model.calibrate import check_coverage
         from calcigram.model.prior import load_prior
-        from calcigram.model.store import load_model
+        from calcigram.model.reader import load_model
         from calcigram.rules.engine import RuleReader
         from calcigram.rules.recognition import load_recognition
 
-        self._model: Any = model
+        self.model: Any = model
         if model is None or isinstance(model, str | os.PathLike):
-            self._model = load_model(None if model is None else Path(model))
+            self.model = load_model(model)
         if isinstance(recognition, str | os.PathLike):
             recognition = load_recognition(Path(recognition))
-        self._rules = RuleReader(recognition)
+        self.rules = RuleReader(recognition)
         if isinstance(rulebook, str | os.PathLike):
             rulebook = load_rulebook(Path(rulebook))
         self._rulebook = rulebook
@@ -150,7 +190,7 @@ class Classifier:
             self._how["prior"] = load_prior(Path(prior))
         self._warns_of_shift = warns_of_shift
         self._reported = reported  # None: where the clusters have words of their own
-        self.version: str = self._model.version
+        self.version: str = self.model.version
         if prior is not None:
             self.version += f", prior {Path(prior).name}"
 
@@ -173,39 +213,38 @@ class Classifier:
         dict of str to Words or ndarray
             In the order of the table; `calcigram.columns.frame_of` makes it of them.
         """
-        from calcigram.features.extract import extract_features
-        from calcigram.oddities import find_oddities
-
-        features: Any = extract_features(clusters, n_threads=self._n_threads)
-        self._warn_of_shift(features)
-        readings = self._model.read(features, **self._how, n_threads=self._n_threads)
-        odd = find_oddities(clusters, features, n_threads=self._n_threads)
-        rule_readings = self._rules.read(features)
-        if self._rulebook is not None:
-            readings, rule_readings = (
-                under_rulebook(one, self._rulebook) for one in (readings, rule_readings)
-            )
-        sizes = clusters.size_class()
-        found = compared(readings, rule_readings, odd, sizes)
-        found |= {
-            "n_calcifications": clusters.n_calcifications,
-            "size_class": Words.of(sizes, SIZE_CLASSES),
-            "model_version": np.full(len(clusters), self.version),
-        }
-        columns = {name: found[name] for name in VERDICT_COLUMNS}
+        columns = self.read(clusters).columns()
         if has_reported(clusters.meta) if self._reported is None else self._reported:
-            read = frame_of({axis: columns[axis] for axis in REPORTED_AXES})
+            read = frame_of({axis: columns[axis] for axis in AXES})
             reported = compare_reported(read, clusters.meta)
             columns |= {str(name): values.to_numpy() for name, values in reported.items()}
         return columns
 
+    def read(self, clusters: ClusterSet) -> Reading:
+        """Measure clusters, read them by the model and by the rules, and check for artefacts."""
+        from calcigram.features.extract import extract_features
+        from calcigram.oddities import find_oddities
+        from calcigram.risk import load_risk
+
+        features: Any = extract_features(clusters, n_threads=self._n_threads)
+        self._warn_of_shift(features)
+        model = self.model.read(features, **self._how, n_threads=self._n_threads)
+        if model.p_malignant is None:
+            risk = load_risk().carry(model.p_distribution, model.p_morphology)
+            model = replace(model, p_malignant=risk.astype(np.float32))
+        rules = self.rules.read(features)
+        if self._rulebook is not None:
+            model, rules = (under_rulebook(one, self._rulebook) for one in (model, rules))
+        artefacts = find_oddities(clusters, features, n_threads=self._n_threads)
+        return Reading(clusters, features, model, rules, artefacts, self.version)
+
     def _warn_of_shift(self, features: Any) -> None:
         """Warn, at most once, where marks differ much from the training."""
-        from calcigram.model.shift import MIN_CLUSTERS, mark_shifts, shift_notice
+        from calcigram.model.exemplars import MIN_CLUSTERS, mark_shifts, shift_notice
 
         if not self._warns_of_shift or len(features) < MIN_CLUSTERS:
             return
-        notice = shift_notice(mark_shifts(self._model, features))
+        notice = shift_notice(mark_shifts(self.model, features))
         if notice:
             self._warns_of_shift = False
             warnings.warn(notice, stacklevel=2)

@@ -2,8 +2,7 @@
 
 Ragged arrays in structure-of-arrays form: `offsets` says where each cluster begins in
 the flat float32 columns, so compiled kernels walk millions of calcifications without
-an object for each. What a table of people's own looks like is `longtable`'s business;
-files are `formats`'.
+an object for each. Tables of users are read by `longtable`, files by `formats`.
 """
 
 from __future__ import annotations
@@ -29,6 +28,7 @@ from calcigram.limits import (
     OPTIONAL_MARKS,
     Column,
 )
+from calcigram.options import TABLE, ReadOptions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -184,16 +184,20 @@ class ClusterSet(Alike):
         return clusters
 
     @classmethod
-    def from_dataframe(cls, frame: pd.DataFrame, **options: Any) -> ClusterSet:
+    def from_dataframe(
+        cls, frame: pd.DataFrame, *, source: str | None = None, **options: Any
+    ) -> ClusterSet:
         """Make a set from a long table, one row per calcification.
 
-        See `calcigram.longtable.clusters_from_frame` for the options: ``columns``,
-        ``units``, ``pixel_spacing``, ``skip_bad``, ``source``.
+        Messages call the table `source`; the options are those of `calcigram.read_clusters` that apply to
+        tables: ``columns``, ``units``, ``pixel_spacing``, ``single_cluster``, ``skip_bad``.
         """
         from calcigram.longtable import clusters_from_frame, tell
 
-        intake = clusters_from_frame(frame, **options)
-        tell(intake, options.get("source"))
+        reading = ReadOptions(**options)
+        reading.check_applies(TABLE, source or "a table")
+        intake = clusters_from_frame(frame, reading, source=source)
+        tell(intake, source)
         return intake.clusters
 
     def to_dataframe(self, *, index: bool = False) -> pd.DataFrame:

@@ -6,7 +6,9 @@ follows from the report and the model, so what is there already is not stored ag
 
 from __future__ import annotations
 
+import io
 import itertools
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,12 +18,11 @@ from urllib.parse import urlsplit, urlunsplit
 from calcigram.classify import Classifier
 from calcigram.errors import BadInputError, CalcigramError
 from calcigram.formats.dicom.answer import ALGORITHM
-from calcigram.formats.dicom.attributes import items_of, text_of
-from calcigram.formats.dicom.library import evidence
-from calcigram.formats.dicom.web import ArchiveError, is_uid, read_bounded
+from calcigram.formats.dicom.datasets import check_budget, items_of, text_of
+from calcigram.formats.dicom.drawing import evidence
 from calcigram.formats.extras import load_extra
-from calcigram.formats.files import PathLike
-from calcigram.linking import Linking
+from calcigram.formats.files import DICOM_MAGIC, DICOM_PREAMBLE, PathLike
+from calcigram.options import ReadOptions
 from calcigram.replies import TEMPLATE_NAMES, reply_to_report
 
 if TYPE_CHECKING:
@@ -219,12 +220,11 @@ class Archive:
 def answer_study(
     archive: Archive,
     study: str,
+    options: ReadOptions | None = None,
     *,
     template: str = TEMPLATE_NAMES[0],
     model: Model | PathLike | None = None,
     n_threads: int | None = None,
-    pixel_spacing: float | None = None,
-    linking: Linking | None = None,
     dry_run: bool = False,
 ) -> StudySummary:
     """Answer every CAD report of a study that has no answer yet.
@@ -234,11 +234,10 @@ def answer_study(
     archive : Archive
     study : str
         Study Instance UID.
+    options : ReadOptions, optional
     template : {"tid1500", "cad-sr"}
     model, n_threads
         As `classify.classify` takes them.
-    pixel_spacing, linking
-        As `formats.read_clusters` takes them.
     dry_run : bool
         Store nothing.
 
@@ -276,9 +275,8 @@ def answer_study(
                     uid,
                     _find_in(archive, dataset),
                     verdicts_of,
+                    options,
                     template=template,
-                    pixel_spacing=pixel_spacing,
-                    linking=linking,
                 )
             except ArchiveError:
                 raise
@@ -375,3 +373,43 @@ def _value(instance: Any, tag: str) -> str:
     """Return the first value of a tag in DICOM JSON."""
     values = instance.get(tag, {}).get("Value") or [""]
     return str(values[0])
+
+
+MAX_ANSWER_BYTES, MAX_ANSWER_S = 32 << 20, 300.0
+"""Of each answer of an archive, unpacked."""
+
+MAX_UID = 64
+
+
+class ArchiveError(CalcigramError):
+    """The archive cannot be reached, refuses, or answers what it should not."""
+
+
+def read_bounded(response: Any, **_: Any) -> Any:
+    """Read an answer as far as it may go; without this the client reads whatever comes."""
+    deadline = time.monotonic() + MAX_ANSWER_S
+    body = bytearray()
+    for part in response.iter_content(1 << 16):
+        body += part
+        if len(body) > MAX_ANSWER_BYTES or time.monotonic() > deadline:
+            response.close()
+            raise ArchiveError(
+                f"an answer of more than {MAX_ANSWER_BYTES >> 20} MB, or {MAX_ANSWER_S:g} s"
+            )
+    response._content = bytes(body)  # where requests keeps what `content` returns
+    start = body.find(DICOM_MAGIC) - DICOM_PREAMBLE
+    if start >= 0 and "dicom+json" not in response.headers.get("Content-Type", ""):
+        end = body.rfind(b"\r\n--")
+        check_budget(io.BytesIO(bytes(body[start : end if end > start else None])), "the instance")
+    return response
+
+
+def is_uid(text: str) -> bool:
+    """Tell whether a text is a UID (PS3.5, 9.1); anything else has no place in an address.
+
+    Examples
+    --------
+    >>> is_uid("1.2.840.1"), is_uid("1.2/../3"), is_uid("")
+    (True, False, False)
+    """
+    return 0 < len(text) <= MAX_UID and set("0123456789.").issuperset(text)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 
 MICRO_MACRO_LIMIT_MM = 0.5
 """Diameter that parts micro- from macrocalcifications (DICOM PS3.16, code 111345)."""
@@ -126,11 +127,51 @@ ADVICES: tuple[Advice, ...] = tuple(Advice)
 COMPARED: tuple[Compared, ...] = tuple(Compared)
 SIZE_CLASSES: tuple[SizeClass, ...] = tuple(SizeClass)
 
-DISTRIBUTION_LABELS: tuple[str, ...] = (*DISTRIBUTIONS, *STATUSES)
-"""What a distribution column may hold; `Readings` codes index this tuple."""
 
-MORPHOLOGY_LABELS: tuple[str, ...] = (*MORPHOLOGIES, *STATUSES)
-"""What a morphology column may hold; `Readings` codes index this tuple."""
+@dataclass(frozen=True)
+class Axis:
+    """An axis on which clusters are read.
+
+    Attributes
+    ----------
+    name : str
+    words : tuple of str
+    unread : Status
+        Stands in place of a word where what the axis needs is not known.
+    needs : tuple of str
+        Marks of which at least one must be known for the axis to be read; empty where positions do.
+    min_calcifications : int
+    """
+
+    name: str
+    words: tuple[Distribution, ...] | tuple[Morphology, ...]
+    unread: Status
+    needs: tuple[str, ...]
+    min_calcifications: int
+
+    @cached_property
+    def labels(self) -> tuple[str, ...]:
+        """What a column of the axis may hold: its words, then the statuses; `Readings` codes index it."""
+        return (*self.words, *STATUSES)
+
+    @property
+    def unread_code(self) -> int:
+        """Index of `unread` in `labels`."""
+        return self.labels.index(self.unread)
+
+
+AXES: dict[str, Axis] = {
+    axis.name: axis
+    for axis in (
+        Axis("distribution", DISTRIBUTIONS, Status.INSUFFICIENT, (), MIN_CALCIFICATIONS),
+        Axis("morphology", MORPHOLOGIES, Status.UNREAD,
+             ("diameter_mm", "aspect_ratio", "solidity", "cnr"), 1),
+    )
+}  # fmt: skip
+"""The axes by name; everything that goes over both axes goes over these."""
+
+DISTRIBUTION_LABELS: tuple[str, ...] = AXES["distribution"].labels
+MORPHOLOGY_LABELS: tuple[str, ...] = AXES["morphology"].labels
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from calcigram.columns import Words
-from calcigram.lexicon import Status
-from calcigram.model.reader import FORM_MARKS
+from calcigram.lexicon import AXES, Status
+
+FORM_MARKS = AXES["morphology"].needs
 
 if TYPE_CHECKING:
     from calcigram.clusters import ClusterSet

@@ -1,9 +1,9 @@
-"""Oddities: points that are plainly no cluster of calcifications, and what they look like instead.
+"""Artefact checks: points that are plainly no cluster of calcifications, and what they look like.
 
 Checks on positions (and known diameters) alone: the features of regularity, and how the points
 fill the upright rectangle around them. The limits are fixed, set on simulated clusters such that
-few of them raise one; `validate.impostors` draws what they are for. That a
-pattern is unlike the training in some way nobody thought of is `model.novelty`'s business.
+few of them raise one; `validate.impostors` draws what they are for. A pattern that is unlike the
+training in another way is found by `model.novelty`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from calcigram._kernels.compiler import kernel
+from calcigram.columns import Words
 from calcigram.features.regularity import MIN_POINTS
 from calcigram.threads import in_chunks
 
@@ -31,9 +32,8 @@ ODDITIES = {
     "two": "a gap parts it into two clusters",
     "dust": "it fills an upright rectangle evenly, as dust on a detector does",
 }
-"""What a cluster looks like instead, and its words; the first that holds is told."""
+"""What a cluster looks like instead, and its words; the first that holds is named."""
 
-NONE = -1
 _CHUNK = 2048
 
 MAX_EXTENT_MM = 300.0
@@ -103,8 +103,8 @@ def _measure_boxes(begin, end, offsets, x, y, cells, rows):
 
 def find_oddities(
     clusters: ClusterSet, features: Features, *, n_threads: int | None = None
-) -> npt.NDArray[np.int8]:
-    """Say what each cluster looks like, if not like a cluster.
+) -> Words:
+    """Return what each cluster looks like, if not like a cluster.
 
     Parameters
     ----------
@@ -117,8 +117,9 @@ def find_oddities(
 
     Returns
     -------
-    ndarray of int8, shape (C,)
-        Places in `ODDITIES`; -1 where nothing is odd, and below 5 calcifications.
+    Words, length C
+        Codes index `ODDITIES`, words are its values; missing where nothing is found, and below 5
+        calcifications.
 
     Examples
     --------
@@ -127,8 +128,8 @@ def find_oddities(
     >>> from calcigram.features.extract import extract_features
     >>> turn = np.linspace(0, 6, 20)
     >>> ring = ClusterSet.from_arrays([0, 20], 9 * np.cos(turn), 9 * np.sin(turn))
-    >>> list(ODDITIES)[find_oddities(ring, extract_features(ring))[0]]
-    'ring'
+    >>> find_oddities(ring, extract_features(ring)).tolist()
+    ['it stands on a circle around nothing']
     """
     n = clusters.n_calcifications
     rows = np.full((len(clusters), _CORNER_POINTS + 1), np.nan, np.float32)
@@ -170,7 +171,8 @@ def find_oddities(
             & (corner_points >= 1),
         }
     held = np.stack([found[name] for name in ODDITIES])
-    return np.where(held.any(axis=0), held.argmax(axis=0), NONE).astype(np.int8)
+    codes = np.where(held.any(axis=0), held.argmax(axis=0), -1).astype(np.int8)
+    return Words.of(codes, ODDITIES.values())
 
 
 def _read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from calcigram.charts import BLACK, BLUE, CONCERN_SIGNS, GREEN, ORANGE, plain
-from calcigram.crosscheck.words import novelty_words, outcome_share, set_words
-from calcigram.marks import draw_marks
+from calcigram.charts import BLACK, BLUE, CONCERN_SIGNS, GREEN, ORANGE, PURPLE
+from calcigram.features.particles import FAINT_CNR
+from calcigram.lexicon import Morphology
+from calcigram.wording import plain, trust_lines
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,6 +27,19 @@ if TYPE_CHECKING:
 
     from calcigram.clusters import ClusterSet
     from calcigram.figure import Picture
+
+Floats = npt.NDArray[np.float64]
+
+_SMOOTH = 0.95
+"""Solidity from which a mark is an ellipse."""
+
+_HAZE = ((1.6, 0.07), (1.3, 0.09), (1.0, 0.11), (0.7, 0.13), (0.4, 0.15))
+"""Layers of a faint mark: size, relative to its own, and opacity."""
+
+_POPCORN = 0.9
+"""Solidity that popcorn has at most: the median of simulated ones."""
+
+_N_CORNERS = 84
 
 _SCALE_BARS_MM = (0.5, 1, 2, 5, 10, 20, 50, 100)
 
@@ -247,28 +261,6 @@ def verdict_title(cluster: ClusterSet, verdict: Mapping[str, Any] | pd.Series | 
     return "\n".join(lines)
 
 
-def trust_lines(verdict: Mapping[str, Any] | pd.Series) -> list[str]:
-    """Return what a verdict says of its own trust: sets, novelty, outcomes; a line each.
-
-    Parameters
-    ----------
-    verdict : mapping or pandas.Series
-        One row of the verdict table; what is not there is left out.
-
-    Examples
-    --------
-    >>> trust_lines({"distribution_set": "grouped|regional", "unlike_training": True, "novelty": 1.0})
-    ['may be: grouped or regional', 'novelty 1.00, unlike the clusters the model was trained on']
-    """
-    sets, outcomes = set_words(verdict), outcome_share(verdict)
-    lines = [f"may be: {sets}"] if sets else []
-    if verdict.get("unlike_training"):
-        lines.append(novelty_words(verdict))
-    if outcomes:
-        lines.append(f"malignant in CBIS-DDSM (enriched): {outcomes}")
-    return [line for line in lines if line]
-
-
 def _form(cluster: ClusterSet, verdict: Mapping[str, Any] | pd.Series | None) -> str | None:
     """Return the form that was read, or else the true one, where either is known."""
     words = [verdict.get("morphology")] if verdict is not None else []
@@ -276,7 +268,7 @@ def _form(cluster: ClusterSet, verdict: Mapping[str, Any] | pd.Series | None) ->
     return next((word for word in words if isinstance(word, str)), None)
 
 
-def _hull_outline(distinct: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _hull_outline(distinct: Floats) -> Floats:
     from scipy.spatial import ConvexHull, QhullError
 
     try:
@@ -287,7 +279,7 @@ def _hull_outline(distinct: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.vstack([ring, ring[:1]])
 
 
-def _draw_tree(ax: Axes, distinct: npt.NDArray[np.float64]) -> None:
+def _draw_tree(ax: Axes, distinct: Floats) -> None:
     from matplotlib.collections import LineCollection
     from scipy.sparse.csgraph import minimum_spanning_tree
     from scipy.spatial.distance import pdist, squareform
@@ -300,7 +292,7 @@ def _draw_tree(ax: Axes, distinct: npt.NDArray[np.float64]) -> None:
     ax.add_collection(lines)
 
 
-def _frame(ax: Axes, points: npt.NDArray[np.float64], reach_mm: float) -> None:
+def _frame(ax: Axes, points: Floats, reach_mm: float) -> None:
     """Show all points, whatever reaches `reach_mm` beyond them, and below a strip for the scale."""
     from calcigram.figure import font_points
 
@@ -319,7 +311,7 @@ def _frame(ax: Axes, points: npt.NDArray[np.float64], reach_mm: float) -> None:
     ax.tick_params("y", labelsize=font_points("ytick.labelsize", 0.72))
 
 
-def _draw_nipple_direction(ax: Axes, cluster: ClusterSet, points: npt.NDArray[np.float64]) -> None:
+def _draw_nipple_direction(ax: Axes, cluster: ClusterSet, points: Floats) -> None:
     nipple = np.array([cluster.nipple_x_mm[0], cluster.nipple_y_mm[0]], dtype=float)
     if not np.isfinite(nipple).all() or len(points) == 0:
         return
@@ -354,3 +346,140 @@ def _draw_scale_bar(ax: Axes) -> None:
         x + length + 0.02 * width, y, f"{length:g} mm", va="center_baseline",
         fontsize=font_points("font.size", 0.72),
     )  # fmt: skip
+
+
+def draw_marks(ax: Axes, cluster: ClusterSet, form: str | None = None) -> None:
+    """Draw the calcifications of one cluster, and an entry of the legend for each kind.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+    cluster : ClusterSet
+        Exactly one cluster.
+    form : str, optional
+        Its form, where known. Amorphous calcifications of unknown or middling contrast are drawn
+        faint, too, and popcorn of unknown solidity lobed.
+    """
+    sized = np.isfinite(cluster.diameter_mm)
+    faint = sized & (cluster.cnr < FAINT_CNR)
+    if form == Morphology.AMORPHOUS:
+        faint = sized & ~(cluster.cnr >= 2 * FAINT_CNR)
+    solidity = cluster.solidity
+    if form == Morphology.POPCORN:
+        solidity = np.fmin(solidity, np.float32(_POPCORN))
+    lobed = sized & ~faint & (solidity < _SMOOTH)
+    smooth = sized & ~faint & ~lobed
+    _draw_ellipses(ax, cluster, smooth, 1.0, facecolor=BLACK, alpha=0.8)
+    _draw_lobed(ax, cluster, lobed, solidity)
+    for size, alpha in _HAZE:
+        _draw_ellipses(ax, cluster, faint, size, facecolor=BLACK, alpha=alpha)
+    # the dots keep a mark of 0.2 mm in sight where the picture spans 100 mm
+    _dots(ax, cluster, smooth | lobed, 1.5, 1.0)
+    _dots(ax, cluster, faint, 3.5, 0.2)
+    # a legend knows no EllipseCollection; an empty line stands for it
+    if (smooth | lobed).any():
+        ax.plot(
+            [], [], "o", color=BLACK, markersize=5, label="calcification, to size (dot: centre)"
+        )
+    if faint.any():
+        ax.plot(
+            [], [], "o", color=BLACK, alpha=0.25, markeredgewidth=0, markersize=7,
+            label="faint calcification, to size",
+        )  # fmt: skip
+    if not sized.all():
+        ax.plot(
+            cluster.x_mm[~sized], cluster.y_mm[~sized], linestyle="none", marker="s", markersize=4,
+            markerfacecolor="none", markeredgecolor=PURPLE, zorder=3,
+            label="calcification, size unknown (not to scale)",
+        )  # fmt: skip
+
+
+def lobed_outlines(diameter: Floats, aspect: Floats, angle_deg: Floats, solidity: Floats) -> Floats:
+    """Return outlines about the origin, lobed and of the area, shape and direction given.
+
+    Parameters
+    ----------
+    diameter, aspect, angle_deg, solidity : ndarray of float, shape (n,)
+
+    Returns
+    -------
+    ndarray of float, shape (n, corners, 2)
+
+    Examples
+    --------
+    >>> (outline,) = lobed_outlines(*np.array([[2.0], [1.5], [30.0], [0.85]]))
+    >>> x, y = outline.T
+    >>> bool(abs((x * np.roll(y, -1) - np.roll(x, -1) * y).sum() / 2 - np.pi) < 1e-6)
+    True
+    """
+    which = np.arange(len(diameter))[:, None]
+    depth = np.clip(2 * (1 - solidity), 0.12, 0.34)[:, None]
+    turn = np.linspace(0, 2 * np.pi, _N_CORNERS, endpoint=False)
+    phase = which * 2.39996  # the golden angle: neighbours in the table do not look alike
+    # the root makes the lobes broad and the creases between them narrow
+    crease = 1 - np.sqrt(np.abs(np.cos((6 + which % 3) * turn / 2 + phase)))
+    radius = (1 - depth * crease) * (1 + 0.3 * depth * np.sin(2 * turn + 2 * phase))
+    corners = np.stack([radius * np.cos(turn), radius * np.sin(turn)], axis=-1)
+    x, y = corners[..., 0], corners[..., 1]
+    area = (x * np.roll(y, -1, axis=1) - np.roll(x, -1, axis=1) * y).sum(axis=1) / 2
+    corners *= (diameter / 2 * np.sqrt(np.pi / area))[:, None, None]
+    stretch = np.sqrt(aspect)
+    corners *= np.stack([stretch, 1 / stretch], axis=-1)[:, None]
+    c, s = np.cos(np.deg2rad(angle_deg)), np.sin(np.deg2rad(angle_deg))
+    rotated: Floats = corners @ np.array([[c, s], [-s, c]]).transpose(2, 0, 1)
+    return rotated
+
+
+def _drawn(cluster: ClusterSet, chosen: npt.NDArray[np.bool_]) -> tuple[Floats, ...]:
+    """Return centres, diameters, aspect ratios and angles; a circle where the last are unknown."""
+    known = np.isfinite(cluster.aspect_ratio) & np.isfinite(cluster.orientation_deg)
+    aspect = np.where(known, cluster.aspect_ratio, 1.0)[chosen]
+    angle = np.where(known, cluster.orientation_deg, 0.0)[chosen]
+    centres = np.column_stack([cluster.x_mm, cluster.y_mm])[chosen].astype(float)
+    return centres, cluster.diameter_mm[chosen].astype(float), aspect, angle
+
+
+def _draw_ellipses(
+    ax: Axes, cluster: ClusterSet, chosen: npt.NDArray[np.bool_], scale: float, **look: Any
+) -> None:
+    from matplotlib.collections import EllipseCollection
+
+    if not chosen.any():
+        return
+    centres, diameter, aspect, angle = _drawn(cluster, chosen)
+    # y points down on the page and in the data alike, so the angle needs no change of sign
+    ax.add_collection(
+        EllipseCollection(
+            scale * diameter * np.sqrt(aspect), scale * diameter / np.sqrt(aspect), angle,
+            units="xy", offsets=centres, offset_transform=ax.transData, edgecolor="none", zorder=3,
+            **look,
+        )
+    )  # fmt: skip
+
+
+def _draw_lobed(
+    ax: Axes,
+    cluster: ClusterSet,
+    chosen: npt.NDArray[np.bool_],
+    solidity: npt.NDArray[np.float32],
+) -> None:
+    from matplotlib.collections import PolyCollection
+
+    if not chosen.any():
+        return
+    centres, diameter, aspect, angle = _drawn(cluster, chosen)
+    outlines = lobed_outlines(diameter, aspect, angle, solidity[chosen].astype(float))
+    outlines += centres[:, None]
+    ax.add_collection(
+        PolyCollection(list(outlines), facecolor=BLACK, edgecolor="none", alpha=0.8, zorder=3)
+    )
+
+
+def _dots(
+    ax: Axes, cluster: ClusterSet, chosen: npt.NDArray[np.bool_], size: float, alpha: float
+) -> None:
+    if chosen.any():
+        ax.plot(
+            cluster.x_mm[chosen], cluster.y_mm[chosen], "o", color=BLACK, markersize=size,
+            alpha=alpha, markeredgewidth=0, zorder=3,
+        )  # fmt: skip

@@ -8,26 +8,61 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from calcigram.columns import Column, Words, frame_of
-from calcigram.lexicon import (
-    CONCERNS,
-    DISTRIBUTION_LABELS,
-    DISTRIBUTIONS,
-    MORPHOLOGIES,
-    MORPHOLOGY_LABELS,
-    ORIGINS,
-)
+from calcigram.lexicon import AXES, CONCERNS, DISTRIBUTIONS, MORPHOLOGIES, ORIGINS
 
 if TYPE_CHECKING:
     import pandas as pd
 
 RISK_COLUMNS: tuple[str, ...] = ("p_malignant", "p_malignant_low", "p_malignant_high")
 """Columns of a verdict table that hold `Readings.p_malignant`."""
+
+
+class ReadingColumn(NamedTuple):
+    """Where a column of readings comes from.
+
+    Attributes
+    ----------
+    field : str
+        Of `Readings`.
+    holds : tuple of str, or type
+        The words that the field's codes index; else ``str``, ``bool`` or ``float``.
+    place : int or None
+        Column of a field that is a matrix.
+    """
+
+    field: str
+    holds: tuple[str, ...] | type
+    place: int | None = None
+
+
+def _matrix(field: str, names: Sequence[str], prefix: str = "") -> dict[str, ReadingColumn]:
+    return {f"{prefix}{name}": ReadingColumn(field, float, k) for k, name in enumerate(names)}
+
+
+READING_COLUMNS: dict[str, ReadingColumn] = {
+    "cluster_id": ReadingColumn("cluster_id", str),
+    "distribution": ReadingColumn("distribution", AXES["distribution"].labels),
+    "morphology": ReadingColumn("morphology", AXES["morphology"].labels),
+    "origin": ReadingColumn("origin", ORIGINS),
+    "concern": ReadingColumn("concern", CONCERNS),
+    "birads_concern": ReadingColumn("birads_concern", CONCERNS),
+    **_matrix("p_concern", CONCERNS, "p_"),
+    **_matrix("p_distribution", DISTRIBUTIONS, "p_distribution_"),
+    **_matrix("p_morphology", MORPHOLOGIES, "p_morphology_"),
+    "evidence": ReadingColumn("evidence", str),
+    "distribution_set": ReadingColumn("distribution_set", str),
+    "morphology_set": ReadingColumn("morphology_set", str),
+    "novelty": ReadingColumn("novelty", float),
+    "unlike_training": ReadingColumn("unlike_training", bool),
+    **_matrix("p_malignant", RISK_COLUMNS),
+}
+"""The columns of a table of readings by name, in order."""
 
 Codes = npt.NDArray[np.int8]
 Float32 = npt.NDArray[np.float32]
@@ -104,41 +139,50 @@ class Readings:
     def __len__(self) -> int:
         return len(self.cluster_id)
 
+    def column(self, name: str) -> Column:
+        """Return one of `READING_COLUMNS`; missing throughout where the reader does not give it."""
+        column = READING_COLUMNS[name]
+        values = getattr(self, column.field)
+        if column.field.endswith("_set"):
+            axis = AXES[column.field.removesuffix("_set")]
+            if values is None:
+                return Words(np.full(len(self), -1), ())
+            known = np.isfinite(getattr(self, f"p_{axis.name}")[:, 0])
+            return joined_words(values, known, axis.words)
+        if values is None:
+            if column.holds is bool:
+                return np.zeros(len(self), bool)
+            return np.full(len(self), np.nan, np.float32)
+        if not isinstance(column.holds, type):
+            return Words.of(values, column.holds, is_ordered=column.holds is CONCERNS)
+        return values if column.place is None else values[:, column.place]
+
     def to_dataframe(self) -> pd.DataFrame:
         """Return the readings in words, one row per cluster; unknown values are missing.
 
         Sets, novelty and risk are there where the reader gives them.
         """
-        columns: dict[str, Column] = {
-            "cluster_id": self.cluster_id,
-            "distribution": Words.of(self.distribution, DISTRIBUTION_LABELS),
-            "morphology": Words.of(self.morphology, MORPHOLOGY_LABELS),
-            "origin": Words.of(self.origin, ORIGINS),
-            "concern": Words.of(self.concern, CONCERNS),
-            "birads_concern": Words.of(self.birads_concern, CONCERNS),
-        }
-        for prefix, labels, values in (
-            ("p", CONCERNS, self.p_concern),
-            ("p_distribution", DISTRIBUTIONS, self.p_distribution),
-            ("p_morphology", MORPHOLOGIES, self.p_morphology),
-        ):
-            columns |= {f"{prefix}_{label}": values[:, k] for k, label in enumerate(labels)}
-        columns["evidence"] = self.evidence
-        for name, sets, labels in (
-            ("distribution_set", self.distribution_set, DISTRIBUTIONS),
-            ("morphology_set", self.morphology_set, MORPHOLOGIES),
-        ):
-            if sets is not None:
-                known = np.isfinite(getattr(self, f"p_{name.removesuffix('_set')}")[:, 0])
-                columns[name] = joined_words(sets, known, labels)
-        columns |= {
-            name: values
-            for name in ("novelty", "unlike_training")
-            if (values := getattr(self, name)) is not None
-        }
-        if self.p_malignant is not None:
-            columns |= dict(zip(RISK_COLUMNS, self.p_malignant.T, strict=True))
-        return frame_of(columns)
+        return frame_of(
+            {
+                name: self.column(name)
+                for name, column in READING_COLUMNS.items()
+                if getattr(self, column.field) is not None
+            }
+        )
+
+
+def with_unread(p: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Append a column to the probabilities of an axis: 1 in rows of NaN, whose words become 0.
+
+    Examples
+    --------
+    >>> with_unread([[0.25, 0.75], [np.nan, np.nan]])
+    array([[0.25, 0.75, 0.  ],
+           [0.  , 0.  , 1.  ]])
+    """
+    p = np.asarray(p, float)
+    is_unread = np.isnan(p[:, :1])
+    return np.hstack([np.where(is_unread, 0.0, p), is_unread])
 
 
 def joined_words(

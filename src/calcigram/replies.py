@@ -5,16 +5,16 @@ Here reading, classifying and writing meet; what is written is `formats.dicom`'s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from calcigram.classify import Classifier
 from calcigram.formats.files import PathLike, kind_of
 from calcigram.formats.inputs import check_apart
-from calcigram.formats.tables import read_intake
-from calcigram.linking import Linking
+from calcigram.formats.registry import read_intake
+from calcigram.options import REPORT, ReadOptions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from calcigram.clusters import ClusterSet
     from calcigram.formats.dicom.answer import Source
-    from calcigram.formats.dicom.headers import FindImages
+    from calcigram.formats.dicom.images import FindImages
     from calcigram.model.reader import Model
 
 TEMPLATE_NAMES = ("tid1500", "cad-sr")
@@ -52,10 +52,9 @@ def reply_to_report(
     name: str,
     find_images: FindImages,
     verdicts_of: Classifier,
+    options: ReadOptions | None = None,
     *,
     template: str = TEMPLATE_NAMES[0],
-    pixel_spacing: float | None = None,
-    linking: Linking | None = None,
 ) -> Reply:
     """Classify the clusters of an opened structured report and make the answer.
 
@@ -67,10 +66,8 @@ def reply_to_report(
     find_images : callable
         Gives the headers of images by SOP instance UID.
     verdicts_of : Classifier
+    options : ReadOptions, optional
     template : {"tid1500", "cad-sr"}
-    pixel_spacing : float, optional
-        Millimetres a pixel, as the user states it.
-    linking : Linking, optional
 
     Returns
     -------
@@ -84,7 +81,7 @@ def reply_to_report(
     from calcigram.formats.dicom.reading import read_report
     from calcigram.formats.dicom.writing import make_report, source_of_report
 
-    read = read_report(dataset, name, find_images, given_mm=pixel_spacing, linking=linking)
+    read = read_report(dataset, name, find_images, options)
     clusters = read.intake.clusters
     source = source_of_report(read)
     verdicts = verdicts_of(clusters)
@@ -97,14 +94,11 @@ def reply_to_report(
 def reply_to_file(
     path: PathLike,
     output: PathLike,
+    options: ReadOptions | None = None,
     *,
     template: str = TEMPLATE_NAMES[0],
     model: Model | PathLike | None = None,
     n_threads: int | None = None,
-    images: Sequence[PathLike] = (),
-    linking: Linking | None = None,
-    pixel_spacing: float | None = None,
-    **options: Any,
 ) -> Reply:
     """Classify the clusters of a file and write the answer as a DICOM document.
 
@@ -114,14 +108,12 @@ def reply_to_file(
         Whatever `formats.read_clusters` takes.
     output : path-like
         Written whole or not at all.
+    options : ReadOptions, optional
+        Its `images` are the DICOM image the clusters lie on; not needed where `path` is a report or a
+        segmentation that states the size of its pixels and the series of its images.
     template : {"tid1500", "cad-sr"}
     model, n_threads
         As `classify.classify` takes them.
-    images : sequence of path-like
-        The DICOM image the clusters lie on; not needed where `path` is a report or a segmentation
-        that states the size of its pixels and the series of its images.
-    linking, pixel_spacing, **options
-        As `formats.read_clusters` takes them.
 
     Returns
     -------
@@ -132,31 +124,29 @@ def reply_to_file(
     BadInputError
         The input is bad, or nothing says whose the clusters are.
     """
-    from calcigram.formats.applies import REPORT, check_options
-    from calcigram.formats.dicom.headers import find_in_folder, open_dicom
+    from calcigram.formats.dicom.images import find_in_folder, open_dicom
     from calcigram.formats.dicom.reading import SEGMENTATIONS
     from calcigram.formats.dicom.segmentation import referenced_images
     from calcigram.formats.dicom.writing import source_of_segmentation, write_report_file
 
+    options = options or ReadOptions()
+    images = options.images
     check_apart([output], [path], images)
     verdicts_of = Classifier(model, n_threads)
-    stated: dict[str, Any] = {"pixel_spacing": pixel_spacing, "linking": linking}
-    labels = options.get("labels") or ()
     dataset = open_dicom(path) if kind_of(path) == "dicom" else None
     is_mask = dataset is not None and str(dataset.SOPClassUID) in SEGMENTATIONS
     if dataset is None or (is_mask and images and not referenced_images(dataset)):
-        source_of = partial(_source_of_images, path, images, stated | options)
-        reply = _reply_to_intake(path, verdicts_of, template, images, stated | options, source_of)
+        source_of = partial(_source_of_images, path, options)
+        reply = _reply_to_intake(path, verdicts_of, template, options, source_of)
     elif is_mask:
         find = find_in_folder(path, images)
-        source_of = partial(source_of_segmentation, dataset, str(path), find, pixel_spacing)
-        stated["labels"] = labels
-        reply = _reply_to_intake(path, verdicts_of, template, images, stated, source_of)
+        source_of = partial(source_of_segmentation, dataset, str(path), find, options.pixel_spacing)
+        reply = _reply_to_intake(path, verdicts_of, template, options, source_of)
     else:
-        check_options(REPORT, str(path), options | {"images": images})
+        options.check_applies(REPORT, str(path))
         notes: list[str] = []
         find = find_in_folder(path, images, notes)
-        reply = reply_to_report(dataset, str(path), find, verdicts_of, template=template, **stated)
+        reply = reply_to_report(dataset, str(path), find, verdicts_of, options, template=template)
         reply = replace(reply, notes=(*reply.notes, *notes))
     write_report_file(reply.document, output)
     return reply
@@ -166,15 +156,14 @@ def _reply_to_intake(
     path: PathLike,
     verdicts_of: Classifier,
     template: str,
-    images: Sequence[PathLike],
-    options: dict[str, Any],
+    options: ReadOptions,
     source_of: Callable[[], Source],
 ) -> Reply:
     """Answer a file that is no report; `source_of` says whose it is, and on which images it lies."""
     from calcigram.formats.dicom.writing import make_report
 
     is_table = kind_of(path) in ("csv", "parquet")  # its image says whose it is, and no more
-    intake = read_intake(path, images=() if is_table else images, **options)
+    intake = read_intake(path, replace(options, images=()) if is_table else options)
     source = source_of()
     clusters = intake.clusters
     named = set(clusters.meta["image_id"].dropna()) if "image_id" in clusters.meta else set()
@@ -186,13 +175,11 @@ def _reply_to_intake(
     return Reply(document, clusters, verdicts, (*intake.notes, *verdicts.attrs.get("notes", ())))
 
 
-def _source_of_images(
-    path: PathLike, images: Sequence[PathLike], options: dict[str, Any]
-) -> Source:
+def _source_of_images(path: PathLike, options: ReadOptions) -> Source:
     from calcigram.formats.dicom.writing import source_of_images
     from calcigram.formats.inbreast import mammogram_of
 
-    kind = kind_of(path)
+    kind, images = kind_of(path), options.images
     files = mammogram_of(path, images) if kind == "plist" else images
-    in_mm = kind in ("csv", "parquet") and options.get("units") != "px"
-    return source_of_images(files, None if in_mm else options["pixel_spacing"])
+    in_mm = kind in ("csv", "parquet") and options.units != "px"
+    return source_of_images(files, None if in_mm else options.pixel_spacing)

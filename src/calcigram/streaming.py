@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,18 +20,15 @@ from calcigram.classify import Classifier
 from calcigram.clusters import ClusterSet
 from calcigram.columns import Words
 from calcigram.errors import BadInputError
+from calcigram.formats.checkpoint import code_digest, kept_parts, read_ahead, write_behind
 from calcigram.formats.files import PathLike, kind_of, suffix_of
-from calcigram.formats.inputs import Inputs, check_apart
-from calcigram.formats.keep import kept_parts
-from calcigram.formats.manifest import code_digest
+from calcigram.formats.inputs import Inputs, check_apart, plain_file
 from calcigram.formats.output import TABLE_SUFFIXES, arrow_table, table_writer
-from calcigram.formats.overlap import read_ahead, write_behind
-from calcigram.formats.spooled import plain_file
-from calcigram.formats.tables import BATCH_CLUSTERS, iter_intakes
+from calcigram.formats.registry import BATCH_CLUSTERS, iter_intakes
 from calcigram.lexicon import AGREEMENTS
-from calcigram.linking import Linking
 from calcigram.missing import count_missing, missing_words
-from calcigram.model.conformal import COVERAGE
+from calcigram.model.calibrate import COVERAGE
+from calcigram.options import ReadOptions
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -93,20 +90,13 @@ class ClassifySummary:
 def classify_files(
     paths: PathLike | Iterable[PathLike],
     output: PathLike,
+    options: ReadOptions | None = None,
     *,
     model: Model | PathLike | None = None,
-    columns: Mapping[str, str] | None = None,
-    units: str = "mm",
-    pixel_spacing: float | None = None,
-    single_cluster: str | None = None,
-    images: Sequence[PathLike] = (),
-    linking: Linking | None = None,
-    labels: Collection[int] = (),
     coverage: float = COVERAGE,
     prior: str | os.PathLike[str] | None = None,
     rulebook: PathLike | None = None,
     recognition: PathLike | None = None,
-    skip_bad: bool = False,
     rejects: PathLike | None = None,
     batch_size: int = BATCH_CLUSTERS,
     n_threads: int | None = None,
@@ -126,16 +116,15 @@ def classify_files(
     output : path-like
         ``.csv``, ``.parquet`` or ``.json``; appears when all went well, and only then. Of several
         files, the column ``source`` says which a row is from.
+    options : ReadOptions, optional
+        How files are read. With `skip_bad`, clusters with bad values are set aside; else the first one ends
+        the run.
     model : Model or path-like, optional
         As `classify` takes it.
-    columns, units, pixel_spacing, single_cluster, images, linking, labels
-        As `formats.read_clusters` takes them.
     coverage, prior, rulebook, recognition
         As `classify` takes them.
-    skip_bad : bool
-        Set clusters with bad values aside instead of stopping at the first.
     rejects : path-like, optional
-        With `skip_bad`, the table of what was set aside: one row a bad value, with file, row,
+        With the option `skip_bad`, the table of what was set aside: one row a bad value, with file, row,
         cluster, column, value and what was expected. By default beside `output`, named
         ``<output>.rejects.csv``, and only where there is something to tell.
     batch_size : int
@@ -176,23 +165,12 @@ def classify_files(
         raise BadInputError("at least one file of clusters")
     rules = {"rulebook": rulebook, "recognition": recognition}
     chosen_by = [p for p in (prior, *rules.values()) if p is not None and os.path.isfile(p)]
-    rejects_path = _rejects_path(output, rejects, skip_bad)
-    check_apart([output, rejects_path], [*files, *chosen_by], images)
+    options = options or ReadOptions()
+    rejects_path = _rejects_path(output, rejects, options.skip_bad)
+    check_apart([output, rejects_path], [*files, *chosen_by], options.images)
     files = [plain_file(path) for path in files]  # each is read more than once
     suffix_of(output, TABLE_SUFFIXES)
-    options = {
-        "columns": columns,
-        "units": units,
-        "pixel_spacing": pixel_spacing,
-        "skip_bad": skip_bad,
-        "single_cluster": single_cluster,
-        "images": tuple(images),
-        "linking": linking,
-        "labels": tuple(labels),
-    }
-    inputs = Inputs([*files, *chosen_by], images)
-    if resume and not inputs.can_be_read_again:
-        raise BadInputError("files, not pipes, together with --resume")
+    inputs = Inputs([*files, *chosen_by], options.images)
     annotated = any(kind_of(path) not in ("csv", "parquet") for path in files)
     verdicts_of = Classifier(
         model,
@@ -207,9 +185,10 @@ def classify_files(
     bad_values: list[dict[str, Any]] = []
 
     def manifest() -> dict[str, Any]:
-        chosen: dict[str, Any] = options | {"linking": str(linking), "labels": list(labels)}
-        chosen["images"] = [str(p) for p in images]
-        chosen |= {"coverage": coverage, "prior": None if prior is None else str(prior)}
+        chosen = options.as_json() | {
+            "coverage": coverage,
+            "prior": None if prior is None else str(prior),
+        }
         chosen |= {name: path and str(path) for name, path in rules.items()}
         return _manifest(inputs, chosen | {"batch_size": batch_size}, verdicts_of.version)
 
@@ -249,7 +228,7 @@ def classify_files(
             later(store, verdicts, note, is_last)
             count(verdicts, note)
         inputs.check_unchanged()
-        if bad_values or (rejects is not None and skip_bad):
+        if bad_values or rejects is not None:
             _write_rejects(bad_values, stack, rejects_path)
             summary.rejects = rejects_path
     summary.notes += filter(None, [missing_words(missing)])
@@ -257,7 +236,7 @@ def classify_files(
 
 
 def _noted(
-    files: Sequence[PathLike], place: tuple[int, int], batch_size: int, options: Mapping[str, Any]
+    files: Sequence[PathLike], place: tuple[int, int], batch_size: int, options: ReadOptions
 ) -> Iterator[tuple[_Note, ClusterSet]]:
     """Yield clusters, each time with the note that is kept with their verdicts.
 
@@ -265,7 +244,7 @@ def _noted(
     """
     first, skip = place
     for number, path in enumerate(files[first:], first):
-        for part, intake in enumerate(iter_intakes(path, batch_size, skip=skip, **options), skip):
+        for part, intake in enumerate(iter_intakes(path, batch_size, options, skip=skip), skip):
             note: _Note = {
                 "file": number,
                 "part": part,
@@ -285,7 +264,7 @@ def _manifest(inputs: Inputs, options: Mapping[str, Any], model_version: str) ->
         "files": inputs.described,
         "model": model_version,
         "code": code_digest(),
-        **{name: dict(v) if isinstance(v, Mapping) else v for name, v in options.items()},
+        **options,
     }
 
 
@@ -303,7 +282,7 @@ def _write_rejects(bad_values: list[dict[str, Any]], stack: ExitStack, path: Pat
     """Write the rejects such that they appear together with the verdicts."""
     import pandas as pd
 
-    from calcigram.longtable.rejects import REJECT_COLUMNS, empty_rejects
+    from calcigram.longtable.columns import REJECT_COLUMNS, empty_rejects
 
     write = stack.enter_context(table_writer(path))
     write(pd.DataFrame(bad_values, columns=list(REJECT_COLUMNS)) if bad_values else empty_rejects())

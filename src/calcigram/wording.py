@@ -1,11 +1,24 @@
-"""How messages are worded: numbers with their noun, and hints for people who have no command line."""
+"""Words for people: numbers with their noun, sentences on a verdict, tables in Markdown.
+
+Nothing here imports a numerical library before it is called.
+"""
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Iterable, Mapping
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _SPACING_OPTION = re.compile(r"(the option )?--pixel-spacing( MM)?")
 _IMAGE_OPTION = re.compile(r"(, or the DICOM image)? \([^()]*\)")
+
+WIDE = 0.35
+"""An interval of the outcomes wider than this comes of few lesions, and that is said."""
 
 
 def without_options(message: str, spacing: str) -> str:
@@ -63,3 +76,133 @@ def counted(number: int, noun: str) -> str:
     ('1 cluster', '2 clusters')
     """
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def plain(words: Iterable[object]) -> list[str]:
+    """Return words as people write them, without underscores."""
+    return [str(word).replace("_", " ") for word in words]
+
+
+def set_words(row: Mapping[str, Any] | pd.Series) -> str:
+    """Return the conformal sets in words, the distribution's first; empty without any.
+
+    Examples
+    --------
+    >>> set_words({"distribution_set": "linear|branching", "morphology_set": ""})
+    'linear or branching'
+    """
+    parts = []
+    for axis in ("distribution", "morphology"):
+        words = row.get(f"{axis}_set")
+        if isinstance(words, str) and words:
+            parts.append(" or ".join(plain(words.split("|"))))
+    return "; ".join(parts)
+
+
+def novelty_words(row: Mapping[str, Any] | pd.Series) -> str:
+    """Return the novelty, and whether it raises an alarm; empty where it is unknown.
+
+    Examples
+    --------
+    >>> novelty_words({"novelty": 1.0, "unlike_training": True})
+    'novelty 1.00, unlike the clusters the model was trained on'
+    """
+    novelty = float(row.get("novelty", float("nan")))
+    if novelty != novelty:
+        return ""
+    alarm = ", unlike the clusters the model was trained on" if row.get("unlike_training") else ""
+    return f"novelty {novelty:.2f}{alarm}"
+
+
+def outcome_share(row: Mapping[str, Any] | pd.Series) -> str:
+    """Return the share of lesions described so that turned out malignant; empty where unknown.
+
+    Examples
+    --------
+    >>> outcome_share({"p_malignant": 0.07, "p_malignant_low": 0.001, "p_malignant_high": 0.41})
+    '7 % (under 1 to 41 %)'
+    """
+    from calcigram.readings import RISK_COLUMNS
+
+    p, low, high = (100 * float(row.get(name, float("nan"))) for name in RISK_COLUMNS)
+    if p != p:
+        return ""
+    return f"{p:.0f} % ({'under 1' if low < 0.5 else f'{low:.0f}'} to {high:.0f} %)"
+
+
+def outcome_words(row: Mapping[str, Any] | pd.Series) -> str:
+    """Return what became of lesions described so, in one sentence; empty where it is not known.
+
+    Examples
+    --------
+    >>> outcome_words({"p_malignant": 0.35, "p_malignant_low": 0.2, "p_malignant_high": 0.5})
+    'Of lesions described so in CBIS-DDSM, 35 % (20 to 50 %) turned out malignant: that cohort is
+    enriched with cancers, so this is no prevalence, and no diagnosis.'
+    """
+    share = outcome_share(row)
+    if not share:
+        return ""
+    few = row["p_malignant_high"] - row["p_malignant_low"] > WIDE
+    return (
+        f"Of lesions described so in CBIS-DDSM, {share} turned out malignant: that cohort is "
+        f"enriched with cancers{' and holds few lesions described so' if few else ''}, so this "
+        "is no prevalence, and no diagnosis."
+    )
+
+
+def trust_lines(verdict: Mapping[str, Any] | pd.Series) -> list[str]:
+    """Return what a verdict says of its own trust: sets, novelty, outcomes; a line each.
+
+    Parameters
+    ----------
+    verdict : mapping or pandas.Series
+        One row of the verdict table; what is not there is left out.
+
+    Examples
+    --------
+    >>> trust_lines({"distribution_set": "grouped|regional", "unlike_training": True, "novelty": 1.0})
+    ['may be: grouped or regional', 'novelty 1.00, unlike the clusters the model was trained on']
+    """
+    sets, outcomes = set_words(verdict), outcome_share(verdict)
+    lines = [f"may be: {sets}"] if sets else []
+    if verdict.get("unlike_training"):
+        lines.append(novelty_words(verdict))
+    if outcomes:
+        lines.append(f"malignant in CBIS-DDSM (enriched): {outcomes}")
+    return [line for line in lines if line]
+
+
+def markdown_table(frame: pd.DataFrame, *, missing: str = "") -> str:
+    """Return a table as Markdown, its index left out.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Columns of numbers stand to the right; what is no whole number has three decimals.
+    missing : str
+        Stands for NaN and None.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> print(markdown_table(pd.DataFrame({"form": ["round", "a|b"], "n": [3, 4], "p": [0.5, None]})))
+    | form | n | p |
+    |---|---:|---:|
+    | round | 3 | 0.500 |
+    | a\\|b | 4 |  |
+    """
+    import pandas as pd
+
+    rules = ["---:" if pd.api.types.is_numeric_dtype(frame[name]) else "---" for name in frame]
+    rows = [list(frame.columns), *frame.astype(object).itertuples(index=False, name=None)]
+    lines = [f"| {' | '.join(_cell(value, missing) for value in row)} |" for row in rows]
+    lines.insert(1, f"|{'|'.join(rules)}|")
+    return "\n".join(lines)
+
+
+def _cell(value: Any, missing: str) -> str:
+    if value is None or (isinstance(value, Real) and math.isnan(value)):
+        return missing
+    if isinstance(value, Real) and not isinstance(value, Integral):
+        return f"{value:.3f}"
+    return str(value).replace("|", "\\|")

@@ -15,7 +15,7 @@ from calcigram.explain.changes import _copies, _stretch, smallest_changes
 from calcigram.explain.contributions import feature_words, with_unit
 from calcigram.features.catalogue import FAMILIES, FEATURE_NAMES
 from calcigram.features.extract import extract_features
-from calcigram.model.reader import form_is_known
+from calcigram.model.head import is_readable
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def read_by(model):
 def test_contributions_add_up_to_the_calibrated_log_odds(found, grouped, model):
     features = extract_features(grouped)
     for why, head in zip(found.why, model.heads, strict=True):
-        p = head.probabilities(features.values, form_is_known(features))[0]
+        p = head.probabilities(features.values, is_readable(features, "morphology"))[0]
         read, other = np.sort(p)[::-1][:2]
         assert why.log_odds == pytest.approx(np.log(read / other), abs=1e-4)
         total = why.start + sum(one.log_odds for one in why.contributions)

@@ -13,6 +13,7 @@ from calcigram.errors import BadInputError
 from calcigram.formats import read_intake
 from calcigram.linking import Linking
 from calcigram.longtable import NoticeWarning
+from calcigram.options import ReadOptions
 
 EXAMPLE = Path(__file__).parents[1] / "data" / "inbreast.xml"
 
@@ -46,12 +47,12 @@ def test_ellipses_points_and_outlines():
 
 
 def test_linking_can_be_chosen():
-    clusters = read_intake(EXAMPLE, linking=Linking(min_number=1)).clusters
+    clusters = read_intake(EXAMPLE, ReadOptions(linking=Linking(min_number=1))).clusters
     assert clusters.n_calcifications.tolist() == [7, 6, 1]
 
 
 def test_other_pixels_are_noticed():
-    notes = read_intake(EXAMPLE, pixel_spacing=0.05).notes
+    notes = read_intake(EXAMPLE, ReadOptions(pixel_spacing=0.05)).notes
     assert any("pixels of 0.07 mm, not 0.05 mm" in note for note in notes)
 
 
@@ -225,12 +226,14 @@ class TestTheMammogram:
 
     def test_that_cannot_be_told_is_not_used(self, annotation, mammogram):
         folder = mammogram("20586909_x.dcm").parent
-        intake = read_intake(annotation, images=[folder])
+        intake = read_intake(annotation, ReadOptions(images=[folder]))
         assert any(note.startswith("0 DICOM images are given") for note in intake.notes)
         assert intake.clusters.meta.image_id.tolist() == ["20586908"]
 
     def test_that_is_too_small_is_told(self, annotation, mammogram):
-        intake = read_intake(annotation, images=[mammogram("a.dcm", Rows=100, Columns=120)])
+        intake = read_intake(
+            annotation, ReadOptions(images=[mammogram("a.dcm", Rows=100, Columns=120)])
+        )
         assert any("2 regions reach outside of the image of 120 x 100" in n for n in intake.notes)
 
 

@@ -7,6 +7,7 @@ from calcigram import read_clusters
 from calcigram.errors import BadInputError
 from calcigram.formats import read_intake
 from calcigram.longtable import NoticeWarning
+from calcigram.options import ReadOptions
 
 SPACING = 0.07
 
@@ -41,7 +42,7 @@ class TestClassMap:
     def test_specks_of_the_breast_go_with_it(self, npy):
         mask = class_map()
         mask[20:22, ::50] = 1
-        intake = read_intake(npy(mask), pixel_spacing=SPACING)
+        intake = read_intake(npy(mask), ReadOptions(pixel_spacing=SPACING))
         assert intake.clusters.n_calcifications.tolist() == [12]
 
     def test_a_label_is_chosen(self, npy):
@@ -55,7 +56,7 @@ class TestClassMap:
     def test_the_largest_label_may_be_the_background(self, npy):
         mask = class_map()
         mask[mask == 0] = 2
-        intake = read_intake(npy(mask), pixel_spacing=SPACING)
+        intake = read_intake(npy(mask), ReadOptions(pixel_spacing=SPACING))
         assert intake.clusters.n_calcifications.tolist() == [12]
         assert any(note.startswith("labels 1, 2 left out") for note in intake.notes)
 
@@ -113,6 +114,6 @@ def test_a_label_in_two_far_places_is_two_calcifications(npy):
     mask = np.zeros((400, 400), np.uint8)
     for k in range(6):
         mask[10 + 8 * k, 20], mask[380 - 8 * k, 350] = k + 1, k + 1
-    intake = read_intake(npy(mask), pixel_spacing=SPACING)
+    intake = read_intake(npy(mask), ReadOptions(pixel_spacing=SPACING))
     assert intake.clusters.n_calcifications.tolist() == [6, 6]
     assert any("wider than 10 mm, each connected part" in note for note in intake.notes)

@@ -13,6 +13,7 @@ from calcigram import read_clusters
 from calcigram.errors import BadInputError
 from calcigram.formats import read_intake
 from calcigram.linking import Linking
+from calcigram.options import ReadOptions
 
 SPACING = 0.07
 
@@ -64,7 +65,7 @@ def test_one_value_is_parted_and_several_with_parts_are_clusters(npy):
     both = read_clusters(npy(mask), pixel_spacing=0.1)
     assert both.n_calcifications.tolist() == [6, 6]
     assert set(both.meta.formed_by) == {"one label of the mask"}
-    one = read_intake(npy(mask > 0, "binary.npy"), pixel_spacing=0.1)
+    one = read_intake(npy(mask > 0, "binary.npy"), ReadOptions(pixel_spacing=0.1))
     assert one.clusters.n_calcifications.sum() == 12
     assert "linked" in one.clusters.meta.formed_by[0]
 

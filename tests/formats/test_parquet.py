@@ -10,6 +10,7 @@ from calcigram.errors import BadInputError
 from calcigram.formats import iter_clusters, read_clusters, read_intake, write_clusters
 from calcigram.formats.parquet import FORMAT_VERSION
 from calcigram.longtable.intake import NoticeWarning
+from calcigram.options import ReadOptions
 
 
 @pytest.fixture
@@ -81,7 +82,7 @@ def test_bad_values_are_named_by_row_and_cluster(table, columns, message):
 
 @pytest.mark.parametrize("columns", [columns for columns, _ in BAD[:9]])
 def test_skip_bad_leaves_the_bad_cluster_out(table, columns):
-    intake = read_intake(table(**columns), skip_bad=True)
+    intake = read_intake(table(**columns), ReadOptions(skip_bad=True))
     assert intake.n_rejected == intake.rejects["row"].nunique()
     assert len(intake.clusters) == 2 - intake.n_rejected
     assert not set(intake.clusters.cluster_id) & set(intake.rejects.cluster_id.dropna())

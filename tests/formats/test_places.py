@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from calcigram.errors import BadInputError
-from calcigram.formats.files import atomic_path
-from calcigram.formats.places import replace_folder, take_lock, unfinished
+from calcigram.formats.files import atomic_path, replace_folder, take_lock, unfinished
 
 KILLED = """
 import os, signal, sys

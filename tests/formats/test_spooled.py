@@ -6,7 +6,8 @@ import pytest
 
 from calcigram.errors import BadInputError
 from calcigram.formats import read_clusters, read_intake
-from calcigram.formats.spooled import plain_file
+from calcigram.formats.inputs import plain_file
+from calcigram.options import ReadOptions
 
 CSV = "cluster_id,x_mm,y_mm\na,1,2\na,2,3\n"
 
@@ -47,7 +48,7 @@ def test_a_name_that_is_no_text_is_read_and_can_be_written_of(tmp_path):
     with pytest.raises(BadInputError, match=r"M\\xfcller.csv, row 3") as caught:
         read_clusters(path)
     str(caught.value).encode()
-    rejects = read_intake(path, skip_bad=True).rejects
+    rejects = read_intake(path, ReadOptions(skip_bad=True)).rejects
     rejects["source"][0].encode()
 
 

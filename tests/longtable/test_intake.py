@@ -12,6 +12,7 @@ from calcigram.longtable import (
     RepeatedRowsWarning,
     clusters_from_frame,
 )
+from calcigram.options import ReadOptions
 
 
 def frame(**columns):
@@ -150,14 +151,14 @@ def test_an_empty_id_is_bad(missing):
     table = frame(cluster_id=["b", "a", missing, "b", "a"])
     with pytest.raises(BadInputError, match=r"row 2, column 'cluster_id'.*not empty"):
         clusters_from_frame(table)
-    intake = clusters_from_frame(table, skip_bad=True)
+    intake = clusters_from_frame(table, ReadOptions(skip_bad=True))
     assert intake.clusters.n_calcifications.tolist() == [2, 2]
     assert (intake.n_rejected, intake.rejects.row.tolist()) == (1, [2])
 
 
 def test_skip_bad_sets_whole_clusters_aside_and_lists_each_bad_value():
     table = frame(cnr=[1, 1, -5, 1, 1], x_mm=[0, 1, 2, np.nan, 4])
-    intake = clusters_from_frame(table, skip_bad=True, source="a.csv", row_number=2)
+    intake = clusters_from_frame(table, ReadOptions(skip_bad=True), source="a.csv", row_number=2)
     assert intake.clusters.cluster_id.tolist() == ["a"]
     assert intake.clusters.x_mm.tolist() == [1, 4]
     assert intake.n_rejected == 1
@@ -182,7 +183,7 @@ def test_skip_bad_sets_whole_clusters_aside_and_lists_each_bad_value():
 
 
 def test_skip_bad_may_leave_nothing():
-    intake = clusters_from_frame(frame(x_mm=[np.nan] * 5), skip_bad=True)
+    intake = clusters_from_frame(frame(x_mm=[np.nan] * 5), ReadOptions(skip_bad=True))
     assert (len(intake.clusters), intake.n_rejected) == (0, 2)
 
 
@@ -247,7 +248,9 @@ def test_a_column_of_our_name_gives_way_to_the_mapped_one():
         group_id=["p", "q", "p", "p", "q"], patient=["r", "s", "r", "r", "s"], u=[1.0] * 5
     )
     with pytest.warns(IgnoredColumnWarning, match="'x_mm', 'group_id'"):
-        clusters = clusters_from_frame(table, columns={"group_id": "patient", "x": "u"}).clusters
+        clusters = clusters_from_frame(
+            table, ReadOptions(columns={"group_id": "patient", "x": "u"})
+        ).clusters
     assert clusters.meta.group_id.tolist() == ["r", "s"]
     assert clusters.x_mm.tolist() == [1] * 5
 
@@ -264,7 +267,7 @@ def test_units_scale_lengths_and_areas_and_nothing_else(units, spacing, factor):
         orientation_deg=[30.0] * 5,
         cnr=[6.0] * 5,
     )
-    clusters = clusters_from_frame(table, units=units, pixel_spacing=spacing).clusters
+    clusters = clusters_from_frame(table, ReadOptions(units=units, pixel_spacing=spacing)).clusters
     expected = {
         "x_mm": 2 * factor,
         "diameter_mm": 2 * factor,
@@ -282,7 +285,7 @@ def test_one_cluster_without_ids_only_when_said():
     table = frame().drop(columns="cluster_id")
     with pytest.raises(BadInputError, match="single_cluster"):
         clusters_from_frame(table)
-    clusters = clusters_from_frame(table, single_cluster="lesion 1").clusters
+    clusters = clusters_from_frame(table, ReadOptions(single_cluster="lesion 1")).clusters
     assert (clusters.cluster_id.tolist(), clusters.n_calcifications.tolist()) == (["lesion 1"], [5])
 
 
@@ -311,7 +314,7 @@ def test_missing_ids_are_refused(missing):
     )
     with pytest.raises(BadInputError, match="row 1, column 'cluster_id'"):
         ClusterSet.from_dataframe(frame)
-    intake = clusters_from_frame(frame, skip_bad=True)
+    intake = clusters_from_frame(frame, ReadOptions(skip_bad=True))
     assert intake.clusters.cluster_id.tolist() == ["A"]
 
 

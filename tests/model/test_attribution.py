@@ -11,6 +11,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 
 from calcigram.model.attribution import attribute, leaf_of, node_cover
 from calcigram.model.forest import flatten_forest
+from calcigram.model.scoring import raw_scores
 
 N_FEATURES = 5
 
@@ -73,7 +74,7 @@ def test_values_add_up_to_the_score(fitted):
     forest, x, cover = fitted
     found = attribute(forest, x, cover)
     np.testing.assert_allclose(
-        found.base + found.values.sum(axis=2), forest.raw_scores(x), atol=1e-6
+        found.base + found.values.sum(axis=2), raw_scores(forest, x), atol=1e-6
     )
 
 
@@ -135,7 +136,7 @@ def test_cover_counts_rows_and_adds_up(fitted):
     scores = np.zeros((len(x), forest.n_classes))
     for tree, k in enumerate(forest.tree_class):
         scores[:, k] += forest.value[leaves[:, tree]]
-    np.testing.assert_allclose(scores + forest.baseline, forest.raw_scores(x), atol=1e-6)
+    np.testing.assert_allclose(scores + forest.baseline, raw_scores(forest, x), atol=1e-6)
 
 
 @pytest.mark.parametrize("bad", ["columns", "cover"])

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calcigram.model import walk
 from calcigram.model.forest import _round_down, flatten_forest
+from calcigram.model.scoring import WALKED_ROWS, raw_scores
 
 
 @pytest.mark.parametrize("n_classes", [2, 3, 5])
@@ -17,7 +17,9 @@ def test_equals_scikit_learn(fit_trees, random_rows, n_classes, n_rows):
     trees = fit_trees(n_classes)
     forest = flatten_forest(trees)
     rows = random_rows(n_rows, seed=5)
-    np.testing.assert_allclose(forest.raw_scores(rows), trees._raw_predict(rows), rtol=0, atol=1e-6)
+    np.testing.assert_allclose(
+        raw_scores(forest, rows), trees._raw_predict(rows), rtol=0, atol=1e-6
+    )
 
 
 @pytest.mark.parametrize("n_leaves", [31, 33])
@@ -27,15 +29,17 @@ def test_trees_with_more_leaves_than_a_word_has_flags_are_walked(fit_trees, rand
     largest = np.diff(forest.tree_offset).max() // 2 + 1
     assert largest == n_leaves
     rows = random_rows(100, seed=5)
-    np.testing.assert_allclose(forest.raw_scores(rows), trees._raw_predict(rows), rtol=0, atol=1e-6)
+    np.testing.assert_allclose(
+        raw_scores(forest, rows), trees._raw_predict(rows), rtol=0, atol=1e-6
+    )
 
 
 def test_walking_and_flags_give_the_same_scores(fit_trees, random_rows):
     forest = flatten_forest(fit_trees(5, n_rows=2000))
     rows = random_rows(150, seed=6)
-    walked = np.concatenate([forest.raw_scores(row[None]) for row in rows])
-    for n_rows in (walk.MOST_ROWS + 1, 15, 16, 17, 32, 33, 64, 65, 97, 150):
-        np.testing.assert_allclose(forest.raw_scores(rows[:n_rows]), walked[:n_rows], atol=1e-12)
+    walked = np.concatenate([raw_scores(forest, row[None]) for row in rows])
+    for n_rows in (WALKED_ROWS + 1, 15, 16, 17, 32, 33, 64, 65, 97, 150):
+        np.testing.assert_allclose(raw_scores(forest, rows[:n_rows]), walked[:n_rows], atol=1e-12)
 
 
 def test_two_classes_have_one_score(fit_trees):
@@ -46,7 +50,7 @@ def test_equals_scikit_learn_where_everything_is_missing_or_infinite(three_class
     forest = flatten_forest(three_class_trees)
     rows = np.array([[np.nan] * 6, [np.inf] * 6, [-np.inf] * 6, [0.0] * 6, [-0.0] * 6], np.float32)
     np.testing.assert_allclose(
-        forest.raw_scores(rows), three_class_trees._raw_predict(rows), rtol=0, atol=1e-6
+        raw_scores(forest, rows), three_class_trees._raw_predict(rows), rtol=0, atol=1e-6
     )
 
 
@@ -60,7 +64,7 @@ def test_values_on_and_beside_every_threshold(three_class_trees):
     ).astype(np.float32)
     rows = np.repeat(near[:, None], 6, axis=1)
     np.testing.assert_allclose(
-        forest.raw_scores(rows), three_class_trees._raw_predict(rows), rtol=0, atol=1e-6
+        raw_scores(forest, rows), three_class_trees._raw_predict(rows), rtol=0, atol=1e-6
     )
 
 
@@ -76,7 +80,7 @@ def test_trees_of_one_leaf(fit_trees, random_rows):
     rows = random_rows(9)
     forest = flatten_forest(trees)
     assert (forest.feature == -1).all()
-    np.testing.assert_allclose(forest.raw_scores(rows), trees._raw_predict(rows), atol=1e-6)
+    np.testing.assert_allclose(raw_scores(forest, rows), trees._raw_predict(rows), atol=1e-6)
 
 
 def test_refuses_categories(random_rows):
@@ -92,7 +96,7 @@ def test_refuses_categories(random_rows):
 
 def test_refuses_rows_of_another_width(three_class_trees):
     with pytest.raises(ValueError, match=r"expected shape \(R, 6\), got \(2, 5\)"):
-        flatten_forest(three_class_trees).raw_scores(np.zeros((2, 5)))
+        raw_scores(flatten_forest(three_class_trees), np.zeros((2, 5)))
 
 
 def _set(name, index, value):

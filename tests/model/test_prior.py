@@ -7,10 +7,10 @@ import pytest
 
 from calcigram.errors import BadInputError
 from calcigram.features.extract import extract_features
+from calcigram.lexicon import AXES
 from calcigram.model.calibrate import expected_calibration_error
-from calcigram.model.head import AXES
 from calcigram.model.prior import Prior, load_prior
-from calcigram.model.store import load_model
+from calcigram.model.reader import load_model
 from calcigram.simulate import simulate
 from calcigram.validate.trust import known_truth
 
@@ -18,7 +18,7 @@ from calcigram.validate.trust import known_truth
 def test_clinical_prior_names_every_word_or_says_nothing_of_it_and_is_a_share():
     unsaid = {"distribution": [], "morphology": ["rod_like", "coarse_heterogeneous"]}
     for axis, shares in load_prior("clinical").shares.items():
-        assert [AXES[axis][k] for k in np.flatnonzero(np.isnan(shares))] == unsaid[axis]
+        assert [AXES[axis].words[k] for k in np.flatnonzero(np.isnan(shares))] == unsaid[axis]
         assert (shares[np.isfinite(shares)] > 0).all()
         assert np.nansum(shares) == pytest.approx(1)
 
@@ -26,7 +26,7 @@ def test_clinical_prior_names_every_word_or_says_nothing_of_it_and_is_a_share():
 def test_a_word_without_a_prior_keeps_its_share_of_the_training(model):
     head = replace(model.morphology, shares=(0.5, 0.3, 0.2))
     classes = list(head.classes)
-    given = np.full(len(AXES["morphology"]), 0.0)
+    given = np.full(len(AXES["morphology"].words), 0.0)
     given[classes] = np.nan, 0.9, 0.1
     p = np.zeros((1, len(given)))
     p[0, classes] = head.shares
@@ -41,7 +41,7 @@ def test_clinical_prior_leaves_the_words_that_its_source_lacks():
     model = load_model()
     plain, clinical = model.read(features), model.read(features, prior=load_prior("clinical"))
     for word in ("rod_like", "coarse_heterogeneous"):
-        rows = truth == AXES["morphology"].index(word)
+        rows = truth == AXES["morphology"].words.index(word)
         before, after = ((r.morphology == truth)[rows].mean() for r in (plain, clinical))
         assert after > before - 0.12
 
@@ -50,7 +50,7 @@ def test_probabilities_follow_the_mix(model):
     """Overlapping classes of known densities: Bayes under the training mix, then under another."""
     rng = np.random.default_rng(0)
     head = replace(model.distribution, shares=(0.6, 0.3, 0.1))
-    classes, n_words = list(head.classes), len(AXES["distribution"])
+    classes, n_words = list(head.classes), len(AXES["distribution"].words)
     target = np.full(n_words, 1e-9)
     target[classes] = 0.1, 0.2, 0.7
     truth = rng.choice(3, 40_000, p=[0.1, 0.2, 0.7])
@@ -65,7 +65,7 @@ def test_probabilities_follow_the_mix(model):
 
 
 def test_sets_stay_and_the_training_mix_changes_nothing(model, features):
-    shares = np.zeros(len(AXES["distribution"]))
+    shares = np.zeros(len(AXES["distribution"].words))
     shares[list(model.distribution.classes)] = model.distribution.shares
     plain, same = (
         model.read(features),
@@ -91,7 +91,8 @@ def test_an_old_model_does_not_know_its_shares(model, features):
     ("text", "message"),
     [
         (
-            "axis,word,cases\n" + "".join(f"distribution,{w},\n" for w in AXES["distribution"]),
+            "axis,word,cases\n"
+            + "".join(f"distribution,{w},\n" for w in AXES["distribution"].words),
             "at least one",
         ),
         ("axis,word\n", "a column of this name"),

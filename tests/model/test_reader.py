@@ -15,16 +15,15 @@ from calcigram.errors import BadInputError
 from calcigram.features.extract import Features, extract_features
 from calcigram.lexicon import (
     ADMISSIBLE_PAIRS,
+    AXES,
     CONCERNS,
     DISTRIBUTION_LABELS,
     DISTRIBUTIONS,
     MORPHOLOGIES,
     MORPHOLOGY_LABELS,
 )
-from calcigram.model.head import AXES
 from calcigram.model.prior import load_prior
-from calcigram.model.reader import readings_of
-from calcigram.model.store import load_model
+from calcigram.model.reader import load_model, readings_of
 from calcigram.simulate import simulate
 
 

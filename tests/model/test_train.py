@@ -9,7 +9,7 @@ from calcigram import classify, explain
 from calcigram.errors import BadInputError
 from calcigram.features.catalogue import CATALOGUE, FEATURE_NAMES
 from calcigram.features.extract import extract_features
-from calcigram.lexicon import DISTRIBUTIONS
+from calcigram.lexicon import AXES, DISTRIBUTIONS
 from calcigram.model.augment import (
     ALL_MARKS,
     BRANCHING_LEAST,
@@ -22,10 +22,9 @@ from calcigram.model.augment import (
     forgetful_copy,
     hide_marks,
 )
-from calcigram.model.head import AXES
-from calcigram.model.labels import Labelled, group_codes, label_codes, split_by_group
+from calcigram.model.labels import Labelled, group_codes, hold_out, label_codes
 from calcigram.model.prior import load_prior
-from calcigram.model.store import load_model
+from calcigram.model.reader import load_model
 from calcigram.model.train import train_model
 
 SMALL = {"n_iterations": 2, "n_jobs": 1}
@@ -192,7 +191,7 @@ def test_refuses_a_calibration_share(clusters, share):
 
 
 def test_groups_stay_together(clusters):
-    held_out = split_by_group(clusters, 0.2, np.random.default_rng(0))
+    held_out = hold_out(group_codes(clusters), 0.2, np.random.default_rng(0))
     assert held_out.mean() == pytest.approx(0.2, abs=0.02)
     groups = group_codes(clusters)
     assert not set(groups[held_out]) & set(groups[~held_out])

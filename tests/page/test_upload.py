@@ -9,7 +9,7 @@ import pytest
 
 from calcigram.errors import BadInputError, CalcigramError
 from calcigram.page import upload
-from calcigram.page.upload import read_file, reading_options
+from calcigram.page.upload import read_file
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -17,19 +17,17 @@ TABLE = b"lesion,posX,posY\nA7,0,10\nA7,20,10\n"
 
 
 def test_a_table_as_people_have_it():
-    options = reading_options(
-        {"columns": "id=lesion, x=posX, y=posY", "units": "px", "pixel_spacing": 0.1}
-    )
-    clusters = read_file(TABLE, **options)
+    columns = "id=lesion, x=posX, y=posY"
+    clusters = read_file(TABLE, columns=columns, units="px", pixel_spacing=0.1)
     assert clusters.cluster_id.tolist() == ["A7"]
     assert np.allclose(clusters.x_mm, [0, 2])
 
 
 def test_what_is_empty_says_nothing():
     fields = {"columns": "", "units": "mm", "pixel_spacing": None, "single_cluster": ""}
-    assert reading_options(fields) == {"units": "mm"}
-    with pytest.raises(BadInputError, match="pairs like x=posX,y=posY"):
-        reading_options({"columns": "x"})
+    assert len(read_file(b"cluster_id,x_mm,y_mm\nA7,0,10\n", **fields)) == 1
+    with pytest.raises(CalcigramError, match="pairs like x=posX,y=posY"):
+        read_file(TABLE, columns="x")
 
 
 def test_a_mask_is_told_by_its_content():

@@ -6,6 +6,7 @@ from scipy import ndimage
 from scipy.spatial import ConvexHull
 from scipy.stats import kstest
 
+from calcigram.lexicon import MORPHOLOGIES, Morphology
 from calcigram.simulate import load_preset
 from calcigram.simulate._detector import (
     ASPECT,
@@ -13,26 +14,24 @@ from calcigram.simulate._detector import (
     DIAMETER,
     SOLIDITY,
     merge_close,
+    responded,
     state_marks,
 )
+from calcigram.simulate._outlines import Outlines, capsules, ellipses, shards, single
 from calcigram.simulate._random import kernel_state, normal, rough_normal, uniform
 from calcigram.simulate._raster import gathered, measure, measure_outlines
-from calcigram.simulate._shape import extent_of, median_spacing, tree_path_share
-from calcigram.simulate._sizes import with_room
+from calcigram.simulate._shape import extent_of, median_spacing, tree_path_share, with_room
 from calcigram.simulate.acquisition import (
     DESCRIBED,
+    NO_RESPONSE,
     acquire,
+    describe,
+    draw_description,
+    draw_response,
     measure_truth,
 )
-from calcigram.simulate.particles._outlines import (
-    Outlines,
-    capsules,
-    ellipses,
-    shards,
-    single,
-)
-from calcigram.simulate.presets import Draw
-from calcigram.simulate.response import NO_RESPONSE, draw_response, responded
+from calcigram.simulate.generator import true_cluster
+from calcigram.simulate.presets import Draw, Preset
 
 ONE = np.ones(1)
 
@@ -134,7 +133,7 @@ def test_polygons_of_those_taken_together_come_side_by_side():
 
 def test_discs_measure_as_discs():
     diameter = np.array([0.4, 0.8, 3.0])
-    got = measured(ellipses(diameter, np.ones(3), np.zeros(3)), 0.02)
+    got = measured(ellipses(diameter, np.ones(3), np.zeros(3), 2.0), 0.02)
     np.testing.assert_allclose(np.sqrt(4 / np.pi * got[:, 2]), diameter, rtol=0.03)
     np.testing.assert_allclose(got[:, 3], 1.0, atol=0.03)
     assert got[:, 5].min() > 0.95
@@ -142,7 +141,7 @@ def test_discs_measure_as_discs():
 
 def test_capsules_measure_as_capsules():
     length, calibre, angle = np.array([2.0, 4.0]), np.array([0.4, 0.6]), np.radians([20.0, 140.0])
-    parts = capsules(length, calibre, angle)
+    parts = capsules(length, calibre, angle, np.zeros(2))
     exact = measure_polygons(parts)
     got = measured(parts, 0.025)
     area = (length - calibre) * calibre + np.pi / 4 * calibre**2
@@ -154,7 +153,7 @@ def test_capsules_measure_as_capsules():
 
 
 def test_exact_measures_of_an_ellipse():
-    got = measure_polygons(ellipses(np.array([1.0]), np.array([3.0]), np.radians([60.0])))[0]
+    got = measure_polygons(ellipses(np.array([1.0]), np.array([3.0]), np.radians([60.0]), 2.0))[0]
     assert got[2] == pytest.approx(math.pi / 4, rel=1e-6)
     assert got[3] == pytest.approx(3.0, rel=1e-6)
     assert got[4] == pytest.approx(60.0, abs=1e-6)
@@ -162,19 +161,19 @@ def test_exact_measures_of_an_ellipse():
 
 
 def test_a_dot_below_the_pixel_is_one_pixel():
-    got = measured(ellipses(np.array([0.005]), np.ones(1), np.zeros(1)) + 0.013, 0.1)[0]
+    got = measured(ellipses(np.array([0.005]), np.ones(1), np.zeros(1), 2.0) + 0.013, 0.1)[0]
     assert got[8] == 1
     assert got[3] == 1.0
     assert got[5] == 1.0
 
 
 def test_huge_outlines_get_a_coarser_grid():
-    got = measured(ellipses(np.array([40.0]), np.ones(1), np.zeros(1)), 0.05)[0]
+    got = measured(ellipses(np.array([40.0]), np.ones(1), np.zeros(1), 2.0), 0.05)[0]
     assert np.sqrt(4 / np.pi * got[2]) == pytest.approx(40, rel=0.02)
 
 
 def test_blur_equals_scipy():
-    disc = ellipses(np.array([0.5]), np.ones(1), np.zeros(1))
+    disc = ellipses(np.array([0.5]), np.ones(1), np.zeros(1), 2.0)
     got = measured(disc, 0.1, blur=1.3)[0, 7]
     fine = np.zeros((61, 61))
     axis = (np.arange(61) - 30) * 0.1
@@ -186,28 +185,28 @@ def test_blur_equals_scipy():
 
 
 def test_unions_are_measured_once():
-    parts = np.concatenate([ellipses(np.array([1.0]), np.ones(1), np.zeros(1))] * 2)
+    parts = np.concatenate([ellipses(np.array([1.0]), np.ones(1), np.zeros(1), 2.0)] * 2)
     together = Outlines(parts, np.array([0, 0]), np.ones(1), np.zeros(1))
     truth = measure_truth(np.zeros((1, 2)), together)
-    assert truth.diameter_mm[0] == pytest.approx(1.0, rel=0.04)
+    assert truth.table[:, 0][0] == pytest.approx(1.0, rel=0.04)
     apart = Outlines(
         parts + np.array([[[-0.7, 0.0]], [[0.7, 0.0]]]), np.array([0, 0]), ONE, np.zeros(1)
     )
     truth = measure_truth(np.zeros((1, 2)), apart)
-    assert truth.diameter_mm[0] == pytest.approx(math.sqrt(2), rel=0.04)
-    assert truth.aspect[0] == pytest.approx(math.hypot(1, 0.7 / 0.25), rel=0.05)
-    assert truth.solidity[0] < 0.75
+    assert truth.table[:, 0][0] == pytest.approx(math.sqrt(2), rel=0.04)
+    assert truth.table[:, 1][0] == pytest.approx(math.hypot(1, 0.7 / 0.25), rel=0.05)
+    assert truth.table[:, 3][0] < 0.75
 
 
 def true_marks(xy, diameter=0.3):
     n = len(xy)
-    disc = ellipses(np.full(n, diameter), np.ones(n), np.zeros(n))
+    disc = ellipses(np.full(n, diameter), np.ones(n), np.zeros(n), 2.0)
     return measure_truth(np.asarray(xy, float), single(disc, np.ones(n)))
 
 
 def test_only_close_pairs_merge_and_only_once():
     truth = true_marks([[0, 0], [0.4, 0], [0.8, 0], [5, 5]])
-    radius = truth.diameter_mm / 2
+    radius = truth.table[:, 0] / 2
     owner = merge_close(np.ones(1, np.uint64), truth.xy, radius, 0.2, 1.0)
     assert owner[3] == 3
     assert np.bincount(owner).max() == 2
@@ -267,7 +266,7 @@ def test_stated_marks_are_taken_as_they_are():
     got = got[np.argsort(got[:, 0])]
     np.testing.assert_allclose(got[:, :2], xy, atol=1e-5)
     np.testing.assert_allclose(got[:, 2:4], truth.table[:, :2], rtol=1e-5)
-    np.testing.assert_allclose(got[:, 5], truth.solidity, rtol=1e-5)
+    np.testing.assert_allclose(got[:, 5], truth.table[:, 3], rtol=1e-5)
 
 
 def test_stated_marks_that_merge_pool_their_area():
@@ -277,7 +276,7 @@ def test_stated_marks_that_merge_pool_their_area():
     )
     assert len(rows) == 2
     np.testing.assert_allclose(rows[0, :2], [0.2, 0.0], atol=1e-12)
-    assert rows[0, 2] == pytest.approx(math.sqrt(2) * truth.diameter_mm[0])
+    assert rows[0, 2] == pytest.approx(math.sqrt(2) * truth.table[:, 0][0])
 
 
 def test_too_few_left_is_nothing():
@@ -334,3 +333,74 @@ def test_another_detectors_marks_rise_with_the_true_ones():
     state = rng.bit_generator.state
     np.testing.assert_array_equal(draw_response(rng, load_preset("bench_v1")), NO_RESPONSE)
     assert rng.bit_generator.state == state  # the frozen benchmark draws nothing for it
+
+
+@pytest.fixture
+def ranges() -> Preset:
+    return load_preset("train")
+
+
+def _drawn(ranges: Preset) -> Draw:
+    rng = np.random.default_rng(4)
+    tries = (draw_description(rng, Morphology.FINE_LINEAR, ranges) for _ in range(99))
+    return next(drawn for drawn in tries if drawn is not None)
+
+
+def test_every_form_has_ranges(ranges):
+    assert {f"described.{form}" for form in MORPHOLOGIES} <= set(ranges.sections)
+
+
+def test_a_share_of_the_clusters_is_described(ranges):
+    rng = np.random.default_rng(0)
+    drawn = [draw_description(rng, Morphology.ROUND, ranges) for _ in range(2000)]
+    share = np.mean([d is not None for d in drawn])
+    assert share == pytest.approx(ranges.sections["described"]["share"].low, abs=0.04)
+
+
+def test_a_preset_without_the_section_describes_nothing(ranges):
+    bare = Preset("bare", {}, {k: v for k, v in ranges.sections.items() if k != "described"}, "")
+    assert draw_description(np.random.default_rng(0), Morphology.ROUND, bare) is None
+
+
+def test_places_stay_and_the_marks_keep_their_ranges(ranges):
+    rng = np.random.default_rng(1)
+    truth = true_cluster(3, seed=5).truth
+    drawn = _drawn(ranges)
+    told = describe(rng, truth, np.zeros(len(truth.table)), drawn)
+    np.testing.assert_array_equal(told.xy, truth.xy)
+    assert (told.table[:, 1] >= 1).all()
+    assert ((told.table[:, 2] >= 0) & (told.table[:, 2] < 180)).all()
+    assert ((told.table[:, 3] > 0) & (told.table[:, 3] <= 1)).all()
+    assert (told.outlines.contrast > 0).all()
+
+
+def test_marks_lie_along_the_duct_in_about_the_share_that_is_asked(ranges):
+    rng = np.random.default_rng(2)
+    truth = true_cluster(3, seed=5).truth
+    drawn = _drawn(ranges)
+    direction = np.full(len(truth.table), 0.5)
+    order = []
+    for _ in range(300):
+        turn = np.radians(describe(rng, truth, direction, drawn).table[:, 2] - np.degrees(0.5))
+        order.append(np.cos(2 * turn).mean() > 0.5)
+    assert np.mean(order) == pytest.approx(drawn.along_share, abs=0.12)
+
+
+def test_a_share_states_the_greatest_length_as_the_size(ranges):
+    rng = np.random.default_rng(3)
+    truth = true_cluster(3, seed=5).truth
+    drawn = Draw(_drawn(ranges) | {"greatest_length_share": 1.0, "size_log_bias": 0.0})
+    told = describe(rng, truth, np.zeros(len(truth.table)), drawn)
+    np.testing.assert_allclose(told.table[:, 0], truth.table[:, 0] * np.sqrt(told.table[:, 1]))
+    drawn = Draw(drawn | {"greatest_length_share": 0.0, "mean_axis_share": 1.0})
+    told = describe(rng, truth, np.zeros(len(truth.table)), drawn)
+    assert (told.table[:, 0] >= truth.table[:, 0]).all()
+    assert (told.table[:, 0] <= truth.table[:, 0] * np.sqrt(told.table[:, 1])).all()
+
+
+def test_sizes_stay_where_a_preset_says_nothing_of_them():
+    drawn = _drawn(load_preset("bench_v1"))
+    rng = np.random.default_rng(4)
+    truth = true_cluster(3, seed=5).truth
+    told = describe(rng, truth, np.zeros(len(truth.table)), drawn)
+    np.testing.assert_array_equal(told.table[:, 0], truth.table[:, 0])

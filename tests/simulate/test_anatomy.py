@@ -1,10 +1,8 @@
 import numpy as np
-from hypothesis import given
-from hypothesis import strategies as st
 
 from calcigram.simulate import load_preset
-from calcigram.simulate._random import state_of, stream
-from calcigram.simulate.anatomy import lobules_of, make_breast
+from calcigram.simulate._random import state_of
+from calcigram.simulate.anatomy import make_breast
 
 
 def breasts(n=8):
@@ -37,8 +35,8 @@ def test_lobes_start_at_the_nipple_and_vessels_at_the_chest_wall():
 
 
 def test_lobules_lie_by_their_ducts():
-    tree = breasts(1)[0].lobe(0)
-    lobules = lobules_of(tree, state_of(1))
+    breast = breasts(1)[0]
+    tree, lobules = breast.lobe(0), breast.lobules_of(0, state_of(1))
     away = np.linalg.norm(lobules[:, None] - tree.points[None], axis=2).min(axis=1)
     assert len(lobules) >= tree.tips.size
     assert np.median(away) < 2.0
@@ -61,11 +59,3 @@ def test_area_is_that_of_the_outline():
     )
     share = breast.contains(box).mean() * 2 * breast.depth_mm * breast.half_width_mm
     assert abs(share / breast.area_mm2 - 1) < 0.03
-
-
-@given(st.lists(st.integers(0, 2**34), min_size=1, max_size=8))
-def test_a_stream_is_numpys_own_of_that_key(key):
-    own = np.random.Generator(np.random.PCG64(np.random.SeedSequence(key)))
-    np.testing.assert_array_equal(stream(*key).random(3), own.random(3))
-    words = np.random.SeedSequence(key).generate_state(4, np.uint64)
-    assert state_of(*key)[0] == words[0]

@@ -3,17 +3,17 @@ import pytest
 
 from calcigram.lexicon import Distribution, Morphology
 from calcigram.simulate import ARRANGEMENTS, PARTICLE_MODELS, load_preset
-from calcigram.simulate._random import stream
 from calcigram.simulate.anatomy import make_breast
-from calcigram.simulate.arrangements import Placement
 from calcigram.simulate.definitions import (
+    Limits,
     Truth,
+    limits_of,
     meets_distribution,
     meets_form,
     visible_junctions,
 )
 from calcigram.simulate.generator import true_cluster
-from calcigram.simulate.limits import Limits, limits_of
+from calcigram.simulate.mechanisms import Placement
 
 ARRANGEMENT_IDS = [a.id for table in ARRANGEMENTS.values() for a in table.values()]
 PARTICLE_IDS = [p.id for table in PARTICLE_MODELS.values() for p in table.values()]
@@ -38,16 +38,9 @@ def test_every_mechanism_meets_its_definition(mechanism):
             cluster.placement, area, cluster.arrangement.vessel, cluster.nipple_known,
             cluster.arrangement.structureless, limits,
         )  # fmt: skip
-        assert meets_distribution(cluster.arrangement.distribution, truth)
+        assert meets_distribution(cluster.arrangement.label, truth)
         marks = cluster.truth
-        assert meets_form(
-            cluster.particle.morphology,
-            marks.diameter_mm,
-            marks.aspect,
-            marks.solidity,
-            marks.outlines.contrast,
-            limits,
-        )
+        assert meets_form(cluster.particle.label, marks.table, marks.outlines.contrast, limits)
 
 
 def test_mechanisms_are_seldom_refused():
@@ -56,12 +49,12 @@ def test_mechanisms_are_seldom_refused():
         for arrangement in table.values():
             met = 0
             for i in range(24):
-                rng = stream(3, i)
+                rng = np.random.default_rng((3, i))
                 breast = make_breast((3, i), preset)
                 drawn = preset.draw(f"arrangement.{arrangement.id}", rng)
                 placement = arrangement.build(rng, breast, drawn)
                 met += placement is not None and meets_distribution(
-                    arrangement.distribution,
+                    arrangement.label,
                     Truth(
                         placement, NAN, arrangement.vessel,
                         structureless=arrangement.structureless, limits=limits_of(preset),
@@ -156,36 +149,41 @@ def test_a_junction_is_seen_with_three_arms():
     assert visible_junctions(whole.take(np.flatnonzero(whole.branch != 0))) == 0
 
 
+def has_form(form, diameter, aspect, solidity, contrast, *limits):
+    table = np.column_stack([diameter, aspect, np.zeros(len(diameter)), solidity])
+    return meets_form(form, table, contrast, *limits)
+
+
 def test_sizes_part_the_forms():
     rng = np.random.default_rng(2)
     d, one = rng.uniform(0.7, 0.95, 9), np.ones(9)
-    fits = {form for form in Morphology if meets_form(form, d, 1.1 * one, one, one)}
+    fits = {form for form in Morphology if has_form(form, d, 1.1 * one, one, one)}
     assert fits == {"round"}
-    fits = {form for form in Morphology if meets_form(form, d, 1.2 * one, 0.8 * one, one)}
+    fits = {form for form in Morphology if has_form(form, d, 1.2 * one, 0.8 * one, one)}
     assert fits == {"coarse_heterogeneous"}
-    assert not meets_form("amorphous", 0.3 * one, one, one, one)
-    assert meets_form("amorphous", 0.3 * one, one, one, 0.2 * one)
-    assert not meets_form("punctate", 0.3 * one, one, one, 0.2 * one)
-    assert not meets_form("rod_like", 0.6 * one, 4 * one, one, one)
-    assert meets_form("fine_linear", 0.6 * one, 4 * one, one, one)
-    assert not meets_form("popcorn", 1.5 * one, one, one, one)
+    assert not has_form("amorphous", 0.3 * one, one, one, one)
+    assert has_form("amorphous", 0.3 * one, one, one, 0.2 * one)
+    assert not has_form("punctate", 0.3 * one, one, one, 0.2 * one)
+    assert not has_form("rod_like", 0.6 * one, 4 * one, one, one)
+    assert has_form("fine_linear", 0.6 * one, 4 * one, one, one)
+    assert not has_form("popcorn", 1.5 * one, one, one, one)
 
 
 def test_small_calcifications_are_smooth_alike_and_dense_or_not_punctate():
     rng = np.random.default_rng(3)
     d, one = 0.25 * np.exp(rng.normal(0, 0.3, 40)), np.ones(40)
-    assert meets_form("punctate", d, 1.1 * one, one, one)
-    assert meets_form("fine_pleomorphic", d, 1.5 * one, 0.9 * one, one)
+    assert has_form("punctate", d, 1.1 * one, one, one)
+    assert has_form("fine_pleomorphic", d, 1.5 * one, 0.9 * one, one)
     for form in ("punctate", "fine_pleomorphic"):
-        assert not meets_form(form, d, 1.3 * one, one, one)
-    assert not meets_form("punctate", 0.25 * (d / 0.25) ** 2, 1.1 * one, one, one)
+        assert not has_form(form, d, 1.3 * one, one, one)
+    assert not has_form("punctate", 0.25 * (d / 0.25) ** 2, 1.1 * one, one, one)
 
 
 def test_the_spread_of_fewer_than_five_sizes_decides_nothing():
     d, one = np.array([0.1, 0.2, 0.3, 0.45]), np.ones(4)
-    assert meets_form("punctate", d, one, one, one)
-    assert meets_form("fine_pleomorphic", 0.3 * one, 1.5 * one, 0.9 * one, one)
-    assert not meets_form(
+    assert has_form("punctate", d, one, one, one)
+    assert has_form("fine_pleomorphic", 0.3 * one, 1.5 * one, 0.9 * one, one)
+    assert not has_form(
         "fine_pleomorphic", 0.3 * np.ones(5), *np.array([[1.5], [0.9], [1]]) * np.ones(5)
     )
 
@@ -213,5 +211,5 @@ def test_the_extent_of_a_cloud_decides():
 
 def test_a_preset_may_have_thinner_rods():
     d, aspect, one = np.full(6, 0.75), np.full(6, 3.0), np.ones(6)
-    assert not meets_form("rod_like", d, aspect, one, one)
-    assert meets_form("rod_like", d, aspect, one, one, Limits(rod_calibre_mm=0.4))
+    assert not has_form("rod_like", d, aspect, one, one)
+    assert has_form("rod_like", d, aspect, one, one, Limits(rod_calibre_mm=0.4))

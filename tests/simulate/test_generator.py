@@ -9,7 +9,7 @@ from calcigram.errors import BadInputError
 from calcigram.lexicon import DISTRIBUTIONS, MORPHOLOGIES, is_admissible
 from calcigram.simulate import generator, mechanism_ids, simulate
 from calcigram.simulate.generator import true_cluster
-from calcigram.simulate.menu import menu_of
+from calcigram.simulate.mechanisms import menu_of
 
 
 def assert_same(a, b):
@@ -80,13 +80,13 @@ def test_class_mix():
     menu = menu_of((), ())
     rng = np.random.default_rng(3)
     drawn = [menu.draw(rng) for _ in range(6000)]
-    distribution = pd.Series([a.distribution for a, _ in drawn]).value_counts(normalize=True)
-    form = pd.Series([p.morphology for _, p in drawn]).value_counts(normalize=True)
+    distribution = pd.Series([a.label for a, _ in drawn]).value_counts(normalize=True)
+    form = pd.Series([p.label for _, p in drawn]).value_counts(normalize=True)
     assert set(distribution.index) == set(DISTRIBUTIONS)
     assert set(form.index) == set(MORPHOLOGIES)
     assert distribution.min() > 0.11
     assert form.min() > 0.06
-    assert all(a.vessel == (p.morphology == "vascular") for a, p in drawn)
+    assert all(a.vessel == (p.label == "vascular") for a, p in drawn)
 
 
 def test_mechanisms_can_be_left_out_or_singled_out():

@@ -5,11 +5,9 @@ import pytest
 
 from calcigram.lexicon import MORPHOLOGIES
 from calcigram.simulate import PARTICLE_MODELS, load_preset
-from calcigram.simulate._random import stream
+from calcigram.simulate._outlines import N_VERTICES, bands, drops, notched, tubes_with_lumen
 from calcigram.simulate._raster import measure_outlines
 from calcigram.simulate.acquisition import measure_truth
-from calcigram.simulate.particles._outlines import bands, drops, notched, tubes_with_lumen
-from calcigram.simulate.particles._polygons import N_VERTICES
 
 FULL = 2 * np.pi
 MODELS = [model for table in PARTICLE_MODELS.values() for model in table.values()]
@@ -64,7 +62,9 @@ def test_drops_have_the_area_asked(hook):
 def test_a_bite_lowers_the_solidity():
     many = np.ones(100)
     whole, bitten = (
-        measure_polygons(notched(stream(1), many, many, many, bite * many, 2.0, 0.0))
+        measure_polygons(
+            notched(np.random.default_rng((1,)), many, many, many, bite * many, 2.0, 0.0)
+        )
         for bite in (0.0, 0.9)
     )
     for rows in (whole, bitten):
@@ -78,7 +78,7 @@ def test_a_bite_lowers_the_solidity():
 def test_models_make_what_they_are_asked(model, n):
     preset = load_preset("train")
     for i in range(4):
-        rng = stream(8, i)
+        rng = np.random.default_rng((8, i))
         direction = np.where(rng.random(n) < 0.3, np.nan, rng.uniform(0, 3, n))
         outlines = model.build(rng, direction, preset.draw(f"particle.{model.id}", rng))
         assert len(outlines) == n
@@ -95,7 +95,7 @@ def test_models_make_what_they_are_asked(model, n):
 def _typical_measures(model):
     preset, rows = load_preset("train"), []
     for i in range(40):
-        rng = stream(9, i)
+        rng = np.random.default_rng((9, i))
         outlines = model.build(rng, rng.uniform(0, 3, 20), preset.draw(f"particle.{model.id}", rng))
         table = measure_truth(np.zeros((20, 2)), outlines).table
         rows.append([*np.percentile(table[:, 3], [10, 50]), np.log(table[:, 0]).std()])

@@ -6,7 +6,7 @@ import pytest
 from calcigram.errors import BadInputError
 from calcigram.lexicon import MORPHOLOGIES
 from calcigram.simulate import ARRANGEMENTS, PARTICLE_MODELS, load_preset, mechanism_ids
-from calcigram.simulate.menu import menu_of
+from calcigram.simulate.mechanisms import menu_of
 
 
 def test_bench_v1_is_frozen():

@@ -13,7 +13,7 @@ from typing import Any
 
 from calcigram.batch.storage import Storage
 from calcigram.errors import BadInputError
-from calcigram.formats.manifest import code_digest, file_digest
+from calcigram.formats.checkpoint import code_digest, file_digest
 from calcigram.formats.parquet import is_long, opened_parquet, row_group_runs
 
 TASKS = ("classify", "features", "simulate")

@@ -27,9 +27,9 @@ from calcigram.batch.plan import (
 from calcigram.batch.storage import Storage
 from calcigram.batch.work import Done, do_part, read_note
 from calcigram.errors import BadInputError, CalcigramError
+from calcigram.formats.checkpoint import check_same, file_digest, to_text
+from calcigram.formats.files import LOCK_FILE
 from calcigram.formats.inputs import check_apart
-from calcigram.formats.manifest import check_same, file_digest, to_text
-from calcigram.formats.places import LOCK_FILE
 from calcigram.missing import missing_words
 
 MANIFEST, REJECTS = "_calcigram.json", "_rejects.csv"
@@ -261,7 +261,7 @@ def _job(
 ) -> Job:
     if task != "classify":
         return Job(task, work.url(), skip_bad=skip_bad, simulation=settings)
-    from calcigram.model.store import load_model
+    from calcigram.model.reader import load_model
 
     folder = None if model is None else os.path.abspath(model)
     return Job(task, work.url(), folder, load_model(folder).version, skip_bad=skip_bad)

@@ -13,8 +13,7 @@ from typing import Any
 
 from calcigram.errors import BadInputError, CalcigramError
 from calcigram.formats.extras import how_to_install
-from calcigram.formats.files import atomic_path
-from calcigram.formats.places import replace_folder, take_lock
+from calcigram.formats.files import atomic_path, replace_folder, take_lock
 
 
 class Storage:

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 from calcigram.batch.plan import Job, Part
 from calcigram.batch.storage import Storage
 from calcigram.errors import BadInputError, CalcigramError
-from calcigram.formats.manifest import code_digest
+from calcigram.formats.checkpoint import code_digest
+from calcigram.options import ReadOptions
 
 if TYPE_CHECKING:
     from calcigram.classify import Classifier
@@ -141,7 +142,7 @@ def _computed(job: Job, part: Part, n_threads: int | None) -> bytes:
     if job.task == "simulate":
         return _simulated(job, part)
     from calcigram.features.extract import extract_features
-    from calcigram.formats.overlap import read_ahead
+    from calcigram.formats.checkpoint import read_ahead
     from calcigram.missing import count_missing
 
     buffer = _TableBuffer(job.digest)
@@ -166,9 +167,9 @@ def _intakes(part: Part, skip_bad: bool) -> Iterator[Intake]:
         yield from iter_parquet_clusters(
             file,
             BATCH_CLUSTERS,
+            ReadOptions(skip_bad=skip_bad),
             row_groups=part.row_groups,
             source=part.source,
-            skip_bad=skip_bad,
         )
 
 

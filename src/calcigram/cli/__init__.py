@@ -16,7 +16,7 @@ import warnings
 from collections.abc import Sequence
 from contextlib import nullcontext
 
-from calcigram import __version__
+from calcigram._version import __version__
 from calcigram.cli import (
     batch,
     classify,

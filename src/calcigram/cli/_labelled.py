@@ -20,7 +20,7 @@ def read_labelled(args: argparse.Namespace) -> list[ClusterSet]:
 
     sets = []
     for path in args.files:
-        clusters = read_clusters(path, **_options.reading_options(args))
+        clusters = read_clusters(path, _options.reading_options(args))
         if not set(TRUTH) & set(clusters.meta.columns):
             raise BadInputError(f"a column {' or '.join(TRUTH)}", source=str(path))
         sets.append(clusters)

@@ -8,6 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from calcigram.errors import BadInputError
+from calcigram.options import OPTIONS, TABLE, UNITS, ReadOptions, column_map
+
 NOTICE = (
     "Research software, not a medical device: it describes patterns and states no diagnosis. "
     "Do not use it for diagnosis or for the management of patients."
@@ -52,49 +55,18 @@ def add_command(
 
 def add_reading_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that say how a file of the user's own is to be read."""
-    group = parser.add_argument_group("how to read the table")
-    group.add_argument(
-        "--columns",
-        type=column_map,
-        default=None,
-        metavar="x=posX,y=posY",
-        help="our column names and yours, where they differ",
-    )
-    group.add_argument(
-        "--units",
-        choices=("mm", "cm", "um", "px"),
-        default="mm",
-        help="unit of positions and sizes (mm)",
-    )
-    group.add_argument(
-        "--pixel-spacing",
-        type=pixel_spacing,
-        default=None,
-        metavar="MM",
-        help="millimetres per pixel: of a table with --units px, of a mask, or of a report that has none",
-    )
-    group.add_argument(
-        "--single-cluster",
-        metavar="ID",
-        help="the table is one cluster and has no column of ids: give it this id",
-    )
-    annotations = parser.add_argument_group("how to read reports, annotations and masks")
-    annotations.add_argument(
-        "--image",
-        type=Path,
-        action="append",
-        default=[],
-        metavar="FILE",
-        help="the image a report or mask is of, or a folder of them; may be repeated",
-    )
-    annotations.add_argument(
-        "--label",
-        type=labels,
-        default=(),
-        metavar="N[,N]",
-        help="labels of a mask, or segments, that are calcifications; the others are passed over",
-    )
-    add_linking(annotations)
+    table = parser.add_argument_group("how to read the table")
+    images = parser.add_argument_group("how to read reports, annotations and masks")
+    for name, option in OPTIONS.items():
+        if name in ("linking", "skip_bad"):  # several options; and one of `classify` alone
+            continue
+        (table if TABLE in option["kinds"] else images).add_argument(
+            option["flag"],
+            metavar=option["metavar"],
+            help=option["meaning"],
+            **{"default": getattr(ReadOptions, name)} | _PARSED.get(name, {}),
+        )
+    add_linking(images)
 
 
 def add_linking(group: Any) -> None:
@@ -118,12 +90,12 @@ def add_linking(group: Any) -> None:
     )
 
 
-def reading_options(args: argparse.Namespace) -> dict[str, Any]:
-    """Return the options of `add_reading_options` as `read_clusters` takes them."""
-    names = ("columns", "units", "pixel_spacing", "single_cluster")
-    chosen: dict[str, Any] = {name: getattr(args, name) for name in names}
-    of_images = {"images": tuple(args.image), "linking": linking_option(args)}
-    return chosen | of_images | {"labels": args.label}
+def reading_options(args: argparse.Namespace) -> ReadOptions:
+    """Return what was said of how files are to be read."""
+    named = {"images": "image", "labels": "label"}
+    given = {name: getattr(args, named.get(name, name), None) for name in OPTIONS}
+    given["linking"] = linking_option(args)
+    return ReadOptions(**{name: value for name, value in given.items() if value is not None})
 
 
 def linking_option(args: argparse.Namespace) -> Any:
@@ -241,40 +213,17 @@ def check_outputs(args: argparse.Namespace) -> None:
         check_apart(written, [path for several in paths.values() for path in several], images)
 
 
-def column_map(text: str) -> dict[str, str]:
-    """Read ``x=posX,y=posY`` into a mapping from our names to the user's.
+def _checked_by(check: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Return a check of a value as argparse takes it."""
 
-    Examples
-    --------
-    >>> column_map("x=posX, y=posY")
-    {'x': 'posX', 'y': 'posY'}
-    """
-    from calcigram.errors import BadInputError
-    from calcigram.longtable import headings
+    def parsed(text: str) -> Any:
+        try:
+            return check(text)
+        except BadInputError as error:
+            message = f"got {error.value!r}, expected {error.expected}"
+            raise argparse.ArgumentTypeError(message) from None
 
-    try:
-        return headings.column_map(text)
-    except BadInputError as error:
-        message = f"got {error.value!r}, expected {error.expected}"
-        raise argparse.ArgumentTypeError(message) from None
-
-
-def pixel_spacing(text: str) -> float:
-    """Read the size of a pixel in mm.
-
-    Examples
-    --------
-    >>> pixel_spacing("0.07")
-    0.07
-    """
-    from calcigram.errors import BadInputError
-    from calcigram.limits import check_pixel_spacing
-
-    try:
-        return check_pixel_spacing(text)
-    except BadInputError as error:
-        message = f"got {error.value!r}, expected {error.expected}"
-        raise argparse.ArgumentTypeError(message) from None
+    return parsed
 
 
 def labels(text: str) -> tuple[int, ...]:
@@ -311,3 +260,13 @@ def _number(text: str, kind: Callable[[str], Any], low: float, expected: str) ->
     if value is None or not low <= value < float("inf"):
         raise argparse.ArgumentTypeError(f"got {text!r}, expected {expected}")
     return value
+
+
+_PARSED: dict[str, dict[str, Any]] = {
+    "columns": {"type": _checked_by(column_map)},
+    "units": {"choices": UNITS},
+    "pixel_spacing": {"type": _checked_by(OPTIONS["pixel_spacing"]["checked"])},
+    "images": {"type": Path, "action": "append", "default": []},
+    "labels": {"type": labels},
+}
+"""How argparse reads the text of an option; others are taken as they are."""

@@ -153,7 +153,7 @@ def check_suffix(path: Path | None, suffixes: Sequence[str]) -> None:
 
 def check_exists(paths: Sequence[Path]) -> None:
     """Refuse input files that are not there, before any work is done; ``-`` is standard input."""
-    from calcigram.formats.foreign import refuse_address
+    from calcigram.formats.files import refuse_address
 
     for path in paths:
         refuse_address(path)

@@ -111,17 +111,16 @@ def _to_file(args: argparse.Namespace) -> None:
         summary = classify_files(
             args.files,
             output,
+            _options.reading_options(args),
             model=args.model,
             coverage=args.coverage,
             prior=args.prior,
             rulebook=args.rulebook,
             recognition=args.recognition,
-            skip_bad=args.skip_bad,
             rejects=args.rejects,
             n_threads=args.threads,
             resume=args.resume,
             progress=stack.enter_context(progress_bar("Reading clusters")),
-            **_options.reading_options(args),
         )
     for note in summary.notes:
         say(note)
@@ -148,10 +147,10 @@ def _to_dicom(args: argparse.Namespace) -> None:
         reply = reply_to_file(
             args.files[0],
             args.output,
+            _options.reading_options(args),
             template=template,
             model=args.model,
             n_threads=args.threads,
-            **_options.reading_options(args),
         )
     for note in reply.notes:
         say(f"{args.files[0]}: {note}")
@@ -171,7 +170,7 @@ def _to_terminal(args: argparse.Namespace) -> None:
 
     with working("Reading clusters"):
         options = _options.reading_options(args)
-        intakes = [read_intake(path, skip_bad=args.skip_bad, **options) for path in args.files]
+        intakes = [read_intake(path, options) for path in args.files]
         clusters = ClusterSet.concat([intake.clusters for intake in intakes])
         verdicts = classify(
             clusters,

@@ -56,11 +56,10 @@ def run(args: argparse.Namespace) -> int:
         summary = answer_study(
             Archive(args.url, user=args.user, password=_password(args)),
             args.study,
+            _options.reading_options(args),
             template=args.template,
             model=args.model,
             n_threads=args.threads,
-            pixel_spacing=args.pixel_spacing,
-            linking=_options.linking_option(args),
             dry_run=args.dry_run,
         )
     for line in summary.notes:

@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> None:
     from calcigram.formats import atomic_path, read_clusters
 
     with working("Explaining"):
-        clusters = read_clusters(args.file, **_options.reading_options(args))
+        clusters = read_clusters(args.file, _options.reading_options(args))
         reference = read_clusters(args.reference) if args.reference else None
         found = explain(
             _chosen(clusters, args.cluster, args.file),

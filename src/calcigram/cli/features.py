@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> None:
     from calcigram.wording import counted
 
     with working("Measuring"):
-        clusters = read_clusters(args.file, **_options.reading_options(args))
+        clusters = read_clusters(args.file, _options.reading_options(args))
         features = extract_features(clusters)
         table = features.to_dataframe()
     if args.output is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +14,11 @@ from calcigram.wording import printable
 
 if TYPE_CHECKING:
     from calcigram.clusters import ClusterSet
-    from calcigram.model.shift import MarkShift
+    from calcigram.model.exemplars import MarkShift
 
 MAX_PROBLEMS = 20
 
-_SUPPOSED = {"pixel_spacing": 0.05}
+_SUPPOSED_MM = 0.05
 """What to count calcifications by where nobody states the size of a pixel; nothing else is told then."""
 
 _OF_LENGTHS = ("--pixel-spacing", "linked by", "wider than")
@@ -48,19 +48,18 @@ def run(args: argparse.Namespace) -> int:
     from calcigram.errors import PixelSizeError
     from calcigram.formats import read_intake
     from calcigram.formats.files import kind_of
-    from calcigram.formats.spooled import plain_file
+    from calcigram.formats.inputs import plain_file
     from calcigram.linking import Linking
 
     args.file = plain_file(args.file)
-    options, missing = _options.reading_options(args), None
+    options, missing = replace(_options.reading_options(args), skip_bad=True), None
     try:
-        intake = read_intake(args.file, skip_bad=True, **options)
+        intake = read_intake(args.file, options)
     except PixelSizeError as error:
         missing = str(error)
         all_in_one = Linking(link_mm=1e6, min_number=1)
-        intake = read_intake(
-            args.file, skip_bad=True, **options | _SUPPOSED | {"linking": all_in_one}
-        )
+        options = replace(options, pixel_spacing=_SUPPOSED_MM, linking=all_in_one)
+        intake = read_intake(args.file, options)
     described = describe(intake.clusters)
     shifts = [] if missing is not None else _shifts(intake.clusters, args.model)
     contents = {
@@ -91,8 +90,8 @@ def run(args: argparse.Namespace) -> int:
 def _shifts(clusters: ClusterSet, model: Path | None) -> list[MarkShift]:
     """Compare the marks with those of the model's training, where there are clusters enough."""
     from calcigram.features.extract import extract_features
-    from calcigram.model.shift import MIN_CLUSTERS, mark_shifts
-    from calcigram.model.store import load_model
+    from calcigram.model.exemplars import MIN_CLUSTERS, mark_shifts
+    from calcigram.model.reader import load_model
 
     if len(clusters) < MIN_CLUSTERS:
         return []
@@ -100,7 +99,7 @@ def _shifts(clusters: ClusterSet, model: Path | None) -> list[MarkShift]:
 
 
 def _print_shifts(shifts: list[MarkShift]) -> None:
-    from calcigram.model.shift import shift_notice
+    from calcigram.model.exemplars import shift_notice
 
     if shifts:
         near = "; ".join(str(shift) for shift in shifts)

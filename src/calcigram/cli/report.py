@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> None:
     from calcigram.wording import counted
 
     with working("Reading clusters"):
-        clusters = read_clusters(args.file, **_options.reading_options(args))
+        clusters = read_clusters(args.file, _options.reading_options(args))
         verdicts = classify(clusters, load_model(args.model))
     limit = MAX_PICTURES if args.max_pictures is None else args.max_pictures
     title = {} if args.title is None else {"title": args.title}

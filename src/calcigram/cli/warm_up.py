@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> None:
         classify(clusters)
         classify(clusters[0])  # a few clusters take another way through the model than many
         explain(clusters[0])
-        overlays(clusters[0].x_mm, clusters[0].y_mm)
+        overlays(clusters[0].x_mm.tolist(), clusters[0].y_mm.tolist())
         if args.all:
             simulate(N_SIMULATED, grade="mixed")
     say(f"ready after {perf_counter() - began:.0f} s")

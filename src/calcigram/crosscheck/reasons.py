@@ -1,15 +1,22 @@
-"""The one sentence that says how two readings of a cluster compare, and why to look at it.
+"""The sentence per cluster that says how two readings compare, and why to look at the cluster.
 
-Words only; `crosscheck` decides what agrees and what is to be reviewed.
+Words only; `verdicts` decides what agrees and what is to be reviewed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
+from calcigram.columns import Words
 from calcigram.lexicon import (
+    AXES,
+    COMPARED,
     CONCERNS,
     DISTRIBUTION_LABELS,
     DISTRIBUTIONS,
@@ -20,7 +27,7 @@ from calcigram.lexicon import (
     Status,
     is_admissible,
 )
-from calcigram.oddities import ODDITIES
+from calcigram.readings import Readings
 
 WHY = {
     "opposed": "the two are opposed",
@@ -30,17 +37,15 @@ WHY = {
     "conflict": "sources conflict ({})",
     "size": "the model's morphology does not go with the diameters ({})",
     "unlike": "nothing like it was among the clusters that the model was trained on",
-    **ODDITIES,
+    "artefact": "{}",
 }
 """Why a cluster is to be reviewed: a flag and its words, with a place for what it is about."""
 
 _STATUS_WORDS = {Status.INSUFFICIENT: "too few for a {}", Status.UNREAD: "{} unread"}
 
-_AXES = {
-    Compared.BOTH: ("distribution", "morphology"),
-    Compared.DISTRIBUTION: ("distribution",),
-    Compared.MORPHOLOGY: ("morphology",),
-    Compared.NEITHER: (),
+_COMPARED_AXES = {
+    compared: tuple(axis for axis in AXES if compared in (Compared.BOTH, axis))
+    for compared in Compared
 }
 
 _CONCERN_WORDS = {
@@ -130,7 +135,7 @@ _EQUAL = "Model and rules agree: "
 def _labels_compared(compared: Compared, d1: str, m1: str, d2: str, m2: str) -> tuple[str, ...]:
     """Return what each reads where they can be compared, and which axis they cannot be on."""
     model, rules = Pattern(d1, m1, None).labels, Pattern(d2, m2, None).labels
-    axes = _AXES[compared]
+    axes = _COMPARED_AXES[compared]
     differ = [axis for axis in axes if model[axis] != rules[axis]]
     if differ:
         one, other = (" and ".join(label_words(a, p[a]) for a in differ) for p in (model, rules))
@@ -186,3 +191,58 @@ def _contradictions(model: Pattern, rules: Pattern) -> list[str]:
         f"{' and '.join(nouns)} ({' and '.join(names)}) do not go together"
         for nouns, names in owners.items()
     ]
+
+
+def sentences(
+    model: Readings,
+    rules: Readings,
+    compared_on: npt.NDArray[np.int8],
+    flags: Mapping[str, npt.NDArray[np.bool_]],
+    about: Mapping[str, Words],
+) -> Words:
+    """Return the reason of each cluster, each combination that occurs written once.
+
+    Parameters
+    ----------
+    model, rules : Readings
+        Of C clusters.
+    compared_on : ndarray of int8, shape (C,)
+        Indices of `lexicon.COMPARED`.
+    flags : mapping of str to ndarray of bool, shape (C,)
+        For each of `WHY`, where it is raised.
+    about : mapping of str to Words, length C
+        What a flag is about, where its words have a place for that.
+    """
+    parts: list[tuple[npt.NDArray[Any], int]] = []
+    for reading in (model, rules):
+        parts.append((reading.distribution, len(DISTRIBUTION_LABELS)))
+        parts.append((reading.morphology, len(MORPHOLOGY_LABELS)))
+        parts.append((reading.concern + 1, len(CONCERNS) + 1))
+    parts.append((compared_on, len(COMPARED)))
+    words = tuple(about[name].words if name in about else ("",) for name in WHY)
+    for name, its_words in zip(WHY, words, strict=True):
+        which = about[name].codes + 1 if name in about else 1
+        parts.append((np.where(flags[name], which, 0), len(its_words) + 1))
+    sizes = tuple(size for _, size in parts)
+    keys = np.zeros(len(model), np.int64)
+    for part, size in parts:
+        keys = keys * size + part.astype(np.int64)
+    combinations, which = np.unique(keys, return_inverse=True)
+    texts = [_sentence(key, sizes, words) for key in combinations.tolist()]
+    places = {text: place for place, text in enumerate(dict.fromkeys(texts))}
+    codes = np.array([places[text] for text in texts], np.intp)
+    return Words(codes[which], tuple(places))
+
+
+@lru_cache(maxsize=10_000)
+def _sentence(key: int, sizes: tuple[int, ...], words: tuple[tuple[str, ...], ...]) -> str:
+    """Return the sentence of a combination, as `sentences` numbers them."""
+    d1, m1, c1, d2, m2, c2, on, *raised = map(int, np.unravel_index(key, sizes))
+    why = {
+        name: its_words[code - 1]
+        for name, its_words, code in zip(WHY, words, raised, strict=True)
+        if code
+    }
+    return reason(
+        Pattern.from_codes(d1, m1, c1 - 1), Pattern.from_codes(d2, m2, c2 - 1), why, COMPARED[on]
+    )

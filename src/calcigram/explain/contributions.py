@@ -115,7 +115,8 @@ def why_this_word(
     -------
     WhyThisWord
     """
-    from calcigram.model.head import AXES, fewness_of
+    from calcigram.lexicon import AXES
+    from calcigram.model.head import fewness_of
 
     p = np.asarray(probabilities, float)[list(head.classes)]
     read, other = np.argsort(-p, kind="stable")[:2]
@@ -136,7 +137,7 @@ def why_this_word(
         for f in np.argsort(-np.abs(moved), kind="stable")
         if moved[f] != 0
     ]
-    words = [str(AXES[head.axis][code]) for code in codes]
+    words = [str(AXES[head.axis].words[code]) for code in codes]
     return WhyThisWord(
         head.axis, words[0], words[1], float(start + moved.sum()), float(start), tuple(parts)
     )

@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from calcigram.charts import plain
+from calcigram.columns import frame_of
 from calcigram.errors import BadInputError
 from calcigram.explain.changes import Change, smallest_changes
 from calcigram.explain.contributions import WhyThisWord, why_this_word
 from calcigram.explain.rules_applied import RuleApplied, just_missed, rules_applied
-from calcigram.lexicon import CONCERNS, DISTRIBUTION_LABELS, MORPHOLOGY_LABELS
+from calcigram.lexicon import DISTRIBUTION_LABELS, MORPHOLOGY_LABELS
 from calcigram.readings import RISK_COLUMNS
+from calcigram.wording import plain
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from calcigram.classify import Reading
     from calcigram.clusters import ClusterSet
     from calcigram.figure import Picture
     from calcigram.formats.files import PathLike
@@ -120,7 +122,7 @@ class Explanation:
 
     def plot(self) -> Picture:
         """Draw the cluster beside what moved the model, by family."""
-        from calcigram.explain.picture import explanation_picture
+        from calcigram.explain.text import explanation_picture
 
         return explanation_picture(self)
 
@@ -172,42 +174,35 @@ def explain(
     >>> [why.axis for why in found.why]
     ['distribution', 'morphology']
     """
-    from calcigram.crosscheck import crosscheck
+    from calcigram.classify import Classifier
     from calcigram.features.extract import extract_features
-    from calcigram.formats.given import as_clusters
-    from calcigram.model.store import load_model
-    from calcigram.oddities import find_oddities
-    from calcigram.rules.engine import RuleReader
+    from calcigram.formats.registry import as_clusters
 
     cluster = as_clusters(cluster)
     if len(cluster) != 1:
         raise BadInputError("one cluster", source="explain", value=f"{len(cluster)} clusters")
-    reader: Any = load_model(model) if model is None or isinstance(model, str | Path) else model
-    features: Any = extract_features(cluster)
-    readings = reader.read(features)
-    ruler = RuleReader()
-    rule_readings = ruler.read(features)
-    odd = find_oddities(cluster, features)
-    verdict = crosscheck(readings, rule_readings, odd, cluster.size_class())
+    classifier = Classifier(model)
+    reader, ruler = classifier.model, classifier.rules
+    found = classifier.read(cluster)
+    features, verdict = found.features, frame_of(found.columns()).iloc[0]
     exemplars = _exemplars(reader, reference)
 
     def read(changed: ClusterSet) -> Readings:
-        found: Readings = reader.read(extract_features(changed))
-        return found
+        return reader.read(extract_features(changed))  # type: ignore[no-any-return]
 
     return Explanation(
         str(cluster.cluster_id[0]),
         int(cluster.n_calcifications[0]),
-        _model_words(readings) | _unlike(readings, odd),
-        _words(rule_readings),
-        bool(verdict["review"].iloc[0]),
-        str(verdict["reason"].iloc[0]),
-        _why(reader, readings, features, exemplars) if exemplars else (),
-        rules_applied(ruler, features, rule_readings),
+        _model_words(verdict, found),
+        _plain_values(verdict, _RULE_WORDS),
+        bool(verdict["review"]),
+        str(verdict["reason"]),
+        _why(reader, found.model, features, exemplars) if exemplars else (),
+        rules_applied(ruler, features, found.rules),
         just_missed(ruler, features),
         _examples(reader, features, exemplars, n_examples) if exemplars else (),
         tuple(smallest_changes(cluster, read)) if changes else (),
-        _risk(readings),
+        {name: float(verdict[name]) for name in RISK_COLUMNS},
         reader.version,
         cluster,
     )
@@ -216,21 +211,20 @@ def explain(
 def _exemplars(model: Any, reference: ClusterSet | None) -> Exemplars | None:
     from calcigram.features.extract import extract_features
     from calcigram.model.exemplars import Exemplars
-    from calcigram.model.labels import Labelled, label_codes
+    from calcigram.model.labels import Labelled
 
     if reference is None:
         kept: Exemplars | None = getattr(model, "exemplars", None)
         return kept
-    labels = [label_codes(reference, axis) for axis in ("distribution", "morphology")]
-    return Exemplars.choose(Labelled(extract_features(reference), *labels))
+    return Exemplars.choose(Labelled.of(reference, extract_features(reference)))
 
 
 def _why(
     model: Any, readings: Readings, features: Any, exemplars: Exemplars
 ) -> tuple[WhyThisWord, ...]:
-    from calcigram.model.reader import form_is_known
+    from calcigram.model.head import is_readable
 
-    form_known = bool(form_is_known(features)[0])
+    form_known = bool(is_readable(features, "morphology")[0])
     found = []
     for head, p in zip(
         model.heads, (readings.p_distribution[0], readings.p_morphology[0]), strict=True
@@ -245,9 +239,9 @@ def _examples(
     model: Any, features: Any, exemplars: Exemplars, n_examples: int
 ) -> tuple[Example, ...]:
     from calcigram.model.exemplars import shared_leaves
-    from calcigram.model.reader import form_is_known
+    from calcigram.model.head import is_readable
 
-    known = bool(form_is_known(features)[0])
+    known = bool(is_readable(features, "morphology")[0])
     heads = [head for head in (model.heads if known else model.heads[:1]) if head.classes]
     if not heads:
         return ()
@@ -267,45 +261,42 @@ def _label(words: tuple[str, ...], code: int) -> str:
     return str(words[code]) if code >= 0 else ""
 
 
-def _words(readings: Readings) -> dict[str, Any]:
-    concern, birads = (int(codes[0]) for codes in (readings.concern, readings.birads_concern))
+_RULE_WORDS = {
+    "distribution": "rule_distribution",
+    "morphology": "rule_morphology",
+    "concern": "rule_concern",
+    "birads_concern": "birads_concern",
+}
+_MODEL_WORDS = {
+    "distribution": "distribution",
+    "morphology": "morphology",
+    "concern": "concern",
+    "birads_concern": "model_birads_concern",
+    "distribution_set": "distribution_set",
+    "morphology_set": "morphology_set",
+    "distribution_probability": "distribution_probability",
+    "morphology_probability": "morphology_probability",
+}
+"""Key of an explanation -> column of the verdict."""
+
+
+def _plain_values(verdict: pd.Series, names: dict[str, str]) -> dict[str, Any]:
+    """Return columns of a verdict as JSON has them: texts, None where missing, numbers."""
+    values = {key: verdict[column] for key, column in names.items()}
     return {
-        "distribution": str(DISTRIBUTION_LABELS[readings.distribution[0]]),
-        "morphology": str(MORPHOLOGY_LABELS[readings.morphology[0]]),
-        "concern": str(CONCERNS[concern]) if concern >= 0 else None,
-        "birads_concern": str(CONCERNS[birads]) if birads >= 0 else None,
+        key: float(value)
+        if key.endswith("_probability")
+        else (value if isinstance(value, str) else None)
+        for key, value in values.items()
     }
 
 
-def _unlike(readings: Readings, oddities: Any) -> dict[str, Any]:
-    """Return novelty and alarm as a verdict has them, and what it looks like instead."""
-    from calcigram.oddities import NONE, ODDITIES
-
-    odd = None if oddities[0] == NONE else list(ODDITIES.values())[oddities[0]]
-    if odd is not None or readings.novelty is None or readings.unlike_training is None:
-        known = float("nan") if odd is None else 1.0
-        return {"novelty": known, "unlike_training": odd is not None, "looks_like": odd}
-    return {
-        "novelty": float(readings.novelty[0]),
-        "unlike_training": bool(readings.unlike_training[0]),
-        "looks_like": None,
+def _model_words(verdict: pd.Series, found: Reading) -> dict[str, Any]:
+    words = _plain_values(verdict, _MODEL_WORDS)
+    concern = words["concern"]
+    return words | {
+        "concern_probability": float("nan") if concern is None else float(verdict[f"p_{concern}"]),
+        "novelty": float(verdict["novelty"]),
+        "unlike_training": bool(verdict["unlike_training"]),
+        "looks_like": found.artefacts.tolist()[0],
     }
-
-
-def _risk(readings: Readings) -> dict[str, float]:
-    known = np.full(3, np.nan) if readings.p_malignant is None else readings.p_malignant[0]
-    return dict(zip(RISK_COLUMNS, map(float, known), strict=True))
-
-
-def _model_words(readings: Readings) -> dict[str, Any]:
-    concern = int(readings.concern[0])
-    frame = readings.to_dataframe()
-    sets = {
-        name: frame[name][0] if name in frame and isinstance(frame[name][0], str) else None
-        for name in ("distribution_set", "morphology_set")
-    }
-    return _words(readings) | sets | {
-        "distribution_probability": float(readings.p_distribution[0].max()),
-        "morphology_probability": float(readings.p_morphology[0].max()),
-        "concern_probability": float(readings.p_concern[0, concern]) if concern >= 0 else float("nan"),
-    }  # fmt: skip

@@ -5,7 +5,7 @@ Every file is written whole or not at all.
 
 from calcigram.formats.files import atomic_path
 from calcigram.formats.output import table_writer, write_table
-from calcigram.formats.tables import (
+from calcigram.formats.registry import (
     iter_clusters,
     iter_intakes,
     read_clusters,

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from calcigram.errors import BadInputError
-from calcigram.formats.dicom.budget import inflated
+from calcigram.formats.dicom.datasets import inflated
 from calcigram.formats.extras import load_extra
 from calcigram.formats.files import PathLike, first_bytes
 from calcigram.formats.maskparts import MAX_PIXELS

@@ -13,20 +13,25 @@ import re
 import shutil
 import tempfile
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
 from calcigram.clusters import META_COLUMNS
 from calcigram.errors import BadInputError
 from calcigram.formats.files import PathLike, first_bytes
-from calcigram.formats.spooled import SpooledPath
+from calcigram.formats.inputs import SpooledPath
 from calcigram.longtable import Intake, Notice, clusters_from_frame
-from calcigram.longtable.columns import MISSING_WORDS
-from calcigram.longtable.headings import NUMERIC_COLUMNS, Scale, resolve_columns
-from calcigram.longtable.rejects import Rows
+from calcigram.longtable.columns import (
+    MISSING_WORDS,
+    NUMERIC_COLUMNS,
+    Rows,
+    factors,
+    resolve_columns,
+)
+from calcigram.options import ReadOptions
 from calcigram.wording import counted
 
 if TYPE_CHECKING:
@@ -35,16 +40,14 @@ if TYPE_CHECKING:
 DELIMITERS = ",;\t|"
 
 
-def read_csv_clusters(path: PathLike, **options: Any) -> Intake:
+def read_csv_clusters(path: PathLike, options: ReadOptions | None = None) -> Intake:
     """Read the clusters of a CSV file.
 
     Parameters
     ----------
     path : path-like
         UTF-8 or UTF-16. The headings come first, but for comments (``#``) and a line ``sep=;``.
-    **options
-        As `longtable.clusters_from_frame` takes them: `columns`, `units`, `pixel_spacing`,
-        `skip_bad`, `single_cluster`.
+    options : ReadOptions, optional
 
     Returns
     -------
@@ -60,24 +63,23 @@ def read_csv_clusters(path: PathLike, **options: Any) -> Intake:
     -----
     A column that is neither a mark nor a reserved name is read as numbers where every value
     is written as this package writes numbers, else as text; an empty field is missing. What was
-    guessed (decimal commas) or passed over (comments, rows of nothing) stands in `Intake.notes`.
+    guessed (decimal commas) or ignored (comments, rows of nothing) stands in `Intake.notes`.
     """
     source = str(path)
     path = _as_utf8(path)
     if b"\0" in first_bytes(path):
         raise BadInputError("a text file (CSV) or a Parquet file, not binary data", source=source)
+    options = options or ReadOptions()
     layout = _find_layout(path, options)
     notes = layout.notes(layout.n_comments)
     try:
-        intake = clusters_from_frame(
-            _read(layout), source=source, **(options | {"skip_bad": False})
-        )
+        intake = clusters_from_frame(_read(layout), replace(options, skip_bad=False), source=source)
     except ValueError:  # something is odd or bad: once more, row by row, all as text, to quote it
         with tempfile.TemporaryFile() as file:
             tidy = _tidied(layout, file)
             frame = tidy.frame(layout)
         intake = clusters_from_frame(
-            frame, source=source, row_number=tidy.lines.__getitem__, **options
+            frame, options, source=source, row_number=tidy.lines.__getitem__
         )
         notes = tidy.notes
     meta = intake.clusters.meta
@@ -105,7 +107,7 @@ class _Layout:
             [f"headings taken from the comment on line {self.line}"] if self.is_commented else []
         )
         if n_comments:
-            notes.append(f"{counted(n_comments, 'comment line')} (#) passed over")
+            notes.append(f"{counted(n_comments, 'comment line')} (#) ignored")
         return notes
 
 
@@ -132,9 +134,9 @@ def _as_utf8(path: PathLike) -> PathLike:
     return copy
 
 
-def _find_layout(path: PathLike, options: Mapping[str, Any]) -> _Layout:
+def _find_layout(path: PathLike, options: ReadOptions) -> _Layout:
     """Choose the delimiter under which the needed columns are found, else the most frequent."""
-    scale = Scale(options.get("units", "mm"), options.get("pixel_spacing"))
+    factors(options)  # refuses what does not go together
     candidates = [
         candidate for delimiter in DELIMITERS for candidate in _candidates(path, delimiter)
     ] or [_Layout(path, DELIMITERS[0], [], 0, 0)]
@@ -142,13 +144,8 @@ def _find_layout(path: PathLike, options: Mapping[str, Any]) -> _Layout:
     refusal = None
     for candidate in candidates:
         try:
-            names = resolve_columns(
-                [name for name in candidate.headings if name],
-                options.get("columns"),
-                scale,
-                source=str(path),
-                single_cluster=options.get("single_cluster"),
-            )
+            headings = [name for name in candidate.headings if name]
+            names = resolve_columns(headings, options, source=str(path))
         except BadInputError as error:
             refusal = refusal or error
             continue
@@ -295,7 +292,7 @@ def _tidied(layout: _Layout, file: BinaryIO) -> _Tidy:
     names = [name or f"column {k}" for k, name in enumerate(layout.headings, start=1)]
     notes = layout.notes(n_comments)
     if n_blank:
-        notes.append(f"{counted(n_blank, 'row')} without any value passed over")
+        notes.append(f"{counted(n_blank, 'row')} without any value ignored")
     nothing = [names[k] for k in unnamed if k not in filled]
     return _Tidy(file, names, nothing, np.frombuffer(lines, np.int64), notes)
 

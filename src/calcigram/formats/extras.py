@@ -6,7 +6,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from calcigram import __version__
+from calcigram._version import __version__
 from calcigram.errors import CalcigramError
 
 

@@ -1,21 +1,141 @@
-"""Files as such: written whole or not at all, and errors that say what is wrong with a path.
+"""Files as such: locks, atomic replacement, and what a file is by its first bytes.
 
-What stands in a file is the business of the other modules of this package.
+Errors say what is wrong with a path. Files that people try and that are not read are named, with what to do instead.
 """
 
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
+import re
+import secrets
 import shutil
 import sys
 import tempfile
+import zipfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from calcigram.errors import BadInputError
-from calcigram.formats.places import PathLike, unfinished
+
+PathLike = str | os.PathLike[str]
+
+LOCK_FILE = "lock"
+
+
+def is_same(path: Path, there: os.stat_result) -> bool:
+    """Tell whether a path leads to a file or folder that was looked at."""
+    try:
+        return os.path.samestat(path.stat(), there)
+    except OSError:
+        return False
+
+
+def take_lock(folder: Path, output: PathLike) -> int:
+    """Hold a folder, made if need be, until the returned descriptor is closed.
+
+    The system lets go of it when the process ends, however it ends.
+
+    Parameters
+    ----------
+    folder : Path
+    output : path-like
+        What the message names.
+
+    Raises
+    ------
+    BadInputError
+        Another process holds it.
+    """
+    path = folder / LOCK_FILE
+    while True:
+        folder.mkdir(exist_ok=True)
+        with suppress(FileNotFoundError):  # another process has just removed the folder
+            lock = os.open(path, os.O_CREAT | os.O_RDWR, 0o666)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(lock)
+                raise BadInputError(
+                    "an output that no other process is writing", source=str(output)
+                ) from None
+            except OSError:  # a file system without locks
+                pass
+            if is_same(path, os.fstat(lock)):
+                return lock
+            os.close(lock)
+
+
+@contextmanager
+def unfinished(target: Path, *, is_folder: bool = False, tidy: bool = True) -> Iterator[Path]:
+    """Give a new hidden file or folder beside `target`, removed at the end if it is still there.
+
+    It is held with a lock, by which others tell it from what killed processes left; with `tidy`
+    those of the same target are removed first.
+    """
+    if tidy:
+        _remove_abandoned(target)
+    while True:
+        path = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+        if is_folder:
+            path.mkdir()
+        else:
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        lock = os.open(path, os.O_RDONLY)
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        if is_same(path, os.fstat(lock)):
+            break
+        os.close(lock)  # removed by another process before it was held
+    try:
+        yield path
+    finally:
+        os.close(lock)
+        _remove(path)
+
+
+def _remove_abandoned(target: Path) -> None:
+    name = re.compile(rf"\.{re.escape(target.name)}\.[0-9a-f]{{8}}\.part")
+    with suppress(OSError):
+        for path in [
+            Path(entry) for entry in os.scandir(target.parent) if name.fullmatch(entry.name)
+        ]:
+            lock = os.open(path, os.O_RDONLY)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _remove(path)
+            except BlockingIOError:
+                continue
+            finally:
+                os.close(lock)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def replace_folder(fresh: Path, target: Path) -> None:
+    """Give a folder the name `target`; a folder of this name is removed after that.
+
+    A full folder cannot be renamed over, so the old one is called ``.<name>.old`` for a moment.
+    """
+    old = target.with_name(f".{target.name}.old")
+    if target.exists():
+        shutil.rmtree(old, ignore_errors=True)  # left by a process killed at the end of this
+        target.rename(old)
+    try:
+        fresh.rename(target)
+    except BaseException:
+        if old.exists():
+            old.rename(target)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
 
 PARQUET_MAGIC = b"PAR1"
 
@@ -148,8 +268,6 @@ def kind_of(path: PathLike) -> str:
     ...     kind_of(file.name)
     'plist'
     """
-    from calcigram.formats.foreign import refuse_address, refuse_foreign
-
     refuse_address(path)
     head = first_bytes(path, 4096)
     if head.startswith(PARQUET_MAGIC):
@@ -208,3 +326,107 @@ def suffix_of(path: PathLike, known: tuple[str, ...]) -> str:
             value=Path(path).suffix,
         )
     return suffix
+
+
+READ = "a table (CSV, Parquet), a DICOM file, an annotation in XML or a mask (PNG, TIFF, NumPy)"
+
+_IMAGE = "save it as PNG, TIFF or .npy"
+_TABLE = "save it as CSV"
+
+_BINARY = {
+    b"\xff\xd8\xff": ("a JPEG image", _IMAGE),
+    b"\x00\x00\x00\x0cjP  ": ("a JPEG 2000 image", _IMAGE),
+    b"BM": ("a BMP image", _IMAGE),
+    b"GIF8": ("a GIF image", _IMAGE),
+    b"RIFF": ("a WebP image", _IMAGE),
+    b"P4\n": ("a PBM image", _IMAGE),
+    b"P5\n": ("a PGM image", _IMAGE),
+    b"P6\n": ("a PPM image", _IMAGE),
+    b"\x5c\x01\x00\x00": ("a NIfTI image", _IMAGE),
+    b"ObjectType": ("a MetaImage", _IMAGE),
+    b"NRRD": ("an NRRD image", _IMAGE),
+    b"\x89HDF": ("an HDF5 file", "save its table as CSV or its mask as .npy"),
+    b"MATLAB": ("a MATLAB file", "save its table as CSV or its mask as PNG"),
+    b"%PDF": ("a PDF document", _TABLE),
+    b"\xd0\xcf\x11\xe0": ("an Excel workbook (.xls)", _TABLE),
+    b"Iout": ("a region of interest of ImageJ (.roi)", "save the centres of the regions as CSV"),
+    b"ARROW1": ("an Arrow (Feather) file", "save it as Parquet"),
+    b"ORC": ("an ORC file", "save it as Parquet"),
+    b"SQLite format 3": ("an SQLite database", _TABLE),
+    b"\x80\x03": ("a Python pickle", "save it as CSV or Parquet; pickles are never read"),
+    b"\x80\x04": ("a Python pickle", "save it as CSV or Parquet; pickles are never read"),
+    b"\x80\x05": ("a Python pickle", "save it as CSV or Parquet; pickles are never read"),
+    b"Rar!": ("a RAR archive", "unpack it"),
+    b"7z\xbc\xaf": ("a 7-Zip archive", "unpack it"),
+}
+"""First bytes of files that are no text -> what they are, and what would do."""
+
+_JSON = {
+    rb'"(annotations|categories)"\s*:': "COCO annotations (JSON)",
+    rb'"shapes"\s*:': "LabelMe annotations (JSON)",
+    rb'"(_via_settings|_via_img_metadata|region_attributes|shape_attributes)"\s*:': (
+        "VGG Image Annotator annotations (JSON)"
+    ),
+    rb'"type"\s*:\s*"(Feature|FeatureCollection)"': "GeoJSON, as QuPath writes it",
+    rb'"cluster_id"\s*:': "JSON of clusters",
+}
+"""Keys that tell whose JSON it is."""
+
+_AS_TABLE = "write one row per calcification to CSV: its cluster_id and the centre x_mm, y_mm (or x_px, y_px)"
+
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/+(?!\\)", re.IGNORECASE)
+
+
+def refuse_foreign(path: PathLike, head: bytes) -> None:
+    """Raise `BadInputError` where a file's beginning is that of a kind known not to be read."""
+    found = _zipped(path) if head.startswith(b"PK\x03\x04") else None
+    if b"\0" in head:  # a table may begin with these letters
+        starts = (about for magic, about in _BINARY.items() if head.startswith(magic))
+        found = next(starts, found)
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if re.match(rb"[\[{]\s*[\[{\]}\"\d-]", text):
+        told = (name for pattern, name in _JSON.items() if re.search(pattern, _more(path)))
+        found = next(told, "JSON"), _AS_TABLE
+    elif text[:14].lower().startswith((b"<!doctype html", b"<html")):
+        found = "a web page (HTML)", "download the table itself"
+    elif re.match(rb"(<\?xml[^<>]*>\s*)?<(?!plist)[A-Za-z][^<>]*>\s*<", text):
+        found = "XML that is no property list (plist)", _AS_TABLE
+    if found is not None:
+        name, instead = found
+        raise BadInputError(f"{READ}; {instead}", source=str(path), value=name)
+
+
+def refuse_address(path: PathLike) -> None:
+    """Raise `BadInputError` where a path is an address of the web or of a cloud."""
+    if _ADDRESS.match(str(path)) and not Path(path).exists():
+        raise BadInputError(
+            "a file on this machine; nothing is fetched, so download it first",
+            source=re.sub(r":/(?!/)", "://", str(path)),  # of which Path makes one stroke
+        )
+
+
+def _more(path: PathLike, size: int = 1 << 20) -> bytes:
+    """Return the first and the last part of a file: the telling keys may follow a long list."""
+    with open(path, "rb") as file:
+        head = file.read(size)
+        file.seek(max(size, Path(path).stat().st_size - size))
+        return head + file.read()
+
+
+def _zipped(path: PathLike) -> tuple[str, str] | None:
+    """Say what an archive is; None for NumPy's."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        return "a damaged ZIP archive", "fetch or write it again"
+    if any(name.endswith(".npy") for name in names):
+        return None
+    if any(name.startswith("xl/") for name in names):
+        return "an Excel workbook (.xlsx)", _TABLE
+    if "content.xml" in names:
+        return "a spreadsheet of OpenDocument (.ods)", _TABLE
+    if any(name.lower().endswith(".roi") for name in names):
+        instead = "save the centres of the regions as CSV (Measure in ImageJ's ROI Manager)"
+        return "a set of regions of ImageJ (RoiSet.zip)", instead
+    return "a ZIP archive", "unpack it"

@@ -1,26 +1,27 @@
-"""Reads INbreast annotations: a property list in XML of regions drawn on one mammogram.
+"""Reads INbreast annotations: a property list in XML of regions drawn on one mammogram, as OsiriX writes it.
 
-Moreira et al., "INbreast: toward a full-field digital mammographic database", Academic
-Radiology 19(2), 2012. Regions named as calcifications are points or outlines, those named
-as clusters are ellipses around some; masses and the rest are left out. The file itself is
-the business of `regions`.
+Moreira et al., "INbreast: toward a full-field digital mammographic database", Academic Radiology 19(2), 2012.
+Regions named as calcifications are points or outlines, those named as clusters are ellipses around some; masses and the
+rest are left out. Entities and anything from outside the file are refused.
 """
 
 from __future__ import annotations
 
 import math
+import plistlib
+import re
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from glob import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from calcigram.errors import BadInputError
-from calcigram.formats.applies import ANNOTATION, check_options
-from calcigram.formats.files import PathLike, kind_of
-from calcigram.formats.gathering import DRAWN, Cluster, ImageMarks, Mark, gather
+from calcigram.formats.annotations import DRAWN, Cluster, ImageMarks, Mark, gather
+from calcigram.formats.files import PathLike, first_bytes, kind_of
 from calcigram.formats.outlines import (
     Points,
     Shape,
@@ -29,14 +30,167 @@ from calcigram.formats.outlines import (
     polygon_area,
     polygon_shape,
 )
-from calcigram.formats.regions import Region, load_regions
-from calcigram.linking import MAX_LOOSE, Linking
+from calcigram.linking import MAX_LOOSE
 from calcigram.longtable import Intake, Notice
+from calcigram.options import ReadOptions
 from calcigram.wording import counted
 
 if TYPE_CHECKING:
-    from calcigram.formats.dicom.report import ImageEntry
-    from calcigram.formats.dicom.spacing import Spacing
+    from calcigram.formats.dicom.report import ImageEntry, Spacing
+
+MAX_BYTES, MAX_TAGS = 64 << 20, 3_000_000
+
+MAX_POINT_TEXT = 200
+
+MAX_POINTS = 1_000_000
+"""Of all regions of an image together."""
+
+_NUMERIC = frozenset("0123456789+-.eE \t")
+_THOUSANDS = re.compile(r"\s*[+-]?\d{1,3},\d{3}\s*", re.ASCII)
+
+_CALCIFICATION = re.compile(r"(micro)?[ -]?calc(ification)?s?([ _-]?\d+)?", re.IGNORECASE)
+_CLUSTER = re.compile(
+    r"((micro)?[ -]?calcifications? )?clusters?( of (micro)?[ -]?calcifications)?([ _-]?\d+)?",
+    re.IGNORECASE,
+)
+"""Names of regions, as INbreast has them and as people add to them."""
+
+
+@dataclass(frozen=True)
+class Region:
+    """One region of interest.
+
+    Attributes
+    ----------
+    name : str
+    points : ndarray, shape (n, 2)
+        Corners (x, y) in pixels; one is a point.
+    area_cm2 : float
+        As the file states it; NaN where it does not.
+    where : str
+        Its place in the file, for messages.
+    """
+
+    name: str
+    points: Points
+    area_cm2: float
+    where: str
+
+    @property
+    def is_calcification(self) -> bool:
+        """Whether it is named as a calcification, or several."""
+        return bool(_CALCIFICATION.fullmatch(self.name))
+
+    @property
+    def is_cluster(self) -> bool:
+        """Whether it is named as a cluster."""
+        return bool(_CLUSTER.fullmatch(self.name))
+
+
+def load_regions(path: PathLike) -> list[list[Region]]:
+    """Return the regions of each image of an annotation file.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Returns
+    -------
+    list of list of Region
+
+    Raises
+    ------
+    BadInputError
+        It is no XML property list of regions, or a point is not two numbers; the region is named.
+    """
+    source = str(path)
+    first_bytes(path, 1)
+    with open(path, "rb") as file:
+        data = file.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise BadInputError(f"an annotation file of at most {MAX_BYTES >> 20} MB", source=source)
+    if data.count(b"<") > MAX_TAGS:
+        raise BadInputError(f"an annotation file of at most {MAX_TAGS} tags", source=source)
+    # plistlib refuses entities; expat fetches nothing. What else it raises is not documented.
+    try:
+        content = plistlib.loads(data.lstrip(), fmt=plistlib.FMT_XML)
+    except Exception as error:
+        raise BadInputError(
+            f"a property list in XML without entities ({type(error).__name__}: {str(error)[:200]})",
+            source=source,
+        ) from None
+    images = content.get("Images") if isinstance(content, dict) else None
+    if not isinstance(images, list) or not all(isinstance(image, dict) for image in images):
+        raise BadInputError("a list 'Images' of dictionaries with 'ROIs'", source=source)
+    return [list(_regions(image, number, source)) for number, image in enumerate(images)]
+
+
+def _regions(image: dict[str, Any], image_number: int, source: str) -> Iterator[Region]:
+    rois = image.get("ROIs", [])
+    if not isinstance(rois, list):
+        raise BadInputError(
+            "a list of regions", source=source, column=f"Images[{image_number}].ROIs"
+        )
+    n_points = 0
+    for number, roi in enumerate(rois):
+        where = f"Images[{image_number}].ROIs[{number}]"
+        if not isinstance(roi, dict):
+            raise BadInputError("a dictionary", source=source, column=where)
+        texts = roi.get("Point_px", [])
+        if not isinstance(texts, list):
+            raise BadInputError("a list of points", source=source, column=f"{where}.Point_px")
+        n_points += len(texts)
+        if n_points > MAX_POINTS:
+            raise BadInputError(f"at most {MAX_POINTS} points", source=source, column=where)
+        points = [_point(text, f"{where}.Point_px", source) for text in texts]
+        area = roi.get("Area")
+        yield Region(
+            str(roi.get("Name", "")).strip(),
+            np.array(points, float).reshape(-1, 2),
+            float(area) if isinstance(area, int | float) else math.nan,
+            where,
+        )
+
+
+def _point(text: Any, where: str, source: str) -> tuple[float, float]:
+    parts = _parts(text) if isinstance(text, str) else text if isinstance(text, list) else []
+    numbers = [_number(part) for part in parts]
+    in_plane = len(numbers) == 2 or (len(numbers) == 3 and numbers[2] == 0)  # x, y, slice
+    if not in_plane or not all(abs(value) < 1e6 for value in numbers):
+        raise BadInputError(
+            "a point such as (1234.5, 678.9)", source=source, column=where, value=text
+        )
+    return numbers[0], numbers[1]
+
+
+def _parts(text: str) -> list[str]:
+    """Return the numbers of a point as text; with a decimal comma only a comma and blank part them.
+
+    Examples
+    --------
+    >>> _parts("(1504.1, 1994.8)"), _parts("(1504,1, 1994,8)"), _parts("1504, 1994")
+    (['1504.1', '1994.8'], ['1504.1', '1994.8'], [])
+    """
+    text = text.strip()
+    if len(text) > MAX_POINT_TEXT or (text[:1], text[-1:]) not in (("(", ")"), ("{", "}")):
+        return []
+    if ", " not in text:
+        return text[1:-1].split(",")
+    parts = text[1:-1].split(", ")
+    # "1,504" may mean 1504 or 1.504
+    return [] if any(map(_THOUSANDS.fullmatch, parts)) else [p.replace(",", ".") for p in parts]
+
+
+def _number(value: Any) -> float:
+    """Return a number; NaN where a text is more than digits, sign, point and exponent."""
+    if isinstance(value, str):
+        try:
+            return float(value) if _NUMERIC.issuperset(value) else math.nan
+        except ValueError:
+            return math.nan
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if is_number else math.nan
+
 
 PIXEL_MM = 0.07
 """INbreast was acquired on one machine, of 70 micrometre pixels (Moreira et al. 2012)."""
@@ -48,29 +202,17 @@ LEAST_AREA_PX = 20.0
 """Smaller outlines are too coarse to tell the size of a pixel."""
 
 
-def read_inbreast(
-    path: PathLike,
-    *,
-    pixel_spacing: float | None = None,
-    images: Sequence[PathLike] = (),
-    linking: Linking | None = None,
-    labels: Collection[int] = (),
-) -> Intake:
+def read_inbreast(path: PathLike, options: ReadOptions | None = None) -> Intake:
     """Read the clusters of an INbreast annotation file.
 
     Parameters
     ----------
     path : path-like
         One image's annotations; its id is the name of the file.
-    pixel_spacing : float, optional
-        Millimetres a pixel; by default those of the image, or INbreast's 0.07 mm.
-    images : sequence of path-like
-        The mammogram in DICOM, or a folder where its file begins with the name of this one, as
-        INbreast's do. Not needed: it states the size of its pixels, side and view, and whose it is.
-    linking : Linking, optional
-        How calcifications outside of every cluster's ellipse are brought together.
-    labels : collection of int, optional
-        Refused: an annotation has no labels.
+    options : ReadOptions, optional
+        A pixel has the size of `pixel_spacing`, else that of the image, else INbreast's 0.07 mm. The mammogram
+        may stand among its `images`, in DICOM, or in a folder where its file begins with the name of this one,
+        as INbreast's do: it states the size of its pixels, side, view and patient.
 
     Returns
     -------
@@ -81,11 +223,11 @@ def read_inbreast(
     BadInputError
         It is no XML property list of regions, or a point is not two numbers; the region is named.
     """
-    check_options(ANNOTATION, str(path), {"images": images, "labels": labels})
+    options = options or ReadOptions()
     found = load_regions(path)
     notes = ["INbreast annotation (property list in XML)"]
-    entry = _mammogram(path, images, notes) if len(found) == 1 else None
-    spacing = _pixel_size(entry, str(path), pixel_spacing)
+    entry = _mammogram(path, options.images, notes) if len(found) == 1 else None
+    spacing = _pixel_size(entry, str(path), options.pixel_spacing)
     size = (spacing.x_mm, spacing.y_mm)
     notes.append(spacing.note())
     gathered = []
@@ -97,7 +239,7 @@ def read_inbreast(
         notes += _left_out(regions) + _other_pixels(regions, math.sqrt(size[0] * size[1]))
     if not any(image.loose or image.clusters for image in gathered):
         notes.append(Notice("no region is named as a calcification or a cluster"))
-    return gather(gathered, notes, linking)
+    return gather(gathered, notes, options.linking)
 
 
 def mammogram_of(path: PathLike, images: Sequence[PathLike]) -> list[Path]:
@@ -124,7 +266,7 @@ def mammogram_of(path: PathLike, images: Sequence[PathLike]) -> list[Path]:
 def _mammogram(path: PathLike, images: Sequence[PathLike], notes: list[str]) -> ImageEntry | None:
     if not images:
         return None
-    from calcigram.formats.dicom.headers import open_image
+    from calcigram.formats.dicom.images import open_image
 
     files = mammogram_of(path, images)
     if len(files) != 1:
@@ -136,8 +278,8 @@ def _mammogram(path: PathLike, images: Sequence[PathLike], notes: list[str]) -> 
 
 def _pixel_size(entry: ImageEntry | None, source: str, given_mm: float | None) -> Spacing:
     """Return the size of a pixel, and who states it."""
-    from calcigram.formats.dicom.report import ImageEntry
-    from calcigram.formats.dicom.spacing import (
+    from calcigram.formats.dicom.report import (
+        ImageEntry,
         Spacing,
         pixel_spacing,
         states_spacing,
@@ -158,7 +300,7 @@ def _describe(
     """Take over what the mammogram says of itself; note what lies outside of it."""
     if entry is None:
         return
-    from calcigram.formats.dicom.attributes import text_of
+    from calcigram.formats.dicom.datasets import text_of
 
     image.image_id, image.group_id = entry.uid, text_of(entry.header, "PatientID")
     image.laterality, image.view = entry.laterality, entry.view

@@ -1,7 +1,12 @@
-"""The connected parts of a mask, found in one pass, and what can be told of their labels by them."""
+"""The connected parts of a mask, found in one pass; the marks and the contrast measured of them.
+
+Parts are measured from the coordinates of their own pixels, so that the cost follows the number of pixels, not the
+boxes around labels.
+"""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +15,243 @@ import numpy.typing as npt
 
 from calcigram.errors import BadInputError
 from calcigram.formats.extras import load_extra
-from calcigram.formats.pixelmarks import Ints
+from calcigram.formats.outlines import NAN, Shape, axes, chains
+
+Ints = npt.NDArray[np.int64]
+
+BACKGROUND_MM = 1.0
+"""Width of the surroundings that a calcification's contrast is measured against."""
+
+MAX_MARKED = 10_000_000
+"""Pixels of calcifications; 8,000 of 1 mm have 1.3 million at 0.07 mm per pixel."""
+
+MAX_SURROUNDINGS = 100_000_000
+"""Pixels looked at for contrast, all calcifications together."""
+
+LEAST_SURROUNDINGS = 9
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """The pixels of things in an image, one thing after the other.
+
+    Attributes
+    ----------
+    rows, columns : ndarray of int64, shape (M,)
+    offsets : ndarray of int64, shape (N + 1,)
+        Thing k has the pixels from ``offsets[k]`` to ``offsets[k + 1]``.
+    """
+
+    rows: Ints
+    columns: Ints
+    offsets: Ints
+
+    def of(self, thing: int) -> tuple[Ints, Ints]:
+        """Return rows and columns of the pixels of one thing."""
+        own = slice(self.offsets[thing], self.offsets[thing + 1])
+        return self.rows[own], self.columns[own]
+
+
+def pixels_of(numbered: npt.NDArray[Any], things: npt.NDArray[Any], source: str) -> Pixels:
+    """Return the pixels of the numbered parts of an image, sorted by the thing they belong to.
+
+    Parameters
+    ----------
+    numbered : ndarray of int, shape (rows, columns)
+        0, or the number of a part.
+    things : ndarray of int, shape (number of parts + 1,)
+        Index of the thing that each part belongs to; -1 for none, and for ``things[0]``.
+    source : str
+        Name of the file.
+
+    Raises
+    ------
+    BadInputError
+        They have more pixels than calcifications can have.
+
+    Examples
+    --------
+    >>> pixels = pixels_of(np.array([[1, 0, 2], [1, 0, 0]]), np.array([-1, 1, 0]), "mask.png")
+    >>> pixels.of(0), pixels.of(1)
+    ((array([0]), array([2])), (array([0, 1]), array([0, 0])))
+    """
+    kept = (things >= 0)[numbered]
+    n_marked = int(np.count_nonzero(kept))
+    if n_marked > MAX_MARKED:
+        raise BadInputError(
+            f"at most {MAX_MARKED} pixels of calcifications", source=source, value=n_marked
+        )
+    flat = np.flatnonzero(kept)
+    owner = things[numbered.ravel()[flat]]
+    order = np.argsort(owner, kind="stable")
+    rows, columns = np.divmod(flat[order], numbered.shape[1])
+    counts = np.bincount(owner, minlength=int(things.max(initial=-1)) + 1)
+    return Pixels(rows, columns, np.concatenate([[0], np.cumsum(counts)]))
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was measured.
+
+    Attributes
+    ----------
+    shapes : list of Shape
+        In mm, one for each thing.
+    n_darker, n_compared : int
+        Things darker than their surroundings, and things that could be compared; 0 without an image.
+    """
+
+    shapes: list[Shape]
+    n_darker: int = 0
+    n_compared: int = 0
+
+
+def measure(
+    pixels: Pixels,
+    spacing: tuple[float, float],
+    corner: tuple[int, int],
+    source: str,
+    intensity: npt.NDArray[Any] | None = None,
+    marked: npt.NDArray[np.bool_] | None = None,
+) -> Measured:
+    """Measure things by their pixels.
+
+    Parameters
+    ----------
+    pixels : Pixels
+    spacing : (float, float)
+        Width and height of a pixel in mm.
+    corner : (int, int)
+        Row and column of the first pixel in the whole image.
+    source : str
+        Name of the file.
+    intensity : ndarray, optional
+        The image itself; it gives contrast and weighted centres.
+    marked : ndarray of bool, optional
+        With `intensity`, of its shape: pixels that belong to no surroundings.
+
+    Raises
+    ------
+    BadInputError
+        Their surroundings are too large to be looked at.
+    """
+    contrast = None
+    if intensity is not None and marked is not None:
+        contrast = _Contrast(intensity, marked, spacing)
+        contrast.check_cost(pixels, source)
+    shapes = []
+    for thing in range(len(pixels.offsets) - 1):
+        rows, columns = pixels.of(thing)
+        weighted = None if contrast is None else contrast.of(rows, columns)
+        shapes.append(_shape(rows, columns, spacing, corner, weighted))
+    if contrast is None:
+        return Measured(shapes)
+    return Measured(shapes, contrast.n_darker, contrast.n_compared)
+
+
+def _shape(
+    rows: Ints,
+    columns: Ints,
+    spacing: tuple[float, float],
+    corner: tuple[int, int],
+    weighted: tuple[float, float, float] | None,
+) -> Shape:
+    x_mm, y_mm = spacing
+    row, column = float(rows.mean()), float(columns.mean())
+    x, y = (columns - column) * x_mm, (rows - row) * y_mm
+    aspect, orientation = axes(float(x @ x), float(y @ y), float(x @ y))
+    cnr = NAN
+    if weighted is not None:
+        cnr, row, column = weighted[0], weighted[1], weighted[2]
+    return Shape(
+        (column + corner[1] + 0.5) * x_mm,
+        (row + corner[0] + 0.5) * y_mm,
+        2 * math.sqrt(len(rows) * x_mm * y_mm / math.pi),
+        aspect,
+        orientation,
+        min(1.0, len(rows) / hull_pixels(rows, columns)),
+        cnr,
+    )
+
+
+def hull_pixels(rows: Ints, columns: Ints) -> int:
+    """Count the pixels whose centre lies in the convex hull of the given pixels.
+
+    The hull is that of the middles of their edges, as `skimage.morphology.convex_hull_image` has
+    it; the hull's width in each row is counted, so the box around the pixels costs nothing.
+
+    Examples
+    --------
+    >>> hull_pixels(np.array([0, 0, 0, 1, 2]), np.array([0, 1, 2, 0, 0]))
+    6
+    """
+    top = int(rows.min())
+    n_rows = int(rows.max()) - top + 1
+    low, high = np.full(n_rows, np.iinfo(np.int64).max), np.full(n_rows, -1)
+    np.minimum.at(low, rows - top, columns)
+    np.maximum.at(high, rows - top, columns)
+    taken = np.flatnonzero(high >= 0)
+    sides = [(0.0, low - 0.5), (0.0, high + 0.5)]
+    sides += [(half, side * 1.0) for half in (-0.5, 0.5) for side in (low, high)]
+    corners = np.concatenate([np.column_stack([taken + at, s[taken]]) for at, s in sides])
+    left, right = chains(corners)
+    lines = np.arange(n_rows)
+    first = np.ceil(np.interp(lines, left[:, 0], left[:, 1]) - 1e-9)
+    last = np.floor(np.interp(lines, right[:, 0], right[:, 1]) + 1e-9)
+    return int((last - first + 1).sum())
+
+
+class _Contrast:
+    """Holds things in an image against what is around them."""
+
+    def __init__(
+        self,
+        intensity: npt.NDArray[Any],
+        marked: npt.NDArray[np.bool_],
+        spacing: tuple[float, float],
+    ) -> None:
+        self._intensity = intensity
+        self._marked = marked
+        self._margins = [max(2, round(BACKGROUND_MM / size)) for size in (spacing[1], spacing[0])]
+        self.n_darker = self.n_compared = 0
+
+    def check_cost(self, pixels: Pixels, source: str) -> None:
+        total = 0.0
+        for thing in range(len(pixels.offsets) - 1):
+            spans = zip(pixels.of(thing), self._margins, strict=True)
+            total += math.prod(float(np.ptp(at)) + 1 + 2 * width for at, width in spans)
+        if total > MAX_SURROUNDINGS:
+            raise BadInputError(
+                f"calcifications whose surroundings have at most {MAX_SURROUNDINGS} pixels together",
+                source=source,
+                value=f"{total:.3g}",
+            )
+
+    def of(self, rows: Ints, columns: Ints) -> tuple[float, float, float] | None:
+        """Return (peak - mean of the surroundings) / their standard deviation, and the weighted centre.
+
+        None where too few pixels are around.
+        """
+        around = tuple(
+            slice(max(0, int(at.min()) - width), int(at.max()) + width + 1)
+            for at, width in zip((rows, columns), self._margins, strict=True)
+        )
+        free = self._intensity[around][~self._marked[around]].astype(float)
+        if free.size < LEAST_SURROUNDINGS:
+            return None
+        values = self._intensity[rows, columns].astype(float)
+        level, noise = float(free.mean()), float(free.std())
+        self.n_compared += 1
+        self.n_darker += bool(values.mean() <= level)
+        if not noise > 0:
+            return None
+        cnr = max(0.0, (float(values.max()) - level) / noise)
+        above = np.clip(values - level, 0, None)
+        total = float(above.sum())
+        if not total > 0:
+            return cnr, float(rows.mean()), float(columns.mean())
+        return cnr, float(rows @ above) / total, float(columns @ above) / total
+
 
 MAX_PIXELS = 40_000_000
 """A film of 24 x 30 cm scanned at 0.0435 mm has 38 million."""

@@ -1,55 +1,312 @@
-"""Reads label masks (PNG, TIFF, NumPy) as clusters. DICOM segmentations: `dicom.segmentation`.
+"""Reads label masks (PNG, TIFF, NumPy) as clusters; what the labels of a mask mean.
 
-An image file says nothing reliable of the size of its pixels, so that must come from the user or
-from the mammogram the mask was drawn on.
+An image file says nothing reliable of the size of its pixels, so that must come from the user or from the
+mammogram the mask was drawn on. A label that cannot be calcifications (an organ, the rim around all others) is left
+out, with a note. DICOM segmentations: `dicom.segmentation`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from calcigram.errors import BadInputError, PixelSizeError
+from calcigram.formats.annotations import Cluster, ImageMarks, Mark, gather
 from calcigram.formats.arrays import read_array
 from calcigram.formats.files import PathLike, kind_of
-from calcigram.formats.gathering import ImageMarks, gather
-from calcigram.formats.masklabels import fill_from_labels
-from calcigram.linking import Linking
-from calcigram.longtable import Intake
+from calcigram.formats.maskparts import Ints, MaskParts, Measured, measure, pixels_of
+from calcigram.linking import MAX_LOOSE, Linking, link
+from calcigram.longtable import Intake, Notice
+from calcigram.options import ReadOptions
+from calcigram.wording import counted
 
 if TYPE_CHECKING:
-    from calcigram.formats.dicom.spacing import Spacing
+    from calcigram.formats.dicom.report import Spacing
+
+LARGEST_MM = 10.0
+"""No calcification is larger; what is marked so is an organ, a mass or a whole cluster."""
+
+CLUSTER_PARTS = 3
+"""Labels of so many parts each, in the median, are clusters: fewer have no distribution."""
+
+RIM_SHARE = 0.9
+"""A rim has this share of the parts of all other labels within."""
+
+MAX_RIMS = 3
+"""Labels looked at whether they lie around all others."""
+
+MAX_NAMED = 10
+
+_CHOOSE = "name labels with --label to read them all the same"
+
+
+def fill_from_labels(
+    image: ImageMarks,
+    labels: npt.NDArray[Any],
+    spacing: tuple[float, float],
+    source: str,
+    intensity: npt.NDArray[Any] | None = None,
+    *,
+    chosen: Collection[int] = (),
+    linking: Linking | None = None,
+    corner: tuple[int, int] = (0, 0),
+) -> list[str]:
+    """Measure a label image and add what it holds to an image's marks.
+
+    Parameters
+    ----------
+    image : ImageMarks
+        Changed in place.
+    labels : ndarray of int or bool, shape (rows, columns)
+        0 is background. One value else: each connected part is a calcification. Several: each label
+        is one, unless labels have many parts; then they are clusters, and the parts calcifications.
+    spacing : (float, float)
+        Width and height of a pixel in mm.
+    source : str
+        Name of the file.
+    intensity : ndarray, optional
+        The image itself, of the same shape, calcifications bright; it gives contrast and weighted centres.
+    chosen : collection of int, optional
+        Labels that are calcifications, whatever they look like; the others are left out.
+    linking : Linking, optional
+        How far apart the parts of one label may be that is a cluster.
+    corner : (int, int)
+        Row and column of the first pixel in the whole image, where `labels` is cut out of it.
+
+    Returns
+    -------
+    list of str
+        How the mask was understood; what was left out is a `Notice`.
+
+    Raises
+    ------
+    BadInputError
+        There are more marks than calcifications can be, the values are grey levels, a chosen label
+        does not occur, or no mark is brighter in the image than its surroundings.
+    """
+    parts = MaskParts.of(labels, source)
+    if parts is None:
+        _check_chosen(chosen, (), source)
+        return ["the mask is empty: no calcification"]
+    notes: list[str] = []
+    _check_chosen(chosen, parts.values, source)
+    if chosen:
+        others = [value for value in parts.values if value not in chosen]
+        parts.drop(np.isin(parts.label, others))
+        if others:
+            notes.append(Notice(f"{_named(others)} left out: not named with --label"))
+    else:
+        notes += _drop_large(parts, spacing)
+        parts.check_grey_levels(source)
+        notes += _drop_rim(parts)
+    things, names = _things(parts, spacing, source, notes)
+    if not names:
+        return [*notes, Notice("no label that can be calcifications")]
+    pixels = pixels_of(parts.numbered, things, source)
+    marked = None if intensity is None else parts.marked()
+    if intensity is not None:
+        rows, columns = parts.numbered.shape
+        top, left = parts.corner
+        intensity = intensity[top : top + rows, left : left + columns]
+    place = (parts.corner[0] + corner[0], parts.corner[1] + corner[1])
+    measured = measure(pixels, spacing, place, source, intensity, marked)
+    notes += _darkness(measured, source)
+    marks = [Mark(shape) for shape in measured.shapes]
+    _take_over(image, marks, names, linking or Linking(), notes)
+    return notes
+
+
+def _check_chosen(chosen: Collection[int], values: Collection[int], source: str) -> None:
+    for label in chosen:
+        if label not in values:
+            raise BadInputError(
+                f"a label of the mask: {_listed(values) or 'it has none'}",
+                source=source,
+                column="--label",
+                value=label,
+            )
+
+
+def _drop_large(parts: MaskParts, spacing: tuple[float, float]) -> list[str]:
+    """Drop parts larger than a calcification; where they are most of a label, drop the label."""
+    boxes = parts.extents_mm(spacing)
+    across = np.maximum(boxes[:, 1] - boxes[:, 0], boxes[:, 3] - boxes[:, 2])
+    large = (across > LARGEST_MM) & (parts.label > 0)
+    if not large.any():
+        return []
+    values, of_part = np.unique(parts.label, return_inverse=True)
+    areas = parts.areas()
+    whole = 2 * np.bincount(of_part, areas * large) > np.bincount(of_part, areas)
+    several = len(parts.values) > 1
+    whole &= several  # of a single value the other parts are still calcifications
+    notes = []
+    if whole.any():
+        largest = across[large & whole[of_part]].max()
+        notes.append(
+            f"{_named(values[whole])} left out: up to {largest:.3g} mm across, and no calcification is "
+            f"larger than {LARGEST_MM:g} mm; {_CHOOSE}"
+        )
+    single = large & ~whole[of_part]
+    if single.any():
+        of_label = f" of {_named(np.unique(parts.label[single]))}" if several else ""
+        notes.append(
+            f"{counted(int(single.sum()), 'part')}{of_label} left out: "
+            f"up to {across[single].max():.3g} mm across, and no calcification is larger than "
+            f"{LARGEST_MM:g} mm; {_CHOOSE}"
+        )
+    parts.drop(large | whole[of_part])
+    return [Notice(note) for note in notes]
+
+
+def _drop_rim(parts: MaskParts) -> list[str]:
+    """Drop a label that lies around all others, as a void border does."""
+    values = parts.values
+    if len(values) < 2:
+        return []
+    is_part = parts.label > 0
+    n_others = is_part.sum() - np.unique(parts.label[is_part], return_counts=True)[1]
+    n_touched = np.bincount(parts.touching()[:, 1], minlength=len(values) + 1)[-len(values) :]
+    around = (n_touched >= RIM_SHARE * n_others) | parts.spanning()
+    around = np.array(values)[around]
+    for value in around[:MAX_RIMS].tolist():
+        if parts.share_enclosed(value, is_part & (parts.label != value)) >= RIM_SHARE:
+            parts.rim = parts.label == value
+            parts.drop(parts.rim)
+            return [
+                Notice(f"label {value} left out: it lies around all others, as a rim; {_CHOOSE}")
+            ]
+    return []
+
+
+def _things(
+    parts: MaskParts, spacing: tuple[float, float], source: str, notes: list[str]
+) -> tuple[Ints, list[str]]:
+    """Say which parts are one calcification, and of which cluster each is.
+
+    Returns
+    -------
+    things : ndarray of int64
+        Index of the calcification that each part belongs to; -1 for none.
+    names : list of str
+        Of the cluster of each calcification; empty for those that are loose.
+    """
+    kept = np.flatnonzero(parts.label)
+    things = np.full(len(parts.label), -1, np.int64)
+    values, of_label, n_parts = np.unique(
+        parts.label[kept], return_inverse=True, return_counts=True
+    )
+    if not len(kept):
+        return things, []
+    if len(values) == 1 or float(np.median(n_parts)) >= CLUSTER_PARTS:
+        _check_count(len(kept), source)
+        things[kept] = np.arange(len(kept))
+        if len(values) == 1:
+            of_one = f"label {values[0]}" if len(parts.first) - 1 > len(kept) else "one value"
+            notes.append(f"{of_one}: each of its {len(kept)} connected parts is a calcification")
+            return things, [""] * len(kept)
+        notes.append(
+            f"{counted(len(values), 'label')} of several parts: each is a cluster, its parts calcifications"
+        )
+        return things, [str(values[k]) for k in of_label]
+    boxes = parts.extents_mm(spacing)[kept]
+    low, high = np.full((2, len(values)), np.inf), np.full((2, len(values)), -np.inf)
+    for axis in (0, 1):
+        np.minimum.at(low[axis], of_label, boxes[:, 2 * axis])
+        np.maximum.at(high[axis], of_label, boxes[:, 2 * axis + 1])
+    scattered = ((high - low).max(axis=0) > LARGEST_MM) & (n_parts > 1)
+    # a label whose parts lie far apart is several calcifications: each part gets an index of its own
+    own = np.where(scattered[of_label], len(values) + np.arange(len(kept)), of_label)
+    things[kept] = np.unique(own, return_inverse=True)[1]
+    n_things = int(things.max()) + 1
+    _check_count(n_things, source)
+    if not scattered.all():
+        n_whole = len(values) - int(scattered.sum())
+        notes.append(f"{counted(n_whole, 'label')}: each is a calcification")
+    if scattered.any():
+        notes.append(
+            f"{_named(values[scattered])}: wider than {LARGEST_MM:g} mm, each connected part is a calcification"
+        )
+    return things, [""] * n_things
+
+
+def _darkness(measured: Measured, source: str) -> list[str]:
+    """Refuse an image in which no mark is brighter than its surroundings."""
+    n_darker, n_compared = measured.n_darker, measured.n_compared
+    if n_compared and n_darker == n_compared:
+        raise BadInputError(
+            "an image in which calcifications are bright; no mark is brighter than its surroundings "
+            "(is the image inverted, or another one?)",
+            source=source,
+            value=f"{counted(n_darker, 'darker mark')}",
+        )
+    if 2 * n_darker > n_compared:
+        return [
+            Notice(f"{n_darker} of {n_compared} marks are darker than their surroundings: is it the right image?")
+        ]  # fmt: skip
+    return []
+
+
+def _take_over(
+    image: ImageMarks, marks: list[Mark], names: list[str], linking: Linking, notes: list[str]
+) -> None:
+    """Add marks as loose ones, or as clusters; parts of one label that lie apart are linked by distance."""
+    clusters: dict[str, list[Mark]] = {}
+    for mark, name in zip(marks, names, strict=True):
+        clusters.setdefault(name, []).append(mark)
+    image.loose += clusters.pop("", [])
+    near = Linking(linking.link_mm, 1)
+    for name, own in clusters.items():
+        groups = link([m.shape.x_mm for m in own], [m.shape.y_mm for m in own], near)
+        n_groups = int(groups.max()) + 1
+        if n_groups == 1:
+            image.clusters.append(Cluster(own, name=name, formed_by="one label of the mask"))
+            continue
+        n_left = 0
+        for group in range(n_groups):
+            part = [mark for mark, at in zip(own, groups, strict=True) if at == group]
+            if len(part) < linking.min_number:
+                n_left += len(part)
+                continue
+            way = f"one label of the mask, {linking}"
+            image.clusters.append(Cluster(part, name=f"{name}-{group + 1}", formed_by=way))
+        if n_left:
+            text = f"label {name}: {counted(n_left, 'calcification')} in no cluster, left out ({linking})"
+            notes.append(Notice(text))
+
+
+def _check_count(n_marks: int, source: str) -> None:
+    if n_marks > MAX_LOOSE:
+        raise BadInputError(f"at most {MAX_LOOSE} marks", source=source, value=n_marks)
+
+
+def _named(values: Iterable[int]) -> str:
+    values = list(values)
+    return f"label{'s' if len(values) > 1 else ''} {_listed(values)}"
+
+
+def _listed(values: Iterable[int]) -> str:
+    texts = [str(value) for value in values]
+    return ", ".join(texts[:MAX_NAMED]) + (" ..." if len(texts) > MAX_NAMED else "")
+
 
 MOST_MARKED = 0.5
 """Where one value has more than this share of a mask, and all its corners, it is the background."""
 
 
-def read_mask(
-    path: PathLike,
-    *,
-    pixel_spacing: float | None = None,
-    images: Sequence[PathLike] = (),
-    linking: Linking | None = None,
-    labels: Collection[int] = (),
-) -> Intake:
+def read_mask(path: PathLike, options: ReadOptions | None = None) -> Intake:
     """Read the clusters of a label mask.
 
     Parameters
     ----------
     path : path-like
         PNG, TIFF, ``.npy`` or ``.npz`` (its one array of an image, or that named ``mask`` or
-        ``labels``); 0 is background. See `pixelmarks.fill_from_labels` for what the values mean.
-    pixel_spacing : float, optional
-        Millimetres a pixel.
-    images : sequence of path-like
-        The mammogram, DICOM (which also states the pixel size) or an image file of the same shape:
-        then contrast is measured too, and centres are weighted by it.
-    linking : Linking, optional
-    labels : collection of int, optional
-        The labels that are calcifications; the others are passed over.
+        ``labels``); 0 is background. See `fill_from_labels` for what the values mean.
+    options : ReadOptions, optional
+        With the mammogram among its `images`, in DICOM (which also states the pixel size) or an image
+        file of the same shape, contrast is measured too, and centres are weighted by it.
 
     Returns
     -------
@@ -60,11 +317,12 @@ def read_mask(
     BadInputError
         It cannot be read, is not a mask, or the size of a pixel is not known.
     """
-    source = str(path)
+    options = options or ReadOptions()
+    source, labels, linking = str(path), options.labels, options.linking
     mask = _as_labels(read_array(path), source, chosen=labels)
     marks = ImageMarks()
     notes = ["label mask"]
-    intensity, spacing = _look_at(images, mask, marks, notes, source, pixel_spacing)
+    intensity, spacing = _look_at(options.images, mask, marks, notes, source, options.pixel_spacing)
     if spacing is None:
         raise PixelSizeError(
             "the size of a pixel: the option --pixel-spacing MM, or the DICOM image (--image FILE)",
@@ -133,7 +391,7 @@ def _look_at(
     given_mm: float | None,
 ) -> tuple[npt.NDArray[Any] | None, Spacing | None]:
     """Return the image's pixels and pixel size, and note in `marks` what it is of."""
-    from calcigram.formats.dicom.spacing import Spacing
+    from calcigram.formats.dicom.report import Spacing
 
     given = None if given_mm is None else Spacing(given_mm, given_mm, "--pixel-spacing")
     if not images:
@@ -144,10 +402,9 @@ def _look_at(
     if kind_of(image) != "dicom":
         pixels = read_array(image)
     else:
-        from calcigram.formats.dicom.attributes import text_of
-        from calcigram.formats.dicom.headers import open_image
-        from calcigram.formats.dicom.pixels import displayed
-        from calcigram.formats.dicom.spacing import pixel_spacing
+        from calcigram.formats.dicom.datasets import text_of
+        from calcigram.formats.dicom.images import displayed, open_image
+        from calcigram.formats.dicom.report import pixel_spacing
 
         entry = open_image(image, pixels=True)
         header = entry.header

@@ -1,7 +1,7 @@
 """Clusters in Parquet: list columns, one row per cluster (the fast layout), or a long table.
 
-The list layout is streamed a batch at a time, clusters intact; a long table is read whole,
-because the rows of a cluster may lie anywhere in it.
+The list layout is streamed a batch at a time, clusters intact; a long table is read whole, because the rows of a
+cluster may be anywhere in it.
 """
 
 from __future__ import annotations
@@ -10,24 +10,216 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
+import numpy.typing as npt
 
-from calcigram.clusters import MARK_NAMES, ClusterSet
+from calcigram.clusters import MARK_NAMES, META_COLUMNS, ClusterSet
 from calcigram.errors import BadInputError
 from calcigram.formats.files import PathLike
-from calcigram.formats.lists import intake_of_lists, is_list
 from calcigram.formats.output import arrow_table
 from calcigram.formats.parquetsize import check_parquet
-from calcigram.formats.parted import parted
 from calcigram.longtable import Intake, clusters_from_frame
-from calcigram.longtable.export import check_ids
-from calcigram.longtable.headings import NUMERIC_COLUMNS, Scale, resolve_columns
+from calcigram.longtable.columns import (
+    ID_EXPECTED,
+    NUMERIC_COLUMNS,
+    Faults,
+    Mask,
+    Rows,
+    factors,
+    id_text,
+    in_our_unit,
+    meta_column,
+    resolve_columns,
+)
+from calcigram.longtable.intake import check_ids, notices_of_ids
+from calcigram.options import ReadOptions
 
 if TYPE_CHECKING:
+    import pandas as pd
     import pyarrow as pa
+
+
+def is_list(kind: Any) -> bool:
+    """Tell whether an Arrow type is one of lists."""
+    import pyarrow as pa
+
+    return pa.types.is_list(kind) or _is_other_list(kind)
+
+
+def _is_other_list(kind: Any) -> bool:
+    """Tell whether a type is one of lists that `_as_lists` turns into the usual ones."""
+    import pyarrow as pa
+
+    types = pa.types
+    views = types.is_list_view(kind) or types.is_large_list_view(kind)
+    return views or types.is_large_list(kind) or types.is_fixed_size_list(kind)
+
+
+def _as_lists(batch: pa.RecordBatch, names: Iterable[str]) -> pa.RecordBatch:
+    import pyarrow as pa
+
+    for name in names:
+        kind = batch.schema.field(name).type
+        if _is_other_list(kind):
+            lists = batch.column(name).cast(pa.large_list(kind.value_type))
+            batch = batch.set_column(batch.schema.get_field_index(name), name, lists)
+    return batch
+
+
+def intake_of_lists(
+    batch: pa.RecordBatch,
+    names: Mapping[str, str],
+    options: ReadOptions,
+    source: str,
+    first_row: int,
+) -> Intake:
+    """Make clusters of a batch with one row per cluster.
+
+    Parameters
+    ----------
+    batch : pyarrow.RecordBatch
+    names : mapping of str to str
+        Our column names to the table's.
+    options : ReadOptions
+    source : str
+        What messages call the file.
+    first_row : int
+        Number of the batch's first row, for messages.
+    """
+    faults, factor = Faults(source), factors(options)
+    marks = {ours: theirs for ours, theirs in names.items() if ours in MARK_NAMES}
+    batch = _as_lists(batch, marks.values())
+    aligned = _aligned(batch, marks, faults)
+    rows = np.flatnonzero(aligned)
+    all_ids = _texts(batch.column(names["cluster_id"]), names["cluster_id"], faults)
+    if len(rows) < len(aligned):
+        batch = batch.filter(aligned)
+    lengths = _lengths(batch.column(names["x_mm"]))
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    values = {}
+    for ours, theirs in names.items():
+        if ours not in NUMERIC_COLUMNS:
+            continue
+        column = NUMERIC_COLUMNS[ours]
+        is_mark = ours in MARK_NAMES
+        numbers = _numbers(batch.column(theirs), lengths if is_mark else None, theirs, source)
+        values[ours] = in_our_unit(numbers, column, factor[ours])
+        bad = np.flatnonzero(column.bad(values[ours]))
+        owner = np.searchsorted(offsets, bad, side="right") - 1 if is_mark else bad
+        faults.add_at(rows[owner], theirs, numbers[bad], column.expected)
+
+    def id_of(row: int) -> str | None:
+        return all_ids[row] or None
+
+    def numbered(positions: Rows) -> Rows:
+        return positions + first_row
+
+    if faults.found and not options.skip_bad:
+        raise faults.first(id_of, numbered)
+    rejected = faults.rows()
+    kept = ~np.isin(rows, rejected)
+    meta, ignored = _meta(batch, names)
+    if not kept.all():
+        of_kept = np.repeat(kept, lengths)
+        values = {n: v[of_kept if n in MARK_NAMES else kept] for n, v in values.items()}
+        offsets = np.concatenate([[0], np.cumsum(lengths[kept])])
+    clusters = ClusterSet.from_arrays(
+        offsets, cluster_id=all_ids[rows[kept]], meta=meta[kept], **values
+    )
+    notes = notices_of_ids(clusters.cluster_id)
+    return Intake(clusters, faults.table(id_of, numbered), 0, len(rejected), tuple(ignored), notes)
+
+
+def _lengths(lists: pa.Array) -> Rows:
+    """Return the number of values in each list, 0 where it is null."""
+    import pyarrow.compute as pc
+
+    return pc.fill_null(pc.list_value_length(lists), 0).to_numpy().astype(np.int64)
+
+
+def _aligned(batch: pa.RecordBatch, marks: Mapping[str, str], faults: Faults) -> Mask:
+    """Return where all marks have as many values as x; a mark may be null as a whole."""
+    lengths = _lengths(batch.column(marks["x_mm"]))
+    aligned = np.ones(len(lengths), bool)
+    for ours, theirs in marks.items():
+        lists = batch.column(theirs)
+        if not is_list(lists.type):
+            raise BadInputError(
+                "a list of numbers in each row, as in the column of x",
+                source=faults.source,
+                column=theirs,
+                value=str(lists.type),
+            )
+        differs = _lengths(lists) != lengths
+        if not NUMERIC_COLUMNS[ours].required:
+            differs &= lists.is_valid().to_numpy(zero_copy_only=False)
+        where = np.flatnonzero(differs)
+        faults.add_at(
+            where,
+            theirs,
+            [f"{n} values" for n in _lengths(lists)[where]],
+            f"as many values as in {marks['x_mm']!r}",
+        )
+        aligned &= ~differs
+    return aligned
+
+
+def _texts(column: pa.Array, theirs: str, faults: Faults) -> npt.NDArray[np.object_]:
+    """Return the ids as text, empty where missing."""
+    import pyarrow as pa
+
+    if not pa.types.is_dictionary(column.type):
+        column = column.dictionary_encode()
+    given = [*column.dictionary.to_pylist(), None]
+    words = np.array(["" if v is None else id_text(v) for v in given], dtype=object)
+    codes = column.indices.fill_null(len(given) - 1).to_numpy(zero_copy_only=False)
+    texts = words[codes]
+    empty = np.flatnonzero(texts == "")
+    faults.add_at(empty, theirs, [given[code] or "" for code in codes[empty]], ID_EXPECTED)
+    return texts
+
+
+def _numbers(column: pa.Array, lengths: Rows | None, theirs: str, source: str) -> npt.NDArray[Any]:
+    """Return a column as one flat array of floats, NaN where null; Arrow's memory where it can."""
+    import pyarrow as pa
+
+    flat = column if lengths is None else column.flatten()
+    if not (pa.types.is_floating(flat.type) or pa.types.is_integer(flat.type)):
+        if pa.types.is_null(flat.type):
+            flat = flat.cast(pa.float32())
+        else:
+            raise BadInputError("numbers", source=source, column=theirs, value=str(flat.type))
+    wanted = np.float32 if pa.types.is_float32(flat.type) else np.float64
+    numbers: npt.NDArray[Any] = flat.to_numpy(zero_copy_only=False).astype(wanted, copy=False)
+    if lengths is None or not column.null_count:
+        return numbers
+    filled = np.full(int(lengths.sum()), np.nan, wanted)
+    filled[np.repeat(column.is_valid().to_numpy(zero_copy_only=False), lengths)] = numbers
+    return filled
+
+
+def _meta(batch: pa.RecordBatch, names: Mapping[str, str]) -> tuple[pd.DataFrame, list[str]]:
+    import pandas as pd
+    import pyarrow as pa
+
+    ours_of = {theirs: ours for ours, theirs in names.items()}
+    taken = {"cluster_id", *NUMERIC_COLUMNS}
+    kept, ignored = {}, []
+    for index, field in enumerate(batch.schema):
+        ours = ours_of.get(field.name, field.name)
+        if ours in taken:
+            if field.name not in ours_of:
+                ignored.append(field.name)
+        elif pa.types.is_nested(field.type):
+            ignored.append(field.name)
+        else:
+            kept[ours] = meta_column(batch.column(index).to_pandas(), as_text=ours in META_COLUMNS)
+    return pd.DataFrame(kept, index=range(batch.num_rows)), ignored
+
 
 FORMAT_VERSION = 1
 """Version of the list layout. Raise it when an older reader would misread a newer file."""
@@ -103,12 +295,12 @@ def _list_table(clusters: ClusterSet, names: list[str]) -> pa.Table:
 def iter_parquet_clusters(
     path: PathLike | BinaryIO,
     batch_size: int,
+    options: ReadOptions | None = None,
     *,
     skip: int = 0,
     row_groups: Sequence[int] | None = None,
     source: str | None = None,
     most: int | None = None,
-    **options: Any,
 ) -> Iterator[Intake]:
     """Yield the clusters of a Parquet file, at most `batch_size` at a time.
 
@@ -117,16 +309,15 @@ def iter_parquet_clusters(
     path : path-like or binary file
     batch_size : int
         A long table is read whole, and yielded in parts of this size.
+    options : ReadOptions, optional
     skip : int
-        Leave out so many parts at the beginning, and do not even read what can be passed over.
+        Leave out so many parts at the beginning, and do not even read what can be skipped.
     row_groups : sequence of int, optional
         Read these alone, in the list layout.
     source : str, optional
         What messages call the file; by default its path.
     most : int, optional
         Bytes that the file may unpack to; by default `limits.unpacked_limit` of its size.
-    **options
-        As `longtable.clusters_from_frame` takes them.
 
     Yields
     ------
@@ -147,19 +338,17 @@ def iter_parquet_clusters(
         _check_count(
             sum(n for _, n in row_group_runs(file.metadata, 1)), file.metadata.num_rows, source
         )
-        scale = Scale(options.get("units", "mm"), options.get("pixel_spacing"))
+        options = options or ReadOptions()
         if is_long(file.schema_arrow):
             frame = _long_table(file).to_pandas(ignore_metadata=True)
             _check_count(len(frame), file.metadata.num_rows, source)
-            whole = clusters_from_frame(frame, source=source, **options)
-            yield from parted(whole, batch_size, skip)
+            yield from clusters_from_frame(frame, options, source=source).parts(batch_size, skip)
             return
         names = resolve_columns(
-            file.schema_arrow.names, options.get("columns"), scale, source=source
+            file.schema_arrow.names, replace(options, single_cluster=None), source=source
         )
-        skip_bad = options.get("skip_bad", False)
         for first_row, batch in _batches(file, batch_size, skip, row_groups, source):
-            yield intake_of_lists(batch, names, scale, source, first_row, skip_bad=skip_bad)
+            yield intake_of_lists(batch, names, options, source, first_row)
 
 
 def is_long(schema: pa.Schema) -> bool:

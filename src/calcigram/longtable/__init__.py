@@ -4,7 +4,6 @@ Every value that breaks the rules of `clusters` is refused by file, row, column 
 or its whole cluster is set aside. Files are not opened here; `formats` does that.
 """
 
-from calcigram.longtable.export import check_long, frame_from_clusters, known_columns
 from calcigram.longtable.intake import (
     IgnoredColumnWarning,
     Intake,
@@ -13,7 +12,10 @@ from calcigram.longtable.intake import (
     RejectedClustersWarning,
     RepeatedRowsWarning,
     TableWarning,
+    check_long,
     clusters_from_frame,
+    frame_from_clusters,
+    known_columns,
     tell,
 )
 

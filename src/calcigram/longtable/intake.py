@@ -1,4 +1,4 @@
-"""From a long table to clusters: rows brought together by cluster, every bad value named.
+"""The long table to clusters and back: rows brought together by cluster, every bad value named.
 
 Files are not opened here; `formats` does that.
 """
@@ -6,8 +6,8 @@ Files are not opened here; `formats` does that.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,9 +15,20 @@ import numpy.typing as npt
 
 from calcigram.clusters import CLUSTER_NAMES, MARK_NAMES, META_COLUMNS, ClusterSet
 from calcigram.errors import BadInputError
-from calcigram.longtable.columns import ID_EXPECTED, checked_numbers, id_text, meta_column
-from calcigram.longtable.headings import NUMERIC_COLUMNS, Scale, resolve_columns
-from calcigram.longtable.rejects import Faults, Mask, Rows
+from calcigram.longtable.columns import (
+    ID_EXPECTED,
+    MISSING_IDS,
+    NUMERIC_COLUMNS,
+    Faults,
+    Mask,
+    Rows,
+    checked_numbers,
+    factors,
+    id_text,
+    meta_column,
+    resolve_columns,
+)
+from calcigram.options import ReadOptions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -107,15 +118,33 @@ class Intake:
     ignored: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
+    def parts(self, batch_size: int, skip: int = 0) -> Iterator[Intake]:
+        """Yield it in parts of at most `batch_size` clusters, all but the first `skip`.
+
+        What was left out, and how much, is told with the first part.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> clusters = ClusterSet.from_arrays([0, 1, 2, 3], [1, 2, 3], [0, 0, 0])
+        >>> whole = Intake(clusters, pd.DataFrame(), 5)
+        >>> [(len(part.clusters), part.n_duplicates) for part in whole.parts(2)]
+        [(2, 5), (1, 0)]
+        """
+        if len(self.clusters) <= batch_size:
+            yield from [self][skip:]
+            return
+        for index, part in enumerate(self.clusters.batches(batch_size)):
+            if index == 0 and not skip:
+                yield replace(self, clusters=part)
+            elif index >= skip:
+                yield Intake(part, self.rejects.iloc[:0])
+
 
 def clusters_from_frame(
     frame: pd.DataFrame,
+    options: ReadOptions | None = None,
     *,
-    columns: Mapping[str, str] | None = None,
-    units: str = "mm",
-    pixel_spacing: float | None = None,
-    skip_bad: bool = False,
-    single_cluster: str | None = None,
     source: str | None = None,
     row_number: Callable[[Rows], Rows] | int = 0,
 ) -> Intake:
@@ -128,16 +157,8 @@ def clusters_from_frame(
         `clusters.CLUSTER_COLUMNS` say what each column may hold; values are checked at the
         float32 precision they are kept in. Every other column goes to ``meta`` where it has
         one value a cluster, and is ignored with a warning where it varies.
-    columns : mapping, optional
-        Our names to the table's, such as ``{"x": "posX"}``; `SHORT_NAMES` will do.
-    units : {"mm", "cm", "um", "px"}
-        What lengths (positions, diameters, nipple) are given in; areas in its square.
-    pixel_spacing : float, optional
-        Size of a pixel in mm, with units ``px``.
-    skip_bad : bool
-        Set clusters with bad values aside instead of raising.
-    single_cluster : str, optional
-        Id for a table that has no column of ids because it is one cluster.
+    options : ReadOptions, optional
+        Those that apply to a table.
     source : str, optional
         Name of the file, for messages.
     row_number : int or callable, optional
@@ -150,7 +171,7 @@ def clusters_from_frame(
     Raises
     ------
     BadInputError
-        The table is empty, a column is missing, or (unless `skip_bad`) a value is bad;
+        The table is empty, a column is missing, or (unless bad clusters are skipped) a value is bad;
         the first bad row is named.
 
     Warns
@@ -161,23 +182,21 @@ def clusters_from_frame(
     --------
     >>> import pandas as pd
     >>> frame = pd.DataFrame({"cluster_id": ["b", "a", "b"], "posX": [10, 20, 30], "y": [1, 2, 3]})
-    >>> intake = clusters_from_frame(frame, columns={"x": "posX"}, units="px", pixel_spacing=0.1)
+    >>> options = ReadOptions(columns={"x": "posX"}, units="px", pixel_spacing=0.1)
+    >>> intake = clusters_from_frame(frame, options)
     >>> list(intake.clusters.cluster_id), intake.clusters.x_mm
     (['b', 'a'], array([1., 3., 2.], dtype=float32))
     """
-    scale = Scale(units, pixel_spacing)
+    options = options or ReadOptions()
+    factor = factors(options)
     frame = frame.set_axis([str(name) for name in frame.columns], axis=1)
-    names = resolve_columns(
-        list(frame.columns), columns, scale, source=source, single_cluster=single_cluster
-    )
+    names = resolve_columns(list(frame.columns), options, source=source)
     if not len(frame):
         raise BadInputError("at least one row below the headings", source=source)
     faults = Faults(source)
-    owner, ids = _owners(frame, names, single_cluster, faults)
+    owner, ids = _owners(frame, names, options.single_cluster, faults)
     values = {
-        ours: checked_numbers(
-            frame[theirs], NUMERIC_COLUMNS[ours], scale.factor(ours), theirs, faults
-        )
+        ours: checked_numbers(frame[theirs], NUMERIC_COLUMNS[ours], factor[ours], theirs, faults)
         for ours, theirs in names.items()
         if ours in NUMERIC_COLUMNS
     }
@@ -192,7 +211,7 @@ def clusters_from_frame(
         return ids[owner[row]] if owner[row] >= 0 else None
 
     numbered = row_number if callable(row_number) else lambda rows: rows + row_number
-    if faults.found and not skip_bad:
+    if faults.found and not options.skip_bad:
         raise faults.first(id_of, numbered)
     keep = _keep_clusters(faults, owner, len(ids))
     repeated = _repeated_rows(frame, names, owner, values)
@@ -339,3 +358,85 @@ def _warn(n_repeated: int, ignored: list[str], source: str | None) -> None:
             IgnoredColumnWarning,
             stacklevel=3,
         )
+
+
+def frame_from_clusters(
+    clusters: ClusterSet, *, columns: Sequence[str] | None = None
+) -> pd.DataFrame:
+    """Return the long table of a set: ids, marks, per-cluster columns repeated, then meta.
+
+    Parameters
+    ----------
+    clusters : ClusterSet
+    columns : sequence of str, optional
+        Numeric columns to give; by default those of which the set knows anything.
+
+    Returns
+    -------
+    pandas.DataFrame, shape (N, any)
+
+    Raises
+    ------
+    BadInputError
+        A cluster has no calcification, or two share an id: a long table cannot hold that.
+
+    Examples
+    --------
+    >>> clusters = ClusterSet.from_arrays([0, 2], [0, 1], [0, 1], cluster_id=["a"], cnr=[5, 6])
+    >>> list(frame_from_clusters(clusters).columns)
+    ['cluster_id', 'x_mm', 'y_mm', 'cnr']
+    """
+    import pandas as pd
+
+    check_long(clusters)
+    owner = np.repeat(np.arange(len(clusters)), clusters.n_calcifications)
+    table: dict[str, Any] = {"cluster_id": clusters.cluster_id[owner]}
+    for name in known_columns(clusters) if columns is None else columns:
+        values = getattr(clusters, name)
+        table[name] = values if name in MARK_NAMES else values[owner]
+    meta = clusters.meta.iloc[owner].reset_index(drop=True)
+    return pd.concat([pd.DataFrame(table), meta], axis=1)
+
+
+def check_long(clusters: ClusterSet) -> None:
+    """Raise `BadInputError` where a set cannot be a long table (see `frame_from_clusters`)."""
+    import pandas as pd
+
+    check_ids(clusters)
+    empty = clusters.n_calcifications == 0
+    if empty.any():
+        raise BadInputError(
+            "at least one calcification in each cluster of a long table",
+            cluster_id=clusters.cluster_id[int(empty.argmax())],
+        )
+    repeated = pd.Series(clusters.cluster_id).duplicated().to_numpy()
+    if repeated.any():
+        raise BadInputError(
+            "each cluster id once in a long table",
+            cluster_id=clusters.cluster_id[int(repeated.argmax())],
+        )
+    clash = sorted(set(map(str, clusters.meta.columns)) & {"cluster_id", *NUMERIC_COLUMNS})
+    if clash:
+        raise BadInputError("a name in meta that no mark or id has", column=clash[0])
+
+
+def check_ids(clusters: ClusterSet) -> None:
+    """Raise `BadInputError` where an id could not be told from a missing one when it is read."""
+    missing = MISSING_IDS.intersection(clusters.cluster_id)
+    if missing:
+        raise BadInputError(ID_EXPECTED, cluster_id=sorted(missing)[0])
+
+
+def known_columns(clusters: ClusterSet) -> list[str]:
+    """Return the names of the numeric columns of which a set knows at least one value.
+
+    Examples
+    --------
+    >>> known_columns(ClusterSet.from_arrays([0, 1], [0], [0], nipple_x_mm=[1]))
+    ['x_mm', 'y_mm', 'nipple_x_mm']
+    """
+    return [
+        column.name
+        for column in NUMERIC_COLUMNS.values()
+        if column.required or not np.isnan(getattr(clusters, column.name)).all()
+    ]

@@ -17,13 +17,20 @@ import numpy.typing as npt
 
 from calcigram.errors import BadInputError
 from calcigram.model.augment import ALL_MARKS, hide_marks
-from calcigram.model.calibrate import expected_calibration_error, fit_scaling, softmax
-from calcigram.model.conformal import N_FOLDS, ConformalScores, folds_by_group
+from calcigram.model.calibrate import (
+    N_FOLDS,
+    ConformalScores,
+    expected_calibration_error,
+    fit_scaling,
+    folds_by_group,
+    softmax,
+)
 from calcigram.model.exemplars import Exemplars
 from calcigram.model.forest import Forest, flatten_trees
-from calcigram.model.head import HEAD_CASES, Floats, Head, fewness_of, two_sided
+from calcigram.model.head import HEAD_CASES, Floats, Head, fewness_of, is_readable, two_sided
 from calcigram.model.labels import Labelled, check_known_words
-from calcigram.model.reader import Model, form_is_known
+from calcigram.model.reader import Model
+from calcigram.model.scoring import raw_scores
 
 if TYPE_CHECKING:
     from calcigram.features.extract import Features
@@ -106,7 +113,7 @@ def _adapted_head(
     rng: np.random.Generator,
 ) -> tuple[Head, dict[str, Any]]:
     seen = {"form_known": features, "form_unknown": hide_marks(features, ALL_MARKS)}
-    known = form_is_known(features)
+    known = is_readable(features, "morphology")
     rows = {
         case: np.flatnonzero((codes >= 0) & (known | (case == "form_unknown")))
         for case in HEAD_CASES[head.axis]
@@ -120,7 +127,7 @@ def _adapted_head(
     for k in np.unique(fold):
         own = fold == k
         logits[own] = two_sided(
-            _boosted(start, values[~own], truth[~own], rng).raw_scores(values[own])
+            raw_scores(_boosted(start, values[~own], truth[~own], rng), values[own])
         )
     scalings, conformal = {}, {}
     p = np.empty_like(logits)
@@ -176,7 +183,7 @@ def _boosted(start: Forest, values: Rows, truth: Codes, rng: np.random.Generator
 
     n_scores = start.n_classes
     rows = np.where(np.isnan(values).all(axis=0), np.float32(0), values)
-    scores = start.raw_scores(values)
+    scores = raw_scores(start, values)
     hit = np.eye(max(n_scores, 2))[truth]
     if n_scores == 1:
         hit = hit[:, 1:]

@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from calcigram._kernels.compiler import kernel
 from calcigram.model.forest import MAX_DEPTH, Forest
+from calcigram.model.scoring import goes_left, leaf_of, nodes_of
 
 Floats = npt.NDArray[np.float64]
 
@@ -68,7 +69,7 @@ def attribute(forest: Forest, values: npt.ArrayLike, cover: npt.ArrayLike) -> At
         raise ValueError("expected a weight above 0 for each node")
     phi = np.zeros((len(rows), forest.n_classes, forest.n_features))
     base = forest.baseline.copy()
-    _attribute(rows, *_nodes(forest), forest.value, forest.tree_class, weight, phi, base)  # type: ignore[call-arg]
+    _attribute(rows, *nodes_of(forest), forest.value, forest.tree_class, weight, phi, base)  # type: ignore[call-arg]
     return Attribution(phi, base)
 
 
@@ -93,55 +94,6 @@ def node_cover(forest: Forest, reference: npt.ArrayLike) -> Floats:
             cover[first[node] + forest.left[node]] + cover[first[node] + forest.right[node]]
         )
     return cover
-
-
-def leaf_of(forest: Forest, values: npt.ArrayLike) -> npt.NDArray[np.int32]:
-    """Return the leaf in which each row ends in each tree, counted from the tree's first node.
-
-    Parameters
-    ----------
-    forest : Forest
-    values : array_like of float32, shape (R, F)
-
-    Returns
-    -------
-    ndarray of int32, shape (R, T)
-    """
-    rows = np.ascontiguousarray(values, dtype=np.float32)
-    leaves = np.empty((len(rows), forest.n_trees), np.int32)
-    _find_leaves(rows, *_nodes(forest), leaves)  # type: ignore[call-arg]
-    return leaves
-
-
-def _nodes(forest: Forest) -> tuple[npt.NDArray[np.generic], ...]:
-    return (
-        forest.feature,
-        forest.threshold,
-        forest.missing_left,
-        forest.left,
-        forest.right,
-        forest.tree_offset,
-    )
-
-
-@kernel
-def _goes_left(value, threshold, missing_left):  # type: ignore[no-untyped-def]
-    return missing_left == 1 if np.isnan(value) else value <= threshold
-
-
-@kernel
-def _find_leaves(values, feature, threshold, missing_left, left, right, offset, leaves):  # type: ignore[no-untyped-def]
-    for row in range(values.shape[0]):
-        for tree in range(offset.size - 1):
-            first = offset[tree]
-            node = np.int64(0)
-            while feature[first + node] >= 0:
-                at = first + node
-                if _goes_left(values[row, feature[at]], threshold[at], missing_left[at]):
-                    node = np.int64(left[at])
-                else:
-                    node = np.int64(right[at])
-            leaves[row, tree] = node
 
 
 @kernel
@@ -195,7 +147,7 @@ def _attribute(
                 for step in range(depth):
                     at = path_node[step]
                     x = values[row, feature[at]]
-                    if _goes_left(x, threshold[at], missing_left[at]) != path_left[step]:
+                    if goes_left(x, threshold[at], missing_left[at]) != path_left[step]:
                         agrees[path_place[step]] = 0.0
                 _share_out(leaf_value[leaf], d, columns, share, agrees, phi[row, k])
 

@@ -11,10 +11,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
-from calcigram.features.catalogue import CATALOGUE
 from calcigram.lexicon import DISTRIBUTIONS, Distribution
+from calcigram.model.head import columns_resting_on
 
 if TYPE_CHECKING:
     from calcigram.clusters import ClusterSet
@@ -71,7 +70,7 @@ def hide_marks(features: Features, marks: Iterable[str]) -> Features:
     array([nan], dtype=float32)
     """
     values = features.values.copy()
-    values[:, _resting_on(marks)] = np.nan
+    values[:, columns_resting_on(tuple(marks))] = np.nan
     return replace(features, values=values)
 
 
@@ -108,7 +107,7 @@ def forgetful_copy(
     values[fewer] = measure(clusters[fewer].thinned(kept[fewer], rng)).values
     chosen = rng.choice(len(FORGOTTEN), n, p=[share for share, _ in FORGOTTEN])
     for pattern, (_, marks) in enumerate(FORGOTTEN):
-        values[np.ix_(chosen == pattern, _resting_on(marks))] = np.nan
+        values[np.ix_(chosen == pattern, columns_resting_on(marks))] = np.nan
     return replace(features, values=values)
 
 
@@ -123,14 +122,7 @@ def fewer_left(
     Calibration needs them: what a few calcifications of many show is less sure than what few
     calcifications show that are all there are.
 
-    Parameters
-    ----------
-    clusters : ClusterSet
-    labelled : Labelled
-        Their features and labels.
-    measure : callable
-        Clusters to features.
-    rng : numpy.random.Generator
+    Parameters as for `forgetful_copy`.
 
     Returns
     -------
@@ -143,8 +135,3 @@ def fewer_left(
     chosen = np.sort(rng.choice(many, min(few, len(many)), replace=False))
     kept = rng.integers(CUT_TO[0], CUT_TO[1] + 1, len(chosen))
     return replace(labelled[chosen], features=measure(clusters[chosen].thinned(kept, rng)))
-
-
-def _resting_on(marks: Iterable[str]) -> npt.NDArray[np.bool_]:
-    hidden = set(marks)
-    return np.array([bool(hidden & set(spec.needs)) for spec in CATALOGUE])

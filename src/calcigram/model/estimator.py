@@ -1,9 +1,9 @@
 """`CalcigramClassifier`: one head of the model as a scikit-learn classifier.
 
 For pipelines and cross-validation, after `calcigram.features.transformer.ClusterFeatures`.
-It has no notion of concern, of words that cannot be read or of model files; that is
-`reader.Model`'s business. This module imports scikit-learn at the top: import it only where
-that is wanted.
+Trees, hold-out and calibration are those of `train_model`; concern, words that cannot be read and
+model files are left to `reader.Model`. This module imports scikit-learn at the top: import it only
+where that is wanted.
 """
 
 from __future__ import annotations
@@ -17,10 +17,13 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from calcigram.errors import BadInputError
+from calcigram.lexicon import AXES
 from calcigram.model.calibrate import Scaling, fit_scaling, softmax
 from calcigram.model.forest import flatten_forest
-from calcigram.model.head import AXES, two_sided
-from calcigram.model.train import TreeOptions, fit_trees
+from calcigram.model.head import two_sided
+from calcigram.model.labels import hold_out
+from calcigram.model.scoring import raw_scores
+from calcigram.model.train import TreeOptions, grow_trees
 
 _MIN_TO_CALIBRATE = 5  # held-out clusters a class
 
@@ -35,8 +38,8 @@ class CalcigramClassifier(ClassifierMixin, BaseEstimator):
     n_iterations, learning_rate, max_leaf_nodes, min_samples_leaf, l2_regularization, max_features
         As in `sklearn.ensemble.HistGradientBoostingClassifier`.
     calibration_share : float
-        Share of the rows held out to calibrate on, balanced over classes; 0 for no
-        calibration. Where a class would get fewer than 5, all rows train and none calibrates.
+        Share of each class held out to calibrate on; 0 for no calibration. Where a class would
+        get fewer than 5 rows, all rows train and none calibrates.
     random_state : int, RandomState instance or None
 
     Attributes
@@ -118,37 +121,41 @@ class CalcigramClassifier(ClassifierMixin, BaseEstimator):
         self._check_words()
         if len(self.classes_) < 2:
             raise ValueError(f"expected at least 2 classes, got 1 class: {self.classes_[0]!r}")
-        random = check_random_state(self.random_state)
-        held_out = self._hold_out(codes, random)
+        seed = check_random_state(self.random_state).randint(2**31 - 1)
+        held_out = np.zeros(len(codes), bool)
+        if self.calibration_share:
+            rng = np.random.default_rng(seed)
+            for code in range(len(self.classes_)):
+                own = np.flatnonzero(codes == code)
+                held_out[own] = hold_out(np.arange(len(own)), self.calibration_share, rng)
+            held_out &= np.bincount(codes[held_out]).min() >= _MIN_TO_CALIBRATE
         options = TreeOptions(**{name: getattr(self, name) for name in vars(TreeOptions())})
-        seed = random.randint(2**31 - 1)
-        trees = fit_trees(rows[~held_out], codes[~held_out], options, seed)
+        trees = grow_trees(rows[~held_out], codes[~held_out], options, seed)
         self.forest_ = flatten_forest(trees)
         self.scaling_ = Scaling.identity(len(self.classes_))
         if held_out.any():
-            logits = two_sided(self.forest_.raw_scores(rows[held_out]))
+            logits = two_sided(raw_scores(self.forest_, rows[held_out]))
             self.scaling_ = fit_scaling(logits, codes[held_out])
         return self
 
     def decision_function(self, X: npt.ArrayLike) -> npt.NDArray[np.float64]:  # noqa: N803
-        """Return calibrated scores: one a class, or, of two classes, how far the second leads."""
-        logits = self._scores(X)
+        """Return calibrated scores: one per class, or, of two classes, their difference."""
+        logits = self._logits(X)
         return logits[:, 1] - logits[:, 0] if len(self.classes_) == 2 else logits
 
     def predict_proba(self, X: npt.ArrayLike) -> npt.NDArray[np.float64]:  # noqa: N803
         """Return calibrated probabilities, shape (C, K), in the order of `classes_`."""
-        return softmax(self._scores(X))
+        return softmax(self._logits(X))
 
     def predict(self, X: npt.ArrayLike) -> npt.NDArray[Any]:  # noqa: N803
         """Return the most probable label of each cluster."""
-        best = self._scores(X).argmax(axis=1)
+        best = self._logits(X).argmax(axis=1)
         return self.classes_[best]
 
-    def _scores(self, X: npt.ArrayLike) -> npt.NDArray[np.float64]:  # noqa: N803
+    def _logits(self, X: npt.ArrayLike) -> npt.NDArray[np.float64]:  # noqa: N803
         check_is_fitted(self)
         rows = validate_data(self, X, dtype=np.float32, ensure_all_finite="allow-nan", reset=False)
-        logits = two_sided(self.forest_.raw_scores(rows))
-        return logits * self.scaling_.inverse_temperature + np.array(self.scaling_.bias)
+        return self.scaling_.scaled(two_sided(raw_scores(self.forest_, rows)))
 
     def _check_words(self) -> None:
         if self.axis is None:
@@ -158,16 +165,7 @@ class CalcigramClassifier(ClassifierMixin, BaseEstimator):
                 f"one of {', '.join(AXES)}, or None", column="axis", value=self.axis
             )
         for label in self.classes_:
-            if label not in [str(word) for word in AXES[self.axis]]:
+            if label not in [str(word) for word in AXES[self.axis].words]:
                 raise BadInputError(
-                    f"one of {', '.join(AXES[self.axis])}", column="y", value=str(label)
+                    f"one of {', '.join(AXES[self.axis].words)}", column="y", value=str(label)
                 )
-
-    def _hold_out(self, codes: npt.NDArray[np.int64], random: Any) -> npt.NDArray[np.bool_]:
-        """Choose the share of every class to calibrate on; none where a class is too small."""
-        held_out = np.zeros(len(codes), bool)
-        n_each = np.floor(np.bincount(codes) * self.calibration_share).astype(int)
-        if n_each.min() >= _MIN_TO_CALIBRATE:
-            for code, n in enumerate(n_each):
-                held_out[random.permutation(np.flatnonzero(codes == code))[:n]] = True
-        return held_out

@@ -1,8 +1,7 @@
 """`Forest`: gradient-boosted trees as plain arrays that anyone can check.
 
-It turns a fitted scikit-learn `HistGradientBoostingClassifier` into arrays that need no
-scikit-learn to be read, and gives the same raw scores. It neither trains nor calibrates; how
-trees are gone through fast is `walk`'s business (one row) and `quickscorer`'s (many rows).
+A fitted scikit-learn `HistGradientBoostingClassifier` becomes arrays that need no scikit-learn to
+be read; `scoring` computes the same raw scores from them.
 """
 
 from __future__ import annotations
@@ -14,8 +13,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-
-from calcigram.model import quickscorer, walk
 
 STORED_ARRAYS: dict[str, type] = {
     "feature": np.int16,
@@ -31,8 +28,10 @@ STORED_ARRAYS: dict[str, type] = {
 """Name and dtype of each stored array; the model file holds exactly these."""
 
 MAX_TREES = 100_000
+MAX_NODES = 32_768
+"""Of one tree."""
 MAX_DEPTH = 256
-"""Levels of inner nodes; kernels keep as many places on the way from a leaf to its root."""
+"""Levels of inner nodes; kernels keep as many indices on the path from a leaf to its root."""
 MAX_SCORE = 1e6
 """A log-odds beyond this is no result of training."""
 
@@ -91,29 +90,6 @@ class Forest:
         """Return the stored arrays by name."""
         return {name: getattr(self, name) for name in STORED_ARRAYS}
 
-    def raw_scores(self, values: npt.ArrayLike) -> npt.NDArray[np.float64]:
-        """Return the raw scores (log-odds) of each row.
-
-        Parameters
-        ----------
-        values : array_like of float32, shape (R, F)
-            NaN where missing.
-
-        Returns
-        -------
-        ndarray of float64, shape (R, K)
-            Equal to scikit-learn's ``_raw_predict`` within 1e-6.
-        """
-        rows = np.ascontiguousarray(values, dtype=np.float32)
-        if rows.ndim != 2 or rows.shape[1] != self.n_features:
-            raise ValueError(f"expected shape (R, {self.n_features}), got {rows.shape}")
-        scores = np.empty((len(rows), self.n_classes))
-        if len(rows) > walk.MOST_ROWS and self._blocks is not None:
-            quickscorer.score_rows(rows, *self._blocks, self.baseline, scores)
-        else:
-            walk.score_rows(rows, *self._walk, self.baseline, scores)
-        return scores
-
     def followed_by(self, other: Forest) -> Forest:
         """Return the trees of both: the scores of both, added up."""
         joined = {
@@ -147,14 +123,6 @@ class Forest:
             below = np.concatenate([left, right])
             nodes = below[self.feature[below] >= 0]
         return found
-
-    @cached_property
-    def _walk(self) -> walk.Layout:
-        return walk.layout(self)
-
-    @cached_property
-    def _blocks(self) -> quickscorer.Layout | None:
-        return quickscorer.layout(self)
 
 
 def no_forest(n_features: int) -> Forest:
@@ -264,8 +232,8 @@ def _problem(forest: Forest) -> str | None:
     sizes = np.diff(offset)
     if offset[0] != 0 or offset[-1] != n_nodes:
         return "trees that do not cover the nodes"
-    if n_trees and (sizes.min() < 1 or sizes.max() > walk.MAX_NODES):
-        return f"a tree of fewer than 1 or more than {walk.MAX_NODES} nodes"
+    if n_trees and (sizes.min() < 1 or sizes.max() > MAX_NODES):
+        return f"a tree of fewer than 1 or more than {MAX_NODES} nodes"
     if not 0 <= forest.n_features <= np.iinfo(np.int16).max // 2:
         return f"{forest.n_features} features"
     if n_trees and not (

@@ -14,23 +14,21 @@ import numpy.typing as npt
 
 from calcigram.concerns import raw_concern
 from calcigram.consequences import load_rulebook
-from calcigram.lexicon import DISTRIBUTION_LABELS, MORPHOLOGY_LABELS, Status
+from calcigram.lexicon import AXES
 from calcigram.model.augment import ALL_MARKS, hide_marks
 from calcigram.model.calibrate import (
+    N_FOLDS,
+    ConformalScores,
     Scaling,
     expected_calibration_error,
     fewness,
     fit_scaling,
+    folds_by_group,
     log_probabilities,
 )
-from calcigram.model.conformal import N_FOLDS, ConformalScores, folds_by_group
-from calcigram.model.head import AXES, HEAD_CASES, Floats, Head
+from calcigram.model.head import HEAD_CASES, Floats, Head, is_readable, shown_probabilities
 from calcigram.model.labels import Labelled
-from calcigram.model.reader import Model, form_is_known
-from calcigram.model.shown import shown_probabilities
-
-_UNREAD = MORPHOLOGY_LABELS.index(Status.UNREAD)
-_INSUFFICIENT = DISTRIBUTION_LABELS.index(Status.INSUFFICIENT)
+from calcigram.model.reader import Model
 
 
 def calibrated(model: Model, held_out: Labelled) -> Model:
@@ -88,7 +86,8 @@ def with_conformal_scores(
     fitted = [calibrated(model, held_out[folds != fold]) for fold in range(N_FOLDS)]
     for case, seen in _seen_in_cases(held_out).items():
         shown = {
-            head.axis: np.full((len(folds), len(AXES[head.axis])), np.nan) for head in model.heads
+            head.axis: np.full((len(folds), len(AXES[head.axis].words)), np.nan)
+            for head in model.heads
         }
         for fold, one in enumerate(fitted):
             own = folds == fold
@@ -120,7 +119,7 @@ def _readable(
     """Return the true class and the place of each cluster that a head can read in a case."""
     codes = seen.codes(head.axis)
     if case == "form_known":
-        codes = np.where(form_is_known(seen.features), codes, -1)
+        codes = np.where(is_readable(seen.features, "morphology"), codes, -1)
     rows = np.flatnonzero(np.isin(codes, head.classes))
     return np.searchsorted(head.classes, codes[rows]), rows
 
@@ -153,8 +152,13 @@ def _concern_scalings(model: Model, held_out: Labelled, bare: Labelled) -> dict[
     no_d, no_m = np.full_like(p_d, np.nan), np.full_like(p_m, np.nan)
     cases = {
         "both_read": (p_d, p_m, d, m),
-        "form_unread": (p_bare, no_m, d, np.full_like(m, _UNREAD)),
-        "distribution_insufficient": (no_d, p_m, np.full_like(d, _INSUFFICIENT), m),
+        "form_unread": (p_bare, no_m, d, np.full_like(m, AXES["morphology"].unread_code)),
+        "distribution_insufficient": (
+            no_d,
+            p_m,
+            np.full_like(d, AXES["distribution"].unread_code),
+            m,
+        ),
     }
     scalings = {}
     for case, (p_distribution, p_morphology, d_label, m_label) in cases.items():

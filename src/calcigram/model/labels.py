@@ -10,9 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from calcigram.errors import BadInputError
-from calcigram.lexicon import MIN_CALCIFICATIONS, STATUSES
-from calcigram.model.head import AXES
-from calcigram.model.reader import form_is_known
+from calcigram.lexicon import AXES, STATUSES
+from calcigram.model.head import is_readable
 
 if TYPE_CHECKING:
     from calcigram.clusters import ClusterSet
@@ -48,7 +47,7 @@ def label_codes(clusters: ClusterSet, axis: str) -> Codes:
     column = f"true_{axis}"
     if column not in clusters.meta:
         return np.full(len(clusters), -1, np.int8)
-    codes = {str(word): code for code, word in enumerate(AXES[axis])}
+    codes = {str(word): code for code, word in enumerate(AXES[axis].words)}
     codes |= dict.fromkeys(["", *map(str, STATUSES)], -1)
     given = clusters.meta[column]
     words = given.astype(object).where(given.notna(), "")
@@ -57,7 +56,7 @@ def label_codes(clusters: ClusterSet, axis: str) -> Codes:
     if unknown.any():
         row = int(unknown.argmax())
         raise BadInputError(
-            f"one of {', '.join(AXES[axis])}, or nothing",
+            f"one of {', '.join(AXES[axis].words)}, or nothing",
             column=column,
             cluster_id=clusters.cluster_id[row],
             value=words.iloc[row],
@@ -72,6 +71,11 @@ class Labelled:
     features: Features
     distribution: Codes
     morphology: Codes
+
+    @classmethod
+    def of(cls, clusters: ClusterSet, features: Features) -> Labelled:
+        """Make it of clusters and their features; see `label_codes` for what is refused."""
+        return cls(features, *(label_codes(clusters, axis) for axis in AXES))
 
     def __getitem__(self, rows: npt.NDArray[Any]) -> Labelled:
         return Labelled(self.features[rows], self.distribution[rows], self.morphology[rows])
@@ -101,21 +105,17 @@ class Labelled:
         kept: dict[str, Any] = {}
         for axis in AXES:
             codes = self.codes(axis)
-            counts = np.bincount(codes[codes >= 0], minlength=len(AXES[axis]))
+            counts = np.bincount(codes[codes >= 0], minlength=len(AXES[axis].words))
             rare = np.flatnonzero((counts > 0) & (counts < MIN_CLUSTERS_A_CLASS))
             kept[axis] = np.where(np.isin(codes, rare), -1, getattr(self, axis)).astype(np.int8)
             if rare.size:
-                words = ", ".join(f"{AXES[axis][k]} ({counts[k]})" for k in rare)
+                words = ", ".join(f"{AXES[axis].words[k]} ({counts[k]})" for k in rare)
                 warnings.warn(f"true_{axis}: left out as rare: {words}", stacklevel=3)
         return replace(self, **kept)
 
     def codes(self, axis: str) -> Codes:
         """Return the labels of clusters whose `axis` can be read at all; -1 for the others."""
-        if axis == "distribution":
-            readable = self.features.n_calcifications >= MIN_CALCIFICATIONS
-        else:
-            readable = form_is_known(self.features)
-        return np.where(readable, getattr(self, axis), -1).astype(np.int8)
+        return np.where(is_readable(self.features, axis), getattr(self, axis), -1).astype(np.int8)
 
 
 def axes_to_learn(labelled: Labelled) -> list[str]:
@@ -160,24 +160,24 @@ def check_classes(codes: Codes, axis: str) -> None:
     UserWarning
         Words of the axis do not occur: a model trained so gives them probability 0.
     """
-    counts = np.bincount(codes[codes >= 0], minlength=len(AXES[axis]))
+    counts = np.bincount(codes[codes >= 0], minlength=len(AXES[axis].words))
     column = f"true_{axis}"
     if (counts > 0).sum() < 2:
         raise BadInputError(
             "labels of at least two classes, on clusters that can be read",
             column=column,
-            value=[str(AXES[axis][k]) for k in np.flatnonzero(counts)],
+            value=[str(AXES[axis].words[k]) for k in np.flatnonzero(counts)],
         )
     few = (counts > 0) & (counts < MIN_CLUSTERS_A_CLASS)
     if few.any():
-        word = AXES[axis][int(few.argmax())]
+        word = AXES[axis].words[int(few.argmax())]
         raise BadInputError(
             f"at least {MIN_CLUSTERS_A_CLASS} clusters of each class that occurs; --drop-rare "
             "(drop_rare=True) leaves the labels of rarer ones out",
             column=column,
             value=f"{counts[few.argmax()]} of {word}",
         )
-    absent = [str(AXES[axis][k]) for k in np.flatnonzero(counts == 0)]
+    absent = [str(AXES[axis].words[k]) for k in np.flatnonzero(counts == 0)]
     if absent:
         warnings.warn(
             f"no cluster is labelled {', '.join(absent)}: the model will give probability 0 to that",
@@ -196,23 +196,28 @@ def check_known_words(codes: Codes, axis: str, classes: tuple[int, ...]) -> None
     unknown = sorted({int(code) for code in codes} - {-1, *classes})
     if unknown:
         raise BadInputError(
-            f"words that the model knows: {', '.join(AXES[axis][code] for code in classes)}",
+            f"words that the model knows: {', '.join(AXES[axis].words[code] for code in classes)}",
             column=f"true_{axis}",
-            value=str(AXES[axis][unknown[0]]),
+            value=str(AXES[axis].words[unknown[0]]),
         )
 
 
-def split_by_group(
-    clusters: ClusterSet, share: float, rng: np.random.Generator
+def hold_out(
+    groups: npt.NDArray[np.int64], share: float, rng: np.random.Generator
 ) -> npt.NDArray[np.bool_]:
-    """Choose about `share` of the clusters, all of a group (patient) or none.
+    """Choose about `share` of the clusters, at least one, all of a group (patient) or none.
+
+    Parameters
+    ----------
+    groups : ndarray of int64, shape (C,)
+        Group of each cluster, from 0; see `group_codes`.
+    share : float
+    rng : numpy.random.Generator
 
     Returns
     -------
     ndarray of bool, shape (C,)
-        A cluster without a ``group_id`` is a group of its own.
     """
-    groups = group_codes(clusters)
     order = rng.permutation(groups.max(initial=-1) + 1)
     sizes = np.bincount(groups)[order] if groups.size else np.zeros(0, int)
     wanted = np.cumsum(sizes) <= max(round(share * len(groups)), 1)
@@ -224,7 +229,7 @@ def split_by_group(
 
 
 def group_codes(clusters: ClusterSet) -> npt.NDArray[np.int64]:
-    """Return the group of each cluster as whole numbers from 0, int64, shape (C,)."""
+    """Return the group of each cluster from 0, shape (C,); without ``group_id`` one of its own."""
     alone = np.array([f"cluster {i}" for i in range(len(clusters))], dtype=object)
     if "group_id" in clusters.meta:
         given = clusters.meta["group_id"]

@@ -19,7 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from calcigram.errors import BadInputError
-from calcigram.model.head import AXES, Floats, Head
+from calcigram.lexicon import AXES
+from calcigram.model.head import Floats, Head
 
 SHIPPED = ("uniform", "clinical")
 
@@ -109,7 +110,9 @@ def load_prior(name_or_path: str | Path) -> Prior:
     """
     name = str(name_or_path)
     if name == "uniform":
-        return Prior(name, {axis: np.full(len(w), 1 / len(w)) for axis, w in AXES.items()})
+        return Prior(
+            name, {axis: np.full(len(a.words), 1 / len(a.words)) for axis, a in AXES.items()}
+        )
     shipped = resources.files(__package__) / "clinical_prior.csv"
     try:
         text = (shipped if name == "clinical" else Path(name)).read_text(encoding="utf-8")
@@ -131,15 +134,15 @@ def _shares(text: str, source: str) -> dict[str, npt.NDArray[np.float64]]:
         axis, word = row["axis"], row["word"]
         if axis not in AXES:
             raise BadInputError(f"one of {', '.join(AXES)}", column="axis", value=axis, **place)
-        if word not in AXES[axis] or word in cases.get(axis, {}):
+        if word not in AXES[axis].words or word in cases.get(axis, {}):
             raise BadInputError(
-                f"each of {', '.join(AXES[axis])} once", column="word", value=word, **place
+                f"each of {', '.join(AXES[axis].words)} once", column="word", value=word, **place
             )
         cases.setdefault(axis, {})[word] = _number(row["cases"], place)
     shares = {}
     for axis, of_word in cases.items():
-        absent = [str(word) for word in AXES[axis] if word not in of_word]
-        counts = np.array([of_word.get(word, np.nan) for word in AXES[axis]])
+        absent = [str(word) for word in AXES[axis].words if word not in of_word]
+        counts = np.array([of_word.get(word, np.nan) for word in AXES[axis].words])
         if absent or not np.nansum(counts) > 0:
             raise BadInputError(
                 "every word of the axis, and cases of at least one",

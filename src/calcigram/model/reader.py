@@ -6,9 +6,11 @@ no scikit-learn is imported. Training is `train`'s business, files are `store`'s
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,20 +20,12 @@ import numpy.typing as npt
 from calcigram.concerns import CONCERN_CASES, concern_views, raw_concern
 from calcigram.consequences import shipped_rulebooks
 from calcigram.errors import BadInputError
-from calcigram.features.catalogue import CATALOGUE, FEATURE_NAMES
-from calcigram.lexicon import (
-    DISTRIBUTION_LABELS,
-    MIN_CALCIFICATIONS,
-    MORPHOLOGY_LABELS,
-    Status,
-)
-from calcigram.model import describe
-from calcigram.model.calibrate import Scaling, fewness, log_probabilities
-from calcigram.model.conformal import COVERAGE, check_coverage
-from calcigram.model.head import Floats, Head
+from calcigram.lexicon import AXES
+from calcigram.model.calibrate import COVERAGE, Scaling, check_coverage, fewness, log_probabilities
+from calcigram.model.head import Floats, Head, guarded, is_readable, shown_probabilities
 from calcigram.model.novelty import Novelty
 from calcigram.model.prior import Prior
-from calcigram.model.shown import guarded, shown_probabilities
+from calcigram.model.store import load_parts, model_digest, save_model
 from calcigram.readings import Readings
 from calcigram.risk import load_risk
 from calcigram.threads import in_chunks
@@ -40,11 +34,6 @@ if TYPE_CHECKING:
     from calcigram.features.extract import Features
     from calcigram.model.exemplars import Exemplars
 
-FORM_MARKS: tuple[str, ...] = ("diameter_mm", "aspect_ratio", "solidity", "cnr")
-"""A form is read only where at least one calcification of the cluster has one of these."""
-
-_UNREAD_FORM = MORPHOLOGY_LABELS.index(Status.UNREAD)
-_NO_DISTRIBUTION = DISTRIBUTION_LABELS.index(Status.INSUFFICIENT)
 _CHUNK_ROWS = 4096
 
 
@@ -85,10 +74,27 @@ class Model:
     estimators: dict[str, Any] | None = field(default=None, repr=False)
 
     def __repr__(self) -> str:
-        return describe.model_line(self)
+        words = ", ".join(
+            f"{len(head.classes)} words of {head.axis}" if head.classes else f"reads no {head.axis}"
+            for head in self.heads
+        )
+        return f"<Model {self.version}: {words}>"
 
     def _repr_html_(self) -> str:
-        return describe.model_html(self)
+        """Return what the model reads and its figures of held-out clusters, for notebooks."""
+        import pandas as pd
+
+        reached = self.card.get("held_out", {})
+        rows = [
+            {
+                "axis": head.axis,
+                "words": ", ".join(AXES[head.axis].words[code] for code in head.classes),
+                **reached.get(head.axis, {}),
+            }
+            for head in self.heads
+        ]
+        table = pd.DataFrame(rows).to_html(index=False, na_rep="")
+        return f"<p>{escape(repr(self))}; figures of held-out clusters:</p>{table}"
 
     @property
     def heads(self) -> tuple[Head, Head]:
@@ -98,14 +104,10 @@ class Model:
     @cached_property
     def version(self) -> str:
         """Name and the first 8 hexadecimal digits of the digest of all that decides a reading."""
-        from calcigram.model.store import model_digest
-
         return f"{self.name}+{model_digest(self)[:8]}"
 
     def save(self, folder: str | Path) -> None:
         """Write the model folder; see `calcigram.model.store.save_model`."""
-        from calcigram.model.store import save_model
-
         save_model(self, folder)
 
     def read(
@@ -188,7 +190,7 @@ class Model:
         """Return both axes' probabilities, the risk, the concern's, both sets, the novelty."""
         p_d, p_m = self.axis_probabilities(features)
         shown = shown_probabilities(p_d, p_m, features)
-        form_known = form_is_known(features)
+        form_known = is_readable(features, "morphology")
         sets = [
             head.sets(p, form_known, coverage) for head, p in zip(self.heads, shown, strict=True)
         ]
@@ -219,9 +221,9 @@ class Model:
             Each axis by itself, so that the most probable words may be inadmissible together;
             `shown_probabilities` mends that. NaN where the axis cannot be read.
         """
-        form_known = form_is_known(features)
+        form_known = is_readable(features, "morphology")
         p_d, p_m = (head.probabilities(features.values, form_known) for head in self.heads)
-        p_d[features.n_calcifications < MIN_CALCIFICATIONS] = np.nan
+        p_d[~is_readable(features, "distribution")] = np.nan
         if prior is not None:
             p_d, p_m = (
                 prior.reweighted(p, head) for head, p in zip(self.heads, (p_d, p_m), strict=True)
@@ -242,15 +244,35 @@ class Model:
         return p
 
 
-def form_is_known(features: Features) -> npt.NDArray[np.bool_]:
-    """Return where any feature that rests on a form mark has a value, bool, shape (C,)."""
-    return np.asarray(np.isfinite(features.values[:, _form_columns()]).any(axis=1))
+def load_model(folder: str | os.PathLike[str] | None = None, *, trusted: bool = False) -> Model:
+    """Open a model folder.
 
+    Parameters
+    ----------
+    folder : str or Path, optional
+        Default: the model that ships with calcigram.
+    trusted : bool
+        Also load the scikit-learn objects, if they were kept. They are a pickle, which can
+        run any code: only for folders you wrote yourself.
 
-@lru_cache(maxsize=1)
-def _form_columns() -> npt.NDArray[np.int64]:
-    rests_on_form = {spec.name for spec in CATALOGUE if set(spec.needs) & set(FORM_MARKS)}
-    return np.flatnonzero([name in rests_on_form for name in FEATURE_NAMES])
+    Returns
+    -------
+    Model
+        With `estimators` None unless `trusted`.
+
+    Raises
+    ------
+    ModelFileError
+        No model there, or it is damaged, foreign, too large, of a newer format, or made for
+        other features than this calcigram measures.
+
+    Examples
+    --------
+    >>> load_model("no_such_folder")
+    Traceback (most recent call last):
+    calcigram.errors.ModelFileError: model no_such_folder: no model here: there is no model.json
+    """
+    return Model(**load_parts(folder, trusted=trusted))
 
 
 def readings_of(
@@ -280,8 +302,11 @@ def readings_of(
     Of equally probable concerns the graver is taken. Where the words alone lead to another concern,
     the origin is that of the most probable pattern that leads to the concern given.
     """
-    words = _labels(p_distribution, _NO_DISTRIBUTION), _labels(p_morphology, _UNREAD_FORM)
     probabilities = p_distribution, p_morphology
+    words = tuple(
+        np.where(np.isfinite(p[:, 0]), p.argmax(axis=1), axis.unread_code).astype(np.int8)
+        for p, axis in zip(probabilities, AXES.values(), strict=True)
+    )
     return Readings(
         cluster_id=cluster_id,
         distribution=words[0],
@@ -290,14 +315,9 @@ def readings_of(
         p_morphology=p_morphology.astype(np.float32),
         evidence=np.full(len(cluster_id), "", dtype=object),
         reader=reader,
-        **concern_views(words, probabilities, p_concern, *shipped_rulebooks()),
+        **concern_views((words[0], words[1]), probabilities, p_concern, *shipped_rulebooks()),
         **more,
     )
-
-
-def _labels(p: Floats, otherwise: int) -> npt.NDArray[np.int8]:
-    read = np.isfinite(p[:, 0])
-    return np.where(read, p.argmax(axis=1), otherwise).astype(np.int8)
 
 
 def _difference(got: tuple[str, ...], expected: tuple[str, ...]) -> str:

@@ -13,11 +13,11 @@ import json
 import os
 import zipfile
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import fields
 from importlib.resources import as_file, files
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,15 +25,16 @@ import numpy.typing as npt
 from calcigram.concerns import CONCERN_CASES
 from calcigram.errors import ModelFileError
 from calcigram.features.catalogue import FEATURE_NAMES, catalogue_hash
-from calcigram.formats.places import replace_folder, unfinished
-from calcigram.lexicon import CONCERNS
-from calcigram.model.calibrate import Scaling
-from calcigram.model.conformal import ConformalScores
+from calcigram.formats.files import replace_folder, unfinished
+from calcigram.lexicon import AXES, CONCERNS
+from calcigram.model.calibrate import ConformalScores, Scaling
 from calcigram.model.exemplars import Exemplars
 from calcigram.model.forest import MAX_SCORE, STORED_ARRAYS, Forest
-from calcigram.model.head import AXES, HEAD_CASES, Head
+from calcigram.model.head import HEAD_CASES, Head
 from calcigram.model.novelty import Novelty
-from calcigram.model.reader import Model
+
+if TYPE_CHECKING:
+    from calcigram.model.reader import Model
 
 FORMAT = "calcigram model"
 FORMAT_VERSION = 4
@@ -106,33 +107,13 @@ def _check_ours(target: Path) -> None:
         )
 
 
-def load_model(folder: str | Path | None = None, *, trusted: bool = False) -> Model:
-    """Open a model folder.
-
-    Parameters
-    ----------
-    folder : str or Path, optional
-        Default: the model that ships with calcigram.
-    trusted : bool
-        Also load the scikit-learn objects, if they were kept. They are a pickle, which can
-        run any code: only for folders you wrote yourself.
+def load_parts(folder: str | os.PathLike[str] | None, *, trusted: bool = False) -> dict[str, Any]:
+    """Read a model folder; see `reader.load_model`.
 
     Returns
     -------
-    Model
-        With `estimators` None unless `trusted`.
-
-    Raises
-    ------
-    ModelFileError
-        No model there, or it is damaged, foreign, too large, of a newer format, or made for
-        other features than this calcigram measures.
-
-    Examples
-    --------
-    >>> load_model("no_such_folder")
-    Traceback (most recent call last):
-    calcigram.errors.ModelFileError: model no_such_folder: no model here: there is no model.json
+    dict
+        What `reader.Model` is made of, by name, all of it checked.
     """
     if folder is None:
         with as_file(_default_folder()) as default:
@@ -179,7 +160,7 @@ def _document(model: Model) -> dict[str, Any]:
         "feature_names": list(model.feature_names),
         "heads": {
             head.axis: {
-                "classes": [str(AXES[head.axis][code]) for code in head.classes],
+                "classes": [str(AXES[head.axis].words[code]) for code in head.classes],
                 "calibration": _scalings_document(head.scalings),
                 **({"shares": list(head.shares)} if head.shares else {}),
             }
@@ -220,7 +201,7 @@ def _digest(document: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]])
     return digest.hexdigest()
 
 
-def _open(folder: Path, trusted: bool) -> Model:
+def _open(folder: Path, trusted: bool) -> dict[str, Any]:
     document = _read_document(folder)
     arrays = _read_arrays(folder, document["format_version"])
     try:
@@ -234,38 +215,36 @@ def _open(folder: Path, trusted: bool) -> Model:
             raise ModelFileError(
                 folder, "the features' formulas have changed since it was trained: train it again"
             )
-        model = _model(document, arrays)
+        parts = _parts(document, arrays)
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:  # fmt: skip
         raise ModelFileError(folder, f"its content makes no sense: {error}") from error
-    return replace(model, estimators=_read_estimators(folder)) if trusted else model
+    return {**parts, "estimators": _read_estimators(folder)} if trusted else parts
 
 
-def _model(document: dict[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> Model:
-    """Make the model, whose parts check what they are given, before compiled code sees it."""
+def _parts(document: dict[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> dict[str, Any]:
+    """Make the parts, which check what they are given, before compiled code sees it."""
     version, name, card = document["format_version"], document["name"], document["card"]
     if not isinstance(name, str) or not name.isprintable() or not 0 < len(name) <= MAX_NAME:
         raise ValueError(f"name {name!r:.100}, expected 1 to {MAX_NAME} printable characters")
     if not isinstance(card, dict):
         raise ValueError("a card that is no JSON object")
-    distribution, morphology = (_head(axis, document["heads"][axis], arrays) for axis in AXES)
-    return Model(
-        distribution,
-        morphology,
-        concern_scalings={
+    return {
+        **{axis: _head(axis, document["heads"][axis], arrays) for axis in AXES},
+        "concern_scalings": {
             case: _scaling(document["concern_calibration"][case], len(CONCERNS))
             for case in CONCERN_CASES
         },
-        name=name,
-        feature_names=FEATURE_NAMES,
-        catalogue_hash=document["catalogue_hash"],
-        card=card,
-        novelty=_novelty(arrays) if version > 1 else None,
-        exemplars=_exemplars(document, arrays) if version > 2 else None,
-    )
+        "name": name,
+        "feature_names": FEATURE_NAMES,
+        "catalogue_hash": document["catalogue_hash"],
+        "card": card,
+        "novelty": _novelty(arrays) if version > 1 else None,
+        "exemplars": _exemplars(document, arrays) if version > 2 else None,
+    }
 
 
 def _head(axis: str, document: dict[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> Head:
-    words = [str(word) for word in AXES[axis]]
+    words = [str(word) for word in AXES[axis].words]
     classes = tuple(words.index(word) for word in document["classes"])
     conformal = {
         case: ConformalScores(arrays[f"{axis}.{case}.scores"], arrays[f"{axis}.{case}.counts"])

@@ -18,24 +18,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from calcigram import __version__
+from calcigram._version import __version__
 from calcigram.concerns import CONCERN_CASES
 from calcigram.errors import BadInputError
 from calcigram.features.catalogue import FEATURE_NAMES, catalogue_hash
-from calcigram.lexicon import CONCERNS
+from calcigram.lexicon import AXES, CONCERNS
 from calcigram.model.adapt import adapted
 from calcigram.model.augment import fewer_left, forgetful_copy
 from calcigram.model.calibrate import Scaling
 from calcigram.model.exemplars import Exemplars
 from calcigram.model.forest import flatten_forest, no_forest
-from calcigram.model.head import AXES, HEAD_CASES, Head
+from calcigram.model.head import HEAD_CASES, Head
 from calcigram.model.heldout import calibrated, cross_fitted_figures, with_conformal_scores
 from calcigram.model.labels import (
     Labelled,
     axes_to_learn,
     group_codes,
+    hold_out,
     label_codes,
-    split_by_group,
 )
 from calcigram.model.novelty import Novelty
 from calcigram.model.reader import Model
@@ -143,8 +143,8 @@ def train_model(
 
     Notes
     -----
-    Each head is held to one thread: with more, scikit-learn's boosting is several times slower
-    on processors that are shared. The two run side by side instead.
+    Each head uses one thread: with more, scikit-learn's boosting is several times slower on shared
+    processors. The two heads are trained in parallel instead.
 
     Examples
     --------
@@ -170,32 +170,29 @@ def train_model(
         "distribution": options,
         "morphology": replace(options, n_iterations=form_iterations or n_iterations),
     }
-    truth = {axis: label_codes(clusters, axis) for axis in AXES}
     rng = np.random.default_rng(seed)
-    measure = _measurer(cache)
-    if start_from is not None:
-        base = _model_of(start_from)
-        labelled = Labelled(_given(features, clusters) or measure(clusters), **truth)
-        model = adapted(base, labelled, group_codes(clusters), seed=seed)
-        return replace(model, name=name, card={**model.card, **dict(description or {})})
+    measure, groups = _measurer(cache), group_codes(clusters)
     with _steps(progress) as step:
         step("measuring features")
+        truth = {axis: label_codes(clusters, axis) for axis in AXES}  # refused before measuring
         labelled = Labelled(_given(features, clusters) or measure(clusters), **truth)
+        if start_from is not None:
+            step("adapting the model")
+            model = adapted(_model_of(start_from), labelled, groups, seed=seed)
+            return replace(model, name=name, card={**model.card, **dict(description or {})})
         if drop_rare:
             labelled = labelled.without_rare()
         axes = axes_to_learn(labelled)
-        held_out = split_by_group(clusters, calibration_share, rng)
+        held_out = hold_out(groups, calibration_share, rng)
         training, calibration = labelled[~held_out], labelled[held_out]
         few = fewer_left(clusters[held_out], calibration, measure, rng)
         if forgetful_copies:
             copies = forgetful_copy(clusters[~held_out], training, measure, rng)
             training = training.followed_by(copies)
         step("growing trees")
-        estimators = _fit_heads(training, trees, seed, n_jobs)
+        grown = _grow_heads(training, trees, seed, n_jobs)
         step("calibrating")
-        distribution, morphology = (
-            _bare_head(training, axis, estimators.get(axis)) for axis in AXES
-        )
+        distribution, morphology = (_bare_head(training, axis, grown.get(axis)) for axis in AXES)
         uncalibrated = Model(
             distribution,
             morphology,
@@ -204,7 +201,7 @@ def train_model(
             feature_names=FEATURE_NAMES,
             catalogue_hash=catalogue_hash(),
             card={},
-            estimators=estimators if keep_estimators else None,
+            estimators=dict(grown) if keep_estimators else None,
         )
         card = {
             "training": _describe(clusters, labelled, held_out),
@@ -224,10 +221,7 @@ def train_model(
             **dict(description or {}),
         }
         model = with_conformal_scores(
-            calibrated(uncalibrated, calibration.joined(few)),
-            calibration,
-            group_codes(clusters)[held_out],
-            rng,
+            calibrated(uncalibrated, calibration.joined(few)), calibration, groups[held_out], rng
         )
         step("learning what is ordinary")
         seen = labelled[~held_out]
@@ -238,16 +232,17 @@ def train_model(
 
 
 def _model_of(model: Model | str | Path) -> Model:
-    from calcigram.model.store import load_model
+    from calcigram.model.reader import load_model
 
     if isinstance(model, Model):
         return model
     return load_model(None if str(model) == "default" else Path(model))
 
 
-def _fit_heads(
+def _grow_heads(
     training: Labelled, trees: Mapping[str, TreeOptions], seed: int, n_jobs: int | None
 ) -> dict[str, Any]:
+    """Fit the trees of each axis that has labels, side by side."""
     from joblib import Parallel, delayed
 
     jobs, axes = [], [axis for axis in AXES if (training.codes(axis) >= 0).any()]
@@ -255,16 +250,16 @@ def _fit_heads(
         codes = training.codes(axis)
         rows = codes >= 0
         jobs.append(
-            delayed(fit_trees)(training.features.values[rows], codes[rows], trees[axis], seed)
+            delayed(grow_trees)(training.features.values[rows], codes[rows], trees[axis], seed)
         )
     n_workers = min(n_jobs or os.cpu_count() or 1, len(jobs))
     return dict(zip(axes, Parallel(n_workers)(jobs), strict=True))
 
 
-def fit_trees(
+def grow_trees(
     values: npt.NDArray[np.float32], codes: npt.NDArray[Any], options: TreeOptions, seed: int
 ) -> Any:
-    """Fit scikit-learn's boosted trees on one thread.
+    """Grow scikit-learn's boosted trees on one thread.
 
     Parameters
     ----------
@@ -296,7 +291,7 @@ def _bare_head(training: Labelled, axis: str, estimator: Any) -> Head:
         return Head(axis, (), no_forest(len(FEATURE_NAMES)), nothing)
     classes = tuple(int(code) for code in estimator.classes_)
     scalings = {case: Scaling.identity(len(classes)) for case in HEAD_CASES[axis]}
-    counts = np.bincount(training.codes(axis) + 1, minlength=len(AXES[axis]) + 1)[1:]
+    counts = np.bincount(training.codes(axis) + 1, minlength=len(AXES[axis].words) + 1)[1:]
     shares = tuple(float(counts[code] / counts.sum()) for code in classes)
     return Head(axis, classes, flatten_forest(estimator), scalings, shares=shares)
 
@@ -342,7 +337,7 @@ def _describe(
         "labels": {
             axis: {
                 str(word): int((labelled.codes(axis) == code).sum())
-                for code, word in enumerate(AXES[axis])
+                for code, word in enumerate(AXES[axis].words)
             }
             for axis in AXES
         },

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
-from calcigram.charts import plain
 from calcigram.clusters import ClusterSet
 from calcigram.lexicon import DISTRIBUTIONS, MORPHOLOGIES, Concern
+from calcigram.wording import plain
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from html import escape
 from typing import TYPE_CHECKING
 
-from calcigram.charts import plain
 from calcigram.explain.contributions import with_unit
 from calcigram.explain.text import LOG_ODDS, N_FEATURES, N_MISSED, NO_EXEMPLARS
+from calcigram.wording import plain
 
 if TYPE_CHECKING:
     from calcigram.explain.contributions import WhyThisWord

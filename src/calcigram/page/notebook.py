@@ -46,8 +46,8 @@ def explore(clusters: ClusterSet | pd.DataFrame | PathLike | None = None, model:
     except ImportError:
         raise CalcigramError(f"explore needs Panel: {how_to_install('server')}") from None
     from calcigram.classify import Classifier
-    from calcigram.formats.given import as_clusters
-    from calcigram.model.store import load_model
+    from calcigram.formats.registry import as_clusters
+    from calcigram.model.reader import load_model
     from calcigram.page.view import View
 
     pn.extension()

@@ -1,9 +1,8 @@
-"""A file that was dropped on the page, and what the page says of how it is to be read."""
+"""A file that was dropped on the page."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy as np
 
 from calcigram.clusters import ClusterSet
 from calcigram.errors import BadInputError, CalcigramError
-from calcigram.longtable.headings import column_map
+from calcigram.options import ReadOptions
 from calcigram.page.sketch import check_number
 from calcigram.wording import without_options
 
@@ -23,30 +22,6 @@ SPACING = "the field 'Pixel size'"
 """What the page has in place of an option of the command line."""
 
 
-def reading_options(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the fields say, as `read_clusters` takes it; what is empty says nothing.
-
-    Parameters
-    ----------
-    fields : mapping
-        ``columns`` (text), ``units``, ``pixel_spacing`` and ``single_cluster``.
-
-    Raises
-    ------
-    BadInputError
-        The columns are not written as pairs.
-
-    Examples
-    --------
-    >>> reading_options({"columns": "x=posX", "units": "px", "pixel_spacing": 0.07})
-    {'columns': {'x': 'posX'}, 'units': 'px', 'pixel_spacing': 0.07}
-    """
-    given = {name: value for name, value in fields.items() if value not in (None, "")}
-    if "columns" in given:
-        given["columns"] = column_map(given["columns"])
-    return given
-
-
 def read_file(content: bytes, **options: Any) -> ClusterSet:
     """Read a file that was dropped, of any kind that `read_clusters` takes.
 
@@ -55,7 +30,7 @@ def read_file(content: bytes, **options: Any) -> ClusterSet:
     content : bytes
         At most `MAX_BYTES`.
     **options
-        As `reading_options` returns them.
+        As `read_clusters` takes them; what is empty says nothing.
 
     Returns
     -------
@@ -75,7 +50,8 @@ def read_file(content: bytes, **options: Any) -> ClusterSet:
         path = Path(folder) / "file"
         path.write_bytes(content)
         try:
-            clusters = read_clusters(path, **options)
+            given = {name: value for name, value in options.items() if value not in (None, "")}
+            clusters = read_clusters(path, ReadOptions(**given))
         except CalcigramError as error:
             message = without_options(str(error).replace(str(path), "the file"), SPACING)
             raise CalcigramError(message) from None

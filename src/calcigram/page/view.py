@@ -28,7 +28,7 @@ from calcigram.page.sketch import (
     text_of,
     with_outlines,
 )
-from calcigram.page.upload import read_file, reading_options
+from calcigram.page.upload import read_file
 from calcigram.page.widgets import Widgets
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class View:
     explain : callable, optional
         From one cluster to the HTML that explains its reading.
     open_file : callable
-        From the bytes of a file, and `upload.reading_options`, to clusters.
+        From the bytes of a file, and options of `read_clusters`, to clusters.
     first : callable, optional
         Gives what `first_example` does, where it need not be read anew.
     """
@@ -128,8 +128,8 @@ class View:
         if not self._file:
             return
         try:
-            options = reading_options({n: w.value for n, w in self.widgets.reading.items()})
-            clusters = await asyncio.to_thread(self._open_file, self._file, **options)
+            fields = {name: widget.value for name, widget in self.widgets.reading.items()}
+            clusters = await asyncio.to_thread(self._open_file, self._file, **fields)
         except CalcigramError as error:
             self._refuse(error)
             return
@@ -277,7 +277,7 @@ class View:
         self._later(show)
 
     def _show_all(self, clusters: ClusterSet, verdicts: pd.DataFrame) -> None:
-        from calcigram.report.clusters import review_order
+        from calcigram.report import review_order
 
         self._clusters, self._rows = clusters, _rows(verdicts)
         self._notes = missing_note(clusters, verdicts)

@@ -8,7 +8,7 @@ from typing import Any
 import panel as pn
 
 from calcigram.limits import PIXEL_SPACING_MM
-from calcigram.longtable.headings import UNITS
+from calcigram.options import UNITS
 from calcigram.page import style, words
 from calcigram.page.examples import examples
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from calcigram.charts import CONCERN_COLOURS, CONCERN_SIGNS, plain
+from calcigram.charts import CONCERN_COLOURS, CONCERN_SIGNS
 from calcigram.consequences import Rulebook, shipped_rulebooks
-from calcigram.crosscheck.words import outcome_words
 from calcigram.lexicon import CONCERNS, DISTRIBUTIONS, MORPHOLOGIES
-from calcigram.report.clusters import rule_words
+from calcigram.report import rule_words
+from calcigram.wording import outcome_words, plain
 
 NOTICE = (
     "Research software, <b>not a medical device</b>. It describes patterns and states no diagnosis; "

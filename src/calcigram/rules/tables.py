@@ -14,9 +14,9 @@ from calcigram.lexicon import (
     MORPHOLOGY_LABELS,
     Status,
 )
-from calcigram.markdown import markdown_table
 from calcigram.rulebooks import SHIPPED
 from calcigram.rules.recognition import load_recognition
+from calcigram.wording import markdown_table
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,7 +11,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.openapi.utils import get_openapi
 from fastapi_offline import FastAPIOffline
 
-from calcigram import __version__
+from calcigram._version import __version__
 from calcigram.server import description, inference, mount, routes
 from calcigram.server.answered import answers_of
 from calcigram.server.gate import DESCRIPTION, DOCS, Gate

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from calcigram.limits import PIXEL_SPACING_MM
-from calcigram.longtable.headings import UNITS
+from calcigram.options import UNITS
 from calcigram.server import examples, problems
 from calcigram.server.answers import ARROW, CSV, JSON, NOTICE, PARQUET
 from calcigram.server.metrics import MEDIA_TYPE as METRICS_TYPE

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from fastapi import APIRouter, Request, Response
 
-from calcigram import __version__
+from calcigram._version import __version__
 from calcigram.clusters import CLUSTER_NAMES, MARK_NAMES
 from calcigram.columns import Columns
 from calcigram.server import description, jobs

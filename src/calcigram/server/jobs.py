@@ -15,6 +15,7 @@ import numpy as np
 from calcigram.classify import Classifier
 from calcigram.clusters import CLUSTER_NAMES, MARK_NAMES, ClusterSet
 from calcigram.errors import CalcigramError
+from calcigram.options import ReadOptions
 from calcigram.server.answers import JSON, NOTICE, table_answer
 from calcigram.server.jsonbody import read_json
 from calcigram.server.logs import of_exception
@@ -31,7 +32,7 @@ Answer = tuple[dict[str, Any], bytes]
 
 @lru_cache(maxsize=1)
 def _model(folder: str) -> Any:
-    from calcigram.model.store import load_model
+    from calcigram.model.reader import load_model
 
     return load_model(folder or None)
 
@@ -64,7 +65,7 @@ def nothing() -> Answer:
 
 
 def classify(
-    body: bytes, media_type: str, answer_type: str, options: dict[str, Any], settings: Settings
+    body: bytes, media_type: str, answer_type: str, options: ReadOptions, settings: Settings
 ) -> Answer:
     """Read the clusters of a body and answer with their verdicts."""
     clusters, notes = _clusters(body, media_type, options, settings)
@@ -82,7 +83,7 @@ def infer(body: bytes, header_length: str | None, settings: Settings) -> Answer:
     return {"counts": counts_of(verdicts), "n_json": n_json}, answer
 
 
-def explain(body: bytes, media_type: str, options: dict[str, Any], settings: Settings) -> Answer:
+def explain(body: bytes, media_type: str, options: ReadOptions, settings: Settings) -> Answer:
     """Explain the reading of the one cluster of a body."""
     from calcigram.explain import explain as explain_reading
     from calcigram.server.service import encode
@@ -118,13 +119,13 @@ def _check_explained(cluster: ClusterSet) -> None:
 
 
 def _clusters(
-    body: bytes, media_type: str, options: dict[str, Any], settings: Settings
+    body: bytes, media_type: str, options: ReadOptions, settings: Settings
 ) -> tuple[ClusterSet, tuple[str, ...]]:
     from calcigram.server.uploads import read_upload
 
     if media_type == JSON:
-        return gather([read_json(body, settings, **options)]), ()
-    return _parsed(lambda: read_upload(body, media_type, settings, **options))
+        return gather([read_json(body, settings, columns=options.columns)]), ()
+    return _parsed(lambda: read_upload(body, media_type, settings, options))
 
 
 def _parsed(read: Any) -> Any:

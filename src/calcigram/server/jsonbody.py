@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from calcigram.clusters import CLUSTER_COLUMNS, CLUSTER_NAMES, MARK_NAMES, MARKS, Column
-from calcigram.longtable.headings import SHORT_NAMES
+from calcigram.longtable.columns import SHORT_NAMES
 from calcigram.server.points import Points
 from calcigram.server.problems import Problem
 from calcigram.server.settings import Settings

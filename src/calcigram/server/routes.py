@@ -49,7 +49,7 @@ async def classify(request: Request) -> Response:
     options = reading_options(request.query_params, media_type)
     answer_type = answers.choose(request.headers.get("accept", ""), ANSWER_OF[media_type])
     if media_type == JSON and len(body) <= SMALL_BYTES:
-        points = read_json(body, service.settings, **options)
+        points = read_json(body, service.settings, columns=options.columns)
         if points.n_points <= SMALL_POINTS:
             if answer_type == JSON:
                 content = await service.engine.submit(points, as_json=True)

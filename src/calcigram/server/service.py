@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from calcigram import __version__
+from calcigram._version import __version__
 from calcigram.classify import Classifier
 from calcigram.clusters import ClusterSet
 from calcigram.columns import Column, Words, frame_of
@@ -38,7 +38,7 @@ class Service:
     """
 
     def __init__(self, settings: Settings) -> None:
-        from calcigram.model.store import load_model
+        from calcigram.model.reader import load_model
 
         self.settings = settings
         self.model = load_model(settings.model or None)

@@ -10,12 +10,11 @@ import io
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from calcigram.clusters import ClusterSet
 from calcigram.errors import BadInputError, CalcigramError
-from calcigram.limits import check_pixel_spacing
-from calcigram.longtable.headings import UNITS, column_map
+from calcigram.options import OPTIONS, ReadOptions
 from calcigram.server.answers import ARROW, CSV, JSON, PARQUET
 from calcigram.server.jsonbody import check_lengths
 from calcigram.server.problems import Problem
@@ -34,20 +33,14 @@ FILE_TYPES = (CSV, PARQUET, DICOM, ANY)
 ANSWER_OF = {JSON: JSON, ARROW: ARROW, PARQUET: PARQUET, CSV: CSV, DICOM: JSON, ANY: JSON}
 """Media type of a body -> that of the answer where nothing else is asked for."""
 
-READING_OPTIONS = {
-    "columns": "our names of a table's columns (or JSON's fields) and its own: x=posX,y=posY",
-    "units": f"unit of a table's lengths: {', '.join(UNITS)} (mm)",
-    "pixel_spacing": "mm per pixel: of a table in px, of a mask, or of a report that has none",
-    "single_cluster": "the table is one cluster and has no column of ids: give it this id",
-}
+READING_OPTIONS = {name: about["meaning"] for name, about in OPTIONS.items() if about["over_http"]}
 """Parameters of the address that say how a file is to be read."""
-
 
 _PART_CLUSTERS = 5_000
 
 
-def reading_options(query: Mapping[str, str], media_type: str) -> dict[str, Any]:
-    """Return what the address says of how a file is to be read, as `read_clusters` takes it.
+def reading_options(query: Mapping[str, str], media_type: str) -> ReadOptions:
+    """Return what the address says of how a file is to be read.
 
     Parameters
     ----------
@@ -63,33 +56,23 @@ def reading_options(query: Mapping[str, str], media_type: str) -> dict[str, Any]
 
     Examples
     --------
-    >>> reading_options({"units": "px", "pixel_spacing": "0.07"}, CSV)
-    {'units': 'px', 'pixel_spacing': 0.07}
+    >>> reading_options({"units": "px", "pixel_spacing": "0.07"}, CSV).pixel_spacing
+    0.07
     """
     for name in query:
         if name not in READING_OPTIONS:
             raise Problem.of_value(name, f"one of {', '.join(READING_OPTIONS)}", query[name])
-    given: dict[str, Any] = dict(query)
     if media_type == JSON:
-        for name in given.keys() - {"columns"}:
-            raise Problem.of_value(name, "nothing beside JSON, which is in mm", given[name])
-    if "columns" in given:
-        try:
-            given["columns"] = column_map(given["columns"])
-        except BadInputError as error:
-            raise Problem.of_error(error) from None
-    if given.get("units", "mm") not in UNITS:
-        raise Problem.of_value("units", f"one of {', '.join(UNITS)}", given["units"])
-    if "pixel_spacing" in given:
-        try:
-            given["pixel_spacing"] = check_pixel_spacing(given["pixel_spacing"])
-        except BadInputError as error:
-            raise Problem.of_error(error) from None
-    return given
+        for name in query.keys() - {"columns"}:
+            raise Problem.of_value(name, "nothing beside JSON, which is in mm", query[name])
+    try:
+        return ReadOptions(**query)  # type: ignore[arg-type]
+    except BadInputError as error:
+        raise Problem.of_error(error) from None
 
 
 def read_upload(
-    body: bytes, media_type: str, settings: Settings, **options: Any
+    body: bytes, media_type: str, settings: Settings, options: ReadOptions
 ) -> tuple[ClusterSet, tuple[str, ...]]:
     """Read the clusters of a body, and what is to be said of it.
 
@@ -100,8 +83,7 @@ def read_upload(
         `ARROW`, or one of `FILE_TYPES`.
     settings : Settings
         For the limits.
-    **options
-        As `reading_options` returns them.
+    options : ReadOptions
 
     Returns
     -------
@@ -125,7 +107,7 @@ def read_upload(
         from calcigram.formats import iter_intakes
 
         try:
-            return _gathered(iter_intakes(path, _PART_CLUSTERS, **options), settings)
+            return _gathered(iter_intakes(path, _PART_CLUSTERS, options), settings)
         except CalcigramError as error:
             raise Problem.of_error(error, hidden=str(path)) from None
 
@@ -159,16 +141,14 @@ def _gathered(parts: Iterable[Intake], settings: Settings) -> tuple[ClusterSet, 
     return clusters, tuple(notes)
 
 
-def _parquet_parts(
-    file: io.BytesIO, settings: Settings, options: dict[str, Any]
-) -> Iterator[Intake]:
+def _parquet_parts(file: io.BytesIO, settings: Settings, options: ReadOptions) -> Iterator[Intake]:
     from calcigram.formats.parquet import iter_parquet_clusters, opened_parquet
 
     with opened_parquet(file, SOURCE) as opened:
         # Row counts alone: to look at a damaged description of a column may abort the process.
         _check_rows(opened.metadata.num_rows, settings)
     file.seek(0)
-    yield from iter_parquet_clusters(file, _PART_CLUSTERS, source=SOURCE, **options)
+    yield from iter_parquet_clusters(file, _PART_CLUSTERS, options, source=SOURCE)
 
 
 def _check_rows(n_rows: int, settings: Settings) -> None:
@@ -178,7 +158,7 @@ def _check_rows(n_rows: int, settings: Settings) -> None:
         raise Problem.too_many(SOURCE, f"{n_rows} rows", most)
 
 
-def _arrow_parts(body: bytes, settings: Settings, options: dict[str, Any]) -> Iterator[Intake]:
+def _arrow_parts(body: bytes, settings: Settings, options: ReadOptions) -> Iterator[Intake]:
     """Read an Arrow stream as the Parquet file that it would make."""
     import pyarrow as pa
     from pyarrow import parquet

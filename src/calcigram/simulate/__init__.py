@@ -4,10 +4,20 @@ Everything random is drawn from ranges that stand as data in ``presets``. The si
 nothing of features, rules or the model that will read what it makes.
 """
 
-from calcigram.simulate.arrangements import ARRANGEMENTS
+# The modules of mechanisms enter theirs in the tables when they are imported.
+from calcigram.simulate import areas, compact, ducts, elongated
 from calcigram.simulate.generator import simulate
-from calcigram.simulate.menu import mechanism_ids
-from calcigram.simulate.particles import PARTICLE_MODELS
+from calcigram.simulate.mechanisms import ARRANGEMENTS, PARTICLE_MODELS, mechanism_ids
 from calcigram.simulate.presets import load_preset
 
-__all__ = ["ARRANGEMENTS", "PARTICLE_MODELS", "load_preset", "mechanism_ids", "simulate"]
+__all__ = [
+    "ARRANGEMENTS",
+    "PARTICLE_MODELS",
+    "areas",
+    "compact",
+    "ducts",
+    "elongated",
+    "load_preset",
+    "mechanism_ids",
+    "simulate",
+]

@@ -1,4 +1,4 @@
-"""Compiled curves and the calcifications along them: bends, sprouts, spacing, gaps, twigs."""
+"""Compiled work on curves (polylines) and on the calcifications along them."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ import math
 import numpy as np
 
 from calcigram._kernels.compiler import kernel
-from calcigram.simulate._paths import walk
 from calcigram.simulate._random import gamma, normal, uniform
 
-_TANGENT_REACH_MM = 0.5
+_TANGENT_REACH_MM = 0.5  # a tangent is the chord from so far behind to so far ahead
 
 
 @kernel
@@ -47,20 +46,18 @@ def smooth_curve(state, length, turn, wiggle, flips):
         xy[k, 0], xy[k, 1] = x, y
         mean_x += x / m
         mean_y += y / m
-    for k in range(m):
-        xy[k, 0] -= mean_x
-        xy[k, 1] -= mean_y
+    xy[:, 0] -= mean_x
+    xy[:, 1] -= mean_y
     return xy
 
 
 @kernel
-def turned_to(xy, angle, x, y):
-    """Rotate points about the origin, then move them by (x, y)."""
+def placed(xy, angle, x, y):
+    """Return points rotated about the origin by `angle` (radians), then moved by (x, y)."""
     out = np.empty((len(xy), 2))
     c, s = math.cos(angle), math.sin(angle)
-    for k in range(len(xy)):
-        out[k, 0] = x + c * xy[k, 0] - s * xy[k, 1]
-        out[k, 1] = y + s * xy[k, 0] + c * xy[k, 1]
+    out[:, 0] = x + c * xy[:, 0] - s * xy[:, 1]
+    out[:, 1] = y + s * xy[:, 0] + c * xy[:, 1]
     return out
 
 
@@ -71,11 +68,8 @@ def sprout(state, x, y, heading, length, turn, flips):
     `turn` and `flips` are those of `smooth_curve`.
     """
     path = smooth_curve(state, length, turn, 0.1, flips)
-    start_x, start_y = path[0, 0], path[0, 1]
-    for k in range(len(path)):
-        path[k, 0] -= start_x
-        path[k, 1] -= start_y
-    return turned_to(path, heading - math.atan2(path[3, 1], path[3, 0]), x, y)
+    path -= path[0].copy()
+    return placed(path, heading - math.atan2(path[3, 1], path[3, 0]), x, y)
 
 
 @kernel
@@ -92,9 +86,7 @@ def spaced(state, n, length, spacing):
         total += gamma(state, shape) * (0.15 if i == 0 else 1.0)
         out[i] = total
     total += 0.15 * gamma(state, shape)
-    for i in range(n):
-        out[i] *= length / total
-    return out
+    return out * (length / total)
 
 
 @kernel
@@ -104,13 +96,10 @@ def gapped(state, positions, length, gap_share):
     places = np.empty(n_gaps)
     for k in range(n_gaps):
         places[k] = (0.2 + 0.6 * uniform(state)) * length * (1.0 - gap_share)
-    out = np.empty(len(positions))
-    for i in range(len(positions)):
-        squeezed = positions[i] * (1.0 - gap_share)
-        out[i] = squeezed
-        for k in range(n_gaps):
-            if squeezed > places[k]:
-                out[i] += gap_share * length / n_gaps
+    squeezed = positions * (1.0 - gap_share)
+    out = squeezed.copy()
+    for place in places:
+        out += np.where(squeezed > place, gap_share * length / n_gaps, 0.0)
     return out
 
 
@@ -144,12 +133,10 @@ def fill_twigs(
     branch : ndarray of int64, shape (m,)
     """
     n_branches = len(first) - 1
-    length, weight = np.zeros(n_branches), np.empty(n_branches)
+    length, weight = np.empty(n_branches), np.empty(n_branches)
     total = 0.0
     for b in range(n_branches):
-        for k in range(first[b] + 1, first[b + 1]):
-            dx, dy = points[k, 0] - points[k - 1, 0], points[k, 1] - points[k - 1, 1]
-            length[b] += math.sqrt(dx * dx + dy * dy)
+        length[b] = arc_lengths(points[first[b] : first[b + 1]])[-1]
         weight[b] = length[b] * (1.0 + unevenness * (2.0 * uniform(state) - 1.0))
         total += weight[b]
     count = np.empty(n_branches, np.int64)
@@ -161,7 +148,7 @@ def fill_twigs(
     i = 0
     for b in range(n_branches):
         at = spaced(state, count[b], length[b], spacing)
-        where, heading = walk(points[first[b] : first[b + 1]], at, _TANGENT_REACH_MM)
+        where, heading = walk(points[first[b] : first[b + 1]], at)
         for k in range(count[b]):
             if calibre > 0.0:
                 side = 0.5 if uniform(state) < wall_share else -0.5
@@ -177,20 +164,87 @@ def fill_twigs(
 
 @kernel
 def kept_apart(xy, distance, n):
-    """Tell which points, in order, at most `n`, are `distance` or more from all kept before."""
-    keep = np.zeros(len(xy), np.bool_)
-    kept, m = np.empty(n, np.int64), 0
+    """Return, in order, at most `n` points that are at least `distance` from all kept before."""
+    kept, m = np.empty((n, 2)), 0
     for i in range(len(xy)):
         if m == n:
             break
         free = True
         for k in range(m):
-            dx, dy = xy[i, 0] - xy[kept[k], 0], xy[i, 1] - xy[kept[k], 1]
+            dx, dy = xy[i, 0] - kept[k, 0], xy[i, 1] - kept[k, 1]
             if dx * dx + dy * dy < distance * distance:
                 free = False
                 break
         if free:
-            keep[i] = True
-            kept[m] = i
+            kept[m, 0], kept[m, 1] = xy[i, 0], xy[i, 1]
             m += 1
-    return keep
+    return kept[:m]
+
+
+@kernel
+def arc_lengths(path):
+    """Return the length along a polyline at each of its points, mm, shape (m,)."""
+    out = np.empty(len(path))
+    out[0] = 0.0
+    for k in range(1, len(path)):
+        dx, dy = path[k, 0] - path[k - 1, 0], path[k, 1] - path[k - 1, 1]
+        out[k] = out[k - 1] + math.sqrt(dx * dx + dy * dy)
+    return out
+
+
+@kernel
+def _at(path, arc, position):
+    k = 1 + np.searchsorted(arc[1:-1], position)
+    step = arc[k] - arc[k - 1]
+    t = min(1.0, max(0.0, (position - arc[k - 1]) / step)) if step > 0.0 else 0.0
+    x = path[k - 1, 0] + t * (path[k, 0] - path[k - 1, 0])
+    y = path[k - 1, 1] + t * (path[k, 1] - path[k - 1, 1])
+    return x, y
+
+
+@kernel
+def walk(path, positions):
+    """Return points and tangent directions at arc lengths of a polyline.
+
+    Parameters
+    ----------
+    path : ndarray of float64, shape (m, 2)
+        mm.
+    positions : ndarray of float64, shape (n,)
+        Arc lengths, mm.
+
+    Returns
+    -------
+    xy : ndarray of float64, shape (n, 2)
+    direction : ndarray of float64, shape (n,)
+        Radians.
+    """
+    arc = arc_lengths(path)
+    n = len(positions)
+    xy, direction = np.empty((n, 2)), np.empty(n)
+    for i in range(n):
+        xy[i, 0], xy[i, 1] = _at(path, arc, positions[i])
+        xa, ya = _at(path, arc, positions[i] - _TANGENT_REACH_MM)
+        xb, yb = _at(path, arc, positions[i] + _TANGENT_REACH_MM)
+        direction[i] = math.atan2(yb - ya, xb - xa)
+    return xy, direction
+
+
+@kernel
+def distance_to_path(xy, path):
+    """Return the distance of each point to a polyline, mm, shape (n,)."""
+    out = np.empty(len(xy))
+    for i in range(len(xy)):
+        best = np.inf
+        for k in range(len(path) - 1):
+            ax, ay = path[k, 0], path[k, 1]
+            dx, dy = path[k + 1, 0] - ax, path[k + 1, 1] - ay
+            squared = dx * dx + dy * dy
+            t = 0.0
+            if squared > 0.0:
+                t = ((xy[i, 0] - ax) * dx + (xy[i, 1] - ay) * dy) / squared
+                t = min(1.0, max(0.0, t))
+            ex, ey = xy[i, 0] - ax - t * dx, xy[i, 1] - ay - t * dy
+            best = min(best, ex * ex + ey * ey)
+        out[i] = math.sqrt(best)
+    return out

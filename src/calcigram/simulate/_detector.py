@@ -7,8 +7,7 @@ import math
 import numpy as np
 
 from calcigram._kernels.compiler import kernel
-from calcigram.lexicon import MIN_CALCIFICATIONS
-from calcigram.simulate._random import gamma, normal, uniform
+from calcigram.simulate._random import gamma, normal, permutation, uniform
 
 X, Y, DIAMETER, ASPECT, ORIENTATION, SOLIDITY, CNR = range(7)
 MASK, ANALYTIC, BOX = range(3)
@@ -40,9 +39,7 @@ def merge_close(state, xy, radius, gap, probability):
     merges at most once, the pairs being tried in random order.
     """
     n = len(radius)
-    owner = np.empty(n, np.int64)
-    for i in range(n):
-        owner[i] = i
+    owner = np.arange(n)
     first, second = np.empty(64 + n, np.int64), np.empty(64 + n, np.int64)
     m = 0
     for i in range(n):
@@ -75,6 +72,15 @@ def _thickness(diameter, aspect):
 
 
 @kernel
+def _state_analytic(state, mark, true, sigma):
+    """Write the size and shape of a mark as they truly are, with an error of `sigma`, relative."""
+    mark[DIAMETER] = true[0] * math.exp(sigma * normal(state))
+    mark[ASPECT] = true[1] * math.exp(sigma * normal(state))
+    mark[ORIENTATION] = true[2] + 60.0 * sigma / true[1] * normal(state)
+    mark[SOLIDITY] = 1.0 - (1.0 - true[3]) * math.exp(sigma * normal(state))
+
+
+@kernel
 def read_out(
     state, got, owner, truth, contrast, pixel, gain, cnr_sigma, analytic_sigma,
     convention, tiny_rule,
@@ -102,16 +108,10 @@ def read_out(
     -------
     ndarray of float64, shape (n, 7)
     """
-    n, n_all = len(got), len(owner)
-    marks, merged = np.empty((n, 7)), np.zeros(n_all, np.bool_)
-    for k in range(n_all):
-        if owner[k] != k:
-            merged[owner[k]] = True
-    i = -1
-    for k in range(n_all):
-        if owner[k] != k:
-            continue
-        i += 1
+    marks, merged = np.empty((len(got), 7)), np.zeros(len(owner), np.bool_)
+    leads = owner == np.arange(len(owner))
+    merged[owner[~leads]] = True
+    for i, k in enumerate(np.flatnonzero(leads)):
         marks[i, X], marks[i, Y] = got[i, 0], got[i, 1]
         marks[i, DIAMETER] = math.sqrt(4.0 / math.pi * got[i, 2])
         marks[i, ASPECT] = got[i, 6] if convention == BOX else got[i, 3]
@@ -119,12 +119,7 @@ def read_out(
         signal = contrast[k] * _thickness(truth[k, 0], truth[k, 1]) * got[i, 7]
         marks[i, CNR] = gain * signal * math.exp(cnr_sigma * normal(state))
         if convention == ANALYTIC and not merged[k]:
-            marks[i, DIAMETER] = truth[k, 0] * math.exp(analytic_sigma * normal(state))
-            marks[i, ASPECT] = truth[k, 1] * math.exp(analytic_sigma * normal(state))
-            turn = 60.0 * analytic_sigma / truth[k, 1]
-            marks[i, ORIENTATION] = truth[k, 2] + turn * normal(state)
-            dent = (1.0 - truth[k, 3]) * math.exp(analytic_sigma * normal(state))
-            marks[i, SOLIDITY] = 1.0 - dent
+            _state_analytic(state, marks[i], truth[k], analytic_sigma)
         if tiny_rule and got[i, 8] <= 3:
             marks[i, SOLIDITY] = 1.0
             if got[i, 8] == 1:
@@ -213,12 +208,7 @@ def state_marks(state, owner, xy, truth, contrast, gain, cnr_sigma, analytic_sig
         area = truth[i, 0] * truth[i, 0]
         if owner[i] == i:
             marks[m, X], marks[m, Y] = xy[i, 0], xy[i, 1]
-            marks[m, DIAMETER] = truth[i, 0] * math.exp(analytic_sigma * normal(state))
-            marks[m, ASPECT] = truth[i, 1] * math.exp(analytic_sigma * normal(state))
-            turn = 60.0 * analytic_sigma / truth[i, 1]
-            marks[m, ORIENTATION] = truth[i, 2] + turn * normal(state)
-            dent = (1.0 - truth[i, 3]) * math.exp(analytic_sigma * normal(state))
-            marks[m, SOLIDITY] = 1.0 - dent
+            _state_analytic(state, marks[m], truth[i], analytic_sigma)
             signal = contrast[i] * _thickness(truth[i, 0], truth[i, 1])
             marks[m, CNR] = gain * signal * math.exp(cnr_sigma * normal(state))
             row[i] = m
@@ -231,6 +221,27 @@ def state_marks(state, owner, xy, truth, contrast, gain, cnr_sigma, analytic_sig
             marks[first, Y] += share * (xy[i, 1] - marks[first, Y])
             marks[first, DIAMETER] = math.sqrt(area + known)
     return marks[:m]
+
+
+@kernel
+def responded(marks, response):
+    """Return marks as another detector gives them: each a smooth, rising function of its value.
+
+    Parameters
+    ----------
+    marks : ndarray of float64, shape (n, 7)
+    response : ndarray of float64, shape (5, 2)
+        See `acquisition.draw_response`; powers turn about 0.5 mm, an aspect ratio of 2, a
+        solidity of 0.9 and a contrast-to-noise ratio of 10.
+    """
+    out, excess = marks.copy(), np.maximum(marks[:, ASPECT] - 1.0, 0.0)
+    dent, cnr = np.maximum(1.0 - marks[:, SOLIDITY], 0.0), np.maximum(marks[:, CNR], 0.0)
+    out[:, DIAMETER] = 0.5 * response[0, 0] * (marks[:, DIAMETER] / 0.5) ** response[0, 1]
+    out[:, ASPECT] = 1.0 + response[1, 0] * excess ** response[1, 1]
+    out[:, SOLIDITY] = 1.0 - 0.1 * response[2, 0] * (dent / 0.1) ** response[2, 1]
+    cnr = 10.0 * response[3, 0] * (cnr / 10.0) ** response[3, 1]
+    out[:, CNR] = np.sqrt(cnr * cnr + response[4, 0] * response[4, 0])
+    return out
 
 
 @kernel
@@ -254,27 +265,14 @@ def keep_seen(state, marks, miss_rate, cropped):
     clock = np.empty(n)
     for i in range(n):
         clock[i] = -math.log(1.0 - uniform(state)) * (marks[i, CNR] + 0.5) ** 0.7
-    for _ in range(n_missed):
-        first = 0
-        for i in range(n):
-            if clock[i] < clock[first]:
-                first = i
-        clock[first] = np.inf
-    along, edge = np.zeros(n), 0.0
+    kept = np.ones(n, np.bool_)
+    kept[np.argsort(clock, kind="mergesort")[:n_missed]] = False
     if crop:
         angle = 2.0 * math.pi * uniform(state)
-        low, high = np.inf, -np.inf
-        for i in range(n):
-            along[i] = marks[i, X] * math.cos(angle) + marks[i, Y] * math.sin(angle)
-            low, high = min(low, along[i]), max(high, along[i])
-        edge = low + (0.6 + 0.4 * uniform(state)) * (high - low)
-    kept, m = np.empty((n, 7)), 0
-    for i in range(n):
-        if clock[i] < np.inf and along[i] <= edge:
-            for column in range(7):
-                kept[m, column] = marks[i, column]
-            m += 1
-    return kept[:m]
+        along = marks[:, X] * math.cos(angle) + marks[:, Y] * math.sin(angle)
+        low, share = along.min(), 0.6 + 0.4 * uniform(state)
+        kept &= along <= low + share * (along.max() - low)
+    return marks[kept]
 
 
 @kernel
@@ -283,17 +281,12 @@ def add_false(state, marks, field, pixel, false_rate, far_share):
     n = len(marks)
     n_false = _count(state, n, false_rate)
     out = np.empty((n + n_false, 7))
-    low_x, high_x, low_y, high_y = np.inf, -np.inf, np.inf, -np.inf
-    for i in range(n):
-        for column in range(7):
-            out[i, column] = marks[i, column]
-        low_x, high_x = min(low_x, marks[i, X]), max(high_x, marks[i, X])
-        low_y, high_y = min(low_y, marks[i, Y]), max(high_y, marks[i, Y])
+    out[:n] = marks
+    low_x, high_x = marks[:, X].min(), marks[:, X].max()
+    low_y, high_y = marks[:, Y].min(), marks[:, Y].max()
     margin_x, margin_y = 0.15 * (high_x - low_x) + 2.0, 0.15 * (high_y - low_y) + 2.0
     for i in range(n, n + n_false):
-        like = int(uniform(state) * n)
-        for column in range(7):
-            out[i, column] = marks[like, column]
+        out[i] = marks[int(uniform(state) * n)]
         if uniform(state) < 0.6:
             out[i, DIAMETER] = pixel * 1.13 * math.sqrt(1.0 + int(8 * uniform(state)))
             out[i, ASPECT] = 1.0 - 0.6 * math.log(1.0 - uniform(state))
@@ -303,8 +296,7 @@ def add_false(state, marks, field, pixel, false_rate, far_share):
         out[i, X] = low_x - margin_x + uniform(state) * (high_x - low_x + 2.0 * margin_x)
         out[i, Y] = low_y - margin_y + uniform(state) * (high_y - low_y + 2.0 * margin_y)
         if uniform(state) < far_share:
-            place = int(uniform(state) * len(field))
-            out[i, X], out[i, Y] = field[place, 0], field[place, 1]
+            out[i, : Y + 1] = field[int(uniform(state) * len(field))]
     return out
 
 
@@ -331,12 +323,7 @@ def write_list(state, marks, jitter, rounding, columns_missing, single_missing):
     pattern = -1
     if uniform(state) < columns_missing:
         pattern = int(uniform(state) * len(MISSING_PATTERNS))
-    order = np.empty(m, np.int64)
-    for i in range(m):
-        order[i] = i
-    for i in range(m - 1, 0, -1):
-        j = int(uniform(state) * (i + 1))
-        order[i], order[j] = order[j], order[i]
+    order = permutation(state, m)
     for i in range(m):
         mark = marks[order[i]]
         for axis in range(2):
@@ -355,24 +342,3 @@ def write_list(state, marks, jitter, rounding, columns_missing, single_missing):
             if uniform(state) < single_missing or lost:
                 out[i, column] = np.nan
     return out
-
-
-def degrade(
-    state, marks, field, pixel, miss_rate, cropped, false_rate, far_share, jitter, rounded,
-    columns_missing, single_missing,
-):  # fmt: skip
-    """Turn what was measured into a list: `keep_seen`, `add_false`, `write_list`.
-
-    Parameters are those of the three steps; `marks` come from `read_out` or `state_marks`.
-
-    Returns
-    -------
-    ndarray of float32, shape (m, 7)
-        Empty where fewer than 3 calcifications are left before false marks are added.
-    """
-    marks = keep_seen(state, marks, miss_rate, cropped)
-    if len(marks) < MIN_CALCIFICATIONS:
-        return np.empty((0, 7), np.float32)
-    marks = add_false(state, marks, field, pixel, false_rate, far_share)
-    rounding = pixel if rounded else 0.0
-    return write_list(state, marks, jitter, rounding, columns_missing, single_missing)

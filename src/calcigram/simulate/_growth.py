@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -43,24 +44,39 @@ def _turned(state, dx, dy, dz, angle, flatness):
     return c * dx + s * ox, c * dy + s * oy, c * dz + s * oz, ox, oy, oz
 
 
+class Tubes(NamedTuple):
+    """The laws by which a tree of ducts or vessels grows.
+
+    Attributes
+    ----------
+    root_length_mm, length_ratio : float
+        A child is `length_ratio` (+-10 %) as long as its parent.
+    root_radius_mm, min_radius_mm : float
+        Of the root, and of the thinnest branch.
+    angle_low_deg, angle_spread_deg : float
+        Least angle between a child and its parent, and by how much it may be larger.
+    min_curve_radius_mm : float
+    straightening : float
+        Pull of each 0.6 mm step towards the direction away from the root, as a share.
+    early_end : float
+        Probability that a branch, the root apart, bears no children.
+    max_generation : int
+    """
+
+    root_length_mm: float
+    length_ratio: float
+    root_radius_mm: float
+    min_radius_mm: float
+    angle_low_deg: float
+    angle_spread_deg: float
+    min_curve_radius_mm: float
+    straightening: float
+    early_end: float
+    max_generation: int
+
+
 @kernel
-def grow_tree(
-    state,
-    root,
-    direction,
-    shape,
-    root_length,
-    length_ratio,
-    root_radius,
-    min_radius,
-    angle_low,
-    angle_high,
-    min_curve_radius,
-    straightening,
-    early_end,
-    max_generation,
-    max_branches,
-):
+def grow_tree(state, root, direction, shape, tubes, max_branches):
     """Grow a tree of forking branches from `root`, generation by generation.
 
     Parameters
@@ -70,17 +86,8 @@ def grow_tree(
     root, direction : tuple of 3 floats
     shape : tuple of 3 floats
         Depth, half width and half thickness of the breast, mm; branches stop at the skin.
-    root_length, length_ratio, root_radius, min_radius : float
-        mm; a child is `length_ratio` (+-10 %) as long as its parent.
-    angle_low, angle_high : float
-        Angle between a child and its parent, degrees.
-    min_curve_radius : float
-        mm.
-    straightening : float
-        Pull of each 0.6 mm step towards the direction away from `root`, as a share.
-    early_end : float
-        Probability that a branch, the root apart, bears no children.
-    max_generation, max_branches : int
+    tubes : Tubes
+    max_branches : int
 
     Returns
     -------
@@ -90,6 +97,7 @@ def grow_tree(
     parent : ndarray of int64, shape (B,)
         -1 for the root.
     """
+    angle_low, angle_high = tubes.angle_low_deg, tubes.angle_low_deg + tubes.angle_spread_deg
     depth, half_width, half_thickness = shape[0], shape[1], shape[2]
     start = np.empty((max_branches, 3))
     heading = np.empty((max_branches, 3))
@@ -100,28 +108,23 @@ def grow_tree(
     first = np.zeros(max_branches + 1, np.int64)
     kept = np.empty(max_branches, np.int64)  # place in the output of a queued branch, or -1
     kept_parent = np.empty(max_branches, np.int64)
-    capacity = 4096
-    points = np.empty((capacity, 3))
-    for axis in range(3):
-        start[0, axis], heading[0, axis] = root[axis], direction[axis]
-    length[0], radius[0], generation[0], parent[0] = root_length, root_radius, 0, -1
+    points = np.empty((4096, 3))
+    start[0], heading[0] = root, direction
+    length[0], radius[0] = tubes.root_length_mm, tubes.root_radius_mm
+    generation[0], parent[0] = 0, -1
     n_queued, n_branches, n_points, at = 1, 0, 0, 0
     while at < n_queued:
-        x, y, z = start[at, 0], start[at, 1], start[at, 2]
-        dx, dy, dz = heading[at, 0], heading[at, 1], heading[at, 2]
+        x, y, z = start[at]
+        dx, dy, dz = heading[at]
         n_steps = max(2, int(length[at] / _STEP_MM))
-        if n_points + n_steps + 1 > capacity:
-            capacity = 2 * capacity + n_steps
-            larger = np.empty((capacity, 3))
-            for k in range(n_points):
-                larger[k, 0], larger[k, 1], larger[k, 2] = points[k, 0], points[k, 1], points[k, 2]
-            points = larger
+        if n_points + n_steps + 1 > len(points):
+            points = np.concatenate((points, np.empty((len(points) + n_steps, 3))))
         begin = n_points
-        points[n_points, 0], points[n_points, 1], points[n_points, 2] = x, y, z
+        points[n_points] = x, y, z
         n_points += 1
         # A bend drifts rather than jumps, so that a branch is a smooth curve.
         bend_u, bend_v = 0.0, 0.0
-        limit = _STEP_MM / min_curve_radius
+        limit = _STEP_MM / tubes.min_curve_radius_mm
         for _ in range(n_steps):
             bend_u = 0.8 * bend_u + 0.35 * limit * rough_normal(state)
             bend_v = 0.8 * bend_v + 0.35 * limit * rough_normal(state)
@@ -129,14 +132,14 @@ def grow_tree(
             bend_v = min(limit, max(-limit, bend_v))
             dx, dy, dz = dx - bend_u * dy, dy + bend_u * dx, dz + bend_v
             ux, uy = x - root[0], y - root[1]
-            away = straightening / (math.sqrt(ux * ux + uy * uy) + 1.0)
+            away = tubes.straightening / (math.sqrt(ux * ux + uy * uy) + 1.0)
             dx, dy = dx + away * ux, dy + away * uy
             norm = math.sqrt(dx * dx + dy * dy + dz * dz)
             dx, dy, dz = dx / norm, dy / norm, dz / norm
             x, y, z = x + _STEP_MM * dx, y + _STEP_MM * dy, z + _STEP_MM * dz
             if not _inside(x, y, z, depth, half_width, half_thickness):
                 break
-            points[n_points, 0], points[n_points, 1], points[n_points, 2] = x, y, z
+            points[n_points] = x, y, z
             n_points += 1
         if n_points - begin < 3:
             n_points = begin
@@ -146,24 +149,20 @@ def grow_tree(
         kept[at] = n_branches
         kept_parent[n_branches] = kept[parent[at]] if parent[at] >= 0 else -1
         complete = n_points - begin == n_steps + 1
-        fertile = generation[at] == 0 or uniform(state) >= early_end
-        if complete and fertile and generation[at] < max_generation:
+        fertile = generation[at] == 0 or uniform(state) >= tubes.early_end
+        if complete and fertile and generation[at] < tubes.max_generation:
             spread = math.radians(angle_low + (angle_high - angle_low) * uniform(state))
             ax, ay, az, ox, oy, oz = _turned(state, dx, dy, dz, spread, 0.35)
             other = math.radians(angle_low + (angle_high - angle_low) * uniform(state))
             c, s = math.cos(0.8 * other), math.sin(0.8 * other)
             for child in range(2):
                 child_radius = radius[at] * (0.65 + 0.34 * _beta(state, 6.0, 10.0))
-                if child_radius < min_radius or n_queued >= max_branches:
+                if child_radius < tubes.min_radius_mm or n_queued >= max_branches:
                     continue
-                start[n_queued, 0], start[n_queued, 1], start[n_queued, 2] = x, y, z
-                if child == 0:
-                    heading[n_queued, 0], heading[n_queued, 1], heading[n_queued, 2] = ax, ay, az
-                else:
-                    heading[n_queued, 0] = c * dx - s * ox
-                    heading[n_queued, 1] = c * dy - s * oy
-                    heading[n_queued, 2] = c * dz - s * oz
-                length[n_queued] = length[at] * length_ratio * (0.9 + 0.2 * uniform(state))
+                start[n_queued], heading[n_queued] = (x, y, z), (ax, ay, az)
+                if child == 1:
+                    heading[n_queued] = c * dx - s * ox, c * dy - s * oy, c * dz - s * oz
+                length[n_queued] = length[at] * tubes.length_ratio * (0.9 + 0.2 * uniform(state))
                 radius[n_queued] = child_radius
                 generation[n_queued] = generation[at] + 1
                 parent[n_queued] = at
@@ -211,13 +210,8 @@ def lobules_along(state, points, first, parent, off_duct):
 @kernel
 def inside_outline(xy, depth, half_width, margin):
     """Tell which points lie inside the half ellipse of a breast, `margin` from the skin."""
-    n = len(xy)
-    out = np.empty(n, np.bool_)
-    for i in range(n):
-        u = (depth - xy[i, 0]) / (depth - margin)
-        v = xy[i, 1] / (half_width - margin)
-        out[i] = xy[i, 0] <= depth and u * u + v * v < 1.0
-    return out
+    u, v = (depth - xy[:, 0]) / (depth - margin), xy[:, 1] / (half_width - margin)
+    return (xy[:, 0] <= depth) & (u * u + v * v < 1.0)
 
 
 @kernel
@@ -235,31 +229,23 @@ def spread_in_outline(state, n, depth, half_width, margin):
 @kernel
 def lowest_corner(turn, depth, half_width):
     """Return the least x and y of the half ellipse of a breast once it is turned, shape (2,)."""
-    out = np.full(2, np.inf)
-    for k in range(33):
-        angle = math.pi * (k / 32.0 - 0.5)
-        x, y = depth * (1.0 - math.cos(angle)), half_width * math.sin(angle)
-        for axis in range(2):
-            out[axis] = min(out[axis], turn[axis, 0] * x + turn[axis, 1] * y)
-    return out
+    angle = math.pi * (np.arange(33) / 32.0 - 0.5)
+    x, y = depth * (1.0 - np.cos(angle)), half_width * np.sin(angle)
+    low_x, low_y = turn[0, 0] * x + turn[0, 1] * y, turn[1, 0] * x + turn[1, 1] * y
+    return np.array([low_x.min(), low_y.min()])
 
 
 @kernel
 def mapped_points(xy, turn, offset):
     """Return points turned and moved, shape (n, 2)."""
     out = np.empty((len(xy), 2))
-    for i in range(len(xy)):
-        x, y = xy[i, 0], xy[i, 1]
-        out[i, 0] = turn[0, 0] * x + turn[0, 1] * y + offset[0]
-        out[i, 1] = turn[1, 0] * x + turn[1, 1] * y + offset[1]
+    for axis in range(2):
+        out[:, axis] = turn[axis, 0] * xy[:, 0] + turn[axis, 1] * xy[:, 1] + offset[axis]
     return out
 
 
 @kernel
 def mapped_directions(angle, turn):
     """Return directions turned, radians, shape (n,); NaN stays NaN."""
-    out = np.empty(len(angle))
-    for i in range(len(angle)):
-        x, y = math.cos(angle[i]), math.sin(angle[i])
-        out[i] = math.atan2(turn[1, 0] * x + turn[1, 1] * y, turn[0, 0] * x + turn[0, 1] * y)
-    return out
+    x, y = np.cos(angle), np.sin(angle)
+    return np.arctan2(turn[1, 0] * x + turn[1, 1] * y, turn[0, 0] * x + turn[0, 1] * y)

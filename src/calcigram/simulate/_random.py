@@ -1,6 +1,6 @@
 """Random numbers inside compiled kernels: SplitMix64 on a state of one word.
 
-Handing a `numpy.random.Generator` to a kernel costs some 20 microseconds a call, as much as a
+Handing a `numpy.random.Generator` to a kernel costs some 20 microseconds per call, as much as a
 small kernel itself; a state array costs half of one. Steele et al. 2014, "Fast splittable
 pseudorandom number generators".
 """
@@ -8,6 +8,9 @@ pseudorandom number generators".
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,118 +20,36 @@ from calcigram._kernels.compiler import kernel
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1, _MIX_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 _S30, _S27, _S31, _S11 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(11)
-_LOW_32 = np.uint64(0xFFFFFFFF)
-# The constants of NumPy's SeedSequence, after O'Neill's seed_seq_fe.
-_INIT_A, _MULT_A = np.uint64(0x43B0D7E5), np.uint64(0x931E8875)
-_INIT_B, _MULT_B = np.uint64(0x8B51F9DD), np.uint64(0x58F38DED)
-_MIX_L, _MIX_R = np.uint64(0xCA01F9DD), np.uint64(0x4973F715)
 _S16, _S32, _S48, _LOW = np.uint64(16), np.uint64(32), np.uint64(48), np.uint64(0xFFFF)
 
+Words = npt.NDArray[np.uint64]
 
-def kernel_state(rng: np.random.Generator) -> npt.NDArray[np.uint64]:
+
+def kernel_state(rng: np.random.Generator) -> Words:
     """Return a state for kernels, drawn from a generator; uint64, shape (1,)."""
-    state: npt.NDArray[np.uint64] = rng.bit_generator.random_raw(1)
+    state: Words = rng.bit_generator.random_raw(1)
     return state
 
 
-def between(rng: np.random.Generator, low: float, high: float) -> float:
-    """Return ``rng.uniform(low, high)``, the same number in a third of the time.
-
-    Examples
-    --------
-    >>> between(stream(1), 2.0, 5.0) == stream(1).uniform(2.0, 5.0)
-    True
-    """
-    return low + (high - low) * rng.random()
-
-
-def state_of(*key: int) -> npt.NDArray[np.uint64]:
-    """Return the kernels' state of a key, as `stream` does a generator; uint64, shape (1,).
+def state_of(*key: int) -> Words:
+    """Return the kernels' state of a key, as ``numpy.random.default_rng`` makes a generator of one.
 
     Examples
     --------
     >>> bool(state_of(1, 2) == state_of(1, 2)), bool(state_of(1, 2) == state_of(1, 3))
     (True, False)
     """
-    if max(key) >= 2**32:
-        return np.array(np.random.SeedSequence(key).generate_state(4, np.uint64)[:1], np.uint64)
-    words: npt.NDArray[np.uint64] = seed_words(np.array(key, np.uint64))[:1]
-    return words
+    return np.random.SeedSequence(key).generate_state(1, np.uint64)  # type: ignore[return-value]
 
 
-@kernel
-def _scrambled(value, factor):
-    """Return `value` multiplied and folded, in 32 bits."""
-    value = (value * factor) & _LOW_32
-    return value ^ (value >> _S16)
+def seeded(kernel: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a kernel that takes a generator in place of a state, which is drawn at each call."""
 
+    @wraps(kernel)
+    def call(rng: np.random.Generator, *arguments: Any) -> Any:
+        return kernel(kernel_state(rng), *arguments)
 
-@kernel
-def seed_words(key):
-    """Return what ``numpy.random.SeedSequence(key).generate_state(4, numpy.uint64)`` returns.
-
-    Parameters
-    ----------
-    key : ndarray of uint64, shape (k,)
-        Each below 2**32.
-
-    Returns
-    -------
-    ndarray of uint64, shape (4,)
-    """
-    pool, words = np.zeros(4, np.uint64), np.zeros(4, np.uint64)
-    running = _INIT_A
-    # The pool is filled, stirred, and then takes in what of the key is left.
-    for source in range(-1, max(4, key.size)):
-        for target in range(4):
-            if source == target:
-                continue
-            if source < 0:
-                value = key[target] if target < key.size else np.uint64(0)
-            else:
-                value = pool[source] if source < 4 else key[source]
-            value ^= running
-            running = (running * _MULT_A) & _LOW_32
-            value = _scrambled(value, running)
-            if source >= 0:
-                value = (_MIX_L * pool[target] - _MIX_R * value) & _LOW_32
-                value ^= value >> _S16
-            pool[target] = value
-    running = _INIT_B
-    for i in range(8):
-        value = pool[i % 4] ^ running
-        running = (running * _MULT_B) & _LOW_32
-        words[i // 2] |= _scrambled(value, running) << (_S32 if i % 2 else np.uint64(0))
-    return words
-
-
-class _Words(np.random.bit_generator.ISeedSequence):
-    """A seed that is its own state: handed to a bit generator once."""
-
-    def __init__(self, words: npt.NDArray[np.uint64]) -> None:
-        self._words = words
-
-    def generate_state(
-        self, n_words: int, dtype: npt.DTypeLike = np.uint64
-    ) -> npt.NDArray[np.uint64]:
-        """Return the words."""
-        return self._words
-
-
-def stream(*key: int) -> np.random.Generator:
-    """Return the generator of a key: the same numbers wherever and whenever it is asked for.
-
-    It is ``Generator(PCG64(SeedSequence(key)))``, made in a third of the time.
-
-    Examples
-    --------
-    >>> bool(stream(1, 2).random() == stream(1, 2).random())
-    True
-    """
-    if max(key) >= 2**32:
-        return np.random.Generator(np.random.PCG64(np.random.SeedSequence(key)))
-    words = seed_words(np.array(key, np.uint64))
-    return np.random.Generator(np.random.PCG64(_Words(words)))  # type: ignore[arg-type]
+    return call
 
 
 @kernel
@@ -182,3 +103,13 @@ def gamma(state, shape):
         v = v * v * v
         if math.log(1.0 - uniform(state)) < 0.5 * x * x + b * (1.0 - v + math.log(v)):
             return boost * b * v
+
+
+@kernel
+def permutation(state, n):
+    """Return the numbers below `n` in random order (Fisher-Yates)."""
+    order = np.arange(n)
+    for i in range(n - 1, 0, -1):
+        j = int(uniform(state) * (i + 1))
+        order[i], order[j] = order[j], order[i]
+    return order

@@ -1,6 +1,8 @@
 """Compiled measuring: outlines are drawn on a pixel grid, blurred, cut and measured.
 
-The cover of each pixel is exact; what is measured of a mask is the business of `_mask`.
+The cover of each pixel is exact. Measures of a mask or a polygon are those of scikit-image's
+``regionprops``: moments with the 1/12 of a pixel's own extent, convex area over the midpoints of
+pixel edges.
 """
 
 from __future__ import annotations
@@ -10,8 +12,8 @@ import math
 import numpy as np
 
 from calcigram._kernels.compiler import kernel
-from calcigram.simulate._mask import measure_mask, measure_polygon
 from calcigram.simulate._random import rough_normal
+from calcigram.simulate._shape import convex_hull, hull_area
 
 MEASURES = ("x", "y", "area", "aspect", "orientation", "solidity", "box_aspect", "peak", "pixels")
 _MAX_SIDE = 48
@@ -73,12 +75,8 @@ def _add(target, source, weight):
 @kernel
 def _box(vertices, begin, end):
     """Return least x, least y, greatest x and greatest y of polygons ``begin:end``."""
-    low_x, low_y, high_x, high_y = np.inf, np.inf, -np.inf, -np.inf
-    for part in range(begin, end):
-        for k in range(vertices.shape[1]):
-            low_x, high_x = min(low_x, vertices[part, k, 0]), max(high_x, vertices[part, k, 0])
-            low_y, high_y = min(low_y, vertices[part, k, 1]), max(high_y, vertices[part, k, 1])
-    return low_x, low_y, high_x, high_y
+    x, y = vertices[begin:end, :, 0], vertices[begin:end, :, 1]
+    return x.min(), y.min(), x.max(), y.max()
 
 
 @kernel
@@ -88,10 +86,8 @@ def _cover(image, spare, vertices, begin, end, x0, y0, pixel, rows, columns, lef
     ``left[r]`` and ``right[r]`` are set to the first covered pixel of a row and the one past
     the last. Where polygons overlap their shares add up, to 1 at most.
     """
-    for r in range(rows):
-        left[r], right[r] = columns, 0
-        for c in range(columns):
-            image[r, c] = 0.0
+    left[:rows], right[:rows] = columns, 0
+    image[:rows, :columns] = 0.0
     top, bottom = rows, 0
     for part in range(begin, end):
         target = image if part == begin else spare
@@ -99,9 +95,7 @@ def _cover(image, spare, vertices, begin, end, x0, y0, pixel, rows, columns, lef
         low, high = int((low_y - y0) / pixel), int((high_y - y0) / pixel) + 1
         begin_c, end_c = int((low_x - x0) / pixel), int((high_x - x0) / pixel) + 2
         if part > begin:
-            for r in range(low, high):
-                for c in range(begin_c, end_c):
-                    spare[r, c] = 0.0
+            spare[low:high, begin_c:end_c] = 0.0
         _accumulate(target, vertices[part], x0, y0, pixel)
         for r in range(low, high):
             total = 0.0
@@ -128,28 +122,125 @@ def _blur(image, spare, left, right, top, bottom, rows, columns, first_column, l
     """
     reach = math.ceil(2.5 * sigma)
     kernel = np.empty(2 * reach + 1)
-    total = 0.0
     for k in range(-reach, reach + 1):
         kernel[k + reach] = math.exp(-0.5 * (k / sigma) ** 2)
-        total += kernel[k + reach]
-    for k in range(2 * reach + 1):
-        kernel[k] /= total
+    kernel /= kernel.sum()
     # Tap by tap over whole rows, so that the inner loop is one the compiler vectorises.
     for r in range(top, bottom):
-        for c in range(first_column, last_column):
-            spare[r, c] = 0.0
+        spare[r, first_column:last_column] = 0.0
         for k in range(-reach, reach + 1):
             weight = kernel[k + reach]
             low, high = max(0, left[r] - k), min(columns, right[r] - k)
             if low < high:
                 _add(spare[r, low:high], image[r, low + k : high + k], weight)
     for r in range(max(0, top - reach), min(rows, bottom + reach)):
-        for c in range(first_column, last_column):
-            image[r, c] = 0.0
+        image[r, first_column:last_column] = 0.0
         for source in range(max(top, r - reach), min(bottom, r + reach + 1)):
             weight = kernel[source - r + reach]
             low, high = max(0, left[source] - reach), min(columns, right[source] + reach)
             _add(image[r, low:high], spare[source, low:high], weight)
+
+
+@kernel
+def _joined(chain, n, x, y, side):
+    """Add a point to a convex chain of `n` that runs towards +x; return how long it is then.
+
+    `side` is 1 where the chain bends towards +y, -1 where it bends away.
+    """
+    while n >= 2:
+        ax, ay = chain[n - 2, 0], chain[n - 2, 1]
+        bend = (chain[n - 1, 0] - ax) * (y - ay) - (chain[n - 1, 1] - ay) * (x - ax)
+        if side * bend > 0.0:
+            break
+        n -= 1
+    chain[n, 0], chain[n, 1] = x, y
+    return n + 1
+
+
+@kernel
+def _area_under(chain, n):
+    area = 0.0
+    for i in range(n - 1):
+        area += 0.5 * (chain[i + 1, 0] - chain[i, 0]) * (chain[i + 1, 1] + chain[i, 1])
+    return area
+
+
+@kernel
+def _measure_mask(mask, top, bottom, first_column, last_column, x0, y0, pixel, lower, upper, out):
+    """Write position, area, shape and pixel count of one mask into a row of measures.
+
+    The mask is ``mask[top:bottom, first_column:last_column]``; `lower` and `upper` are room for
+    3 points a column each.
+    """
+    count = 0
+    sum_x = sum_y = sum_xx = sum_yy = sum_xy = 0
+    low_c, high_c, low_r, high_r = last_column, -1, bottom, -1
+    n_lower = n_upper = np.int64(0)
+    # Column by column, so that the midpoints of pixel edges come sorted by x: the hull is two
+    # chains, one along the first pixels of the columns and one along the last.
+    for c in range(first_column, last_column):
+        first, last = -1, -1
+        for r in range(top, bottom):
+            if mask[r, c]:
+                if first < 0:
+                    first = r
+                last = r
+                count += 1
+                sum_x += c
+                sum_y += r
+                sum_xx += c * c
+                sum_yy += r * r
+                sum_xy += c * r
+        if first >= 0:
+            low_c, high_c = min(low_c, c), max(high_c, c)
+            low_r, high_r = min(low_r, first), max(high_r, last)
+            for k in range(-1, 2):
+                bulge = 0.0 if k else 0.5
+                n_lower = _joined(lower, n_lower, c + 0.5 * k, first - bulge, 1.0)
+                n_upper = _joined(upper, n_upper, c + 0.5 * k, last + bulge, -1.0)
+    mean_x, mean_y = sum_x / count, sum_y / count
+    mxx = sum_xx / count - mean_x * mean_x + 1.0 / 12.0
+    myy = sum_yy / count - mean_y * mean_y + 1.0 / 12.0
+    mxy = sum_xy / count - mean_x * mean_y
+    half = 0.5 * math.sqrt((mxx - myy) ** 2 + 4.0 * mxy * mxy)
+    middle = 0.5 * (mxx + myy)
+    out[0] = x0 + (mean_x + 0.5) * pixel
+    out[1] = y0 + (mean_y + 0.5) * pixel
+    out[2] = count * pixel * pixel
+    out[3] = math.sqrt((middle + half) / max(middle - half, 1e-9))
+    out[4] = math.degrees(0.5 * math.atan2(2.0 * mxy, mxx - myy)) % 180.0
+    convex = _area_under(upper, n_upper) - _area_under(lower, n_lower)
+    out[5] = min(1.0, count / max(convex, 1e-9))
+    wide, tall = high_c - low_c + 1, high_r - low_r + 1
+    out[6] = max(wide, tall) / min(wide, tall)
+    out[8] = count
+
+
+@kernel
+def _measure_polygon(vertices, out):
+    """Write area, aspect ratio, orientation and solidity of one polygon (Green's theorem)."""
+    n = vertices.shape[0]
+    area = mx = my = mxx = myy = mxy = 0.0
+    for k in range(n):
+        j = (k + 1) % n
+        xa, ya, xb, yb = vertices[k, 0], vertices[k, 1], vertices[j, 0], vertices[j, 1]
+        c = xa * yb - xb * ya
+        area += c
+        mx += c * (xa + xb)
+        my += c * (ya + yb)
+        mxx += c * (xa * xa + xa * xb + xb * xb)
+        myy += c * (ya * ya + ya * yb + yb * yb)
+        mxy += c * (xa * yb + 2.0 * xa * ya + 2.0 * xb * yb + xb * ya)
+    mean_x, mean_y = mx / (3.0 * area), my / (3.0 * area)
+    vxx = mxx / (6.0 * area) - mean_x * mean_x
+    vyy = myy / (6.0 * area) - mean_y * mean_y
+    vxy = mxy / (12.0 * area) - mean_x * mean_y
+    half = 0.5 * math.sqrt((vxx - vyy) ** 2 + 4.0 * vxy * vxy)
+    middle = 0.5 * (vxx + vyy)
+    out[2] = 0.5 * abs(area)
+    out[3] = math.sqrt((middle + half) / max(middle - half, 1e-9 * middle))
+    out[4] = math.degrees(0.5 * math.atan2(2.0 * vxy, vxx - vyy)) % 180.0
+    out[5] = min(1.0, out[2] / hull_area(convex_hull(vertices)))
 
 
 @kernel
@@ -285,7 +376,7 @@ def measure(
                     high_r = r
                     low_r, low_c, high_c = min(low_r, r), min(low_c, c), max(high_c, c)
         mask[peak_r, peak_c] = 1
-        measure_mask(
+        _measure_mask(
             mask, low_r, max(high_r, peak_r) + 1, low_c, high_c + 1, x0, y0, pixel, lower, upper,
             out[i],
         )  # fmt: skip
@@ -313,8 +404,7 @@ def measure_outlines(vertices, owner, n):
     """
     side = _TRUTH_CELLS + 4
     out, row = np.empty((n, 4)), np.empty(9)
-    n_points = max(3 * side, vertices.shape[1])
-    points, stack = np.empty((n_points, 2)), np.empty((2 * n_points + 2, 2))
+    lower, upper = np.empty((3 * side, 2)), np.empty((3 * side, 2))
     image, spare = np.empty((side, side)), np.empty((side, side))
     mask = np.empty((side, side), np.uint8)
     left, right = np.empty(side, np.int64), np.empty(side, np.int64)
@@ -324,7 +414,7 @@ def measure_outlines(vertices, owner, n):
         while end < len(owner) and owner[end] == i:
             end += 1
         if end == begin + 1:
-            measure_polygon(vertices[begin], row, points, stack)
+            _measure_polygon(vertices[begin], row)
         else:
             low_x, low_y, high_x, high_y = _box(vertices, begin, end)
             cell = max(max(high_x - low_x, high_y - low_y) / _TRUTH_CELLS, 1e-3)
@@ -344,7 +434,7 @@ def measure_outlines(vertices, owner, n):
                 top, low_c = rows // 2, columns // 2
                 bottom, high_c = top + 1, low_c + 1
                 mask[top, low_c] = 1
-            measure_mask(mask, top, bottom, low_c, high_c, x0, y0, cell, points, stack, row)
+            _measure_mask(mask, top, bottom, low_c, high_c, x0, y0, cell, lower, upper, row)
         out[i, 0] = math.sqrt(4.0 / math.pi * row[2])
         out[i, 1], out[i, 2], out[i, 3] = row[3], row[4], row[5]
         begin = end

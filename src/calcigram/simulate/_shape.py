@@ -1,50 +1,25 @@
-"""Compiled measures of a set of points that the definitions rest on: hull, width, axis."""
+"""Compiled measures of points and of sizes that the definitions rest on."""
 
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
 from calcigram._kernels.compiler import kernel
+from calcigram.simulate._random import permutation
 
 
 @kernel
-def order_of(values):
-    """Return the order that sorts values, equal ones in place.
+def convex_hull(xy):
+    """Return the corners of the convex hull in order, shape (m, 2) (Andrew's monotone chain).
 
-    A Shell sort, for NumPy's sorts take seconds each to compile inside a kernel.
+    The points are swept from left to right for one side of the hull and back for the other.
     """
-    n = values.size
-    order = np.empty(n, np.int64)
-    for i in range(n):
-        order[i] = i
-    gap = 1
-    while gap < n // 3:
-        gap = 3 * gap + 1
-    while gap > 0:
-        for i in range(gap, n):
-            moved, value, at = order[i], values[order[i]], i
-            while at >= gap:
-                other = order[at - gap]
-                if values[other] < value or (values[other] == value and other < moved):
-                    break
-                order[at] = other
-                at -= gap
-            order[at] = moved
-        gap //= 3
-    return order
-
-
-@kernel
-def _hull(xy, hull):
-    """Write the corners of the convex hull into `hull`; return how many there are."""
     n = len(xy)
-    x = np.empty(n)
-    for i in range(n):
-        x[i] = xy[i, 0]
-    order = order_of(x)
-    m = np.int64(0)
+    order = np.argsort(xy[:, 0].copy(), kind="mergesort")
+    hull, m = np.empty((2 * n + 1, 2)), 0
     for sweep in range(2):
         base = m
         for step in range(n):
@@ -56,8 +31,18 @@ def _hull(xy, hull):
                 m -= 1
             hull[m, 0], hull[m, 1] = px, py
             m += 1
-        m -= 1
-    return m
+        m -= 1  # the last point of a sweep is the first of the other
+    return hull[:m]
+
+
+@kernel
+def hull_area(hull):
+    """Return the area within the corners of a convex hull."""
+    area = 0.0
+    for i in range(len(hull)):
+        j = (i + 1) % len(hull)
+        area += hull[i, 0] * hull[j, 1] - hull[j, 0] * hull[i, 1]
+    return 0.5 * abs(area)
 
 
 @kernel
@@ -75,8 +60,8 @@ def extent_of(xy):
         Greatest distance (mm), least width (mm), hull area (mm2), direction of the greatest
         distance (radians, in (-pi, pi]).
     """
-    hull = np.empty((2 * len(xy) + 1, 2))
-    m = _hull(xy, hull)
+    hull = convex_hull(xy)
+    m = len(hull)
     longest, axis = 0.0, 0.0
     for i in range(m):
         for j in range(i + 1, m):
@@ -84,114 +69,112 @@ def extent_of(xy):
             distance = math.sqrt(dx * dx + dy * dy)
             if distance > longest:
                 longest, axis = distance, math.atan2(dy, dx)
-    area, width = 0.0, longest
     if m < 3:
         return longest, 0.0, 0.0, axis
+    width = longest
     for i in range(m):
-        j = (i + 1) % m
-        area += hull[i, 0] * hull[j, 1] - hull[j, 0] * hull[i, 1]
-        ex, ey = hull[j, 0] - hull[i, 0], hull[j, 1] - hull[i, 1]
+        ex, ey = hull[(i + 1) % m, 0] - hull[i, 0], hull[(i + 1) % m, 1] - hull[i, 1]
         norm = math.sqrt(ex * ex + ey * ey)
-        if norm < 1e-12:
-            continue
-        farthest = 0.0
-        for k in range(m):
-            away = abs(ex * (hull[k, 1] - hull[i, 1]) - ey * (hull[k, 0] - hull[i, 0])) / norm
-            farthest = max(farthest, away)
-        width = min(width, farthest)
-    return longest, width, 0.5 * abs(area), axis
+        if norm >= 1e-12:
+            away = np.abs(ex * (hull[:, 1] - hull[i, 1]) - ey * (hull[:, 0] - hull[i, 0]))
+            width = min(width, away.max() / norm)
+    return longest, width, hull_area(hull), axis
 
 
 @kernel
 def tree_path_share(xy):
     """Return the longest path of the minimum spanning tree over its total length.
 
-    Near 1 the points can be threaded like beads; a filled area gives about 0.3-0.6.
+    Near 1 the points can be threaded like beads; a filled area gives about 0.3-0.6. The tree grows
+    from the first point by the nearest point not yet in it (Prim's algorithm, O(n^2)).
     """
     n = len(xy)
     if n < 3:
         return 1.0
-    near, parent = np.empty(n), np.empty(n, np.int64)
-    done, order = np.zeros(n, np.bool_), np.empty(n, np.int64)
-    for i in range(n):
-        near[i], parent[i] = np.inf, -1
-    at, total = 0, 0.0
-    near[0] = 0.0
+    squared, parent = np.full(n, np.inf), np.full(n, -1)  # to the nearest point of the tree
+    waiting, order = np.ones(n, np.bool_), np.empty(n, np.int64)
+    at, squared[0] = 0, 0.0
     for step in range(n):
-        done[at] = True
-        order[step] = at
-        total += math.sqrt(near[at])
+        waiting[at], order[step] = False, at
         nearest, following = np.inf, -1
         for j in range(n):
-            if not done[j]:
+            if waiting[j]:
                 dx, dy = xy[j, 0] - xy[at, 0], xy[j, 1] - xy[at, 1]
-                squared = dx * dx + dy * dy
-                if squared < near[j]:
-                    near[j], parent[j] = squared, at
-                if near[j] < nearest:
-                    nearest, following = near[j], j
+                if dx * dx + dy * dy < squared[j]:
+                    squared[j], parent[j] = dx * dx + dy * dy, at
+                if squared[j] < nearest:
+                    nearest, following = squared[j], j
         at = following
-    deepest, longest = np.zeros(n), 0.0
-    for step in range(n - 1, 0, -1):
-        j = order[step]
-        up = parent[j]
-        reach = deepest[j] + math.sqrt(near[j])
+    # From the last point to join back to the first: the deepest way down from each point.
+    length, deepest, longest = np.sqrt(squared), np.zeros(n), 0.0
+    for j in order[:0:-1]:
+        up, reach = parent[j], deepest[j] + length[j]
         longest = max(longest, deepest[up] + reach)
         deepest[up] = max(deepest[up], reach)
+    total = length.sum()
     return longest / total if total > 0 else 1.0
+
+
+@kernel
+def _median(values):
+    ranked, n = np.sort(values), len(values)
+    return 0.5 * (ranked[(n - 1) // 2] + ranked[n // 2])
 
 
 @kernel
 def median_spacing(xy):
     """Return the median distance of a point to its nearest neighbour, mm."""
     n = len(xy)
-    nearest = np.empty(n)
-    for i in range(n):
-        nearest[i] = np.inf
+    nearest = np.full(n, np.inf)
     for i in range(n):
         for j in range(i + 1, n):
             dx, dy = xy[i, 0] - xy[j, 0], xy[i, 1] - xy[j, 1]
             squared = dx * dx + dy * dy
             nearest[i], nearest[j] = min(nearest[i], squared), min(nearest[j], squared)
-    order = order_of(nearest)
-    return math.sqrt(0.5 * (nearest[order[(n - 1) // 2]] + nearest[order[n // 2]]))
+    return math.sqrt(_median(nearest))
+
+
+class Arm(NamedTuple):
+    """When an arm of a fork is seen.
+
+    Attributes
+    ----------
+    few_reach_mm, min_reach_mm : float
+        Least reach of an arm of three points, and of more.
+    min_reach_spacings : float
+        Least reach in units of the median spacing.
+    max_thickness : float
+        Greatest mean deviation from straight, over the reach.
+    min_angle_deg : float
+        Least angle between two arms.
+    """
+
+    few_reach_mm: float
+    min_reach_mm: float
+    min_reach_spacings: float
+    max_thickness: float
+    min_angle_deg: float
 
 
 @kernel
-def _arm_heading(xy, chosen, corner, few_reach, min_reach, spacing, max_thickness):
+def _arm_heading(dx, dy, arm, spacing):
     """Return the direction of an arm from its junction, radians; NaN where it is not seen."""
-    n = 0
-    for i in range(len(xy)):
-        n += chosen[i]
+    n = len(dx)
     if n < 3:
         return np.nan
-    distance, dx, dy = np.empty(n), np.empty(n), np.empty(n)
-    k = 0
-    for i in range(len(xy)):
-        if chosen[i]:
-            dx[k], dy[k] = xy[i, 0] - corner[0], xy[i, 1] - corner[1]
-            distance[k] = math.sqrt(dx[k] ** 2 + dy[k] ** 2)
-            k += 1
-    order = order_of(distance)
-    reach = distance[order[n - 1]]
-    if reach < max(few_reach if n < 4 else min_reach, spacing):
+    distance = np.sqrt(dx**2 + dy**2)
+    reach = distance.max()
+    least = arm.few_reach_mm if n < 4 else arm.min_reach_mm
+    if reach < max(least, arm.min_reach_spacings * spacing):
         return np.nan
-    near = min(n, 6)
-    x = y = 0.0
-    for rank in range(near):
-        x += dx[order[rank]]
-        y += dy[order[rank]]
-    norm = math.sqrt(x * x + y * y) + 1e-12
-    across = 0.0
-    for rank in range(near):
-        across += abs(dx[order[rank]] * y - dy[order[rank]] * x) / norm
-    return math.atan2(y, x) if across / near <= max_thickness * reach else np.nan
+    near = np.argsort(distance, kind="mergesort")[:6]
+    x, y = dx[near].sum(), dy[near].sum()
+    across = np.abs(dx[near] * y - dy[near] * x).mean() / (math.sqrt(x * x + y * y) + 1e-12)
+    return math.atan2(y, x) if across <= arm.max_thickness * reach else np.nan
 
 
 @kernel
-def count_junctions(
-    xy, branch, parent, ends, few_reach, min_reach, min_spacings, max_thickness, min_angle
-):
+def count_junctions(xy, branch, parent, ends, arm):
     """Count the forks of a tree whose three arms can all be seen.
 
     Parameters
@@ -201,76 +184,39 @@ def count_junctions(
     branch : ndarray of int64, shape (n,)
         Branch of each point.
     parent : ndarray of int64, shape (B,)
-        -1 for the root; parents come before their children.
+        -1 for the root; parents come before their children, of which a branch has 2 at most.
     ends : ndarray of float64, shape (B, 2)
         Where each branch ends: the fork.
-    few_reach, min_reach, min_spacings, max_thickness, min_angle : float
-        Reach (mm) of an arm of three points and of more; its reach in units of the median
-        spacing; its mean deviation from straight over its reach; least angle between two
-        arms, radians.
+    arm : Arm
 
     Returns
     -------
     int
     """
-    n, n_branches = len(xy), len(parent)
-    below = np.zeros((n_branches, n_branches), np.bool_)
-    for b in range(n_branches - 1, -1, -1):
-        below[b, b] = True
+    n_branches = len(parent)
+    # Row b tells which branches are b or grow out of it; children come after their parents.
+    below = np.eye(n_branches, dtype=np.bool_)
+    for b in range(n_branches - 1, 0, -1):
         if parent[b] >= 0:
-            for other in range(b, n_branches):
-                if below[b, other]:
-                    below[parent[b], other] = True
-    spacing = min_spacings * median_spacing(xy)
-    seen = 0
-    heading = np.empty(n_branches + 1)
-    chosen, rest = np.empty(n, np.bool_), np.empty(n, np.bool_)
+            below[parent[b]] |= below[b]
+    spacing, n_seen = median_spacing(xy), 0
     for b in range(n_branches):
-        n_arms, n_children = 0, 0
-        for i in range(n):
-            rest[i] = True
-        for child in range(b + 1, n_branches):
-            if parent[child] != b:
-                continue
-            n_children += 1
-            for i in range(n):
-                chosen[i] = below[child, branch[i]]
-                rest[i] = rest[i] and not chosen[i]
-            angle = _arm_heading(xy, chosen, ends[b], few_reach, min_reach, spacing, max_thickness)
-            if not math.isnan(angle):
-                heading[n_arms] = angle
-                n_arms += 1
-        if n_children < 2 or n_arms < 2:
+        children = np.flatnonzero(parent == b)
+        if len(children) < 2:
             continue
-        angle = _arm_heading(xy, rest, ends[b], few_reach, min_reach, spacing, max_thickness)
-        if not math.isnan(angle):
-            heading[n_arms] = angle
-            n_arms += 1
-        if n_arms < 3:
-            continue
-        for k in range(n_arms):
-            heading[k] %= 2.0 * math.pi
-        turn = order_of(heading[:n_arms])
-        least = heading[turn[0]] + 2.0 * math.pi - heading[turn[n_arms - 1]]
-        for k in range(1, n_arms):
-            least = min(least, heading[turn[k]] - heading[turn[k - 1]])
-        seen += least >= min_angle
-    return seen
-
-
-@kernel
-def _breadth(across, chosen):
-    """Return the mean distance of the chosen values from their median."""
-    n = len(chosen)
-    values = np.empty(n)
-    for k in range(n):
-        values[k] = across[chosen[k]]
-    order = order_of(values)
-    middle = 0.5 * (values[order[(n - 1) // 2]] + values[order[n // 2]])
-    total = 0.0
-    for k in range(n):
-        total += abs(values[k] - middle)
-    return total / n
+        # The arms are what grows out of either child, and the rest.
+        side = np.zeros(len(xy), np.int64)
+        for k in range(len(children)):
+            side[below[children[k]][branch]] = k + 1
+        dx, dy = xy[:, 0] - ends[b, 0], xy[:, 1] - ends[b, 1]
+        heading = np.empty(len(children) + 1)
+        for k in range(len(children) + 1):
+            heading[k] = _arm_heading(dx[side == k], dy[side == k], arm, spacing)
+        turn = np.sort(heading[~np.isnan(heading)] % (2.0 * math.pi))
+        if len(turn) >= 3:
+            least = min(np.diff(turn).min(), turn[0] + 2.0 * math.pi - turn[-1])
+            n_seen += least >= math.radians(arm.min_angle_deg)
+    return n_seen
 
 
 @kernel
@@ -282,15 +228,11 @@ def log_widening(xy, direction):
     float
         Log of the farther half's mean distance from its own median line over the nearer's.
     """
-    n = len(xy)
-    along, across = np.empty(n), np.empty(n)
     c, s = math.cos(direction), math.sin(direction)
-    for i in range(n):
-        along[i] = c * xy[i, 0] + s * xy[i, 1]
-        across[i] = c * xy[i, 1] - s * xy[i, 0]
-    order = order_of(along)
-    half = n // 2
-    broad_near, broad_far = _breadth(across, order[:half]), _breadth(across, order[n - half :])
+    along, across = c * xy[:, 0] + s * xy[:, 1], c * xy[:, 1] - s * xy[:, 0]
+    across = across[np.argsort(along, kind="mergesort")]
+    near, far = across[: len(xy) // 2], across[len(xy) - len(xy) // 2 :]
+    broad_near, broad_far = np.abs(near - _median(near)).mean(), np.abs(far - _median(far)).mean()
     return math.log((broad_far + 1e-6) / (broad_near + 1e-6))
 
 
@@ -306,32 +248,139 @@ def wedge_seen_from_nipple(xy):
         (radial x angular) cells that hold a point: a fork fills about half of them, several
         ducts or a random filling two thirds and more.
     """
-    n = len(xy)
-    radius, angle, far_angle = np.empty(n), np.empty(n), np.empty(n)
-    sum_x = sum_y = 0.0
-    nearest, farthest = np.inf, 0.0
-    for i in range(n):
-        radius[i] = math.sqrt(xy[i, 0] ** 2 + xy[i, 1] ** 2)
-        nearest, farthest = min(nearest, radius[i]), max(farthest, radius[i])
-        sum_x += xy[i, 0]
-        sum_y += xy[i, 1]
-    mean = math.atan2(sum_y, sum_x)
-    n_far, sum_far = 0, 0.0
-    for i in range(n):
-        angle[i] = (math.atan2(xy[i, 1], xy[i, 0]) - mean + math.pi) % (2.0 * math.pi) - math.pi
-        if radius[i] > 0.3 * farthest:
-            far_angle[n_far] = angle[i]
-            sum_far += radius[i]
-            n_far += 1
-    order = order_of(far_angle[:n_far])
-    low = far_angle[order[int(0.03 * (n_far - 1) + 0.5)]]
-    high = far_angle[order[int(0.97 * (n_far - 1) + 0.5)]]
-    filled = np.zeros((3, 4), np.bool_)
-    n_filled = 0
-    length, span = farthest - nearest, high - low
-    for i in range(n):
+    radius = np.sqrt(xy[:, 0] ** 2 + xy[:, 1] ** 2)
+    mean = math.atan2(xy[:, 1].sum(), xy[:, 0].sum())
+    angle = (np.arctan2(xy[:, 1], xy[:, 0]) - mean + math.pi) % (2.0 * math.pi) - math.pi
+    nearest, length = radius.min(), radius.max() - radius.min()
+    far = radius > 0.3 * radius.max()
+    ranked = np.sort(angle[far])
+    last = len(ranked) - 1
+    low, high = ranked[int(0.03 * last + 0.5)], ranked[int(0.97 * last + 0.5)]
+    filled, span = np.zeros((3, 4), np.bool_), high - low
+    for i in range(len(xy)):
         ring = min(2, int(3.0 * (radius[i] - nearest) / (length + 1e-9)))
         sector = min(3, max(0, int(4.0 * (angle[i] - low) / (span + 1e-9))))
-        n_filled += not filled[ring, sector]
         filled[ring, sector] = True
-    return span, length, sum_far / n_far, n_filled / 12.0
+    return span, length, radius[far].mean(), filled.sum() / 12.0
+
+
+@kernel
+def with_room(state, xy, table, overlap):
+    """Tell which calcifications stay when those drawn over one another are dropped.
+
+    A calcification is a rod: its major axis, with half its calibre around it. The largest
+    comes first, the others in random order.
+
+    Parameters
+    ----------
+    state : ndarray of uint64, shape (1,)
+        See `_random`; advanced.
+    xy : ndarray of float64, shape (n, 2)
+        mm.
+    table : ndarray of float64, shape (n, 4)
+        Diameter (mm), aspect ratio and orientation (degrees) in the first three columns.
+    overlap : float
+        Rods count as this much of their calibre.
+
+    Returns
+    -------
+    ndarray of bool, shape (n,)
+    """
+    n = len(xy)
+    order = permutation(state, n)
+    first = np.flatnonzero(order == np.argmax(table[:, 0]))[0]
+    order[first], order[0] = order[0], order[first]
+    stretch, turn = np.sqrt(table[:, 1]), np.radians(table[:, 2])
+    half_width = 0.5 * overlap * table[:, 0] / stretch
+    half_length = np.maximum(0.5 * table[:, 0] * (stretch - 1.0 / stretch), 0.0)
+    cosine, sine = np.cos(turn) * half_length, np.sin(turn) * half_length
+    keep = np.zeros(n, np.bool_)
+    kept = np.empty(n, np.int64)
+    m = 0
+    for at in range(n):
+        i = order[at]
+        free = True
+        for k in range(m):
+            j = kept[k]
+            limit = half_width[i] + half_width[j]
+            dx, dy = xy[j, 0] - xy[i, 0], xy[j, 1] - xy[i, 1]
+            reach = limit + half_length[i] + half_length[j]
+            if dx * dx + dy * dy > reach * reach:
+                continue
+            # Sample both axes finely enough that no crossing slips between two samples.
+            na, nb = 1 + int(half_length[i] / limit), 1 + int(half_length[j] / limit)
+            for a in range(-na, na + 1):
+                for b in range(-nb, nb + 1):
+                    ex = dx + b * cosine[j] / nb - a * cosine[i] / na
+                    ey = dy + b * sine[j] / nb - a * sine[i] / na
+                    if ex * ex + ey * ey < limit * limit:
+                        free = False
+            if not free:
+                break
+        if free:
+            keep[i] = True
+            kept[m] = i
+            m += 1
+    return keep
+
+
+@kernel
+def _upper_median(values):
+    return np.sort(values)[len(values) // 2]
+
+
+class FormMeasures(NamedTuple):
+    """Noise-free sizes, shapes and contrasts of a cluster.
+
+    Attributes
+    ----------
+    median_diameter_mm, median_calibre_mm, median_aspect, greatest_length_mm : float
+        Calibre is diameter / sqrt(aspect ratio), length is diameter x sqrt(aspect ratio).
+    log_sd : float
+        Standard deviation of log diameter; NaN with fewer than 5, for it then says little.
+    median_contrast, elongated_share : float
+    median_irregularity : float
+        Of log aspect ratio - 2 log solidity.
+    """
+
+    median_diameter_mm: float
+    median_calibre_mm: float
+    median_aspect: float
+    greatest_length_mm: float
+    log_sd: float
+    median_contrast: float
+    elongated_share: float
+    median_irregularity: float
+
+
+@kernel
+def form_measures(table, contrast, elongated):
+    """Measure the sizes and shapes of a cluster's calcifications.
+
+    Parameters
+    ----------
+    table : ndarray of float64, shape (n, 4)
+        Diameter (mm), aspect ratio, orientation (degrees) and solidity.
+    contrast : ndarray of float64, shape (n,)
+        Relative to a dense calcification.
+    elongated : float
+        Least aspect ratio of an elongated calcification.
+
+    Returns
+    -------
+    FormMeasures
+    """
+    diameter, aspect = table[:, 0], table[:, 1]
+    stretch, log_diameter = np.sqrt(aspect), np.log(diameter)
+    irregularity = np.log(aspect) - 2.0 * np.log(np.maximum(table[:, 3], 0.05))
+    variance = (log_diameter**2).mean() - log_diameter.mean() ** 2
+    return FormMeasures(
+        _upper_median(diameter),
+        _upper_median(diameter / stretch),
+        _upper_median(aspect),
+        (diameter * stretch).max(),
+        math.sqrt(max(0.0, variance)) if len(table) >= 5 else math.nan,
+        _upper_median(contrast),
+        (aspect >= elongated).mean(),
+        _upper_median(irregularity),
+    )

@@ -9,11 +9,10 @@ no code with this module.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from calcigram.lexicon import (
     DIFFUSE_MIN_BREAST_SHARE,
@@ -24,19 +23,18 @@ from calcigram.lexicon import (
     Distribution,
     Morphology,
 )
-from calcigram.simulate._paths import distance_to_path
+from calcigram.simulate._curves import distance_to_path
 from calcigram.simulate._shape import (
+    Arm,
     count_junctions,
     extent_of,
+    form_measures,
     log_widening,
     tree_path_share,
     wedge_seen_from_nipple,
 )
-from calcigram.simulate._sizes import form_measures
-from calcigram.simulate.arrangements import Placement
-from calcigram.simulate.limits import LEXICON, SHAPED_MIN_WIDENING, SPARSE_LINE_MAX_SAG, Limits
-
-Floats = npt.NDArray[np.float64]
+from calcigram.simulate.mechanisms import Floats, Placement
+from calcigram.simulate.presets import Preset
 
 NOT_A_LINE_MIN_WIDTH_RATIO = 0.28
 THREADED_MIN_PATH_SHARE = 0.7
@@ -61,13 +59,67 @@ it lies, is a region; what lies between the two is neither and is not kept."""
 LINEAR_MIN_LENGTH_MM = 4.5
 LINEAR_MIN_CHORD_RATIO = 0.5
 
-BRANCH_MIN_REACH_MM = 3.0
-BRANCH_TRIPLE_MIN_REACH_MM = 5.0
-BRANCH_MIN_ANGLE_DEG = 20.0
-BRANCH_MIN_REACH_SPACINGS = 2.0
-BRANCH_MAX_THICKNESS = 0.2
+SEEN_ARM = Arm(
+    few_reach_mm=5.0,
+    min_reach_mm=3.0,
+    min_reach_spacings=2.0,
+    max_thickness=0.2,
+    min_angle_deg=20.0,
+)
 """An arm is seen with 4 calcifications over 3 mm, or 3 over 5 mm, apart from the other arms,
 twice as long as the typical gap between neighbours, and thin for its length."""
+
+LINEAR_MAX_OFF_PATH_RATIO = 0.07
+LINEAR_MIN_PATH_SHARE = 0.75
+REGIONAL_MAX_WIDENING = 1.1
+SHAPED_MIN_WIDENING = 1.45
+"""Handed over without the nipple, a wedge must show by its outline: along its long axis one half
+is this many times as broad as the other, and in a region less."""
+
+SPARSE_LINE_MAX_SAG = (0.05, 0.025)
+"""A line of n points may bulge by 0.05 + 0.025 (n - 4) of its length: few points show no curve."""
+
+
+class Limits(NamedTuple):
+    """How far points may lie off what they are said to follow; a preset may allow more.
+
+    Attributes
+    ----------
+    off_path_ratio : float
+        Greatest distance from the path of a line, as a share of its extent.
+    path_share : float
+        Least share of the spanning tree that its longest path is.
+    sag : float
+        Width of a line of 4 points, as a share of its extent.
+    rod_calibre_mm : float
+        Least median calibre of large rods.
+    branching_marks : float
+        A detector lists so many marks of a branching cluster at least, or its arms do not show.
+    region_widening : float
+        How many times as broad the half of a region farther from the nipple may be as the nearer,
+        where it fills a wedge.
+    region_shaped : float
+        How many times as broad one half of a region may be as the other without the nipple.
+    """
+
+    off_path_ratio: float = LINEAR_MAX_OFF_PATH_RATIO
+    path_share: float = LINEAR_MIN_PATH_SHARE
+    sag: float = SPARSE_LINE_MAX_SAG[0]
+    rod_calibre_mm: float = 0.95 * MICRO_MACRO_LIMIT_MM
+    branching_marks: float = MIN_CALCIFICATIONS
+    region_widening: float = REGIONAL_MAX_WIDENING
+    region_shaped: float = SHAPED_MIN_WIDENING
+
+
+LEXICON = Limits()
+"""What a preset that says nothing of it means."""
+
+
+@lru_cache(maxsize=16)
+def limits_of(preset: Preset) -> Limits:
+    """Return the limits of a preset's section ``definitions``, the lexicon's where it has none."""
+    given = preset.sections.get("definitions", {})
+    return Limits(**{name: quantity.low for name, quantity in given.items()})
 
 
 class Truth(NamedTuple):
@@ -220,31 +272,16 @@ def visible_junctions(placement: Placement) -> int:
     parent, branch, ends = placement.parent, placement.branch, placement.branch_end
     if parent is None or branch is None or ends is None or len(placement.xy) < 3:
         return 0
-    seen = count_junctions(
-        placement.xy,
-        branch,
-        parent,
-        ends,
-        BRANCH_TRIPLE_MIN_REACH_MM,
-        BRANCH_MIN_REACH_MM,
-        BRANCH_MIN_REACH_SPACINGS,
-        BRANCH_MAX_THICKNESS,
-        math.radians(BRANCH_MIN_ANGLE_DEG),
-    )
-    return int(seen)
+    return int(count_junctions(placement.xy, branch, parent, ends, SEEN_ARM))
 
 
-def _branching(truth: Truth) -> bool:
-    return visible_junctions(truth.placement) >= 1
-
-
-DISTRIBUTION_TESTS: dict[Distribution, Callable[[Truth], bool]] = {
+_TESTS = {
     Distribution.GROUPED: _grouped,
     Distribution.REGIONAL: _regional,
     Distribution.DIFFUSE: _diffuse,
     Distribution.SEGMENTAL: _segmental,
     Distribution.LINEAR: _linear,
-    Distribution.BRANCHING: _branching,
+    Distribution.BRANCHING: lambda truth: visible_junctions(truth.placement) >= 1,
 }
 
 
@@ -258,7 +295,7 @@ def meets_distribution(distribution: Distribution, truth: Truth) -> bool:
     >>> meets_distribution(Distribution.GROUPED, truth), meets_distribution(Distribution.LINEAR, truth)
     (True, False)
     """
-    return len(truth.placement.xy) >= MIN_CALCIFICATIONS and DISTRIBUTION_TESTS[distribution](truth)
+    return len(truth.placement.xy) >= MIN_CALCIFICATIONS and _TESTS[distribution](truth)
 
 
 ELONGATED_MIN_ASPECT = 2.0
@@ -272,20 +309,6 @@ RAGGED_MIN_IRREGULARITY = 0.3
 for a disc and 0.29 for an ellipse of 4 to 3, or a disc that lacks an eighth of its hull."""
 
 _NO_LIMIT = math.inf
-
-
-FORM_MEASURES = (
-    "median_diameter_mm",
-    "median_calibre_mm",
-    "median_aspect",
-    "greatest_length_mm",
-    "log_sd",
-    "median_contrast",
-    "elongated_share",
-    "median_irregularity",
-)
-"""Measures of the noise-free sizes, shapes and contrasts of a cluster, in the order of
-`calcigram.simulate._sizes.form_measures`. `log_sd` is that of diameters, NaN with fewer than 5."""
 
 FORM_RULES: dict[Morphology, dict[str, tuple[float, float]]] = {
     # BI-RADS: round is under 1 mm and over what makes it punctate; 1.2 allows for pooling.
@@ -336,31 +359,21 @@ FORM_RULES: dict[Morphology, dict[str, tuple[float, float]]] = {
 }
 """Thresholds of the lexicon (BI-RADS 5th ed. and DICOM PS3.16, paraphrased) as ranges, ends included.
 
-Calibre is diameter / sqrt(aspect ratio), length is diameter x sqrt(aspect ratio)."""
-
-
-_CALIBRE = FORM_MEASURES.index("median_calibre_mm")
-_FORM_RULE_ROWS = {
-    form: [(FORM_MEASURES.index(name), low, high) for name, (low, high) in rules.items()]
-    for form, rules in FORM_RULES.items()
-}
+The measures are those of `calcigram.simulate._shape.FormMeasures`."""
 
 
 def meets_form(
-    morphology: Morphology,
-    diameter_mm: Floats,
-    aspect: Floats,
-    solidity: Floats,
-    contrast: Floats,
-    limits: Limits = LEXICON,
+    morphology: Morphology, table: Floats, contrast: Floats, limits: Limits = LEXICON
 ) -> bool:
     """Tell whether noise-free sizes meet the definition of a form.
 
     Parameters
     ----------
     morphology : Morphology
-    diameter_mm, aspect, solidity, contrast : ndarray of float64, shape (n,)
-        Noise-free, one value a calcification.
+    table : ndarray of float64, shape (n, 4)
+        Diameter (mm), aspect ratio, orientation (degrees) and solidity, noise-free.
+    contrast : ndarray of float64, shape (n,)
+        Relative to a dense calcification.
     limits : Limits
         Of which the calibre of rods counts.
 
@@ -371,14 +384,15 @@ def meets_form(
     Examples
     --------
     >>> import numpy as np
-    >>> d, one = np.array([0.3, 0.35, 0.4]), np.ones(3)
-    >>> [meets_form(form, d, one, one, one) for form in (Morphology.PUNCTATE, Morphology.ROUND)]
+    >>> discs = np.array([[0.3, 1.0, 0.0, 1.0], [0.35, 1.0, 0.0, 1.0], [0.4, 1.0, 0.0, 1.0]])
+    >>> [meets_form(form, discs, np.ones(3)) for form in (Morphology.PUNCTATE, Morphology.ROUND)]
     [True, False]
     """
-    measures = form_measures(diameter_mm, aspect, solidity, contrast, ELONGATED_MIN_ASPECT)
-    if morphology == Morphology.ROD_LIKE and measures[_CALIBRE] < limits.rod_calibre_mm:
+    measures = form_measures(table, contrast, ELONGATED_MIN_ASPECT)
+    if morphology == Morphology.ROD_LIKE and measures.median_calibre_mm < limits.rod_calibre_mm:
         return False
     # What is NaN decides nothing.
     return not any(
-        measures[i] < low or measures[i] > high for i, low, high in _FORM_RULE_ROWS[morphology]
+        getattr(measures, name) < low or getattr(measures, name) > high
+        for name, (low, high) in FORM_RULES[morphology].items()
     )

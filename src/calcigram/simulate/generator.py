@@ -11,34 +11,26 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from calcigram.clusters import ClusterSet
 from calcigram.errors import BadInputError, CalcigramError
 from calcigram.lexicon import Distribution, Morphology
-from calcigram.simulate._random import between, kernel_state, stream
-from calcigram.simulate._shape import extent_of
-from calcigram.simulate._sizes import with_room
+from calcigram.simulate._random import kernel_state
+from calcigram.simulate._shape import extent_of, with_room
 from calcigram.simulate.acquisition import (
     COLUMNS,
     DESCRIBED,
     TrueMarks,
     acquire,
+    describe,
+    draw_description,
+    draw_response,
     measure_truth,
 )
-from calcigram.simulate.anatomy import Breast
-from calcigram.simulate.arrangements import Arrangement, Placement
-from calcigram.simulate.definitions import Truth, meets_distribution, meets_form
-from calcigram.simulate.description import describe, draw_description
-from calcigram.simulate.limits import Limits, limits_of
-from calcigram.simulate.menu import Menu, menu_of
-from calcigram.simulate.particles import ParticleModel
-from calcigram.simulate.patients import View, patient_of
+from calcigram.simulate.anatomy import Breast, View, patient_of
+from calcigram.simulate.definitions import Truth, limits_of, meets_distribution, meets_form
+from calcigram.simulate.mechanisms import Mechanism, Menu, Placement, Rng, menu_of
 from calcigram.simulate.presets import Preset, load_preset
-from calcigram.simulate.response import draw_response
-
-Floats = npt.NDArray[np.float64]
-Rng = np.random.Generator
 
 GRADES = ("easy", "typical", "hard")
 CLUSTERS_A_PATIENT = 4
@@ -55,8 +47,8 @@ _TRUTH, _ACQUISITION = 2, 3
 class TrueCluster(NamedTuple):
     """A cluster before any detector has seen it; `truth` is in image coordinates."""
 
-    arrangement: Arrangement
-    particle: ParticleModel
+    arrangement: Mechanism[Distribution]
+    particle: Mechanism[Morphology]
     truth: TrueMarks
     placement: Placement
     patient: str
@@ -65,7 +57,6 @@ class TrueCluster(NamedTuple):
     nipple_known: bool
     area_known: bool
     region_of_interest: bool
-    tries: int
 
 
 def _inside(breast: Breast, placement: Placement | None) -> Placement | None:
@@ -84,51 +75,42 @@ def _try_once(
     breast: Breast,
     view: View,
     preset: Preset,
-    arrangement: Arrangement,
-    particle: ParticleModel,
+    mechanisms: tuple[Mechanism[Distribution], Mechanism[Morphology]],
     area: float,
     nipple_known: bool,
 ) -> tuple[TrueMarks, Placement] | None:
     """Build one placement and, where it meets its definition, a few sets of particles for it."""
+    arrangement, particle = mechanisms
     drawn = preset.draw(f"arrangement.{arrangement.id}", rng)
     placement = _inside(breast, arrangement.build(rng, breast, drawn))
     if placement is None:
         return None
-    limits = limits_of(preset)
-    whole = Truth(
-        placement, area, arrangement.vessel, nipple_known, arrangement.structureless, limits
-    )
-    if not meets_distribution(arrangement.distribution, whole):
+    limits, known = limits_of(preset), (area, arrangement.vessel, nipple_known)
+
+    def is_true(placement: Placement) -> bool:
+        truth = Truth(placement, *known, arrangement.structureless, limits)
+        return meets_distribution(arrangement.label, truth)
+
+    def has_form(truth: TrueMarks) -> bool:
+        return meets_form(particle.label, truth.table, truth.outlines.contrast, limits)
+
+    if not is_true(placement):
         return None
-    assert placement.direction is not None
     xy, direction = view.to_image(placement.xy), view.direction(placement.direction)
     for _ in range(FORM_TRIES):
         outlines = particle.build(rng, direction, preset.draw(f"particle.{particle.id}", rng))
-        truth = measure_truth(xy, outlines)
-        if not _has_form(particle.morphology, truth, limits):
+        truth, left = measure_truth(xy, outlines), placement
+        if not has_form(truth):
             continue
-        if preset.happens("overlapping", rng):
-            stay = np.ones(len(outlines), bool)
-        else:
-            stay = with_room(kernel_state(rng), truth.xy, truth.table, _OVERLAP)
-        left, chosen = placement, stay.nonzero()[0]
-        if chosen.size < stay.size:
-            left = placement.take(chosen)
-            kept = whole._replace(placement=left)
-            if not meets_distribution(arrangement.distribution, kept):
-                continue
-            truth = truth.take(chosen)
-            if not _has_form(particle.morphology, truth, limits):
-                continue
-        if (truth.diameter_mm * np.sqrt(truth.aspect)).max() <= extent_of(left.xy)[0]:
+        if not preset.happens("overlapping", rng):
+            stay = with_room(kernel_state(rng), truth.xy, truth.table, _OVERLAP).nonzero()[0]
+            if stay.size < len(outlines):
+                left, truth = placement.take(stay), truth.take(stay)
+                if not (is_true(left) and has_form(truth)):
+                    continue
+        if (truth.table[:, 0] * np.sqrt(truth.table[:, 1])).max() <= extent_of(left.xy)[0]:
             return truth, left
     return None
-
-
-def _has_form(morphology: Morphology, truth: TrueMarks, limits: Limits) -> bool:
-    return meets_form(
-        morphology, truth.diameter_mm, truth.aspect, truth.solidity, truth.outlines.contrast, limits
-    )
 
 
 def true_cluster(
@@ -158,56 +140,47 @@ def true_cluster(
 
 
 def _true_cluster(index: int, seed: int, grade: str, ranges: Preset, menu: Menu) -> TrueCluster:
-    rng = stream(seed, _TRUTH, index)
-    arrangement, particle = menu.draw(rng)
-    known = rng.random(2)
-    levels = ranges.sections[f"grade.{grade}"]
-    nipple_known = bool(known[0] >= levels["nipple_unknown"].low)
-    area_known = bool(known[1] >= levels["area_unknown"].low)
-    roi = bool(rng.random() < ranges.sections["view"]["region_of_interest"].low)
+    rng = np.random.default_rng((seed, _TRUTH, index))
+    mechanisms = menu.draw(rng)
+    chance, levels = rng.random(3).tolist(), ranges.sections[f"grade.{grade}"]
+    nipple_known = chance[0] >= levels["nipple_unknown"].low
+    area_known = chance[1] >= levels["area_unknown"].low
+    region_of_interest = chance[2] < ranges.sections["view"]["region_of_interest"].low
     for tries in range(MAX_TRIES):
-        # Some breasts have no room for some mechanisms: then another breast takes its place.
+        # Some mechanisms do not fit into some breasts: then another breast takes its place.
         substitute, fresh = divmod(tries, TRIES_A_BREAST)
         if fresh == 0:
             patient = patient_of(seed, index // CLUSTERS_A_PATIENT, substitute, ranges)
-            view = patient.view(index % CLUSTERS_A_PATIENT * 2 // CLUSTERS_A_PATIENT)
-            area = patient.breast.area_mm2 if area_known else math.nan
-        found = _try_once(
-            rng, patient.breast, view, ranges, arrangement, particle, area, nipple_known
-        )
+            view = patient.views[index % CLUSTERS_A_PATIENT * 2 // CLUSTERS_A_PATIENT]
+            breast = patient.breast
+            area = breast.area_mm2 if area_known else math.nan
+        found = _try_once(rng, breast, view, ranges, mechanisms, area, nipple_known)
         if found is not None:
-            return TrueCluster(
-                arrangement, particle, *found, patient.name, view, patient.breast,
-                nipple_known, area_known, roi, tries + 1,
-            )  # fmt: skip
-    raise CalcigramError(f"{arrangement.id}/{particle.id} met no definition in {MAX_TRIES} tries")
-
-
-def _grade_of(index: int, seed: int, grade: str) -> str:
-    if grade != "mixed":
-        return grade
-    return GRADES[int(stream(seed, _ACQUISITION, index, 1).integers(0, len(GRADES)))]
+            known = nipple_known, area_known, region_of_interest
+            return TrueCluster(*mechanisms, *found, patient.name, view, breast, *known)
+    ids = "/".join(m.id for m in mechanisms)
+    raise CalcigramError(f"{ids} met no definition in {MAX_TRIES} tries")
 
 
 def _one(index: int, seed: int, grade: str, preset: Preset, menu: Menu) -> tuple[Any, ...]:
-    grade = _grade_of(index, seed, grade)
+    if grade == "mixed":
+        rng = np.random.default_rng((seed, _ACQUISITION, index, 1))
+        grade = GRADES[int(rng.integers(0, len(GRADES)))]
     cluster = _true_cluster(index, seed, grade, preset, menu)
     view, breast = cluster.view, cluster.breast
-    rng = stream(seed, _ACQUISITION, index)
+    rng = np.random.default_rng((seed, _ACQUISITION, index))
     field = view.to_image(breast.uniform(rng, 32))
-    truth, described = cluster.truth, draw_description(rng, cluster.particle.morphology, preset)
+    truth, described = cluster.truth, draw_description(rng, cluster.particle.label, preset)
     if described is not None:
-        direction = cluster.placement.direction
-        assert direction is not None
-        truth = describe(rng, truth, view.direction(direction), described)
-    branching = cluster.arrangement.distribution is Distribution.BRANCHING
+        truth = describe(rng, truth, view.direction(cluster.placement.direction), described)
+    branching = cluster.arrangement.label is Distribution.BRANCHING
     least = limits_of(preset).branching_marks if branching else 0
     # Where too little is left the detector tries again; a mild one in the end leaves enough.
     for attempt in range(MAX_TRIES):
         device = preset.draw("acquisition", rng)
         levels = preset.draw(f"grade.{grade}", rng)
         if attempt > MAX_TRIES // 2:
-            levels["miss_rate"] = levels["merge_probability"] = 0.0
+            levels |= {"miss_rate": 0.0, "merge_probability": 0.0}
         if described is not None:
             device |= {"convention": DESCRIBED, "gain": 1.0}
         marks = acquire(rng, truth, field, device, levels, draw_response(rng, preset))
@@ -218,7 +191,7 @@ def _one(index: int, seed: int, grade: str, preset: Preset, menu: Menu) -> tuple
     nipple = view.offset if cluster.nipple_known else np.full(2, np.nan)
     area = breast.area_mm2 * math.exp(0.03 * rng.normal()) if cluster.area_known else math.nan
     if cluster.region_of_interest:
-        corner = marks[:, :2].min(axis=0) - between(rng, 0.5, 8.0)
+        corner = marks[:, :2].min(axis=0) - rng.uniform(0.5, 8.0)
         marks[:, :2] -= corner
         nipple = nipple - corner
     return marks, nipple, area, {
@@ -228,8 +201,8 @@ def _one(index: int, seed: int, grade: str, preset: Preset, menu: Menu) -> tuple
         "laterality": view.laterality,
         "view": view.projection,
         "mechanism": f"{cluster.arrangement.id}/{cluster.particle.id}",
-        "true_distribution": str(cluster.arrangement.distribution),
-        "true_morphology": str(cluster.particle.morphology),
+        "true_distribution": str(cluster.arrangement.label),
+        "true_morphology": str(cluster.particle.label),
         "grade": grade,
     }  # fmt: skip
 

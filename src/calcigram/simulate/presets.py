@@ -1,8 +1,7 @@
 """The ranges of the simulator, read from a table of data (``presets/*.toml``).
 
-A preset holds every number the simulator may draw: one entry a quantity, with its range,
-law, unit and source. Code asks for a section and gets one value of each quantity. This
-module knows nothing of what the quantities mean.
+A preset holds every number the simulator may draw: one entry per quantity, with its range, law,
+unit and source. The other modules ask for a section and get one value of each quantity.
 """
 
 from __future__ import annotations
@@ -10,12 +9,12 @@ from __future__ import annotations
 import hashlib
 import math
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -25,8 +24,7 @@ LAWS = ("uniform", "log", "integer", "log-integer", "probability")
 """How a quantity spreads over its range; ``log`` is uniform in the logarithm."""
 
 
-@dataclass(frozen=True)
-class Range:
+class Range(NamedTuple):
     """One quantity: what it may be, in which unit, and where that comes from.
 
     Attributes
@@ -47,10 +45,8 @@ class Range:
     source: str
 
 
-class Draw(MutableMapping[str, float]):
+class Draw(dict[str, float]):
     """Drawn values by name, read as attributes or as items.
-
-    They are kept as attributes, for they are read seventy times a cluster.
 
     Examples
     --------
@@ -59,60 +55,8 @@ class Draw(MutableMapping[str, float]):
     (9.5, 4, False)
     """
 
-    def __init__(self, values: Mapping[str, float] | Iterable[tuple[str, float]] = ()) -> None:
-        self.__dict__.update(values)
-
-    if TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> float: ...
-
-    def __getitem__(self, name: str) -> float:
-        value: float = self.__dict__[name]
-        return value
-
-    def __setitem__(self, name: str, value: float) -> None:
-        self.__dict__[name] = value
-
-    def __delitem__(self, name: str) -> None:
-        del self.__dict__[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.__dict__)
-
-    def __len__(self) -> int:
-        return len(self.__dict__)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self.__dict__
-
-    def __or__(self, other: Mapping[str, float]) -> Draw:
-        return Draw({**self.__dict__, **other})
-
-
-class _Section:
-    """The ranges of a section as plain numbers, so that a draw is quick."""
-
-    def __init__(self, ranges: Mapping[str, Range]) -> None:
-        self._names = tuple(ranges)
-        self._low, self._span = np.array([self._row(r) for r in ranges.values()]).T.copy()
-        laws = [r.law for r in ranges.values()]
-        self._logarithmic = [i for i, law in enumerate(laws) if law in ("log", "log-integer")]
-        self._whole = [i for i, law in enumerate(laws) if law in ("integer", "log-integer")]
-
-    @staticmethod
-    def _row(r: Range) -> tuple[float, float]:
-        low, high = r.low, r.high + (r.law in ("integer", "log-integer"))
-        if r.law in ("log", "log-integer"):
-            low, high = math.log(low), math.log(high)
-        return low, high - low
-
-    def draw(self, rng: np.random.Generator) -> Draw:
-        values = (self._low + self._span * rng.random(len(self._names))).tolist()
-        for i in self._logarithmic:
-            values[i] = math.exp(values[i])
-        for i in self._whole:
-            values[i] = math.floor(values[i] + 1e-9)
-        return Draw(zip(self._names, values, strict=True))
+    def __getattr__(self, name: str) -> float:
+        return self[name]
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,33 +80,51 @@ class Preset:
     sha256: str
 
     @cached_property
-    def _compiled(self) -> dict[str, _Section]:
-        return {name: _Section(ranges) for name, ranges in self.sections.items()}
+    def _plain(self) -> dict[str, tuple[Any, ...]]:
+        return {name: _plain_numbers(ranges) for name, ranges in self.sections.items()}
 
     def draw(self, section: str, rng: np.random.Generator) -> Draw:
         """Draw one value of every quantity of a section, in the order of the file."""
-        return self._compiled[section].draw(rng)
+        names, low, span, logarithmic, whole = self._plain[section]
+        values = (low + span * rng.random(len(names))).tolist()
+        for i in logarithmic:
+            values[i] = math.exp(values[i])
+        for i in whole:
+            values[i] = math.floor(values[i] + 1e-9)
+        return Draw(zip(names, values, strict=True))
 
     def happens(self, section: str, rng: np.random.Generator) -> bool:
         """Tell by the section's ``share`` whether it applies; without the section nothing is drawn."""
         return section in self.sections and bool(rng.random() < self.sections[section]["share"].low)
 
 
+def _plain_numbers(ranges: Mapping[str, Range]) -> tuple[Any, ...]:
+    """Return names, lows, spans, and which are logarithmic and whole: what a draw needs."""
+    laws = [r.law for r in ranges.values()]
+    logarithmic = [i for i, law in enumerate(laws) if law in ("log", "log-integer")]
+    whole = [i for i, law in enumerate(laws) if law in ("integer", "log-integer")]
+    ends = np.array([(r.low, r.high) for r in ranges.values()])
+    ends[whole, 1] += 1  # the highest integer is drawn as often as the others
+    for i in logarithmic:
+        ends[i] = math.log(ends[i, 0]), math.log(ends[i, 1])
+    low, high = ends.T.copy()
+    return tuple(ranges), low, high - low, logarithmic, whole
+
+
 def _collect(prefix: str, table: Mapping[str, Any], into: dict[str, dict[str, Range]]) -> None:
     for name, entry in table.items():
-        if "range" in entry:
-            low, high = entry["range"]
-            if entry["law"] not in LAWS or low > high:
-                raise BadInputError(
-                    f"low <= high and a law among {', '.join(LAWS)}",
-                    column=f"{prefix}.{name}",
-                    value=entry,
-                )
-            into.setdefault(prefix, {})[name] = Range(
-                float(low), float(high), entry["law"], entry["unit"], entry["source"]
-            )
-        else:
+        if "range" not in entry:
             _collect(f"{prefix}.{name}" if prefix else name, entry, into)
+            continue
+        low, high = map(float, entry["range"])
+        if entry["law"] not in LAWS or low > high:
+            raise BadInputError(
+                f"low <= high and a law among {', '.join(LAWS)}",
+                column=f"{prefix}.{name}",
+                value=entry,
+            )
+        quantity = Range(low, high, entry["law"], entry["unit"], entry["source"])
+        into.setdefault(prefix, {})[name] = quantity
 
 
 @lru_cache(maxsize=16)
@@ -190,7 +152,8 @@ def load_preset(name: str = "train") -> Preset:
     'share'
     """
     shipped = resources.files("calcigram.simulate").joinpath("presets")
-    file = Path(name) if name.endswith(".toml") else shipped.joinpath(f"{name}.toml")
+    own = name.endswith(".toml")
+    file = Path(name) if own else shipped.joinpath(f"{name}.toml")
     try:
         raw = file.read_bytes()
     except OSError:
@@ -203,8 +166,5 @@ def load_preset(name: str = "train") -> Preset:
     sections: dict[str, dict[str, Range]] = {}
     _collect("", table, sections)
     return Preset(
-        Path(name).stem if name.endswith(".toml") else name,
-        about,
-        sections,
-        hashlib.sha256(raw).hexdigest(),
+        Path(name).stem if own else name, about, sections, hashlib.sha256(raw).hexdigest()
     )

@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from calcigram.concerns import raw_concern
-from calcigram.lexicon import MIN_CALCIFICATIONS
-from calcigram.model.head import AXES
+from calcigram.lexicon import AXES
+from calcigram.model.head import is_readable
 from calcigram.model.labels import Labelled, label_codes
-from calcigram.model.reader import form_is_known, readings_of
+from calcigram.model.reader import readings_of
 from calcigram.readings import Readings
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class MajorityReader:
     def fit(cls, clusters: ClusterSet) -> MajorityReader:
         """Count the labels of labelled clusters."""
         counts = {
-            axis: np.bincount(codes[codes >= 0], minlength=len(AXES[axis])).astype(float)
+            axis: np.bincount(codes[codes >= 0], minlength=len(AXES[axis].words)).astype(float)
             for axis in AXES
             for codes in [label_codes(clusters, axis)]
         }
@@ -87,7 +87,7 @@ class LogisticReader:
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
 
-        labelled = Labelled(features, *(label_codes(clusters, axis) for axis in AXES))
+        labelled = Labelled.of(clusters, features)
         pipelines = {}
         for axis in AXES:
             codes = labelled.codes(axis)
@@ -102,7 +102,7 @@ class LogisticReader:
         """Read clusters."""
         probabilities = []
         for axis, pipeline in self.pipelines.items():
-            p = np.zeros((len(features), len(AXES[axis])))
+            p = np.zeros((len(features), len(AXES[axis].words)))
             if len(features):
                 p[:, pipeline.classes_] = pipeline.predict_proba(_five(features, axis))
             probabilities.append(p)
@@ -124,6 +124,6 @@ def readings_from(
 ) -> Readings:
     """Make readings of probabilities alone: no calibration, no look at admissible pairs."""
     p_d, p_m = p_distribution.copy(), p_morphology.copy()
-    p_d[features.n_calcifications < MIN_CALCIFICATIONS] = np.nan
-    p_m[~form_is_known(features)] = np.nan
+    for axis, p in zip(AXES, (p_d, p_m), strict=True):
+        p[~is_readable(features, axis)] = np.nan
     return readings_of(features.cluster_id, p_d, p_m, raw_concern(p_d, p_m)[0], reader=reader)

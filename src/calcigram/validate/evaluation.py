@@ -12,18 +12,11 @@ import numpy.typing as npt
 
 from calcigram.consequences import load_rulebook
 from calcigram.errors import BadInputError
-from calcigram.lexicon import (
-    CONCERNS,
-    DISTRIBUTION_LABELS,
-    DISTRIBUTIONS,
-    MORPHOLOGIES,
-    MORPHOLOGY_LABELS,
-    Status,
-)
-from calcigram.markdown import markdown_table
-from calcigram.model.labels import Labelled, label_codes
+from calcigram.lexicon import AXES, CONCERNS
+from calcigram.model.labels import Labelled
 from calcigram.readings import Readings
 from calcigram.validate.scores import AxisScores, score_axis
+from calcigram.wording import markdown_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,10 +39,10 @@ COUNT_BINS: tuple[tuple[int, int, str], ...] = (
 """Numbers of calcifications by which readings are scored: from, to, name."""
 
 _WORDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "distribution": (DISTRIBUTIONS, DISTRIBUTION_LABELS),
-    "morphology": (MORPHOLOGIES, MORPHOLOGY_LABELS),
+    **{name: (axis.words, axis.labels) for name, axis in AXES.items()},
     "concern": (CONCERNS, (*CONCERNS, NOT_READ)),
 }
+"""Words of what is scored, and all that may be read."""
 
 
 class Reader(Protocol):
@@ -234,16 +227,11 @@ def evaluate_reader(
     from calcigram.features.extract import extract_features
 
     measured = extract_features(clusters) if features is None else features
-    labelled = Labelled(
-        measured, label_codes(clusters, "distribution"), label_codes(clusters, "morphology")
-    )
+    labelled = Labelled.of(clusters, measured)
     truth = {}
-    for axis, labels, status in (
-        ("distribution", DISTRIBUTION_LABELS, Status.INSUFFICIENT),
-        ("morphology", MORPHOLOGY_LABELS, Status.UNREAD),
-    ):
-        known, readable = getattr(labelled, axis), labelled.codes(axis)
-        truth[axis] = np.where((known >= 0) & (readable < 0), labels.index(status), known)
+    for name, axis in AXES.items():
+        known, readable = getattr(labelled, name), labelled.codes(name)
+        truth[name] = np.where((known >= 0) & (readable < 0), axis.unread_code, known)
     parts: dict[str, npt.ArrayLike] = {"n_calcifications": count_bins(clusters.n_calcifications)}
     if "grade" in clusters.meta:
         parts = {"grade": clusters.meta["grade"].to_numpy(object), **parts}

@@ -8,6 +8,7 @@ import pytest
 from calcigram import read_clusters
 from calcigram.errors import BadInputError
 from calcigram.formats import read_intake
+from calcigram.options import ReadOptions
 
 
 def test_a_segment_of_several_parts_is_a_cluster(data, examples):
@@ -114,13 +115,13 @@ class TestLabelMap:
 
     def test_segments_are_chosen(self, label_map, examples):
         path = label_map(examples.label_mask(), 9)
-        intake = read_intake(path, labels=range(1, 7))
+        intake = read_intake(path, ReadOptions(labels=range(1, 7)))
         assert intake.clusters.n_calcifications.tolist() == [6]
         assert any(
             "segment 7" in note and "not named with --label" in note for note in intake.notes
         )
         with pytest.raises(BadInputError, match="'--label': got 12, expected a segment: 1, 2"):
-            read_intake(path, labels=[12])
+            read_intake(path, ReadOptions(labels=[12]))
 
     def test_in_opposite_corners_they_have_limits(self, label_map):
         mask = np.zeros((2000, 2000), np.uint8)

@@ -7,6 +7,7 @@ from calcigram.errors import BadInputError
 from calcigram.formats import read_intake
 from calcigram.linking import Linking
 from calcigram.longtable import Notice
+from calcigram.options import ReadOptions
 
 SINGLE = ("129770007", "SCT", "Individual Calcification")
 CLUSTER = ("129769006", "SCT", "Calcification Cluster")
@@ -123,7 +124,7 @@ class TestRegions:
         images = ("image", "other image")
         shapes = [program.shape(program.centres, "MULTIPOINT", image=image) for image in images]
         report = program.report(program.group(*shapes, finding=CLUSTER))
-        clusters = read_intake(saved(report), pixel_spacing=0.07).clusters
+        clusters = read_intake(saved(report), ReadOptions(pixel_spacing=0.07)).clusters
         assert clusters.n_calcifications.tolist() == [7, 7]
         assert clusters.meta.image_id.tolist() == [examples.UIDS[image] for image in images]
 
@@ -143,7 +144,7 @@ class TestRegions:
         flat = [program.group(program.shape(c)) for c in program.centres]
         intake = program.read(*flat, room((9, 9)))
         program.check(intake)
-        assert "1 regions in coordinates of the room (SCOORD3D) left out" in intake.notes
+        assert "1 regions in 3D coordinates of the patient (SCOORD3D) left out" in intake.notes
 
     def test_drawn_in_a_segmentation_are_told(self, examples, program):
         mask = examples.image("CONTAINS", "2.25.500")
@@ -195,7 +196,7 @@ def test_two_images_are_two_clusters(program, saved):
         for image in ("image", "other image")
         for c in program.centres
     ]
-    intake = read_intake(saved(program.report(*groups)), pixel_spacing=0.07)
+    intake = read_intake(saved(program.report(*groups)), ReadOptions(pixel_spacing=0.07))
     assert intake.clusters.n_calcifications.tolist() == [7, 7]
     assert intake.clusters.meta.image_id.nunique() == 2
 
@@ -229,9 +230,9 @@ def test_an_outline_goes_before_what_is_measured(examples, program):
 def test_a_calcification_alone_is_no_cluster_unless_asked(program, saved):
     path = saved(program.report(program.group(program.shape(program.centres[0]))))
     assert len(read_intake(path).clusters) == 0
-    assert read_intake(path, linking=Linking(min_number=1)).clusters.n_calcifications.tolist() == [
-        1
-    ]
+    assert read_intake(
+        path, ReadOptions(linking=Linking(min_number=1))
+    ).clusters.n_calcifications.tolist() == [1]
 
 
 class TestOneLabel:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from calcigram.formats.dicom.headers import find_in_folder, open_dicom
+from calcigram.formats.dicom.images import find_in_folder, open_dicom
 from calcigram.formats.dicom.reading import read_report
 from calcigram.formats.dicom.writing import (
     TEMPLATES,

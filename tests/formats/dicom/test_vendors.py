@@ -10,6 +10,7 @@ from pydicom.uid import (
 
 from calcigram.errors import BadInputError
 from calcigram.formats import read_intake
+from calcigram.options import ReadOptions
 
 PLACE = (1, 1, 1)
 SRT_CLUSTER = ("F-01775", "SRT", "Calcification Cluster")
@@ -207,7 +208,7 @@ def test_a_report_known_by_its_class_or_its_evidence_alone(examples, vendor, sav
     private = examples.coded("1", "99VND", "Breast CAD")
     vendor.check(vendor.read(vendor.finding(SRT_CLUSTER, *vendor.singles()), title=private))
     bare = vendor.report(vendor.finding(SRT_CLUSTER, *vendor.singles(place=(9,))), images={})
-    vendor.check(read_intake(saved(bare), pixel_spacing=0.07))
+    vendor.check(read_intake(saved(bare), ReadOptions(pixel_spacing=0.07)))
 
 
 def test_centres_outside_of_the_image_and_many_frames_are_told(examples, vendor, saved):

@@ -5,7 +5,7 @@ import pytest
 
 from calcigram import read_clusters
 from calcigram.errors import BadInputError
-from calcigram.formats.dicom.headers import find_in_folder, open_dicom
+from calcigram.formats.dicom.images import find_in_folder, open_dicom
 from calcigram.formats.dicom.reading import read_report
 from calcigram.formats.dicom.writing import (
     TEMPLATES,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from calcigram import __version__
+from calcigram._version import __version__
 from calcigram.clusters import CLUSTER_NAMES, MARK_NAMES, ClusterSet
 from calcigram.errors import BadInputError
 from calcigram.formats.dicom.concepts import (
@@ -24,8 +24,7 @@ from calcigram.formats.dicom.concepts import (
     concept_of,
     private_concept,
 )
-from calcigram.formats.dicom.report import EDGE_PX, ImageEntry, Outline
-from calcigram.formats.dicom.spacing import Spacing
+from calcigram.formats.dicom.report import EDGE_PX, ImageEntry, Outline, Spacing
 from calcigram.formats.outlines import ROUND, ellipse_polygon
 from calcigram.lexicon import DISTRIBUTIONS, MORPHOLOGIES, Distribution, Morphology
 
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
 ALGORITHM = "calcigram"
+MANUFACTURER = "calcigram (research software)"
 
 MIN_CODED_PROBABILITY = 0.5
 """Words of the model that are less probable are not coded."""
@@ -43,7 +43,7 @@ NOTICE = "Research software: a description of the pattern, no diagnosis."
 
 @dataclass(frozen=True)
 class Source:
-    """What an answer is to: whose it is, and on which images.
+    """What an answer refers to: patient, study and images.
 
     Attributes
     ----------

@@ -3,30 +3,36 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from calcigram.errors import BadInputError
-from calcigram.formats.applies import REPORT, check_options
-from calcigram.formats.dicom.attributes import text_of
+from calcigram.formats.annotations import Cluster, ImageMarks, Mark, gather
 from calcigram.formats.dicom.cad_sr import is_cad_sr, read_cad_sr
-from calcigram.formats.dicom.headers import (
+from calcigram.formats.dicom.datasets import text_of
+from calcigram.formats.dicom.images import (
     FindImages,
     describe_from_header,
     find_in_folder,
     is_of_same_pixels,
     open_dicom,
 )
-from calcigram.formats.dicom.report import EDGE_PX, Group, ImageEntry, Outline, Report, Spot
-from calcigram.formats.dicom.spacing import Spacing, pixel_spacing, states_spacing
-from calcigram.formats.dicom.stated import with_stated
+from calcigram.formats.dicom.report import (
+    EDGE_PX,
+    Group,
+    ImageEntry,
+    Outline,
+    Report,
+    Spacing,
+    Spot,
+    pixel_spacing,
+    states_spacing,
+)
 from calcigram.formats.dicom.tid1500 import is_measurement_report, read_tid1500
-from calcigram.formats.dicom.tree import Tree
+from calcigram.formats.dicom.tree import Tree, with_stated
 from calcigram.formats.files import PathLike
-from calcigram.formats.gathering import Cluster, ImageMarks, Mark, gather
 from calcigram.formats.outlines import (
     Points,
     Shape,
@@ -36,8 +42,8 @@ from calcigram.formats.outlines import (
     polygon_area,
     polygon_shape,
 )
-from calcigram.linking import Linking
 from calcigram.longtable import Intake, Notice
+from calcigram.options import REPORT, ReadOptions
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -66,28 +72,15 @@ class DicomIntake:
     spacings: dict[str, Spacing]
 
 
-def read_dicom(
-    path: PathLike,
-    *,
-    pixel_spacing: float | None = None,
-    images: Sequence[PathLike] = (),
-    linking: Linking | None = None,
-    labels: Collection[int] = (),
-) -> Intake:
+def read_dicom(path: PathLike, options: ReadOptions | None = None) -> Intake:
     """Read the clusters of a DICOM file.
 
     Parameters
     ----------
     path : path-like
         Mammography CAD SR, TID 1500 measurement report, or segmentation.
-    pixel_spacing : float, optional
-        Millimetres a pixel, where neither the report nor the image states it.
-    images : sequence of path-like
-        Files of the referenced images, or folders of them. The report's own folder is searched too.
-    linking : Linking, optional
-        How loose calcifications become clusters.
-    labels : collection of int, optional
-        Of a segmentation: numbers of the segments that are calcifications.
+    options : ReadOptions, optional
+        Referenced images are looked for among its `images`, and in the folder of `path`.
 
     Returns
     -------
@@ -99,19 +92,17 @@ def read_dicom(
     BadInputError
         It is no DICOM file, none of these kinds, damaged, or the size of a pixel is not known.
     """
+    options = options or ReadOptions()
     dataset = open_dicom(path)
     notes: list[str] = []
-    find = find_in_folder(path, images, notes)
+    find = find_in_folder(path, options.images, notes)
     if text_of(dataset, "SOPClassUID") in SEGMENTATIONS:
         from calcigram.formats.dicom.segmentation import read_segmentation
 
-        intake = read_segmentation(
-            path, find, given_mm=pixel_spacing, linking=linking, labels=labels
-        )
+        intake = read_segmentation(path, find, options)
     else:
-        check_options(REPORT, str(path), {"labels": labels})
-        read = read_report(dataset, str(path), find, given_mm=pixel_spacing, linking=linking)
-        intake = read.intake
+        options.check_applies(REPORT, str(path))
+        intake = read_report(dataset, str(path), find, options).intake
     return replace(intake, notes=(*intake.notes, *notes))
 
 
@@ -119,9 +110,7 @@ def read_report(
     dataset: Dataset,
     source: str,
     find_images: FindImages,
-    *,
-    given_mm: float | None = None,
-    linking: Linking | None = None,
+    options: ReadOptions | None = None,
 ) -> DicomIntake:
     """Read the clusters of an opened structured report; see `read_dicom`.
 
@@ -132,14 +121,13 @@ def read_report(
         Name for messages.
     find_images : callable
         Gives the headers of images by SOP instance UID.
-    given_mm : float, optional
-        Millimetres a pixel, as the user states it.
-    linking : Linking, optional
+    options : ReadOptions, optional
 
     Returns
     -------
     DicomIntake
     """
+    options = options or ReadOptions()
     report = parse_report(dataset, source)
     used = dict.fromkeys(
         [*(group.image for group in report.groups), *(spot.image for spot in report.loose)]
@@ -160,13 +148,15 @@ def read_report(
         if not uid or not _drawn_on(uid, report):
             spacings[uid] = Spacing(math.nan, math.nan, "nobody")
         else:
-            spacings[uid] = pixel_spacing(entry, source, given_mm)
+            spacings[uid] = pixel_spacing(entry, source, options.pixel_spacing)
         gathered[uid] = _image_marks(entry, report, spacings[uid])
     for group in report.groups:
         gathered[group.image].clusters.append(_cluster(group, spacings))
     for spot in report.loose:
         gathered[spot.image].loose.append(_mark(spot, spacings[spot.image]))
-    intake = gather(gathered.values(), [*_preface(report, spacings), *report.notes], linking)
+    intake = gather(
+        gathered.values(), [*_preface(report, spacings), *report.notes], options.linking
+    )
     return DicomIntake(intake, report, spacings)
 
 

@@ -4,34 +4,35 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from calcigram.errors import BadInputError
+from calcigram.formats.annotations import Cluster, ImageMarks, gather
 from calcigram.formats.dicom import concepts
-from calcigram.formats.dicom.attributes import coded, first_of, items_of, text_of, whole_of
 from calcigram.formats.dicom.concepts import Coded, kind_of_finding, plain
-from calcigram.formats.dicom.headers import (
+from calcigram.formats.dicom.datasets import coded, first_of, items_of, text_of, whole_of
+from calcigram.formats.dicom.images import (
+    MAX_VALUES,
     FindImages,
     describe_from_header,
+    frames,
     open_dicom,
 )
-from calcigram.formats.dicom.pixels import MAX_VALUES, frames
-from calcigram.formats.dicom.report import ImageEntry
-from calcigram.formats.dicom.spacing import (
+from calcigram.formats.dicom.report import (
     IN_MASK,
+    ImageEntry,
     measures,
     pixel_spacing,
     unread_spacing,
 )
 from calcigram.formats.files import PathLike
-from calcigram.formats.gathering import Cluster, ImageMarks, gather
-from calcigram.formats.masklabels import fill_from_labels
-from calcigram.linking import Linking
+from calcigram.formats.masks import fill_from_labels
 from calcigram.longtable import Intake, Notice
+from calcigram.options import ReadOptions
 from calcigram.wording import counted
 
 if TYPE_CHECKING:
@@ -43,14 +44,7 @@ FRACTION = 0.5
 """From this share of the greatest fraction on, a pixel is taken as marked."""
 
 
-def read_segmentation(
-    path: PathLike,
-    find_images: FindImages,
-    *,
-    given_mm: float | None = None,
-    linking: Linking | None = None,
-    labels: Collection[int] = (),
-) -> Intake:
+def read_segmentation(path: PathLike, find_images: FindImages, options: ReadOptions) -> Intake:
     """Read the clusters of a segmentation.
 
     Parameters
@@ -58,11 +52,7 @@ def read_segmentation(
     path : path-like
     find_images : callable
         Gives the headers of images by SOP instance UID.
-    given_mm : float, optional
-        Millimetres a pixel, as the user states it.
-    linking : Linking, optional
-    labels : collection of int, optional
-        Numbers of the segments that are calcifications; the others are passed over.
+    options : ReadOptions
 
     Returns
     -------
@@ -80,7 +70,7 @@ def read_segmentation(
     anything but calcifications are left out. Frames of one segment on one image, as the slices of a
     tomosynthesis are, are laid over each other.
     """
-    source = str(path)
+    source, labels = str(path), options.labels
     dataset = open_dicom(path, pixels=True)
     segments = {
         whole_of(item, "SegmentNumber"): item for item in items_of(dataset, "SegmentSequence")
@@ -120,7 +110,7 @@ def read_segmentation(
             notes.append(Notice(text))
         if uid not in gathered:
             entry = segmented_image(dataset, uid, headers.get(uid), source)
-            spacings[uid] = pixel_spacing(entry, source, given_mm, elsewhere=IN_MASK)
+            spacings[uid] = pixel_spacing(entry, source, options.pixel_spacing, elsewhere=IN_MASK)
             notes.append(spacings[uid].note(f"image {uid or '?'}: "))
             gathered[uid] = ImageMarks(
                 uid, text_of(dataset, "PatientID"), entry.laterality, entry.view
@@ -132,7 +122,7 @@ def read_segmentation(
         )
         notes += [Notice(f"segment {number}: {n}") for n in said if isinstance(n, Notice)]
         _take_over(part, gathered[uid], segments.get(number), number)
-    return gather(gathered.values(), notes, linking)
+    return gather(gathered.values(), notes, options.linking)
 
 
 def _crop(mask: npt.NDArray[np.bool_]) -> _Crop:
@@ -157,7 +147,7 @@ def _united(one: _Crop, other: _Crop) -> _Crop:
 
 
 def _masks(dataset: Dataset, source: str) -> Iterator[tuple[str, int, _Crop]]:
-    """Yield image UID, segment number and what is marked, frame by frame; empty masks are passed over."""
+    """Yield image UID, segment number and what is marked, frame by frame; empty masks are skipped."""
     pixels = frames(dataset, source)
     kind = text_of(dataset, "SegmentationType").upper()
     per_frame = items_of(dataset, "PerFrameFunctionalGroupsSequence")

@@ -1,27 +1,79 @@
-"""The content tree of a structured report, as tolerant as reports are varied.
+"""The content tree of a structured report, read with tolerance, as reports vary; its units and measured marks.
 
-`Item` wraps one content item; missing or damaged attributes read as nothing. Meaning is given
-to the items elsewhere.
+`Item` wraps one content item; missing or damaged attributes read as nothing. Other modules give meaning to the items.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from math import nan
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from calcigram.errors import BadInputError
-from calcigram.formats.dicom.attributes import coded, first_of, items_of, numbers_of, text_of
-from calcigram.formats.dicom.concepts import FINDING_IN_IMAGE, Coded, Concept
-from calcigram.formats.dicom.units import mm2_of, mm_of
+from calcigram.formats.dicom.concepts import FINDING_IN_IMAGE, PRIVATE_SCHEME, Coded, Concept
+from calcigram.formats.dicom.datasets import coded, first_of, items_of, numbers_of, text_of
+from calcigram.formats.outlines import Shape
 
 if TYPE_CHECKING:
     from pydicom import Dataset
+
+MM_OF = {
+    "mm": 1.0,
+    "millimeter": 1.0,
+    "millimetre": 1.0,
+    "um": 1e-3,
+    "µm": 1e-3,  # micro sign
+    "μm": 1e-3,  # Greek mu
+    "micrometer": 1e-3,
+    "micrometre": 1e-3,
+    "micron": 1e-3,
+    "cm": 10.0,
+    "centimeter": 10.0,
+    "centimetre": 10.0,
+    "m": 1000.0,
+    "meter": 1000.0,
+    "metre": 1000.0,
+}
+"""Units of length, and their length in mm."""
+
+_A_PIXEL = re.compile(r"(/| per )\{?(pixels?|px)\}?$")
+_SQUARED = re.compile(r"^(?:square (?P<named>\w+)|(?P<symbol>\w+?)(?:2|\^2|²))$")
+
+
+def mm_of(unit: str) -> float:
+    """Return a unit of length, or of length per pixel, in mm; NaN for any other.
+
+    Examples
+    --------
+    >>> mm_of("um"), mm_of("mm/{pixel}"), mm_of("Micrometers"), mm_of("ms")
+    (0.001, 1.0, 0.001, nan)
+    """
+    plain = _A_PIXEL.sub("", unit.strip().casefold())
+    if plain.endswith("s") and len(plain) > 4:  # spelt out; "ms" is no length
+        plain = plain.removesuffix("s")
+    return MM_OF.get(plain, nan)
+
+
+def mm2_of(unit: str) -> float:
+    """Return a unit of area in mm2; NaN for any other.
+
+    Examples
+    --------
+    >>> mm2_of("mm2"), mm2_of("square centimeter"), mm2_of("mm")
+    (1.0, 100.0, nan)
+    """
+    squared = _SQUARED.match(unit.strip().casefold())
+    if squared is None:
+        return nan
+    return mm_of(squared["named"] or squared["symbol"]) ** 2
+
 
 MAX_ITEMS = 100_000
 MAX_DEPTH = 100
@@ -103,7 +155,7 @@ class Item:
 
     @property
     def mm(self) -> float:
-        """A NUM item's length in mm, or length a pixel; NaN where its unit is none of length."""
+        """A NUM item's length in mm, or length per pixel; NaN where its unit is none of length."""
         return self._in(mm_of)
 
     @property
@@ -258,3 +310,61 @@ class Tree:
     def at(self, path: tuple[int, ...]) -> Item | None:
         """Return the item at a path, None where there is none."""
         return self._items.get(path)
+
+
+MARK_CONCEPTS = {
+    "diameter_mm": Concept("81827009", "SCT", "Diameter", ("M-02550",)),
+    "aspect_ratio": Concept("aspect_ratio", PRIVATE_SCHEME, "Aspect ratio"),
+    "orientation_deg": Concept("orientation_deg", PRIVATE_SCHEME, "Direction of the major axis"),
+    "solidity": Concept("solidity", PRIVATE_SCHEME, "Solidity"),
+    "cnr": Concept("cnr", PRIVATE_SCHEME, "Contrast-to-noise ratio"),
+}
+"""The measurements that carry marks; where DICOM has no code, under our own scheme."""
+
+AREA = Concept("42798000", "SCT", "Area", ("G-A166", "G-D705", "Area of defined region"))
+"""Of which the diameter of the circle of equal area follows."""
+
+
+def stated_marks(item: Item) -> dict[str, float]:
+    """Return the marks that a finding, or a measurement group, measures.
+
+    Parameters
+    ----------
+    item : Item
+
+    Returns
+    -------
+    dict of str to float
+        In the units of the cluster set. Long and short axes are no marks of ours: an outline of any
+        form has them.
+    """
+    stated = {}
+    for name, concept in MARK_CONCEPTS.items():
+        number = _measured(item, concept)
+        if number is not None:
+            value = number.mm if name.endswith("_mm") else number.number
+            if math.isfinite(value):
+                stated[name] = value
+    area = _measured(item, AREA)
+    if "diameter_mm" not in stated and area is not None and area.mm2 > 0:
+        stated["diameter_mm"] = 2 * math.sqrt(area.mm2 / math.pi)
+    return stated
+
+
+def _measured(item: Item, concept: Concept) -> Item | None:
+    return next((number for number in item.all(concept) if number.kind == "NUM"), None)
+
+
+def with_stated(shape: Shape, stated: dict[str, float]) -> Shape:
+    """Return a shape completed by what is stated; what its outline tells goes first.
+
+    Examples
+    --------
+    >>> with_stated(Shape(1.0, 2.0), {"diameter_mm": 0.5}).diameter_mm
+    0.5
+    >>> with_stated(Shape(1.0, 2.0, diameter_mm=0.4), {"diameter_mm": 0.5}).diameter_mm
+    0.4
+    """
+    return replace(
+        shape, **{name: value for name, value in stated.items() if math.isnan(getattr(shape, name))}
+    )

@@ -9,15 +9,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from calcigram import __version__
+from calcigram._version import __version__
 from calcigram.formats.dicom import concepts, items
-from calcigram.formats.dicom.answer import ALGORITHM, Answer, Drawn, Source, derived_uid
+from calcigram.formats.dicom.answer import (
+    ALGORITHM,
+    MANUFACTURER,
+    Answer,
+    Drawn,
+    Source,
+    derived_uid,
+)
 from calcigram.formats.dicom.concepts import Concept
-from calcigram.formats.dicom.document import MANUFACTURER
+from calcigram.formats.dicom.items import describe_image
 from calcigram.formats.dicom.report import ImageEntry
-from calcigram.formats.dicom.stated import MARK_CONCEPTS
 from calcigram.formats.dicom.tid1500 import MEMBER
-from calcigram.formats.dicom.write_image import describe_image
+from calcigram.formats.dicom.tree import MARK_CONCEPTS
 from calcigram.formats.extras import load_extra
 
 if TYPE_CHECKING:

@@ -1,0 +1,303 @@
+"""Long runs: what a run was made from, and the finished parts that the next run takes over.
+
+A manifest says from what, and how, a piece of work was made. Interrupted work is resumed only
+where its manifest equals that of the new request; otherwise a result would be mixed from two.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from calcigram.errors import BadInputError, CalcigramError
+from calcigram.formats.files import PathLike, atomic_path, first_bytes, take_lock
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+PACKAGE = Path(__file__).parents[1]
+
+RESUME_HINT = "; without --resume everything is computed again"
+
+
+def file_digest(path: PathLike) -> str:
+    """Return the SHA-256 of a file's content, as hexadecimal.
+
+    Raises
+    ------
+    BadInputError
+        It does not exist, cannot be read, or is empty.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "a").write_text("abc")
+    ...     file_digest(Path(folder, "a"))[:8]
+    'ba7816bf'
+    """
+    first_bytes(path, 1)
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@cache
+def code_digest() -> str:
+    """Return the SHA-256 of this package's modules and rules: other code, other results.
+
+    Examples
+    --------
+    >>> len(code_digest())
+    64
+    """
+    digest = hashlib.sha256()
+    paths = (path for kind in ("*.py", "*.toml") for path in PACKAGE.rglob(kind))
+    for path in sorted(paths):
+        digest.update(f"\n{path.relative_to(PACKAGE).as_posix()}\n".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def to_text(manifest: Mapping[str, Any]) -> str:
+    """Return a manifest as JSON text."""
+    return json.dumps(manifest, indent=1, sort_keys=True) + "\n"
+
+
+def check_same(kept: str | bytes, wanted: Mapping[str, Any], source: str) -> None:
+    """Refuse to go on with work that was begun from something else.
+
+    Parameters
+    ----------
+    kept : str or bytes
+        Text of the manifest that was found.
+    wanted : mapping
+        The manifest of the request.
+    source : str
+        What to name in the message.
+
+    Raises
+    ------
+    BadInputError
+        The two differ, or the text is no manifest; what differs is named.
+
+    Examples
+    --------
+    >>> check_same('{"model": "a", "files": 1}', {"model": "b", "files": 1}, "v.csv")
+    Traceback (most recent call last):
+    calcigram.errors.BadInputError: v.csv, column 'model': got 'a', expected 'b', ... computed again
+    """
+    try:
+        found = json.loads(kept)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise BadInputError(f"a manifest in JSON{RESUME_HINT}", source=source)
+    for key in sorted({*found, *wanted}):
+        if found.get(key) != wanted.get(key):
+            raise BadInputError(
+                f"{_short(wanted.get(key))}, as for the interrupted run" + RESUME_HINT,
+                source=source,
+                column=key,
+                value=found.get(key),
+            )
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 200 else f"{text[:197]}..."
+
+
+Manifest = Mapping[str, Any]
+
+MANIFEST_FILE = "manifest.json"
+
+_NOTE_KEY = b"calcigram"
+
+
+class KeptParts:
+    """The parts of one output that are done; make one with `kept_parts`."""
+
+    def __init__(self, output: PathLike, manifest: Callable[[], Manifest]) -> None:
+        self._output = Path(output).resolve()
+        self.folder = self._output.with_name(f".{self._output.name}.work")
+        self._manifest = manifest
+        self._lock: int | None = None
+        self._begun = False
+        self.n_kept = 0
+
+    def add(self, table: pa.Table, note: Mapping[str, Any]) -> None:
+        """Keep the next part: a table, and a note of JSON values."""
+        import pyarrow as pa
+
+        if not self._begun:
+            self._begin()
+        schema = table.schema.with_metadata({_NOTE_KEY: json.dumps(note)})
+        options = pa.ipc.IpcWriteOptions(compression="lz4")
+        with (
+            atomic_path(self._path(self.n_kept), tidy=False) as temporary,
+            pa.ipc.new_file(str(temporary), schema, options=options) as file,
+        ):
+            file.write_table(table)
+        self.n_kept += 1
+
+    def take_up(self) -> Iterator[tuple[pa.Table, dict[str, Any]]]:
+        """Yield the parts an earlier run left behind, each with its note.
+
+        Raises
+        ------
+        BadInputError
+            They were made from other input, by another model or under other options; or another
+            process is at work on this output.
+        """
+        import pyarrow as pa
+
+        if not self.folder.is_dir():
+            return
+        self._take_lock()
+        manifest = self.folder / MANIFEST_FILE
+        if not manifest.exists():  # killed before there was a part
+            return
+        check_same(manifest.read_bytes(), self._manifest(), str(self._output))
+        self._begun = True
+        while (path := self._path(self.n_kept)).exists():
+            try:
+                with pa.ipc.open_file(str(path)) as file:
+                    table = file.read_all()
+            except (pa.ArrowException, OSError):  # cut off by a failing machine
+                return
+            self.n_kept += 1
+            note = json.loads(table.schema.metadata[_NOTE_KEY])
+            yield table.replace_schema_metadata(None), note
+
+    def discard(self) -> None:
+        """Remove the folder with all that it holds."""
+        if self.folder.is_dir():
+            self._take_lock()
+            shutil.rmtree(self.folder)
+        self.close()
+
+    def close(self) -> None:
+        """Let others have the folder."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def _begin(self) -> None:
+        self._take_lock()
+        for orphan in self.folder.glob("part-*"):  # its manifest is gone
+            orphan.unlink()
+        with atomic_path(self.folder / MANIFEST_FILE) as temporary:
+            temporary.write_text(to_text(self._manifest()), encoding="utf-8")
+        self._begun = True
+
+    def _take_lock(self) -> None:
+        if self._lock is None:
+            self._lock = take_lock(self.folder, self._output)
+
+    def _path(self, index: int) -> Path:
+        return self.folder / f"part-{index:06}.arrow"
+
+
+@contextmanager
+def kept_parts(
+    output: PathLike, manifest: Callable[[], Manifest], *, resume: bool
+) -> Iterator[KeptParts]:
+    """Keep finished parts while a context lasts.
+
+    Parameters
+    ----------
+    output : path-like
+        The file that will be whole in the end; the parts stand beside it, in
+        ``.<name>.work``.
+    manifest : callable
+        Gives what the work is made from, in JSON values; called when first needed.
+    resume : bool
+        Leave what an earlier run kept for `KeptParts.take_up`, instead of removing it.
+
+    Yields
+    ------
+    KeptParts
+
+    Notes
+    -----
+    When the context ends well, or with a `CalcigramError` (the input is bad, so that the same
+    request would meet it again), the folder is removed. After any other end, such as an
+    interrupt, a full disk or a killed process, it stays.
+    """
+    parts = KeptParts(output, manifest)
+    if not resume:
+        parts.discard()
+    try:
+        yield parts
+    except CalcigramError:
+        if parts.n_kept:
+            parts.discard()
+        raise
+    else:
+        parts.discard()
+    finally:
+        parts.close()
+
+
+Item = TypeVar("Item")
+
+
+def read_ahead(items: Iterable[Item]) -> Iterator[tuple[Item, Callable[[], bool]]]:
+    """Yield each item, fetching the next while one is worked on.
+
+    With it comes a function that tells whether it is the last; it waits for the next, so it is
+    asked best after the work.
+
+    Examples
+    --------
+    >>> [(item, is_last()) for item, is_last in read_ahead("ab")]
+    [('a', False), ('b', True)]
+    """
+    nothing: Any = object()
+    iterator = iter(items)
+    with ThreadPoolExecutor(1) as pool:
+        upcoming = pool.submit(next, iterator, nothing)
+        while (item := upcoming.result()) is not nothing:
+            upcoming = pool.submit(next, iterator, nothing)
+            yield item, partial(_is, upcoming, nothing)
+
+
+def _is(future: Future[Any], value: Any) -> bool:
+    return future.result() is value
+
+
+@contextmanager
+def write_behind() -> Iterator[Callable[..., None]]:
+    """Give a function that calls another on a thread of its own, after all calls before it.
+
+    At most one call waits while another runs; so memory stays flat. What a call raises is raised
+    by the next, or when the context ends.
+
+    Examples
+    --------
+    >>> done = []
+    >>> with write_behind() as later:
+    ...     later(done.append, 1)
+    ...     later(done.append, 2)
+    >>> done
+    [1, 2]
+    """
+    pending: list[Future[None]] = []
+    with ThreadPoolExecutor(1) as pool:
+
+        def later(function: Callable[..., None], *arguments: Any) -> None:
+            while pending:
+                pending.pop().result()
+            pending.append(pool.submit(function, *arguments))
+
+        yield later
+        while pending:
+            pending.pop().result()

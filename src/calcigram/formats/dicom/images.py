@@ -1,0 +1,326 @@
+"""DICOM files and images: opened safely, found by UID; what headers say of them, and their pixels."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from calcigram.errors import BadInputError
+from calcigram.formats.dicom import concepts
+from calcigram.formats.dicom.datasets import (
+    check_budget,
+    coded,
+    first_of,
+    items_of,
+    numbers_of,
+    text_of,
+    whole_of,
+)
+from calcigram.formats.dicom.report import ImageEntry
+from calcigram.formats.extras import load_extra
+from calcigram.formats.files import (
+    DICOM_MAGIC,
+    DICOM_PREAMBLE,
+    PathLike,
+    first_bytes,
+    looks_like_dicom,
+)
+from calcigram.formats.maskparts import MAX_PIXELS
+from calcigram.longtable import Notice
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+NO_IMAGES = (
+    "1.2.840.10008.5.1.4.1.1.66.",
+    "1.2.840.10008.5.1.4.1.1.88.",
+    "1.2.840.10008.5.1.4.1.1.11.",
+)
+"""SOP classes of segmentations, reports and presentation states begin so; they too name images as sources."""
+
+MAX_NEIGHBOURS = 2_000
+"""Files of a folder looked at for a referenced image."""
+
+FindImages = Callable[[Iterable[str]], "dict[str, Dataset]"]
+
+
+def open_dicom(path: PathLike, *, pixels: bool = False) -> Dataset:
+    """Open a DICOM file.
+
+    Parameters
+    ----------
+    path : path-like
+    pixels : bool
+        Read pixel data too.
+
+    Returns
+    -------
+    pydicom.Dataset
+
+    Raises
+    ------
+    BadInputError
+        The file cannot be read as DICOM.
+    """
+    first_bytes(path, 1)  # what cannot be read is told in our own words
+    with open(path, "rb") as file:
+        return parse_dicom(file, str(path), pixels=pixels)
+
+
+def parse_dicom(file: Any, source: str, *, pixels: bool = False) -> Dataset:
+    """Parse DICOM from an open binary file, with errors that name `source`."""
+    pydicom = load_extra("pydicom", "A DICOM file")
+    # What damaged bytes make pydicom raise is not documented: struct errors, KeyError, and more.
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            check_budget(file, source)
+            dataset = pydicom.dcmread(file, force=True, stop_before_pixels=not pixels)
+            if "SOPClassUID" not in dataset or not str(dataset.SOPClassUID):
+                raise BadInputError("a SOP Class UID (0008,0016)", source=source)
+            _decode_all(dataset)
+    except BadInputError:
+        raise
+    except (RecursionError, MemoryError, OSError) as error:
+        raise BadInputError(f"a DICOM file ({type(error).__name__})", source=source) from None
+    except Exception as error:
+        raise BadInputError(
+            f"a whole DICOM file ({type(error).__name__}: {str(error)[:200]})", source=source
+        ) from None
+    return dataset
+
+
+def _decode_all(dataset: Any) -> None:
+    """Convert every element now, so that damage shows here and not somewhere later."""
+    for element in dataset.iterall():
+        _ = element.value
+
+
+def find_in_folder(
+    path: PathLike, given: Sequence[PathLike] = (), notes: list[str] | None = None
+) -> FindImages:
+    """Return a function that finds images by UID among the given files and beside a report.
+
+    Parameters
+    ----------
+    path : path-like
+        The report.
+    given : sequence of path-like
+        Image files, or folders of them, that the user named.
+    notes : list of str, optional
+        Where to say that none of those is an image that was looked for.
+
+    Returns
+    -------
+    callable
+        Takes SOP instance UIDs, returns the headers of those found; where one is missing, of an
+        image that names it as its source.
+    """
+
+    images = [Path(image) for image in given]
+
+    def find(uids: Iterable[str]) -> dict[str, Dataset]:
+        missing = set(uids)
+        found: dict[str, Path] = {}
+        made_of: dict[str, Path] = {}
+        for candidate in _candidates(Path(path), images):
+            if missing <= set(found):
+                break
+            uid, sources = _glance(candidate)
+            if uid in missing:
+                found.setdefault(uid, candidate)
+            for source in sources:
+                made_of.setdefault(source, candidate)
+        chosen = {uid: made_of[uid] for uid in missing if uid in made_of} | found
+        if images and notes is not None and missing:
+            named = {image.resolve() for image in images}
+            if not any({c.resolve(), *c.resolve().parents} & named for c in chosen.values()):
+                notes.append(
+                    Notice("none of the images given is one that the file is of: not used")
+                )
+        return {uid: open_dicom(candidate) for uid, candidate in chosen.items()}
+
+    return find
+
+
+def _glance(path: Path) -> tuple[str, list[str]]:
+    """Return a file's SOP instance UID and those of its source images; empty where it is no DICOM."""
+    pydicom = load_extra("pydicom", "A DICOM file")
+    tags = ["SOPClassUID", "SOPInstanceUID", "SourceImageSequence"]
+    # What damaged bytes make pydicom raise is not documented.
+    try:
+        with open(path, "rb") as file, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if not looks_like_dicom(file.read(DICOM_PREAMBLE + len(DICOM_MAGIC))):
+                return "", []
+            check_budget(file, str(path))
+            header = pydicom.dcmread(file, force=True, stop_before_pixels=True, specific_tags=tags)
+            uid, sources = text_of(header, "SOPInstanceUID"), []
+            if not text_of(header, "SOPClassUID").startswith(NO_IMAGES):
+                sources = items_of(header, "SourceImageSequence")
+            return uid, [text_of(source, "ReferencedSOPInstanceUID") for source in sources]
+    except Exception:
+        return "", []
+
+
+def is_of_same_pixels(header: Dataset, entry: ImageEntry) -> bool:
+    """Tell whether a header is that of an image, or of one made of it that has as many pixels.
+
+    CAD reports speak of the image "for processing"; archives often keep that "for presentation"
+    alone, which names the other as its source. Its pixels are the same where their number is.
+    """
+    if text_of(header, "SOPInstanceUID") == entry.uid:
+        return True
+    size = (whole_of(header, "Rows"), whole_of(header, "Columns"))
+    return entry.n_rows > 0 and size == (entry.n_rows, entry.n_columns)
+
+
+def _candidates(report: Path, given: list[Path]) -> Iterable[Path]:
+    for image in given:
+        if image.is_dir():
+            yield from sorted(file for file in image.rglob("*") if file.is_file())[:MAX_NEIGHBOURS]
+        else:
+            yield image
+    folder = report.resolve().parent
+    with os.scandir(folder) as entries:
+        names = sorted(entry.name for entry in entries if entry.is_file())
+    yield from (
+        folder / name for name in names[:MAX_NEIGHBOURS] if folder / name != report.resolve()
+    )
+
+
+def open_image(path: PathLike, *, pixels: bool = False) -> ImageEntry:
+    """Open a DICOM image and return what its header says of it.
+
+    Parameters
+    ----------
+    path : path-like
+    pixels : bool
+        Read pixel data too.
+
+    Returns
+    -------
+    ImageEntry
+        With its header.
+
+    Raises
+    ------
+    BadInputError
+        The file cannot be read as DICOM.
+    """
+    header = open_dicom(path, pixels=pixels)
+    entry = ImageEntry(text_of(header, "SOPInstanceUID"), header=header)
+    describe_from_header(entry)
+    return entry
+
+
+def describe_from_header(entry: ImageEntry) -> None:
+    """Fill what the report does not say of an image from the image's own header."""
+    header = entry.header
+    if header is None:
+        return
+    if text_of(header, "SOPInstanceUID") == entry.uid:
+        entry.class_uid = entry.class_uid or text_of(header, "SOPClassUID")
+    laterality = text_of(header, "ImageLaterality") or text_of(header, "Laterality")
+    entry.laterality = entry.laterality or laterality.strip()
+    entry.n_rows = entry.n_rows or whole_of(header, "Rows")
+    entry.n_columns = entry.n_columns or whole_of(header, "Columns")
+    orientation = header.get("PatientOrientation") if "PatientOrientation" in header else None
+    if not any(entry.orientation) and orientation is not None and len(orientation) == 2:
+        entry.orientation = (str(orientation[0]), str(orientation[1]))
+    view = first_of(header, "ViewCodeSequence")
+    code = coded(view)
+    known = [name for name, concept in concepts.VIEWS.items() if concept.matches(code)]
+    entry.view = entry.view or (known[0] if known else text_of(header, "ViewPosition").strip())
+    entry.magnified |= _is_magnified(header, view)
+
+
+def _is_magnified(header: Dataset, view: Dataset | None) -> bool:
+    modifiers = (
+        *items_of(view, "ViewModifierCodeSequence"),
+        *items_of(header, "ViewModifierCodeSequence"),
+    )
+    return any(concepts.MAGNIFICATION.matches(coded(code)) for code in modifiers)
+
+
+MAX_FRAMES = 1_000
+
+MAX_VALUES = 4 * MAX_PIXELS
+"""Of all frames together."""
+
+
+def frames(dataset: Dataset, source: str, index: int | None = None) -> npt.NDArray[Any]:
+    """Return the pixels of a DICOM image as they are stored, shape (frames, rows, columns).
+
+    Parameters
+    ----------
+    dataset : pydicom.Dataset
+        With its pixel data.
+    source : str
+        Name of the file, for messages.
+    index : int, optional
+        Of the one frame to read.
+
+    Raises
+    ------
+    BadInputError
+        They are damaged, compressed in a way that cannot be undone here, in colours, or too large.
+    """
+    size = [whole_of(dataset, name, 1) for name in ("NumberOfFrames", "Rows", "Columns")]
+    size[0] = size[0] if index is None else 1
+    if size[0] > MAX_FRAMES or size[1] * size[2] > MAX_PIXELS or np.prod(size) > MAX_VALUES:
+        raise BadInputError(f"at most {MAX_PIXELS} pixels a frame", source=source, value=size)
+    if (n_samples := whole_of(dataset, "SamplesPerPixel", 1)) > 1:
+        raise BadInputError("an image in grey", source=source, value=f"{n_samples} colours")
+    # What damaged pixel data make pydicom raise is not documented.
+    try:
+        from pydicom.pixels import pixel_array
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            pixels = np.asarray(pixel_array(dataset, index=index))
+    except Exception as error:
+        raise BadInputError(
+            f"pixel data that can be read ({type(error).__name__}: {str(error)[:200]})",
+            source=source,
+        ) from None
+    pixels = pixels[None] if pixels.ndim == 2 else pixels
+    if pixels.ndim != 3:
+        raise BadInputError("an image in grey", source=source, value=f"shape {pixels.shape}")
+    return pixels
+
+
+def displayed(dataset: Dataset, source: str) -> npt.NDArray[Any]:
+    """Return the pixels of a mammogram's first frame such that what is displayed brighter is greater.
+
+    Notes
+    -----
+    A negative rescale slope turns the values round, and so does a modality look-up table that falls.
+    Photometric interpretation MONOCHROME1 and presentation LUT shape INVERSE say the same thing, that the
+    least value is displayed white (PS3.3, C.8.11.3.1.2): together they turn the values round once.
+    """
+    pixels = frames(dataset, source, 0)[0]
+    if "ModalityLUTSequence" in dataset:
+        from pydicom.pixels import apply_modality_lut
+
+        try:
+            pixels = np.asarray(apply_modality_lut(pixels, dataset))
+        except Exception as error:  # what damaged tables make pydicom raise is not documented
+            raise BadInputError(
+                f"a modality look-up table that can be read ({type(error).__name__})", source=source
+            ) from None
+    slope = numbers_of(dataset, "RescaleSlope")
+    turned = bool(slope) and slope[0] < 0 and "ModalityLUTSequence" not in dataset
+    shape = text_of(dataset, "PresentationLUTShape").strip().upper()
+    colours = text_of(dataset, "PhotometricInterpretation").strip().upper()
+    turned ^= shape == "INVERSE" or colours == "MONOCHROME1"
+    if not turned:
+        return pixels
+    wide = pixels.astype(np.int64 if pixels.dtype.itemsize > 2 else np.int32) if pixels.dtype.kind in "iu" else pixels  # fmt: skip
+    return wide.max(initial=0) - wide

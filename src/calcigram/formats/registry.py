@@ -1,0 +1,342 @@
+"""Registry of file formats: clusters into and out of files, whatever kind they are.
+
+What a file is, its content says, not its name; the name decides on writing. To add a format, add its module and
+a line to `READERS`.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from calcigram.clusters import ClusterSet
+from calcigram.errors import BadInputError
+from calcigram.formats.files import (
+    STANDARD_STREAM,
+    PathLike,
+    atomic_path,
+    kind_of,
+    refuse_address,
+    suffix_of,
+)
+from calcigram.formats.inputs import SpooledPath, plain_file
+from calcigram.linking import Linking
+from calcigram.longtable import (
+    Intake,
+    RejectedClustersWarning,
+    TableWarning,
+    check_long,
+    frame_from_clusters,
+    known_columns,
+    tell,
+)
+from calcigram.options import ANNOTATION, DICOM, MASK, TABLE, ReadOptions
+from calcigram.wording import counted
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+BATCH_CLUSTERS = 20_000
+CLUSTER_SUFFIXES = (".csv", ".parquet")
+
+READERS = {
+    "csv": (TABLE, "calcigram.formats.csvtext", "read_csv_clusters"),
+    "parquet": (TABLE, "calcigram.formats.parquet", "iter_parquet_clusters"),
+    "dicom": (DICOM, "calcigram.formats.dicom.reading", "read_dicom"),
+    "plist": (ANNOTATION, "calcigram.formats.inbreast", "read_inbreast"),
+    "mask": (MASK, "calcigram.formats.masks", "read_mask"),
+}
+"""Kind of file (`files.kind_of`) -> what messages call it, and the module and function that read it.
+
+The function takes a path and `ReadOptions` and returns an `Intake`; the module is imported when such a file is
+first met. Parquet alone is read part by part.
+"""
+
+
+def read_clusters(
+    path: PathLike,
+    options: ReadOptions | None = None,
+    *,
+    columns: Mapping[str, str] | None = None,
+    units: str = "mm",
+    pixel_spacing: float | None = None,
+    skip_bad: bool = False,
+    single_cluster: str | None = None,
+    images: Sequence[PathLike] = (),
+    linking: Linking | None = None,
+    labels: Collection[int] = (),
+) -> ClusterSet:
+    """Read clusters from a table, a report, an annotation file or a mask.
+
+    Parameters
+    ----------
+    path : path-like
+        A long table (CSV or Parquet, also packed by gzip or zstd; ``-`` is standard input), Parquet with list columns, a DICOM report (Mammography CAD
+        SR, TID 1500) or segmentation, an INbreast annotation, a label mask (PNG, TIFF, NumPy);
+        told apart by content.
+    options : ReadOptions, optional
+        All of the following at once.
+    columns : mapping, optional
+        Our column names to the file's, such as ``{"x": "posX", "y": "posY"}``.
+    units : {"mm", "cm", "um", "px"}
+        What a table's lengths are given in; ``px`` needs `pixel_spacing`.
+    pixel_spacing : float, optional
+        Millimetres per pixel. What a report or mask states itself is ignored then.
+    skip_bad : bool
+        Leave clusters with bad values out, with a warning; `read_intake` also lists them.
+    single_cluster : str, optional
+        Id for a table that has no column of ids because it is one cluster.
+    images : sequence of path-like
+        The images that a report or mask is of, or folders of them.
+    linking : Linking, optional
+        How calcifications that stand in no cluster are brought together.
+    labels : collection of int, optional
+        Of a mask or a segmentation: the labels, or the numbers of the segments, that are
+        calcifications, whatever they look like. The others are left out.
+
+    Returns
+    -------
+    ClusterSet
+
+    Raises
+    ------
+    BadInputError
+        The file cannot be read, or holds a bad value: its row, column and value are named. Or an
+        option does not apply to a file of this kind (`calcigram.options`).
+
+    Warns
+    -----
+    RepeatedRowsWarning, IgnoredColumnWarning, RejectedClustersWarning, NoticeWarning
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> clusters = ClusterSet.from_arrays([0, 2], [0, 1], [0, 0.1], cluster_id=["007"])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_clusters(clusters, Path(folder) / "a.csv")
+    ...     read_clusters(Path(folder) / "a.csv").cluster_id
+    array(['007'], dtype=object)
+    """
+    options = options or ReadOptions(
+        columns=columns,
+        units=units,
+        pixel_spacing=pixel_spacing,
+        single_cluster=single_cluster,
+        images=tuple(images),
+        linking=linking,
+        labels=tuple(labels),
+        skip_bad=skip_bad,
+    )
+    intake = read_intake(path, options)
+    tell(intake, "standard input" if str(path) == STANDARD_STREAM else path)
+    if intake.n_rejected:
+        warnings.warn(
+            f"{path}: {counted(intake.n_rejected, 'bad cluster')} left out",
+            RejectedClustersWarning,
+            stacklevel=2,
+        )
+    return intake.clusters
+
+
+def iter_clusters(
+    path: PathLike, batch_size: int = BATCH_CLUSTERS, **options: Any
+) -> Iterator[ClusterSet]:
+    """Yield the clusters of a file in parts, none of them cut in two.
+
+    Parameters
+    ----------
+    path : path-like
+        Parquet with list columns is streamed, so memory stays flat; a long table, in which
+        the rows of a cluster may lie anywhere, is read whole and then parted.
+    batch_size : int
+        At most so many clusters per part.
+    **options
+        As `read_clusters` takes them.
+
+    Yields
+    ------
+    ClusterSet
+    """
+    for intake in iter_intakes(path, batch_size, ReadOptions(**options)):
+        tell(intake, path)
+        yield intake.clusters
+
+
+def read_intake(path: PathLike, options: ReadOptions | None = None) -> Intake:
+    """Read a whole file as `read_clusters` does, and also say what was left out.
+
+    Parameters
+    ----------
+    path : path-like
+    options : ReadOptions, optional
+
+    Returns
+    -------
+    Intake
+    """
+    import pandas as pd
+
+    intakes = list(iter_intakes(path, options=options))
+    return Intake(
+        ClusterSet.concat([intake.clusters for intake in intakes]),
+        pd.concat([intake.rejects for intake in intakes], ignore_index=True),
+        sum(intake.n_duplicates for intake in intakes),
+        sum(intake.n_rejected for intake in intakes),
+        intakes[0].ignored,
+        tuple(dict.fromkeys(note for intake in intakes for note in intake.notes)),
+    )
+
+
+def iter_intakes(
+    path: PathLike,
+    batch_size: int = BATCH_CLUSTERS,
+    options: ReadOptions | None = None,
+    *,
+    skip: int = 0,
+) -> Iterator[Intake]:
+    """Yield the clusters of a file in parts, each with its rejects; see `iter_clusters`.
+
+    Parameters
+    ----------
+    path, batch_size
+        As `iter_clusters` takes them.
+    options : ReadOptions, optional
+    skip : int
+        Leave out so many parts at the beginning.
+
+    Yields
+    ------
+    Intake
+        What was left out of a long table is told with its first part.
+    """
+    if batch_size < 1:
+        raise BadInputError("at least 1 cluster", column="batch_size", value=batch_size)
+    options = options or ReadOptions()
+    refuse_address(path)
+    path = plain_file(path)
+    kind, module, function = READERS[kind_of(path)]
+    options.check_applies(kind, str(path))
+    if kind != TABLE and isinstance(path, SpooledPath):
+        if path.origin is None:
+            raise BadInputError(
+                "CSV or Parquet where it is compressed or comes through a pipe", source=str(path)
+            )
+        path = path.origin
+    read = getattr(import_module(module), function)
+    if function == "iter_parquet_clusters":
+        yield from read(path, batch_size, options, skip=skip)
+    else:
+        yield from read(path, options).parts(batch_size, skip)
+
+
+def write_clusters(
+    clusters: ClusterSet | Iterable[ClusterSet], path: PathLike, *, layout: str | None = None
+) -> None:
+    """Write clusters to a CSV or Parquet file, whole or not at all.
+
+    Parameters
+    ----------
+    clusters : ClusterSet or iterable of ClusterSet
+        An iterable, with the meta columns of its first set, is written part by part.
+    path : path-like
+        ``.csv`` or ``.parquet``; ``-`` is standard output, in CSV.
+    layout : {"lists", "long"}, optional
+        Parquet is written with list columns, one row per cluster, unless ``"long"``.
+        CSV is always long.
+
+    Raises
+    ------
+    BadInputError
+        The suffix is another, the path cannot be written, or a long table cannot hold the
+        set: a cluster has no calcification, or two share an id.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> clusters = ClusterSet.from_arrays([0, 2], [0, 1], [0, 0.1], cluster_id=["007"])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_clusters(clusters, Path(folder) / "a.csv")
+    ...     print((Path(folder) / "a.csv").read_text())
+    cluster_id,x_mm,y_mm
+    007,0,0
+    007,1,0.1
+    """
+    suffix = suffix_of(path, CLUSTER_SUFFIXES)
+    layouts = ("long",) if suffix == ".csv" else ("lists", "long")
+    layout = layouts[0] if layout is None else layout
+    if layout not in layouts:
+        raise BadInputError(f"one of {', '.join(layouts)}", column="layout", value=layout)
+    with atomic_path(path) as temporary:
+        if layout == "lists":
+            _write_lists(clusters, temporary)
+        else:
+            _write_long(clusters, temporary, suffix)
+
+
+def _write_lists(clusters: ClusterSet | Iterable[ClusterSet], path: Path) -> None:
+    from calcigram.formats.parquet import write_parquet_clusters
+
+    if isinstance(clusters, ClusterSet):
+        write_parquet_clusters([clusters], path, columns=known_columns(clusters))
+    else:
+        write_parquet_clusters(clusters, path)
+
+
+def _write_long(clusters: ClusterSet | Iterable[ClusterSet], path: Path, suffix: str) -> None:
+    from calcigram.formats.output import arrow_table, write_csv
+
+    if not isinstance(clusters, ClusterSet):
+        clusters = ClusterSet.concat(list(clusters))
+    check_long(clusters)
+    if suffix == ".parquet":
+        from pyarrow import parquet
+
+        parquet.write_table(arrow_table(frame_from_clusters(clusters)), path, compression="zstd")
+        return
+    columns = known_columns(clusters)
+    with path.open("wb") as file:
+        for part in clusters.batches(BATCH_CLUSTERS):
+            table = arrow_table(frame_from_clusters(part, columns=columns))
+            write_csv(table, file, header=not file.tell())
+
+
+def as_clusters(given: ClusterSet | pd.DataFrame | PathLike) -> ClusterSet:
+    """Return clusters as they are, of a long table, or of a file of any format.
+
+    Parameters
+    ----------
+    given : ClusterSet, pandas.DataFrame or path-like
+
+    Raises
+    ------
+    BadInputError
+        It is something else, or cannot be read.
+
+    Warns
+    -----
+    TableWarning
+        Says what was guessed or left out on reading a file.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> len(as_clusters(pd.DataFrame({"cluster_id": ["a", "b"], "x_mm": [0, 1], "y_mm": [0, 1]})))
+    2
+    """
+    if isinstance(given, ClusterSet):
+        return given
+    if isinstance(given, str | os.PathLike):
+        intake = read_intake(given)
+        for note in intake.notes:
+            warnings.warn(f"{os.fspath(given)}: {note}", TableWarning, stacklevel=3)
+        return intake.clusters
+    if hasattr(given, "columns"):
+        return ClusterSet.from_dataframe(given)
+    raise BadInputError(
+        "a ClusterSet, a table with one row per calcification, or the path of a file",
+        value=type(given).__name__,
+    )

@@ -1,0 +1,232 @@
+"""How a file of clusters is read: every option, declared once for all entrances.
+
+The command line, HTTP, the page and Python make a `ReadOptions`; all that reads files takes one. This
+module imports no numerical library, as ``calcigram --help`` needs it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from calcigram.errors import BadInputError
+
+if TYPE_CHECKING:
+    import os
+
+    from calcigram.linking import Linking
+
+TABLE, DICOM, REPORT, ANNOTATION, MASK = (
+    "a table",
+    "a DICOM file",
+    "a DICOM report",
+    "an annotation in XML",
+    "a mask",
+)
+"""Kinds of files as messages call them; whether a DICOM file is a report shows when it is open."""
+
+_OF_IMAGES = (DICOM, REPORT, ANNOTATION, MASK)
+
+MM_PER_UNIT = {"mm": 1.0, "cm": 10.0, "um": 0.001}
+"""Lengths of fixed size; ``px`` needs the pixel spacing."""
+
+UNITS = (*MM_PER_UNIT, "px")
+
+
+def column_map(text: str) -> dict[str, str]:
+    """Read ``x=posX,y=posY`` into a mapping from our names to the table's.
+
+    Raises
+    ------
+    BadInputError
+        It is not of this form.
+
+    Examples
+    --------
+    >>> column_map("x=posX, y=posY")
+    {'x': 'posX', 'y': 'posY'}
+    """
+    pairs = [pair.partition("=") for pair in text.split(",")]
+    names = {ours.strip(): theirs.strip() for ours, _, theirs in pairs}
+    if len(names) < len(pairs) or not all(names) or not all(names.values()):
+        raise BadInputError("pairs like x=posX,y=posY", column="columns", value=text)
+    return names
+
+
+def _pixel_spacing(value: Any) -> float:
+    from calcigram.limits import check_pixel_spacing
+
+    return check_pixel_spacing(value)
+
+
+def _unit(value: str) -> str:
+    if value not in UNITS:
+        raise BadInputError(f"one of {', '.join(UNITS)}", column="units", value=value)
+    return value
+
+
+def _about(
+    flag: str,
+    kinds: tuple[str, ...],
+    meaning: str,
+    *,
+    checked: Callable[[Any], Any] = lambda value: value,
+    metavar: str | None = None,
+    over_http: bool = False,
+) -> dict[str, Any]:
+    about = {"flag": flag, "kinds": kinds, "meaning": meaning, "checked": checked}
+    return {**about, "metavar": metavar, "over_http": over_http}
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How a file is read; `formats.read_clusters` documents each option.
+
+    Each field also states its name at the command line, the kinds of files it applies to, and its meaning
+    in a line of help (`OPTIONS`). Values may be texts, as an address or a form gives them.
+
+    Raises
+    ------
+    BadInputError
+        A value is not what was expected.
+
+    Examples
+    --------
+    >>> ReadOptions(columns="x=posX", units="px", pixel_spacing="0.07").pixel_spacing
+    0.07
+    """
+
+    columns: Mapping[str, str] | None = field(
+        default=None,
+        metadata=_about(
+            "--columns",
+            (TABLE,),
+            "our names of a table's columns (or JSON's fields) and its own: x=posX,y=posY",
+            checked=lambda given: column_map(given) if isinstance(given, str) else given,
+            metavar="x=posX,y=posY",
+            over_http=True,
+        ),
+    )
+    units: str = field(
+        default="mm",
+        metadata=_about(
+            "--units",
+            (TABLE,),
+            f"unit of a table's lengths: {', '.join(UNITS)} (mm)",
+            checked=_unit,
+            over_http=True,
+        ),
+    )
+    single_cluster: str | None = field(
+        default=None,
+        metadata=_about(
+            "--single-cluster",
+            (TABLE,),
+            "the table is one cluster and has no column of ids: give it this id",
+            metavar="ID",
+            over_http=True,
+        ),
+    )
+    # A table takes a pixel spacing with units px only, which `longtable.columns.factors` checks.
+    pixel_spacing: float | None = field(
+        default=None,
+        metadata=_about(
+            "--pixel-spacing",
+            (TABLE, *_OF_IMAGES),
+            "mm per pixel: of a table in px, of a mask, or of a report that has none",
+            checked=_pixel_spacing,
+            metavar="MM",
+            over_http=True,
+        ),
+    )
+    images: tuple[str | os.PathLike[str], ...] = field(
+        default=(),
+        metadata=_about(
+            "--image",
+            _OF_IMAGES,
+            "the image a report or mask is of, or a folder of them; may be repeated",
+            checked=tuple,
+            metavar="FILE",
+        ),
+    )
+    linking: Linking | None = field(
+        default=None,
+        metadata=_about(
+            "--link-mm, --min-calcifications or --linking",
+            _OF_IMAGES,
+            "how calcifications that are in no cluster become clusters",
+        ),
+    )
+    labels: tuple[int, ...] = field(
+        default=(),
+        metadata=_about(
+            "--label",
+            (DICOM, MASK),
+            "labels of a mask, or segments, that are calcifications; the others are left out",
+            checked=tuple,
+            metavar="N[,N]",
+        ),
+    )
+    skip_bad: bool = field(
+        default=False,
+        metadata=_about("--skip-bad", (TABLE, *_OF_IMAGES), "set bad clusters aside and go on"),
+    )
+
+    def __post_init__(self) -> None:
+        for name, about in OPTIONS.items():
+            value = getattr(self, name)
+            if value is not None:
+                object.__setattr__(self, name, about["checked"](value))
+
+    def check_applies(self, kind: str, source: str) -> None:
+        """Refuse options that would change nothing for a kind of file.
+
+        Parameters
+        ----------
+        kind : str
+            One of the kinds of this module.
+        source : str
+            Name of the file, for messages.
+
+        Raises
+        ------
+        BadInputError
+            An option does not apply; or an image does not exist.
+
+        Examples
+        --------
+        >>> ReadOptions(units="px").check_applies(TABLE, "a.csv")
+        >>> ReadOptions(labels=(3,)).check_applies(TABLE, "a.csv")
+        Traceback (most recent call last):
+        calcigram.errors.BadInputError: a.csv: got '--label', expected only options that change how a table is read: --columns, --units, --single-cluster, ...
+        """
+        for name, about in OPTIONS.items():
+            is_given = getattr(self, name) != getattr(ReadOptions, name)
+            if is_given and kind not in about["kinds"]:
+                applying = [
+                    o["flag"] for n, o in OPTIONS.items() if kind in o["kinds"] and n != "skip_bad"
+                ]
+                raise BadInputError(
+                    f"only options that change how {kind} is read: {', '.join(applying)}",
+                    source=source,
+                    value=about["flag"],
+                )
+        for image in self.images:
+            if not Path(image).exists():
+                raise BadInputError("an image file, or a folder, that exists", source=str(image))
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the options as plain values, for the manifest of a run."""
+        plain = {name: getattr(self, name) for name in OPTIONS}
+        return plain | {
+            "columns": self.columns and dict(self.columns),
+            "images": [str(path) for path in self.images],
+            "linking": str(self.linking),
+            "labels": list(self.labels),
+        }
+
+
+OPTIONS: dict[str, Mapping[str, Any]] = {one.name: one.metadata for one in fields(ReadOptions)}
+"""Name of each option -> what is declared of it: flag, kinds, meaning, checked, metavar, over_http."""

@@ -1,0 +1,493 @@
+"""Reports: one self-contained HTML file each, to read, to print or to send.
+
+A report on clusters shows both readings of each, why to look, and a picture; one on readers shows
+scores against the truth, confusion matrices and calibration curves. The page needs no network
+and no script, and every text is escaped. Nothing is classified or scored here.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Callable, Mapping
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from calcigram._version import __version__
+from calcigram.charts import CONCERN_SIGNS, plot_confusion, plot_reliability
+from calcigram.consequences import load_rulebook
+from calcigram.crosscheck.layout import CONCERN_COLUMNS
+from calcigram.lexicon import CONCERNS, DISTRIBUTIONS, MORPHOLOGIES, Agreement, Compared
+from calcigram.missing import missing_note
+from calcigram.wording import (
+    counted,
+    novelty_words,
+    outcome_words,
+    plain,
+    printable,
+    set_words,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from calcigram.clusters import ClusterSet
+    from calcigram.validate import Evaluation
+    from calcigram.validate.scores import AxisScores
+
+NOTICE = (
+    "Not a medical device; not cleared or approved by any authority. Trained on simulated data. It "
+    "describes patterns and states no diagnosis; do not use it for diagnosis or for the management "
+    "of patients."
+)
+
+MAX_PICTURES = 200
+"""Clusters drawn unless told otherwise: a browser still opens the file at once."""
+
+MAX_REVIEW_ROWS = 1000
+
+_AXES = {"distribution": "Distribution", "morphology": "Morphology", "concern": "Concern"}
+
+
+def write_report(
+    clusters: ClusterSet,
+    verdicts: pd.DataFrame,
+    path: str | PathLike[str],
+    *,
+    title: str = "Patterns of calcification clusters",
+    max_pictures: int = MAX_PICTURES,
+    rule_texts: Mapping[str, str] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Path:
+    """Write verdicts and pictures of clusters as one HTML file.
+
+    Parameters
+    ----------
+    clusters : ClusterSet
+        The clusters, in the order of `verdicts`.
+    verdicts : pandas.DataFrame
+        The verdict table of `calcigram.classify`, one row per cluster.
+    path : str or path-like
+        File to write; it appears only when complete.
+    title : str
+        Heading of the report.
+    max_pictures : int
+        At most so many clusters are shown, those most in need of a look first. The summary counts all.
+    rule_texts : mapping, optional
+        Rule id to its text in words. Default: the rules that ship.
+    progress : callable, optional
+        Called with (done, total) after each picture.
+
+    Returns
+    -------
+    pathlib.Path
+        The file.
+
+    Raises
+    ------
+    ValueError
+        `clusters` and `verdicts` are not of the same length or order.
+
+    Examples
+    --------
+    >>> import calcigram, tempfile
+    >>> from calcigram.report import write_report
+    >>> clusters = calcigram.simulate(2, seed=1)
+    >>> verdicts = calcigram.classify(clusters)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_report(clusters, verdicts, folder + "/report.html").name
+    'report.html'
+    """
+    if list(clusters.cluster_id) != [str(name) for name in verdicts["cluster_id"]]:
+        raise ValueError("clusters and verdicts must hold the same clusters in the same order")
+    texts = rule_words() if rule_texts is None else rule_texts
+    order = review_order(verdicts)
+    shown = order[:max_pictures]
+    items = []
+    for done, i in enumerate(shown, start=1):
+        items.append(_item(clusters[i], verdicts.iloc[i], texts))
+        if progress is not None:
+            progress(done, len(shown))
+    anchors = {i: f"cluster-{k + 1}" for k, i in enumerate(shown)}
+    for i, item in zip(shown, items, strict=True):
+        item["anchor"] = anchors[i]
+    to_look = [i for i in order if verdicts["review"].iloc[i]]
+    return render(
+        "report.html.j2",
+        path,
+        title=title,
+        model_version=str(verdicts["model_version"].iloc[0]) if len(verdicts) else "",
+        notes=missing_note(clusters, verdicts),
+        article=load_rulebook("article").title,
+        cards=_cards(verdicts),
+        concerns=[str(word) for word in CONCERNS],
+        concern_counts=_concern_counts(verdicts),
+        matrices=[_matrix(verdicts, *axis) for axis in _AXES.items()],
+        review=[_review_row(verdicts.iloc[i], anchors.get(i)) for i in to_look[:MAX_REVIEW_ROWS]],
+        review_caption=_of("cluster asks", "clusters ask", len(to_look), MAX_REVIEW_ROWS)
+        + " for a second look",
+        cluster_note=f"{_of('cluster', 'clusters', len(verdicts), max_pictures)}, "
+        "those most in need of a look first. Calcifications are drawn to size, soft where they are "
+        "faint; hollow squares have no known size; dashed: convex hull; solid lines: spanning "
+        "tree; arrow: to the nipple.",
+        items=items,
+    )
+
+
+def write_evaluation_report(
+    evaluations: Mapping[str, Evaluation],
+    path: str | PathLike[str],
+    *,
+    tables: Mapping[str, pd.DataFrame] | None = None,
+    title: str = "Readings held against the truth",
+    model_version: str = "",
+    origin: str = "",
+) -> Path:
+    """Write how well readers read, as one HTML file.
+
+    Parameters
+    ----------
+    evaluations : mapping of str to Evaluation
+        By the name each reader shall have.
+    path : str or path-like
+        File to write; it appears only when complete.
+    tables : mapping of str to pandas.DataFrame, optional
+        Further tables by their captions, shown first, such as a comparison of readers.
+    title : str
+        Heading of the report.
+    model_version : str
+        Version of the model, for the foot.
+    origin : str
+        A sentence on the clusters: where they come from.
+
+    Returns
+    -------
+    pathlib.Path
+        The file.
+
+    Examples
+    --------
+    >>> import calcigram, tempfile
+    >>> from calcigram.rules.engine import RuleReader
+    >>> from calcigram.validate import evaluate_reader
+    >>> rules = evaluate_reader(RuleReader(), calcigram.simulate(30, seed=1), n_boot=10)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_evaluation_report({"rules": rules}, folder + "/rules.html").name
+    'rules.html'
+    """
+    return render(
+        "evaluation.html.j2",
+        path,
+        title=title,
+        model_version=model_version,
+        origin=origin,
+        tables=[_table(frame, caption) for caption, frame in (tables or {}).items()],
+        readers=[_reader(name, evaluation) for name, evaluation in evaluations.items()],
+    )
+
+
+def review_order(verdicts: pd.DataFrame) -> list[int]:
+    """Return row numbers: the cases to review as `cases_to_review` orders them, then the rest.
+
+    Parameters
+    ----------
+    verdicts : pandas.DataFrame
+        The verdict table.
+
+    Returns
+    -------
+    list of int
+        Each row number once; those not to be reviewed in input order.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> review_order(pd.DataFrame({
+    ...     "review": [False, True, True],
+    ...     "agreement": ["agree", "differ", "opposed"],
+    ...     "concern": ["benign", "suspicious", "benign"],
+    ...     "rule_concern": ["benign", "intermediate", "suspicious"],
+    ...     "birads_concern": ["benign", "intermediate", "suspicious"],
+    ...     "distribution_probability": [0.9, 0.9, 0.9],
+    ...     "morphology_probability": [0.9, 0.9, 0.9],
+    ... }))
+    [2, 1, 0]
+    """
+    from calcigram.crosscheck import cases_to_review
+
+    numbered = verdicts.assign(row_number=range(len(verdicts)))
+    first = [int(i) for i in cases_to_review(numbered)["row_number"]]
+    return first + [i for i in range(len(verdicts)) if not verdicts["review"].iloc[i]]
+
+
+def rule_words() -> dict[str, str]:
+    """Return each recognition rule in words: what it names, and its conditions.
+
+    Returns
+    -------
+    dict of str to str
+        Rule id to text.
+
+    Examples
+    --------
+    >>> next(iter(rule_words().values())).startswith("diffuse, because ")
+    True
+    """
+    from calcigram.rules.recognition import load_recognition
+
+    return {
+        rule.id: f"{plain([rule.word])[0]}, because " + " and ".join(plain(rule.conditions))
+        for rules in load_recognition().axes.values()
+        for rule in rules
+    }
+
+
+def _of(one: str, many: str, n: int, limit: int) -> str:
+    if n > limit:
+        return f"The first {limit} of {n} {many}"
+    return f"{n} {one if n == 1 else many}"
+
+
+def _word(value: Any) -> str | None:
+    return str(value) if isinstance(value, str) else None
+
+
+def _words(row: pd.Series, *names: str) -> str:
+    return ", ".join(plain([row[name] for name in names if _word(row[name])])) or "nothing"
+
+
+def _cards(verdicts: pd.DataFrame) -> list[dict[str, Any]]:
+    agreement = verdicts["agreement"].astype(object)
+    return [
+        {"label": "clusters", "value": len(verdicts)},
+        {"label": "to look at", "value": int(verdicts["review"].astype(bool).sum())},
+        *(
+            {"label": f"readings: {plain([word])[0]}", "value": int((agreement == word).sum())}
+            for word in Agreement
+        ),
+    ]
+
+
+def _concern_counts(verdicts: pd.DataFrame) -> list[dict[str, Any]]:
+    readers = {
+        "model, under the article": "concern",
+        "model, under BI-RADS": "model_birads_concern",
+        "rules, under the article": "rule_concern",
+        "rules, under BI-RADS": "birads_concern",
+    }
+    rows = []
+    for reader, name in readers.items():
+        column = verdicts[name].astype(object)
+        counts = [int((column == word).sum()) for word in CONCERNS]
+        rows.append({"reader": reader, "counts": [*counts, len(column) - sum(counts)]})
+    return rows
+
+
+def _matrix(verdicts: pd.DataFrame, axis: str, title: str) -> dict[str, Any]:
+    from calcigram.crosscheck import agreement_matrix, cohen_kappa
+
+    counts = agreement_matrix(verdicts, axis)
+    used = [word for word in counts.index if counts.loc[word].any() or counts[word].any()]
+    rows = [
+        {
+            "label": plain([one])[0],
+            "cells": [{"n": int(counts.loc[one, other]), "same": one == other} for other in used],
+        }
+        for one in used
+    ]
+    was_compared = verdicts["compared"].isin([Compared.BOTH, axis])
+    model, rules = (
+        verdicts.loc[was_compared, name].astype(object) for name in (axis, f"rule_{axis}")
+    )
+    agreement = cohen_kappa(model, rules)
+    text = "kappa cannot be computed"
+    if agreement.kappa == agreement.kappa:
+        text = (
+            f"kappa {agreement.kappa:.2f} (95 % interval {agreement.low:.2f} to "
+            f"{agreement.high:.2f}, {agreement.n} clusters)"
+        )
+    return {"axis": title, "kappa": text, "columns": plain(used), "rows": rows}
+
+
+def _review_row(row: pd.Series, anchor: str | None) -> dict[str, Any]:
+    return {
+        "anchor": anchor,
+        "name": str(row["cluster_id"]),
+        "model_words": _words(row, "distribution", "morphology"),
+        "rule_words": _words(row, "rule_distribution", "rule_morphology"),
+        "concern": _word(row["concern"]),
+        "rule_concern": _word(row["rule_concern"]),
+        "reason": str(row["reason"]),
+    }
+
+
+def _item(cluster: ClusterSet, row: pd.Series, texts: Mapping[str, str]) -> dict[str, Any]:
+    from calcigram.plots import plot_cluster
+
+    ax = plot_cluster(cluster, row, _small_axes(), title="", legend=False)
+    fired = _word(row["rules_fired"]) or ""
+    name = str(row["cluster_id"])
+    size = _word(row["size_class"])
+    n_marks = counted(int(row["n_calcifications"]), "calcification")
+    marks = f"{n_marks}, {size}" if size else n_marks
+    return {
+        "name": name,
+        "picture": picture(ax),
+        "alt": f"Cluster {name}: {marks}. Model reads "
+        f"{_words(row, 'distribution', 'morphology')}; rules read "
+        f"{_words(row, 'rule_distribution', 'rule_morphology')}.",
+        "look": bool(row["review"]),
+        "reason": str(row["reason"]),
+        "size_note": marks,
+        "rules": [{"id": rule, "text": texts.get(rule, "")} for rule in fired.split("|") if rule],
+        **{
+            key: " ".join(plain([row[key]])) if _word(row[key]) else "nothing"
+            for key in ("distribution", "morphology", "rule_distribution", "rule_morphology")
+        },
+        **{key: _word(row[key]) for key in CONCERN_COLUMNS},
+        "sets": _trust_words(row),
+        "outcomes": outcome_words(row),
+        "p_distribution": _bars(row, "p_distribution", DISTRIBUTIONS),
+        "p_morphology": _bars(row, "p_morphology", MORPHOLOGIES),
+        "p_concern": _bars(row, "p", CONCERNS),
+    }
+
+
+def _trust_words(row: pd.Series) -> str:
+    """Return the conformal sets and the novelty, in one sentence each."""
+    sets, novelty = set_words(row), novelty_words(row)
+    parts = [f"At the coverage asked for it may be: {sets}"] if sets else []
+    parts += [novelty[0].upper() + novelty[1:]] if novelty else []
+    return "".join(f"{part}. " for part in parts).strip()
+
+
+def _small_axes() -> Axes:
+    """Return axes at a fixed place: laying each picture out anew would take most of the time."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(3.6, 3.9)).add_axes((0.15, 0.12, 0.83, 0.87))
+
+
+def _bars(row: pd.Series, prefix: str, words: tuple[Any, ...]) -> list[dict[str, Any]]:
+    values = [float(row[f"{prefix}_{word}"]) for word in words]
+    if any(value != value for value in values):
+        return []
+    return [
+        {"label": label, "value": value} for label, value in zip(plain(words), values, strict=True)
+    ]
+
+
+def _reader(name: str, evaluation: Evaluation) -> dict[str, Any]:
+    return {
+        "name": name,
+        "n_clusters": evaluation.n_clusters,
+        "tables": [
+            _table(evaluation.to_frame(), f"{name}: by part"),
+            _table(evaluation.per_class(), f"{name}: by word"),
+        ],
+        "pictures": [
+            drawn for axis, scores in evaluation.axes.items() for drawn in _pictures(axis, scores)
+        ],
+    }
+
+
+def _pictures(axis: str, scores: AxisScores) -> list[dict[str, str]]:
+    counts = plot_confusion(
+        scores.confusion, scores.labels, scores.read_as, title=f"{axis}: confusion"
+    )
+    rows = enumerate(zip(plain(scores.labels), scores.confusion, strict=True))
+    right = "; ".join(f"{word} {row[k]} of {row.sum()} right" for k, (word, row) in rows)
+    text = f"Confusion matrix, {axis}, {scores.n} clusters: {right}"
+    drawn = [{"data": picture(counts), "alt": text}]
+    curve = scores.curve
+    if curve is not None and curve.count.size:
+        title = f"{axis}: calibration"
+        ax = plot_reliability(curve.confidence, curve.accuracy, curve.count, title=title)
+        text = f"Calibration curve, {axis}: expected calibration error {curve.error:.3f}"
+        drawn.append({"data": picture(ax), "alt": text})
+    return drawn
+
+
+def _table(frame: pd.DataFrame, caption: str) -> dict[str, Any]:
+    numeric = [kind.kind in "iuf" for kind in frame.dtypes]
+    return {
+        "caption": caption,
+        "columns": list(zip(plain(frame.columns), numeric, strict=True)),
+        "rows": [
+            [(_cell(value), is_number) for value, is_number in zip(row, numeric, strict=True)]
+            for row in frame.itertuples(index=False, name=None)
+        ],
+    }
+
+
+def _cell(value: Any) -> str:
+    if value is None or value != value:
+        return "—"
+    return f"{value:.3f}" if isinstance(value, float) else plain([value])[0]
+
+
+def picture(ax: Axes, *, dpi: int = 90) -> str:
+    """Return the figure of some axes as base64 PNG text, for a ``data:`` address.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Any axes of the figure.
+    dpi : int
+        Dots an inch.
+
+    Examples
+    --------
+    >>> from calcigram.charts import plot_confusion
+    >>> picture(plot_confusion([[1]]))[:5]
+    'iVBOR'
+    """
+    buffer = io.BytesIO()
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
+    return base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def render(template: str, path: str | PathLike[str], **values: Any) -> Path:
+    """Fill a template of ``templates/`` and write it, whole or not at all.
+
+    Parameters
+    ----------
+    template : str
+        File name of the template.
+    path : str or path-like
+        File to write.
+    **values : object
+        What the template names; a name without a value is an error.
+
+    Returns
+    -------
+    pathlib.Path
+        The file.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    from calcigram.formats import atomic_path
+
+    environment = Environment(
+        loader=PackageLoader("calcigram", "templates"),
+        autoescape=True,
+        finalize=_without_controls,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    html = environment.get_template(template).render(
+        notice=NOTICE, version=__version__, signs=CONCERN_SIGNS, **values
+    )
+    with atomic_path(path) as temporary:
+        Path(temporary).write_text(html, encoding="utf-8")
+    return Path(path)
+
+
+def _without_controls(value: object) -> object:
+    """Replace what HTML may not hold, and what turns text around; markup of our own stays."""
+    return printable(value, keep="\n\t") if type(value) is str else value
