@@ -7,7 +7,7 @@ import pytest
 
 from calcigram.formats import inbreast
 from calcigram.formats.dicom import concepts, tree
-from calcigram.longtable.columns import column_map
+from calcigram.options import column_map
 from calcigram.server import gate, jsonbody
 from calcigram.server.settings import Settings
 from calcigram.wording import printable, without_options

@@ -1,20 +1,33 @@
 """The catalogue: which features there are, in which order, and what each means.
 
-It computes nothing and imports no compiled code; `entries` holds the text, the family
-modules hold the kernels. ``python benchmarks/make_features_page.py`` writes docs/features.md.
+It computes nothing; each family's module holds its rows beside the kernels that compute them.
+``python benchmarks/make_features_page.py`` writes docs/features.md.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections import namedtuple
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from calcigram.features.entries import DROPPED, ROWS
+from calcigram.features import (
+    branching,
+    linearity,
+    nipple,
+    particles,
+    regularity,
+    roundness,
+    spread,
+)
+from calcigram.features.rows import Rows
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_MODULES = (spread, linearity, branching, roundness, nipple, particles, regularity)
+"""The order of the families is that of the columns."""
+
+ROWS: dict[str, Rows] = {module.__name__.rsplit(".", 1)[1]: module.ROWS for module in _MODULES}
 
 
 @dataclass(frozen=True)
@@ -53,26 +66,10 @@ class FeatureSpec:
 
 
 CATALOGUE: tuple[FeatureSpec, ...] = tuple(
-    FeatureSpec(row[0], family, *row[1:])
-    for family, rows in ROWS.items()
-    for row in rows
-    if row[0] not in DROPPED
+    FeatureSpec(row[0], family, *row[1:]) for family, rows in ROWS.items() for row in rows
 )
-MEASURED = tuple(row[0] for rows in ROWS.values() for row in rows)
 FEATURE_NAMES: tuple[str, ...] = tuple(spec.name for spec in CATALOGUE)
 FAMILIES: tuple[str, ...] = tuple(ROWS)
-
-
-def family_columns(family: str) -> Any:
-    """Return a named tuple of the columns' places within the row slice of `family`.
-
-    Examples
-    --------
-    >>> family_columns("roundness").hull_solidity
-    1
-    """
-    names = [row[0] for row in ROWS[family]]
-    return namedtuple(f"{family}_columns", names)(*range(len(names)))  # type: ignore[misc]
 
 
 def family_slice(family: str) -> slice:

@@ -7,7 +7,6 @@ interpreter lock); nothing here is per calcification. What each column means sta
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -16,10 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from calcigram.errors import BadInputError
-from calcigram.features.batch import extract_range
-from calcigram.features.catalogue import FEATURE_NAMES, MEASURED
+from calcigram.features.catalogue import FEATURE_NAMES
 from calcigram.features.extra import Extra, ExtraFeature, check_extra, measure_extra
-from calcigram.features.workspace import Workspace, make_workspace
+from calcigram.features.measure import measure_clusters
 from calcigram.threads import in_chunks
 
 if TYPE_CHECKING:
@@ -175,21 +173,14 @@ def extract_features(
     own = check_extra(extra)
     if n_threads is not None and n_threads < 1:
         raise BadInputError("at least 1 thread", column="n_threads", value=n_threads)
-    values = np.full((len(clusters), len(MEASURED)), np.nan, np.float32)
-    lengths = clusters.n_calcifications
-    capacity = int(lengths.max(initial=0))
+    values = np.full((len(clusters), len(FEATURE_NAMES)), np.nan, np.float32)
     offsets, columns = kernel_columns(clusters)
-    per_thread = threading.local()
 
     def run(part: slice) -> None:
-        work: Workspace | None = getattr(per_thread, "work", None)
-        if work is None:
-            work = per_thread.work = make_workspace(capacity)
-        extract_range(part.start, part.stop, offsets, columns, work, values)
+        measure_clusters(part.start, part.stop, offsets, columns, values)
 
     in_chunks(run, len(clusters), _CHUNK, n_threads)
-    kept = np.ascontiguousarray(values[:, [MEASURED.index(name) for name in FEATURE_NAMES]])
-    return with_extra(Features(kept, clusters.cluster_id), clusters, own)
+    return with_extra(Features(values, clusters.cluster_id), clusters, own)
 
 
 def with_extra(
@@ -209,7 +200,7 @@ def with_extra(
 def kernel_columns(
     clusters: ClusterSet,
 ) -> tuple[npt.NDArray[np.int64], tuple[npt.NDArray[np.float32], ...]]:
-    """Return what `batch.extract_range` takes of clusters: the offsets, then all other columns."""
+    """Return what `measure_clusters` takes of clusters: the offsets, then all other columns."""
     offsets, *columns = (_read_only(getattr(clusters, name)) for name in ("offsets", *_COLUMNS))
     return offsets, tuple(columns)
 

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from calcigram._kernels.tree import spanning_tree
 from calcigram.clusters import CLUSTER_NAMES, MARK_NAMES, ClusterSet
 from calcigram.errors import BadInputError
-from calcigram.tree import spanning_parents
 
 DRAWN_SIZE_MM = 0.3
 """How large a calcification of unknown size is drawn."""
@@ -185,10 +185,10 @@ def overlays(x_mm: Sequence[float], y_mm: Sequence[float]) -> dict[str, list[Lin
     points = points[np.isfinite(points).all(axis=1)]
     if not 2 <= len(points) <= MAX_POINTS:
         return {"tree": [], "hull": [], "centre": []}
-    _, parent, _ = tree = spanning_parents(*(points - points.mean(axis=0)).T)
+    tree = spanning_tree(*(np.float32(c) for c in (points - points.mean(axis=0)).T.copy()))
     path = points[_longest_path(*tree)]
     return {
-        "tree": [_line(points[[i, p]]) for i, p in enumerate(parent.tolist()) if p >= 0],
+        "tree": [_line(points[[i, p]]) for i, p in enumerate(tree.parent.tolist()) if p >= 0],
         "hull": [_line(_hull(points))] if len(points) > 2 else [],
         "centre": [_line(_smooth(path))] if len(path) > 2 else [],
     }

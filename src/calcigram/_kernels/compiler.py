@@ -1,0 +1,214 @@
+"""The one way in which kernels are compiled, and where the result is kept.
+
+Compiled kernels are looked for in ``NUMBA_CACHE_DIR`` (where that is set), beside the source and in
+the user's cache folder, and written to the first of these that can be written. So a read-only
+installation uses what was compiled when it was made. Four things differ from numba's own cache: a
+folder need not be writable to be read; a cache that cannot be read (cut off, or left by something
+else) is compiled over; a kernel is compiled anew when a module it calls into has changed, not
+only its own; and the first compiling of a kernel is announced, once per process.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+import tempfile
+from collections.abc import Callable, Iterator
+from functools import cache, cached_property, partial
+from pathlib import Path
+from typing import Any
+
+from numba import config, njit
+from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataCacheFile
+from numba.core.caching import UserWideCacheLocator as _UserWide
+
+PACKAGE = Path(__file__).parents[1]
+
+_LOG = logging.getLogger("calcigram")
+
+# The kernels use vector instructions that Python lacks, and callees that numba compiles for them:
+# NUMBA_DISABLE_JIT cannot be heeded, nor heeded in part.
+vars(config)["DISABLE_JIT"] = 0
+
+_IMPORT = re.compile(
+    r"^(?:from (calcigram[\w.]*) import (\([^)]*\)|[^\n]*)|import (calcigram[\w.]*))", re.MULTILINE
+)
+
+
+def kernel(function: Any = None, *, fast: bool = False) -> Any:
+    """Compile a function as all kernels of the package are, keep the result, release the GIL.
+
+    Division by zero gives inf or NaN, as with numpy, and raises nothing.
+
+    Parameters
+    ----------
+    function : callable
+        As a decorator: ``@kernel``, or ``@kernel(fast=True)``.
+    fast : bool
+        Let sums be taken in any order, so that loops vectorise; results then differ in the last
+        digits between kinds of processor. NaN and inf stay what they are in either case.
+
+    Examples
+    --------
+    >>> @kernel
+    ... def half(x):
+    ...     return x / 2
+    >>> half(3)
+    1.5
+    """
+    if function is None:
+        return partial(kernel, fast=fast)
+    options: dict[str, Any] = {
+        "nogil": True,
+        "error_model": "numpy",
+        "no_cfunc_wrapper": True,
+        "fastmath": {"reassoc", "contract", "nsz"} if fast else False,
+    }
+    dispatcher: Any = njit(**options)(function)
+    dispatcher._cache = KernelCache(function)
+    return dispatcher
+
+
+class KernelCache(FunctionCache):
+    """The cache of one kernel; what cannot be used counts as not there."""
+
+    # Not numba's own, which fails where no folder can be written.
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._name, self._py_func = repr(function), function
+        self._impl = _Impl(function)
+        self._source = Path(function.__code__.co_filename)
+        self._enabled = True
+
+    @property
+    def cache_path(self) -> str | None:
+        """Folder to write to, None where there is none."""
+        return next((str(folder) for folder in _folders(self._source) if _can_write(folder)), None)
+
+    @cached_property
+    def _files(self) -> list[_CacheFile]:
+        stamp, base = source_stamp(self._source), self._impl.filename_base
+        return [_CacheFile(str(folder), base, stamp) for folder in _folders(self._source)]
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """Return the compiled kernel, or None."""
+        for file in self._files:
+            self._cache_file = file
+            try:
+                found = super().load_overload(sig, target_context)
+            except Exception:  # unpickling what others wrote may raise anything
+                continue
+            if found is not None:
+                return found
+        if not any(file._load_index() for file in self._files):
+            _announce(can_be_kept=self.cache_path is not None)
+        return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Keep a compiled kernel, if it can be written."""
+        path = self.cache_path
+        if path is None:
+            return
+        self._cache_file = next(file for file in self._files if file._cache_path == path)
+        try:
+            super().save_overload(sig, data)
+        except OSError:  # a full disk, or a folder gone meanwhile
+            return
+
+
+class _Impl(CompileResultCacheImpl):
+    """Names files, and makes and restores their content."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._lineno = function.__code__.co_firstlineno
+        self._locator = _UserWide(function, function.__code__.co_filename)
+        stem = Path(function.__code__.co_filename).stem
+        self._filename_base = self.get_filename_base(f"{stem}.{function.__qualname__}", "")
+
+
+class _CacheFile(IndexDataCacheFile):
+    def _load_index(self) -> dict[Any, str]:
+        try:
+            found = super()._load_index()
+        except Exception:  # unpickling what others wrote may raise anything
+            return {}
+        return found if isinstance(found, dict) else {}
+
+
+def _folders(source: Path) -> list[Path]:
+    """Return where kernels of a source file may be kept, the first choice first."""
+    user_wide = Path(_UserWide(_folders, str(source)).get_cache_path())
+    folders = [source.parent / "__pycache__"]
+    if user_wide.is_absolute():  # else there is no home
+        folders.append(user_wide)
+    chosen = vars(config)["CACHE_DIR"]
+    if chosen:
+        folders.insert(0, Path(chosen).absolute() / user_wide.name)
+    return folders
+
+
+@cache
+def _can_write(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError:
+        return False
+    return True
+
+
+@cache
+def _announce(*, can_be_kept: bool) -> None:
+    _LOG.warning(
+        "calcigram: compiling, once, about a minute"
+        if can_be_kept
+        else "calcigram: compiling, about a minute, at every start: no folder can be written to "
+        "keep the result; let NUMBA_CACHE_DIR name one"
+    )
+
+
+@cache
+def source_stamp(path: Path) -> str:
+    """Return a digest of a module and of all modules of the package that it imports.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        Source of the module.
+
+    Examples
+    --------
+    >>> len(source_stamp(Path(__file__)))
+    64
+    """
+    digest = hashlib.sha256()
+    for source in sorted(_closure(path)):
+        digest.update(source.read_bytes())
+    return digest.hexdigest()
+
+
+def _closure(path: Path) -> set[Path]:
+    found, waiting = {path}, [path]
+    while waiting:
+        new = set(_imported(waiting.pop())) - found
+        found |= new
+        waiting += new
+    return found
+
+
+@cache
+def _imported(path: Path) -> tuple[Path, ...]:
+    """Return the sources of the modules that a module imports when it is imported itself."""
+    modules: list[str] = []
+    for package, names, module in _IMPORT.findall(path.read_text(encoding="utf-8")):
+        modules += [package or module]
+        modules += [f"{package}.{name}" for name in re.findall(r"\w+", names) if package]
+    return tuple(_sources(modules))
+
+
+def _sources(modules: list[str]) -> Iterator[Path]:
+    for module in modules:
+        place = PACKAGE.joinpath(*module.split(".")[1:])
+        for source in (place.with_suffix(".py"), place / "__init__.py"):
+            if source.is_file():
+                yield source

@@ -1,0 +1,266 @@
+"""Kernels are kept where they can be, and a cache that cannot be used is compiled over."""
+
+from __future__ import annotations
+
+import ast
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import calcigram
+from calcigram._kernels import compiler
+from calcigram._kernels.compiler import source_stamp
+from calcigram.cli.demo import sample_clusters
+
+PACKAGE = Path(calcigram.__file__).parent
+
+KERNEL = """
+from calcigram._kernels.compiler import kernel
+
+@kernel
+def twice(x):
+    return 2 * x
+"""
+
+RUN = """
+import sys
+sys.path.insert(0, {folder!r})
+import doubling
+assert doubling.twice(21) == 42
+stats = doubling.twice.stats
+print(sum(stats.cache_hits.values()), sum(stats.cache_misses.values()), stats.cache_path)
+"""
+
+
+@pytest.fixture
+def module(tmp_path):
+    folder = tmp_path / "package"
+    folder.mkdir()
+    (folder / "doubling.py").write_text(KERNEL)
+    return folder
+
+
+def run(folder, home, **variables):
+    environment = {
+        k: v for k, v in os.environ.items() if k not in ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME")
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", RUN.format(folder=str(folder))],
+        env=environment | {"HOME": str(home)} | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    hits, misses, path = done.stdout.split(maxsplit=2)
+    return int(hits), int(misses), path.strip()
+
+
+def forbid(folder):
+    """A file where the folder of the cache should be: nobody can write there, root neither."""
+    shutil.rmtree(folder / "__pycache__", ignore_errors=True)
+    (folder / "__pycache__").write_text("")
+
+
+def test_a_read_only_installation_uses_the_users_cache_folder(module, tmp_path):
+    forbid(module)
+    hits, misses, path = run(module, tmp_path / "home")
+    assert (hits, misses) == (0, 1)
+    assert Path(path).is_relative_to(tmp_path / "home" / ".cache")
+    assert run(module, tmp_path / "home")[:2] == (1, 0)
+
+
+def test_where_nothing_can_be_written_kernels_work_all_the_same(module, tmp_path):
+    forbid(module)
+    (tmp_path / "home").write_text("")
+    hits, _, path = run(module, tmp_path / "home")
+    assert hits == 0
+    assert path == "None"
+
+
+@pytest.mark.parametrize("pattern", ["*.nbi", "*.nbc"])
+@pytest.mark.parametrize(
+    "content", [b"", b"\x80\x04cut off", b"cnowhere\nNothing\n.", b"\x80\x04K\x01."]
+)
+def test_a_cache_that_cannot_be_read_is_compiled_over(module, tmp_path, pattern, content):
+    run(module, tmp_path)
+    (spoilt,) = (module / "__pycache__").glob(pattern)
+    good = spoilt.read_bytes()
+    spoilt.write_bytes(content if pattern == "*.nbc" else good[:9] + content)
+    assert run(module, tmp_path)[0] == 0
+    assert run(module, tmp_path)[:2] == (1, 0)
+
+
+def test_an_index_of_another_source_is_compiled_over(module, tmp_path):
+    run(module, tmp_path)
+    (module / "doubling.py").write_text(KERNEL.replace("2 * x", "x + x"))
+    assert run(module, tmp_path)[:2] == (0, 1)
+
+
+def test_the_stamp_follows_the_modules_a_kernel_calls(tmp_path, monkeypatch):
+    for name, text in (
+        ("one", "from calcigram.two import f\n"),
+        ("two", "from calcigram.three import g\n"),
+        ("three", "g = 1\n"),
+        ("four", ""),
+    ):
+        (tmp_path / f"{name}.py").write_text(text)
+    monkeypatch.setattr(compiler, "PACKAGE", tmp_path)
+
+    def stamp():
+        source_stamp.cache_clear()
+        compiler._imported.cache_clear()
+        return source_stamp(tmp_path / "one.py")
+
+    try:
+        first = stamp()
+        (tmp_path / "four.py").write_text("h = 2\n")
+        assert stamp() == first
+        (tmp_path / "three.py").write_text("g = 2\n")
+        assert stamp() != first
+    finally:
+        source_stamp.cache_clear()
+        compiler._imported.cache_clear()
+
+
+CALLER = """
+from calcigram import callee
+from calcigram._kernels.compiler import kernel
+
+@kernel
+def shifted(x):
+    return callee.offset(x) + 1
+"""
+CALLEE = """
+from calcigram._kernels.compiler import kernel
+
+@kernel
+def offset(x):
+    return x + {by}
+"""
+
+
+def test_a_kernel_that_calls_one_of_another_file_is_never_stale(tmp_path):
+    package = tmp_path / "calcigram"
+    shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
+    (package / "caller.py").write_text(CALLER)
+    command = "from calcigram.caller import shifted; print(shifted(1), *shifted.stats[1:])"
+    for by, misses in ((10, 1), (10, 0), (20, 1), (20, 0)):
+        (package / "callee.py").write_text(CALLEE.format(by=by))
+        done = python(tmp_path, "-c", command)
+        assert done.stdout.split()[0] == str(1 + by + 1), done.stderr
+        assert ("compiling" in done.stderr) == bool(misses)
+
+
+def python(folder, *arguments, bare=False, **variables):
+    """Run Python on the package in a folder; `bare`: read-only, without a home, as no root."""
+    command = [sys.executable, *arguments]
+    environment = {
+        k: v
+        for k, v in os.environ.items()
+        if k not in ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME", "PYTHONPATH")
+    }
+    environment |= {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"} | variables
+    if bare:
+        environment |= {"HOME": "/nonexistent"}
+        if os.geteuid() == 0:  # root without its powers is held by permissions as others are
+            command = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", *command]
+    return subprocess.run(
+        command, env=environment, capture_output=True, text=True, check=False, timeout=550
+    )
+
+
+@pytest.fixture
+def installation(tmp_path):
+    """A copy of the package, warmed up as the container's build does it, then read-only."""
+    if os.geteuid() == 0 and shutil.which("setpriv") is None:
+        pytest.skip("root can write anywhere")
+    shutil.copytree(PACKAGE, tmp_path / "site" / "calcigram")
+    shipped = tmp_path / "site" / "calcigram" / "_shipped"
+    checkout = PACKAGE.parents[1]
+    for name in ("models/default", "data"):
+        shutil.copytree(checkout / name, shipped / name, dirs_exist_ok=True)
+    warmed = python(tmp_path / "site", "-m", "calcigram", "warm-up")
+    assert warmed.returncode == 0, warmed.stderr
+    folders = [tmp_path / "site", *(p for p in (tmp_path / "site").rglob("*") if p.is_dir())]
+    for folder in folders:
+        folder.chmod(0o555)
+    yield tmp_path / "site"
+    for folder in folders:
+        folder.chmod(0o755)
+
+
+IN_THE_CONTAINER = """
+import sys
+import numba.core.event as event
+from calcigram.cli import main
+compiled = []
+class Listener(event.Listener):
+    def on_start(self, happening):
+        pass
+    def on_end(self, happening):
+        dispatcher = happening.data["dispatcher"]
+        compiled.extend([dispatcher.py_func.__name__] * sum(dispatcher.stats.cache_misses.values()))
+event.register("numba:compile", Listener())
+assert main(sys.argv[1:]) == 0
+print(sorted(set(compiled)))
+"""
+
+
+def test_a_read_only_installation_uses_what_was_compiled_when_it_was_made(installation, tmp_path):
+    """As the container does: no home, and nothing to write to."""
+    clusters = calcigram.read_clusters(sample_clusters())[:8]
+    for suffix in ("csv", "parquet"):
+        calcigram.write_clusters(clusters, tmp_path / f"a.{suffix}")
+        out = tmp_path / f"v.{suffix}"
+        done = python(
+            installation, "-c", IN_THE_CONTAINER, "classify", tmp_path / f"a.{suffix}", "-o", out,
+            bare=True,
+        )  # fmt: skip
+        assert (done.returncode, done.stdout) == (0, "[]\n"), done.stderr
+        assert "compiling" not in done.stderr
+        assert out.exists()
+    done = python(
+        installation, "-c", IN_THE_CONTAINER, "explain", tmp_path / "a.csv", "-o",
+        tmp_path / "e.json", bare=True,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "[]\n"), done.stderr
+
+
+def test_all_kernels_are_compiled_in_one_way():
+    """Else some would need a folder that can be written, or be served stale."""
+    makers = {"njit", "jit", "vectorize", "guvectorize", "cfunc", "stencil", "jitclass"}
+    for path in PACKAGE.rglob("*.py"):
+        if path.name == "compiler.py":
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("numba"):
+                assert not makers & {alias.name for alias in node.names}, path
+            if isinstance(node, ast.Import):
+                assert not {"numba"} & {alias.name for alias in node.names}, path
+
+
+@pytest.mark.parametrize("value", ["0", "1"])
+def test_numba_disable_jit_changes_nothing(value, tmp_path):
+    command = "import calcigram; print(calcigram.classify(calcigram.simulate(3, seed=1)).concern.tolist())"
+    done = python(PACKAGE.parent, "-c", command, NUMBA_DISABLE_JIT=value)
+    assert done.stdout == f"{calcigram.classify(calcigram.simulate(3, seed=1)).concern.tolist()}\n"
+
+
+def test_compiling_is_announced_once_and_says_where_nothing_can_be_kept(module, tmp_path):
+    def said(home):
+        environment = {k: v for k, v in os.environ.items() if k != "NUMBA_CACHE_DIR"}
+        return subprocess.run(
+            [sys.executable, "-c", RUN.format(folder=str(module))],
+            env=environment | {"HOME": str(home)}, capture_output=True, text=True, check=True,
+        ).stderr  # fmt: skip
+
+    assert said(tmp_path) == "calcigram: compiling, once, about a minute\n"
+    assert said(tmp_path) == ""
+    forbid(module)
+    (tmp_path / "home").write_text("")
+    assert "at every start" in said(tmp_path / "home")
