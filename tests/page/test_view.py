@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,7 +13,8 @@ import pytest
 pytest.importorskip("panel", reason="the extra [server] is not installed")
 
 from calcigram import classify, simulate
-from calcigram.page.sketch import MAX_POINTS, columns_from_text, with_outlines
+from calcigram.page.editor import columns_from_text, with_outlines
+from calcigram.page.files import MAX_POINTS
 from calcigram.page.view import View
 
 THREE = columns_from_text("0 0\n1 1\n2 2")
@@ -127,3 +130,33 @@ async def test_what_is_typed_right_after_a_load_stays():
     for show in list(waiting):
         show()
     assert view.widgets.points.value == "0 0\n1 1"
+
+
+@in_a_loop
+async def test_of_two_loads_the_later_is_shown_whichever_is_read_first():
+    view, waiting = await viewed()
+    go_on, slow, quick = threading.Event(), simulate(3, seed=6), simulate(2, seed=7)
+
+    def wait():
+        assert go_on.wait(20)
+        return slow
+
+    first = asyncio.create_task(view._load(wait))
+    await asyncio.sleep(0)
+    await view._load(lambda: quick)
+    go_on.set()
+    await first
+    for show in list(waiting):
+        show()
+    assert view._clusters is quick
+
+
+@in_a_loop
+async def test_a_choice_from_a_list_that_was_replaced_shows_nothing():
+    view, waiting = await viewed()
+    await view._on_listed(SimpleNamespace(new=1 - view._shown))
+    one = simulate(1, seed=5)
+    view._show_all(one, classify(one))
+    for show in list(waiting):
+        show()
+    assert view._shown == 0

@@ -393,7 +393,7 @@ def test_pages_are_bounded(start):
 
 def test_many_points_are_refused_by_the_page_before_they_are_drawn():
     from calcigram.errors import BadInputError
-    from calcigram.page.upload import read_file
+    from calcigram.page.files import read_file
 
     for n in (9_000, 20_000):
         rows = "".join(f"a,{i % 100},{i // 100}\n" for i in range(n))

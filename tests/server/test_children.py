@@ -15,7 +15,7 @@ import pytest
 pytest.importorskip("fastapi", reason="the extra [server] is not installed")
 
 from calcigram import simulate
-from calcigram.server import jobs
+from calcigram.server import children as jobs
 from calcigram.server.children import Children, JobError
 from calcigram.server.problems import Problem
 from calcigram.server.settings import Settings

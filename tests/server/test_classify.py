@@ -13,7 +13,7 @@ import pytest
 
 from calcigram import classify, write_clusters
 from calcigram.formats import write_table
-from calcigram.server.answers import ARROW, CSV, JSON, PARQUET
+from calcigram.server.responses import ARROW, CSV, JSON, PARQUET
 
 DATA = Path(__file__).parents[1] / "data"
 

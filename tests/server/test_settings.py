@@ -22,21 +22,24 @@ DOCS = Path(__file__).parents[2] / "docs" / "serving.md"
         ("CALCIGRAM_LOG_LEVEL", "loud"),
     ],
 )
-def test_bad_values_are_named(variable, value):
+def test_bad_values_are_named(monkeypatch, variable, value):
+    monkeypatch.setenv(variable, value)
     with pytest.raises(BadInputError, match=f"'{variable}': got '{value}'"):
-        Settings.from_environment({variable: value})
+        Settings.from_environment()
 
 
-def test_what_is_given_goes_before_the_environment():
-    environment = {"CALCIGRAM_PORT": "9000", "CALCIGRAM_PAGE": "no"}
-    assert Settings.from_environment(environment, port=9001).port == 9001
-    assert Settings.from_environment(environment).page is False
+def test_what_is_given_goes_before_the_environment(monkeypatch):
+    monkeypatch.setenv("CALCIGRAM_PORT", "9000")
+    monkeypatch.setenv("CALCIGRAM_PAGE", "no")
+    assert Settings.from_environment(port=9001, host=None).port == 9001
+    assert Settings.from_environment().port == 9000
+    assert Settings.from_environment().page is False
 
 
-def test_a_token_may_stand_in_a_file(tmp_path):
+def test_a_token_may_stand_in_a_file(monkeypatch, tmp_path):
     (tmp_path / "token").write_text("sixteen characters\n")
-    environment = {"CALCIGRAM_HOST": "0.0.0.0", "CALCIGRAM_TOKEN_FILE": str(tmp_path / "token")}
-    settings = Settings.from_environment(environment)
+    monkeypatch.setenv("CALCIGRAM_TOKEN_FILE", str(tmp_path / "token"))
+    settings = Settings.from_environment(host="0.0.0.0")
     assert settings.secret == "sixteen characters"
     assert settings.allowed_hosts == frozenset()
 

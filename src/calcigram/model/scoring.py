@@ -39,7 +39,6 @@ WALKED_ROWS = 3
 """Up to so many rows, walking takes less time than scoring blocks of sixteen."""
 
 _BLOCK = 4 * LANES
-
 _layouts: WeakKeyDictionary[Forest, Layout | None] = WeakKeyDictionary()
 
 

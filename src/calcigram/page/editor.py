@@ -1,4 +1,7 @@
-"""The drawing: points in mm that can be drawn, dragged and deleted, with the lines over them."""
+"""The drawing: points in mm that can be drawn, dragged and deleted, with the lines over them.
+
+Its points as plain columns and as text, and the lines, are made by the functions at the end.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,27 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from bokeh.events import DoubleTap
 from bokeh.models import BoxZoomTool, ColumnDataSource, CustomJS, HoverTool, PointDrawTool, Range1d
 from bokeh.plotting import figure
 
+from calcigram._kernels.tree import spanning_tree
 from calcigram.charts import BLACK, BLUE, GREEN, ORANGE
-from calcigram.clusters import MARK_NAMES
-from calcigram.page.sketch import DRAWN_SIZE_MM, N_POSITIONS, overlays, with_outlines
+from calcigram.clusters import CLUSTER_NAMES, MARK_NAMES, ClusterSet
+from calcigram.errors import BadInputError
+from calcigram.page.files import MAX_POINTS, check_number
+
+DRAWN_SIZE_MM = 0.3
+"""How large a calcification of unknown size is drawn."""
+
+N_POSITIONS = 2
+
+SMOOTHING = 5
+"""Points of the longest path that are averaged for the centre line."""
+
+Points = npt.NDArray[np.float64]
+Line = tuple[list[float], list[float]]
 
 LINES = {
     "tree": ("spanning tree", ORANGE, "solid", 1.5),
@@ -24,20 +41,20 @@ LINES = {
 HANDLE_PX = 11
 
 CHANGED_JS = """
-told.revision = (told.revision ?? 0) + 1
+edits.revision = (edits.revision ?? 0) + 1
 document.documentElement.style.setProperty(`--stale-${name}`, '"Not of these points; reading them …"')
 document.documentElement.style.setProperty(`--faint-${name}`, '.35')
-if (told.is_waiting) return
-told.is_waiting = true
+if (edits.is_waiting) return
+edits.is_waiting = true
 setTimeout(() => {
-  told.is_waiting = false
-  told.sent_at = Date.now()
+  edits.is_waiting = false
+  edits.sent_at = Date.now()
   const {x_mm, y_mm} = source.data
-  told.data = {revision: [told.revision], x_mm: [Array.from(x_mm)], y_mm: [Array.from(y_mm)]}
-}, Math.max(10, 150 - (Date.now() - (told.sent_at ?? 0))))
+  edits.data = {revision: [edits.revision], x_mm: [Array.from(x_mm)], y_mm: [Array.from(y_mm)]}
+}, Math.max(10, 150 - (Date.now() - (edits.sent_at ?? 0))))
 """
-"""Marks the verdict as not of these points, at once, and tells the number of the change: after the
-points themselves, and also while one is dragged, of which the tool says nothing until it is let go."""
+"""Marks the verdict as not of these points, at once, and sends the number of the change: after the
+points themselves, and also while one is dragged, which the tool does not report until it is dropped."""
 
 SECOND_CLICK_JS = """
 if (!tool.active) return
@@ -47,26 +64,26 @@ for (let i = 0; i < x_mm.length; i++) {
   if (Math.hypot(x_mm[i] - cb_obj.x, y_mm[i] - cb_obj.y) < handle_px * mm_a_pixel) return
 }
 const given = tool.default_overrides
-const unsaid = (name) => given instanceof Map ? given.get(name) : given[name]
+const otherwise = (name) => given instanceof Map ? given.get(name) : given[name]
 for (const name of source.columns()) {
-  source.get_array(name).push(({x_mm: cb_obj.x, y_mm: cb_obj.y})[name] ?? unsaid(name))
+  source.get_array(name).push(({x_mm: cb_obj.x, y_mm: cb_obj.y})[name] ?? otherwise(name))
 }
 source.setv({data: source.data}, {check_eq: false})
 """
 """Draws the second of two quick clicks, too: Bokeh takes them for a double click wherever they are."""
 
-READ_JS = """
-if (read.data.revision[0] !== (told.revision ?? 0)) return
+ACKNOWLEDGED_JS = """
+if (acknowledged.data.revision[0] !== (edits.revision ?? 0)) return
 document.documentElement.style.removeProperty(`--stale-${name}`)
 document.documentElement.style.removeProperty(`--faint-${name}`)
 """
 """Takes the mark away when the verdict is of the newest change."""
 
 FRAME_PX = {"inner_width": 500, "inner_height": 370}
-"""Width and height of the frame, in pixels, until the browser has told them."""
+"""Width and height of the frame, in pixels, until the browser has sent them."""
 
 
-Told = Callable[[dict[str, list[Any]]], None]
+React = Callable[[dict[str, list[Any]]], None]
 
 
 class Editor:
@@ -78,14 +95,17 @@ class Editor:
         Called with the columns as they were, when someone drew, dragged or deleted a point.
     moved : callable
         Called with the columns as they are while a point is on its way.
-    told : callable
-        Called when the browser has told of all changes so far: time for `say_read`, if all are read.
+    settled : callable
+        Called when all changes that the browser has sent are in the drawing: if the verdict is of them,
+        it calls `acknowledge`.
     name : str
-        Of the view: what `style.stale` was given.
+        Of the view: what `widgets.stale` was given.
     """
 
-    def __init__(self, changed: Told, moved: Told, told: Callable[[], None], name: str) -> None:
-        self._changed, self._moved, self._told = changed, moved, told
+    def __init__(
+        self, changed: React, moved: React, settled: Callable[[], None], name: str
+    ) -> None:
+        self._changed, self._moved, self._settled = changed, moved, settled
         self._is_ours = False
         self._frame_px = dict(FRAME_PX)
         self.source = ColumnDataSource(with_outlines({"x_mm": [], "y_mm": []}), name="points")
@@ -95,13 +115,18 @@ class Editor:
         self._lines = {name: ColumnDataSource({"xs": [], "ys": []}) for name in LINES}
         self.figure = self._draw()
         self.source.on_change("data", self._on_change)
-        moves = ColumnDataSource({"revision": [0], "x_mm": [[]], "y_mm": [[]]}, name="told")
-        moves.on_change("data", self._on_told)
+        edits = ColumnDataSource({"revision": [0], "x_mm": [[]], "y_mm": [[]]}, name="edits")
+        edits.on_change("data", self._on_edits)
         self._revision = 0
-        self._read = ColumnDataSource({"revision": [0]}, name="read")
-        args = {"source": self.source, "told": moves, "read": self._read, "name": name}
+        self._acknowledged = ColumnDataSource({"revision": [0]}, name="acknowledged")
+        args = {
+            "source": self.source,
+            "edits": edits,
+            "acknowledged": self._acknowledged,
+            "name": name,
+        }
         self.source.js_on_change("change", CustomJS(args=args, code=CHANGED_JS))
-        self._read.js_on_change("data", CustomJS(args=args, code=READ_JS))
+        self._acknowledged.js_on_change("data", CustomJS(args=args, code=ACKNOWLEDGED_JS))
         for name in FRAME_PX:
             self.figure.on_change(name, self._on_frame)
 
@@ -124,9 +149,9 @@ class Editor:
         sizes = {"width": diameter_mm, "height": diameter_mm, "angle": 0.0}
         self._draw_tool.default_overrides = {**unknown, "diameter_mm": diameter_mm, **sizes}
 
-    def say_read(self) -> None:
-        """Tell the browser that the verdict is of all changes that it has told of."""
-        self._read.data = {"revision": [self._revision]}
+    def acknowledge(self) -> None:
+        """Tell the browser that the verdict is of all changes that it has sent."""
+        self._acknowledged.data = {"revision": [self._revision]}
 
     def show(self, columns: Mapping[str, Sequence[Any]], *, frame: bool = True) -> None:
         """Put other points into the figure, without a call to `changed`.
@@ -195,13 +220,13 @@ class Editor:
         self._draw_lines(self._shown)
         self._changed(before)
 
-    def _on_told(self, _: str, old: Any, new: Any) -> None:
+    def _on_edits(self, _: str, old: Any, new: Any) -> None:
         """Draw the lines through points on their way; the points themselves are the browser's."""
         ours = self._shown
         self._revision = new["revision"][0]
         places = {name: list(new[name][0]) for name in ("x_mm", "y_mm")}
         if all(places[name] == ours[name] for name in places):
-            self._told()
+            self._settled()
         elif len(places["x_mm"]) == len(ours["x_mm"]):
             self._draw_lines(places)
             self._moved(ours | places)
@@ -232,3 +257,218 @@ class Editor:
             (self.figure.y_range, cy + half * tall, cy - half * tall),
         ):
             axis.update(start=start, end=end, reset_start=start, reset_end=end)
+
+
+# --- points as plain columns
+
+
+def columns_of(cluster: ClusterSet) -> dict[str, list[float]]:
+    """Return the marks of one cluster as lists, and what is drawn: width, height, angle.
+
+    Parameters
+    ----------
+    cluster : ClusterSet
+        Exactly one cluster.
+
+    Returns
+    -------
+    dict of str to list of float
+    """
+    marks = {name: getattr(cluster, name).astype(float).tolist() for name in MARK_NAMES}
+    return with_outlines(marks)
+
+
+def with_outlines(marks: Mapping[str, Sequence[Any]]) -> dict[str, list[float]]:
+    """Add the ellipse of each mark: width and height in mm, angle in rad as Bokeh turns it.
+
+    Examples
+    --------
+    >>> drawn = with_outlines({"x_mm": [0], "y_mm": [0], "diameter_mm": [0.2], "aspect_ratio": [4]})
+    >>> drawn["width"], drawn["height"]
+    ([0.4], [0.1])
+    """
+    n = len(marks["x_mm"])
+    filled = {name: _numbers(marks.get(name), n) for name in MARK_NAMES}
+    size = np.where(np.isfinite(filled["diameter_mm"]), filled["diameter_mm"], DRAWN_SIZE_MM)
+    turned = np.isfinite(filled["aspect_ratio"])
+    stretch = np.sqrt(np.where(turned, filled["aspect_ratio"], 1.0))
+    angle = -np.deg2rad(np.nan_to_num(filled["orientation_deg"]))  # y runs down, angles with it
+    drawn = {"width": size * stretch, "height": size / stretch, "angle": angle}
+    return {name: values.tolist() for name, values in (filled | drawn).items()}
+
+
+def cluster_of(
+    columns: Mapping[str, Sequence[Any]],
+    cluster_id: str,
+    context: Mapping[str, float] | None = None,
+) -> ClusterSet:
+    """Return the cluster that stands on the page.
+
+    Parameters
+    ----------
+    columns : mapping of str to sequence
+        Marks; what is no number is unknown.
+    cluster_id : str
+    context : mapping of str to float, optional
+        Nipple and breast area, where known.
+
+    Raises
+    ------
+    BadInputError
+        A value is out of range, or there are more than `MAX_POINTS`.
+    """
+    n = len(columns["x_mm"])
+    check_number(n)
+    marks: dict[str, Any] = {name: _numbers(columns.get(name), n) for name in MARK_NAMES}
+    known: dict[str, Any] = {
+        name: [value] for name, value in (context or {}).items() if name in CLUSTER_NAMES
+    }
+    return ClusterSet.from_arrays([0, n], cluster_id=[cluster_id], **marks, **known)
+
+
+UNKNOWN = "-"
+"""What a line of text says of a mark that is not known."""
+
+
+def text_of(columns: Mapping[str, Sequence[Any]]) -> str:
+    """Return the points as lines of text: the marks in order, up to the last that is known.
+
+    Examples
+    --------
+    >>> text_of({"x_mm": [0, 1.5], "y_mm": [2, 3], "diameter_mm": [0.25, float("nan")]})
+    '0 2 0.25\\n1.5 3'
+    """
+    n = len(columns["x_mm"])
+    rows = np.column_stack([_numbers(columns.get(name), n) for name in MARK_NAMES])
+    return "\n".join(_line_of_text(row) for row in rows.tolist())
+
+
+def _line_of_text(row: list[float]) -> str:
+    words = [UNKNOWN if value != value else f"{value:.4g}" for value in row]
+    while words and words[-1] == UNKNOWN:
+        words.pop()
+    return " ".join(words)
+
+
+def columns_from_text(text: str) -> dict[str, list[float]]:
+    """Read lines of x, y and, so far as they are known, the other marks in order.
+
+    Raises
+    ------
+    BadInputError
+        A line holds something else; it is named. Or there are more than `MAX_POINTS` lines.
+
+    Examples
+    --------
+    >>> columns_from_text("0 2 0.25")["diameter_mm"]
+    [0.25]
+    >>> columns_from_text("0 2 - 3")["aspect_ratio"]
+    [3.0]
+    """
+    rows: list[list[float]] = []
+    lines = text.splitlines()
+    check_number(len(lines))
+    for number, line in enumerate(lines, 1):
+        words = line.replace(",", " ").replace(";", " ").split()
+        if not words:
+            continue
+        try:
+            row = [float("nan") if word == UNKNOWN else float(word) for word in words]
+        except ValueError:
+            row = []
+        if not N_POSITIONS <= len(row) <= len(MARK_NAMES) or not np.isfinite(row[:2]).all():
+            raise BadInputError(
+                f"numbers ({', '.join(MARK_NAMES)}; {UNKNOWN} or nothing where unknown)",
+                row=number,
+                value=line[:60],
+            )
+        rows.append([*row, *[float("nan")] * (len(MARK_NAMES) - len(row))])
+    return with_outlines({name: [row[k] for row in rows] for k, name in enumerate(MARK_NAMES)})
+
+
+def overlays(x_mm: Sequence[float], y_mm: Sequence[float]) -> dict[str, list[Line]]:
+    """Return the lines over the points: spanning tree, hull, centre line.
+
+    Parameters
+    ----------
+    x_mm, y_mm : sequence of float
+
+    Returns
+    -------
+    dict of str to list of (x, y)
+        ``tree`` one line an edge; ``hull`` one closed line; ``centre`` the longest path of the
+        tree, smoothed; empty where there are too few points, or more than `MAX_POINTS`.
+
+    Examples
+    --------
+    >>> lines = overlays([0, 1, 2], [0, 0, 1])
+    >>> len(lines["tree"]), len(lines["hull"]), len(lines["centre"])
+    (2, 1, 1)
+    """
+    points = np.unique(np.column_stack([_numbers(x_mm), _numbers(y_mm)]), axis=0)
+    points = points[np.isfinite(points).all(axis=1)]
+    if not 2 <= len(points) <= MAX_POINTS:
+        return {"tree": [], "hull": [], "centre": []}
+    tree = spanning_tree(*(np.float32(c) for c in (points - points.mean(axis=0)).T.copy()))
+    path = points[_longest_path(*tree)]
+    return {
+        "tree": [_line(points[[i, p]]) for i, p in enumerate(tree.parent.tolist()) if p >= 0],
+        "hull": [_line(_hull(points))] if len(points) > 2 else [],
+        "centre": [_line(_smooth(path))] if len(path) > 2 else [],
+    }
+
+
+def _longest_path(sequence: Any, parent: Any, edge: Any) -> list[int]:
+    """Return the points of the longest path of a tree, in order."""
+    n = len(sequence)
+    deepest, depth = list(range(n)), [0.0] * n  # below each point, and how far
+    longest, ends = -1.0, (0, 0)
+    for i in sequence[:0:-1].tolist():
+        p, reach = int(parent[i]), depth[i] + float(edge[i])
+        if depth[p] + reach > longest:
+            longest, ends = depth[p] + reach, (deepest[p], deepest[i])
+        if reach > depth[p]:
+            depth[p], deepest[p] = reach, deepest[i]
+    first, second = (_way_up(parent, end) for end in ends)
+    while len(first) > 1 and len(second) > 1 and first[-2] == second[-2]:
+        first.pop()
+        second.pop()
+    return first[:-1] + second[::-1]
+
+
+def _way_up(parent: Any, i: int) -> list[int]:
+    way = [i]
+    while parent[way[-1]] >= 0:
+        way.append(int(parent[way[-1]]))
+    return way
+
+
+def _smooth(path: Points) -> Points:
+    reach = min(SMOOTHING, len(path)) // 2
+    return np.array(
+        [
+            path[max(0, i - min(reach, i, len(path) - 1 - i)) : i + min(reach, i, len(path) - 1 - i) + 1].mean(axis=0)
+            for i in range(len(path))
+        ]
+    )  # fmt: skip
+
+
+def _hull(points: Points) -> Points:
+    from scipy.spatial import ConvexHull, QhullError
+
+    try:
+        ring = points[ConvexHull(points).vertices]
+    except (QhullError, ValueError):  # all on one line
+        ring = points[[0, -1]]
+    return np.vstack([ring, ring[:1]])
+
+
+def _line(points: Points) -> Line:
+    return points[:, 0].tolist(), points[:, 1].tolist()
+
+
+def _numbers(values: Sequence[Any] | None, n: int | None = None) -> Points:
+    """Return values as floats, NaN for whatever is none."""
+    if values is None:
+        return np.full(n or 0, np.nan)
+    return np.array([v if isinstance(v, int | float) else np.nan for v in values], dtype=float)

@@ -61,6 +61,6 @@ def explore(clusters: ClusterSet | pd.DataFrame | PathLike | None = None, model:
 def explainer(model: Any) -> Any:
     """Return a function from a cluster to the HTML that explains its reading."""
     from calcigram.explain import explain
-    from calcigram.page.explained import explanation_html
+    from calcigram.page.texts import explanation_html
 
     return lambda cluster: explanation_html(explain(cluster, model))

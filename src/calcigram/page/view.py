@@ -13,23 +13,23 @@ from typing import TYPE_CHECKING, Any
 
 import panel as pn
 
+from calcigram.classify import missing_note
 from calcigram.clusters import CLUSTER_NAMES, ClusterSet
 from calcigram.errors import BadInputError, CalcigramError
-from calcigram.missing import missing_note
-from calcigram.page import exports, words
-from calcigram.page.editor import Editor
-from calcigram.page.examples import examples, first_example
-from calcigram.page.sketch import (
+from calcigram.page import files, texts
+from calcigram.page.editor import (
     DRAWN_SIZE_MM,
-    MAX_POINTS,
+    Editor,
     cluster_of,
     columns_from_text,
     columns_of,
     text_of,
     with_outlines,
 )
-from calcigram.page.upload import read_file
+from calcigram.page.examples import examples, first_example
+from calcigram.page.files import MAX_POINTS, read_file
 from calcigram.page.widgets import Widgets
+from calcigram.wording import plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,7 +72,7 @@ class View:
         self._notes: list[str] = []
         self._drawn_id, self._context = "drawn", dict[str, float]()
         self._shown: int | None = None
-        self._turn = 0
+        self._turn = self._n_loads = 0
         self._file = b""
         self._past: list[_State] = []
         self.widgets = Widgets(
@@ -85,7 +85,7 @@ class View:
             name=(name := f"v{id(self):x}"),
         )
         self._is_read = True
-        self.editor = Editor(self._on_drawn, self._on_moved, self._on_told, name)
+        self.editor = Editor(self._on_drawn, self._on_moved, self._on_settled, name)
         if clusters is None:
             example, verdicts = first() if first else first_example(read)
             self.widgets.example.value = example
@@ -117,7 +117,7 @@ class View:
     async def _on_example(self, event: Any) -> None:
         if event.new:
             self._file = b""
-            await self._take_up(examples()[event.new])
+            await self._load(lambda: examples()[event.new])
 
     async def _on_upload(self, event: Any) -> None:
         self._file = event.new or b""
@@ -127,14 +127,8 @@ class View:
         """Read the file that was dropped; again, when it is said how it is to be read."""
         if not self._file:
             return
-        try:
-            fields = {name: widget.value for name, widget in self.widgets.reading.items()}
-            clusters = await asyncio.to_thread(self._open_file, self._file, **fields)
-        except CalcigramError as error:
-            self._refuse(error)
-            return
-        await self._take_up(clusters)
-        self._later(lambda: self.widgets.example.param.update(value=""))
+        file, fields = self._file, {n: widget.value for n, widget in self.widgets.reading.items()}
+        await self._load(lambda: self._open_file(file, **fields), is_example=False)
 
     async def _on_text(self, _: Any) -> None:
         try:
@@ -176,9 +170,9 @@ class View:
             self.widgets.points.value = text_of(columns)
         pn.state.execute(self._update)
 
-    def _on_told(self) -> None:
+    def _on_settled(self) -> None:
         if self._is_read:
-            self.editor.say_read()
+            self.editor.acknowledge()
 
     def _on_moved(self, columns: dict[str, list[Any]]) -> None:
         async def read() -> None:
@@ -196,10 +190,17 @@ class View:
         self.widgets.undo.disabled = not self._past
 
     async def _on_listed(self, event: Any) -> None:
-        # Of what is shown already we hear when we choose it ourselves: showing it again would
+        # This is also called when a load selects its first cluster: showing that again would
         # overwrite what someone has begun to type.
-        if event.new is not None and self._clusters is not None and event.new != self._shown:
-            self._later(lambda: self._show(int(event.new)))
+        if event.new is None or self._clusters is None or event.new == self._shown:
+            return
+        rows = self._rows
+
+        def show() -> None:
+            if rows is self._rows:  # else others were loaded meanwhile
+                self._show(int(event.new))
+
+        self._later(show)
 
     async def _on_why(self, _: Any) -> None:
         await self._explain_drawn()
@@ -212,14 +213,33 @@ class View:
         try:
             html = await asyncio.to_thread(self._explain, self._cluster())
         except CalcigramError as error:
-            html = f"<p>{words.escape(str(error))}</p>"
-        if turn == self._turn:
-            self._later(lambda: self.widgets.explanation.param.update(object=html))
+            html = texts.message_html(str(error))
 
-    async def _take_up(self, clusters: ClusterSet) -> None:
-        """Read clusters that were loaded, and show them all."""
-        verdicts = await asyncio.to_thread(self._read, clusters)
-        self._later(lambda: self._show_all(clusters, verdicts))
+        def show() -> None:
+            if turn == self._turn:
+                self.widgets.explanation.object = html
+
+        self._later(show)
+
+    async def _load(self, get: Callable[[], ClusterSet], *, is_example: bool = True) -> None:
+        """Read clusters and show them all, unless another load was begun since."""
+        self._n_loads += 1
+        load = self._n_loads
+        try:
+            clusters = await asyncio.to_thread(get)
+            verdicts = await asyncio.to_thread(self._read, clusters)
+        except CalcigramError as error:
+            if load == self._n_loads:
+                self._refuse(error)
+            return
+
+        def show() -> None:
+            if load == self._n_loads:
+                self._show_all(clusters, verdicts)
+                if not is_example:
+                    self.widgets.example.value = ""
+
+        self._later(show)
 
     async def _update(self, moving: dict[str, list[Any]] | None = None) -> None:
         """Read what is drawn; of several changes in a row only the last is shown.
@@ -252,7 +272,7 @@ class View:
         i = self._shown
         if i is None or self._clusters is None:
             return
-        self._clusters = exports.replaced(self._clusters, i, cluster)
+        self._clusters = files.replaced(self._clusters, i, cluster)
         self._rows[i] = row
         self._list(self.widgets.listed.options.values())
 
@@ -308,11 +328,11 @@ class View:
     ) -> None:
         self._say("")
         self._is_read = True
-        self.editor.say_read()
+        self.editor.acknowledge()
         self._turn += 1  # an explanation that is under way is of another verdict
-        self.widgets.verdict.object = words.verdict_html(row, notes)
-        self.widgets.rules.object = words.rules_html(row)
-        self.widgets.probabilities.object = words.probabilities_html(row)
+        self.widgets.verdict.object = texts.verdict_html(row, notes)
+        self.widgets.rules.object = texts.rules_html(row)
+        self.widgets.probabilities.object = texts.probabilities_html(row)
         if not explain:
             return
         self.widgets.explanation.object = ""
@@ -323,7 +343,7 @@ class View:
         """Show no verdict, explanation or probability until these points are read."""
         self._turn += 1  # what is under way is of other points
         self._is_read = False
-        self.widgets.verdict.object = words.unread_html(why)
+        self.widgets.verdict.object = texts.unread_html(why)
         for part in (self.widgets.rules, self.widgets.probabilities, self.widgets.explanation):
             part.object = ""
 
@@ -342,22 +362,20 @@ class View:
         self._later(show)
 
     def _say(self, message: str) -> None:
-        self.widgets.message.object = (
-            f'<div class="message" role="alert">{words.escape(message)}</div>' if message else ""
-        )
+        self.widgets.message.object = texts.message_html(message)
 
     async def _table(self) -> io.BytesIO:
-        return await asyncio.to_thread(exports.table, self._read, self._all())
+        return await asyncio.to_thread(files.table, self._read, self._all())
 
     async def _picture(self) -> io.BytesIO:
-        return await asyncio.to_thread(exports.picture, self._read, self._cluster())
+        return await asyncio.to_thread(files.picture, self._read, self._cluster())
 
     async def _report(self) -> io.BytesIO:
-        return await asyncio.to_thread(exports.report, self._read, self._all())
+        return await asyncio.to_thread(files.report, self._read, self._all())
 
     def _all(self) -> ClusterSet:
         """Return what was loaded, the cluster that is drawn as it stands now."""
-        return exports.replaced(self._clusters, self._shown, self._cluster())
+        return files.replaced(self._clusters, self._shown, self._cluster())
 
 
 def _rows(verdicts: pd.DataFrame) -> list[dict[str, Any]]:
@@ -367,7 +385,7 @@ def _rows(verdicts: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _named(row: Any, i: int) -> str:
     look = "! " if row["review"] else ""
-    distribution, morphology, concern = words.plain(
+    distribution, morphology, concern = plain(
         [row["distribution"], row["morphology"], row["concern"]]
     )
     return f"{look}{row['cluster_id']}: {distribution}, {morphology}; {concern} (no. {i + 1})"

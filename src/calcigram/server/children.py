@@ -2,12 +2,14 @@
 
 Each job is a process of its own, forked from one that holds the model and does nothing else (see
 `preload`). It has a limit of memory and of time. Where a limit is passed, or the process crashes,
-the request is refused and the server goes on; so it is where nobody waits for the answer any more.
+the request is refused and the server goes on; so it is where the client has gone away. The jobs
+stand at the end: functions of plain arguments that return bytes, since nothing of a child is unpickled.
 """
 
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import math
 import os
@@ -19,18 +21,30 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import lru_cache
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from calcigram.errors import CalcigramError
-from calcigram.server.logs import of_exception
-from calcigram.server.problems import Fault, Problem
-from calcigram.server.settings import Settings
+import numpy as np
 
-Job = Callable[..., tuple[dict[str, Any], bytes]]
-"""A function of a module, with plain arguments: from them to a small header and a body."""
+from calcigram.classify import Classifier
+from calcigram.clusters import CLUSTER_NAMES, MARK_NAMES, ClusterSet
+from calcigram.errors import CalcigramError
+from calcigram.options import ReadOptions
+from calcigram.server import openinference
+from calcigram.server.inputs import gather, read_json, read_upload
+from calcigram.server.problems import Fault, Problem
+from calcigram.server.responses import JSON, NOTICE, encode, table_body
+from calcigram.server.settings import Settings
+from calcigram.server.telemetry import counts_of, of_exception
+
+Result = tuple[dict[str, Any], bytes]
+"""A small header, and a body."""
+
+Job = Callable[..., Result]
+"""A function of a module, with plain arguments."""
 
 _HEAD = struct.Struct("<I")
 
@@ -65,7 +79,7 @@ class Children:
         self._pool = ThreadPoolExecutor(settings.threads or os.cpu_count() or 1, "jobs")
         self._calls: set[_Call] = set()
 
-    async def run(self, job: Job, *arguments: Any) -> tuple[dict[str, Any], bytes]:
+    async def run(self, job: Job, *arguments: Any) -> Result:
         """Return the header and the body that a job gives; end it when this is cancelled.
 
         Raises
@@ -76,16 +90,16 @@ class Children:
             It fails by a fault of ours.
         """
         call = _Call(self._settings, job, arguments)
-        future = asyncio.get_running_loop().run_in_executor(self._pool, self._answer, call)
+        future = asyncio.get_running_loop().run_in_executor(self._pool, self._call, call)
         try:
             return await future
         except asyncio.CancelledError:
             call.end()
             raise
 
-    def run_now(self, job: Job, *arguments: Any) -> tuple[dict[str, Any], bytes]:
+    def run_now(self, job: Job, *arguments: Any) -> Result:
         """Return what `run` does, in the thread that asks."""
-        return self._answer(_Call(self._settings, job, arguments))
+        return self._call(_Call(self._settings, job, arguments))
 
     def close(self) -> None:
         """End what is under way."""
@@ -93,10 +107,10 @@ class Children:
             call.end()
         self._pool.shutdown(cancel_futures=True)
 
-    def _answer(self, call: _Call) -> tuple[dict[str, Any], bytes]:
+    def _call(self, call: _Call) -> Result:
         self._calls.add(call)
         try:
-            return call.answer()
+            return call.result()
         finally:
             self._calls.discard(call)
 
@@ -117,7 +131,7 @@ class _Call:
             if self._process is not None:
                 self._process.kill()
 
-    def answer(self) -> tuple[dict[str, Any], bytes]:
+    def result(self) -> Result:
         # The folder is this process's, so that it is gone also when the child was killed.
         with tempfile.TemporaryDirectory(prefix="calcigram-") as folder:
             ours, its = _context().Pipe(duplex=False)
@@ -218,3 +232,148 @@ def _limit(settings: Settings) -> None:
         _, hard = resource.getrlimit(kind)
         limit = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
         resource.setrlimit(kind, (limit, limit))
+
+
+# --- jobs
+
+MAX_EXPLAINED_POINTS = 2_000
+"""Calcifications up to which a reading is explained: what would turn it is searched for."""
+
+
+@lru_cache(maxsize=1)
+def _model(folder: str) -> Any:
+    from calcigram.model.reader import load_model
+
+    return load_model(folder or None)
+
+
+@lru_cache(maxsize=1)
+def _classifier(folder: str, n_threads: int) -> Classifier:
+    return Classifier(_model(folder), n_threads or None)
+
+
+def prepare(folder: str) -> None:
+    """Load a model and the compiled kernels, before children are forked."""
+    table_body(_classifier(folder, 1).columns(corners()), JSON)
+
+
+def corners() -> ClusterSet:
+    """Return a few clusters for which all kernels are needed."""
+    return ClusterSet.from_arrays(
+        [0, 5, 7],
+        [0, 3, 5, 1, 8, 0, 1],
+        [0, 1, 5, 7, 9, 0, 1],
+        diameter_mm=[0.2, 0.3, 0.2, 0.4, 0.3, float("nan"), float("nan")],
+    )
+
+
+def nothing() -> Result:
+    """Do nothing: to start what children are forked from."""
+    return {}, b""
+
+
+def classify(
+    body: bytes, media_type: str, wanted: str, options: ReadOptions, settings: Settings
+) -> Result:
+    """Read the clusters of a body and return their verdicts."""
+    clusters, notes = _clusters(body, media_type, options, settings)
+    verdicts = _classifier(settings.model, settings.threads).columns(clusters)
+    return {"counts": counts_of(verdicts)}, table_body(verdicts, wanted, notes)
+
+
+def infer(body: bytes, header_length: str | None, settings: Settings) -> Result:
+    """Answer a request of the Open Inference Protocol."""
+    asked, points = openinference.read(body, header_length, settings)
+    verdicts = _classifier(settings.model, settings.threads).columns(gather([points]))
+    content, n_json = openinference.written(asked, verdicts)
+    return {"counts": counts_of(verdicts), "n_json": n_json}, content
+
+
+def explain(body: bytes, media_type: str, options: ReadOptions, settings: Settings) -> Result:
+    """Explain the reading of the one cluster of a body."""
+    from calcigram.explain import explain as explain_reading
+
+    clusters, _ = _clusters(body, media_type, options, settings)
+    if len(clusters) != 1:
+        raise Problem.of_value("clusters", "one cluster to explain", f"{len(clusters)} clusters")
+    _check_explained(clusters)
+    found = explain_reading(clusters, _model(settings.model)).to_dict()
+    return {}, encode({"notice": NOTICE, **found})
+
+
+def open_file(content: bytes, options: dict[str, Any]) -> Result:
+    """Read a file that was dropped on the page."""
+    from calcigram.page.files import read_file
+
+    return {}, packed(_parsed(lambda: read_file(content, **options)))
+
+
+def explain_drawn(cluster: bytes, folder: str) -> Result:
+    """Explain the reading of a cluster on the page, as HTML."""
+    from calcigram.page.notebook import explainer
+
+    found = unpacked(cluster)
+    _check_explained(found)
+    return {}, explainer(_model(folder))(found).encode()
+
+
+def _check_explained(cluster: ClusterSet) -> None:
+    n = int(cluster.n_calcifications[0])
+    if n > MAX_EXPLAINED_POINTS:
+        raise Problem.too_many("points", f"{n} calcifications to explain", MAX_EXPLAINED_POINTS)
+
+
+def _clusters(
+    body: bytes, media_type: str, options: ReadOptions, settings: Settings
+) -> tuple[ClusterSet, tuple[str, ...]]:
+    if media_type == JSON:
+        return gather([read_json(body, settings, options.columns)]), ()
+    return _parsed(lambda: read_upload(body, media_type, settings, options))
+
+
+def _parsed(read: Any) -> Any:
+    """Return what a parser gives; where it fails as it should not, the file is refused."""
+    try:
+        return read()
+    except (CalcigramError, Problem, MemoryError):
+        raise
+    except Exception as error:
+        kind = of_exception(error)["exception"]
+        raise Problem(
+            "unreadable",
+            f"The body cannot be read ({kind}): it may be damaged.",
+            [Fault("body", "a file that can be read")],
+        ) from None
+
+
+def packed(clusters: ClusterSet) -> bytes:
+    """Return clusters as bytes that another process reads without running anything of theirs."""
+    out = io.BytesIO()
+    meta = clusters.meta.astype(object).where(clusters.meta.notna(), None)
+    texts = {"cluster_id": clusters.cluster_id.tolist(), "meta": meta.to_dict("list")}
+    arrays = {name: getattr(clusters, name) for name in ("offsets", *MARK_NAMES, *CLUSTER_NAMES)}
+    words = np.frombuffer(json.dumps(texts, default=str).encode(), np.uint8)
+    np.savez(out, allow_pickle=False, texts=words, **arrays)
+    return out.getvalue()
+
+
+def unpacked(content: bytes) -> ClusterSet:
+    """Return the clusters that `packed` made bytes of.
+
+    Examples
+    --------
+    >>> two = ClusterSet.from_arrays([0, 1, 3], [0, 1, 2], [0, 1, 2], cluster_id=["a", "b"])
+    >>> unpacked(packed(two)).cluster_id.tolist()
+    ['a', 'b']
+    """
+    import pandas as pd
+
+    with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+        arrays = {name: stored[name] for name in stored.files}
+    texts = json.loads(arrays.pop("texts").tobytes())
+    return ClusterSet.from_arrays(
+        arrays.pop("offsets"),
+        **arrays,
+        cluster_id=texts["cluster_id"],
+        meta=pd.DataFrame(texts["meta"], index=range(len(texts["cluster_id"]))),
+    )

@@ -1,10 +1,25 @@
-"""Examples that the OpenAPI description shows: what to send, and how it is refused."""
+"""Examples that OpenAPI shows: what to send, how it is refused, and what the response is.
+
+Responses are worked out by the model that is served, so that they cannot fall behind; nothing of
+that is counted.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from typing import TYPE_CHECKING, Any
 
-from calcigram.server.problems import Fault, Problem
+from calcigram.server import openinference as v2
+from calcigram.server.inputs import gather, read_json
+from calcigram.server.problems import FAILED, Fault, Problem
+from calcigram.server.responses import CSV, JSON, NOTICE, encode, json_body, records_of, table_body
+from calcigram.server.telemetry import METRICS_TYPE
+
+if TYPE_CHECKING:
+    from calcigram.server.service import Service
+
+MAX_ITEMS = 2
+"""Items that are left of a long list."""
 
 _LINE = [[round(0.7 * i, 2), round(0.1 * (i % 3), 2)] for i in range(8)]
 
@@ -46,8 +61,8 @@ TABLE = "cluster_id,x_mm,y_mm\na,0,0\na,1,0\na,2,0.1\n"
 PROBLEMS: dict[str, Problem] = {
     "bad-request": Problem(
         "bad-request",
-        "The body is no JSON: JSON is malformed: expected ',' or ']' (byte 20).",
-        [Fault("body", "JSON", "JSON is malformed: expected ',' or ']' (byte 20)")],
+        "The body is no JSON: expected `,` or `]` at line 1 column 20.",
+        [Fault("body", "JSON", "expected `,` or `]` at line 1 column 20")],
     ),
     "token-missing": Problem("token-missing", "Send the header 'Authorization: Bearer TOKEN'."),
     "foreign-origin": Problem("foreign-origin", "Only pages of this server and programs may ask."),
@@ -81,9 +96,58 @@ PROBLEMS: dict[str, Problem] = {
         [Fault("clusters", "at most 100000", "100001 clusters")],
     ),
     "busy": Problem("busy", "128 requests are under way; ask again.", retry_after=1),
-    "internal": Problem("internal", "The server failed; its log names the request."),
+    "internal": FAILED,
     "too-slow": Problem("too-slow", "Nothing of the body came within 10 s."),
     "too-long": Problem("too-long", "No answer within 60 s.", retry_after=1),
     "stopping": Problem("stopping", "The server starts or stops.", retry_after=1),
 }
 """A refusal of each kind that an operation may answer with."""
+
+
+def responses_of(service: Service) -> dict[tuple[str, str], Any]:
+    """Return the responses to the examples.
+
+    Parameters
+    ----------
+    service : Service
+        Warmed up.
+
+    Returns
+    -------
+    dict
+        Operation and media type -> the body: plain values where it is JSON, else text.
+    """
+    from calcigram.explain import explain
+
+    line = gather([read_json(encode(POINTS), service.settings)])
+    verdicts = service.classify(line)
+    explanation = {"notice": NOTICE, **explain(line, service.model).to_dict()}
+    tensors, points = v2.read(encode(TENSORS), None, service.settings)
+    inferred, _ = v2.written(tensors, service.classify(gather([points])))
+    documents = {
+        "classify": json.loads(json_body(records_of(verdicts))),
+        "explain": _shortened(json.loads(encode(explanation))),
+        "model": _shortened(json.loads(service.model_document)),
+        "rules": _shortened(json.loads(service.rules_document)),
+        "live": {"live": True},
+        "ready": {"ready": True},
+        "v2_live": {"live": True},
+        "v2_ready": {"ready": True},
+        "v2_server": v2.server_document(),
+        "v2_model": _shortened(v2.model_document(service.datatypes)),
+        "v2_model_ready": {"name": v2.NAME, "ready": True},
+        "v2_infer": json.loads(inferred),
+    }
+    return {(name, JSON): document for name, document in documents.items()} | {
+        ("classify", CSV): table_body(verdicts, CSV).decode(),
+        ("metrics", METRICS_TYPE): "calcigram_clusters_total 8.0\ncalcigram_reviews_total 3.0\n",
+    }
+
+
+def _shortened(value: Any) -> Any:
+    """Return a document with few items in each list, so that it can be taken in."""
+    if isinstance(value, dict):
+        return {key: _shortened(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_shortened(inner) for inner in value[:MAX_ITEMS]]
+    return value

@@ -1,25 +1,30 @@
-"""The gate every request passes: its id, who asks, how long, how many at once.
+"""The gate that every request passes: its id, who may ask, how long, how many at once.
 
 Plain ASGI around the whole application, so that a refusal costs next to nothing and every
-answer, whoever gives it, is logged and counted alike.
+response, whoever gives it, is logged and counted alike. Host names are checked here and not by
+Starlette's TrustedHostMiddleware, which refuses with plain text and redirects to ``www.``.
 """
 
 from __future__ import annotations
 
 import asyncio
+import base64
+import binascii
+import hashlib
+import hmac
 import logging
 import re
+import secrets
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from http.cookies import CookieError, SimpleCookie
 
-from calcigram.server.access import COOKIE, OPEN_PATHS, Access
-from calcigram.server.bodies import Bodies, Message, Receive
-from calcigram.server.logs import log, of_exception
-from calcigram.server.metrics import Metrics
-from calcigram.server.problems import Problem
+from calcigram.server.problems import FAILED, Problem
 from calcigram.server.settings import Settings
+from calcigram.server.telemetry import Metrics, log, of_exception
+from calcigram.server.transport import Bodies, Message, Receive
 
 Scope = Message
 Send = Callable[[Message], Awaitable[None]]
@@ -42,8 +47,68 @@ _SAFE_HEADERS = (
 )
 
 
+COOKIE = "calcigram_session"
+
+OPEN_PATHS = frozenset({"/health/live", "/health/ready", "/v2/health/live", "/v2/health/ready"})
+"""They say whether the process lives, and nothing else; they need no token."""
+
+
+class Access:
+    """Tells who holds the token.
+
+    Parameters
+    ----------
+    token : str
+        Empty: everyone may ask.
+
+    Examples
+    --------
+    >>> access = Access("correct horse battery")
+    >>> access.holds_token({"authorization": "Bearer correct horse battery"})
+    True
+    >>> access.holds_token({"authorization": "Bearer wrong"})
+    False
+    """
+
+    def __init__(self, token: str) -> None:
+        self.is_open = not token
+        self._digest = _digest(token)
+        # Worth nothing elsewhere, and nothing after the server was started anew.
+        self.cookie = hmac.new(secrets.token_bytes(32), token.encode(), hashlib.sha256).hexdigest()
+
+    def holds_token(self, headers: Mapping[str, str]) -> bool:
+        """Tell whether the header ``authorization`` holds the token, as Bearer or as a password."""
+        if self.is_open:
+            return True
+        scheme, _, given = headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "basic":  # browsers ask for it; any user name will do
+            try:
+                given = base64.b64decode(given, validate=True).decode().partition(":")[2]
+            except (binascii.Error, UnicodeDecodeError):
+                given = ""
+        elif scheme.lower() != "bearer":
+            given = ""
+        return hmac.compare_digest(_digest(given.strip()), self._digest)
+
+    def holds_cookie(self, headers: Mapping[str, str]) -> bool:
+        """Tell whether the page's own cookie comes with a request."""
+        if self.is_open:
+            return True
+        try:
+            jar = SimpleCookie(headers.get("cookie", ""))
+        except CookieError:
+            return False
+        given = jar[COOKIE].value if COOKIE in jar else ""
+        return hmac.compare_digest(_digest(given), _digest(self.cookie))
+
+
+def _digest(token: str) -> bytes:
+    """Return a digest: comparing those says nothing of the length either."""
+    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
+
+
 @dataclass
-class _Answer:
+class _Response:
     """What is known of the answer to one request, while it goes out."""
 
     request_id: str
@@ -100,34 +165,33 @@ class Gate:
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         start = time.perf_counter()
         headers = _headers(scope)
-        answer = _Answer(_request_id(headers))
-        scope.setdefault("state", {})["request_id"] = answer.request_id
+        response = _Response(_request_id(headers))
+        scope.setdefault("state", {})["request_id"] = response.request_id
 
         async def send_marked(message: Message) -> None:
             if message["type"] == "http.response.start":
-                answer.status = message["status"]
+                response.status = message["status"]
                 message["headers"] = [
                     *message.get("headers", ()),
-                    (b"x-request-id", answer.request_id.encode()),
+                    (b"x-request-id", response.request_id.encode()),
                     *_SAFE_HEADERS,
-                    *answer.extra,
+                    *response.extra,
                 ]
             await send(message)
 
         failure: BaseException | None = None
         try:
-            await self._pass(scope, headers, receive, send_marked, answer)
+            await self._pass(scope, headers, receive, send_marked, response)
         except Problem as problem:
-            await refuse(problem, answer, send_marked, page=_is_page(scope["path"]))
+            await refuse(problem, response, send_marked, page=_is_page(scope["path"]))
         except asyncio.CancelledError:  # the server stops, and this took longer than it may then
             stopped = Problem("stopping", "The server is stopping.", retry_after=1)
-            await refuse(stopped, answer, send_marked)
+            await refuse(stopped, response, send_marked)
         except Exception as error:
             failure = error
-            sorry = Problem("internal", "The server failed; its log names the request.")
-            await refuse(sorry, answer, send_marked)
+            await refuse(FAILED, response, send_marked)
         finally:
-            self._note(scope, answer, time.perf_counter() - start, failure)
+            self._note(scope, response, time.perf_counter() - start, failure)
 
     async def _pass(
         self,
@@ -135,7 +199,7 @@ class Gate:
         headers: dict[str, str],
         receive: Receive,
         send: Send,
-        answer: _Answer,
+        response: _Response,
     ) -> None:
         path = scope["path"]
         self._check_host(headers)
@@ -144,7 +208,7 @@ class Gate:
         if path in OPEN_PATHS:
             await self._application(scope, receive, send)
             return
-        self._check_token(path, headers, answer)
+        self._check_token(path, headers, response)
         self.check_room()
         work = _Work(self)
         body = self._bodies.limited(receive, headers, work.begin)
@@ -193,13 +257,13 @@ class Gate:
         if name not in self._hosts:
             raise Problem("wrong-host", "This server is asked under other names only.")
 
-    def _check_token(self, path: str, headers: dict[str, str], answer: _Answer) -> None:
+    def _check_token(self, path: str, headers: dict[str, str], response: _Response) -> None:
         if self._access.is_open:
             return
         page = _is_page(path)
         if self._access.holds_token(headers):
             if page:
-                answer.extra.append(
+                response.extra.append(
                     (
                         b"set-cookie",
                         f"{COOKIE}={self._access.cookie}; Path=/; HttpOnly; SameSite=Strict".encode(),
@@ -220,17 +284,17 @@ class Gate:
             )
 
     def _note(
-        self, scope: Scope, answer: _Answer, seconds: float, failure: BaseException | None
+        self, scope: Scope, response: _Response, seconds: float, failure: BaseException | None
     ) -> None:
         route = getattr(scope.get("route"), "path", None) or _other_route(
-            scope["path"], answer.status
+            scope["path"], response.status
         )
-        self._metrics.count_request(route, answer.status, seconds)
+        self._metrics.count_request(route, response.status, seconds)
         fields: dict[str, object] = {
-            "request_id": answer.request_id,
+            "request_id": response.request_id,
             "method": scope["method"],
             "route": route,
-            "status": answer.status,
+            "status": response.status,
             "ms": round(seconds * 1000, 3),
         }
         if failure is not None:
@@ -239,16 +303,16 @@ class Gate:
             log(logging.INFO, "request", **fields)
 
 
-async def refuse(problem: Problem, answer: _Answer, send: Send, *, page: bool = False) -> None:
+async def refuse(problem: Problem, response: _Response, send: Send, *, page: bool = False) -> None:
     """Send a problem, unless the answer has begun already."""
-    if answer.status:
+    if response.status:
         return
     headers = problem.headers()
     if problem.kind == "token-missing":
         headers["www-authenticate"] = (
             'Basic realm="calcigram", charset="UTF-8"' if page else 'Bearer realm="calcigram"'
         )
-    body = problem.body(answer.request_id)
+    body = problem.body(response.request_id)
     headers["content-length"] = str(len(body))
     await send(
         {

@@ -11,14 +11,15 @@ import os
 import signal
 import socket
 import tempfile
-from dataclasses import fields
 from functools import partial
 from typing import Any
 
+import uvicorn
+
 from calcigram.errors import BadInputError
-from calcigram.formats.extras import how_to_install
-from calcigram.server.logs import catch_all
 from calcigram.server.settings import Settings, variable
+from calcigram.server.telemetry import catch_all, configuration
+from calcigram.server.transport import LimitedProtocol
 
 
 def serve(settings: Settings) -> None:
@@ -27,16 +28,7 @@ def serve(settings: Settings) -> None:
     Parameters
     ----------
     settings : Settings
-
-    Raises
-    ------
-    BadInputError
-        The extra ``[server]`` is not installed.
     """
-    try:
-        import uvicorn
-    except ImportError:
-        raise BadInputError(f"the packages of the server: {how_to_install('server')}") from None
     check_address(settings)
     options = uvicorn_options(settings)
     if settings.workers == 1:
@@ -49,8 +41,8 @@ def serve(settings: Settings) -> None:
         uvicorn.run(create_app(settings), **options)
         return
     # Processes of their own read the settings anew, from the environment.
-    for setting in fields(Settings):
-        os.environ[variable(setting.name)] = str(getattr(settings, setting.name))
+    for name, value in settings.model_dump().items():
+        os.environ[variable(name)] = str(value)
     with tempfile.TemporaryDirectory(prefix="calcigram-metrics-") as shared:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = shared
         uvicorn.run(f"{__package__}.launch:application", factory=True, **options)
@@ -66,9 +58,6 @@ def application() -> Any:
 
 def uvicorn_options(settings: Settings) -> dict[str, Any]:
     """Return how uvicorn is to run, as `uvicorn.run` takes it."""
-    from calcigram.server.connections import LimitedProtocol
-    from calcigram.server.logs import configuration
-
     return {
         "host": settings.host,
         "port": settings.port,

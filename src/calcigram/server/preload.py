@@ -18,9 +18,9 @@ _nowhere = os.open(os.devnull, os.O_RDWR)
 for _stream in (1, 2):
     os.dup2(_nowhere, _stream)
 
-from calcigram.server import jobs  # noqa: E402 - pyarrow and numpy look at the environment once
+from calcigram.server import children  # noqa: E402 - pyarrow and numpy look at the environment once
 from calcigram.server.settings import variable  # noqa: E402
 
-jobs.prepare(os.environ.get(variable("model"), ""))
+children.prepare(os.environ.get(variable("model"), ""))
 gc.collect()
 gc.freeze()  # else the first search for garbage would copy all of it into each child

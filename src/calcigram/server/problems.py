@@ -5,12 +5,14 @@ Nothing of the inside of the server stands in one: no path, no stack.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-import msgspec
+from pydantic_core import ErrorDetails, to_json
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
 
 from calcigram.errors import BadInputError, CalcigramError
 from calcigram.wording import without_options
@@ -95,6 +97,28 @@ class Problem(Exception):  # noqa: N818 - the standard's own word
         return cls("bad-value", detail, [Fault(field, expected, value)])
 
     @classmethod
+    def of_error_details(
+        cls, error: ErrorDetails, path: Sequence[int | str], expected: str
+    ) -> Problem:
+        """Return the problem of what pydantic found, at a place in a body or an address.
+
+        Examples
+        --------
+        >>> error = {"type": "missing", "input": {}}
+        >>> Problem.of_error_details(error, ["points", 1, "y_mm"], "a number").detail
+        'points[1].y_mm: got nothing, expected a number.'
+        """
+        cause = error.get("ctx", {}).get("error")
+        if isinstance(cause, BadInputError):  # of a validator of ours
+            return cls.of_error(cause)
+        steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
+        field = "".join(steps).lstrip(".") or "body"
+        value = None if error["type"] == "missing" else error["input"]
+        if isinstance(value, dict | list):
+            value = "an object" if isinstance(value, dict) else "a list"
+        return cls.of_value(field, expected, value)
+
+    @classmethod
     def no_json(cls, error: Exception) -> Problem:
         """Return the problem of a body that cannot be decoded."""
         return cls(
@@ -147,7 +171,7 @@ class Problem(Exception):  # noqa: N818 - the standard's own word
                 for f in self.faults
             ]
         document["error"] = self.detail  # the member that the Open Inference Protocol asks for
-        return msgspec.json.encode(document)
+        return to_json(document)
 
     def headers(self) -> dict[str, str]:
         """Return the headers that go with it."""
@@ -159,16 +183,35 @@ class Problem(Exception):  # noqa: N818 - the standard's own word
         return found
 
 
-def of_status(status: int) -> Problem:
-    """Return the problem for a bare status, as the router raises it.
+def refusal(error: Exception, request_id: str) -> Response:
+    """Return the response to a request that is refused, or that failed by a fault of ours.
+
+    Parameters
+    ----------
+    error : Exception
+        A Problem, a CalcigramError, the framework's own HTTPException, or any other.
+    request_id : str
 
     Examples
     --------
-    >>> of_status(404).kind
-    'not-found'
+    >>> refusal(HTTPException(404), "8f14e45f").status_code
+    404
     """
-    kind = next((name for name, (code, _) in KINDS.items() if code == status), "bad-request")
-    return Problem(kind, f"{HTTPStatus(status).phrase}.")
+    extra: Mapping[str, str] = {}
+    if isinstance(error, HTTPException):
+        status, extra = error.status_code, error.headers or {}
+        kind = next((name for name, (code, _) in KINDS.items() if code == status), "bad-request")
+        problem = Problem(kind, f"{HTTPStatus(status).phrase}.")
+    elif isinstance(error, CalcigramError):
+        problem = Problem.of_error(error)
+    else:
+        problem = error if isinstance(error, Problem) else FAILED
+    return Response(
+        problem.body(request_id), status_code=problem.status, headers=problem.headers() | {**extra}
+    )
+
+
+FAILED = Problem("internal", "The server failed; its log names the request.")
 
 
 def shown(value: Any) -> str:
@@ -181,6 +224,8 @@ def shown(value: Any) -> str:
     """
     if value is None:
         return "nothing"
+    if isinstance(value, list):
+        value = value[:9]  # a long one would take long to write, and is cut off anyway
     text = value if isinstance(value, str) else repr(value)
     return text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + "…"
 

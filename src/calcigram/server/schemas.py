@@ -1,220 +1,422 @@
-"""The schemas of the OpenAPI description: clusters in, verdicts and documents out.
+"""The JSON bodies of requests and responses as types: pydantic checks requests, OpenAPI shows both.
 
-Those of clusters are made from `clusters.MARKS`, those of verdicts from the columns of the
-verdict table, so that they cannot fall behind.
+Clusters are made from `clusters.MARKS` and verdicts from the columns of the verdict table, so that
+they cannot fall behind. What a request may hold in all is checked by `inputs` and `openinference`.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, NotRequired
 
-from calcigram.clusters import CLUSTER_COLUMNS, MARKS, Column
+import numpy as np
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    TypeAdapter,
+    with_config,
+)
+from typing_extensions import TypedDict
+
+from calcigram.clusters import CLUSTER_COLUMNS, CLUSTER_NAMES, MARK_NAMES, MARKS, Column
 from calcigram.crosscheck.layout import COLUMNS
-from calcigram.server.jsonbody import MAX_ID_LENGTH, limits_of
 
-_Document = dict[str, Any]
+MAX_ID_LENGTH = 200
 
+MAX_RANK = 2
+"""Dimensions of a tensor: `points` has two, `offsets` one."""
 
-def ref(name: str) -> _Document:
-    """Return a reference to one of `SCHEMAS`."""
-    return {"$ref": f"#/components/schemas/{name}"}
+LARGEST = 3e38
+"""float32 ends a little above."""
 
+SMALLEST = 1e-30
+"""The lower bound of what must be above 0, so that float32 does not round it to 0."""
 
-def _number(column: Column, *, nullable: bool) -> _Document:
-    kind: Any = ["number", "null"] if nullable else "number"
-    return {"type": kind, "description": f"{column.unit}: {column.expected}", **limits_of(column)}
+NUMPY_TYPES: dict[str, Any] = {
+    "BOOL": np.bool_,
+    **{f"{sign}INT{bits}": np.dtype(f"{sign}int{bits}".lower()).type for sign in ("", "U") for bits in (8, 16, 32, 64)},
+    **{f"FP{bits}": np.dtype(f"float{bits}").type for bits in (16, 32, 64)},
+}  # fmt: skip
+"""Data types of tensors in requests; texts (BYTES) stand in responses only."""
 
+_STRICT = with_config(ConfigDict(extra="forbid", strict=True))
 
-def _point() -> _Document:
-    return {
-        "type": "object",
-        "required": [column.name for column in MARKS if column.required],
-        "properties": {c.name: _number(c, nullable=not c.required) for c in MARKS},
-        "additionalProperties": False,
-    }
-
-
-def _cluster(form: str) -> _Document:
-    """Return the schema of a cluster in one of its two forms."""
-    own: _Document = {
-        "cluster_id": {"type": ["string", "null"], "maxLength": MAX_ID_LENGTH},
-        **{column.name: _number(column, nullable=True) for column in CLUSTER_COLUMNS},
-    }
-    if form == "points":
-        own["points"] = {"type": "array", "items": {"$ref": "#/components/schemas/Point"}}
-        required = ["points"]
-    else:
-        own |= {
-            c.name: {
-                "type": "array",
-                "items": _number(c, nullable=not c.required),
-                "description": "all arrays of a cluster have the same length",
-            }
-            for c in MARKS
-        }
-        required = [c.name for c in MARKS if c.required]
-    return {
-        "type": "object",
-        "required": required,
-        "properties": own,
-        "additionalProperties": False,
-    }
+# --- clusters
 
 
-_HOLDS: dict[Any, _Document] = {
-    str: {"type": ["string", "null"]},
-    int: {"type": "integer", "minimum": 0},
-    bool: {"type": "boolean"},
-    float: {"type": ["number", "null"], "minimum": 0, "maximum": 1},
+def _number(column: Column) -> Any:
+    """Return the type of one value of a column: its range, closed where float32 rounds."""
+    low = SMALLEST if column.low_open and column.low == 0 else max(column.low, -LARGEST)
+    high = min(column.high, LARGEST)
+    return Annotated[
+        float,
+        Field(
+            description=f"{column.unit}: {column.expected}",
+            ge=low,
+            le=None if column.high_open else high,
+            lt=high if column.high_open else None,
+        ),
+    ]
+
+
+def _value(column: Column) -> Any:
+    return _number(column) if column.required else _number(column) | None
+
+
+def _array(column: Column) -> Any:
+    about = "all arrays of a cluster have the same length"
+    return Annotated[list[_value(column)], Field(description=about, fail_fast=True)]  # type: ignore[misc]
+
+
+def _required(column: Column, kind: Any) -> Any:
+    return kind if column.required else NotRequired[kind]
+
+
+_CONTEXT = {
+    "cluster_id": NotRequired[Annotated[str, Field(max_length=MAX_ID_LENGTH)] | None],
+    **{column.name: NotRequired[_number(column) | None] for column in CLUSTER_COLUMNS},
 }
 
+Point: Any = _STRICT(
+    TypedDict("Point", {column.name: _required(column, _value(column)) for column in MARKS})  # type: ignore[misc, operator]
+)
+ClusterOfPoints: Any = _STRICT(
+    TypedDict(
+        "ClusterOfPoints", {"points": Annotated[list[Point], Field(fail_fast=True)], **_CONTEXT}
+    )  # type: ignore[misc, operator]
+)
+ClusterOfColumns: Any = _STRICT(
+    TypedDict(  # type: ignore[misc, operator]
+        "ClusterOfColumns",
+        {**{column.name: _required(column, _array(column)) for column in MARKS}, **_CONTEXT},
+    )
+)
 
-def _verdict() -> _Document:
-    properties: _Document = {
+
+def _form(body: Any) -> str:
+    """Tell by its fields which form a body or a cluster is meant to have."""
+    if isinstance(body, Mapping):
+        if "clusters" in body:
+            return "clusters"
+        if "points" not in body and ("x_mm" in body or "y_mm" in body):
+            return "columns"
+    return "points"
+
+
+def _without_nulls(body: Any) -> Any:
+    """Return a body or a cluster without the fields that are null: they are not given."""
+    if isinstance(body, dict) and None in body.values():
+        return {name: value for name, value in body.items() if value is not None}
+    return body
+
+
+_OnePointForm = Annotated[ClusterOfPoints, Tag("points")]
+_OneColumnForm = Annotated[ClusterOfColumns, Tag("columns")]
+Cluster: Any = Annotated[
+    _OnePointForm | _OneColumnForm,
+    Discriminator(lambda body: "columns" if _form(body) == "columns" else "points"),
+    BeforeValidator(_without_nulls),
+]
+Clusters: Any = _STRICT(
+    TypedDict("Clusters", {"clusters": Annotated[list[Cluster], Field(fail_fast=True)]})  # type: ignore[misc, operator]
+)
+CLUSTERS: TypeAdapter[Any] = TypeAdapter(
+    Annotated[
+        Annotated[Clusters, Tag("clusters")] | _OnePointForm | _OneColumnForm,
+        Discriminator(_form),
+        BeforeValidator(_without_nulls),
+    ]
+)
+"""Checks the body of a request: ``{"clusters": [...]}``, or a single cluster."""
+
+CLUSTER_FIELDS = ("clusters", "points", "cluster_id", *MARK_NAMES, *CLUSTER_NAMES)
+
+
+# --- responses
+
+
+_HOLDS: dict[Any, Any] = {
+    str: str | None,
+    int: Annotated[int, Field(ge=0)],
+    bool: bool,
+    float: Annotated[float, Field(ge=0, le=1)] | None,
+}
+
+Verdict: Any = TypedDict(  # type: ignore[misc, operator]
+    "Verdict",
+    {
         column.name: _HOLDS[column.holds]
         if isinstance(column.holds, type)
-        else {"type": ["string", "null"], "enum": [*map(str, column.holds), None]}
+        else Literal[tuple(map(str, column.holds))] | None  # type: ignore[misc, operator]
         for column in COLUMNS
-    }
-    return {"type": "object", "required": list(properties), "properties": properties}
-
-
-_TEXT = {"type": "string"}
-_NUMBER = {"type": ["number", "null"]}
-_SHAPE = {"type": "array", "items": {"type": "integer"}}
-_LENGTHS = {"type": "array", "items": {"type": "integer", "minimum": 0}}
-
-
-def _object(about: str = "", /, **properties: _Document) -> _Document:
-    """Return the schema of an object that has all of these; with none, of any object."""
-    schema: _Document = {"type": "object"}
-    if about:
-        schema["description"] = about
-    if properties:
-        schema |= {"required": list(properties), "properties": properties}
-    return schema
-
-
-def _list(**properties: _Document) -> _Document:
-    return {"type": "array", "items": _object(**properties)}
-
-
-SCHEMAS: _Document = {
-    "Point": _point(),
-    "ClusterOfPoints": _cluster("points"),
-    "ClusterOfColumns": _cluster("columns"),
-    "Cluster": {
-        "oneOf": [
-            {"$ref": "#/components/schemas/ClusterOfPoints"},
-            {"$ref": "#/components/schemas/ClusterOfColumns"},
-        ]
     },
-    "Clusters": {
-        "type": "object",
-        "required": ["clusters"],
-        "properties": {
-            "clusters": {"type": "array", "items": {"$ref": "#/components/schemas/Cluster"}}
-        },
-        "additionalProperties": False,
-    },
-    "Verdict": _verdict(),
-    "Verdicts": {
-        "type": "object",
-        "required": ["notice", "verdicts"],
-        "properties": {
-            "notice": {"type": "string"},
-            "verdicts": {"type": "array", "items": {"$ref": "#/components/schemas/Verdict"}},
-            "notes": {"type": "array", "items": {"type": "string"}},
-        },
-    },
-    "Problem": {
-        "type": "object",
-        "description": "Problem details (RFC 9457)",
-        "required": ["type", "title", "status", "detail", "instance"],
-        "properties": {
-            "type": {"type": "string"},
-            "title": {"type": "string"},
-            "status": {"type": "integer"},
-            "detail": {"type": "string"},
-            "instance": {"type": "string"},
-            "error": {"type": "string", "description": "the detail, for Open Inference clients"},
-            "errors": {
-                "type": "array",
-                "items": {
-                    "type": "object",
-                    "properties": {
-                        name: {"type": "string"} for name in ("field", "value", "expected")
-                    },
-                },
-            },
-        },
-    },
-    "Explanation": _object(
-        notice=_TEXT,
-        cluster_id=_TEXT,
-        n_calcifications={"type": "integer", "minimum": 0},
-        model=_object("the model's words, probabilities and sets"),
-        rules=_object("the rules' words, and the concerns that follow"),
-        review={"type": "boolean"},
-        reason=_TEXT,
-        why=_list(
-            axis=_TEXT,
-            word=_TEXT,
-            other=_TEXT,
-            log_odds=_NUMBER,
-            start=_NUMBER,
-            families=_object("log-odds by family of features"),
-            features=_list(
-                feature=_TEXT, family=_TEXT, unit=_TEXT, value=_NUMBER, log_odds=_NUMBER
-            ),
-        ),
-        fired=_list(rule=_TEXT, word=_TEXT, conditions={"type": "array"}),
-        missed=_list(rule=_TEXT, word=_TEXT, conditions={"type": "array"}),
-        examples=_list(name=_TEXT, distribution=_TEXT, morphology=_TEXT, likeness=_NUMBER),
-        changes=_list(
-            kind=_TEXT, distribution=_TEXT, morphology=_TEXT, concern={"type": ["string", "null"]}
-        ),
-        risk=_object(p_malignant=_NUMBER, p_malignant_low=_NUMBER, p_malignant_high=_NUMBER),
-        model_version=_TEXT,
-    ),
-    "Model": _object(
-        notice=_TEXT,
-        calcigram=_TEXT,
-        version=_TEXT,
-        digest={"type": "string", "pattern": "^[0-9a-f]{64}$"},
-        catalogue_hash=_TEXT,
-        card=_object("how the model was trained, and its figures on clusters held out"),
-        features=_list(name=_TEXT, family=_TEXT, unit=_TEXT, formula=_TEXT, source=_TEXT),
-    ),
-    "Rules": _object(
-        notice=_TEXT,
-        recognition=_list(rule=_TEXT, feature=_TEXT, source=_TEXT),
-        rulebooks=_object("the lines of each rulebook"),
-    ),
-    "Live": _object(live={"type": "boolean"}),
-    "Ready": _object(ready={"type": "boolean"}),
-    "V2Server": _object(name=_TEXT, version=_TEXT, extensions={"type": "array", "items": _TEXT}),
-    "V2ModelReady": _object(name=_TEXT, ready={"type": "boolean"}),
-    "V2Model": _object(
-        name=_TEXT,
-        versions={"type": "array", "items": _TEXT},
-        platform=_TEXT,
-        inputs=_list(name=_TEXT, datatype=_TEXT, shape=_SHAPE),
-        outputs=_list(name=_TEXT, datatype=_TEXT, shape=_SHAPE),
-    ),
-    "V2Request": {
-        "type": "object",
-        "required": ["inputs"],
-        "properties": {
-            "id": {"type": ["string", "null"]},
-            "inputs": _list(name=_TEXT, shape=_LENGTHS, datatype=_TEXT, data={"type": "array"}),
-            "outputs": _list(name=_TEXT) | {"type": ["array", "null"]},
-        },
-    },
-    "V2Response": _object(
-        model_name=_TEXT,
-        model_version=_TEXT,
-        outputs=_list(name=_TEXT, shape=_LENGTHS, datatype=_TEXT),
-    ),
-}
-"""Schemas that others refer to."""
+)
+
+
+class Verdicts(TypedDict):
+    """One row per cluster, in the order of the request."""
+
+    notice: str
+    verdicts: list[Verdict]
+    notes: NotRequired[list[str]]
+
+
+class BadValue(TypedDict):
+    """Where a bad value stands, what it is, and what was expected."""
+
+    field: str
+    value: str
+    expected: str
+
+
+class Problem(TypedDict):
+    """Problem details (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    errors: NotRequired[list[BadValue]]
+    error: NotRequired[Annotated[str, Field(description="the detail, for Open Inference clients")]]
+
+
+class FeatureMoved(TypedDict):
+    """How far one feature moved the model."""
+
+    feature: str
+    family: str
+    unit: str
+    value: float | None
+    log_odds: float | None
+
+
+class Why(TypedDict):
+    """Why the model reads one word rather than another."""
+
+    axis: str
+    word: str
+    other: str
+    log_odds: float | None
+    start: float | None
+    families: Annotated[dict[str, Any], Field(description="log-odds by family of features")]
+    features: list[FeatureMoved]
+
+
+class RuleRead(TypedDict):
+    """A rule that fired or nearly did."""
+
+    rule: str
+    word: str
+    conditions: list[Any]
+
+
+class Exemplar(TypedDict):
+    """A training cluster that is alike."""
+
+    name: str
+    distribution: str
+    morphology: str
+    likeness: float | None
+
+
+class Change(TypedDict):
+    """A change that would turn the concern."""
+
+    kind: str
+    distribution: str
+    morphology: str
+    concern: str | None
+
+
+class Risk(TypedDict):
+    """Outcomes of others with this pattern."""
+
+    p_malignant: float | None
+    p_malignant_low: float | None
+    p_malignant_high: float | None
+
+
+class Explanation(TypedDict):
+    """Why one cluster is read so."""
+
+    notice: str
+    cluster_id: str
+    n_calcifications: Annotated[int, Field(ge=0)]
+    model: Annotated[dict[str, Any], Field(description="the model's words, probabilities and sets")]
+    rules: Annotated[
+        dict[str, Any], Field(description="the rules' words, and the concerns that follow")
+    ]
+    review: bool
+    reason: str
+    why: list[Why]
+    fired: list[RuleRead]
+    missed: list[RuleRead]
+    examples: list[Exemplar]
+    changes: list[Change]
+    risk: Risk
+    model_version: str
+
+
+class Feature(TypedDict):
+    """A row of the catalogue of features."""
+
+    name: str
+    family: str
+    unit: str
+    formula: str
+    source: str
+
+
+class Model(TypedDict):
+    """The model that reads."""
+
+    notice: str
+    calcigram: str
+    version: str
+    digest: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    catalogue_hash: str
+    card: Annotated[
+        dict[str, Any],
+        Field(description="how the model was trained, and its figures on clusters held out"),
+    ]
+    features: list[Feature]
+
+
+class Threshold(TypedDict):
+    """A row of the recognition rules."""
+
+    rule: str
+    feature: str
+    source: str
+
+
+class Rules(TypedDict):
+    """The rules as data."""
+
+    notice: str
+    recognition: list[Threshold]
+    rulebooks: Annotated[dict[str, Any], Field(description="the lines of each rulebook")]
+
+
+class Live(TypedDict):
+    """The process lives."""
+
+    live: bool
+
+
+class Ready(TypedDict):
+    """Requests are taken."""
+
+    ready: bool
+
+
+# --- the Open Inference Protocol
+
+
+class TensorParameters(TypedDict):
+    """Parameters of a tensor or of a request; those that are not ours are ignored."""
+
+    binary_data_size: NotRequired[Annotated[int, Field(ge=0, strict=True)]]
+    binary_data: NotRequired[bool]
+    binary_data_output: NotRequired[bool]
+
+
+class V2Tensor(TypedDict):
+    """A tensor of a request: its values in JSON, or as bytes after the JSON."""
+
+    name: str
+    datatype: Literal[tuple(NUMPY_TYPES)]  # type: ignore[valid-type]
+    shape: Annotated[
+        list[Annotated[int, Field(ge=0, strict=True)]],
+        Field(min_length=1, max_length=MAX_RANK, fail_fast=True),
+    ]
+    data: NotRequired[list[Any]]
+    parameters: NotRequired[TensorParameters | None]
+
+
+class V2Output(TypedDict):
+    """A tensor that is asked for."""
+
+    name: str
+    parameters: NotRequired[TensorParameters | None]
+
+
+class V2Request(TypedDict):
+    """Clusters as two tensors, `points` and `offsets`."""
+
+    id: NotRequired[str | None]
+    inputs: Annotated[list[V2Tensor], Field(fail_fast=True)]
+    outputs: NotRequired[Annotated[list[V2Output], Field(fail_fast=True)] | None]
+    parameters: NotRequired[TensorParameters | None]
+
+
+V2_REQUEST: TypeAdapter[Any] = TypeAdapter(V2Request)
+
+
+class V2Result(TypedDict):
+    """A tensor of a response."""
+
+    name: str
+    datatype: str
+    shape: list[Annotated[int, Field(ge=0)]]
+
+
+class V2Response(TypedDict):
+    """One tensor per column of the verdict table."""
+
+    model_name: str
+    model_version: str
+    outputs: list[V2Result]
+
+
+class V2Server(TypedDict):
+    """The server, and what it can do beyond the protocol."""
+
+    name: str
+    version: str
+    extensions: list[str]
+
+
+class V2ModelReady(TypedDict):
+    """Whether the model is ready."""
+
+    name: str
+    ready: bool
+
+
+class V2TensorMetadata(TypedDict):
+    """A tensor of the model; a length of -1 is any."""
+
+    name: str
+    datatype: str
+    shape: list[int]
+
+
+class V2Model(TypedDict):
+    """The tensors of the model."""
+
+    name: str
+    versions: list[str]
+    platform: str
+    inputs: list[V2TensorMetadata]
+    outputs: list[V2TensorMetadata]
+
+
+def ref(kind: Any) -> dict[str, Any]:
+    """Return a reference to a type in the OpenAPI document."""
+    return {"$ref": f"#/components/schemas/{kind.__name__}"}
+
+
+def components() -> dict[str, Any]:
+    """Return the schemas of what FastAPI does not see: bodies of requests, and refusals."""
+    kinds = (Clusters, ClusterOfPoints, ClusterOfColumns, V2Request, Problem)
+    _, document = TypeAdapter.json_schemas(
+        [(kind.__name__, "validation", TypeAdapter(kind)) for kind in kinds],
+        ref_template="#/components/schemas/{model}",
+    )
+    found: dict[str, Any] = document["$defs"]
+    return found

@@ -1,27 +1,47 @@
-"""What one server process holds: settings, model, engine, counters, and the documents it gives."""
+"""What one server process holds: model, counters and documents; and how it reads clusters.
+
+Small requests are read together, in one thread: what comes in while it is at work waits, and is
+then read in one batch; who asks alone is not kept waiting for others. The compiled kernels release
+the GIL, so the event loop goes on meanwhile. All else is done by `children`.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import gc
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-
-import msgspec
 
 from calcigram._version import __version__
 from calcigram.classify import Classifier
 from calcigram.clusters import ClusterSet
-from calcigram.columns import Column, Words, frame_of
+from calcigram.columns import Column, frame_of, rows_between
 from calcigram.errors import CalcigramError
-from calcigram.server import jobs
-from calcigram.server.answers import NOTICE
+from calcigram.server import children
 from calcigram.server.children import Children, Job
-from calcigram.server.engine import Engine
-from calcigram.server.metrics import Metrics
+from calcigram.server.inputs import Points, gather
 from calcigram.server.problems import Problem
+from calcigram.server.responses import NOTICE, datatype_of, encode, json_body, records_of
 from calcigram.server.settings import Settings
+from calcigram.server.telemetry import Metrics, counts_of
 
 if TYPE_CHECKING:
     import pandas as pd
+
+SMALL_POINTS = 2_000
+"""Calcifications up to which a request is read together with others, in a thread: ms at most."""
+
+SMALL_BYTES = 256_000
+"""Bytes up to which a body is decoded on the event loop."""
+
+LINGER_S = 0.004
+"""How long a batch waits, at most, for requests that are likely to come."""
+
+MAX_BATCH_POINTS = 200_000
+"""Calcifications of a batch, at most."""
 
 
 class Service:
@@ -42,10 +62,10 @@ class Service:
 
         self.settings = settings
         self.model = load_model(settings.model or None)
-        classifier = Classifier(self.model, settings.threads or None)
-        self.metrics = Metrics(classifier.version)
-        self.children = Children(settings)
-        self.engine = Engine(classifier, self.metrics, self.children)
+        self._classifier = Classifier(self.model, settings.threads or None)
+        self.metrics = Metrics(self._classifier.version)
+        self._children = Children(settings)
+        self._batches = Batches(self._bodies_of)
         self.is_ready = False
         self.datatypes: dict[str, str] = {}
         self.model_document = encode(self._describe_model())
@@ -53,46 +73,92 @@ class Service:
 
     def warm_up(self) -> None:
         """Read a few clusters, so that all kernels are compiled before the first request."""
-        from calcigram.server.answers import records_of
-
-        verdicts = self.engine.classify(jobs.corners())
+        verdicts = self.classify(children.corners())
         records_of(verdicts)
         self.datatypes = {name: datatype_of(column) for name, column in verdicts.items()}
-        self.children.run_now(jobs.nothing)
+        self._children.run_now(children.nothing)
         # Models, kernels and tables of words stay: to walk all of them again and again in search of
         # garbage would halt every request under way for a tenth of a second.
         gc.collect()
         gc.freeze()
         self.is_ready = True
 
+    def close(self) -> None:
+        """Finish the batch that was begun; end what children do."""
+        self.is_ready = False
+        self._children.close()
+        self._batches.close()
+
+    async def submit(self, points: Points, *, as_json: bool) -> Any:
+        """Return the verdicts on a small request, read with others: a JSON body, or columns.
+
+        Raises
+        ------
+        BadInputError
+            A value is out of range.
+        """
+        return await self._batches.submit(points, as_json=as_json)
+
+    async def run(self, job: Job, *arguments: Any) -> tuple[dict[str, Any], bytes]:
+        """Have a child process do a job, and count what it read."""
+        header, body = await self._children.run(job, *arguments)
+        if "counts" in header:
+            self.metrics.count_verdicts(header["counts"])
+        return header, body
+
+    def classify(self, clusters: ClusterSet) -> dict[str, Column]:
+        """Return the columns of the verdict table of clusters, and count nothing."""
+        return self._classifier.columns(clusters)
+
+    def table(self, clusters: ClusterSet) -> pd.DataFrame:
+        """Return the verdict table of clusters, read in the thread that asks."""
+        return frame_of(self._counted(clusters))
+
     def first_example(self) -> tuple[str, pd.DataFrame]:
         """Return what the page opens on: read once, before anybody opens it, and not counted."""
         from calcigram.page.examples import first_example
 
-        return first_example(self._uncounted)
-
-    def _uncounted(self, clusters: ClusterSet) -> pd.DataFrame:
-        return frame_of(self.engine.classify(clusters))
+        return first_example(self._uncounted_table)
 
     def open_file(self, content: bytes, **options: Any) -> ClusterSet:
         """Read a file that was dropped on the page, in a child process."""
-        return jobs.unpacked(self._told(jobs.open_file, content, options))
+        return children.unpacked(self._run_for_page(children.open_file, content, options))
 
     def explain_drawn(self, cluster: ClusterSet) -> str:
         """Explain the reading of a cluster on the page, in a child process."""
-        return self._told(jobs.explain_drawn, jobs.packed(cluster), self.settings.model).decode()
+        packed = children.packed(cluster)
+        return self._run_for_page(children.explain_drawn, packed, self.settings.model).decode()
 
-    def _told(self, job: Job, *arguments: Any) -> bytes:
+    def _run_for_page(self, job: Job, *arguments: Any) -> bytes:
         """Return what a job gives, its refusals as the page shows them."""
         try:
-            return self.children.run_now(job, *arguments)[1]
+            return self._children.run_now(job, *arguments)[1]
         except Problem as problem:
             raise CalcigramError(problem.detail) from None
 
-    def close(self) -> None:
-        """Finish what was begun."""
-        self.is_ready = False
-        self.engine.close()
+    def _uncounted_table(self, clusters: ClusterSet) -> pd.DataFrame:
+        return frame_of(self.classify(clusters))
+
+    def _counted(self, clusters: ClusterSet) -> dict[str, Column]:
+        verdicts = self.classify(clusters)
+        self.metrics.count_verdicts(counts_of(verdicts))
+        return verdicts
+
+    def _bodies_of(self, requests: Sequence[_Request]) -> list[Any]:
+        """Return the results of several requests, read together."""
+        verdicts = self._counted(gather([request.points for request in requests]))
+        records = records_of(verdicts) if any(request.as_json for request in requests) else []
+        results: list[Any] = []
+        start = 0
+        for request in requests:
+            stop = start + len(request.points)
+            results.append(
+                json_body(records[start:stop])
+                if request.as_json
+                else rows_between(verdicts, start, stop)
+            )
+            start = stop
+        return results
 
     def _describe_model(self) -> dict[str, Any]:
         from calcigram.features.catalogue import feature_catalogue
@@ -109,12 +175,6 @@ class Service:
         }
 
 
-def datatype_of(column: Column) -> str:
-    """Return the name that the Open Inference Protocol has for the type of a column."""
-    kind = "O" if isinstance(column, Words) else column.dtype.kind
-    return {"f": "FP32", "i": "INT64", "b": "BOOL"}.get(kind, "BYTES")
-
-
 def _describe_rules() -> dict[str, Any]:
     from calcigram.rulebooks import SHIPPED
     from calcigram.rules.tables import recognition_table, rulebook_table
@@ -126,19 +186,96 @@ def _describe_rules() -> dict[str, Any]:
     }
 
 
-def encode(document: dict[str, Any]) -> bytes:
-    """Return a document as JSON, whatever scalars stand in it."""
-    return msgspec.json.encode(_plain(document))
+@dataclass(frozen=True, eq=False)
+class _Request:
+    points: Points
+    as_json: bool
+    future: asyncio.Future[Any]
 
 
-def _plain(value: Any) -> Any:
-    """Return a document of plain values; NaN, enumerations and tuples become what JSON has."""
-    if isinstance(value, dict):
-        return {str(key): _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [_plain(inner) for inner in value]
-    if isinstance(value, str):
-        return str(value)
-    if hasattr(value, "item"):
-        return value.item()
-    return value
+class Batches:
+    """Gathers requests on the event loop and has them read, a batch at a time, in a thread.
+
+    Only the batch crosses over to the thread and back, not every request: each crossing costs
+    both sides a wait for the GIL.
+
+    Parameters
+    ----------
+    read : callable
+        From requests to their results, in order.
+    """
+
+    def __init__(self, read: Callable[[Sequence[_Request]], list[Any]]) -> None:
+        self._read = read
+        self._thread = ThreadPoolExecutor(1, "small")
+        self._waiting: deque[_Request] = deque()
+        self._n_expected = 1
+        self._is_at_work = False
+        self._last_call: asyncio.TimerHandle | None = None
+
+    async def submit(self, points: Points, *, as_json: bool) -> Any:
+        """Return the result of one request."""
+        loop = asyncio.get_running_loop()
+        request = _Request(points, as_json, loop.create_future())
+        self._waiting.append(request)
+        self._consider(loop)
+        return await request.future
+
+    def close(self) -> None:
+        """Finish the batch that was begun."""
+        self._thread.shutdown()
+
+    def _consider(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin a batch, now or when no more requests have come for a while."""
+        if self._is_at_work:
+            return
+        if len(self._waiting) >= self._n_expected:
+            self._begin(loop)
+        elif self._last_call is None:
+            self._last_call = loop.call_later(LINGER_S, self._begin, loop)
+
+    def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._last_call is not None:
+            self._last_call.cancel()
+            self._last_call = None
+        requests: list[_Request] = []
+        n_points = 0
+        while self._waiting and n_points < MAX_BATCH_POINTS:
+            request = self._waiting.popleft()
+            if not request.future.cancelled():
+                requests.append(request)
+                n_points += request.points.n_points
+        if requests:
+            self._is_at_work = True
+            self._thread.submit(self._work, loop, requests)
+
+    def _work(self, loop: asyncio.AbstractEventLoop, requests: list[_Request]) -> None:
+        results = self._results(requests)
+        loop.call_soon_threadsafe(self._deliver, loop, requests, results)
+
+    def _results(self, requests: list[_Request]) -> list[Any]:
+        """Return results; where that fails, one by one, to see whose fault it is."""
+        try:
+            return self._read(requests)
+        except Exception as error:
+            if len(requests) == 1:
+                return [error]
+            return [result for request in requests for result in self._results([request])]
+
+    def _deliver(
+        self, loop: asyncio.AbstractEventLoop, requests: list[_Request], results: list[Any]
+    ) -> None:
+        for request, result in zip(requests, results, strict=True):
+            if request.future.done():
+                continue
+            if isinstance(result, BaseException):
+                request.future.set_exception(result)
+            else:
+                request.future.set_result(result)
+        self._is_at_work = False
+        # Those just answered are likely to ask again. To begin without them would be to read two
+        # halves in turn, each while the other is parsed: the thread and the event loop would then
+        # wait for each other so often that both take twice as long.
+        self._n_expected = len(requests) + len(self._waiting)
+        if self._waiting:
+            self._consider(loop)

@@ -1,16 +1,15 @@
-"""What can be set of the server: one table, read from the environment and the command line.
-
-Nothing is started here, and no package beyond the standard library is imported.
-"""
+"""What can be set of the server: read from the environment and the command line."""
 
 from __future__ import annotations
 
 import ipaddress
 import os
-from collections.abc import Mapping
-from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from calcigram.errors import BadInputError
 
@@ -18,85 +17,105 @@ PREFIX = "CALCIGRAM_"
 
 MIN_TOKEN_LENGTH = 16
 
-
-def _setting(
-    default: Any, meaning: str, low: float | None = None, high: float = 1_000_000_000
-) -> Any:
-    return field(default=default, metadata={"meaning": meaning, "low": low, "high": high})
+LARGEST = 1_000_000_000
+"""Of settings that need no smaller limit."""
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(BaseSettings):
     """How a server runs. Each field is also an environment variable: `host` is ``CALCIGRAM_HOST``.
 
     Examples
     --------
-    >>> Settings.from_environment({"CALCIGRAM_PORT": "9000"}).port
+    >>> Settings(port=9000).port
     9000
     """
 
-    host: str = _setting("127.0.0.1", "address to listen on")
-    port: int = _setting(8000, "port to listen on; 0 takes a free one", 0, 65_535)
-    workers: int = _setting(
-        1, "processes; more than one serve the interface without the page", 1, 1_000
-    )
-    threads: int = _setting(
-        0,
-        "large requests at once per process, and threads of each; 0: as many as processors",
-        0,
-        1_000,
-    )
-    model: str = _setting("", "model folder; empty: the model that ships")
-    token: str = _setting("", "token that requests must carry, at least 16 characters")
-    token_file: str = _setting("", "file that holds the token, instead of the variable")
-    page: bool = _setting(True, "serve the page at /")
-    hosts: str = _setting(
-        "", "names under which the server may be asked, by commas; empty: any, or this machine's"
-    )
-    max_body_mb: float = _setting(64.0, "largest request body, in MB (answer 413)", 0.001, 100_000)
-    max_clusters: int = _setting(100_000, "clusters per request (answer 422)", 1)
-    max_points: int = _setting(20_000, "calcifications per cluster (answer 422)", 1)
-    max_total_points: int = _setting(5_000_000, "calcifications per request (answer 422)", 1)
-    max_pairs: int = _setting(
-        4_000_000_000,
-        "squared calcifications of each cluster, summed over a request (answer 422)",
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
+
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(8000, ge=0, le=65_535, description="port to listen on; 0 takes a free one")
+    workers: int = Field(
         1,
-        10**15,
+        ge=1,
+        le=1_000,
+        description="processes; more than one serve the interface without the page",
     )
-    max_work_mb: float = _setting(
+    threads: int = Field(
+        0,
+        ge=0,
+        le=1_000,
+        description="large requests at once per process, and threads of each; 0: as many as processors",
+    )
+    model: str = Field("", description="model folder; empty: the model that ships")
+    token: str = Field("", description="token that requests must carry, at least 16 characters")
+    token_file: str = Field("", description="file that holds the token, instead of the variable")
+    page: bool = Field(True, description="serve the page at /")
+    hosts: str = Field(
+        "",
+        description="names under which the server may be asked, by commas; empty: any, or this machine's",
+    )
+    max_body_mb: float = Field(
+        64.0, ge=0.001, le=100_000, description="largest request body, in MB (answer 413)"
+    )
+    max_clusters: int = Field(
+        100_000, ge=1, le=LARGEST, description="clusters per request (answer 422)"
+    )
+    max_points: int = Field(
+        20_000, ge=1, le=LARGEST, description="calcifications per cluster (answer 422)"
+    )
+    max_total_points: int = Field(
+        5_000_000, ge=1, le=LARGEST, description="calcifications per request (answer 422)"
+    )
+    max_pairs: int = Field(
+        4_000_000_000,
+        ge=1,
+        le=10**15,
+        description="squared calcifications of each cluster, summed over a request (answer 422)",
+    )
+    max_work_mb: float = Field(
         1500.0,
-        "memory that reading one file or large request may take, in MB (answer 413)",
-        100,
-        1e6,
+        ge=100,
+        le=1e6,
+        description="memory that reading one file or large request may take, in MB (answer 413)",
     )
-    max_bodies_mb: float = _setting(
-        256.0, "request bodies held at once, a process, in MB (answer 429)", 0.001, 1e6
+    max_bodies_mb: float = Field(
+        256.0,
+        ge=0.001,
+        le=1e6,
+        description="request bodies held at once, a process, in MB (answer 429)",
     )
-    max_requests: int = _setting(128, "requests at work or waiting, a process (answer 429)", 1)
-    max_connections: int = _setting(
-        500, "connections, a process; beyond it, that which has waited longest is closed", 1
+    max_requests: int = Field(
+        128, ge=1, le=LARGEST, description="requests at work or waiting, a process (answer 429)"
     )
-    max_pages: int = _setting(32, "pages open at once (answer 503)", 1)
-    header_s: float = _setting(
+    max_connections: int = Field(
+        500,
+        ge=1,
+        le=LARGEST,
+        description="connections, a process; beyond it, that which has waited longest is closed",
+    )
+    max_pages: int = Field(32, ge=1, le=LARGEST, description="pages open at once (answer 503)")
+    header_s: float = Field(
         10.0,
-        "seconds in which the head of a request must come, and each part of its body (answer 408)",
-        0.1,
-        86_400,
+        ge=0.1,
+        le=86_400,
+        description="seconds in which the head of a request must come, and each part of its body (answer 408)",
     )
-    timeout_s: float = _setting(60.0, "seconds a request may take (answer 503)", 0.01, 86_400)
-    stop_s: float = _setting(30.0, "seconds given to requests under way when stopping", 0, 86_400)
-    log_level: str = _setting("info", "debug, info, warning or error")
+    timeout_s: float = Field(
+        60.0, ge=0.01, le=86_400, description="seconds a request may take (answer 503)"
+    )
+    stop_s: float = Field(
+        30.0, ge=0, le=86_400, description="seconds given to requests under way when stopping"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="debug, info, warning or error"
+    )
 
     @classmethod
-    def from_environment(
-        cls, environment: Mapping[str, str] | None = None, **given: Any
-    ) -> Settings:
+    def from_environment(cls, **given: Any) -> Settings:
         """Read the settings; what is `given` and not None goes before the environment.
 
         Parameters
         ----------
-        environment : mapping of str to str, optional
-            By default that of the process.
         **given
             Values of fields.
 
@@ -110,22 +129,18 @@ class Settings:
             A value is no number, out of range, or there is no token though the address can be
             reached from other machines.
         """
-        env = os.environ if environment is None else environment
-        values: dict[str, Any] = {}
-        for setting in fields(cls):
-            value = given.get(setting.name)
-            if value is None:
-                value = env.get(variable(setting.name), setting.default)
-            values[setting.name] = _parsed(setting, value)
-        return cls(**values)._checked()
+        values = {
+            name: os.fspath(value) if isinstance(value, os.PathLike) else value
+            for name, value in given.items()
+            if value is not None
+        }
+        try:
+            return cls(**values)
+        except ValidationError as error:
+            raise _bad_setting(error.errors(include_url=False)[0]) from None
 
-    def _checked(self) -> Settings:
-        if self.log_level not in ("debug", "info", "warning", "error"):
-            raise BadInputError(
-                "debug, info, warning or error",
-                source=_place("log_level"),
-                value=self.log_level,
-            )
+    @model_validator(mode="after")
+    def _check_token(self) -> Settings:
         secret = self.secret
         if not secret and not is_loopback(self.host):
             raise BadInputError(
@@ -208,8 +223,8 @@ def is_loopback(host: str) -> bool:
 def settings_table() -> list[tuple[str, str, str]]:
     """Return (variable, default, meaning) of each setting, for the documentation."""
     return [
-        (variable(setting.name), _shown(setting.default), setting.metadata["meaning"])
-        for setting in fields(Settings)
+        (variable(name), _shown(field.default), field.description or "")
+        for name, field in Settings.model_fields.items()
     ]
 
 
@@ -217,26 +232,15 @@ def _shown(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-_SWITCH = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
-
-
-def _parsed(setting: Field[Any], value: Any) -> Any:
-    """Return a value of the type of the default, in range."""
-    kind: Any = type(setting.default)
-    if kind is str:
-        return str(value)
-    if kind is bool:
-        switch = _SWITCH.get(str(value).strip().lower())
-        if switch is None:
-            raise BadInputError("true or false", source=_place(setting.name), value=value)
-        return switch
-    low, high = setting.metadata["low"], setting.metadata["high"]
-    try:
-        number = kind(value)
-    except (TypeError, ValueError, OverflowError):
-        number = None
-    if number is None or not low <= number <= high:
-        what = "a whole number" if kind is int else "a number"
-        expected = f"{what} from {low:g} to {high:g}"
-        raise BadInputError(expected, source=_place(setting.name), value=value)
-    return number
+def _bad_setting(error: ErrorDetails) -> BadInputError:
+    """Return the refusal of a setting, in words."""
+    cause = error.get("ctx", {}).get("error")
+    if isinstance(cause, BadInputError):  # of `Settings._check_token`
+        return cause
+    name = str(error["loc"][0])
+    schema = Settings.model_json_schema()["properties"][name]
+    expected = "true or false" if schema["type"] == "boolean" else schema["description"]
+    if "minimum" in schema:
+        what = "a whole number" if schema["type"] == "integer" else "a number"
+        expected = f"{what} from {schema['minimum']:g} to {schema['maximum']:g}"
+    return BadInputError(expected, source=_place(name), value=error["input"])

@@ -9,9 +9,9 @@ import threading
 import numpy as np
 import pytest
 
-from calcigram.server import engine
-from calcigram.server.engine import _Batches
-from calcigram.server.points import Points
+from calcigram.server import service
+from calcigram.server.inputs import Points
+from calcigram.server.service import Batches
 
 
 def points(n=3):
@@ -40,7 +40,7 @@ async def answered(batches, *sizes):
 
 def run(scenario):
     reader = Reader()
-    batches = _Batches(reader)
+    batches = Batches(reader)
     try:
         asyncio.run(asyncio.wait_for(scenario(reader, batches), 30))
     finally:
@@ -49,7 +49,7 @@ def run(scenario):
 
 
 def test_who_asks_alone_does_not_wait(monkeypatch):
-    monkeypatch.setattr(engine, "LINGER_S", 1e6)
+    monkeypatch.setattr(service, "LINGER_S", 1e6)
 
     async def scenario(reader, batches):
         assert await answered(batches, 3) == [3]
@@ -82,7 +82,7 @@ def test_fewer_than_before_wait_no_longer_than_a_moment():
 
 def test_those_who_ask_again_are_read_with_those_who_wait(monkeypatch):
     """Two clients that ask again and again: not one after the other, but both at once."""
-    monkeypatch.setattr(engine, "LINGER_S", 0.5)
+    monkeypatch.setattr(service, "LINGER_S", 0.5)
 
     async def scenario(reader, batches):
         async def client():
@@ -105,7 +105,7 @@ def test_one_that_fails_spoils_no_other():
 
 
 def test_a_batch_has_its_limit(monkeypatch):
-    monkeypatch.setattr(engine, "MAX_BATCH_POINTS", 10)
+    monkeypatch.setattr(service, "MAX_BATCH_POINTS", 10)
 
     async def scenario(reader, batches):
         assert await answered(batches, *[6] * 7) == [6] * 7
@@ -143,10 +143,10 @@ def test_what_stays_is_no_longer_searched_for_garbage(thawed):
     from calcigram.server.settings import Settings
 
     gc.unfreeze()
-    service = Service(Settings(page=False))
-    service.warm_up()
+    serving = Service(Settings(page=False))
+    serving.warm_up()
     assert gc.get_freeze_count() > 100_000
-    assert service.datatypes["concern"] == "BYTES"
-    assert service.datatypes["p_benign"] == "FP32"
-    service.close()
-    assert not service.is_ready
+    assert serving.datatypes["concern"] == "BYTES"
+    assert serving.datatypes["p_benign"] == "FP32"
+    serving.close()
+    assert not serving.is_ready

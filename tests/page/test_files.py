@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from calcigram import classify, simulate
 from calcigram.errors import BadInputError, CalcigramError
-from calcigram.page import upload
-from calcigram.page.upload import read_file
+from calcigram.page import files
+from calcigram.page.files import read_file
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -47,10 +48,25 @@ def test_refusals_name_no_path_and_no_option():
 
 
 def test_limits(monkeypatch):
-    monkeypatch.setattr(upload, "MAX_CLUSTERS", 1)
+    monkeypatch.setattr(files, "MAX_CLUSTERS", 1)
     two = b"cluster_id,x_mm,y_mm\na,0,0\nb,1,0\n"
     with pytest.raises(BadInputError, match="1 to 1 clusters"):
         read_file(two)
-    monkeypatch.setattr(upload, "MAX_BYTES", 10)
+    monkeypatch.setattr(files, "MAX_BYTES", 10)
     with pytest.raises(BadInputError, match="at most 0 MB"):
         read_file(two)
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    return simulate(1, seed=4)
+
+
+def test_the_picture_says_what_it_is(cluster):
+    texts = [text.get_text() for text in files.drawn(classify, cluster).texts]
+    assert any("not a medical device" in text for text in texts)
+    assert files.picture(classify, cluster).read(8) == b"\x89PNG\r\n\x1a\n"
+
+
+def test_the_report_says_what_it_is(cluster):
+    assert b"not a medical device" in files.report(classify, cluster).read().lower()

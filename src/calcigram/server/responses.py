@@ -1,14 +1,14 @@
-"""Verdict tables as answers: JSON, an Arrow stream, Parquet or CSV."""
+"""Verdict tables as bodies of responses: JSON, an Arrow stream, Parquet or CSV."""
 
 from __future__ import annotations
 
 import io
 from typing import Any
 
-import msgspec
 import numpy as np
+from pydantic_core import to_json
 
-from calcigram.columns import Column, Columns, frame_of
+from calcigram.columns import Column, Columns, Words, frame_of
 from calcigram.server.problems import Fault, Problem
 
 JSON = "application/json"
@@ -67,15 +67,32 @@ def _is_float32(column: Column) -> bool:
     return isinstance(column, np.ndarray) and column.dtype == np.float32
 
 
-def json_answer(records: list[dict[str, Any]], notes: tuple[str, ...] = ()) -> bytes:
-    """Return the JSON body of some verdicts; numbers that are unknown become null."""
+def datatype_of(column: Column) -> str:
+    """Return the name that the Open Inference Protocol has for the type of a column."""
+    kind = "O" if isinstance(column, Words) else column.dtype.kind
+    return {"f": "FP32", "i": "INT64", "b": "BOOL"}.get(kind, "BYTES")
+
+
+def encode(document: Any) -> bytes:
+    """Return a document as JSON; NaN becomes null, scalars of NumPy become plain ones.
+
+    Examples
+    --------
+    >>> encode({"a": np.float32(0.5), "b": float("nan")})
+    b'{"a":0.5,"b":null}'
+    """
+    return to_json(document, inf_nan_mode="null", fallback=lambda scalar: scalar.item())
+
+
+def json_body(records: list[dict[str, Any]], notes: tuple[str, ...] = ()) -> bytes:
+    """Return the JSON body of some verdicts."""
     document: dict[str, Any] = {"notice": NOTICE, "verdicts": records}
     if notes:
-        document["notes"] = [str(note) for note in notes]  # msgspec takes no kind of str
-    return msgspec.json.encode(document)
+        document["notes"] = notes
+    return encode(document)
 
 
-def table_answer(verdicts: Columns, media_type: str, notes: tuple[str, ...] = ()) -> bytes:
+def table_body(verdicts: Columns, media_type: str, notes: tuple[str, ...] = ()) -> bytes:
     """Return a table as a body of the media type.
 
     Parameters
@@ -85,12 +102,12 @@ def table_answer(verdicts: Columns, media_type: str, notes: tuple[str, ...] = ()
     media_type : str
         One of `MEDIA_TYPES`.
     notes : tuple of str
-        What to say beside them; only JSON has room for it.
+        What is to be said of the table; only JSON has a place for it.
     """
     from calcigram.formats.output import arrow_table, parquet_writer, write_csv
 
     if media_type == JSON:
-        return json_answer(records_of(verdicts), notes)
+        return json_body(records_of(verdicts), notes)
     table = arrow_table(frame_of(verdicts))
     body = io.BytesIO()
     if media_type == CSV:
@@ -106,8 +123,8 @@ def table_answer(verdicts: Columns, media_type: str, notes: tuple[str, ...] = ()
     return body.getvalue()
 
 
-def choose(accept: str, preferred: str) -> str:
-    """Return the media type of the answer: the preferred one, if it is accepted.
+def choose_media_type(accept: str, preferred: str) -> str:
+    """Return the media type of the response: the preferred one, if it is accepted.
 
     Raises
     ------
@@ -116,7 +133,7 @@ def choose(accept: str, preferred: str) -> str:
 
     Examples
     --------
-    >>> choose("*/*", PARQUET) == PARQUET, choose("text/csv;q=0.5, image/png", JSON)
+    >>> choose_media_type("*/*", PARQUET) == PARQUET, choose_media_type("text/csv;q=0.5, image/png", JSON)
     (True, 'text/csv')
     """
     wanted: list[tuple[float, str]] = []

@@ -13,7 +13,7 @@ handler = pytest.importorskip("bokeh_fastapi.handler", reason="the extra [server
 
 @pytest.mark.parametrize("failure", [None, RuntimeError("gone in the middle of a message")])
 def test_a_page_whose_browser_is_gone_is_forgotten(monkeypatch, failure):
-    from calcigram.server.mount import let_go_of_sessions
+    from calcigram.server.app import let_go_of_sessions
 
     lost = []
 
@@ -36,7 +36,7 @@ def test_it_does_hear_of_what_changes():
     import panel.io.fastapi  # noqa: F401 - enters its handler
     from panel.io.document import extra_socket_handlers
 
-    from calcigram.server.mount import let_go_of_sessions
+    from calcigram.server.app import let_go_of_sessions
 
     let_go_of_sessions()
     assert handler.WSHandler in extra_socket_handlers

@@ -6,6 +6,9 @@ import time
 
 import numpy as np
 import pytest
+
+pytest.importorskip("panel", reason="the extra [server] is not installed")
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse.csgraph import dijkstra, minimum_spanning_tree
@@ -13,7 +16,8 @@ from scipy.spatial.distance import pdist, squareform
 
 from calcigram._kernels.tree import spanning_tree
 from calcigram.errors import BadInputError
-from calcigram.page.sketch import MAX_POINTS, cluster_of, columns_from_text, overlays
+from calcigram.page.editor import cluster_of, columns_from_text, overlays
+from calcigram.page.files import MAX_POINTS
 
 grid = st.integers(-50, 50).map(lambda v: v / 4)
 
@@ -29,7 +33,7 @@ def test_tree_and_longest_path_are_those_of_scipy(points):
     tree = minimum_spanning_tree(squareform(pdist(np.array(points))))
     assert length_of(overlays(x, y)["tree"]) == pytest.approx(tree.sum(), rel=1e-5)
     sequence, parent, edge = spanning_tree(np.float32(x), np.float32(y))
-    from calcigram.page.sketch import _longest_path
+    from calcigram.page.editor import _longest_path
 
     path = _longest_path(sequence, parent, edge)
     assert len(set(path)) == len(path)

@@ -1,0 +1,139 @@
+"""Files of the page: what is dropped on it is read, what is saved from it is written.
+
+All of it is done off the event loop; of the page itself nothing is imported, as files are read in
+child processes, which need no Panel.
+"""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from calcigram.clusters import ClusterSet
+from calcigram.errors import BadInputError, CalcigramError
+from calcigram.options import ReadOptions
+from calcigram.wording import without_options
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MAX_POINTS = 5_000
+"""Calcifications of one cluster that the page draws and reads."""
+
+MAX_BYTES = 10_000_000
+MAX_CLUSTERS = 2_000
+MAX_PAIRS = 500_000_000
+
+SPACING = "the field 'Pixel size'"
+"""What the page has in place of an option of the command line."""
+
+
+NOTICE = "Research software, not a medical device."
+
+Read = Callable[[ClusterSet], "pd.DataFrame"]
+
+
+def check_number(n: int) -> None:
+    """Refuse more calcifications of one cluster than the page takes."""
+    if n > MAX_POINTS:
+        raise BadInputError(
+            f"at most {MAX_POINTS:,} calcifications per cluster on the page", value=n
+        )
+
+
+def read_file(content: bytes, **options: Any) -> ClusterSet:
+    """Read a file that was dropped, of any kind that `read_clusters` takes.
+
+    Parameters
+    ----------
+    content : bytes
+        At most `MAX_BYTES`.
+    **options
+        As `read_clusters` takes them; what is empty says nothing.
+
+    Returns
+    -------
+    ClusterSet
+        1 to `MAX_CLUSTERS` clusters.
+
+    Raises
+    ------
+    CalcigramError
+        It cannot be read; no path is named.
+    """
+    from calcigram.formats import read_clusters
+
+    if len(content) > MAX_BYTES:
+        raise BadInputError(f"a file of at most {MAX_BYTES // 1_000_000} MB")
+    with tempfile.TemporaryDirectory(prefix="calcigram-") as folder:
+        path = Path(folder) / "file"
+        path.write_bytes(content)
+        try:
+            given = {name: value for name, value in options.items() if value not in (None, "")}
+            clusters = read_clusters(path, ReadOptions(**given))
+        except CalcigramError as error:
+            message = without_options(str(error).replace(str(path), "the file"), SPACING)
+            raise CalcigramError(message) from None
+    if not 0 < len(clusters) <= MAX_CLUSTERS:
+        raise BadInputError(f"1 to {MAX_CLUSTERS} clusters on the page", value=len(clusters))
+    lengths = clusters.n_calcifications
+    check_number(int(lengths.max()))
+    if (pairs := int((lengths.astype(np.int64) ** 2).sum())) > MAX_PAIRS:
+        expected = (
+            f"clusters whose squared numbers of calcifications add up to {MAX_PAIRS:,} at most"
+        )
+        raise BadInputError(expected, value=pairs)
+    return clusters
+
+
+def replaced(clusters: ClusterSet | None, i: int | None, drawn: ClusterSet) -> ClusterSet:
+    """Return clusters with the one of number `i` as it was drawn; that alone, where there is none.
+
+    Examples
+    --------
+    >>> two = ClusterSet.from_arrays([0, 1, 3], [0, 1, 2], [0, 1, 2], cluster_id=["a", "b"])
+    >>> drawn = ClusterSet.from_arrays([0, 0], [], [], cluster_id=["a"])
+    >>> replaced(two, 0, drawn).n_calcifications
+    array([0, 2])
+    """
+    if clusters is None or i is None:
+        return drawn
+    parts = [clusters[:i], drawn, clusters[i + 1 :]]
+    return ClusterSet.concat([part for part in parts if len(part)])
+
+
+def table(read: Read, clusters: ClusterSet) -> io.BytesIO:
+    """Return the verdicts as CSV."""
+    return io.BytesIO(read(clusters).to_csv(index=False).encode())
+
+
+def picture(read: Read, cluster: ClusterSet) -> io.BytesIO:
+    """Return one cluster and its verdict as PNG."""
+    out = io.BytesIO()
+    figure = drawn(read, cluster)
+    figure.savefig(out, format="png", dpi=120, bbox_inches="tight")
+    out.seek(0)
+    return out
+
+
+def drawn(read: Read, cluster: ClusterSet) -> Any:
+    """Return the picture as a figure of Matplotlib; it says what it is wherever it is pasted."""
+    from calcigram.plots import plot_cluster
+
+    figure: Any = plot_cluster(cluster, read(cluster).iloc[0]).figure
+    figure.text(0.5, -0.02, NOTICE, ha="center", va="top", fontsize="small", color="#57606a")
+    return figure
+
+
+def report(read: Read, clusters: ClusterSet) -> io.BytesIO:
+    """Return the report on clusters as HTML."""
+    from calcigram.report import write_report
+
+    with tempfile.TemporaryDirectory(prefix="calcigram-") as folder:
+        path = write_report(clusters, read(clusters), Path(folder) / "report.html")
+        return io.BytesIO(path.read_bytes())

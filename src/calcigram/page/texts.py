@@ -1,0 +1,153 @@
+"""What the page says of one cluster, as HTML: verdict, rules, probabilities, explanation.
+
+The HTML stands in ``templates/page.html.j2``, where every text is escaped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from calcigram.charts import CONCERN_COLOURS, CONCERN_SIGNS
+from calcigram.consequences import shipped_rulebooks
+from calcigram.explain.contributions import with_unit
+from calcigram.explain.text import LOG_ODDS, N_FEATURES, N_MISSED, NO_EXEMPLARS
+from calcigram.lexicon import CONCERNS, DISTRIBUTIONS, MORPHOLOGIES
+from calcigram.report import rule_words
+from calcigram.wording import outcome_words, plain
+
+if TYPE_CHECKING:
+    from calcigram.explain.explanation import Explanation
+
+NOTICE = (
+    "Research software, <b>not a medical device</b>. It describes patterns and states no diagnosis; "
+    "do not use it for diagnosis or for the management of patients."
+)
+
+HEAD_HTML = f'<header><h1>calcigram</h1><div role="note" class="notice">{NOTICE}</div></header>'
+"""What the page is, and what it is not; always in sight."""
+
+NEGLIGIBLE = 0.005
+"""A probability that is shown as 0.00."""
+
+_FURTHER = {
+    "distribution_set": "Distributions that cannot be ruled out (conformal set)",
+    "morphology_set": "Morphologies that cannot be ruled out (conformal set)",
+    "novelty": "Novelty (share of simulated clusters less strange)",
+    "unlike_training": "Unlike the training clusters",
+    "reported_distribution": "Distribution, as the file reports it",
+    "reported_morphology": "Morphology, as the file reports it",
+}
+
+
+def verdict_html(row: Mapping[str, Any], notes: Sequence[str] = ()) -> str:
+    """Return one row of the verdict table: both readings, what follows, why to look.
+
+    Parameters
+    ----------
+    row : mapping
+        A row of `calcigram.classify`.
+    notes : sequence of str
+        What is to be said once of all that was read with it.
+
+    Returns
+    -------
+    str
+    """
+    return str(_macros().verdict(row, notes))
+
+
+def unread_html(why: str) -> str:
+    """Return what stands in place of a verdict, where there is none of the points on the page."""
+    return str(_macros().unread(why))
+
+
+def message_html(message: str) -> str:
+    """Return a message, such as why a file was refused; empty without one."""
+    return f'<div class="message" role="alert">{escape(message)}</div>' if message else ""
+
+
+def rules_html(row: Mapping[str, Any]) -> str:
+    """Return which rules fired, and what the article and BI-RADS say of both readings' patterns."""
+    texts = rule_words()
+    fired = [
+        (rule, texts.get(rule, rule).replace(">=", "≥").replace("<=", "≤"))
+        for rule in str(row["rules_fired"]).split("|")
+        if rule
+    ]
+    model, rules = (
+        (str(row[f"{prefix}distribution"]), str(row[f"{prefix}morphology"]))
+        for prefix in ("", "rule_")
+    )
+    views = [("the model's", model), ("the rules'", rules)]
+    if model == rules:
+        views = [("both readings'", model)]
+    return str(_macros().rules(fired, views, *shipped_rulebooks()))
+
+
+def probabilities_html(row: Mapping[str, Any]) -> str:
+    """Return the model's probabilities as bars with numbers, and further columns as they are."""
+    axes = [
+        (title, {str(word): row[f"{prefix}{word}"] for word in words})
+        for title, prefix, words in (
+            ("Distribution", "p_distribution_", DISTRIBUTIONS),
+            ("Morphology", "p_morphology_", MORPHOLOGIES),
+            ("Concern", "p_", CONCERNS),
+        )
+    ]
+    further = [(title, _text(row[name])) for name, title in _FURTHER.items() if name in row]
+    return str(_macros().probabilities(axes, further, outcome_words(row)))
+
+
+def explanation_html(explanation: Explanation) -> str:
+    """Return an explanation; the same as `explain.text` writes for a terminal, with bars.
+
+    Parameters
+    ----------
+    explanation : Explanation
+
+    Returns
+    -------
+    str
+    """
+    introduction = LOG_ODDS if explanation.why else NO_EXEMPLARS
+    return str(_macros().explanation(explanation, introduction, N_FEATURES, N_MISSED))
+
+
+@cache
+def _macros() -> Any:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("calcigram", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "plain": lambda word: plain([word])[0],
+        "with_unit": with_unit,
+        "by_size": lambda shares: sorted(shares.items(), key=lambda item: -abs(item[1])),
+    }
+    environment.tests["known"] = _is_number
+    environment.globals |= {
+        "signs": CONCERN_SIGNS,
+        "colours": CONCERN_COLOURS,
+        "negligible": NEGLIGIBLE,
+    }
+    return environment.get_template("page.html.j2").module
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if _is_number(value):
+        return f"{value:.3g}"
+    return ", ".join(plain(value.split("|"))) if isinstance(value, str) and value else "unknown"
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, float) and value == value
