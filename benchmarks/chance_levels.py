@@ -18,10 +18,9 @@ import numpy.typing as npt
 
 from calcigram.clusters import ClusterSet
 from calcigram.features.extract import Features, extract_features
-from calcigram.rules.engine import RuleReader
+from calcigram.rules.engine import RuleReader, condition_holds
 from calcigram.rules.recognition import load_recognition
-from calcigram.rules.trial import condition_holds
-from calcigram.validate.clouds import SHAPES, clouds, share_right
+from calcigram.validate.impostors import SHAPES, clouds, share_right
 
 SEED = 5
 N_DRAWS = 2000

@@ -2,7 +2,7 @@
 
     python benchmarks/feature_stages.py [--clusters 6000] [--rounds 9]
 
-The kernel `extract_range` is compiled once more with the processor's cycle counter read before and after every
+The kernel `measure_clusters` is compiled once more with the processor's cycle counter read before and after every
 statement; the shares of the fastest round are scaled to the time of the kernel as it is.
 """
 
@@ -22,10 +22,8 @@ from numba.extending import intrinsic
 from timing import write_result
 
 from calcigram.clusters import ClusterSet
-from calcigram.features import batch
+from calcigram.features import measure
 from calcigram.features.extract import FEATURE_NAMES, extract_features, kernel_columns
-from calcigram.features.workspace import make_workspace
-from calcigram.kernels import OPTIONS
 
 
 @intrinsic
@@ -64,28 +62,27 @@ class _Counted(ast.NodeTransformer):
 
 def counted_kernel() -> tuple[Any, list[str]]:
     """Return the kernel with counters, and the names of what is counted."""
-    module = ast.parse(inspect.getsource(batch.extract_range.py_func))
+    module = ast.parse(inspect.getsource(measure.measure_clusters.py_func))
     function = module.body[0]
     assert isinstance(function, ast.FunctionDef)
     function.decorator_list = []
     function.args.args.append(ast.arg("ticks"))
     wrap = _Counted()
     wrap.visit(function)
-    space = dict(vars(batch)) | {"tick": tick}
+    space = dict(vars(measure)) | {"tick": tick}
     exec(compile(ast.fix_missing_locations(module), "<counted>", "exec"), space)
-    return njit(**OPTIONS)(space["extract_range"]), wrap.names
+    return njit(**measure.measure_clusters.targetoptions)(space["measure_clusters"]), wrap.names
 
 
 def stages(clusters: ClusterSet, n_rounds: int) -> tuple[float, dict[str, float]]:
     """Return the time of the kernel, and of each step, in microseconds per cluster."""
-    kernel, names = counted_kernel()
+    counted, names = counted_kernel()
     offsets, columns = kernel_columns(clusters)
-    work = make_workspace(int(clusters.n_calcifications.max()))
     values = np.full((len(clusters), len(FEATURE_NAMES)), np.nan, np.float32)
     rounds = []
     for _ in range(n_rounds + 1):  # the first compiles
         ticks = np.zeros(len(names), np.int64)
-        kernel(0, len(clusters), offsets, columns, work, values, ticks)
+        counted(0, len(clusters), offsets, columns, values, ticks)
         start = time.process_time()
         extract_features(clusters, n_threads=1)
         rounds.append((time.process_time() - start, ticks))

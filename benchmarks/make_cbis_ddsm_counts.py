@@ -8,7 +8,7 @@ The case descriptions themselves are no part of this repository.
 import sys
 from pathlib import Path
 
-from calcigram.formats.cbis_ddsm import count_lesions, read_cbis_ddsm, write_counts
+from calcigram.validate.cbis_ddsm import count_lesions, read_cbis_ddsm, write_counts
 
 TARGET = Path(__file__).parents[1] / "data" / "cbis_ddsm_counts.csv"
 

@@ -5,9 +5,9 @@ python benchmarks/make_risk_table.py
 
 from pathlib import Path
 
-from calcigram.formats.cbis_ddsm import CREDIT, read_counts
 from calcigram.risk.fit import fit_risk
-from calcigram.rules.risk_check import described_lesions, is_described
+from calcigram.validate.cbis_ddsm import CREDIT, read_counts
+from calcigram.validate.risk_check import described_lesions, is_described
 
 ROOT = Path(__file__).parents[1]
 TARGET = ROOT / "src" / "calcigram" / "risk" / "cbis_ddsm.csv"

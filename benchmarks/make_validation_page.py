@@ -31,8 +31,7 @@ from validation_sections import (
     trust_section,
 )
 
-from calcigram.validate.card import card_markdown
-from calcigram.validate.full import STAGES
+from calcigram.validate.full import STAGES, card_markdown
 
 ROOT = Path(__file__).parents[1]
 README_BEGIN, README_END = "<!-- figures: begin -->\n", "<!-- figures: end -->\n"

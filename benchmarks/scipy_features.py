@@ -17,7 +17,7 @@ from scipy.spatial.distance import pdist
 
 from calcigram.clusters import ClusterSet
 from calcigram.features.catalogue import FEATURE_NAMES
-from calcigram.features.entries import CORRELATED
+from calcigram.features.particles import CORRELATED
 
 TURNS = np.arange(12) * math.pi / 12
 

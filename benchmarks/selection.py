@@ -35,7 +35,7 @@ from calcigram.lexicon import DISTRIBUTIONS, MORPHOLOGIES
 from calcigram.model import Model, load_model, train_model
 from calcigram.simulate import load_preset, simulate
 from calcigram.validate import evaluate_reader, transfer
-from calcigram.validate.clouds import clouds, share_right
+from calcigram.validate.impostors import clouds, share_right
 from calcigram.wording import markdown_table
 
 RESULTS = Path(__file__).parent / "results" / "selection.json"

@@ -9,7 +9,6 @@ first held against that of csgraph's tree.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,35 +17,22 @@ from scipy.spatial import Delaunay
 from scipy.spatial.distance import pdist, squareform
 from timing import time_pairs, write_result
 
-from calcigram.kernels import padded
-from calcigram.tree import spanning_tree
+from calcigram._kernels.tree import spanning_tree
 
 SIZES = (10, 30, 100, 300, 1000)
-
-
-def grow(points: np.ndarray) -> tuple[Callable[[], object], np.ndarray]:
-    """Return a call that grows the tree, and the lengths of the edges it writes."""
-    n = len(points)
-    room = padded(n)
-    u, v = np.full((2, room), np.inf, np.float32)
-    u[:n], v[:n] = points.T
-    work = tuple(np.empty((3, room), np.float32))
-    sequence, parent = np.empty((2, n), np.int32)
-    edge = np.empty(n, np.float32)
-    return lambda: spanning_tree(u, v, n, work, sequence, parent, edge), edge
 
 
 def measure(n: int, n_pairs: int) -> dict[str, Any]:
     """Check the tree, then return the claim."""
     points = np.random.default_rng(n).normal(size=(n, 2)).astype(np.float32)
-    ours, edge = grow(points)
-    ours()
+    x, y = points.T.copy()
+    edge = spanning_tree(x, y).edge
     theirs = minimum_spanning_tree(squareform(pdist(points.astype(float)))).sum()
     assert np.isclose(edge.sum(), theirs, rtol=1e-4), (edge.sum(), theirs)
     calls = max(2, 20_000 // n)
     return time_pairs(
         f"spanning tree of {n:,} points against SciPy's Delaunay alone",
-        ours, lambda: Delaunay(points), n_pairs=n_pairs, n_calls=(calls, max(2, calls // 10)),
+        lambda: spanning_tree(x, y), lambda: Delaunay(points), n_pairs=n_pairs, n_calls=(calls, max(2, calls // 10)),
         target=8.0, differs="Delaunay is the first half of SciPy's way to the tree",
     )  # fmt: skip
 

@@ -30,9 +30,9 @@ from types import SimpleNamespace
 from typing import Any
 
 from calcigram.model import load_model
-from calcigram.validate.clouds import clouds, share_right
 from calcigram.validate.full import STAGES as SHIPPED
 from calcigram.validate.full import Plan, figures_of, full_evaluation
+from calcigram.validate.impostors import clouds, share_right
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
@@ -86,7 +86,7 @@ def elsewhere(model: Any, plan: Plan) -> dict[str, Any]:
 def review(model: Any, plan: Plan) -> dict[str, Any]:
     """Count what review catches on the typical and the easy grade of the benchmark."""
     from calcigram.simulate import load_preset, simulate
-    from calcigram.validate.review import review_figures
+    from calcigram.validate.trust import review_figures
 
     seed = int(load_preset("bench_v1").about["seed"])
     grades = {}

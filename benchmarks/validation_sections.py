@@ -12,8 +12,8 @@ from typing import Any
 import pandas as pd
 from validation import GENERATORS
 
-from calcigram.validate.card import card_tables
 from calcigram.validate.disagreement import CAUSES
+from calcigram.validate.full import card_tables
 from calcigram.wording import markdown_table
 
 RESULTS = Path(__file__).parent / "results"
@@ -160,7 +160,7 @@ def clouds_table(found: dict[str, Any]) -> str:
     rows = [
         [title, *(found[reader][shape] for shape in shapes)] for reader, title in readers.items()
     ]
-    return f"""Clouds without structure (`calcigram.validate.clouds`): 5 to 60 random points around a centre, 5 to 60 mm across.
+    return f"""Clouds without structure (`calcigram.validate.impostors`): 5 to 60 random points around a centre, 5 to 60 mm across.
 The true word follows from the extent alone; near a limit either word counts as right. Share read correctly:
 
 {table(["reader", *shapes], rows)}"""
@@ -351,7 +351,7 @@ def guard_section(found: dict[str, Any]) -> str:
     """Return what the guard on vascular changes."""
     return (
         f"Model `{found['model']}`. *Vascular* is predicted only from a probability of 0.7 on, or where two rails are measured; otherwise half\n"
-        "of its excess over the next word goes to that word, and the cluster is reviewed (`calcigram.model.shown`). A limit of 0 means no guard.\n\n"
+        "of its excess over the next word goes to that word, and the cluster is reviewed (`calcigram.model.head`). A limit of 0 means no guard.\n\n"
         + markdown_table(pd.DataFrame(found["rows"]))
     )
 

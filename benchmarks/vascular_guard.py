@@ -1,4 +1,4 @@
-"""What the guard on ``vascular`` changes on the four generators for development: `model.shown`.
+"""What the guard on ``vascular`` changes on the four generators for development: `model.head`.
 
 python benchmarks/vascular_guard.py [--model models/default] [--n 4000]
 """
@@ -15,7 +15,7 @@ from validation import GENERATORS, RESULTS
 
 from calcigram.features.extract import extract_features
 from calcigram.lexicon import MORPHOLOGIES
-from calcigram.model import load_model, shown
+from calcigram.model import head, load_model
 from calcigram.validate import evaluate_reader
 from calcigram.validate.trust import known_truth
 
@@ -37,7 +37,7 @@ def main() -> None:
         features = extract_features(clusters)
         truth = known_truth(clusters, features)["morphology"]
         for limit in LIMITS:
-            shown.MIN_PROBABILITY = limit
+            head.MIN_PROBABILITY = limit
             found = evaluate_reader(model, clusters, features=features, n_boot=0)
             read = model.read(features).morphology
             rows.append(

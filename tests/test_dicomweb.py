@@ -341,15 +341,15 @@ class TestHostileArchive:
     def test_a_packed_answer_is_unpacked_within_limits(self):
         import gzip
 
-        from calcigram.formats.dicom import web
+        from calcigram import dicomweb
 
         packed = io.BytesIO(gzip.compress(bytes(256 << 20)))
         answer = requests.Response()
         answer.raw = requests.packages.urllib3.HTTPResponse(
             packed, headers={"Content-Encoding": "gzip"}, preload_content=False
         )
-        with pytest.raises(web.ArchiveError, match="more than 32 MB"):
-            web.read_bounded(answer)
+        with pytest.raises(dicomweb.ArchiveError, match="more than 32 MB"):
+            dicomweb.read_bounded(answer)
 
     @pytest.mark.parametrize("uid", ["../../instances", "1.2/3", "1.2?x=1", "1." * 40, ""])
     def test_only_a_uid_reaches_the_address(self, uid, capsys):

@@ -7,7 +7,7 @@ import pytest
 
 from calcigram.formats import inbreast
 from calcigram.formats.dicom import concepts, tree
-from calcigram.longtable.columns import column_map
+from calcigram.options import column_map
 from calcigram.server import gate
 from calcigram.server.inputs import read_json
 from calcigram.server.settings import Settings
@@ -32,7 +32,7 @@ def finding(text):
 
 
 def json_body(text):
-    with pytest.raises(Exception, match=r"no field of this name|is no JSON"):
+    with pytest.raises(Exception, match=r"no field of this name|is not JSON"):
         read_json(text.encode(), Settings())
 
 

@@ -105,7 +105,9 @@ def test_other_input_is_refused_and_what_was_kept_stays(tmp_path, source, cluste
     broken_off(source, output)
     write_clusters(clusters[::-1], source)
     kept = sorted(work_folder(output).iterdir())
-    with pytest.raises(BadInputError, match=r"column 'files'.*without --resume all is done anew"):
+    with pytest.raises(
+        BadInputError, match=r"column 'files'.*without --resume everything is computed again"
+    ):
         resumed(source, output)
     assert sorted(work_folder(output).iterdir()) == kept
     assert not output.exists()

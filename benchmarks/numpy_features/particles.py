@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from calcigram.clusters import ClusterSet
-from calcigram.features.entries import CORRELATED
+from calcigram.features.particles import CORRELATED
 from numpy_features.frame import Points
 from numpy_features.layout import Layout, cut, fraction
 from numpy_features.pairs import Pairs

@@ -24,7 +24,7 @@ from calcigram.formats.files import PathLike
 from calcigram.formats.registry import as_clusters
 from calcigram.lexicon import AXES, SIZE_CLASSES
 from calcigram.missing import missing_note
-from calcigram.model.conformal import COVERAGE
+from calcigram.model.calibrate import COVERAGE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -168,7 +168,7 @@ class Classifier:
         reported: bool | None = None,
         warns_of_shift: bool = False,
     ) -> None:
-        from calcigram.model.conformal import check_coverage
+        from calcigram.model.calibrate import check_coverage
         from calcigram.model.prior import load_prior
         from calcigram.model.reader import load_model
         from calcigram.rules.engine import RuleReader
@@ -240,7 +240,7 @@ class Classifier:
 
     def _warn_of_shift(self, features: Any) -> None:
         """Warn, at most once, where marks differ much from the training."""
-        from calcigram.model.shift import MIN_CLUSTERS, mark_shifts, shift_notice
+        from calcigram.model.exemplars import MIN_CLUSTERS, mark_shifts, shift_notice
 
         if not self._warns_of_shift or len(features) < MIN_CLUSTERS:
             return

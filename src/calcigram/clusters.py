@@ -2,8 +2,7 @@
 
 Ragged arrays in structure-of-arrays form: `offsets` says where each cluster begins in
 the flat float32 columns, so compiled kernels walk millions of calcifications without
-an object for each. What a table of people's own looks like is `longtable`'s business;
-files are `formats`'.
+an object for each. Tables of users are read by `longtable`, files by `formats`.
 """
 
 from __future__ import annotations

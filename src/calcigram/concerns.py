@@ -22,7 +22,7 @@ from calcigram.lexicon import (
     MORPHOLOGY_LABELS,
     Status,
 )
-from calcigram.readings import Codes, Readings
+from calcigram.readings import Codes, Readings, with_unread
 
 Floats = npt.NDArray[np.float64]
 
@@ -59,7 +59,7 @@ def raw_concern(
     case : ndarray of int8, shape (C,)
         Index of `CONCERN_CASES`; -1 where neither axis was read.
     """
-    p_d, p_m = _with_unread(p_distribution), _with_unread(p_morphology)
+    p_d, p_m = with_unread(p_distribution), with_unread(p_morphology)
     codes = _concern_codes(rulebook or shipped_rulebooks()[0])
     leads_to = (codes[:, None, :] == np.arange(len(CONCERNS))[:, None]).astype(float)
     by_distribution = (p_d @ leads_to.reshape(len(_D), -1)).reshape(-1, len(CONCERNS), len(_M))
@@ -156,14 +156,7 @@ def _origin_of(
 ) -> Codes:
     """Return the origin of the most probable admissible pattern that leads to each concern."""
     codes = _concern_codes(rulebook)
-    p_d, p_m = _with_unread(p_distribution), _with_unread(p_morphology)
+    p_d, p_m = with_unread(p_distribution), with_unread(p_morphology)
     joint = np.where(codes == concern[:, None, None], p_d[:, :, None] * p_m[:, None, :], -1.0)
     d, m = np.unravel_index(joint.reshape(len(joint), codes.size).argmax(axis=1), codes.shape)
     return rulebook.origin_of(np.array(_D)[d], np.array(_M)[m])
-
-
-def _with_unread(p: npt.ArrayLike) -> Floats:
-    """Append the probability, 1 or 0, that the axis was not read."""
-    p = np.asarray(p, float)
-    is_unread = np.isnan(p[:, :1])
-    return np.hstack([np.where(is_unread, 0.0, p), is_unread])

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from calcigram._kernels.compiler import kernel
 from calcigram.columns import Words
 from calcigram.features.regularity import MIN_POINTS
-from calcigram.kernels import kernel
 from calcigram.threads import in_chunks
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ _CELLS, _CORNER = 4, 0.2
 _WIDTH, _HEIGHT, _FARTHEST, _WHOLE, _CHI2, _CORNER_POINTS = range(6)
 
 
-@kernel
+@kernel(fast=True)
 def _measure_box(x, y, start, n, cells, row):
     """Measure the upright rectangle around the points: how evenly they fill it."""
     low_x, high_x, low_y, high_y = x[start], x[start], y[start], y[start]
@@ -92,7 +92,7 @@ def _measure_box(x, y, start, n, cells, row):
     row[_CHI2], row[_CORNER_POINTS] = chi2, fewest
 
 
-@kernel
+@kernel(fast=True)
 def _measure_boxes(begin, end, offsets, x, y, cells, rows):
     """Write the measures of the rectangle around each cluster of 5 calcifications or more."""
     for c in range(begin, end):

@@ -103,7 +103,7 @@ class ReadOptions:
         metadata=_about(
             "--columns",
             (TABLE,),
-            "names of columns, ours=yours, where they differ",
+            "our names of a table's columns (or JSON's fields) and its own: x=posX,y=posY",
             checked=lambda given: column_map(given) if isinstance(given, str) else given,
             metavar="x=posX,y=posY",
             over_http=True,
@@ -112,18 +112,10 @@ class ReadOptions:
     units: str = field(
         default="mm",
         metadata=_about(
-            "--units", (TABLE,), "unit of positions and sizes (mm)", checked=_unit, over_http=True
-        ),
-    )
-    # A table takes a pixel spacing with units px only, which `longtable.columns.factors` checks.
-    pixel_spacing: float | None = field(
-        default=None,
-        metadata=_about(
-            "--pixel-spacing",
-            (TABLE, *_OF_IMAGES),
-            "millimetres per pixel: of a table in px, of a mask, or of a report that has none",
-            checked=_pixel_spacing,
-            metavar="MM",
+            "--units",
+            (TABLE,),
+            f"unit of a table's lengths: {', '.join(UNITS)} (mm)",
+            checked=_unit,
             over_http=True,
         ),
     )
@@ -134,6 +126,18 @@ class ReadOptions:
             (TABLE,),
             "the table is one cluster and has no column of ids: give it this id",
             metavar="ID",
+            over_http=True,
+        ),
+    )
+    # A table takes a pixel spacing with units px only, which `longtable.columns.factors` checks.
+    pixel_spacing: float | None = field(
+        default=None,
+        metadata=_about(
+            "--pixel-spacing",
+            (TABLE, *_OF_IMAGES),
+            "mm per pixel: of a table in px, of a mask, or of a report that has none",
+            checked=_pixel_spacing,
+            metavar="MM",
             over_http=True,
         ),
     )

@@ -171,6 +171,20 @@ class Readings:
         )
 
 
+def with_unread(p: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Append a column to the probabilities of an axis: 1 in rows of NaN, whose words become 0.
+
+    Examples
+    --------
+    >>> with_unread([[0.25, 0.75], [np.nan, np.nan]])
+    array([[0.25, 0.75, 0.  ],
+           [0.  , 0.  , 1.  ]])
+    """
+    p = np.asarray(p, float)
+    is_unread = np.isnan(p[:, :1])
+    return np.hstack([np.where(is_unread, 0.0, p), is_unread])
+
+
 def joined_words(
     sets: npt.NDArray[np.bool_], known: npt.NDArray[np.bool_], words: Sequence[str]
 ) -> Words:

@@ -27,7 +27,7 @@ from calcigram.formats.output import TABLE_SUFFIXES, arrow_table, table_writer
 from calcigram.formats.registry import BATCH_CLUSTERS, iter_intakes
 from calcigram.lexicon import AGREEMENTS
 from calcigram.missing import count_missing, missing_words
-from calcigram.model.conformal import COVERAGE
+from calcigram.model.calibrate import COVERAGE
 from calcigram.options import ReadOptions
 
 if TYPE_CHECKING:

@@ -89,14 +89,13 @@ def set_words(row: Mapping[str, Any] | pd.Series) -> str:
     Examples
     --------
     >>> set_words({"distribution_set": "linear|branching", "morphology_set": ""})
-    'linear or branching; no morphology conforms'
+    'linear or branching'
     """
     parts = []
     for axis in ("distribution", "morphology"):
         words = row.get(f"{axis}_set")
-        if isinstance(words, str):
-            plain = " or ".join(words.replace("_", " ").split("|"))
-            parts.append(plain or f"no {axis} conforms")
+        if isinstance(words, str) and words:
+            parts.append(" or ".join(plain(words.split("|"))))
     return "; ".join(parts)
 
 

@@ -166,13 +166,13 @@ def test_callers_in_several_threads_do_not_share_scratch(all_clusters):
 
 
 def test_read_only_arrays_need_no_second_compilation(all_clusters):
-    from calcigram.features.batch import extract_range
+    from calcigram.features.measure import measure_clusters
 
     extract_features(all_clusters)
     x, y = all_clusters.x_mm.copy(), all_clusters.y_mm.copy()
     x.flags.writeable = y.flags.writeable = False
     extract_features(ClusterSet.from_arrays(all_clusters.offsets, x, y))
-    assert len(extract_range.signatures) == 1
+    assert len(measure_clusters.signatures) == 1
 
 
 def test_empty_sets_and_empty_clusters():

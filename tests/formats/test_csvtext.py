@@ -176,28 +176,28 @@ ODD = {
     "sep line of a table with commas in ids": (
         "SEP=;\n" + GOOD.replace(",", ";").replace("8", '"8"'), [],
     ),
-    "comment above": ("# exported by hand, 2026\n" + GOOD, ["1 comment line (#) passed over"]),
+    "comment above": ("# exported by hand, 2026\n" + GOOD, ["1 comment line (#) ignored"]),
     "comments anywhere": (
-        "# a, b\n" + GOOD.replace("\n", "\n# checked, twice\n#\n"), ["9 comment lines (#) passed over"],
+        "# a, b\n" + GOOD.replace("\n", "\n# checked, twice\n#\n"), ["9 comment lines (#) ignored"],
     ),
     "comment with as many fields": (
-        GOOD.replace("\n8", "\n# the,other,one,here\n8"), ["1 comment line (#) passed over"],
+        GOOD.replace("\n8", "\n# the,other,one,here\n8"), ["1 comment line (#) ignored"],
     ),
     "headings in a comment": ("# " + GOOD, ["headings taken from the comment on line 1"]),
     "trailing columns": (GOOD.replace("\n", ",,\n"), []),
     "trailing delimiters below the headings": (
         GOOD.replace("3\n", "3,,\n").replace(",\n", ",,,\n"), [],
     ),
-    "trailing rows": (GOOD + ",,,\n" * 3, ["3 rows without any value passed over"]),
+    "trailing rows": (GOOD + ",,,\n" * 3, ["3 rows without any value ignored"]),
     "trailing rows and columns of a spreadsheet": (
         GOOD.replace("\n", ";;\n").replace(",", ";") + ";;;;;\n" * 30,
-        ["30 rows without any value passed over"],
+        ["30 rows without any value ignored"],
     ),
     "decimal commas": (COMMAS, ["decimal commas read as points"]),
     "decimal commas after tabs": (COMMAS.replace(";", "\t"), ["decimal commas read as points"]),
     "all at once": (
         ("sep=;\n# spreadsheet\n" + COMMAS.replace("\n", ";\n") + ";;;;\n").encode("utf-16"),
-        ["1 comment line (#) passed over", "1 row without any value passed over", "decimal commas read as points"],
+        ["1 comment line (#) ignored", "1 row without any value ignored", "decimal commas read as points"],
     ),
 }  # fmt: skip
 

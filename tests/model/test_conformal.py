@@ -6,8 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calcigram.errors import BadInputError
-from calcigram.model.calibrate import softmax
-from calcigram.model.conformal import ConformalScores, folds_by_group
+from calcigram.model.calibrate import ConformalScores, folds_by_group, softmax
 
 
 def draw(n, seed, mix=(0.6, 0.3, 0.1)):

@@ -9,7 +9,7 @@ from calcigram import classify, load_model, simulate
 from calcigram.cli import main
 from calcigram.features.extract import extract_features
 from calcigram.formats import write_table
-from calcigram.model.shift import MARKS, mark_shifts, shift_notice
+from calcigram.model.exemplars import MARKS, mark_shifts, shift_notice
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 from calcigram.clusters import ClusterSet
 from calcigram.features.extract import extract_features
 from calcigram.lexicon import DISTRIBUTIONS, MORPHOLOGIES, is_admissible
-from calcigram.model.shown import (
+from calcigram.model.head import (
     MIN_PROBABILITY,
     RAILS,
     guarded,

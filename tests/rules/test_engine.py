@@ -21,7 +21,7 @@ from calcigram.lexicon import (
     is_admissible,
 )
 from calcigram.rules import RuleReader, load_recognition
-from calcigram.validate.clouds import clouds, share_right
+from calcigram.validate.impostors import clouds, share_right
 
 READER = RuleReader()
 RULES = load_recognition()

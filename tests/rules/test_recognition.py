@@ -22,7 +22,7 @@ from calcigram.lexicon import (
 )
 from calcigram.rules.engine import RuleReader
 from calcigram.rules.recognition import load_recognition
-from calcigram.validate.clouds import SHAPES
+from calcigram.validate.impostors import SHAPES
 
 RULES = load_recognition()
 ALL_CONDITIONS = [

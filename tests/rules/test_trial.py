@@ -10,7 +10,7 @@ from calcigram.errors import BadInputError
 from calcigram.features.catalogue import FEATURE_NAMES
 from calcigram.features.extract import Features, extract_features
 from calcigram.rules import load_recognition
-from calcigram.rules.trial import _CHUNK_ROWS, Trial, condition_holds, places_of
+from calcigram.rules.engine import _CHUNK_ROWS, Trial, condition_holds, places_of
 
 RULES = load_recognition()
 

@@ -1,4 +1,4 @@
-"""`calcigram.validate.clouds`."""
+"""`calcigram.validate.impostors`."""
 
 import itertools
 
@@ -8,7 +8,7 @@ from scipy.spatial.distance import pdist
 
 from calcigram.features.extract import extract_features
 from calcigram.rules.engine import RuleReader
-from calcigram.validate.clouds import SHAPES, clouds, share_right, words_of
+from calcigram.validate.impostors import SHAPES, clouds, share_right, words_of
 
 
 def test_the_truth_is_the_largest_distance():

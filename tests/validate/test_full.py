@@ -9,8 +9,7 @@ import pytest
 
 from calcigram import load_model, simulate
 from calcigram.features.extract import extract_features
-from calcigram.validate.card import card_markdown, card_tables
-from calcigram.validate.full import STAGES, Plan, full_evaluation
+from calcigram.validate.full import STAGES, Plan, card_markdown, card_tables, full_evaluation
 from calcigram.validate.trust import abstention_curve, coverage_by_word, known_truth
 
 QUICK = ("trust", "outcomes")

@@ -7,7 +7,7 @@ import pytest
 from calcigram.crosscheck.verdicts import UNSURE
 from calcigram.model import load_model
 from calcigram.simulate import simulate
-from calcigram.validate.review import THRESHOLDS, review_figures
+from calcigram.validate.trust import THRESHOLDS, review_figures
 
 
 @pytest.fixture(scope="module")

@@ -118,8 +118,7 @@ def run(args: argparse.Namespace) -> None:
 def _run_full(model: Model, args: argparse.Namespace) -> None:
     from calcigram.formats import atomic_path
     from calcigram.report import write_evaluation_report
-    from calcigram.validate.card import card_markdown, card_tables
-    from calcigram.validate.full import Plan, full_evaluation
+    from calcigram.validate.full import Plan, card_markdown, card_tables, full_evaluation
 
     plan = Plan(args.n, args.seed, _options.jobs(args))
     with working("Evaluating in full"):

@@ -14,7 +14,7 @@ from calcigram.wording import printable
 
 if TYPE_CHECKING:
     from calcigram.clusters import ClusterSet
-    from calcigram.model.shift import MarkShift
+    from calcigram.model.exemplars import MarkShift
 
 MAX_PROBLEMS = 20
 
@@ -90,8 +90,8 @@ def run(args: argparse.Namespace) -> int:
 def _shifts(clusters: ClusterSet, model: Path | None) -> list[MarkShift]:
     """Compare the marks with those of the model's training, where there are clusters enough."""
     from calcigram.features.extract import extract_features
+    from calcigram.model.exemplars import MIN_CLUSTERS, mark_shifts
     from calcigram.model.reader import load_model
-    from calcigram.model.shift import MIN_CLUSTERS, mark_shifts
 
     if len(clusters) < MIN_CLUSTERS:
         return []
@@ -99,7 +99,7 @@ def _shifts(clusters: ClusterSet, model: Path | None) -> list[MarkShift]:
 
 
 def _print_shifts(shifts: list[MarkShift]) -> None:
-    from calcigram.model.shift import shift_notice
+    from calcigram.model.exemplars import shift_notice
 
     if shifts:
         near = "; ".join(str(shift) for shift in shifts)

@@ -75,8 +75,8 @@ def _check(args: argparse.Namespace, books: list[str]) -> None:
     check_suffix(args.output, (".md", ".json"))
     check_exists(args.files)
     from calcigram.cli._output import json_text, write_or_print
-    from calcigram.rules.outcomes import check_outcomes
-    from calcigram.rules.risk_check import check_risk
+    from calcigram.validate.outcomes import check_outcomes
+    from calcigram.validate.risk_check import check_risk
 
     with working("Holding the rules against outcomes"):
         result = check_outcomes(args.files, rulebooks=books, seed=args.seed)

@@ -33,13 +33,13 @@ def run(args: argparse.Namespace) -> None:
     began = perf_counter()
     with working("Compiling"):
         from calcigram import classify, explain, read_clusters, simulate
-        from calcigram.tree import spanning_parents
+        from calcigram.page.sketch import overlays
 
         clusters = read_clusters(sample_clusters())
         classify(clusters)
         classify(clusters[0])  # a few clusters take another way through the model than many
         explain(clusters[0])
-        spanning_parents(clusters[0].x_mm, clusters[0].y_mm)  # pictures draw it
+        overlays(clusters[0].x_mm, clusters[0].y_mm)
         if args.all:
             simulate(N_SIMULATED, grade="mixed")
     say(f"ready after {perf_counter() - began:.0f} s")

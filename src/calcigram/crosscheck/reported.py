@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from calcigram.lexicon import DISTRIBUTIONS, MORPHOLOGIES, Agreement, Distribution
+from calcigram.lexicon import AXES, Agreement, Distribution
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,9 +23,6 @@ REPORTED_COLUMNS: tuple[str, ...] = (
 """Columns appended to the verdict table of clusters that come of reports, annotations and masks."""
 
 SEVERAL = "|"
-
-REPORTED_AXES = {"distribution": DISTRIBUTIONS, "morphology": MORPHOLOGIES}
-"""Columns of the verdict table that are compared -> the words that can be."""
 
 _SAME = {Distribution.BRANCHING: Distribution.LINEAR}
 """Our word -> the one a report must use for it: DICOM and BI-RADS have no branching distribution."""
@@ -83,7 +80,7 @@ def compare_reported(verdicts: pd.DataFrame, meta: pd.DataFrame) -> pd.DataFrame
     differences: list[Any] = []
     for index in range(len(verdicts)):
         compared, said = 0, []
-        for axis, words in REPORTED_AXES.items():
+        for axis, words in ((name, axis.words) for name, axis in AXES.items()):
             reported, read = table[f"reported_{axis}"][index], verdicts[axis].iloc[index]
             known = {word for word in str(reported).split(SEVERAL) if word in words}
             if reported is None or not known or read not in words:

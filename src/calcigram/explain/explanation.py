@@ -122,7 +122,7 @@ class Explanation:
 
     def plot(self) -> Picture:
         """Draw the cluster beside what moved the model, by family."""
-        from calcigram.explain.picture import explanation_picture
+        from calcigram.explain.text import explanation_picture
 
         return explanation_picture(self)
 

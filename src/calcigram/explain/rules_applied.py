@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from calcigram.explain.contributions import feature_words, with_unit
-from calcigram.rules.trial import condition_holds
+from calcigram.rules.engine import condition_holds
 
 if TYPE_CHECKING:
     from calcigram.readings import Readings

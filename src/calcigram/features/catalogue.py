@@ -1,7 +1,6 @@
 """The catalogue: which features there are, in which order, and what each means.
 
-It computes nothing and imports no compiled code; `entries` holds the text, the family
-modules hold the kernels. ``python -m calcigram.features.catalogue > docs/features.md``
+It computes nothing; each family's module holds its rows beside the kernels that compute them. ``python -m calcigram.features.catalogue > docs/features.md``
 writes the page.
 """
 
@@ -9,14 +8,27 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections import namedtuple
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from calcigram.features.entries import ROWS
+from calcigram.features import (
+    branching,
+    linearity,
+    nipple,
+    particles,
+    regularity,
+    roundness,
+    spread,
+)
+from calcigram.features.rows import Rows
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_MODULES = (spread, linearity, branching, roundness, nipple, particles, regularity)
+"""The order of the families is that of the columns."""
+
+ROWS: dict[str, Rows] = {module.__name__.rsplit(".", 1)[1]: module.ROWS for module in _MODULES}
 
 
 @dataclass(frozen=True)
@@ -58,18 +70,6 @@ CATALOGUE: tuple[FeatureSpec, ...] = tuple(
 )
 FEATURE_NAMES: tuple[str, ...] = tuple(spec.name for spec in CATALOGUE)
 FAMILIES: tuple[str, ...] = tuple(ROWS)
-
-
-def family_columns(family: str) -> Any:
-    """Return a named tuple of the columns' places within the row slice of `family`.
-
-    Examples
-    --------
-    >>> family_columns("roundness").hull_solidity
-    1
-    """
-    names = [row[0] for row in ROWS[family]]
-    return namedtuple(f"{family}_columns", names)(*range(len(names)))  # type: ignore[misc]
 
 
 def family_slice(family: str) -> slice:
@@ -126,7 +126,7 @@ def catalogue_page() -> str:
         "# Features",
         "",
         f"The {len(CATALOGUE)} features of a cluster, in column order. This page is generated from",
-        "`calcigram.features.entries` by `python -m calcigram.features.catalogue > docs/features.md`;",
+        "the modules of `calcigram.features` by `python -m calcigram.features.catalogue > docs/features.md`;",
         "a test holds that it is current.",
         "",
         "A feature is NaN where a mark it needs is unknown for every calcification, where there are",

@@ -7,7 +7,6 @@ interpreter lock); nothing here is per calcification. What each column means sta
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,9 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from calcigram.errors import BadInputError
-from calcigram.features.batch import extract_range
 from calcigram.features.catalogue import FEATURE_NAMES
-from calcigram.features.workspace import Workspace, make_workspace
+from calcigram.features.measure import measure_clusters
 from calcigram.threads import in_chunks
 
 if TYPE_CHECKING:
@@ -148,16 +146,10 @@ def extract_features(clusters: ClusterSet, *, n_threads: int | None = None) -> F
     if n_threads is not None and n_threads < 1:
         raise BadInputError("at least 1 thread", column="n_threads", value=n_threads)
     values = np.full((len(clusters), len(FEATURE_NAMES)), np.nan, np.float32)
-    lengths = clusters.n_calcifications
-    capacity = int(lengths.max(initial=0))
     offsets, columns = kernel_columns(clusters)
-    per_thread = threading.local()
 
     def run(part: slice) -> None:
-        work: Workspace | None = getattr(per_thread, "work", None)
-        if work is None:
-            work = per_thread.work = make_workspace(capacity)
-        extract_range(part.start, part.stop, offsets, columns, work, values)
+        measure_clusters(part.start, part.stop, offsets, columns, values)
 
     in_chunks(run, len(clusters), _CHUNK, n_threads)
     return Features(values, clusters.cluster_id)
@@ -166,7 +158,7 @@ def extract_features(clusters: ClusterSet, *, n_threads: int | None = None) -> F
 def kernel_columns(
     clusters: ClusterSet,
 ) -> tuple[npt.NDArray[np.int64], tuple[npt.NDArray[np.float32], ...]]:
-    """Return what `batch.extract_range` takes of clusters: the offsets, then all other columns."""
+    """Return what `measure_clusters` takes of clusters: the offsets, then all other columns."""
     offsets, *columns = (_read_only(getattr(clusters, name)) for name in ("offsets", *_COLUMNS))
     return offsets, tuple(columns)
 

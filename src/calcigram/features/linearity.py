@@ -1,34 +1,20 @@
 """Features of linearity: how far a cluster follows a line, a curve, or two rails.
 
-The curve itself is fitted in `curve`. Side branches are `branching`'s.
+Side branches are measured in `branching`.
 """
 
 from __future__ import annotations
 
 import math
+from math import inf
 
 import numpy as np
 
-from calcigram.features.catalogue import family_columns
-from calcigram.features.curve import FAR_QUANTILE
-from calcigram.features.workspace import (
-    ARC,
-    DEVIATION,
-    LOCAL_COS,
-    LOCAL_SIN,
-    MEAN,
-    OFFSET,
-    ORDER,
-    RESIDUAL,
-    SIGNED,
-    U,
-    V,
-)
-from calcigram.geometry import FLAT
-from calcigram.kernels import arc_tangents, column_quantile, inner_kernel, quantile
-from calcigram.vectors import LANES
-
-_C = family_columns("linearity")
+from calcigram._kernels.compiler import kernel
+from calcigram._kernels.curve import FAR_QUANTILE
+from calcigram._kernels.geometry import FLAT
+from calcigram._kernels.statistics import quantile
+from calcigram.features.rows import COMMON, Rows, columns
 
 RAIL_MIN_POINTS = 6
 _RAIL_STEPS = 8
@@ -36,11 +22,39 @@ _RAIL_TRIM = 2.0
 _RAIL_BINS = 8
 _UNIFORM_SHARE = 0.75
 _UNIFORM_CENTER = 1.0 / 6.0
+_AXES = ("orientation_deg", "aspect_ratio")
+
+ROWS: Rows = (
+    ("pca_axis_ratio", "1", 0, 1, "sqrt(l2 / l1), l1 >= l2 the eigenvalues of the covariance: 0 is a line; n >= 3", COMMON, ()),
+    ("line_residual_mm", "mm", 0, inf, "Root mean square distance to the major axis, sqrt(l2); n >= 3", COMMON, ()),
+    ("line_residual_ratio", "1", 0, 1, "line_residual_mm / extent along the major axis", COMMON, ()),
+    ("curve_residual_mm", "mm", 0, inf, "Root mean square distance to the principal curve, whose ends go on by a tenth of its length; n >= 3", "Hastie & Stuetzle 1989; " + COMMON, ()),
+    ("curve_residual_median_mm", "mm", 0, inf, "Median of those distances", "Hastie & Stuetzle 1989", ()),
+    ("curve_residual_ratio", "1", 0, inf, "curve_residual_mm / curve_length_mm", COMMON, ()),
+    ("curve_length_mm", "mm", 0, inf, "Length of the principal curve", "Hastie & Stuetzle 1989", ()),
+    ("tortuosity", "1", 1, inf, "curve_length_mm / distance between the ends of the curve", COMMON, ()),
+    ("curve_turning_deg", "deg", 0, inf, "Sum of the absolute turns between the pieces of the principal curve", COMMON, ()),
+    ("path_share", "1", 0, 1, "Longest path / total length of the spanning tree without strays; n >= 3", "Prim 1957; " + COMMON, ()),
+    ("path_members", "1", 0, 1, "Share of the calcifications on that path", COMMON, ()),
+    ("local_linearity_4", "1", 0, 1, "Mean of 1 - l2/l1 of a point and its 4 nearest neighbours, ties (within 1e-5 of the squared distance) all included, over the points where those have an extent; n >= 3", COMMON, ()),
+    ("local_linearity_8", "1", 0, 1, "As local_linearity_4 with 8 neighbours", COMMON, ()),
+    ("direction_order", "1", 0, 1, "|sum a_k exp(2i t_k)| / sum a_k over the 8-neighbour directions t_k with anisotropies a_k = (l1 - l2)/(l1 + l2)", COMMON, ()),
+    ("direction_fan", "1", -1, 1, "sum a_k sin(2t_k) v_k / sum a_k |v_k| of the same directions, v_k the distance from the major axis: above 0 where they fan out towards the longer tail; n >= 3", "lexicon, segmental; own formula", ()),
+    ("orientation_coherence", "1", -1, 1, "Mean cos 2(o_k - t_k) of major axis o_k and local direction t_k, weighted by (1 - 1/aspect) a_k", "after Valvano et al. 2019 (tram tracks)", _AXES),
+    ("orientation_order", "1", 0, 1, "|sum w_k exp(2i o_k)| / sum w_k, w_k = 1 - 1/aspect", COMMON, _AXES),
+    ("rail_score", "1", 0, 1, "Bimodality of the signed offsets from the principal curve, from their median, those beyond twice the upper quartile of distance left out, in two halves by at most 8 steps of two means from 0: product of the share of variance between the halves above the uniform's 3/4, the emptiness of the middle third (of all n), the mixing of both along the curve, and 4pq; n >= 6", "after Valvano et al. 2019 (tram tracks)", ()),
+    ("rail_between_share", "1", 0, 1, "Share of the variance of those offsets between their two halves: 0.64 normal, 0.75 uniform, 1 two thin rails; n >= 6", "after Valvano et al. 2019 (tram tracks)", ()),
+    ("rail_mixing", "1", 0, 1, "How far both halves share each stretch of the curve, one of 8 or of n / 6 if fewer: 1 as by chance, 0 apart; n >= 6", "after Valvano et al. 2019 (tram tracks)", ()),
+    ("rail_separation_mm", "mm", 0, inf, "Distance between the mean offsets of the two halves; n >= 6", "after Valvano et al. 2019 (tram tracks)", ()),
+)  # fmt: skip
+"""The features of this family: name, unit, lowest and highest value, formula, source, marks needed."""
+
+_C = columns(ROWS)
 
 
-@inner_kernel
-def _line(work, n, frame, out):
-    extent = float(work.f[U, n - 1]) - work.f[U, 0]
+@kernel(fast=True)
+def _line(frame, out):
+    extent = float(frame.x[-1]) - frame.x[0]
     if frame.major > 0.0:
         residual = math.sqrt(frame.minor)
         out[_C.pca_axis_ratio] = min(1.0, math.sqrt(frame.minor / frame.major))
@@ -48,155 +62,91 @@ def _line(work, n, frame, out):
         out[_C.line_residual_ratio] = residual / extent
 
 
-@inner_kernel
-def _turning_deg(work, knots, size, length):
+@kernel(fast=True)
+def _turning_deg(x, y, length):
     """Sum of the absolute turns; pieces that are rounding, or nothing, have no direction."""
-    across, along, turns = work.f[0], work.f[1], work.f[2]
-    least = np.float32((FLAT * length) ** 2)
-    last_u = last_v = np.float32(0.0)
-    for k in range(size - 1):
-        du, dv = knots[0, k + 1] - knots[0, k], knots[1, k + 1] - knots[1, k]
-        some = du * du + dv * dv > least
-        zero = np.float32(0.0)
-        across[k] = last_u * dv - last_v * du if some else zero
-        along[k] = last_u * du + last_v * dv if some else zero
-        last_u, last_v = du if some else last_u, dv if some else last_v
-    arc_tangents(across, along, size - 1, turns)
-    total = np.float32(0.0)
-    for k in range(size - 1):
-        total += abs(turns[k])
+    least = (FLAT * length) ** 2
+    total = last_x = last_y = 0.0
+    for k in range(x.size - 1):
+        dx, dy = float(x[k + 1]) - x[k], float(y[k + 1]) - y[k]
+        if dx * dx + dy * dy > least:
+            if k > 0:
+                total += abs(math.atan2(last_x * dy - last_y * dx, last_x * dx + last_y * dy))
+            last_x, last_y = dx, dy
     return math.degrees(total)
 
 
-@inner_kernel
-def place_linearity(work, n, curve):
-    """Write the distances to the principal curve to the table."""
-    if curve.size < 2:
+@kernel(fast=True)
+def _curve(curve, out):
+    if not curve.length > 0.0:
         return
-    offset = work.f[OFFSET]
-    for i in range(n):
-        work.table[LANES * i + RESIDUAL] = abs(offset[i])
-        work.table[LANES * i + SIGNED] = offset[i]
-
-
-@inner_kernel
-def _curve(work, n, curve, out):
-    if curve.size < 2 or curve.length <= 0.0:
-        return
-    mean, deviation = work.moments[MEAN, RESIDUAL], work.moments[DEVIATION, RESIDUAL]
-    residual = math.sqrt(mean * mean + deviation * deviation)
-    last = curve.size - 1
+    squares = np.float32(0.0)
+    for offset in curve.offset:
+        squares += offset * offset
+    residual = math.sqrt(squares / curve.offset.size)
     chord = math.hypot(
-        float(work.curves[0, 0, last]) - work.curves[0, 0, 0],
-        float(work.curves[0, 1, last]) - work.curves[0, 1, 0],
+        float(curve.x[-1]) - curve.x[0],
+        float(curve.y[-1]) - curve.y[0],
     )
     out[_C.curve_residual_mm] = residual
-    out[_C.curve_residual_median_mm] = column_quantile(work.table[RESIDUAL:], n, 0.5)
+    out[_C.curve_residual_median_mm] = quantile(np.abs(curve.offset), 0.5)
     out[_C.curve_residual_ratio] = residual / curve.length
     out[_C.curve_length_mm] = curve.length
     out[_C.tortuosity] = max(1.0, curve.length / chord) if chord > 0.0 else np.nan
-    out[_C.curve_turning_deg] = _turning_deg(work, work.curves[0], curve.size, curve.length)
+    out[_C.curve_turning_deg] = _turning_deg(curve.x, curve.y, curve.length)
 
 
-@inner_kernel
-def _path(work, n, branches, out):
-    size = branches.main_size
-    if size < 2 or branches.main_length <= 0.0:
-        return
-    out[_C.path_share] = min(1.0, branches.main_length / branches.tree_length)
-    out[_C.path_members] = size / n
-
-
-@inner_kernel
-def _directions(work, n, out):
-    cos2, sin2 = work.f[LOCAL_COS], work.f[LOCAL_SIN]
-    across = work.f[V]
+@kernel(fast=True)
+def _directions(y, directions, out):
     cos_sum = sin_sum = weights = outwards = most = np.float32(0.0)
-    for i in range(n):
-        c, s, v = cos2[i], sin2[i], across[i]
+    for i in range(y.size):
+        c, s = directions.cos2[i], directions.sin2[i]
         weight = np.sqrt(c * c + s * s)
         cos_sum += c
         sin_sum += s
         weights += weight
-        outwards += s * v
-        most += weight * abs(v)
+        outwards += s * y[i]
+        most += weight * abs(y[i])
     if weights > 0.0:
         out[_C.direction_order] = min(1.0, math.hypot(cos_sum, sin_sum) / weights)
     if most > 0.0:
         out[_C.direction_fan] = max(-1.0, min(1.0, outwards / most))
 
 
-@inner_kernel
-def _doubled_axes(orientation, n, cos2, sin2):
-    """Write cosine and sine of twice the angle, given in [0, 180) degrees, to 3e-7.
-
-    Taylor series of cosine and sine about 90 degrees, then doubled.
-    """
-    one, radian = np.float32(1.0), np.float32(math.pi / 180.0)
-    for i in range(n):
-        t = (orientation[i] - np.float32(90.0)) * radian
-        x = t * t
-        c = one + x * (
-            np.float32(-1 / 2) + x * (
-                np.float32(1 / 24) + x * (
-                    np.float32(-1 / 720) + x * (np.float32(1 / 40320) - x * np.float32(1 / 3628800))
-                )
-            )
-        )  # fmt: skip
-        s = t * (
-            one + x * (
-                np.float32(-1 / 6) + x * (
-                    np.float32(1 / 120) + x * (
-                        np.float32(-1 / 5040)
-                        + x * (np.float32(1 / 362880) - x * np.float32(1 / 39916800))
-                    )
-                )
-            )
-        )  # fmt: skip
-        # Half a turn of twice the angle lies between it and t.
-        cos2[i], sin2[i] = s * s - c * c, -(s + s) * c
-
-
-@inner_kernel
-def _orientations(work, n, frame, orientation, aspect, start, out):
+@kernel(fast=True)
+def _orientations(frame, directions, orientation, aspect, out):
     """Compare the marks' major axes with the local directions and with one another."""
-    zero, one = np.float32(0.0), np.float32(1.0)
-    degrees, weight_of, mark_cos, mark_sin = work.f[0], work.f[1], work.f[2], work.f[3]
-    for i in range(n):
-        row = start + work.i[ORDER, i]
-        angle, ratio = orientation[row], aspect[row]
-        known = angle == angle and ratio == ratio
-        degrees[i] = angle if known else zero
-        weight_of[i] = one - one / ratio if known else zero
-    _doubled_axes(degrees, n, mark_cos, mark_sin)
+    zero, one, radian = np.float32(0.0), np.float32(1.0), np.float32(math.pi / 180.0)
     turn_cos = np.float32(frame.cos * frame.cos - frame.sin * frame.sin)
-    turn_sin = np.float32(2.0 * frame.sin * frame.cos)
-    hand = np.float32(frame.hand)
-    local_cos, local_sin = work.f[LOCAL_COS], work.f[LOCAL_SIN]
+    turn_sin, hand = np.float32(2.0 * frame.sin * frame.cos), np.float32(frame.hand)
     along = along_weights = cos_sum = sin_sum = weights = zero
-    for i in range(n):
-        weight = weight_of[i]
-        c = weight * (mark_cos[i] * turn_cos + mark_sin[i] * turn_sin)
-        s = weight * hand * (mark_sin[i] * turn_cos - mark_cos[i] * turn_sin)
+    for i in range(orientation.size):
+        if not (orientation[i] == orientation[i] and aspect[i] == aspect[i]):
+            continue
+        angle = np.float32(2.0) * orientation[i] * radian
+        mark_cos, mark_sin = np.cos(angle), np.sin(angle)
+        weight = one - one / aspect[i]
+        c = weight * (mark_cos * turn_cos + mark_sin * turn_sin)
+        s = weight * hand * (mark_sin * turn_cos - mark_cos * turn_sin)
         cos_sum += c
         sin_sum += s
         weights += weight
-        tc, ts = local_cos[i], local_sin[i]
+        tc, ts = directions.cos2[i], directions.sin2[i]
         along += c * tc + s * ts
         along_weights += weight * np.sqrt(tc * tc + ts * ts)
     if weights > 0.0:
         out[_C.orientation_order] = min(1.0, math.hypot(cos_sum, sin_sum) / weights)
-    if n >= 3 and along_weights > 0.0:
+    if orientation.size >= 3 and along_weights > 0.0:
         out[_C.orientation_coherence] = max(-1.0, min(1.0, float(along) / along_weights))
 
 
-@inner_kernel
-def _two_means(offset, n):
+@kernel(fast=True)
+def _two_means(offset):
     """Split offsets in two about the midpoint of the two means, starting from 0.
 
     Returns the midpoint, both means, both counts, and the share of variance between them.
     """
-    zero, one = np.float32(0.0), np.float32(1.0)
+    n, zero, one = offset.size, np.float32(0.0), np.float32(1.0)
     total = square = zero
     for i in range(n):
         total += offset[i]
@@ -222,12 +172,12 @@ def _two_means(offset, n):
     return split, low, high, n - n_high, n_high, (between / variance if variance > 0.0 else 0.0)
 
 
-@inner_kernel
-def _mixing(offset, arc, n, split, length, p, points, highs):
+@kernel(fast=True)
+def _mixing(offset, arc, split, length, p):
     """Return how far both sides share each stretch of the curve: 1 as by chance, 0 apart."""
+    n = offset.size
     bins = max(1, min(_RAIL_BINS, n // 6))
-    for b in range(bins):
-        points[b] = highs[b] = 0
+    points, highs = np.zeros(bins, np.int64), np.zeros(bins, np.int64)
     scale, last = np.float32(bins / length), np.float32(bins - 1)
     limit = np.float32(split)
     for i in range(n):
@@ -244,20 +194,18 @@ def _mixing(offset, arc, n, split, length, p, points, highs):
     return min(1.0, inside / (counted * p * (1.0 - p))) if counted else 0.0
 
 
-@inner_kernel
-def _rails(work, n, curve, out):
+@kernel(fast=True)
+def _rails(curve, out):
     """Score two rails: see `rail_score` in the catalogue."""
-    middle = np.float32(column_quantile(work.table[SIGNED:], n, 0.5))
-    kept, arc, away = work.f[1], work.f[2], work.f[0]
+    n = curve.offset.size
+    offset = curve.offset - np.float32(quantile(curve.offset, 0.5))
+    limit = np.float32(_RAIL_TRIM * quantile(np.abs(offset), FAR_QUANTILE))
+    kept, arc, m = np.empty_like(offset), np.empty_like(offset), 0
     for i in range(n):
-        away[i] = abs(work.f[OFFSET, i] - middle)
-    limit = np.float32(_RAIL_TRIM * quantile(away, work.bits[0], n, FAR_QUANTILE))
-    m = np.int64(0)  # for a plain 0, which is a type of its own, callees are compiled once more
-    for i in range(n):
-        o = work.f[OFFSET, i] - middle
-        kept[m], arc[m] = o, work.f[ARC, i]
-        m += abs(o) <= limit
-    split, low, high, n_low, _, share = _two_means(kept, m)
+        kept[m], arc[m] = offset[i], curve.arc[i]
+        m += abs(offset[i]) <= limit
+    kept, arc = kept[:m], arc[:m]
+    split, low, high, n_low, _, share = _two_means(kept)
     separation = high - low
     out[_C.rail_score] = 0.0
     out[_C.rail_separation_mm] = separation
@@ -270,23 +218,26 @@ def _rails(work, n, curve, out):
     p = n_low / m
     bimodality = max(0.0, (share - _UNIFORM_SHARE) / (1.0 - _UNIFORM_SHARE))
     emptiness = max(0.0, 1.0 - central / n / _UNIFORM_CENTER)
-    mixing = _mixing(kept, arc, m, split, curve.length, p, work.i[1], work.i[2])
+    mixing = _mixing(kept, arc, split, curve.length, p)
     out[_C.rail_between_share] = min(1.0, max(0.0, share))
     out[_C.rail_mixing] = mixing
     out[_C.rail_score] = min(1.0, bimodality * emptiness * mixing * 4.0 * p * (1.0 - p))
 
 
-@inner_kernel
-def measure_linearity(work, n, frame, curve, branches, local_4, local_8, orientation, aspect, start, out):  # fmt: skip
-    """Write the family's columns to `out`, a view of one row; the table is sorted."""
-    _orientations(work, n, frame, orientation, aspect, start, out)
+@kernel(fast=True)
+def measure_linearity(frame, curve, branches, directions, orientation, aspect, out):
+    """Write the family's columns to `out`, a view of one row."""
+    _orientations(frame, directions, orientation, aspect, out)
+    n = frame.x.size
     if n < 3:
         return
-    _line(work, n, frame, out)
-    _curve(work, n, curve, out)
-    _path(work, n, branches, out)
-    out[_C.local_linearity_4] = local_4
-    out[_C.local_linearity_8] = local_8
-    _directions(work, n, out)
-    if n >= RAIL_MIN_POINTS and curve.size >= 2 and curve.length > 0.0:
-        _rails(work, n, curve, out)
+    _line(frame, out)
+    _curve(curve, out)
+    if branches.main_length > 0.0:
+        out[_C.path_share] = min(1.0, branches.main_length / branches.tree_length)
+        out[_C.path_members] = branches.path.size / n
+    out[_C.local_linearity_4] = directions.linearity_near
+    out[_C.local_linearity_8] = directions.linearity_wide
+    _directions(frame.y, directions, out)
+    if n >= RAIL_MIN_POINTS and curve.length > 0.0:
+        _rails(curve, out)

@@ -6,16 +6,20 @@ The wedge and widening features need no nipple; all others are NaN without it.
 from __future__ import annotations
 
 import math
+from math import inf
 
 import numpy as np
 
-from calcigram.features.catalogue import family_columns
-from calcigram.features.workspace import ANGLE, MEAN, RADIUS, U, V
-from calcigram.kernels import column_quantile, inner_kernel, natural_logs
-from calcigram.vectors import LANES, larger, load, root, smaller, splat, store, where
+from calcigram._kernels.compiler import kernel
+from calcigram._kernels.statistics import (
+    LANES,
+    mean_and_deviation,
+    quantile,
+    slope_and_correlation,
+)
+from calcigram.features.rows import COMMON, Rows, columns
 
-_C = family_columns("nipple")
-
+_NIPPLE = ("nipple_x_mm", "nipple_y_mm")
 _WEDGE_MIN_POINTS = 5
 
 _TURNS = 12
@@ -31,99 +35,94 @@ _LEAST_BREADTH = 0.01
 _THIRD_DEVIATIONS = 0.4
 """About a third of the points lies this many standard deviations beyond the mean."""
 
+ROWS: Rows = (
+    ("wedge_slope", "1", 0, inf, "|slope| of the distance from the major axis against the position along it; n >= 5", COMMON, ()),
+    ("wedge_correlation", "1", 0, 1, "|correlation| of the same two; n >= 5", COMMON, ()),
+    ("widening_axis", "1", -inf, inf, "log of the ratio of the breadths of the two halves along the major axis, that towards the longer tail over the other; the breadth is the standard deviation across the axis plus 0.01 radii of gyration, the halves meet at the centroid, where a point within a tenth of the radius of gyration counts for both in part; n >= 5", COMMON, ()),
+    ("widening_mean", "1", 0, inf, "Mean of |widening_axis| over 12 directions, 15 deg apart from the major axis on; n >= 5", COMMON, ()),
+    ("widening_max", "1", 0, inf, "Greatest of the same 12; n >= 5", COMMON, ()),
+    ("nipple_distance_mm", "mm", 0, inf, "Distance from the centroid to the nipple", COMMON, _NIPPLE),
+    ("nipple_axis_angle_deg", "deg", 0, 90, "Angle between the major axis and the direction from the centroid to the nipple; n >= 3", COMMON, _NIPPLE),
+    ("nipple_wedge_slope", "1", -inf, inf, "Slope of the distance from the ray nipple-centroid against the distance to the nipple; n >= 5", COMMON, _NIPPLE),
+    ("nipple_span_deg", "deg", 0, 360, "10-90 % range of the angle seen from the nipple; n >= 3", COMMON, _NIPPLE),
+    ("nipple_radial_span_mm", "mm", 0, inf, "10-90 % range of the distance to the nipple; n >= 3", COMMON, _NIPPLE),
+    ("nipple_span_ratio", "1", 0, inf, "nipple_radial_span_mm / (mean distance x nipple_span in radians)", COMMON, _NIPPLE),
+    ("nipple_nearness", "1", 0, 1, "5th / 95th percentile of the distance to the nipple; n >= 3", COMMON, _NIPPLE),
+    ("nipple_widening", "1", -inf, inf, "Log of the mean distance from the ray nipple-centroid of the points farther from the nipple than 0.4 standard deviations above the mean distance, over that of those nearer than 0.4 below it; n >= 5", COMMON, _NIPPLE),
+)  # fmt: skip
+"""The features of this family: name, unit, lowest and highest value, formula, source, marks needed."""
 
-@inner_kernel
-def _slope_and_correlation(x, y, n):
-    """Least-squares slope of y on x, and their correlation; NaN where either is constant."""
-    # Measured from the first point, so that equal values leave exact zeros.
-    x0, y0 = x[0], y[0]
-    sx = sy = np.float32(0.0)
-    for i in range(n):
-        sx += x[i] - x0
-        sy += y[i] - y0
-    sx /= np.float32(n)
-    sy /= np.float32(n)
-    xx = yy = xy = np.float32(0.0)
-    for i in range(n):
-        dx, dy = (x[i] - x0) - sx, (y[i] - y0) - sy
-        xx += dx * dx
-        yy += dy * dy
-        xy += dx * dy
-    slope = float(xy) / xx if xx > 0.0 else np.nan
-    correlation = xy / math.sqrt(float(xx) * yy) if xx > 0.0 and yy > 0.0 else np.nan
-    return slope, correlation
+_C = columns(ROWS)
 
 
-@inner_kernel
-def _wedge(work, n, out):
-    transverse = work.f[0]
-    for i in range(n):
-        transverse[i] = abs(work.f[V, i])
-    slope, correlation = _slope_and_correlation(work.f[U], transverse, n)
+@kernel(fast=True)
+def _halves(x, y, gyration):
+    """Return for each direction the sums of weight, place across and its square, of both halves.
+
+    Directions lie side by side, a vector lane each, and points come one after another: that ends in
+    no sum across a vector.
+    """
+    zero, half, one = np.float32(0.0), np.float32(0.5), np.float32(1.0)
+    per_seam = np.float32(0.5 / (_SEAM * gyration))
+    sums = np.zeros(6 * LANES, np.float32)
+    for i in range(x.size):
+        px, py = x[i], y[i]
+        for k in range(LANES):
+            ahead = half + (_TURN_COS[k] * px + _TURN_SIN[k] * py) * per_seam
+            ahead = ahead if ahead > zero else zero
+            ahead = ahead if ahead < one else one
+            across = _TURN_COS[k] * py - _TURN_SIN[k] * px
+            far, near = ahead * across, (one - ahead) * across
+            sums[k] += ahead
+            sums[k + LANES] += far
+            sums[k + 2 * LANES] += far * across
+            sums[k + 3 * LANES] += one - ahead
+            sums[k + 4 * LANES] += near
+            sums[k + 5 * LANES] += near * across
+    return sums.reshape((6, LANES))
+
+
+@kernel(fast=True)
+def _breadth(weight, first, second):
+    """Return the standard deviation from weighted sums; 0 where nothing weighs."""
+    if not weight > 0.0:
+        return 0.0
+    return math.sqrt(max(0.0, second / weight - (first / weight) ** 2))
+
+
+@kernel(fast=True)
+def _shape(frame, out):
+    x, y = frame.x, frame.y
+    slope, correlation = slope_and_correlation(x, np.abs(y))
     out[_C.wedge_slope] = abs(slope)
     out[_C.wedge_correlation] = min(1.0, abs(correlation)) if correlation == correlation else np.nan
-
-
-@inner_kernel
-def _widenings(work, n, gyration, out):
-    """Compare the breadths of both halves in every direction at once: each lane is a turn."""
+    gyration = math.sqrt(frame.major + frame.minor)
     if not gyration > 0.0:
         return
-    zero, half, one = splat(np.float32(0.0)), splat(np.float32(0.5)), splat(np.float32(1.0))
-    cosine, sine = load(_TURN_COS, 0), load(_TURN_SIN, 0)
-    per_seam = splat(np.float32(0.5 / (_SEAM * gyration)))
-    wf = sf = qf = wb = sb = qb = zero
-    for i in range(n):
-        u, v = splat(work.f[U, i]), splat(work.f[V, i])
-        ahead = smaller(one, larger(zero, half + (cosine * u + sine * v) * per_seam))
-        behind = one - ahead
-        across = cosine * v - sine * u
-        near, far = behind * across, ahead * across
-        wf = wf + ahead
-        sf = sf + far
-        qf = qf + far * across
-        wb = wb + behind
-        sb = sb + near
-        qb = qb + near * across
-    least = splat(np.float32(_LEAST_BREADTH * gyration))
-    store(work.f[0], 0, (_breadth(wf, sf, qf) + least) / (_breadth(wb, sb, qb) + least))
-    natural_logs(work.bits[0], np.int64(LANES), work.f[1], work.bits[1])
-    ratios = work.f[1]
-    total = greatest = np.float32(0.0)
+    total, greatest, least = 0.0, 0.0, _LEAST_BREADTH * gyration
+    sums = _halves(x, y, gyration)
     for k in range(_TURNS):
-        total += abs(ratios[k])
-        greatest = max(greatest, abs(ratios[k]))
-    out[_C.widening_axis] = ratios[0]
+        ahead = _breadth(sums[0, k], sums[1, k], sums[2, k]) + least
+        ratio = math.log(ahead / (_breadth(sums[3, k], sums[4, k], sums[5, k]) + least))
+        if k == 0:
+            out[_C.widening_axis] = ratio
+        total += abs(ratio)
+        greatest = max(greatest, abs(ratio))
     out[_C.widening_mean] = total / _TURNS
     out[_C.widening_max] = greatest
 
 
-@inner_kernel
-def _breadth(weight, first, second):
-    """Return the standard deviation from weighted sums; 0 where nothing weighs."""
-    zero = splat(np.float32(0.0))
-    some = zero < weight
-    mean = where(some, first / weight, zero)
-    return root(larger(where(some, second / weight, zero) - mean * mean, zero))
-
-
-@inner_kernel
-def _nipple_widening(radius, aside, n):
+@kernel(fast=True)
+def _nipple_widening(radius, aside, mean, deviation):
     """Log of the breadth far from the nipple over that near it; NaN where either is nothing."""
-    mean = square = np.float32(0.0)
-    for i in range(n):
-        mean += radius[i]
-    mean /= np.float32(n)
-    for i in range(n):
-        square += (radius[i] - mean) * (radius[i] - mean)
-    beyond = np.float32(_THIRD_DEVIATIONS * math.sqrt(square / n))
+    middle, beyond = np.float32(mean), np.float32(_THIRD_DEVIATIONS * deviation)
     near = far = 0.0
     n_near = n_far = 0
-    for i in range(n):
-        if radius[i] > mean + beyond:
+    for i in range(radius.size):
+        if radius[i] > middle + beyond:
             far += aside[i]
             n_far += 1
-        elif radius[i] < mean - beyond:
+        elif radius[i] < middle - beyond:
             near += aside[i]
             n_near += 1
     if not (near > 0.0 and far > 0.0):
@@ -131,82 +130,42 @@ def _nipple_widening(radius, aside, n):
     return math.log(far / n_far) - math.log(near / n_near)
 
 
-@inner_kernel
-def _angle(diamond):
-    """Return the angle of a direction given as its place on the diamond |x| + |y| = 1."""
-    x = 1.0 - abs(diamond)
-    return math.atan2(diamond if x >= 0.0 else math.copysign(1.0 + x, diamond), x)
-
-
-@inner_kernel
-def _angle_quantile(angles, n, q):
-    place = q * (n - 1)
-    rank = min(int(place), n - 2)
-    low = _angle(float(angles[LANES * rank]))
-    return low + (place - rank) * (_angle(float(angles[LANES * (rank + 1)])) - low)
-
-
-@inner_kernel
-def _centroid_to_nipple(frame, nipple_x, nipple_y):
-    """Return the nipple in the cluster's frame and its distance; NaN if it is unknown."""
-    dx, dy = nipple_x - frame.x, nipple_y - frame.y
-    u = frame.cos * dx + frame.sin * dy
-    v = frame.hand * (frame.cos * dy - frame.sin * dx)
-    return u, v, math.sqrt(u * u + v * v)
-
-
-@inner_kernel
-def place_nipple(work, n, frame, nipple_x, nipple_y, out):
-    """Write polar places about the nipple to the table, and the slope of one on the other.
-
-    Angles are from the ray through the centroid, given as places on the diamond
-    |x| + |y| = 1: they rise alike, and only the few that count are turned into angles.
-    """
-    nipple_u, nipple_v, distance = _centroid_to_nipple(frame, nipple_x, nipple_y)
-    if n < 3 or not distance >= 0.0:
-        return
-    radius, angle, aside = work.f[0], work.f[1], work.f[2]
-    ray_u = np.float32(-nipple_u / distance if distance > 0.0 else 1.0)
-    ray_v = np.float32(-nipple_v / distance if distance > 0.0 else 0.0)
-    at_u, at_v = np.float32(nipple_u), np.float32(nipple_v)
-    u, v, two, tiny = work.f[U], work.f[V], np.float32(2.0), np.float32(1e-30)
-    for i in range(n):
-        du, dv = u[i] - at_u, v[i] - at_v
-        along, across = du * ray_u + dv * ray_v, dv * ray_u - du * ray_v
-        radius[i] = np.sqrt(along * along + across * across)
-        aside[i] = abs(across)
-        diamond = across / max(abs(along) + abs(across), tiny)
-        behind = two - diamond if diamond >= np.float32(0.0) else -two - diamond
-        angle[i] = diamond if along >= np.float32(0.0) else behind
-    for i in range(n):
-        work.table[LANES * i + ANGLE] = angle[i]
-        work.table[LANES * i + RADIUS] = radius[i]
+@kernel(fast=True)
+def measure_nipple(frame, nipple_x, nipple_y, out):
+    """Write the family's columns to `out`, a view of one row."""
+    x, y, n = frame.x, frame.y, frame.x.size
     if n >= _WEDGE_MIN_POINTS:
-        out[_C.nipple_wedge_slope] = _slope_and_correlation(radius, aside, n)[0]
-        out[_C.nipple_widening] = _nipple_widening(radius, aside, n)
-
-
-@inner_kernel
-def measure_nipple(work, n, frame, nipple_x, nipple_y, out):
-    """Write the family's columns to `out`, a view of one row; the table is sorted."""
-    if n >= _WEDGE_MIN_POINTS:
-        _wedge(work, n, out)
-        _widenings(work, n, math.sqrt(frame.major + frame.minor), out)
-    nipple_u, nipple_v, distance = _centroid_to_nipple(frame, nipple_x, nipple_y)
+        _shape(frame, out)
+    dx, dy = nipple_x - frame.centre_x, nipple_y - frame.centre_y
+    to_x = frame.cos * dx + frame.sin * dy
+    to_y = frame.hand * (frame.cos * dy - frame.sin * dx)
+    distance = math.sqrt(to_x * to_x + to_y * to_y)
     if not distance >= 0.0:
         return
     out[_C.nipple_distance_mm] = distance
     if n < 3:
         return
     if distance > 0.0 and frame.major > 0.0:
-        out[_C.nipple_axis_angle_deg] = math.degrees(math.atan2(abs(nipple_v), abs(nipple_u)))
-    table = work.table
-    span = _angle_quantile(table[ANGLE:], n, 0.9) - _angle_quantile(table[ANGLE:], n, 0.1)
-    radial = column_quantile(table[RADIUS:], n, 0.9) - column_quantile(table[RADIUS:], n, 0.1)
-    mean = float(work.moments[MEAN, RADIUS])
-    farthest = column_quantile(table[RADIUS:], n, 0.95)
+        out[_C.nipple_axis_angle_deg] = math.degrees(math.atan2(abs(to_y), abs(to_x)))
+    radius, angle, aside = np.empty_like(x), np.empty_like(x), np.empty_like(x)
+    ray_x = np.float32(-to_x / distance if distance > 0.0 else 1.0)
+    ray_y = np.float32(-to_y / distance if distance > 0.0 else 0.0)
+    at_x, at_y = np.float32(to_x), np.float32(to_y)
+    for i in range(n):
+        px, py = x[i] - at_x, y[i] - at_y
+        along, across = px * ray_x + py * ray_y, py * ray_x - px * ray_y
+        radius[i] = np.sqrt(along * along + across * across)
+        angle[i] = math.atan2(across, along)
+        aside[i] = abs(across)
+    mean, deviation = mean_and_deviation(radius)
+    if n >= _WEDGE_MIN_POINTS:
+        out[_C.nipple_wedge_slope] = slope_and_correlation(radius, aside)[0]
+        out[_C.nipple_widening] = _nipple_widening(radius, aside, mean, deviation)
+    span = quantile(angle, 0.9) - quantile(angle, 0.1)
+    radial = quantile(radius, 0.9) - quantile(radius, 0.1)
+    farthest = quantile(radius, 0.95)
     if farthest > 0.0:
-        out[_C.nipple_nearness] = column_quantile(table[RADIUS:], n, 0.05) / farthest
+        out[_C.nipple_nearness] = quantile(radius, 0.05) / farthest
     out[_C.nipple_span_deg] = math.degrees(span)
     out[_C.nipple_radial_span_mm] = radial
     out[_C.nipple_span_ratio] = radial / (mean * span) if mean * span > 0.0 else np.nan

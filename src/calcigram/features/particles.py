@@ -6,31 +6,13 @@ Where a mark is known of some calcifications only, those are used; NaN where of 
 from __future__ import annotations
 
 import math
+from math import inf
 
 import numpy as np
 
-from calcigram.features.catalogue import family_columns
-from calcigram.features.workspace import (
-    ASPECT,
-    CNR,
-    COUNT,
-    DEVIATION,
-    DIAMETER,
-    LOG_ASPECT,
-    LOG_CNR,
-    LOG_DIAMETER,
-    MAJOR,
-    MEAN,
-    MINOR,
-    NEAREST,
-    NEAREST_OF,
-    ORDER,
-    SOLIDITY,
-)
-from calcigram.kernels import column_quantile, column_share_from, inner_kernel, natural_logs
-from calcigram.vectors import LANES
-
-_C = family_columns("particles")
+from calcigram._kernels.compiler import kernel
+from calcigram._kernels.statistics import mean_and_deviation, quantile, share_from
+from calcigram.features.rows import COMMON, Rows, columns
 
 MACRO_MM = 0.5
 ELONGATED_ASPECT = 2.5
@@ -42,34 +24,91 @@ LOWEST_CNR = 0.1
 CORRELATION_MIN_POINTS = 3
 LEAST_VARIANCE = 1e-9
 
+_SIZE = ("diameter_mm",)
+_FORM = ("aspect_ratio",)
+_THIN = ("diameter_mm", "aspect_ratio")
+_SOLID = ("solidity",)
+_OUTLINED = ("diameter_mm", "aspect_ratio", "solidity")
+_CNR = ("cnr",)
 
-@inner_kernel
-def _place(mark, n, column):
-    for i in range(n):
-        value = mark[i]
-        column[LANES * i] = value if value == value else np.float32(np.inf)
+CORRELATED = (
+    ("size", "contrast"),
+    ("size", "aspect"),
+    ("size", "solidity"),
+    ("aspect", "solidity"),
+    ("contrast", "solidity"),
+    ("contrast", "aspect"),
+)
+"""Pairs of marks whose correlation over a cluster's calcifications is a feature, in order."""
+
+_MARK = {"size": "diameter_mm", "contrast": "cnr", "aspect": "aspect_ratio", "solidity": "solidity"}
+_SAID = {
+    "size": "log d",
+    "contrast": "log max(cnr, 0.1)",
+    "aspect": "log aspect",
+    "solidity": "solidity",
+}
+
+ROWS: Rows = (
+    ("diameter_median_mm", "mm", 0, inf, "Median diameter d", "common definition", _SIZE),
+    ("diameter_area_mean_mm", "mm", 0, inf, "sum d^3 / sum d^2", "definition (Sauter mean)", _SIZE),
+    ("diameter_max_mm", "mm", 0, inf, "Greatest diameter", "BI-RADS 5th ed., popcorn (2 to 3 mm)", _SIZE),
+    ("diameter_p10_mm", "mm", 0, inf, "10th percentile of the diameter", "common definition", _SIZE),
+    ("diameter_cv", "1", 0, inf, "Standard deviation / mean of the diameter; two known or more", COMMON, _SIZE),
+    ("diameter_log_sd", "1", 0, inf, "Standard deviation of log d; two known or more", "own choice: sizes are about lognormal", _SIZE),
+    ("macro_share", "1", 0, 1, "Share with d >= 0.5 mm", "DICOM PS3.16 code 111345", _SIZE),
+    ("calibre_median_mm", "mm", 0, inf, "Median of d / sqrt(aspect), the minor axis of the ellipse of equal area", "BI-RADS 5th ed., fine linear (under 0.5 mm)", _THIN),
+    ("length_p90_mm", "mm", 0, inf, "90th percentile of d sqrt(aspect), the major axis of that ellipse", "common definition", _THIN),
+    ("thin_share", "1", 0, 1, "Share elongated (aspect ratio >= 2) and under 0.5 mm thick, d / sqrt(aspect)", "BI-RADS 5th ed., fine linear (under 0.5 mm)", _THIN),
+    ("rod_share", "1", 0, 1, "Share elongated (aspect ratio >= 2) and at least 0.5 mm thick", "BI-RADS 5th ed., large rod-like", _THIN),
+    ("dot_share", "1", 0, 1, "Share round (aspect ratio < 1.5), smooth (solidity >= 0.9) and under 0.5 mm", "BI-RADS 5th ed., punctate", _OUTLINED),
+    ("ball_share", "1", 0, 1, "Share round, smooth and at least 0.5 mm", "BI-RADS 5th ed., round", _OUTLINED),
+    ("aspect_median", "1", 1, inf, "Median aspect ratio", COMMON, _FORM),
+    ("aspect_p25", "1", 1, inf, "25th percentile of the aspect ratio", COMMON, _FORM),
+    ("aspect_p90", "1", 1, inf, "90th percentile of the aspect ratio", COMMON, _FORM),
+    ("aspect_sd", "1", 0, inf, "Standard deviation of the aspect ratio; two known or more", COMMON, _FORM),
+    ("elongated_share", "1", 0, 1, "Share with aspect ratio >= 2.5", COMMON, _FORM),
+    ("solidity_median", "1", 0, 1, "Median solidity", COMMON, _SOLID),
+    ("solidity_p75", "1", 0, 1, "75th percentile of the solidity", COMMON, _SOLID),
+    ("solidity_p10", "1", 0, 1, "10th percentile of the solidity", COMMON, _SOLID),
+    ("solidity_sd", "1", 0, 1, "Standard deviation of the solidity; two known or more", COMMON, _SOLID),
+    ("cnr_median", "1", 0, inf, "Median contrast-to-noise ratio", COMMON, _CNR),
+    ("cnr_p10", "1", 0, inf, "10th percentile of the contrast-to-noise ratio", COMMON, _CNR),
+    ("cnr_log_sd", "1", 0, inf, "Standard deviation of log max(cnr, 0.1); two known or more", COMMON, _CNR),
+    ("faint_share", "1", 0, 1, "Share with cnr < 5", "Rose 1948", _CNR),
+    *(
+        (f"{one}_{other}_correlation", "1", -1, 1, f"Correlation of {_SAID[one]} with {_SAID[other]}, of the calcifications of which both are known; three or more", COMMON, (_MARK[one], _MARK[other]))
+        for one, other in CORRELATED
+    ),
+    ("contact_share", "1", 0, 1, "Share nearer to their nearest neighbour than 1.5 times the sum of both radii, of those with both known; n >= 2", "BI-RADS 5th ed., coarse heterogeneous (coalescing)", _SIZE),
+    ("form_variety", "1", 0, inf, "Mean of the standard deviations of log d, log aspect and solidity; two known or more of each", "Willekens et al. 2014 (polymorphy), own formula", _OUTLINED),
+)  # fmt: skip
+"""The features of this family: name, unit, lowest and highest value, formula, source, marks needed."""
+
+_C = columns(ROWS)
 
 
-@inner_kernel
-def _place_logs(mark, n, lowest, work, row, row_bits, column):
-    """Write the logarithms, values under `lowest` raised to it, to a row of scratch and a column."""
-    raised = work.f[0]
-    least = np.float32(lowest)
-    for i in range(n):
-        value = mark[i]
-        raised[i] = value if value > least else least
-    natural_logs(work.bits[0], n, row, row_bits)
-    for i in range(n):
-        value = mark[i]
-        known = value == value
-        column[LANES * i] = row[i] if known else np.float32(np.inf)
-        row[i] = row[i] if known else np.float32(np.nan)
+@kernel(fast=True)
+def _known(values):
+    """Return the values that are not NaN."""
+    kept, m = np.empty_like(values), 0
+    for i in range(values.size):
+        kept[m] = values[i]
+        m += values[i] == values[i]
+    return kept[:m]
 
 
-@inner_kernel
-def _correlation(one, other, n):
+@kernel(fast=True)
+def _deviation(values):
+    """Standard deviation of the known values, NaN below two."""
+    known = _known(values)
+    return mean_and_deviation(known)[1] if known.size >= 2 else np.nan
+
+
+@kernel(fast=True)
+def _correlation(one, other):
     """Correlation of two marks over the calcifications of which both are known, or NaN."""
-    zero, unit = np.float32(0.0), np.float32(1.0)
+    n, zero, unit = one.size, np.float32(0.0), np.float32(1.0)
     count = sum_x = sum_y = zero
     for i in range(n):
         known = one[i] == one[i] and other[i] == other[i]
@@ -94,79 +133,42 @@ def _correlation(one, other, n):
     return max(-1.0, min(1.0, xy / math.sqrt(float(xx) * yy)))
 
 
-@inner_kernel
-def place_particles(work, start, n, diameter, aspect, solidity, cnr, out):
-    """Write the marks to their columns of the table, and their correlations to `out`."""
-    _place(diameter[start:], n, work.table[DIAMETER:])
-    _place(aspect[start:], n, work.table[ASPECT:])
-    _place(solidity[start:], n, work.table[SOLIDITY:])
-    _place(cnr[start:], n, work.table[CNR:])
-    size, elongation, contrast, outline = work.f[1], work.f[2], work.f[3], work.f[0]
-    bits = work.bits
-    _place_logs(diameter[start:], n, 1e-6, work, size, bits[1], work.table[LOG_DIAMETER:])
-    _place_logs(aspect[start:], n, 1.0, work, elongation, bits[2], work.table[LOG_ASPECT:])
-    _place_logs(cnr[start:], n, LOWEST_CNR, work, contrast, bits[3], work.table[LOG_CNR:])
-    for i in range(n):  # copied, as `_correlation` is compiled for one kind of array alone
-        outline[i] = solidity[start + i]
-    out[_C.size_contrast_correlation] = _correlation(size, contrast, n)
-    out[_C.size_aspect_correlation] = _correlation(size, elongation, n)
-    out[_C.size_solidity_correlation] = _correlation(size, outline, n)
-    out[_C.aspect_solidity_correlation] = _correlation(elongation, outline, n)
-    out[_C.contrast_solidity_correlation] = _correlation(contrast, outline, n)
-    out[_C.contrast_aspect_correlation] = _correlation(contrast, elongation, n)
-    minor, major = work.f[0], work.f[1]
-    for i in range(n):
-        d, root = diameter[start + i], np.sqrt(aspect[start + i])
-        minor[i], major[i] = d / root, d * root
-    _place(minor, n, work.table[MINOR:])
-    _place(major, n, work.table[MAJOR:])
-
-
-@inner_kernel
-def _deviation(moments):
-    """Standard deviation of the first column of the moments, NaN below two values."""
-    return moments[DEVIATION, 0] if moments[COUNT, 0] >= 2 else np.nan
-
-
-@inner_kernel
-def _sizes(work, start, n, diameter, out):
-    m = int(work.moments[COUNT, DIAMETER])
-    if m == 0:
+@kernel(fast=True)
+def _sizes(diameter, log_diameter, out):
+    d = _known(diameter)
+    if d.size == 0:
         return
     square = cube = np.float32(0.0)
-    for i in range(start, start + n):
-        d = diameter[i] if diameter[i] == diameter[i] else np.float32(0.0)
-        square += d * d
-        cube += d * d * d
-    table = work.table
-    out[_C.diameter_median_mm] = column_quantile(table[DIAMETER:], m, 0.5)
-    out[_C.diameter_p10_mm] = column_quantile(table[DIAMETER:], m, 0.1)
-    out[_C.diameter_max_mm] = column_quantile(table[DIAMETER:], m, 1.0)
+    for i in range(d.size):
+        square += d[i] * d[i]
+        cube += d[i] * d[i] * d[i]
+    mean, deviation = mean_and_deviation(d)
+    out[_C.diameter_median_mm] = quantile(d, 0.5)
+    out[_C.diameter_p10_mm] = quantile(d, 0.1)
+    out[_C.diameter_max_mm] = quantile(d, 1.0)
     out[_C.diameter_area_mean_mm] = cube / square
-    out[_C.diameter_cv] = _deviation(work.moments[:, DIAMETER:]) / work.moments[MEAN, DIAMETER]
-    out[_C.diameter_log_sd] = _deviation(work.moments[:, LOG_DIAMETER:])
-    out[_C.macro_share] = column_share_from(table[DIAMETER:], m, MACRO_MM)
+    out[_C.diameter_cv] = deviation / mean if d.size >= 2 else np.nan
+    out[_C.diameter_log_sd] = _deviation(log_diameter)
+    out[_C.macro_share] = share_from(d, np.float32(MACRO_MM))
 
 
-@inner_kernel
-def _contact_share(work, n, diameter, start):
+@kernel(fast=True)
+def _contact_share(diameter, nearest, neighbour):
     touching, counted = 0, 0
-    for i in range(n):
-        j = work.i[NEAREST_OF, i]
-        radii = 0.5 * (diameter[start + work.i[ORDER, i]] + diameter[start + work.i[ORDER, j]])
-        if math.isnan(radii):
-            continue
-        counted += 1
-        touching += work.f[NEAREST, i] < CONTACT_RADII * radii
+    for i in range(diameter.size):
+        radii = 0.5 * (diameter[i] + diameter[neighbour[i]])
+        if not math.isnan(radii):
+            counted += 1
+            touching += nearest[i] < CONTACT_RADII * radii
     return touching / counted if counted else np.nan
 
 
-@inner_kernel
-def _kinds(work, start, n, diameter, aspect, solidity, out):
+@kernel(fast=True)
+def _kinds(diameter, aspect, solidity, out):
     """Shares of thin lines, rods, dots and balls, each among those whose marks are known."""
     zero, one = np.float32(0.0), np.float32(1.0)
     both = three = thin = rods = dots = balls = zero
-    for i in range(start, start + n):
+    for i in range(diameter.size):
         d, a, s = diameter[i], aspect[i], solidity[i]
         sized = d == d and a == a
         long = a >= np.float32(THIN_ASPECT)
@@ -185,35 +187,53 @@ def _kinds(work, start, n, diameter, aspect, solidity, out):
         out[_C.dot_share], out[_C.ball_share] = dots / three, balls / three
 
 
-@inner_kernel
-def measure_particles(work, start, n, diameter, aspect, solidity, out):
-    """Write the family's columns to `out`, a view of one row; the table is sorted."""
-    table, counts = work.table, work.moments[COUNT]
-    _kinds(work, start, n, diameter, aspect, solidity, out)
-    _sizes(work, start, n, diameter, out)
+@kernel(fast=True)
+def _forms(aspect, solidity, out):
+    known = _known(aspect)
+    out[_C.aspect_median] = quantile(known, 0.5)
+    out[_C.aspect_p25] = quantile(known, 0.25)
+    out[_C.aspect_p90] = quantile(known, 0.9)
+    out[_C.aspect_sd] = _deviation(known)
+    out[_C.elongated_share] = share_from(known, np.float32(ELONGATED_ASPECT))
+    known = _known(solidity)
+    out[_C.solidity_median] = quantile(known, 0.5)
+    out[_C.solidity_p75] = quantile(known, 0.75)
+    out[_C.solidity_p10] = quantile(known, 0.1)
+    out[_C.solidity_sd] = _deviation(known)
+
+
+@kernel(fast=True)
+def _contrasts(cnr, log_cnr, out):
+    known = _known(cnr)
+    out[_C.cnr_median] = quantile(known, 0.5)
+    out[_C.cnr_p10] = quantile(known, 0.1)
+    out[_C.cnr_log_sd] = _deviation(log_cnr)
+    out[_C.faint_share] = 1.0 - share_from(known, np.float32(FAINT_CNR))
+
+
+@kernel(fast=True)
+def measure_particles(diameter, aspect, solidity, cnr, nearest, neighbour, out):
+    """Write the family's columns to `out`, a view of one row; NaN stands for an unknown mark."""
+    n, lowest = diameter.size, np.float32(LOWEST_CNR)
+    log_d, log_a, log_c = np.empty_like(diameter), np.empty_like(aspect), np.empty_like(cnr)
+    minor, major = np.empty_like(diameter), np.empty_like(diameter)
+    for i in range(n):
+        log_d[i], log_a[i] = np.log(diameter[i]), np.log(aspect[i])
+        log_c[i] = np.log(lowest if cnr[i] < lowest else cnr[i])
+        root = np.sqrt(aspect[i])
+        minor[i], major[i] = diameter[i] / root, diameter[i] * root
+    out[_C.size_contrast_correlation] = _correlation(log_d, log_c)
+    out[_C.size_aspect_correlation] = _correlation(log_d, log_a)
+    out[_C.size_solidity_correlation] = _correlation(log_d, solidity)
+    out[_C.aspect_solidity_correlation] = _correlation(log_a, solidity)
+    out[_C.contrast_solidity_correlation] = _correlation(log_c, solidity)
+    out[_C.contrast_aspect_correlation] = _correlation(log_c, log_a)
+    _kinds(diameter, aspect, solidity, out)
+    _sizes(diameter, log_d, out)
+    _forms(aspect, solidity, out)
+    _contrasts(cnr, log_c, out)
     if n >= 2:
-        out[_C.contact_share] = _contact_share(work, n, diameter, start)
-    m = int(counts[MINOR])
-    out[_C.calibre_median_mm] = column_quantile(table[MINOR:], m, 0.5)
-    out[_C.length_p90_mm] = column_quantile(table[MAJOR:], m, 0.9)
-    m = int(counts[ASPECT])
-    out[_C.aspect_median] = column_quantile(table[ASPECT:], m, 0.5)
-    out[_C.aspect_p25] = column_quantile(table[ASPECT:], m, 0.25)
-    out[_C.aspect_p90] = column_quantile(table[ASPECT:], m, 0.9)
-    out[_C.aspect_sd] = _deviation(work.moments[:, ASPECT:])
-    out[_C.elongated_share] = column_share_from(table[ASPECT:], m, ELONGATED_ASPECT)
-    m = int(counts[SOLIDITY])
-    out[_C.solidity_median] = column_quantile(table[SOLIDITY:], m, 0.5)
-    out[_C.solidity_p75] = column_quantile(table[SOLIDITY:], m, 0.75)
-    out[_C.solidity_p10] = column_quantile(table[SOLIDITY:], m, 0.1)
-    out[_C.solidity_sd] = _deviation(work.moments[:, SOLIDITY:])
-    m = int(counts[CNR])
-    out[_C.cnr_median] = column_quantile(table[CNR:], m, 0.5)
-    out[_C.cnr_p10] = column_quantile(table[CNR:], m, 0.1)
-    out[_C.cnr_log_sd] = _deviation(work.moments[:, LOG_CNR:])
-    out[_C.faint_share] = 1.0 - column_share_from(table[CNR:], m, FAINT_CNR)
-    out[_C.form_variety] = (
-        _deviation(work.moments[:, LOG_DIAMETER:])
-        + _deviation(work.moments[:, LOG_ASPECT:])
-        + _deviation(work.moments[:, SOLIDITY:])
-    ) / 3.0
+        out[_C.contact_share] = _contact_share(diameter, nearest, neighbour)
+    out[_C.calibre_median_mm] = quantile(_known(minor), 0.5)
+    out[_C.length_p90_mm] = quantile(_known(major), 0.9)
+    out[_C.form_variety] = (_deviation(log_d) + _deviation(log_a) + _deviation(solidity)) / 3.0

@@ -6,22 +6,46 @@ Shape is not looked at here; see `linearity`, `branching` and `roundness`.
 from __future__ import annotations
 
 import math
+from math import inf
 
 import numpy as np
 
-from calcigram.features.catalogue import family_columns
-from calcigram.features.workspace import CORE, DEVIATION, MEAN, NEAREST, NEIGHBOUR, U, V
-from calcigram.geometry import geometric_median
-from calcigram.kernels import column_quantile, inner_kernel
-from calcigram.vectors import LANES
+from calcigram._kernels.compiler import kernel
+from calcigram._kernels.geometry import geometric_median
+from calcigram._kernels.statistics import mean_and_deviation, quantile
+from calcigram.features.rows import COMMON, Rows, columns
 
-_C = family_columns("spread")
+ROWS: Rows = (
+    ("n_calcifications", "1", 0, inf, "Number of calcifications, n", "definition", ()),
+    ("radius_of_gyration_mm", "mm", 0, inf, "Root mean square distance to the centroid", COMMON, ()),
+    ("max_distance_mm", "mm", 0, inf, "Greatest distance between two points", COMMON, ()),
+    ("core_radius_mm", "mm", 0, inf, "Median distance to the geometric median", "Weiszfeld 1937", ()),
+    ("core_radius_90_mm", "mm", 0, inf, "90th percentile of the distance to the geometric median", "Weiszfeld 1937", ()),
+    ("hull_area_mm2", "mm2", 0, inf, "Area of the convex hull", COMMON, ()),
+    ("density_per_cm2", "1/cm2", 0, inf, "100 n / hull area in mm2; undefined for a line", COMMON, ()),
+    ("mean_distance_mm", "mm", 0, inf, "Mean distance over all pairs", COMMON, ()),
+    ("nn_mean_mm", "mm", 0, inf, "Mean distance to the nearest neighbour", "DICOM PS3.16 code 112200; " + COMMON, ()),
+    ("nn_sd_mm", "mm", 0, inf, "Standard deviation of the distance to the nearest neighbour", "DICOM PS3.16 code 112201; " + COMMON, ()),
+    ("nn_cv", "1", 0, inf, "nn_sd_mm / nn_mean_mm", COMMON, ()),
+    ("clark_evans_ratio", "1", 0, 15, "nn_mean_mm / (0.5 sqrt(A/n) + (0.0514 + 0.041/sqrt(n)) P/n), A and P area and perimeter of the hull; n >= 3", "Clark & Evans 1954; edge correction of Donnelly 1978", ()),
+    ("ripley_l_1mm", "mm", -1, inf, "L(r) - r at r = 1 mm, L = sqrt(A K / pi), K = ordered pairs within r / (n (n - 1)), A hull area; no edge correction; n >= 3", "Ripley 1977", ()),
+    ("ripley_l_3mm", "mm", -3, inf, "As ripley_l_1mm at 3 mm", "Ripley 1977", ()),
+    ("ripley_l_10mm", "mm", -10, inf, "As ripley_l_1mm at 10 mm", "Ripley 1977", ()),
+    ("max_count_1cm", "1", 0, inf, "Greatest number of points within 5 mm of a calcification, itself included", "BI-RADS 5th ed., grouped (5 within 1 cm)", ()),
+    ("share_2cm", "1", 0, 1, "Greatest share of the points within 10 mm of a calcification, itself included", "BI-RADS 5th ed., grouped (2 cm)", ()),
+    ("radial_kurtosis", "1", 1, inf, "mean(r^4) / mean(r^2)^2, r the distance to the centroid: 1 ring, 4/3 disc, 2 Gaussian; n >= 3", COMMON, ()),
+    ("breast_share", "1", 0, inf, "hull_area_mm2 / breast_area_mm2", "lexicon, diffuse", ("breast_area_mm2",)),
+)  # fmt: skip
+"""The features of this family: name, unit, lowest and highest value, formula, source, marks needed."""
+
+_C = columns(ROWS)
 
 
-@inner_kernel
-def _nearest(work, n, hull, out):
+@kernel(fast=True)
+def _nearest(nearest, hull, out):
     """Nearest-neighbour distances and the Clark-Evans ratio."""
-    mean, deviation = work.moments[MEAN, NEIGHBOUR], work.moments[DEVIATION, NEIGHBOUR]
+    n = nearest.size
+    mean, deviation = mean_and_deviation(nearest)
     out[_C.nn_mean_mm] = mean
     out[_C.nn_sd_mm] = deviation
     out[_C.nn_cv] = deviation / mean if mean > 0.0 else np.nan
@@ -30,43 +54,41 @@ def _nearest(work, n, hull, out):
     out[_C.clark_evans_ratio] = mean / expected if n >= 3 and expected > 0.0 else np.nan
 
 
-@inner_kernel
-def place_spread(work, n, hull):
-    """Write distances to the geometric median and to the nearest neighbour to the table."""
-    u, v, distances, nearest = work.f[U], work.f[V], work.f[0], work.f[NEAREST]
-    cu, cv = geometric_median(u, v, n, hull.diameter)
-    cu, cv = np.float32(cu), np.float32(cv)
-    for i in range(n):
-        du, dv = u[i] - cu, v[i] - cv
-        distances[i] = np.sqrt(du * du + dv * dv)
-    for i in range(n):
-        work.table[LANES * i + CORE] = distances[i]
-        work.table[LANES * i + NEIGHBOUR] = nearest[i]
+@kernel(fast=True)
+def _core(x, y, hull, out):
+    """Quantiles of the distance to the geometric median."""
+    cx, cy = geometric_median(x, y, hull.diameter)
+    distance = np.empty_like(x)
+    cx, cy = np.float32(cx), np.float32(cy)
+    for i in range(x.size):
+        dx, dy = x[i] - cx, y[i] - cy
+        distance[i] = np.sqrt(dx * dx + dy * dy)
+    out[_C.core_radius_mm] = quantile(distance, 0.5)
+    out[_C.core_radius_90_mm] = quantile(distance, 0.9)
 
 
-@inner_kernel
-def _radial_kurtosis(work, n, frame):
+@kernel(fast=True)
+def _radial_kurtosis(x, y, second):
     fourth = np.float32(0.0)
-    u, v = work.f[U], work.f[V]
-    for i in range(n):
-        square = u[i] * u[i] + v[i] * v[i]
+    for i in range(x.size):
+        square = x[i] * x[i] + y[i] * y[i]
         fourth += square * square
-    second = frame.major + frame.minor
-    if n < 3 or second <= 0.0:
+    if x.size < 3 or second <= 0.0:
         return np.nan
-    return max(1.0, float(fourth) / n / (second * second))
+    return max(1.0, float(fourth) / x.size / (second * second))
 
 
-@inner_kernel
+@kernel(fast=True)
 def _ripley(area, n, pairs_within, radius):
     if n < 3 or area <= 0.0:
         return np.nan
     return math.sqrt(2.0 * area * pairs_within / (math.pi * n * (n - 1))) - radius
 
 
-@inner_kernel
-def measure_spread(work, n, frame, hull, pairs, breast_area, out):
-    """Write the family's columns to `out`, a view of one row; the table is sorted."""
+@kernel(fast=True)
+def measure_spread(frame, hull, pairs, nearest, breast_area, out):
+    """Write the family's columns to `out`, a view of one row."""
+    n = frame.x.size
     out[_C.n_calcifications] = n
     out[_C.radius_of_gyration_mm] = math.sqrt(frame.major + frame.minor)
     out[_C.max_distance_mm] = hull.diameter
@@ -78,9 +100,8 @@ def measure_spread(work, n, frame, hull, pairs, breast_area, out):
     out[_C.ripley_l_1mm] = _ripley(hull.area, n, pairs.within_1mm, 1.0)
     out[_C.ripley_l_3mm] = _ripley(hull.area, n, pairs.within_3mm, 3.0)
     out[_C.ripley_l_10mm] = _ripley(hull.area, n, pairs.within_10mm, 10.0)
-    out[_C.radial_kurtosis] = _radial_kurtosis(work, n, frame)
-    out[_C.core_radius_mm] = column_quantile(work.table[CORE:], n, 0.5)
-    out[_C.core_radius_90_mm] = column_quantile(work.table[CORE:], n, 0.9)
+    out[_C.radial_kurtosis] = _radial_kurtosis(frame.x, frame.y, frame.major + frame.minor)
+    _core(frame.x, frame.y, hull, out)
     if n >= 2:
         out[_C.mean_distance_mm] = pairs.distance_sum / (0.5 * n * (n - 1))
-        _nearest(work, n, hull, out)
+        _nearest(nearest, hull, out)

@@ -1,6 +1,6 @@
 """Long runs: what a run was made from, and the finished parts that the next run takes over.
 
-A manifest says from what, and how, a piece of work was made. Work that was broken off is resumed only
+A manifest says from what, and how, a piece of work was made. Interrupted work is resumed only
 where its manifest equals that of the new request; otherwise a result would be mixed from two.
 """
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 PACKAGE = Path(__file__).parents[1]
 
-RESUME_HINT = "; without --resume all is done anew"
+RESUME_HINT = "; without --resume everything is computed again"
 
 
 def file_digest(path: PathLike) -> str:
@@ -92,7 +92,7 @@ def check_same(kept: str | bytes, wanted: Mapping[str, Any], source: str) -> Non
     --------
     >>> check_same('{"model": "a", "files": 1}', {"model": "b", "files": 1}, "v.csv")
     Traceback (most recent call last):
-    calcigram.errors.BadInputError: v.csv, column 'model': got 'a', expected 'b', ... done anew
+    calcigram.errors.BadInputError: v.csv, column 'model': got 'a', expected 'b', ... computed again
     """
     try:
         found = json.loads(kept)
@@ -103,8 +103,7 @@ def check_same(kept: str | bytes, wanted: Mapping[str, Any], source: str) -> Non
     for key in sorted({*found, *wanted}):
         if found.get(key) != wanted.get(key):
             raise BadInputError(
-                f"{_short(wanted.get(key))}, as the work that was broken off had the former"
-                + RESUME_HINT,
+                f"{_short(wanted.get(key))}, as for the interrupted run" + RESUME_HINT,
                 source=source,
                 column=key,
                 value=found.get(key),

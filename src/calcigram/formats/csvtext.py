@@ -63,7 +63,7 @@ def read_csv_clusters(path: PathLike, options: ReadOptions | None = None) -> Int
     -----
     A column that is neither a mark nor a reserved name is read as numbers where every value
     is written as this package writes numbers, else as text; an empty field is missing. What was
-    guessed (decimal commas) or passed over (comments, rows of nothing) stands in `Intake.notes`.
+    guessed (decimal commas) or ignored (comments, rows of nothing) stands in `Intake.notes`.
     """
     source = str(path)
     path = _as_utf8(path)
@@ -107,7 +107,7 @@ class _Layout:
             [f"headings taken from the comment on line {self.line}"] if self.is_commented else []
         )
         if n_comments:
-            notes.append(f"{counted(n_comments, 'comment line')} (#) passed over")
+            notes.append(f"{counted(n_comments, 'comment line')} (#) ignored")
         return notes
 
 
@@ -292,7 +292,7 @@ def _tidied(layout: _Layout, file: BinaryIO) -> _Tidy:
     names = [name or f"column {k}" for k, name in enumerate(layout.headings, start=1)]
     notes = layout.notes(n_comments)
     if n_blank:
-        notes.append(f"{counted(n_blank, 'row')} without any value passed over")
+        notes.append(f"{counted(n_blank, 'row')} without any value ignored")
     nothing = [names[k] for k in unnamed if k not in filled]
     return _Tidy(file, names, nothing, np.frombuffer(lines, np.int64), notes)
 

@@ -212,7 +212,7 @@ def read_inbreast(path: PathLike, options: ReadOptions | None = None) -> Intake:
     options : ReadOptions, optional
         A pixel has the size of `pixel_spacing`, else that of the image, else INbreast's 0.07 mm. The mammogram
         may stand among its `images`, in DICOM, or in a folder where its file begins with the name of this one,
-        as INbreast's do: it states the size of its pixels, side and view, and whose it is.
+        as INbreast's do: it states the size of its pixels, side, view and patient.
 
     Returns
     -------

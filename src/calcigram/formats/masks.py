@@ -70,7 +70,7 @@ def fill_from_labels(
     intensity : ndarray, optional
         The image itself, of the same shape, calcifications bright; it gives contrast and weighted centres.
     chosen : collection of int, optional
-        Labels that are calcifications, whatever they look like; the others are passed over.
+        Labels that are calcifications, whatever they look like; the others are left out.
     linking : Linking, optional
         How far apart the parts of one label may be that is a cluster.
     corner : (int, int)

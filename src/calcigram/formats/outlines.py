@@ -1,7 +1,6 @@
 """What an outline of a calcification says of it: centre, size, elongation, direction, solidity.
 
-Outlines come as people and programs draw them (polygon, circle, ellipse), in mm. Pixels are
-the business of `masks`.
+Outlines come as people and programs draw them (polygon, circle, ellipse), in mm. For pixels see `maskparts`.
 """
 
 from __future__ import annotations

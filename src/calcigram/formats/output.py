@@ -1,6 +1,6 @@
 """Tables out: any DataFrame to CSV, Parquet or JSON, at once or batch by batch.
 
-The suffix names the format. For clusters see `tables`.
+The suffix names the format. For clusters see `registry`.
 """
 
 from __future__ import annotations

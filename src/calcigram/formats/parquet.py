@@ -311,7 +311,7 @@ def iter_parquet_clusters(
         A long table is read whole, and yielded in parts of this size.
     options : ReadOptions, optional
     skip : int
-        Leave out so many parts at the beginning, and do not even read what can be passed over.
+        Leave out so many parts at the beginning, and do not even read what can be skipped.
     row_groups : sequence of int, optional
         Read these alone, in the list layout.
     source : str, optional

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -86,7 +85,7 @@ def read_clusters(
     units : {"mm", "cm", "um", "px"}
         What a table's lengths are given in; ``px`` needs `pixel_spacing`.
     pixel_spacing : float, optional
-        Millimetres a pixel. What a report or mask states itself is passed over for it.
+        Millimetres per pixel. What a report or mask states itself is ignored then.
     skip_bad : bool
         Leave clusters with bad values out, with a warning; `read_intake` also lists them.
     single_cluster : str, optional
@@ -97,7 +96,7 @@ def read_clusters(
         How calcifications that stand in no cluster are brought together.
     labels : collection of int, optional
         Of a mask or a segmentation: the labels, or the numbers of the segments, that are
-        calcifications, whatever they look like. The others are passed over.
+        calcifications, whatever they look like. The others are left out.
 
     Returns
     -------
@@ -123,36 +122,24 @@ def read_clusters(
     array(['007'], dtype=object)
     """
     options = options or ReadOptions(
-        columns,
-        units,
-        pixel_spacing,
-        single_cluster,
-        tuple(images),
-        linking,
-        tuple(labels),
-        skip_bad,
+        columns=columns,
+        units=units,
+        pixel_spacing=pixel_spacing,
+        single_cluster=single_cluster,
+        images=tuple(images),
+        linking=linking,
+        labels=tuple(labels),
+        skip_bad=skip_bad,
     )
-    intakes = list(iter_intakes(path, options=options))
-    _tell_once(intakes, path)
-    n_rejected = sum(intake.n_rejected for intake in intakes)
-    if n_rejected:
+    intake = read_intake(path, options)
+    tell(intake, "standard input" if str(path) == STANDARD_STREAM else path)
+    if intake.n_rejected:
         warnings.warn(
-            f"{path}: {counted(n_rejected, 'bad cluster')} left out",
+            f"{path}: {counted(intake.n_rejected, 'bad cluster')} left out",
             RejectedClustersWarning,
             stacklevel=2,
         )
-    return ClusterSet.concat([intake.clusters for intake in intakes])
-
-
-def _notes(intakes: Sequence[Intake]) -> tuple[str, ...]:
-    """Return the notes of all parts, each once."""
-    return tuple(dict.fromkeys(note for intake in intakes for note in intake.notes))
-
-
-def _tell_once(intakes: Sequence[Intake], path: PathLike) -> None:
-    if intakes:
-        name = "standard input" if str(path) == STANDARD_STREAM else path
-        tell(replace(intakes[0], notes=_notes(intakes)), name)
+    return intake.clusters
 
 
 def iter_clusters(
@@ -200,7 +187,7 @@ def read_intake(path: PathLike, options: ReadOptions | None = None) -> Intake:
         sum(intake.n_duplicates for intake in intakes),
         sum(intake.n_rejected for intake in intakes),
         intakes[0].ignored,
-        _notes(intakes),
+        tuple(dict.fromkeys(note for intake in intakes for note in intake.notes)),
     )
 
 

@@ -17,8 +17,14 @@ import numpy.typing as npt
 
 from calcigram.errors import BadInputError
 from calcigram.model.augment import ALL_MARKS, hide_marks
-from calcigram.model.calibrate import expected_calibration_error, fit_scaling, softmax
-from calcigram.model.conformal import N_FOLDS, ConformalScores, folds_by_group
+from calcigram.model.calibrate import (
+    N_FOLDS,
+    ConformalScores,
+    expected_calibration_error,
+    fit_scaling,
+    folds_by_group,
+    softmax,
+)
 from calcigram.model.exemplars import Exemplars
 from calcigram.model.forest import Forest, flatten_trees
 from calcigram.model.head import HEAD_CASES, Floats, Head, fewness_of, is_readable, two_sided

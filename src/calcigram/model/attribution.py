@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from calcigram.kernelcache import plain_kernel
+from calcigram._kernels.compiler import kernel
 from calcigram.model.forest import MAX_DEPTH, Forest
 from calcigram.model.scoring import goes_left, leaf_of, nodes_of
 
@@ -96,7 +96,7 @@ def node_cover(forest: Forest, reference: npt.ArrayLike) -> Floats:
     return cover
 
 
-@plain_kernel
+@kernel
 def _find_parents(feature, left, right, first, last, parent):  # type: ignore[no-untyped-def]
     parent[first] = -1
     for node in range(first, last):
@@ -105,7 +105,7 @@ def _find_parents(feature, left, right, first, last, parent):  # type: ignore[no
             parent[first + right[node]] = node
 
 
-@plain_kernel
+@kernel
 def _attribute(
     values, feature, threshold, missing_left, left, right, offset, leaf_value, tree_class, cover, phi, base
 ):  # type: ignore[no-untyped-def]  # fmt: skip
@@ -152,7 +152,7 @@ def _attribute(
                 _share_out(leaf_value[leaf], d, columns, share, agrees, phi[row, k])
 
 
-@plain_kernel
+@kernel
 def _share_out(value, d, columns, share, agrees, phi):  # type: ignore[no-untyped-def]
     """Add one leaf's part to the features on its path."""
     sums = np.empty(d + 1)

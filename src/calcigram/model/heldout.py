@@ -17,17 +17,18 @@ from calcigram.consequences import load_rulebook
 from calcigram.lexicon import AXES
 from calcigram.model.augment import ALL_MARKS, hide_marks
 from calcigram.model.calibrate import (
+    N_FOLDS,
+    ConformalScores,
     Scaling,
     expected_calibration_error,
     fewness,
     fit_scaling,
+    folds_by_group,
     log_probabilities,
 )
-from calcigram.model.conformal import N_FOLDS, ConformalScores, folds_by_group
-from calcigram.model.head import HEAD_CASES, Floats, Head, is_readable
+from calcigram.model.head import HEAD_CASES, Floats, Head, is_readable, shown_probabilities
 from calcigram.model.labels import Labelled
 from calcigram.model.reader import Model
-from calcigram.model.shown import shown_probabilities
 
 
 def calibrated(model: Model, held_out: Labelled) -> Model:

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from calcigram._kernels.compiler import kernel
 from calcigram.features.catalogue import CATALOGUE, FEATURE_NAMES
-from calcigram.kernels import kernel
 from calcigram.lexicon import DISTRIBUTIONS, MIN_CALCIFICATIONS
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def position_columns() -> npt.NDArray[np.int64]:
     return np.flatnonzero([not spec.needs for spec in CATALOGUE])
 
 
-@kernel
+@kernel(fast=True)
 def _normal_scores(values, columns, edges, knots, scores, limit, out):
     """Write the normal score of each chosen feature; 0 where it is missing."""
     n_knots = scores.shape[0]

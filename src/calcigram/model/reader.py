@@ -21,12 +21,10 @@ from calcigram.concerns import CONCERN_CASES, concern_views, raw_concern
 from calcigram.consequences import shipped_rulebooks
 from calcigram.errors import BadInputError
 from calcigram.lexicon import AXES
-from calcigram.model.calibrate import Scaling, fewness, log_probabilities
-from calcigram.model.conformal import COVERAGE, check_coverage
-from calcigram.model.head import Floats, Head, is_readable
+from calcigram.model.calibrate import COVERAGE, Scaling, check_coverage, fewness, log_probabilities
+from calcigram.model.head import Floats, Head, guarded, is_readable, shown_probabilities
 from calcigram.model.novelty import Novelty
 from calcigram.model.prior import Prior
-from calcigram.model.shown import guarded, shown_probabilities
 from calcigram.model.store import load_parts, model_digest, save_model
 from calcigram.readings import Readings
 from calcigram.risk import load_risk

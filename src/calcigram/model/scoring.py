@@ -18,9 +18,8 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import numpy.typing as npt
 
-from calcigram.kernelcache import cached_njit, plain_kernel
-from calcigram.model.forest import Forest
-from calcigram.vectors import (
+from calcigram._kernels.compiler import kernel
+from calcigram._kernels.vectors import (
     LANES,
     above_or_missing,
     add_at_lowest_flag,
@@ -29,6 +28,7 @@ from calcigram.vectors import (
     load,
     splat,
 )
+from calcigram.model.forest import Forest
 
 Layout = tuple[npt.NDArray[Any], ...]
 
@@ -39,7 +39,6 @@ WALKED_ROWS = 3
 """Up to so many rows, walking takes less time than scoring blocks of sixteen."""
 
 _BLOCK = 4 * LANES
-_njit: Any = cached_njit(nogil=True, error_model="numpy")
 _layouts: WeakKeyDictionary[Forest, Layout | None] = WeakKeyDictionary()
 
 
@@ -107,13 +106,13 @@ def nodes_of(forest: Forest) -> tuple[npt.NDArray[np.generic], ...]:
     )
 
 
-@plain_kernel
+@kernel
 def goes_left(value, threshold, missing_left):  # type: ignore[no-untyped-def]
     """Tell whether a value goes left at a node."""
     return missing_left == 1 if np.isnan(value) else value <= threshold
 
 
-@plain_kernel
+@kernel
 def _leaf(row, feature, threshold, missing_left, left, right, first):  # type: ignore[no-untyped-def]
     """Return the leaf in which a row ends in the tree that begins at `first`, counted from there."""
     node = np.int64(0)
@@ -124,7 +123,7 @@ def _leaf(row, feature, threshold, missing_left, left, right, first):  # type: i
     return node
 
 
-@plain_kernel
+@kernel
 def _find_leaves(values, feature, threshold, missing_left, left, right, offset, leaves):  # type: ignore[no-untyped-def]
     for row in range(values.shape[0]):
         for tree in range(offset.size - 1):
@@ -133,7 +132,7 @@ def _find_leaves(values, feature, threshold, missing_left, left, right, offset, 
             )
 
 
-@plain_kernel
+@kernel
 def _walk_rows(
     values, feature, threshold, missing_left, left, right, offset, value, tree_class, scores
 ):  # type: ignore[no-untyped-def]
@@ -197,7 +196,7 @@ def _layout(forest: Forest) -> Layout | None:
     )
 
 
-@_njit
+@kernel
 def _score_blocks(
     values, threshold, column, kept, begin, middle, leaf, leaf_begin, tree_class, baseline, scores
 ):  # type: ignore[no-untyped-def]
@@ -227,7 +226,7 @@ def _score_blocks(
         row += size
 
 
-@_njit
+@kernel
 def _ask_16(block, threshold, column, kept, nodes, leaf, leaf_at, sums, sum_at):  # type: ignore[no-untyped-def]
     """Ask every node of one tree about 16 rows, and add the leaves they fall into."""
     a = all_flags()
@@ -240,7 +239,7 @@ def _ask_16(block, threshold, column, kept, nodes, leaf, leaf_at, sums, sum_at):
     add_at_lowest_flag(sums, sum_at, leaf, leaf_at, a)
 
 
-@_njit
+@kernel
 def _ask_64(block, threshold, column, kept, nodes, leaf, leaf_at, sums, sum_at):  # type: ignore[no-untyped-def]
     """Ask every node of one tree about 64 rows; see `_ask_16`."""
     a = b = c = d = all_flags()

@@ -27,8 +27,7 @@ from calcigram.errors import ModelFileError
 from calcigram.features.catalogue import FEATURE_NAMES, catalogue_hash
 from calcigram.formats.files import replace_folder, unfinished
 from calcigram.lexicon import AXES, CONCERNS
-from calcigram.model.calibrate import Scaling
-from calcigram.model.conformal import ConformalScores
+from calcigram.model.calibrate import ConformalScores, Scaling
 from calcigram.model.exemplars import Exemplars
 from calcigram.model.forest import MAX_SCORE, STORED_ARRAYS, Forest
 from calcigram.model.head import HEAD_CASES, Head

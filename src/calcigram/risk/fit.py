@@ -30,8 +30,7 @@ from calcigram.lexicon import (
     Distribution,
     Status,
 )
-from calcigram.risk.interval import TAILS
-from calcigram.risk.table import COLUMNS, ROWS, RiskTable
+from calcigram.risk.table import COLUMNS, ROWS, TAILS, RiskTable
 
 Floats = npt.NDArray[np.float64]
 

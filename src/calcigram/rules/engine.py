@@ -1,40 +1,118 @@
 """The rule reader: features -> pattern, which rules fired, and which just missed.
 
-Applies the recognition rules to whole columns at a time. What follows from a pattern is
-looked up in the rulebooks; the rules give no probabilities.
+Applies the recognition rules to whole columns at a time. What follows from a pattern is looked up in the
+rulebooks; the rules give no probabilities.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+import operator
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from calcigram.consequences import shipped_rulebooks, views_of
+from calcigram.errors import BadInputError
 from calcigram.lexicon import (
+    AXES,
     CONCERNS,
-    DISTRIBUTION_LABELS,
     DISTRIBUTIONS,
-    MIN_CALCIFICATIONS,
     MORPHOLOGIES,
-    MORPHOLOGY_LABELS,
     Status,
     is_admissible,
 )
 from calcigram.readings import Readings
-from calcigram.rules.recognition import Recognition, Rule, load_recognition
-from calcigram.rules.trial import Mask, Trial, condition_holds
+from calcigram.rules.recognition import Condition, Recognition, Rule, load_recognition
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from calcigram.features.extract import Features
 
+Mask = npt.NDArray[np.bool_]
+Float32 = npt.NDArray[np.float32]
+
+_COMPARE: dict[str, Callable[[Float32, Any], Mask]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "known": lambda values, _: ~np.isnan(values),
+    "missing": lambda values, _: np.isnan(values),
+}
+
+_CHUNK_ROWS = 4096
+
+
+def condition_holds(condition: Condition, features: Features) -> Mask:
+    """Return where a condition holds, bool, shape (C,); never where its feature is missing."""
+    # A float32 threshold: 0.11 as float64 would lie above a float32 feature of 0.11.
+    return _COMPARE[condition.comparison](
+        features.column(condition.feature), np.float32(condition.value)
+    )
+
+
+class Trial:
+    """The rules of one axis, all of whose conditions are tried at once.
+
+    A few clusters at a time, as a server reads them, sixty calls of numpy would take longer than
+    what they compute.
+
+    Parameters
+    ----------
+    rules : sequence of Rule
+    """
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        conditions = [condition for rule in rules for condition in rule.conditions]
+        self._features = tuple(condition.feature for condition in conditions)
+        self._thresholds = np.array([[condition.value] for condition in conditions], np.float32)
+        comparisons = np.array([condition.comparison for condition in conditions])
+        self._alike = {name: np.flatnonzero(comparisons == name) for name in _COMPARE}
+        self._first_of_rule = np.cumsum([0, *(len(rule.conditions) for rule in rules[:-1])])
+
+    def fired(self, features: Features) -> Mask:
+        """Return which rules fired, bool, shape (rules, C): all their conditions hold.
+
+        Raises
+        ------
+        BadInputError
+            A rule asks for a feature that is not there.
+        """
+        places = places_of(self._features, features.names)
+        fired = np.empty((len(self._first_of_rule), len(features)), bool)
+        for start in range(0, len(features), _CHUNK_ROWS):
+            rows = slice(start, start + _CHUNK_ROWS)
+            values = features.values[rows, places].T
+            holds = np.empty(values.shape, bool)
+            for comparison, which in self._alike.items():
+                holds[which] = _COMPARE[comparison](values[which], self._thresholds[which])
+            np.logical_and.reduceat(holds, self._first_of_rule, axis=0, out=fired[:, rows])
+        return fired
+
+
+@lru_cache(maxsize=8)
+def places_of(wanted: tuple[str, ...], names: tuple[str, ...]) -> npt.NDArray[np.intp]:
+    """Return where features stand among the columns.
+
+    Raises
+    ------
+    BadInputError
+        One is not among them.
+    """
+    for name in wanted:
+        if name not in names:
+            raise BadInputError(
+                "the name of a feature", source="recognition", column="feature", value=name
+            )
+    return np.array([names.index(name) for name in wanted], np.intp)
+
+
 Codes = npt.NDArray[np.int8]
 
-_LABELS = {"distribution": DISTRIBUTION_LABELS, "morphology": MORPHOLOGY_LABELS}
 _NEAR_MISS_COLUMNS = (
     "cluster_id",
     "rule",
@@ -97,7 +175,7 @@ class RuleReader:
         distribution = _label_codes(
             self.recognition.distribution, decided["distribution"], "distribution"
         )
-        distribution[self._too_few(features)] = DISTRIBUTION_LABELS.index(Status.INSUFFICIENT)
+        distribution[self._too_few(features)] = AXES["distribution"].unread_code
         morphology = _label_codes(self.recognition.morphology, decided["morphology"], "morphology")
         n = len(features)
         return Readings(
@@ -141,7 +219,7 @@ class RuleReader:
             words = _label_codes(rules, decided[axis], axis)
             last = np.where(decided[axis] < 0, len(rules), decided[axis])
             for index, rule in enumerate(rules):
-                another_word = words != _LABELS[axis].index(rule.word)
+                another_word = words != AXES[axis].labels.index(rule.word)
                 among = possible[axis][index] & (index < last) & another_word
                 parts += _near_misses_of(rule, features, among, tolerance)
         if not parts:
@@ -159,7 +237,7 @@ class RuleReader:
 
     @staticmethod
     def _too_few(features: Features) -> Mask:
-        return features.column("n_calcifications") < MIN_CALCIFICATIONS
+        return features.column("n_calcifications") < AXES["distribution"].min_calcifications
 
 
 def _allowed_forms(recognition: Recognition) -> Mask:
@@ -189,7 +267,7 @@ def _first(fired: Mask) -> Codes:
 
 
 def _label_codes(rules: tuple[Rule, ...], decided: Codes, axis: str) -> Codes:
-    labels = _LABELS[axis]
+    labels = AXES[axis].labels
     words = [*(rule.word for rule in rules), Status.UNREAD]
     return np.array([labels.index(word) for word in words], np.int8)[decided]
 

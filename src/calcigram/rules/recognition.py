@@ -11,13 +11,12 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from calcigram.lexicon import DISTRIBUTIONS, MORPHOLOGIES
+from calcigram.lexicon import AXES
 from calcigram.rulebooks import Entry, check_unique, read_rule_file
 
 COMPARISONS: tuple[str, ...] = ("<", "<=", ">", ">=", "known", "missing")
 BASES: tuple[str, ...] = ("definition", "geometry", "judgement")
 
-_AXES = {"distribution": DISTRIBUTIONS, "morphology": MORPHOLOGIES}
 _PRESENCE = ("known", "missing")
 _CONDITION_KEYS = ("feature", "comparison", "value", "unit", "basis", "source", "why")
 
@@ -119,11 +118,11 @@ def load_recognition(path: str | Path = "recognition") -> Recognition:
     >>> rule.word, str(rule.conditions[0])
     ('diffuse', 'breast_share >= 0.5')
     """
-    file = read_rule_file(path, ["name", "version", *_AXES])
-    entries = {axis: file.tables(axis, ("id", "word", "condition")) for axis in _AXES}
+    file = read_rule_file(path, ["name", "version", *AXES])
+    entries = {axis: file.tables(axis, ("id", "word", "condition")) for axis in AXES}
     check_unique([entry for axis in entries.values() for entry in axis])
     rules = {}
-    for axis, words in _AXES.items():
+    for axis, words in ((name, axis.words) for name, axis in AXES.items()):
         rules[axis] = tuple(_rule(entry, words) for entry in entries[axis])
         unnamed = [word for word in words if word not in {rule.word for rule in rules[axis]}]
         if unnamed:

@@ -6,13 +6,13 @@ import math
 
 import numpy as np
 
-from calcigram.kernelcache import plain_kernel
+from calcigram._kernels.compiler import kernel
 from calcigram.simulate._random import gamma, normal, uniform
 
 _TANGENT_REACH_MM = 0.5  # a tangent is the chord from so far behind to so far ahead
 
 
-@plain_kernel
+@kernel
 def smooth_curve(state, length, turn, wiggle, flips):
     """Return a curve about the origin whose heading turns by `turn` radians in all, shape (m, 2).
 
@@ -46,38 +46,33 @@ def smooth_curve(state, length, turn, wiggle, flips):
         xy[k, 0], xy[k, 1] = x, y
         mean_x += x / m
         mean_y += y / m
-    for k in range(m):
-        xy[k, 0] -= mean_x
-        xy[k, 1] -= mean_y
+    xy[:, 0] -= mean_x
+    xy[:, 1] -= mean_y
     return xy
 
 
-@plain_kernel
+@kernel
 def placed(xy, angle, x, y):
     """Return points rotated about the origin by `angle` (radians), then moved by (x, y)."""
     out = np.empty((len(xy), 2))
     c, s = math.cos(angle), math.sin(angle)
-    for k in range(len(xy)):
-        out[k, 0] = x + c * xy[k, 0] - s * xy[k, 1]
-        out[k, 1] = y + s * xy[k, 0] + c * xy[k, 1]
+    out[:, 0] = x + c * xy[:, 0] - s * xy[:, 1]
+    out[:, 1] = y + s * xy[:, 0] + c * xy[:, 1]
     return out
 
 
-@plain_kernel
+@kernel
 def sprout(state, x, y, heading, length, turn, flips):
     """Return a gently bent path from (x, y) that sets off in direction `heading`, radians.
 
     `turn` and `flips` are those of `smooth_curve`.
     """
     path = smooth_curve(state, length, turn, 0.1, flips)
-    start_x, start_y = path[0, 0], path[0, 1]
-    for k in range(len(path)):
-        path[k, 0] -= start_x
-        path[k, 1] -= start_y
+    path -= path[0].copy()
     return placed(path, heading - math.atan2(path[3, 1], path[3, 0]), x, y)
 
 
-@plain_kernel
+@kernel
 def spaced(state, n, length, spacing):
     """Return `n` rising positions on [0, length], both ends nearly reached.
 
@@ -91,29 +86,24 @@ def spaced(state, n, length, spacing):
         total += gamma(state, shape) * (0.15 if i == 0 else 1.0)
         out[i] = total
     total += 0.15 * gamma(state, shape)
-    for i in range(n):
-        out[i] *= length / total
-    return out
+    return out * (length / total)
 
 
-@plain_kernel
+@kernel
 def gapped(state, positions, length, gap_share):
     """Open one or two empty stretches, `gap_share` of the length in all, in the middle part."""
     n_gaps = 1 + int(2.0 * uniform(state))
     places = np.empty(n_gaps)
     for k in range(n_gaps):
         places[k] = (0.2 + 0.6 * uniform(state)) * length * (1.0 - gap_share)
-    out = np.empty(len(positions))
-    for i in range(len(positions)):
-        squeezed = positions[i] * (1.0 - gap_share)
-        out[i] = squeezed
-        for k in range(n_gaps):
-            if squeezed > places[k]:
-                out[i] += gap_share * length / n_gaps
+    squeezed = positions * (1.0 - gap_share)
+    out = squeezed.copy()
+    for place in places:
+        out += np.where(squeezed > place, gap_share * length / n_gaps, 0.0)
     return out
 
 
-@plain_kernel
+@kernel
 def fill_twigs(
     state, points, first, n, spacing, unevenness, off_line, calibre, wall_share, off_wall
 ):
@@ -172,7 +162,7 @@ def fill_twigs(
     return xy, direction, branch
 
 
-@plain_kernel
+@kernel
 def kept_apart(xy, distance, n):
     """Return, in order, at most `n` points that are at least `distance` from all kept before."""
     kept, m = np.empty((n, 2)), 0
@@ -191,7 +181,7 @@ def kept_apart(xy, distance, n):
     return kept[:m]
 
 
-@plain_kernel
+@kernel
 def arc_lengths(path):
     """Return the length along a polyline at each of its points, mm, shape (m,)."""
     out = np.empty(len(path))
@@ -202,7 +192,7 @@ def arc_lengths(path):
     return out
 
 
-@plain_kernel
+@kernel
 def _at(path, arc, position):
     k = 1 + np.searchsorted(arc[1:-1], position)
     step = arc[k] - arc[k - 1]
@@ -212,7 +202,7 @@ def _at(path, arc, position):
     return x, y
 
 
-@plain_kernel
+@kernel
 def walk(path, positions):
     """Return points and tangent directions at arc lengths of a polyline.
 
@@ -240,7 +230,7 @@ def walk(path, positions):
     return xy, direction
 
 
-@plain_kernel
+@kernel
 def distance_to_path(xy, path):
     """Return the distance of each point to a polyline, mm, shape (n,)."""
     out = np.empty(len(xy))

@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from calcigram.kernelcache import plain_kernel
-from calcigram.simulate._random import gamma, normal, uniform
+from calcigram._kernels.compiler import kernel
+from calcigram.simulate._random import gamma, normal, permutation, uniform
 
 X, Y, DIAMETER, ASPECT, ORIENTATION, SOLIDITY, CNR = range(7)
 MASK, ANALYTIC, BOX = range(3)
@@ -31,7 +31,7 @@ MISSING_PATTERNS = np.array(
 )
 
 
-@plain_kernel
+@kernel
 def merge_close(state, xy, radius, gap, probability):
     """Return, for each calcification, whom it is taken together with: itself or one before it.
 
@@ -39,9 +39,7 @@ def merge_close(state, xy, radius, gap, probability):
     merges at most once, the pairs being tried in random order.
     """
     n = len(radius)
-    owner = np.empty(n, np.int64)
-    for i in range(n):
-        owner[i] = i
+    owner = np.arange(n)
     first, second = np.empty(64 + n, np.int64), np.empty(64 + n, np.int64)
     m = 0
     for i in range(n):
@@ -67,13 +65,13 @@ def merge_close(state, xy, radius, gap, probability):
     return owner
 
 
-@plain_kernel
+@kernel
 def _thickness(diameter, aspect):
     # The beam crosses about a calibre of calcium; thick pieces saturate a little.
     return (diameter / math.sqrt(aspect)) ** 0.8
 
 
-@plain_kernel
+@kernel
 def _state_analytic(state, mark, true, sigma):
     """Write the size and shape of a mark as they truly are, with an error of `sigma`, relative."""
     mark[DIAMETER] = true[0] * math.exp(sigma * normal(state))
@@ -82,7 +80,7 @@ def _state_analytic(state, mark, true, sigma):
     mark[SOLIDITY] = 1.0 - (1.0 - true[3]) * math.exp(sigma * normal(state))
 
 
-@plain_kernel
+@kernel
 def read_out(
     state, got, owner, truth, contrast, pixel, gain, cnr_sigma, analytic_sigma,
     convention, tiny_rule,
@@ -110,16 +108,10 @@ def read_out(
     -------
     ndarray of float64, shape (n, 7)
     """
-    n, n_all = len(got), len(owner)
-    marks, merged = np.empty((n, 7)), np.zeros(n_all, np.bool_)
-    for k in range(n_all):
-        if owner[k] != k:
-            merged[owner[k]] = True
-    i = -1
-    for k in range(n_all):
-        if owner[k] != k:
-            continue
-        i += 1
+    marks, merged = np.empty((len(got), 7)), np.zeros(len(owner), np.bool_)
+    leads = owner == np.arange(len(owner))
+    merged[owner[~leads]] = True
+    for i, k in enumerate(np.flatnonzero(leads)):
         marks[i, X], marks[i, Y] = got[i, 0], got[i, 1]
         marks[i, DIAMETER] = math.sqrt(4.0 / math.pi * got[i, 2])
         marks[i, ASPECT] = got[i, 6] if convention == BOX else got[i, 3]
@@ -135,7 +127,7 @@ def read_out(
     return marks
 
 
-@plain_kernel
+@kernel
 def restated(
     state, truth, direction, aspect_shape, aspect_excess, angle_sd, along, solidity, solidity_sd,
     size, bias, cnr, cnr_sigma,
@@ -186,7 +178,7 @@ def restated(
     return table, contrast
 
 
-@plain_kernel
+@kernel
 def state_marks(state, owner, xy, truth, contrast, gain, cnr_sigma, analytic_sigma):
     """Return marks as another source states them: no outline is drawn or measured.
 
@@ -231,7 +223,7 @@ def state_marks(state, owner, xy, truth, contrast, gain, cnr_sigma, analytic_sig
     return marks[:m]
 
 
-@plain_kernel
+@kernel
 def responded(marks, response):
     """Return marks as another detector gives them: each a smooth, rising function of its value.
 
@@ -242,20 +234,17 @@ def responded(marks, response):
         See `acquisition.draw_response`; powers turn about 0.5 mm, an aspect ratio of 2, a
         solidity of 0.9 and a contrast-to-noise ratio of 10.
     """
-    out = marks.copy()
-    floor = response[4, 0]
-    for i in range(len(marks)):
-        out[i, DIAMETER] = 0.5 * response[0, 0] * (marks[i, DIAMETER] / 0.5) ** response[0, 1]
-        excess = max(marks[i, ASPECT] - 1.0, 0.0)
-        out[i, ASPECT] = 1.0 + response[1, 0] * excess ** response[1, 1]
-        dent = max(1.0 - marks[i, SOLIDITY], 0.0)
-        out[i, SOLIDITY] = 1.0 - 0.1 * response[2, 0] * (dent / 0.1) ** response[2, 1]
-        cnr = 10.0 * response[3, 0] * (max(marks[i, CNR], 0.0) / 10.0) ** response[3, 1]
-        out[i, CNR] = math.sqrt(cnr * cnr + floor * floor)
+    out, excess = marks.copy(), np.maximum(marks[:, ASPECT] - 1.0, 0.0)
+    dent, cnr = np.maximum(1.0 - marks[:, SOLIDITY], 0.0), np.maximum(marks[:, CNR], 0.0)
+    out[:, DIAMETER] = 0.5 * response[0, 0] * (marks[:, DIAMETER] / 0.5) ** response[0, 1]
+    out[:, ASPECT] = 1.0 + response[1, 0] * excess ** response[1, 1]
+    out[:, SOLIDITY] = 1.0 - 0.1 * response[2, 0] * (dent / 0.1) ** response[2, 1]
+    cnr = 10.0 * response[3, 0] * (cnr / 10.0) ** response[3, 1]
+    out[:, CNR] = np.sqrt(cnr * cnr + response[4, 0] * response[4, 0])
     return out
 
 
-@plain_kernel
+@kernel
 def _count(state, n, share):
     hits = 0
     for _ in range(n):
@@ -263,7 +252,7 @@ def _count(state, n, share):
     return hits
 
 
-@plain_kernel
+@kernel
 def keep_seen(state, marks, miss_rate, cropped):
     """Drop missed marks, the faint ones first to go, and what a field edge cuts off.
 
@@ -276,46 +265,28 @@ def keep_seen(state, marks, miss_rate, cropped):
     clock = np.empty(n)
     for i in range(n):
         clock[i] = -math.log(1.0 - uniform(state)) * (marks[i, CNR] + 0.5) ** 0.7
-    for _ in range(n_missed):
-        first = 0
-        for i in range(n):
-            if clock[i] < clock[first]:
-                first = i
-        clock[first] = np.inf
-    along, edge = np.zeros(n), 0.0
+    kept = np.ones(n, np.bool_)
+    kept[np.argsort(clock, kind="mergesort")[:n_missed]] = False
     if crop:
         angle = 2.0 * math.pi * uniform(state)
-        low, high = np.inf, -np.inf
-        for i in range(n):
-            along[i] = marks[i, X] * math.cos(angle) + marks[i, Y] * math.sin(angle)
-            low, high = min(low, along[i]), max(high, along[i])
-        edge = low + (0.6 + 0.4 * uniform(state)) * (high - low)
-    kept, m = np.empty((n, 7)), 0
-    for i in range(n):
-        if clock[i] < np.inf and along[i] <= edge:
-            for column in range(7):
-                kept[m, column] = marks[i, column]
-            m += 1
-    return kept[:m]
+        along = marks[:, X] * math.cos(angle) + marks[:, Y] * math.sin(angle)
+        low, share = along.min(), 0.6 + 0.4 * uniform(state)
+        kept &= along <= low + share * (along.max() - low)
+    return marks[kept]
 
 
-@plain_kernel
+@kernel
 def add_false(state, marks, field, pixel, false_rate, far_share):
     """Append marks where nothing is: noise, or what looks like the cluster's own."""
     n = len(marks)
     n_false = _count(state, n, false_rate)
     out = np.empty((n + n_false, 7))
-    low_x, high_x, low_y, high_y = np.inf, -np.inf, np.inf, -np.inf
-    for i in range(n):
-        for column in range(7):
-            out[i, column] = marks[i, column]
-        low_x, high_x = min(low_x, marks[i, X]), max(high_x, marks[i, X])
-        low_y, high_y = min(low_y, marks[i, Y]), max(high_y, marks[i, Y])
+    out[:n] = marks
+    low_x, high_x = marks[:, X].min(), marks[:, X].max()
+    low_y, high_y = marks[:, Y].min(), marks[:, Y].max()
     margin_x, margin_y = 0.15 * (high_x - low_x) + 2.0, 0.15 * (high_y - low_y) + 2.0
     for i in range(n, n + n_false):
-        like = int(uniform(state) * n)
-        for column in range(7):
-            out[i, column] = marks[like, column]
+        out[i] = marks[int(uniform(state) * n)]
         if uniform(state) < 0.6:
             out[i, DIAMETER] = pixel * 1.13 * math.sqrt(1.0 + int(8 * uniform(state)))
             out[i, ASPECT] = 1.0 - 0.6 * math.log(1.0 - uniform(state))
@@ -325,12 +296,11 @@ def add_false(state, marks, field, pixel, false_rate, far_share):
         out[i, X] = low_x - margin_x + uniform(state) * (high_x - low_x + 2.0 * margin_x)
         out[i, Y] = low_y - margin_y + uniform(state) * (high_y - low_y + 2.0 * margin_y)
         if uniform(state) < far_share:
-            place = int(uniform(state) * len(field))
-            out[i, X], out[i, Y] = field[place, 0], field[place, 1]
+            out[i, : Y + 1] = field[int(uniform(state) * len(field))]
     return out
 
 
-@plain_kernel
+@kernel
 def write_list(state, marks, jitter, rounding, columns_missing, single_missing):
     """Shuffle, jitter and round positions, lose columns and values, and keep to the ranges.
 
@@ -353,12 +323,7 @@ def write_list(state, marks, jitter, rounding, columns_missing, single_missing):
     pattern = -1
     if uniform(state) < columns_missing:
         pattern = int(uniform(state) * len(MISSING_PATTERNS))
-    order = np.empty(m, np.int64)
-    for i in range(m):
-        order[i] = i
-    for i in range(m - 1, 0, -1):
-        j = int(uniform(state) * (i + 1))
-        order[i], order[j] = order[j], order[i]
+    order = permutation(state, m)
     for i in range(m):
         mark = marks[order[i]]
         for axis in range(2):

@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from calcigram.kernelcache import plain_kernel
+from calcigram._kernels.compiler import kernel
 from calcigram.simulate._random import gamma, normal, rough_normal, uniform
 
 _STEP_MM = 0.6
 
 
-@plain_kernel
+@kernel
 def _inside(x, y, z, depth, half_width, half_thickness):
     u = (depth - x) / depth
     v = y / half_width
@@ -22,13 +22,13 @@ def _inside(x, y, z, depth, half_width, half_thickness):
     return x <= depth and e2 * e2 + w * w < 1.0
 
 
-@plain_kernel
+@kernel
 def _beta(state, a, b):
     first = gamma(state, a)
     return first / (first + gamma(state, b))
 
 
-@plain_kernel
+@kernel
 def _turned(state, dx, dy, dz, angle, flatness):
     """Return the direction turned by `angle` about a random axis, mostly within the plane."""
     px, py, pz = -dy, dx, 0.0
@@ -75,7 +75,7 @@ class Tubes(NamedTuple):
     max_generation: int
 
 
-@plain_kernel
+@kernel
 def grow_tree(state, root, direction, shape, tubes, max_branches):
     """Grow a tree of forking branches from `root`, generation by generation.
 
@@ -108,25 +108,19 @@ def grow_tree(state, root, direction, shape, tubes, max_branches):
     first = np.zeros(max_branches + 1, np.int64)
     kept = np.empty(max_branches, np.int64)  # place in the output of a queued branch, or -1
     kept_parent = np.empty(max_branches, np.int64)
-    capacity = 4096
-    points = np.empty((capacity, 3))
-    for axis in range(3):
-        start[0, axis], heading[0, axis] = root[axis], direction[axis]
+    points = np.empty((4096, 3))
+    start[0], heading[0] = root, direction
     length[0], radius[0] = tubes.root_length_mm, tubes.root_radius_mm
     generation[0], parent[0] = 0, -1
     n_queued, n_branches, n_points, at = 1, 0, 0, 0
     while at < n_queued:
-        x, y, z = start[at, 0], start[at, 1], start[at, 2]
-        dx, dy, dz = heading[at, 0], heading[at, 1], heading[at, 2]
+        x, y, z = start[at]
+        dx, dy, dz = heading[at]
         n_steps = max(2, int(length[at] / _STEP_MM))
-        if n_points + n_steps + 1 > capacity:
-            capacity = 2 * capacity + n_steps
-            larger = np.empty((capacity, 3))
-            for k in range(n_points):
-                larger[k, 0], larger[k, 1], larger[k, 2] = points[k, 0], points[k, 1], points[k, 2]
-            points = larger
+        if n_points + n_steps + 1 > len(points):
+            points = np.concatenate((points, np.empty((len(points) + n_steps, 3))))
         begin = n_points
-        points[n_points, 0], points[n_points, 1], points[n_points, 2] = x, y, z
+        points[n_points] = x, y, z
         n_points += 1
         # A bend drifts rather than jumps, so that a branch is a smooth curve.
         bend_u, bend_v = 0.0, 0.0
@@ -145,7 +139,7 @@ def grow_tree(state, root, direction, shape, tubes, max_branches):
             x, y, z = x + _STEP_MM * dx, y + _STEP_MM * dy, z + _STEP_MM * dz
             if not _inside(x, y, z, depth, half_width, half_thickness):
                 break
-            points[n_points, 0], points[n_points, 1], points[n_points, 2] = x, y, z
+            points[n_points] = x, y, z
             n_points += 1
         if n_points - begin < 3:
             n_points = begin
@@ -165,13 +159,9 @@ def grow_tree(state, root, direction, shape, tubes, max_branches):
                 child_radius = radius[at] * (0.65 + 0.34 * _beta(state, 6.0, 10.0))
                 if child_radius < tubes.min_radius_mm or n_queued >= max_branches:
                     continue
-                start[n_queued, 0], start[n_queued, 1], start[n_queued, 2] = x, y, z
-                if child == 0:
-                    heading[n_queued, 0], heading[n_queued, 1], heading[n_queued, 2] = ax, ay, az
-                else:
-                    heading[n_queued, 0] = c * dx - s * ox
-                    heading[n_queued, 1] = c * dy - s * oy
-                    heading[n_queued, 2] = c * dz - s * oz
+                start[n_queued], heading[n_queued] = (x, y, z), (ax, ay, az)
+                if child == 1:
+                    heading[n_queued] = c * dx - s * ox, c * dy - s * oy, c * dz - s * oz
                 length[n_queued] = length[at] * tubes.length_ratio * (0.9 + 0.2 * uniform(state))
                 radius[n_queued] = child_radius
                 generation[n_queued] = generation[at] + 1
@@ -183,7 +173,7 @@ def grow_tree(state, root, direction, shape, tubes, max_branches):
     return points[:n_points], first[: n_branches + 1], kept_parent[:n_branches]
 
 
-@plain_kernel
+@kernel
 def lobules_along(state, points, first, parent, off_duct):
     """Return lobule centres of a duct tree: at the tips, and beside the ducts past the root.
 
@@ -217,19 +207,14 @@ def lobules_along(state, points, first, parent, off_duct):
     return out[:m]
 
 
-@plain_kernel
+@kernel
 def inside_outline(xy, depth, half_width, margin):
     """Tell which points lie inside the half ellipse of a breast, `margin` from the skin."""
-    n = len(xy)
-    out = np.empty(n, np.bool_)
-    for i in range(n):
-        u = (depth - xy[i, 0]) / (depth - margin)
-        v = xy[i, 1] / (half_width - margin)
-        out[i] = xy[i, 0] <= depth and u * u + v * v < 1.0
-    return out
+    u, v = (depth - xy[:, 0]) / (depth - margin), xy[:, 1] / (half_width - margin)
+    return (xy[:, 0] <= depth) & (u * u + v * v < 1.0)
 
 
-@plain_kernel
+@kernel
 def spread_in_outline(state, n, depth, half_width, margin):
     """Return `n` points uniform in the half ellipse, `margin` from the skin, shape (n, 2)."""
     out = np.empty((n, 2))
@@ -241,34 +226,26 @@ def spread_in_outline(state, n, depth, half_width, margin):
     return out
 
 
-@plain_kernel
+@kernel
 def lowest_corner(turn, depth, half_width):
     """Return the least x and y of the half ellipse of a breast once it is turned, shape (2,)."""
-    out = np.full(2, np.inf)
-    for k in range(33):
-        angle = math.pi * (k / 32.0 - 0.5)
-        x, y = depth * (1.0 - math.cos(angle)), half_width * math.sin(angle)
-        for axis in range(2):
-            out[axis] = min(out[axis], turn[axis, 0] * x + turn[axis, 1] * y)
-    return out
+    angle = math.pi * (np.arange(33) / 32.0 - 0.5)
+    x, y = depth * (1.0 - np.cos(angle)), half_width * np.sin(angle)
+    low_x, low_y = turn[0, 0] * x + turn[0, 1] * y, turn[1, 0] * x + turn[1, 1] * y
+    return np.array([low_x.min(), low_y.min()])
 
 
-@plain_kernel
+@kernel
 def mapped_points(xy, turn, offset):
     """Return points turned and moved, shape (n, 2)."""
     out = np.empty((len(xy), 2))
-    for i in range(len(xy)):
-        x, y = xy[i, 0], xy[i, 1]
-        out[i, 0] = turn[0, 0] * x + turn[0, 1] * y + offset[0]
-        out[i, 1] = turn[1, 0] * x + turn[1, 1] * y + offset[1]
+    for axis in range(2):
+        out[:, axis] = turn[axis, 0] * xy[:, 0] + turn[axis, 1] * xy[:, 1] + offset[axis]
     return out
 
 
-@plain_kernel
+@kernel
 def mapped_directions(angle, turn):
     """Return directions turned, radians, shape (n,); NaN stays NaN."""
-    out = np.empty(len(angle))
-    for i in range(len(angle)):
-        x, y = math.cos(angle[i]), math.sin(angle[i])
-        out[i] = math.atan2(turn[1, 0] * x + turn[1, 1] * y, turn[0, 0] * x + turn[0, 1] * y)
-    return out
+    x, y = np.cos(angle), np.sin(angle)
+    return np.arctan2(turn[1, 0] * x + turn[1, 1] * y, turn[0, 0] * x + turn[0, 1] * y)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from calcigram.kernelcache import plain_kernel
+from calcigram._kernels.compiler import kernel
 from calcigram.simulate._random import rough_normal, seeded, uniform
 from calcigram.simulate.mechanisms import Floats, Ints, Rng
 
@@ -103,13 +103,13 @@ def directions(rng: Rng, direction: Floats, sd_deg: float) -> Floats:
     return np.where(np.isnan(direction), free, along)
 
 
-@plain_kernel
+@kernel
 def _swollen(x):
     """Return a factor near ``exp(x)`` for small `x`, positive for all, without the exponential."""
     return 1.0 + x + 0.5 * x * x
 
 
-@plain_kernel
+@kernel
 def _turned(out, angle, factor_x, factor_y):
     """Stretch one polygon along x and y, then turn it."""
     c, s = math.cos(angle), math.sin(angle)
@@ -118,7 +118,7 @@ def _turned(out, angle, factor_x, factor_y):
         out[k, 0], out[k, 1] = c * x - s * y, s * x + c * y
 
 
-@plain_kernel
+@kernel
 def _scaled(out, diameter, aspect, angle):
     """Scale one polygon to the area of a disc, stretch it to an aspect ratio and turn it."""
     area = 0.0
@@ -131,7 +131,7 @@ def _scaled(out, diameter, aspect, angle):
     _turned(out, angle, scale * stretch, scale / stretch)
 
 
-@plain_kernel
+@kernel
 def ellipses(diameter, aspect, angle, power):
     """Return ellipses of given equal-area diameter; `power` above 2 squares them off."""
     n = len(diameter)
@@ -150,7 +150,7 @@ def ellipses(diameter, aspect, angle, power):
 
 
 @seeded
-@plain_kernel
+@kernel
 def blobs(state, diameter, aspect, angle, roughness, n_waves):
     """Return ellipses whose radius carries up to 8 random waves, finer ones weaker."""
     n = len(diameter)
@@ -172,7 +172,7 @@ def blobs(state, diameter, aspect, angle, roughness, n_waves):
 
 
 @seeded
-@plain_kernel
+@kernel
 def shards(state, diameter, aspect, angle, spikiness, corners):
     """Return polygons of a few sharp corners at random angles and radii."""
     n = len(diameter)
@@ -193,7 +193,7 @@ def shards(state, diameter, aspect, angle, spikiness, corners):
     return out
 
 
-@plain_kernel
+@kernel
 def capsules(length, calibre, angle, bend):
     """Return rods with round ends, `length` over all; `bend` is sagitta over length."""
     n = len(length)
@@ -211,7 +211,7 @@ def capsules(length, calibre, angle, bend):
     return out
 
 
-@plain_kernel
+@kernel
 def bands(outer, hole, arc, aspect, angle):
     """Return bent bands: a ring where `arc` is a full turn, a crescent or a C where it is less.
 
@@ -247,7 +247,7 @@ def bands(outer, hole, arc, aspect, angle):
     return out
 
 
-@plain_kernel
+@kernel
 def tubes_with_lumen(length, calibre, lumen, angle, bend, clubbing):
     """Return bent rods with a lucent core, `lumen` of the calibre wide; `clubbing` thickens one end."""
     n = len(length)
@@ -268,7 +268,7 @@ def tubes_with_lumen(length, calibre, lumen, angle, bend, clubbing):
     return out
 
 
-@plain_kernel
+@kernel
 def drops(diameter, aspect, angle, hook):
     """Return tear-drops, hooked into commas; `hook` is sagitta over length."""
     n = len(diameter)
@@ -283,7 +283,7 @@ def drops(diameter, aspect, angle, hook):
 
 
 @seeded
-@plain_kernel
+@kernel
 def notched(state, diameter, aspect, angle, bite, squareness, roughness):
     """Return squared-off plates with a bite out of the rim, `bite` deep as a share of the radius."""
     n = len(diameter)
@@ -305,7 +305,7 @@ def notched(state, diameter, aspect, angle, bite, squareness, roughness):
 
 
 @seeded
-@plain_kernel
+@kernel
 def shaken(state, parts, roughness, calibre):
     """Return polygons with every corner moved by a share of the calibre, neighbours partly together."""
     out = parts.copy()
@@ -322,7 +322,7 @@ def shaken(state, parts, roughness, calibre):
 
 
 @seeded
-@plain_kernel
+@kernel
 def chains(state, count, step, heading, bend):
     """Return centres of the links of wandering chains, each about its own middle.
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from calcigram.kernelcache import plain_kernel
+from calcigram._kernels.compiler import kernel
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1, _MIX_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
@@ -52,7 +52,7 @@ def seeded(kernel: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-@plain_kernel
+@kernel
 def _word(state):
     state[0] += _GOLDEN
     z = state[0]
@@ -61,13 +61,13 @@ def _word(state):
     return z ^ (z >> _S31)
 
 
-@plain_kernel
+@kernel
 def uniform(state):
     """Return a number uniform in [0, 1) and advance the state."""
     return (_word(state) >> _S11) * (1.0 / 9007199254740992.0)
 
 
-@plain_kernel
+@kernel
 def rough_normal(state):
     """Return the sum of four uniform numbers, scaled to mean 0 and variance 1.
 
@@ -79,14 +79,14 @@ def rough_normal(state):
     return (total * (1.0 / 65536.0) - 2.0 + 2.0 / 65536.0) * 1.7320508075688772
 
 
-@plain_kernel
+@kernel
 def normal(state):
     """Return a standard normal number (Box-Muller) and advance the state."""
     radius = math.sqrt(-2.0 * math.log(1.0 - uniform(state)))
     return radius * math.cos(2.0 * math.pi * uniform(state))
 
 
-@plain_kernel
+@kernel
 def gamma(state, shape):
     """Return a standard gamma number of any positive shape (Marsaglia & Tsang 2000)."""
     boost = 1.0
@@ -103,3 +103,13 @@ def gamma(state, shape):
         v = v * v * v
         if math.log(1.0 - uniform(state)) < 0.5 * x * x + b * (1.0 - v + math.log(v)):
             return boost * b * v
+
+
+@kernel
+def permutation(state, n):
+    """Return the numbers below `n` in random order (Fisher-Yates)."""
+    order = np.arange(n)
+    for i in range(n - 1, 0, -1):
+        j = int(uniform(state) * (i + 1))
+        order[i], order[j] = order[j], order[i]
+    return order

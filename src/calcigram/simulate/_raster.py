@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from calcigram.kernelcache import plain_kernel
+from calcigram._kernels.compiler import kernel
 from calcigram.simulate._random import rough_normal
 from calcigram.simulate._shape import convex_hull, hull_area
 
@@ -22,7 +22,7 @@ _TRUTH_CELLS = 20
 _NEGLIGIBLE = 1e-6
 
 
-@plain_kernel
+@kernel
 def _accumulate(image, vertices, x0, y0, pixel):
     """Add to each pixel by how much a polygon's cover exceeds that of the pixel to its left.
 
@@ -65,35 +65,29 @@ def _accumulate(image, vertices, x0, y0, pixel):
             image[row, last] += height - before
 
 
-@plain_kernel
+@kernel
 def _add(target, source, weight):
     # Counted from 0, for only then does the compiler know that no index is negative.
     for k in range(target.size):
         target[k] += weight * source[k]
 
 
-@plain_kernel
+@kernel
 def _box(vertices, begin, end):
     """Return least x, least y, greatest x and greatest y of polygons ``begin:end``."""
-    low_x, low_y, high_x, high_y = np.inf, np.inf, -np.inf, -np.inf
-    for part in range(begin, end):
-        for k in range(vertices.shape[1]):
-            low_x, high_x = min(low_x, vertices[part, k, 0]), max(high_x, vertices[part, k, 0])
-            low_y, high_y = min(low_y, vertices[part, k, 1]), max(high_y, vertices[part, k, 1])
-    return low_x, low_y, high_x, high_y
+    x, y = vertices[begin:end, :, 0], vertices[begin:end, :, 1]
+    return x.min(), y.min(), x.max(), y.max()
 
 
-@plain_kernel
+@kernel
 def _cover(image, spare, vertices, begin, end, x0, y0, pixel, rows, columns, left, right):
     """Write the covered share of each pixel by polygons ``begin:end``; return the rows covered.
 
     ``left[r]`` and ``right[r]`` are set to the first covered pixel of a row and the one past
     the last. Where polygons overlap their shares add up, to 1 at most.
     """
-    for r in range(rows):
-        left[r], right[r] = columns, 0
-        for c in range(columns):
-            image[r, c] = 0.0
+    left[:rows], right[:rows] = columns, 0
+    image[:rows, :columns] = 0.0
     top, bottom = rows, 0
     for part in range(begin, end):
         target = image if part == begin else spare
@@ -101,9 +95,7 @@ def _cover(image, spare, vertices, begin, end, x0, y0, pixel, rows, columns, lef
         low, high = int((low_y - y0) / pixel), int((high_y - y0) / pixel) + 1
         begin_c, end_c = int((low_x - x0) / pixel), int((high_x - x0) / pixel) + 2
         if part > begin:
-            for r in range(low, high):
-                for c in range(begin_c, end_c):
-                    spare[r, c] = 0.0
+            spare[low:high, begin_c:end_c] = 0.0
         _accumulate(target, vertices[part], x0, y0, pixel)
         for r in range(low, high):
             total = 0.0
@@ -121,7 +113,7 @@ def _cover(image, spare, vertices, begin, end, x0, y0, pixel, rows, columns, lef
     return top, bottom
 
 
-@plain_kernel
+@kernel
 def _blur(image, spare, left, right, top, bottom, rows, columns, first_column, last_column, sigma):
     """Blur in place with a Gaussian cut at two and a half standard deviations.
 
@@ -130,31 +122,26 @@ def _blur(image, spare, left, right, top, bottom, rows, columns, first_column, l
     """
     reach = math.ceil(2.5 * sigma)
     kernel = np.empty(2 * reach + 1)
-    total = 0.0
     for k in range(-reach, reach + 1):
         kernel[k + reach] = math.exp(-0.5 * (k / sigma) ** 2)
-        total += kernel[k + reach]
-    for k in range(2 * reach + 1):
-        kernel[k] /= total
+    kernel /= kernel.sum()
     # Tap by tap over whole rows, so that the inner loop is one the compiler vectorises.
     for r in range(top, bottom):
-        for c in range(first_column, last_column):
-            spare[r, c] = 0.0
+        spare[r, first_column:last_column] = 0.0
         for k in range(-reach, reach + 1):
             weight = kernel[k + reach]
             low, high = max(0, left[r] - k), min(columns, right[r] - k)
             if low < high:
                 _add(spare[r, low:high], image[r, low + k : high + k], weight)
     for r in range(max(0, top - reach), min(rows, bottom + reach)):
-        for c in range(first_column, last_column):
-            image[r, c] = 0.0
+        image[r, first_column:last_column] = 0.0
         for source in range(max(top, r - reach), min(bottom, r + reach + 1)):
             weight = kernel[source - r + reach]
             low, high = max(0, left[source] - reach), min(columns, right[source] + reach)
             _add(image[r, low:high], spare[source, low:high], weight)
 
 
-@plain_kernel
+@kernel
 def _joined(chain, n, x, y, side):
     """Add a point to a convex chain of `n` that runs towards +x; return how long it is then.
 
@@ -170,7 +157,7 @@ def _joined(chain, n, x, y, side):
     return n + 1
 
 
-@plain_kernel
+@kernel
 def _area_under(chain, n):
     area = 0.0
     for i in range(n - 1):
@@ -178,7 +165,7 @@ def _area_under(chain, n):
     return area
 
 
-@plain_kernel
+@kernel
 def _measure_mask(mask, top, bottom, first_column, last_column, x0, y0, pixel, lower, upper, out):
     """Write position, area, shape and pixel count of one mask into a row of measures.
 
@@ -229,7 +216,7 @@ def _measure_mask(mask, top, bottom, first_column, last_column, x0, y0, pixel, l
     out[8] = count
 
 
-@plain_kernel
+@kernel
 def _measure_polygon(vertices, out):
     """Write area, aspect ratio, orientation and solidity of one polygon (Green's theorem)."""
     n = vertices.shape[0]
@@ -256,7 +243,7 @@ def _measure_polygon(vertices, out):
     out[5] = min(1.0, out[2] / hull_area(convex_hull(vertices)))
 
 
-@plain_kernel
+@kernel
 def gathered(parts, part_owner, xy, owner):
     """Move polygons to their places, those of calcifications taken together side by side.
 
@@ -302,7 +289,7 @@ def gathered(parts, part_owner, xy, owner):
     return vertices, first[: n + 1]
 
 
-@plain_kernel
+@kernel
 def measure(
     state, vertices, first, pixel_mm, origin, psf_pixels, threshold, threshold_sd, noise,
     softness_mm, contrast,
@@ -397,7 +384,7 @@ def measure(
     return out
 
 
-@plain_kernel
+@kernel
 def measure_outlines(vertices, owner, n):
     """Measure outlines free of noise: one polygon exactly, a union on a grid of 20 cells.
 

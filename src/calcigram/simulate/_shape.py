@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
-from calcigram.kernelcache import plain_kernel
-from calcigram.simulate._random import uniform
+from calcigram._kernels.compiler import kernel
+from calcigram.simulate._random import permutation
 
 
-@plain_kernel
+@kernel
 def convex_hull(xy):
     """Return the corners of the convex hull in order, shape (m, 2) (Andrew's monotone chain).
 
@@ -34,7 +35,7 @@ def convex_hull(xy):
     return hull[:m]
 
 
-@plain_kernel
+@kernel
 def hull_area(hull):
     """Return the area within the corners of a convex hull."""
     area = 0.0
@@ -44,7 +45,7 @@ def hull_area(hull):
     return 0.5 * abs(area)
 
 
-@plain_kernel
+@kernel
 def extent_of(xy):
     """Return greatest distance, least width and area of the hull, and the axis of the distance.
 
@@ -68,75 +69,63 @@ def extent_of(xy):
             distance = math.sqrt(dx * dx + dy * dy)
             if distance > longest:
                 longest, axis = distance, math.atan2(dy, dx)
-    width = longest
     if m < 3:
         return longest, 0.0, 0.0, axis
+    width = longest
     for i in range(m):
-        j = (i + 1) % m
-        ex, ey = hull[j, 0] - hull[i, 0], hull[j, 1] - hull[i, 1]
+        ex, ey = hull[(i + 1) % m, 0] - hull[i, 0], hull[(i + 1) % m, 1] - hull[i, 1]
         norm = math.sqrt(ex * ex + ey * ey)
-        if norm < 1e-12:
-            continue
-        farthest = 0.0
-        for k in range(m):
-            away = abs(ex * (hull[k, 1] - hull[i, 1]) - ey * (hull[k, 0] - hull[i, 0])) / norm
-            farthest = max(farthest, away)
-        width = min(width, farthest)
+        if norm >= 1e-12:
+            away = np.abs(ex * (hull[:, 1] - hull[i, 1]) - ey * (hull[:, 0] - hull[i, 0]))
+            width = min(width, away.max() / norm)
     return longest, width, hull_area(hull), axis
 
 
-@plain_kernel
+@kernel
 def tree_path_share(xy):
     """Return the longest path of the minimum spanning tree over its total length.
 
-    Near 1 the points can be threaded like beads; a filled area gives about 0.3-0.6.
+    Near 1 the points can be threaded like beads; a filled area gives about 0.3-0.6. The tree grows
+    from the first point by the nearest point not yet in it (Prim's algorithm, O(n^2)).
     """
     n = len(xy)
     if n < 3:
         return 1.0
-    near, parent = np.empty(n), np.empty(n, np.int64)
-    done, order = np.zeros(n, np.bool_), np.empty(n, np.int64)
-    for i in range(n):
-        near[i], parent[i] = np.inf, -1
-    at, total = 0, 0.0
-    near[0] = 0.0
+    squared, parent = np.full(n, np.inf), np.full(n, -1)  # to the nearest point of the tree
+    waiting, order = np.ones(n, np.bool_), np.empty(n, np.int64)
+    at, squared[0] = 0, 0.0
     for step in range(n):
-        done[at] = True
-        order[step] = at
-        total += math.sqrt(near[at])
+        waiting[at], order[step] = False, at
         nearest, following = np.inf, -1
         for j in range(n):
-            if not done[j]:
+            if waiting[j]:
                 dx, dy = xy[j, 0] - xy[at, 0], xy[j, 1] - xy[at, 1]
-                squared = dx * dx + dy * dy
-                if squared < near[j]:
-                    near[j], parent[j] = squared, at
-                if near[j] < nearest:
-                    nearest, following = near[j], j
+                if dx * dx + dy * dy < squared[j]:
+                    squared[j], parent[j] = dx * dx + dy * dy, at
+                if squared[j] < nearest:
+                    nearest, following = squared[j], j
         at = following
-    deepest, longest = np.zeros(n), 0.0
-    for step in range(n - 1, 0, -1):
-        j = order[step]
-        up = parent[j]
-        reach = deepest[j] + math.sqrt(near[j])
+    # From the last point to join back to the first: the deepest way down from each point.
+    length, deepest, longest = np.sqrt(squared), np.zeros(n), 0.0
+    for j in order[:0:-1]:
+        up, reach = parent[j], deepest[j] + length[j]
         longest = max(longest, deepest[up] + reach)
         deepest[up] = max(deepest[up], reach)
+    total = length.sum()
     return longest / total if total > 0 else 1.0
 
 
-@plain_kernel
+@kernel
 def _median(values):
     ranked, n = np.sort(values), len(values)
     return 0.5 * (ranked[(n - 1) // 2] + ranked[n // 2])
 
 
-@plain_kernel
+@kernel
 def median_spacing(xy):
     """Return the median distance of a point to its nearest neighbour, mm."""
     n = len(xy)
-    nearest = np.empty(n)
-    for i in range(n):
-        nearest[i] = np.inf
+    nearest = np.full(n, np.inf)
     for i in range(n):
         for j in range(i + 1, n):
             dx, dy = xy[i, 0] - xy[j, 0], xy[i, 1] - xy[j, 1]
@@ -145,41 +134,47 @@ def median_spacing(xy):
     return math.sqrt(_median(nearest))
 
 
-@plain_kernel
-def _arm_heading(xy, chosen, corner, few_reach, min_reach, spacing, max_thickness):
+class Arm(NamedTuple):
+    """When an arm of a fork is seen.
+
+    Attributes
+    ----------
+    few_reach_mm, min_reach_mm : float
+        Least reach of an arm of three points, and of more.
+    min_reach_spacings : float
+        Least reach in units of the median spacing.
+    max_thickness : float
+        Greatest mean deviation from straight, over the reach.
+    min_angle_deg : float
+        Least angle between two arms.
+    """
+
+    few_reach_mm: float
+    min_reach_mm: float
+    min_reach_spacings: float
+    max_thickness: float
+    min_angle_deg: float
+
+
+@kernel
+def _arm_heading(dx, dy, arm, spacing):
     """Return the direction of an arm from its junction, radians; NaN where it is not seen."""
-    n = 0
-    for i in range(len(xy)):
-        n += chosen[i]
+    n = len(dx)
     if n < 3:
         return np.nan
-    distance, dx, dy = np.empty(n), np.empty(n), np.empty(n)
-    k = 0
-    for i in range(len(xy)):
-        if chosen[i]:
-            dx[k], dy[k] = xy[i, 0] - corner[0], xy[i, 1] - corner[1]
-            distance[k] = math.sqrt(dx[k] ** 2 + dy[k] ** 2)
-            k += 1
-    order = np.argsort(distance, kind="mergesort")
-    reach = distance[order[n - 1]]
-    if reach < max(few_reach if n < 4 else min_reach, spacing):
+    distance = np.sqrt(dx**2 + dy**2)
+    reach = distance.max()
+    least = arm.few_reach_mm if n < 4 else arm.min_reach_mm
+    if reach < max(least, arm.min_reach_spacings * spacing):
         return np.nan
-    near = min(n, 6)
-    x = y = 0.0
-    for rank in range(near):
-        x += dx[order[rank]]
-        y += dy[order[rank]]
-    norm = math.sqrt(x * x + y * y) + 1e-12
-    across = 0.0
-    for rank in range(near):
-        across += abs(dx[order[rank]] * y - dy[order[rank]] * x) / norm
-    return math.atan2(y, x) if across / near <= max_thickness * reach else np.nan
+    near = np.argsort(distance, kind="mergesort")[:6]
+    x, y = dx[near].sum(), dy[near].sum()
+    across = np.abs(dx[near] * y - dy[near] * x).mean() / (math.sqrt(x * x + y * y) + 1e-12)
+    return math.atan2(y, x) if across <= arm.max_thickness * reach else np.nan
 
 
-@plain_kernel
-def count_junctions(
-    xy, branch, parent, ends, few_reach, min_reach, min_spacings, max_thickness, min_angle
-):
+@kernel
+def count_junctions(xy, branch, parent, ends, arm):
     """Count the forks of a tree whose three arms can all be seen.
 
     Parameters
@@ -189,73 +184,42 @@ def count_junctions(
     branch : ndarray of int64, shape (n,)
         Branch of each point.
     parent : ndarray of int64, shape (B,)
-        -1 for the root; parents come before their children.
+        -1 for the root; parents come before their children, of which a branch has 2 at most.
     ends : ndarray of float64, shape (B, 2)
         Where each branch ends: the fork.
-    few_reach, min_reach, min_spacings, max_thickness, min_angle : float
-        Reach (mm) of an arm of three points and of more; its reach in units of the median
-        spacing; its mean deviation from straight over its reach; least angle between two
-        arms, radians.
+    arm : Arm
 
     Returns
     -------
     int
     """
-    n, n_branches = len(xy), len(parent)
-    below = np.zeros((n_branches, n_branches), np.bool_)
-    for b in range(n_branches - 1, -1, -1):
-        below[b, b] = True
+    n_branches = len(parent)
+    # Row b tells which branches are b or grow out of it; children come after their parents.
+    below = np.eye(n_branches, dtype=np.bool_)
+    for b in range(n_branches - 1, 0, -1):
         if parent[b] >= 0:
-            for other in range(b, n_branches):
-                if below[b, other]:
-                    below[parent[b], other] = True
-    spacing = min_spacings * median_spacing(xy)
-    seen = 0
-    heading = np.empty(n_branches + 1)
-    chosen, rest = np.empty(n, np.bool_), np.empty(n, np.bool_)
+            below[parent[b]] |= below[b]
+    spacing, n_seen = median_spacing(xy), 0
     for b in range(n_branches):
-        n_arms, n_children = 0, 0
-        for i in range(n):
-            rest[i] = True
-        for child in range(b + 1, n_branches):
-            if parent[child] != b:
-                continue
-            n_children += 1
-            for i in range(n):
-                chosen[i] = below[child, branch[i]]
-                rest[i] = rest[i] and not chosen[i]
-            angle = _arm_heading(xy, chosen, ends[b], few_reach, min_reach, spacing, max_thickness)
-            if not math.isnan(angle):
-                heading[n_arms] = angle
-                n_arms += 1
-        if n_children < 2 or n_arms < 2:
+        children = np.flatnonzero(parent == b)
+        if len(children) < 2:
             continue
-        angle = _arm_heading(xy, rest, ends[b], few_reach, min_reach, spacing, max_thickness)
-        if not math.isnan(angle):
-            heading[n_arms] = angle
-            n_arms += 1
-        if n_arms < 3:
-            continue
-        for k in range(n_arms):
-            heading[k] %= 2.0 * math.pi
-        turn = np.sort(heading[:n_arms])
-        least = turn[0] + 2.0 * math.pi - turn[n_arms - 1]
-        for k in range(1, n_arms):
-            least = min(least, turn[k] - turn[k - 1])
-        seen += least >= min_angle
-    return seen
+        # The arms are what grows out of either child, and the rest.
+        side = np.zeros(len(xy), np.int64)
+        for k in range(len(children)):
+            side[below[children[k]][branch]] = k + 1
+        dx, dy = xy[:, 0] - ends[b, 0], xy[:, 1] - ends[b, 1]
+        heading = np.empty(len(children) + 1)
+        for k in range(len(children) + 1):
+            heading[k] = _arm_heading(dx[side == k], dy[side == k], arm, spacing)
+        turn = np.sort(heading[~np.isnan(heading)] % (2.0 * math.pi))
+        if len(turn) >= 3:
+            least = min(np.diff(turn).min(), turn[0] + 2.0 * math.pi - turn[-1])
+            n_seen += least >= math.radians(arm.min_angle_deg)
+    return n_seen
 
 
-@plain_kernel
-def _breadth(values):
-    """Return the mean distance of values from their median."""
-    middle, total = _median(values), 0.0
-    for value in values:
-        total += abs(value - middle)
-    return total / len(values)
-
-
-@plain_kernel
+@kernel
 def log_widening(xy, direction):
     """Compare the breadths of the two halves of points along a direction (radians).
 
@@ -264,18 +228,15 @@ def log_widening(xy, direction):
     float
         Log of the farther half's mean distance from its own median line over the nearer's.
     """
-    n = len(xy)
-    along, across = np.empty(n), np.empty(n)
     c, s = math.cos(direction), math.sin(direction)
-    for i in range(n):
-        along[i] = c * xy[i, 0] + s * xy[i, 1]
-        across[i] = c * xy[i, 1] - s * xy[i, 0]
-    across, half = across[np.argsort(along, kind="mergesort")], n // 2
-    broad_near, broad_far = _breadth(across[:half]), _breadth(across[n - half :])
+    along, across = c * xy[:, 0] + s * xy[:, 1], c * xy[:, 1] - s * xy[:, 0]
+    across = across[np.argsort(along, kind="mergesort")]
+    near, far = across[: len(xy) // 2], across[len(xy) - len(xy) // 2 :]
+    broad_near, broad_far = np.abs(near - _median(near)).mean(), np.abs(far - _median(far)).mean()
     return math.log((broad_far + 1e-6) / (broad_near + 1e-6))
 
 
-@plain_kernel
+@kernel
 def wedge_seen_from_nipple(xy):
     """Describe points as a wedge with its apex at the origin.
 
@@ -287,37 +248,23 @@ def wedge_seen_from_nipple(xy):
         (radial x angular) cells that hold a point: a fork fills about half of them, several
         ducts or a random filling two thirds and more.
     """
-    n = len(xy)
-    radius, angle, far_angle = np.empty(n), np.empty(n), np.empty(n)
-    sum_x = sum_y = 0.0
-    nearest, farthest = np.inf, 0.0
-    for i in range(n):
-        radius[i] = math.sqrt(xy[i, 0] ** 2 + xy[i, 1] ** 2)
-        nearest, farthest = min(nearest, radius[i]), max(farthest, radius[i])
-        sum_x += xy[i, 0]
-        sum_y += xy[i, 1]
-    mean = math.atan2(sum_y, sum_x)
-    n_far, sum_far = 0, 0.0
-    for i in range(n):
-        angle[i] = (math.atan2(xy[i, 1], xy[i, 0]) - mean + math.pi) % (2.0 * math.pi) - math.pi
-        if radius[i] > 0.3 * farthest:
-            far_angle[n_far] = angle[i]
-            sum_far += radius[i]
-            n_far += 1
-    ranked = np.sort(far_angle[:n_far])
-    low, high = ranked[int(0.03 * (n_far - 1) + 0.5)], ranked[int(0.97 * (n_far - 1) + 0.5)]
-    filled = np.zeros((3, 4), np.bool_)
-    n_filled = 0
-    length, span = farthest - nearest, high - low
-    for i in range(n):
+    radius = np.sqrt(xy[:, 0] ** 2 + xy[:, 1] ** 2)
+    mean = math.atan2(xy[:, 1].sum(), xy[:, 0].sum())
+    angle = (np.arctan2(xy[:, 1], xy[:, 0]) - mean + math.pi) % (2.0 * math.pi) - math.pi
+    nearest, length = radius.min(), radius.max() - radius.min()
+    far = radius > 0.3 * radius.max()
+    ranked = np.sort(angle[far])
+    last = len(ranked) - 1
+    low, high = ranked[int(0.03 * last + 0.5)], ranked[int(0.97 * last + 0.5)]
+    filled, span = np.zeros((3, 4), np.bool_), high - low
+    for i in range(len(xy)):
         ring = min(2, int(3.0 * (radius[i] - nearest) / (length + 1e-9)))
         sector = min(3, max(0, int(4.0 * (angle[i] - low) / (span + 1e-9))))
-        n_filled += not filled[ring, sector]
         filled[ring, sector] = True
-    return span, length, sum_far / n_far, n_filled / 12.0
+    return span, length, radius[far].mean(), filled.sum() / 12.0
 
 
-@plain_kernel
+@kernel
 def with_room(state, xy, table, overlap):
     """Tell which calcifications stay when those drawn over one another are dropped.
 
@@ -340,26 +287,13 @@ def with_room(state, xy, table, overlap):
     ndarray of bool, shape (n,)
     """
     n = len(xy)
-    order = np.empty(n, np.int64)
-    largest = 0
-    for i in range(n):
-        order[i] = i
-        if table[i, 0] > table[largest, 0]:
-            largest = i
-    for i in range(n - 1, 0, -1):
-        j = int(uniform(state) * (i + 1))
-        order[i], order[j] = order[j], order[i]
-    for i in range(n):
-        if order[i] == largest:
-            order[i], order[0] = order[0], order[i]
-    half_width, half_length = np.empty(n), np.empty(n)
-    cosine, sine = np.empty(n), np.empty(n)
-    for i in range(n):
-        stretch = math.sqrt(table[i, 1])
-        half_width[i] = 0.5 * overlap * table[i, 0] / stretch
-        half_length[i] = max(0.5 * table[i, 0] * (stretch - 1.0 / stretch), 0.0)
-        turn = math.radians(table[i, 2])
-        cosine[i], sine[i] = math.cos(turn) * half_length[i], math.sin(turn) * half_length[i]
+    order = permutation(state, n)
+    first = np.flatnonzero(order == np.argmax(table[:, 0]))[0]
+    order[first], order[0] = order[0], order[first]
+    stretch, turn = np.sqrt(table[:, 1]), np.radians(table[:, 2])
+    half_width = 0.5 * overlap * table[:, 0] / stretch
+    half_length = np.maximum(0.5 * table[:, 0] * (stretch - 1.0 / stretch), 0.0)
+    cosine, sine = np.cos(turn) * half_length, np.sin(turn) * half_length
     keep = np.zeros(n, np.bool_)
     kept = np.empty(n, np.int64)
     m = 0
@@ -390,12 +324,36 @@ def with_room(state, xy, table, overlap):
     return keep
 
 
-@plain_kernel
+@kernel
 def _upper_median(values):
     return np.sort(values)[len(values) // 2]
 
 
-@plain_kernel
+class FormMeasures(NamedTuple):
+    """Noise-free sizes, shapes and contrasts of a cluster.
+
+    Attributes
+    ----------
+    median_diameter_mm, median_calibre_mm, median_aspect, greatest_length_mm : float
+        Calibre is diameter / sqrt(aspect ratio), length is diameter x sqrt(aspect ratio).
+    log_sd : float
+        Standard deviation of log diameter; NaN with fewer than 5, for it then says little.
+    median_contrast, elongated_share : float
+    median_irregularity : float
+        Of log aspect ratio - 2 log solidity.
+    """
+
+    median_diameter_mm: float
+    median_calibre_mm: float
+    median_aspect: float
+    greatest_length_mm: float
+    log_sd: float
+    median_contrast: float
+    elongated_share: float
+    median_irregularity: float
+
+
+@kernel
 def form_measures(table, contrast, elongated):
     """Measure the sizes and shapes of a cluster's calcifications.
 
@@ -410,31 +368,19 @@ def form_measures(table, contrast, elongated):
 
     Returns
     -------
-    tuple of float
-        Median diameter, median calibre and median aspect ratio; greatest length (mm); standard
-        deviation of log diameter, NaN with fewer than 5, for it then says little; median contrast;
-        share of elongated ones; median irregularity, log aspect ratio - 2 log solidity.
+    FormMeasures
     """
-    n = len(table)
-    diameter, aspect, contrast = table[:, 0].copy(), table[:, 1].copy(), contrast.copy()
-    calibre, irregularity = np.empty(n), np.empty(n)
-    longest, total, squares, n_elongated = 0.0, 0.0, 0.0, 0
-    for i in range(n):
-        stretch, logarithm = math.sqrt(aspect[i]), math.log(diameter[i])
-        calibre[i] = diameter[i] / stretch
-        irregularity[i] = math.log(aspect[i]) - 2.0 * math.log(max(table[i, 3], 0.05))
-        longest = max(longest, diameter[i] * stretch)
-        total += logarithm
-        squares += logarithm * logarithm
-        n_elongated += aspect[i] >= elongated
-    log_sd = math.sqrt(max(0.0, squares / n - (total / n) ** 2)) if n >= 5 else math.nan
-    return (
+    diameter, aspect = table[:, 0], table[:, 1]
+    stretch, log_diameter = np.sqrt(aspect), np.log(diameter)
+    irregularity = np.log(aspect) - 2.0 * np.log(np.maximum(table[:, 3], 0.05))
+    variance = (log_diameter**2).mean() - log_diameter.mean() ** 2
+    return FormMeasures(
         _upper_median(diameter),
-        _upper_median(calibre),
+        _upper_median(diameter / stretch),
         _upper_median(aspect),
-        longest,
-        log_sd,
+        (diameter * stretch).max(),
+        math.sqrt(max(0.0, variance)) if len(table) >= 5 else math.nan,
         _upper_median(contrast),
-        n_elongated / n,
+        (aspect >= elongated).mean(),
         _upper_median(irregularity),
     )

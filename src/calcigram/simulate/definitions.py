@@ -25,6 +25,7 @@ from calcigram.lexicon import (
 )
 from calcigram.simulate._curves import distance_to_path
 from calcigram.simulate._shape import (
+    Arm,
     count_junctions,
     extent_of,
     form_measures,
@@ -58,11 +59,13 @@ it lies, is a region; what lies between the two is neither and is not kept."""
 LINEAR_MIN_LENGTH_MM = 4.5
 LINEAR_MIN_CHORD_RATIO = 0.5
 
-BRANCH_MIN_REACH_MM = 3.0
-BRANCH_TRIPLE_MIN_REACH_MM = 5.0
-BRANCH_MIN_ANGLE_DEG = 20.0
-BRANCH_MIN_REACH_SPACINGS = 2.0
-BRANCH_MAX_THICKNESS = 0.2
+SEEN_ARM = Arm(
+    few_reach_mm=5.0,
+    min_reach_mm=3.0,
+    min_reach_spacings=2.0,
+    max_thickness=0.2,
+    min_angle_deg=20.0,
+)
 """An arm is seen with 4 calcifications over 3 mm, or 3 over 5 mm, apart from the other arms,
 twice as long as the typical gap between neighbours, and thin for its length."""
 
@@ -269,18 +272,7 @@ def visible_junctions(placement: Placement) -> int:
     parent, branch, ends = placement.parent, placement.branch, placement.branch_end
     if parent is None or branch is None or ends is None or len(placement.xy) < 3:
         return 0
-    seen = count_junctions(
-        placement.xy,
-        branch,
-        parent,
-        ends,
-        BRANCH_TRIPLE_MIN_REACH_MM,
-        BRANCH_MIN_REACH_MM,
-        BRANCH_MIN_REACH_SPACINGS,
-        BRANCH_MAX_THICKNESS,
-        math.radians(BRANCH_MIN_ANGLE_DEG),
-    )
-    return int(seen)
+    return int(count_junctions(placement.xy, branch, parent, ends, SEEN_ARM))
 
 
 _TESTS = {
@@ -317,20 +309,6 @@ RAGGED_MIN_IRREGULARITY = 0.3
 for a disc and 0.29 for an ellipse of 4 to 3, or a disc that lacks an eighth of its hull."""
 
 _NO_LIMIT = math.inf
-
-
-FORM_MEASURES = (
-    "median_diameter_mm",
-    "median_calibre_mm",
-    "median_aspect",
-    "greatest_length_mm",
-    "log_sd",
-    "median_contrast",
-    "elongated_share",
-    "median_irregularity",
-)
-"""Measures of the noise-free sizes, shapes and contrasts of a cluster, in the order of
-`calcigram.simulate._shape.form_measures`. `log_sd` is that of diameters, NaN with fewer than 5."""
 
 FORM_RULES: dict[Morphology, dict[str, tuple[float, float]]] = {
     # BI-RADS: round is under 1 mm and over what makes it punctate; 1.2 allows for pooling.
@@ -381,14 +359,7 @@ FORM_RULES: dict[Morphology, dict[str, tuple[float, float]]] = {
 }
 """Thresholds of the lexicon (BI-RADS 5th ed. and DICOM PS3.16, paraphrased) as ranges, ends included.
 
-Calibre is diameter / sqrt(aspect ratio), length is diameter x sqrt(aspect ratio)."""
-
-
-_CALIBRE = FORM_MEASURES.index("median_calibre_mm")
-_FORM_RULE_ROWS = {
-    form: [(FORM_MEASURES.index(name), low, high) for name, (low, high) in rules.items()]
-    for form, rules in FORM_RULES.items()
-}
+The measures are those of `calcigram.simulate._shape.FormMeasures`."""
 
 
 def meets_form(
@@ -418,9 +389,10 @@ def meets_form(
     [True, False]
     """
     measures = form_measures(table, contrast, ELONGATED_MIN_ASPECT)
-    if morphology == Morphology.ROD_LIKE and measures[_CALIBRE] < limits.rod_calibre_mm:
+    if morphology == Morphology.ROD_LIKE and measures.median_calibre_mm < limits.rod_calibre_mm:
         return False
     # What is NaN decides nothing.
     return not any(
-        measures[i] < low or measures[i] > high for i, low, high in _FORM_RULE_ROWS[morphology]
+        getattr(measures, name) < low or getattr(measures, name) > high
+        for name, (low, high) in FORM_RULES[morphology].items()
     )

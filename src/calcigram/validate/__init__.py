@@ -1,4 +1,4 @@
-"""Readings against truth: scores, baselines to compare with, and the transfer test.
+"""Readings against truth: scores, baselines, the transfer test, and rules against outcomes.
 
 Everything here is about clusters whose truth is known; it trains and reads, and changes
 neither readers nor simulator.
@@ -6,6 +6,8 @@ neither readers nor simulator.
 
 from calcigram.validate.baselines import LogisticReader, MajorityReader
 from calcigram.validate.evaluation import Evaluation, compare, evaluate, evaluate_reader
+from calcigram.validate.outcomes import OutcomeCheck, check_outcomes
+from calcigram.validate.risk_check import RiskCheck, check_risk
 from calcigram.validate.scores import AxisScores
 from calcigram.validate.transfer import Transfer, transfer
 
@@ -14,7 +16,11 @@ __all__ = [
     "Evaluation",
     "LogisticReader",
     "MajorityReader",
+    "OutcomeCheck",
+    "RiskCheck",
     "Transfer",
+    "check_outcomes",
+    "check_risk",
     "compare",
     "evaluate",
     "evaluate_reader",

@@ -12,9 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from calcigram.features.catalogue import CATALOGUE
-from calcigram.lexicon import DISTRIBUTION_LABELS, DISTRIBUTIONS, MORPHOLOGIES, MORPHOLOGY_LABELS
-from calcigram.rules.engine import RuleReader
-from calcigram.rules.trial import condition_holds
+from calcigram.lexicon import AXES
+from calcigram.rules.engine import RuleReader, condition_holds
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,10 +33,6 @@ CAUSES: dict[str, str] = {
 TOLERANCE = 0.1
 """Greatest distance from a threshold, as a share of it, that is near."""
 
-_AXES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "distribution": (DISTRIBUTIONS, DISTRIBUTION_LABELS),
-    "morphology": (MORPHOLOGIES, MORPHOLOGY_LABELS),
-}
 _RESTS_ON_MARKS = {spec.name for spec in CATALOGUE if spec.needs}
 
 Mask = npt.NDArray[np.bool_]
@@ -67,7 +62,7 @@ def causes_of_disagreement(
     missed = set(zip(near["rule"], near["cluster_id"], strict=True))
     return {
         axis: _causes(axis, model, rules, features, ruler.recognition.axes[axis], missed)
-        for axis in _AXES
+        for axis in AXES
     }
 
 
@@ -122,7 +117,7 @@ def _causes(
     axis_rules: tuple[Rule, ...],
     missed: set[tuple[str, Any]],
 ) -> npt.NDArray[np.object_]:
-    words, labels = _AXES[axis]
+    words, labels = AXES[axis].words, AXES[axis].labels
     one, other = getattr(model, axis), getattr(rules, axis)
     decided = _decided(rules, axis_rules)
     lacking, near = np.zeros(len(model), bool), np.zeros(len(model), bool)

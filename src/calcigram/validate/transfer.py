@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from calcigram.lexicon import AXES
 from calcigram.validate.evaluation import _without_nan, evaluate_reader
 from calcigram.wording import markdown_table
 
@@ -27,8 +28,6 @@ KINDS: dict[str, str] = {
     "left_out_both": "mechanisms left out on both axes",
 }
 """The clusters each fold's model reads."""
-
-_AXES = ("distribution", "morphology")
 
 
 @dataclass(frozen=True)
@@ -202,7 +201,7 @@ def _run_fold(
     )
     model = train_model(clusters, n_jobs=1, seed=seed, **training)
     plans: list[tuple[str, tuple[str, ...], dict[str, Any]]] = [
-        ("in_domain", _AXES, {"exclude_mechanisms": left_out}),
+        ("in_domain", tuple(AXES), {"exclude_mechanisms": left_out}),
         (
             "left_out",
             ("distribution",),
@@ -213,7 +212,7 @@ def _run_fold(
             ("morphology",),
             {"only_mechanisms": fold.particles, "exclude_mechanisms": fold.arrangements},
         ),
-        ("left_out_both", _AXES, {"only_mechanisms": left_out}),
+        ("left_out_both", tuple(AXES), {"only_mechanisms": left_out}),
     ]
     rows = []
     for number, (kind, axes, mechanisms) in enumerate(plans):

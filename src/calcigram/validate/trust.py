@@ -12,12 +12,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from calcigram.classify import Classifier
+from calcigram.columns import Words
+from calcigram.consequences import load_rulebook
+from calcigram.crosscheck.reasons import WHY
+from calcigram.crosscheck.verdicts import UNSURE
 from calcigram.features.extract import extract_features
-from calcigram.lexicon import AXES
-from calcigram.model.conformal import COVERAGE
+from calcigram.lexicon import AXES, Agreement
+from calcigram.model.calibrate import COVERAGE
 from calcigram.model.labels import Labelled, group_codes, hold_out, label_codes
 from calcigram.model.novelty import Novelty
-from calcigram.oddities import find_oddities
+from calcigram.oddities import ODDITIES, find_oddities
 from calcigram.validate.impostors import KINDS, impostors
 
 if TYPE_CHECKING:
@@ -207,3 +212,89 @@ def trust_figures(
 def _alarms(novelty: Novelty, clusters: ClusterSet) -> npt.NDArray[np.bool_]:
     features = extract_features(clusters)
     return novelty.is_alarm(novelty(features)) | (find_oddities(clusters, features).codes >= 0)
+
+
+SURE = 0.8
+
+THRESHOLDS: tuple[float, ...] = (0.0, 0.4, UNSURE, 0.6, 0.7, 0.8, 0.9)
+"""Probabilities below which a word is reviewed, along the curve."""
+
+
+def review_figures(model: Model, clusters: ClusterSet) -> dict[str, Any]:
+    """Return the curve and the worth of each reason, as JSON values.
+
+    Parameters
+    ----------
+    model : Model
+    clusters : ClusterSet
+        Of known truth.
+
+    Returns
+    -------
+    dict
+        ``clusters``; ``wrong``, ``wrong_concern``: shares of all; ``curve``: one row a threshold with
+        ``threshold, reviewed, caught, caught_concern``, and ``caught_by_probability``: what as many
+        reviews catch where they are chosen by the lower of both top probabilities alone;
+        ``reasons``: one row a reason with ``reason, clusters`` (share of all), ``wrong`` (share of these);
+        ``sure_but_differ``: the same two shares of the clusters that are not reviewed although the
+        concerns differ by one step and both words of the model reach `SURE`.
+    """
+    found = Classifier(model).read(clusters)
+    readings, truth = found.model, known_truth(clusters, found.features)
+    wrong = np.zeros(len(clusters), bool)
+    for axis, true in truth.items():
+        wrong |= (true >= 0) & (getattr(readings, axis) != true)
+    both = (truth["distribution"] >= 0) & (truth["morphology"] >= 0) & (readings.concern >= 0)
+    concern = load_rulebook("article").concern_of(truth["distribution"], truth["morphology"])
+    wrong_concern = both & (readings.concern != concern)
+    tops = [readings.p_distribution.max(axis=1), readings.p_morphology.max(axis=1)]
+    least_sure = np.argsort(np.fmin(*tops), kind="stable")
+    curve = []
+    for threshold in THRESHOLDS:
+        review = np.asarray(found.columns(unsure=threshold)["review"])
+        curve.append(
+            {
+                "threshold": threshold,
+                "reviewed": float(review.mean()),
+                "caught": _share(wrong, review),
+                "caught_concern": _share(wrong_concern, review),
+                "caught_by_probability": _share(wrong, np.isin(range(len(review)), least_sure[: review.sum()])),
+            }
+        )  # fmt: skip
+    verdicts = found.columns()
+    differ = np.array(verdicts["agreement"].tolist()) == Agreement.DIFFER
+    differ &= (np.minimum(*tops) >= SURE) & ~np.asarray(verdicts["review"])
+    return {
+        "clusters": len(clusters),
+        "wrong": float(wrong.mean()),
+        "wrong_concern": float(wrong_concern.mean()),
+        "curve": curve,
+        "reasons": _worth_of_reasons(verdicts["reason"], wrong),
+        "sure_but_differ": {
+            "clusters": float(differ.mean()),
+            "wrong": float(wrong[differ].mean()) if differ.any() else float("nan"),
+        },
+    }
+
+
+def _share(wrong: Any, review: Any) -> float:
+    return float(review[wrong].mean()) if wrong.any() else float("nan")
+
+
+def _worth_of_reasons(reasons: Any, wrong: Any) -> list[dict[str, Any]]:
+    assert isinstance(reasons, Words)
+    rows = []
+    for text in (*WHY.values(), *ODDITIES.values()):
+        if text == WHY["artefact"]:
+            continue
+        beginning = text.partition("{")[0]
+        has_it = np.array([beginning in sentence for sentence in reasons.words])[reasons.codes]
+        if has_it.any():
+            rows.append(
+                {
+                    "reason": beginning.strip(" ("),
+                    "clusters": float(has_it.mean()),
+                    "wrong": float(wrong[has_it].mean()),
+                }
+            )
+    return rows

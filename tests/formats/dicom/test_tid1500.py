@@ -144,7 +144,7 @@ class TestRegions:
         flat = [program.group(program.shape(c)) for c in program.centres]
         intake = program.read(*flat, room((9, 9)))
         program.check(intake)
-        assert "1 regions in coordinates of the room (SCOORD3D) left out" in intake.notes
+        assert "1 regions in 3D coordinates of the patient (SCOORD3D) left out" in intake.notes
 
     def test_drawn_in_a_segmentation_are_told(self, examples, program):
         mask = examples.image("CONTAINS", "2.25.500")

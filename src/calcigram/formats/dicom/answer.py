@@ -43,7 +43,7 @@ NOTICE = "Research software: a description of the pattern, no diagnosis."
 
 @dataclass(frozen=True)
 class Source:
-    """What an answer is to: whose it is, and on which images.
+    """What an answer refers to: patient, study and images.
 
     Attributes
     ----------

@@ -303,7 +303,7 @@ def _told(entry: ImageEntry) -> Spacing | None:
 
 
 def _of_image(header: Dataset | None) -> list[Spacing]:
-    """Return what an image states; a calibrated size beside that of the detector is passed over."""
+    """Return what an image states; a calibrated size beside that of the detector is ignored."""
     stated = (
         (_pair(header, "ImagerPixelSpacing"), _DETECTOR),
         (_pair(header, "PixelSpacing"), _IMAGE),

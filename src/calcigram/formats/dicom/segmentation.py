@@ -147,7 +147,7 @@ def _united(one: _Crop, other: _Crop) -> _Crop:
 
 
 def _masks(dataset: Dataset, source: str) -> Iterator[tuple[str, int, _Crop]]:
-    """Yield image UID, segment number and what is marked, frame by frame; empty masks are passed over."""
+    """Yield image UID, segment number and what is marked, frame by frame; empty masks are skipped."""
     pixels = frames(dataset, source)
     kind = text_of(dataset, "SegmentationType").upper()
     per_frame = items_of(dataset, "PerFrameFunctionalGroupsSequence")

@@ -64,7 +64,7 @@ def read_tid1500(tree: Tree) -> Report:
     Raises
     ------
     BadInputError
-        A region has no coordinates, is on no image of several, or all regions are in the room.
+        A region has no coordinates, is on no image of several, or all regions are in 3D coordinates.
     """
     report = Report(
         tree.source, tree.top.dataset, "TID 1500 measurement report", images=read_images(tree)
@@ -156,7 +156,7 @@ def _without_region(items: list[Item], report: Report) -> list[str]:
     )
     if in_room and len(without) == len(items):
         raise BadInputError(
-            "regions in pixels of an image (SCOORD); coordinates of the room cannot be laid on a mammogram",
+            "regions in pixels of an image (SCOORD); 3D coordinates of the patient cannot be placed on a mammogram",
             source=report.source,
             column=next(iter(in_room)).where,
             value="SCOORD3D",
@@ -164,7 +164,7 @@ def _without_region(items: list[Item], report: Report) -> list[str]:
     masks = dict.fromkeys(uid for item in without for uid in _segmentations(item))
     notes = []
     if in_room:
-        notes.append(f"{len(in_room)} regions in coordinates of the room (SCOORD3D) left out")
+        notes.append(f"{len(in_room)} regions in 3D coordinates of the patient (SCOORD3D) left out")
     if masks:
         notes.append(f"regions are drawn in the segmentation {', '.join(masks)}: read that file")
     left = len(without) - len(in_room)

@@ -48,7 +48,7 @@ _SQUARED = re.compile(r"^(?:square (?P<named>\w+)|(?P<symbol>\w+?)(?:2|\^2|²))$
 
 
 def mm_of(unit: str) -> float:
-    """Return a unit of length, or of length a pixel, in mm; NaN for any other.
+    """Return a unit of length, or of length per pixel, in mm; NaN for any other.
 
     Examples
     --------
@@ -155,7 +155,7 @@ class Item:
 
     @property
     def mm(self) -> float:
-        """A NUM item's length in mm, or length a pixel; NaN where its unit is none of length."""
+        """A NUM item's length in mm, or length per pixel; NaN where its unit is none of length."""
         return self._in(mm_of)
 
     @property

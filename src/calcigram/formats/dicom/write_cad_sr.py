@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from calcigram.formats.dicom import concepts, items
 from calcigram.formats.dicom.answer import ALGORITHM, Answer, Drawn, Source, derived_uid
 from calcigram.formats.dicom.concepts import Concept
+from calcigram.formats.dicom.items import describe_image
 from calcigram.formats.dicom.report import ImageEntry
-from calcigram.formats.dicom.write_image import describe_image
 
 if TYPE_CHECKING:
     from pydicom import Dataset

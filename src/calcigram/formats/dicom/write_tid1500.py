@@ -20,10 +20,10 @@ from calcigram.formats.dicom.answer import (
     derived_uid,
 )
 from calcigram.formats.dicom.concepts import Concept
+from calcigram.formats.dicom.items import describe_image
 from calcigram.formats.dicom.report import ImageEntry
 from calcigram.formats.dicom.tid1500 import MEMBER
 from calcigram.formats.dicom.tree import MARK_CONCEPTS
-from calcigram.formats.dicom.write_image import describe_image
 from calcigram.formats.extras import load_extra
 
 if TYPE_CHECKING:

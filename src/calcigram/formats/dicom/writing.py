@@ -294,7 +294,7 @@ def source_of_images(paths: Sequence[PathLike], given_mm: float | None = None) -
     paths : sequence of path-like
         DICOM images of one study.
     given_mm : float, optional
-        Millimetres a pixel, as the user states it.
+        Millimetres per pixel, as the user states it.
 
     Returns
     -------
@@ -307,7 +307,7 @@ def source_of_images(paths: Sequence[PathLike], given_mm: float | None = None) -
     """
     if not paths:
         raise BadInputError(
-            "the DICOM image that the clusters lie on (--image FILE): a report names whose it is"
+            "the DICOM image that the clusters lie on (--image FILE): a report names its patient and study"
         )
     images, spacings, places, identity = {}, {}, {}, None
     for path in paths:
@@ -338,7 +338,7 @@ def source_of_segmentation(
     find_images : callable
         Gives the headers of images by SOP instance UID.
     given_mm : float, optional
-        Millimetres a pixel, as the user states it.
+        Millimetres per pixel, as the user states it.
 
     Returns
     -------

@@ -10,8 +10,8 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from calcigram.consequences import load_rulebook
-from calcigram.formats.cbis_ddsm import CREDIT, PATHOLOGIES
-from calcigram.rules.outcomes import (
+from calcigram.validate.cbis_ddsm import CREDIT, PATHOLOGIES
+from calcigram.validate.outcomes import (
     FIGURES,
     ROWS,
     check_outcomes,
@@ -167,7 +167,7 @@ def test_patients_not_lesions_are_resampled(tmp_path):
 
 @needs_files
 def test_the_counts_that_ship_are_those_of_the_files():
-    from calcigram.formats.cbis_ddsm import count_lesions, read_cbis_ddsm, read_counts
+    from calcigram.validate.cbis_ddsm import count_lesions, read_cbis_ddsm, read_counts
 
     shipped = Path(__file__).parents[2] / "data" / "cbis_ddsm_counts.csv"
     counted = count_lesions(read_cbis_ddsm(*FILES))

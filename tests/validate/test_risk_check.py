@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from calcigram.errors import BadInputError
-from calcigram.formats.cbis_ddsm import read_counts
-from calcigram.rules.outcomes import counts_path
-from calcigram.rules.risk_check import (
+from calcigram.validate.cbis_ddsm import read_counts
+from calcigram.validate.outcomes import counts_path
+from calcigram.validate.risk_check import (
     ASSESSMENT,
     RISK,
     auc_with_interval,

@@ -3,32 +3,24 @@ import pytest
 from scipy.sparse.csgraph import dijkstra, minimum_spanning_tree
 from scipy.spatial.distance import cdist, pdist, squareform
 
-from calcigram.kernels import padded
-from calcigram.tree import nearest_neighbours, prune_twigs, root_at_path_end, spanning_tree
+from calcigram._kernels.tree import (
+    nearest_neighbours,
+    prune_twigs,
+    root_at_path_end,
+    spanning_tree,
+)
 
 
 def grow(points):
-    points = np.asarray(points, np.float32)
-    n = len(points)
-    u, v = np.full((2, padded(n)), np.inf, np.float32)
-    u[:n], v[:n] = points.T
-    f = np.zeros((4, padded(n)), np.float32)
-    i = np.zeros((2, padded(n)), np.int32)
-    spanning_tree(u, v, n, (f[0], f[1], f[2]), i[0], i[1], f[3])
-    return i[0, :n], i[1, :n], f[3, :n]
+    return spanning_tree(*np.asarray(points, np.float32).T.copy())
 
 
-def branches(points, median=None, min_length=None):
-    sequence, parent, edge = grow(points)
-    n = len(sequence)
-    median = np.median(edge[sequence[1:]]) if median is None else median
-    i, f = np.zeros((7, n), np.int32), np.zeros((3, n), np.float32)
-    count = root_at_path_end(
-        sequence, parent, edge, n, median, i[0], i[1], f[0], (i[2], i[3], f[1])
-    )
-    shortest = 2 * median if min_length is None else min_length
-    result = prune_twigs(i[0], i[1], f[0], count, shortest, f[2], i[4], i[5], i[6])
-    return result, i[0, :count], i[6, : result.main_size]
+def branches(points, median=None):
+    tree = grow(points)
+    median = float(np.median(tree.edge[tree.order[1:]])) if median is None else median
+    trunk = root_at_path_end(tree, median)
+    result = prune_twigs(trunk, 2 * median)
+    return result, trunk.order, result.path
 
 
 @pytest.mark.parametrize("n", [2, 3, 4, 10, 33, 64, 200])
@@ -92,8 +84,7 @@ def test_few_points_have_no_strays():
 @pytest.mark.parametrize("n", [1, 2, 3, 20, 150])
 def test_nearest_neighbours_equal_the_distance_matrix(n):
     points = np.random.default_rng(n).normal(size=(n, 2))
-    nearest, nearest_of = np.zeros(n, np.float32), np.zeros(n, np.int32)
-    nearest_neighbours(*grow(points), n, nearest, nearest_of)
+    nearest, nearest_of = nearest_neighbours(grow(points))
     d = cdist(points, points)
     np.fill_diagonal(d, np.inf)
     np.testing.assert_allclose(nearest, d.min(axis=1), rtol=1e-5)

@@ -10,7 +10,7 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from calcigram.errors import BadInputError
 from calcigram.formats import read_intake
-from calcigram.formats.dicom import budget, tree
+from calcigram.formats.dicom import datasets, tree
 
 DATASET = b"\x08\x00\x05\x00CS"
 SEQUENCE = b"\x40\x00\x30\xa7SQ"
@@ -88,7 +88,7 @@ VALUES = b"1\\" * 30_000
     ids=["items", "elements", "values"],
 )
 def test_items_elements_and_values_are_counted(examples, tmp_path, cheaply, monkeypatch, content):
-    monkeypatch.setattr(budget, "MAX_ELEMENTS", 20_000)
+    monkeypatch.setattr(datasets, "MAX_ELEMENTS", 20_000)
     cheaply(with_sequence(examples, tmp_path / "a.dcm", content), "at most 20000 elements")
 
 

@@ -12,16 +12,16 @@ from pathlib import Path
 import pytest
 
 import calcigram
-from calcigram import kernelcache
+from calcigram._kernels import compiler
+from calcigram._kernels.compiler import source_stamp
 from calcigram.cli.demo import sample_clusters
-from calcigram.kernelcache import source_stamp
 
 PACKAGE = Path(calcigram.__file__).parent
 
 KERNEL = """
-from calcigram.kernelcache import cached_njit
+from calcigram._kernels.compiler import kernel
 
-@cached_njit(nogil=True)
+@kernel
 def twice(x):
     return 2 * x
 """
@@ -109,11 +109,11 @@ def test_the_stamp_follows_the_modules_a_kernel_calls(tmp_path, monkeypatch):
         ("four", ""),
     ):
         (tmp_path / f"{name}.py").write_text(text)
-    monkeypatch.setattr(kernelcache, "PACKAGE", tmp_path)
+    monkeypatch.setattr(compiler, "PACKAGE", tmp_path)
 
     def stamp():
         source_stamp.cache_clear()
-        kernelcache._imported.cache_clear()
+        compiler._imported.cache_clear()
         return source_stamp(tmp_path / "one.py")
 
     try:
@@ -124,21 +124,21 @@ def test_the_stamp_follows_the_modules_a_kernel_calls(tmp_path, monkeypatch):
         assert stamp() != first
     finally:
         source_stamp.cache_clear()
-        kernelcache._imported.cache_clear()
+        compiler._imported.cache_clear()
 
 
 CALLER = """
 from calcigram import callee
-from calcigram.kernelcache import plain_kernel
+from calcigram._kernels.compiler import kernel
 
-@plain_kernel
+@kernel
 def shifted(x):
     return callee.offset(x) + 1
 """
 CALLEE = """
-from calcigram.kernelcache import plain_kernel
+from calcigram._kernels.compiler import kernel
 
-@plain_kernel
+@kernel
 def offset(x):
     return x + {by}
 """
@@ -235,7 +235,7 @@ def test_all_kernels_are_compiled_in_one_way():
     """Else some would need a folder that can be written, or be served stale."""
     makers = {"njit", "jit", "vectorize", "guvectorize", "cfunc", "stencil", "jitclass"}
     for path in PACKAGE.rglob("*.py"):
-        if path.name == "kernelcache.py":
+        if path.name == "compiler.py":
             continue
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("numba"):

@@ -15,7 +15,7 @@ import logging
 import re
 import tempfile
 from collections.abc import Callable, Iterator
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from numba import config, njit
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataCacheFile
 from numba.core.caching import UserWideCacheLocator as _UserWide
 
-PACKAGE = Path(__file__).parent
+PACKAGE = Path(__file__).parents[1]
 
 _LOG = logging.getLogger("calcigram")
 
@@ -36,26 +36,37 @@ _IMPORT = re.compile(
 )
 
 
-def cached_njit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
-    """Return a decorator that compiles as `numba.njit` does and keeps the result.
+def kernel(function: Any = None, *, fast: bool = False) -> Any:
+    """Compile a function as all kernels of the package are, keep the result, release the GIL.
+
+    Division by zero gives inf or NaN, as with numpy, and raises nothing.
 
     Parameters
     ----------
-    **options
-        Of `numba.njit`, but for ``cache``.
+    function : callable
+        As a decorator: ``@kernel``, or ``@kernel(fast=True)``.
+    fast : bool
+        Let sums be taken in any order, so that loops vectorise; results then differ in the last
+        digits between kinds of processor. NaN and inf stay what they are in either case.
+
+    Examples
+    --------
+    >>> @kernel
+    ... def half(x):
+    ...     return x / 2
+    >>> half(3)
+    1.5
     """
-
-    def decorate(function: Callable[..., Any]) -> Any:
-        dispatcher = njit(**options)(function)
-        dispatcher._cache = KernelCache(dispatcher.py_func)
-        return dispatcher
-
-    return decorate
-
-
-def plain_kernel(function: Any) -> Any:
-    """Compile a kernel that releases the GIL and keeps the order of sums."""
-    return cached_njit(nogil=True)(function)
+    if function is None:
+        return partial(kernel, fast=fast)
+    dispatcher = njit(
+        nogil=True,
+        error_model="numpy",
+        no_cfunc_wrapper=True,
+        fastmath={"reassoc", "contract", "nsz"} if fast else False,
+    )(function)
+    dispatcher._cache = KernelCache(function)
+    return dispatcher
 
 
 class KernelCache(FunctionCache):

@@ -3,7 +3,7 @@
 Answers one question: were every pattern read as the radiologist read it, how would the
 concern of each rulebook go with what the pathologist found? It says nothing of how well
 calcigram recognises a pattern: no image and no position enters. The data are CBIS-DDSM's
-case descriptions (see `calcigram.formats.cbis_ddsm` for the credit).
+case descriptions (see `cbis_ddsm` for the credit).
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from calcigram.consequences import Rulebook, load_rulebook
-from calcigram.formats.cbis_ddsm import (
+from calcigram.lexicon import CONCERNS, DISTRIBUTION_LABELS, MORPHOLOGY_LABELS, Concern, Status
+from calcigram.validate.cbis_ddsm import (
     CREDIT,
     DISTRIBUTION_WORDS,
     OUTSIDE,
@@ -28,7 +29,6 @@ from calcigram.formats.cbis_ddsm import (
     read_cbis_ddsm,
     read_counts,
 )
-from calcigram.lexicon import CONCERNS, DISTRIBUTION_LABELS, MORPHOLOGY_LABELS, Concern, Status
 from calcigram.wording import markdown_table
 
 if TYPE_CHECKING:
@@ -346,11 +346,6 @@ def figures_from_counts(counts: npt.ArrayLike) -> Counts:
     ndarray of float64, shape (..., 5)
         NaN where one of the two outcomes does not occur.
 
-    Notes
-    -----
-    The AUC is the share of (malignant, not malignant) pairs ranked rightly, ties counting
-    half (Hanley and McNeil 1982).
-
     Examples
     --------
     >>> figures_from_counts([[8, 1], [4, 1], [0, 6]]).round(3).tolist()
@@ -358,15 +353,26 @@ def figures_from_counts(counts: npt.ArrayLike) -> Counts:
     """
     counts = np.asarray(counts, float)
     benign, malignant = counts[..., 0], counts[..., 1]
-    below = np.cumsum(benign, axis=-1) - benign
+    out = [auc_of_counts(counts)]
     with np.errstate(invalid="ignore", divide="ignore"):
         n_benign, n_malignant = benign.sum(-1), malignant.sum(-1)
-        auc = (malignant * (below + benign / 2)).sum(-1) / (n_benign * n_malignant)
-        out = [auc]
         for first in (CONCERNS.index(Concern.INTERMEDIATE), CONCERNS.index(Concern.SUSPICIOUS)):
             out.append(malignant[..., first:].sum(-1) / n_malignant)
             out.append(benign[..., :first].sum(-1) / n_benign)
     return np.stack(out, axis=-1)
+
+
+def auc_of_counts(counts: Counts) -> Counts:
+    """Return the AUC of counts of levels, rising, by outcome: shape (...,) from (..., levels, 2).
+
+    The share of (malignant, not malignant) pairs ranked rightly, ties counting half (Hanley and
+    McNeil 1982); NaN where one of the two outcomes does not occur.
+    """
+    benign, malignant = counts[..., 0], counts[..., 1]
+    below = np.cumsum(benign, axis=-1) - benign
+    with np.errstate(invalid="ignore", divide="ignore"):
+        won = (malignant * (below + benign / 2)).sum(-1)
+        return np.asarray(won / (benign.sum(-1) * malignant.sum(-1)))
 
 
 def _figures(counts: Counts, n_boot: int, seed: int) -> dict[str, Any]:

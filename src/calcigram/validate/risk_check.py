@@ -17,7 +17,10 @@ import numpy.typing as npt
 
 from calcigram.consequences import load_rulebook
 from calcigram.errors import BadInputError
-from calcigram.formats.cbis_ddsm import (
+from calcigram.lexicon import DISTRIBUTIONS, MORPHOLOGIES
+from calcigram.risk.fit import Lesions, fit_risk
+from calcigram.risk.table import COLUMNS, ROWS, RiskTable
+from calcigram.validate.cbis_ddsm import (
     ASSESSMENTS,
     CREDIT,
     DISTRIBUTION_WORDS,
@@ -27,10 +30,13 @@ from calcigram.formats.cbis_ddsm import (
     read_cbis_ddsm,
     read_counts,
 )
-from calcigram.lexicon import DISTRIBUTIONS, MORPHOLOGIES
-from calcigram.risk.fit import Lesions, fit_risk
-from calcigram.risk.table import COLUMNS, ROWS, RiskTable
-from calcigram.rules.outcomes import MALIGNANT, WITHOUT_CALLBACK, concern_code, counts_path
+from calcigram.validate.outcomes import (
+    MALIGNANT,
+    WITHOUT_CALLBACK,
+    auc_of_counts,
+    concern_code,
+    counts_path,
+)
 from calcigram.wording import markdown_table
 
 if TYPE_CHECKING:
@@ -299,20 +305,12 @@ def auc_with_interval(
     counts = np.zeros((group.max() + 1, level.max() + 1, 2))
     number = np.ones(len(level)) if count is None else np.asarray(count, float)
     np.add.at(counts, (group, level, np.asarray(malignant, np.intp)), number)
-    point = _auc(counts.sum(axis=0)[None])[0]
+    point = auc_of_counts(counts.sum(axis=0))
     if n_boot == 0:
         return float(point), float("nan"), float("nan")
     n = len(counts)
     weights = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=n_boot)
     low, high = np.nanpercentile(
-        _auc(np.tensordot(weights.astype(float), counts, axes=1)), [2.5, 97.5]
+        auc_of_counts(np.tensordot(weights.astype(float), counts, axes=1)), [2.5, 97.5]
     )
     return float(point), float(low), float(high)
-
-
-def _auc(counts: Floats) -> Floats:
-    benign, malignant = counts[..., 0], counts[..., 1]
-    below = np.cumsum(benign, axis=-1) - benign
-    with np.errstate(invalid="ignore"):
-        won = (malignant * (below + benign / 2)).sum(-1)
-        return np.asarray(won / (benign.sum(-1) * malignant.sum(-1)))

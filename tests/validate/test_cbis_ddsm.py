@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from calcigram.errors import BadInputError
-from calcigram.formats.cbis_ddsm import (
+from calcigram.lexicon import DISTRIBUTIONS, MORPHOLOGIES
+from calcigram.validate.cbis_ddsm import (
     CREDIT,
     DISTRIBUTION_WORDS,
     TYPE_WORDS,
@@ -17,7 +18,6 @@ from calcigram.formats.cbis_ddsm import (
     read_counts,
     write_counts,
 )
-from calcigram.lexicon import DISTRIBUTIONS, MORPHOLOGIES
 
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "cbis_ddsm"
 FILES = sorted(SHARED.glob("calc_case_description_*_set.csv"))

@@ -1,0 +1,406 @@
+"""Compiled geometry of one cluster's points: its own axes, hull, empty space, centre."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from calcigram._kernels.compiler import kernel
+from calcigram._kernels.statistics import FAR, padded
+
+FLAT = 1e-5
+"""Hulls less wide than this share of their length count as a line (float32 input noise)."""
+
+PLACES = 64
+"""Places at which the empty space of a hull is probed."""
+
+_WEISZFELD_STEPS = 200
+_DIRECTIONS = 16
+_COS = np.cos(2.0 * np.pi * np.arange(_DIRECTIONS) / _DIRECTIONS).astype(np.float32)
+_SIN = np.sin(2.0 * np.pi * np.arange(_DIRECTIONS) / _DIRECTIONS).astype(np.float32)
+_INSIDE = 1e-5  # in squares of the extent: what is less surely inside is kept
+_BITS = PLACES.bit_length() - 1
+_OUTWARDS = np.sqrt(
+    [(int(f"{i:0{_BITS}b}"[::-1], 2) + 0.5) / PLACES for i in range(PLACES)]
+)  # the square root of the van der Corput sequence: even over an area
+
+
+class Frame(NamedTuple):
+    """The points of a cluster in the frame of their own principal axes, along the major one.
+
+    ``x`` and ``y`` are float32 (n,), about the centroid, by rising ``x``; ``order`` says which point
+    each was. Centroid, unit vector of the major axis, and the variances along and across it; the
+    minor axis is ``hand`` times the major one turned by a right angle.
+    """
+
+    x: Any
+    y: Any
+    order: Any
+    centre_x: float
+    centre_y: float
+    cos: float
+    sin: float
+    hand: float
+    major: float
+    minor: float
+
+
+@kernel(fast=True)
+def _sorted_order(u, v):
+    """Return the indices of the points by rising `u`, equal ones by `v`.
+
+    Counting how many are smaller is O(n^2), but vectorises and does not branch: faster than
+    sorting up to some hundred points.
+    """
+    n, keys = u.size, padded(u, FAR)
+    order = np.full(n, -1, np.int32)
+    for i in range(n):
+        value = u[i]
+        rank = np.float32(0.0)
+        for j in range(keys.size):
+            rank += np.float32(1.0) if keys[j] < value else np.float32(0.0)
+        place = int(rank)
+        while order[place] >= 0:
+            place += 1
+        order[place] = i
+    for k in range(1, n):
+        i = order[k]
+        j = k
+        while j > 0 and u[order[j - 1]] == u[i] and v[order[j - 1]] > v[i]:
+            order[j] = order[j - 1]
+            j -= 1
+        order[j] = i
+    return order
+
+
+@kernel(fast=True)
+def principal_frame(x, y):
+    """Return the `Frame` of points: all else is measured in it.
+
+    So results depend neither on where the cluster lies nor on how it is turned, and float32 keeps
+    its precision far from the origin. Both axes point where the third moment is positive, so that
+    a cluster turned or mirrored gives the same coordinates, and every later choice falls alike.
+
+    Parameters
+    ----------
+    x, y : float32 (n,)
+    """
+    n = x.size
+    mean_x = mean_y = 0.0
+    for i in range(n):
+        mean_x += float(x[i])
+        mean_y += float(y[i])
+    mean_x /= n
+    mean_y /= n
+    xx = yy = xy = 0.0
+    for i in range(n):
+        dx, dy = float(x[i]) - mean_x, float(y[i]) - mean_y
+        xx += dx * dx
+        yy += dy * dy
+        xy += dx * dy
+    angle = 0.5 * math.atan2(2.0 * xy, xx - yy)
+    cos, sin = math.cos(angle), math.sin(angle)
+    major = minor = skew_u = skew_v = 0.0
+    for i in range(n):
+        dx, dy = float(x[i]) - mean_x, float(y[i]) - mean_y
+        pu, pv = cos * dx + sin * dy, cos * dy - sin * dx
+        major += pu * pu
+        minor += pv * pv
+        skew_u += pu * pu * pu
+        skew_v += pv * pv * pv
+    flat = minor < FLAT * FLAT * major
+    minor = 0.0 if flat else minor
+    sign = -1.0 if skew_u < 0.0 else 1.0
+    cos, sin = sign * cos, sign * sin
+    hand = -sign if skew_v < 0.0 else sign
+    u, v = np.empty(n, np.float32), np.empty(n, np.float32)
+    for i in range(n):
+        dx, dy = float(x[i]) - mean_x, float(y[i]) - mean_y
+        u[i] = cos * dx + sin * dy
+        v[i] = 0.0 if flat else hand * (cos * dy - sin * dx)
+    order = _sorted_order(u, v)
+    return Frame(u[order], v[order], order, mean_x, mean_y, cos, sin, hand, major / n, minor / n)
+
+
+class Hull(NamedTuple):
+    """Measures of a convex hull; areas and moments are 0 where it is a line or a point."""
+
+    area: float
+    perimeter: float
+    width: float
+    diameter: float
+    eccentricity: float
+    triangle: float
+
+
+@kernel(fast=True)
+def _turn(x, y, a, b, c):
+    """Return twice the signed area of the triangle of points a, b, c."""
+    return (float(x[b]) - x[a]) * (float(y[c]) - y[a]) - (float(y[b]) - y[a]) * (float(x[c]) - x[a])
+
+
+@kernel(fast=True)
+def _distance(x, y, a, b):
+    du, dv = float(x[b]) - x[a], float(y[b]) - y[a]
+    return math.sqrt(du * du + dv * dv)
+
+
+@kernel(fast=True)
+def _outer_points(x, y):
+    """Return the indices of the points not surely inside a polygon of sixteen of them.
+
+    Its corners are the farthest points in sixteen directions (Akl & Toussaint 1978). Most points are
+    inside, and the test vectorises, where the chain of `convex_hull` branches at each.
+    """
+    n = x.size
+    farthest = np.full(_DIRECTIONS, -FAR)
+    corner_x, corner_y = (
+        np.zeros(_DIRECTIONS + 1, np.float32),
+        np.zeros(_DIRECTIONS + 1, np.float32),
+    )
+    for i in range(n):
+        px, py = x[i], y[i]
+        for k in range(_DIRECTIONS):
+            reach = _COS[k] * px + _SIN[k] * py
+            farther = reach > farthest[k]
+            farthest[k] = reach if farther else farthest[k]
+            corner_x[k] = px if farther else corner_x[k]
+            corner_y[k] = py if farther else corner_y[k]
+    corner_x[-1], corner_y[-1] = corner_x[0], corner_y[0]
+    margin = np.float32(_INSIDE * farthest.max() ** 2)
+    px, py = padded(x, np.float32(0.0)), padded(y, np.float32(0.0))
+    outer = np.zeros(px.size, np.float32)
+    for k in range(_DIRECTIONS):
+        ax, ay = corner_x[k], corner_y[k]
+        dx, dy = corner_x[k + 1] - ax, corner_y[k + 1] - ay
+        if dx * dx + dy * dy > 0.0:  # an edge between one corner and itself has no outside
+            for i in range(px.size):
+                inwards = dx * (py[i] - ay) - dy * (px[i] - ax)
+                outer[i] += np.float32(1.0) if inwards <= margin else np.float32(0.0)
+    kept, count = np.empty(n + 1, np.int32), 0
+    for i in range(n):
+        kept[count] = i
+        count += outer[i] > 0.0
+    return kept[:count]
+
+
+@kernel(fast=True)
+def convex_hull(x, y):
+    """Return the indices of the hull's vertices, anticlockwise.
+
+    Andrew's monotone chain (1979), which is O(n) as the points come by rising `x`, equal ones by `y`;
+    about an origin among them.
+    """
+    n = x.size
+    if n < 3:
+        return np.arange(n).astype(np.int32)
+    points = np.arange(n).astype(np.int32) if n <= _DIRECTIONS else _outer_points(x, y)
+    if points.size < 2:  # all at one place
+        points = np.arange(n).astype(np.int32)
+    hull, size = np.empty(points.size + 2, np.int32), 0
+    for i in points:
+        while size >= 2 and _turn(x, y, hull[size - 2], hull[size - 1], i) <= 0.0:
+            size -= 1
+        hull[size] = i
+        size += 1
+    lower = size + 1
+    for k in range(points.size - 2, -1, -1):
+        i = points[k]
+        while size >= lower and _turn(x, y, hull[size - 2], hull[size - 1], i) <= 0.0:
+            size -= 1
+        hull[size] = i
+        size += 1
+    return hull[: size - 1]
+
+
+@kernel(fast=True)
+def _width_and_diameter(x, y, hull):
+    """Return the least width (over the edges' directions) and the greatest vertex distance."""
+    size = hull.size
+    width = np.inf
+    diameter2 = 0.0
+    for k in range(size):
+        a, b = int(hull[k]), int(hull[(k + 1) % size])
+        length = _distance(x, y, a, b)
+        farthest = 0.0
+        for m in range(size):
+            c = int(hull[m])
+            farthest = max(farthest, _turn(x, y, a, b, c))
+            du, dv = float(x[c]) - x[a], float(y[c]) - y[a]
+            diameter2 = max(diameter2, du * du + dv * dv)
+        if length > 0.0:
+            width = min(width, farthest / length)
+    return (0.0 if math.isinf(width) else width), math.sqrt(diameter2)
+
+
+@kernel(fast=True)
+def _largest_triangle(x, y, hull):
+    """Return the area of the largest triangle of hull vertices.
+
+    For a fixed pair of corners the area is unimodal in the third: O(size^2) in all.
+    """
+    size, largest = hull.size, 0.0
+    for i in range(size - 2):
+        k = i + 2
+        for j in range(i + 1, size - 1):
+            k = max(k, j + 1)
+            area = _turn(x, y, int(hull[i]), int(hull[j]), int(hull[k]))
+            while k + 1 < size:
+                further = _turn(x, y, int(hull[i]), int(hull[j]), int(hull[k + 1]))
+                if further < area:
+                    break
+                area = further
+                k += 1
+            largest = max(largest, area)
+    return 0.5 * largest
+
+
+@kernel(fast=True)
+def _area_eccentricity(x, y, hull):
+    """Return the area of the hull and the eccentricity of its second central moments."""
+    size = hull.size
+    u0, v0 = float(x[hull[0]]), float(y[hull[0]])
+    twice = mu = mv = muu = mvv = muv = 0.0
+    for k in range(size):
+        a, b = int(hull[k]), int(hull[(k + 1) % size])
+        ua, va, ub, vb = x[a] - u0, y[a] - v0, x[b] - u0, y[b] - v0
+        cross = ua * vb - ub * va
+        twice += cross
+        mu += cross * (ua + ub)
+        mv += cross * (va + vb)
+        muu += cross * (ua * ua + ua * ub + ub * ub)
+        mvv += cross * (va * va + va * vb + vb * vb)
+        muv += cross * (ua * vb + 2.0 * ua * va + 2.0 * ub * vb + ub * va)
+    if twice <= 0.0:
+        return 0.0, np.nan
+    mu, mv = mu / (3.0 * twice), mv / (3.0 * twice)
+    muu = muu / (6.0 * twice) - mu * mu
+    mvv = mvv / (6.0 * twice) - mv * mv
+    muv = muv / (12.0 * twice) - mu * mv
+    spread = math.hypot(muu - mvv, 2.0 * muv)
+    major, minor = 0.5 * (muu + mvv + spread), 0.5 * (muu + mvv - spread)
+    return 0.5 * twice, math.sqrt(max(0.0, 1.0 - minor / major))
+
+
+@kernel(fast=True)
+def measure_hull(x, y, hull):
+    """Return the `Hull` measures of the polygon of vertex indices `hull`; O(h^2) of h vertices."""
+    size, perimeter = hull.size, 0.0
+    for k in range(size):
+        a, b = int(hull[k]), int(hull[(k + 1) % size])
+        perimeter += _distance(x, y, a, b)
+    width, diameter = _width_and_diameter(x, y, hull)
+    if size < 3 or width < FLAT * diameter:
+        return Hull(0.0, perimeter, 0.0, diameter, np.nan, 0.0)
+    area, eccentricity = _area_eccentricity(x, y, hull)
+    triangle = _largest_triangle(x, y, hull)
+    return Hull(area, perimeter, width, diameter, eccentricity, triangle)
+
+
+@kernel(fast=True)
+def _spread_places(x, y, hull, area):
+    """Return PLACES places spread evenly over a convex polygon.
+
+    The fan of triangles about the first corner is cut into pieces of equal area; how far out a
+    place lies in its piece is a van der Corput sequence.
+    """
+    size = hull.size
+    places_u, places_v = np.empty(PLACES, np.float32), np.empty(PLACES, np.float32)
+    a, k = int(hull[0]), 1
+    done, triangle = 0.0, 0.5 * _turn(x, y, a, int(hull[1]), int(hull[2]))
+    for i in range(PLACES):
+        wanted = (i + 0.5) / PLACES * area
+        while done + triangle < wanted and k < size - 2:
+            done += triangle
+            k += 1
+            triangle = 0.5 * _turn(x, y, a, int(hull[k]), int(hull[k + 1]))
+        b, c = int(hull[k]), int(hull[k + 1])
+        along = min(1.0, (wanted - done) / triangle) if triangle > 0.0 else 0.0
+        out = _OUTWARDS[i]
+        edge_u, edge_v = x[b] + along * (x[c] - x[b]), y[b] + along * (y[c] - y[b])
+        places_u[i], places_v[i] = x[a] + out * (edge_u - x[a]), y[a] + out * (edge_v - y[a])
+    return places_u, places_v
+
+
+@kernel(fast=True)
+def empty_space(x, y, hull, area):
+    """Measure how far places spread evenly over the hull lie from the nearest point.
+
+    The points come one after another and the places side by side: each keeps its nearest, with no
+    minimum over a loop, which does not vectorise.
+
+    Parameters
+    ----------
+    x, y : float32 (n,)
+    hull : int32
+        The vertices of a hull of this `area`, above 0.
+
+    Returns
+    -------
+    (float, float)
+        Mean distance over the spacing ``sqrt(area / n)``, and share of the places within it.
+    """
+    places_x, places_y = _spread_places(x, y, hull, area)
+    nearest = np.full(PLACES, FAR)
+    for i in range(x.size):
+        cx, cy = x[i], y[i]
+        for k in range(PLACES):
+            dx, dy = places_x[k] - cx, places_y[k] - cy
+            d2 = dx * dx + dy * dy
+            nearest[k] = d2 if d2 < nearest[k] else nearest[k]
+    spacing = math.sqrt(area / x.size)
+    limit = np.float32(spacing)
+    distances = within = np.float32(0.0)
+    for k in range(PLACES):
+        distance = np.sqrt(nearest[k])
+        distances += distance
+        within += np.float32(1.0) if distance <= limit else np.float32(0.0)
+    return float(distances) / (PLACES * spacing), float(within) / PLACES
+
+
+@kernel(fast=True)
+def geometric_median(x, y, scale):
+    """Return the point of least summed distance (Weiszfeld 1937), to some 1e-4 of `scale`.
+
+    Distances are kept above 1e-6 `scale`, so that a step may land on a point.
+    """
+    n = x.size
+    if n == 0:
+        return np.nan, np.nan
+    cu = cv = np.float32(0.0)
+    floor = np.float32((1e-6 * scale) ** 2 + 1e-30)
+    smallest = np.float32((4e-6 * scale) ** 2)
+    for _ in range(_WEISZFELD_STEPS):
+        weights = sum_u = sum_v = np.float32(0.0)
+        for i in range(n):
+            du, dv = x[i] - cu, y[i] - cv
+            weight = np.float32(1.0) / np.sqrt(du * du + dv * dv + floor)
+            weights += weight
+            sum_u += weight * du
+            sum_v += weight * dv
+        # Over-relaxation by 1.5 keeps descent and saves a third of the steps.
+        step_u, step_v = np.float32(1.5) * sum_u / weights, np.float32(1.5) * sum_v / weights
+        cu += step_u
+        cv += step_v
+        if step_u * step_u + step_v * step_v < smallest:
+            break
+    # Near a point the steps die away; say exactly whether the point itself is the median.
+    k, nearest = 0, np.float32(np.inf)
+    for i in range(n):
+        du, dv = x[i] - cu, y[i] - cv
+        d2 = du * du + dv * dv
+        k, nearest = (i, d2) if d2 < nearest else (k, nearest)
+    sum_u = sum_v = at_point = np.float32(0.0)
+    for i in range(n):
+        du, dv = x[i] - x[k], y[i] - y[k]
+        d2 = du * du + dv * dv
+        weight = np.float32(1.0) / np.sqrt(d2) if d2 > floor else np.float32(0.0)
+        at_point += np.float32(1.0) if d2 <= floor else np.float32(0.0)
+        sum_u += weight * du
+        sum_v += weight * dv
+    # Equality is no such case: between two points every place is a median.
+    if sum_u * sum_u + sum_v * sum_v < np.float32(0.999) * at_point * at_point:
+        return float(x[k]), float(y[k])
+    return float(cu), float(cv)

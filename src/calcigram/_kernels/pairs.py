@@ -1,0 +1,264 @@
+"""Compiled kernels on all pairs of points: distances, counts, directions of neighbourhoods."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from calcigram._kernels.compiler import kernel
+from calcigram._kernels.statistics import FAR, LANES
+
+NEAR, WIDE = 4, 8
+"""Numbers of neighbours a local direction is taken over."""
+
+_STEP = 4
+_SLACK = np.float32(1.0 + 1e-5)
+_ZERO, _ONE = np.float32(0.0), np.float32(1.0)
+
+
+class Pairs(NamedTuple):
+    """Over all unordered pairs of points; the last two count a circle's centre, too."""
+
+    distance_sum: float
+    within_1mm: float
+    within_3mm: float
+    within_10mm: float
+    within_small: float
+    within_large: float
+    most_within_5mm: float
+    most_within_10mm: float
+
+
+@kernel(fast=True)
+def _count_pairs(x, y, first, last, share, qx, qy, limits2, sums):
+    """Add the pairs of sixteen points with others: distances, and counts within six distances."""
+    r0, r1, r2, r3, r4, r5 = limits2
+    for j in range(first, last):
+        cx, cy = x[j], y[j]
+        for k in range(LANES):
+            dx, dy = cx - qx[k], cy - qy[k]
+            d2 = dx * dx + dy * dy
+            sums[k] += share * np.sqrt(d2)
+            sums[k + LANES] += share if d2 <= r0 else _ZERO
+            sums[k + 2 * LANES] += share if d2 <= r1 else _ZERO
+            sums[k + 3 * LANES] += share if d2 <= r2 else _ZERO
+            sums[k + 4 * LANES] += share if d2 <= r3 else _ZERO
+            sums[k + 5 * LANES] += share if d2 <= r4 else _ZERO
+            sums[k + 6 * LANES] += _ONE if d2 <= r5 else _ZERO
+            sums[k + 7 * LANES] += _ONE if d2 <= r2 else _ZERO
+
+
+@kernel(fast=True)
+def _count_near(x, y, last, qx, qy, limits2, sums):
+    """Count for sixteen points which of the first `last` are near."""
+    r2, r5 = limits2[2], limits2[5]
+    for j in range(last):
+        cx, cy = x[j], y[j]
+        for k in range(LANES):
+            dx, dy = cx - qx[k], cy - qy[k]
+            d2 = dx * dx + dy * dy
+            sums[k + 6 * LANES] += _ONE if d2 <= r5 else _ZERO
+            sums[k + 7 * LANES] += _ONE if d2 <= r2 else _ZERO
+
+
+@kernel(fast=True)
+def measure_pairs(x, y, small, large):
+    """Sum the distances and count the near ones, in O(n^2) without a matrix.
+
+    Sixteen points at a time, one a vector lane, meet all others, so that sums across a vector are
+    taken once per sixteen. A pair is counted with the earlier sixteen; those among them come twice, so
+    each counts for half.
+
+    Parameters
+    ----------
+    x, y : float32 (n,)
+    small, large : float
+        Two further distances to count pairs within.
+
+    Returns
+    -------
+    Pairs
+    """
+    n = x.size
+    one, small2, large2 = np.float32(1.0), np.float32(small * small), np.float32(large * large)
+    limits2 = (one, np.float32(9.0), np.float32(100.0), small2, large2, np.float32(25.0))
+    qx, qy = np.empty(LANES, np.float32), np.empty(LANES, np.float32)
+    sums, totals, most5, most10 = np.empty(8 * LANES, np.float32), np.zeros(6), _ZERO, _ZERO
+    for start in range(0, n, LANES):
+        end = min(start + LANES, n)
+        for k in range(LANES):
+            i = min(start + k, n - 1)  # beyond the last it is repeated
+            qx[k], qy[k] = x[i], y[i]
+        sums[:] = _ZERO
+        _count_near(x, y, start, qx, qy, limits2, sums)
+        _count_pairs(x, y, start, end, np.float32(0.5), qx, qy, limits2, sums)
+        _count_pairs(x, y, end, n, _ONE, qx, qy, limits2, sums)
+        for m in range(6):
+            for k in range(end - start):
+                totals[m] += sums[m * LANES + k]
+        for k in range(end - start):
+            most5 = max(most5, sums[6 * LANES + k])
+            most10 = max(most10, sums[7 * LANES + k])
+    totals[1:] -= 0.5 * n  # a point and itself are no pair
+    return Pairs(
+        totals[0], totals[1], totals[2], totals[3], totals[4], totals[5],
+        float(most5), float(most10),
+    )  # fmt: skip
+
+
+class Directions(NamedTuple):
+    """Local directions of the points, and how linear their neighbourhoods are on average.
+
+    ``cos2`` and ``sin2`` are ``a cos 2t`` and ``a sin 2t`` of the major direction t over `WIDE`
+    neighbours with the anisotropy ``a = (l1 - l2) / (l1 + l2)``; zeros where all those points are one.
+    The linearities are means of ``1 - l2 / l1`` with `NEAR` and with `WIDE` neighbours; NaN where no
+    point has a direction.
+    """
+
+    cos2: Any
+    sin2: Any
+    near2: Any
+    wide2: Any
+    linearity_near: float
+    linearity_wide: float
+
+
+@kernel(fast=True)
+def _insert(x, y, first, last, start, qx, qy, best):
+    """Let some points be candidates of the sixteen from `start` on."""
+    for j in range(first, last):
+        cx, cy, own = x[j], y[j], j - start
+        for k in range(LANES):
+            dx, dy = cx - qx[k], cy - qy[k]
+            d = dx * dx + dy * dy if k != own else FAR
+            # A bubble through eight rising values, without a branch.
+            b = best[k]
+            best[k], d = (d if d < b else b), (b if d < b else d)
+            b = best[k + LANES]
+            best[k + LANES], d = (d if d < b else b), (b if d < b else d)
+            b = best[k + 2 * LANES]
+            best[k + 2 * LANES], d = (d if d < b else b), (b if d < b else d)
+            b = best[k + 3 * LANES]
+            best[k + 3 * LANES], d = (d if d < b else b), (b if d < b else d)
+            b = best[k + 4 * LANES]
+            best[k + 4 * LANES], d = (d if d < b else b), (b if d < b else d)
+            b = best[k + 5 * LANES]
+            best[k + 5 * LANES], d = (d if d < b else b), (b if d < b else d)
+            b = best[k + 6 * LANES]
+            best[k + 6 * LANES], d = (d if d < b else b), (b if d < b else d)
+            b = best[k + 7 * LANES]
+            best[k + 7 * LANES] = d if d < b else b
+
+
+@kernel(fast=True)
+def _moments(x, y, low, high, qx, qy, limit2, sums):
+    """Sum 1, dx, dy, dx^2, dy^2, dx dy of sixteen points over those within the root of `limit2`."""
+    for j in range(low, high):
+        cx, cy = x[j], y[j]
+        for k in range(LANES):
+            dx, dy = cx - qx[k], cy - qy[k]
+            xx, yy = dx * dx, dy * dy
+            inside = _ONE if xx + yy <= limit2[k] else _ZERO
+            sums[k] += inside
+            sums[k + LANES] += inside * dx
+            sums[k + 2 * LANES] += inside * dy
+            sums[k + 3 * LANES] += inside * xx
+            sums[k + 4 * LANES] += inside * yy
+            sums[k + 5 * LANES] += inside * (dx * dy)
+
+
+@kernel(fast=True)
+def _linearity(sums, k):
+    """Return a cos 2t, a sin 2t and 1 - l2/l1 = 2a / (1 + a) of one point; -1 without extent."""
+    count, sx, sy = sums[k], sums[k + LANES], sums[k + 2 * LANES]
+    xx = sums[k + 3 * LANES] - sx * sx / count
+    yy = sums[k + 4 * LANES] - sy * sy / count
+    xy = sums[k + 5 * LANES] - sx * sy / count
+    trace = xx + yy
+    if not trace > _ZERO:
+        return _ZERO, _ZERO, -_ONE
+    c, s = (xx - yy) / trace, np.float32(2.0) * xy / trace
+    a = min(np.sqrt(c * c + s * s), _ONE)
+    return c, s, np.float32(2.0) * a / (_ONE + a)
+
+
+@kernel(fast=True)
+def local_directions(x, y):
+    """Take the direction of each point with its neighbours.
+
+    Sixteen points at a time, one a vector lane, keep their eight least squared distances in order.
+    Candidates come outwards from the sixteen in `x`, until the gap in `x` alone is too great: that
+    is O(n) candidates for a line, and all n only for a round cluster. All points at the distance
+    of the last neighbour belong, so that ties need no choice; the farthest stands in where there
+    are fewer.
+
+    Parameters
+    ----------
+    x, y : float32 (n,)
+        By rising `x`.
+
+    Returns
+    -------
+    Directions
+    """
+    n = x.size
+    cos2, sin2, near2, wide2 = np.zeros((4, n), np.float32)
+    qx, qy = np.empty(LANES, np.float32), np.empty(LANES, np.float32)
+    near, wide = np.empty(LANES, np.float32), np.empty(LANES, np.float32)
+    best, sums = np.empty(8 * LANES, np.float32), np.empty(6 * LANES, np.float32)
+    total_near = total_wide = n_near = n_wide = 0.0
+    for start in range(0, n, LANES):
+        end = min(start + LANES, n)
+        for k in range(LANES):
+            i = min(start + k, n - 1)  # beyond the last it is repeated
+            qx[k], qy[k] = x[i], y[i]
+        best[:] = FAR
+        low, high, j, stop = start, end, start, end
+        while True:
+            _insert(x, y, j, stop, start, qx, qy, best)
+            if low == 0 and high == n:
+                break
+            left = qx[0] - x[low - 1] if low > 0 else FAR
+            right = x[high] - x[end - 1] if high < n else FAR
+            gap, widest = min(left, right), _ZERO
+            for k in range(end - start):
+                widest = max(widest, best[7 * LANES + k])
+            if gap * gap > widest * _SLACK:
+                break
+            if left < right:
+                j, stop = max(0, low - _STEP), low
+                low = j
+            else:
+                j, stop = high, min(n, high + _STEP)
+                high = stop
+        for k in range(LANES):
+            value = best[k]
+            for m in range(1, NEAR):
+                value = best[m * LANES + k] if best[m * LANES + k] < FAR else value
+            near[k] = value
+            for m in range(NEAR, WIDE):
+                value = best[m * LANES + k] if best[m * LANES + k] < FAR else value
+            wide[k] = value
+        for k in range(end - start):
+            near2[start + k], wide2[start + k] = near[k], wide[k]
+        for k in range(LANES):
+            near[k] *= _SLACK
+            wide[k] *= _SLACK
+        sums[:] = _ZERO
+        _moments(x, y, low, high, qx, qy, near, sums)
+        for k in range(end - start):
+            linearity = _linearity(sums, k)[2]
+            if linearity >= _ZERO:
+                total_near += linearity
+                n_near += 1.0
+        sums[:] = _ZERO
+        _moments(x, y, low, high, qx, qy, wide, sums)
+        for k in range(end - start):
+            c, s, linearity = _linearity(sums, k)
+            cos2[start + k], sin2[start + k] = c, s
+            if linearity >= _ZERO:
+                total_wide += linearity
+                n_wide += 1.0
+    # Sums of no points make 0 / 0, which is NaN.
+    return Directions(cos2, sin2, near2, wide2, total_near / n_near, total_wide / n_wide)
