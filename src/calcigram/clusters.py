@@ -29,6 +29,7 @@ from calcigram.limits import (
     Column,
 )
 from calcigram.options import TABLE, ReadOptions
+from calcigram.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,10 +45,10 @@ __all__ = [
     "Column",
 ]
 
-Float32 = npt.NDArray[np.float32]
-
 N_SHOWN = 10
 """Clusters that a notebook lists."""
+
+Float32 = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -360,9 +361,9 @@ class ClusterSet:
     def __repr__(self) -> str:
         columns = ("diameter_mm", "aspect_ratio", "orientation_deg", "solidity", "cnr")
         known = [name for name in columns if not np.isnan(getattr(self, name)).all()]
-        noun = "cluster" if len(self.cluster_id) == 1 else "clusters"
+        n_clusters = counted(len(self), "cluster")
         return (
-            f"<ClusterSet: {len(self.cluster_id)} {noun}, {self.x_mm.size} calcifications; "
+            f"<ClusterSet: {n_clusters}, {self.x_mm.size} calcifications; "
             f"{', '.join(known) or 'positions only'}>"
         )
 

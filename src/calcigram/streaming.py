@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from calcigram.classify import Classifier
+from calcigram.classify import Classifier, count_missing, missing_words
 from calcigram.clusters import ClusterSet
 from calcigram.columns import Words
 from calcigram.errors import BadInputError
@@ -26,7 +26,6 @@ from calcigram.formats.inputs import Inputs, check_apart, plain_file
 from calcigram.formats.output import TABLE_SUFFIXES, arrow_table, table_writer
 from calcigram.formats.registry import BATCH_CLUSTERS, iter_intakes, kind_of
 from calcigram.lexicon import AGREEMENTS
-from calcigram.missing import count_missing, missing_words
 from calcigram.model.calibrate import COVERAGE
 from calcigram.options import ReadOptions
 

@@ -442,14 +442,10 @@ def opened_parquet(
             given: Any = path
             if isinstance(path, str | os.PathLike):
                 given = stack.enter_context(open(path, "rb"))
-            contents = check_parquet(given, source, most=most, with_pages=with_pages)
-            yield stack.enter_context(
-                # Words stay codes, whose text may be long and stand in each row.
-                parquet.ParquetFile(
-                    path if isinstance(path, str | os.PathLike) else given,
-                    read_dictionary=contents.texts,
-                )
-            )
+            texts = check_parquet(given, source, most=most, with_pages=with_pages)
+            # Words stay codes: their text may be long, and repeated in each row.
+            to_open = path if isinstance(path, str | os.PathLike) else given
+            yield stack.enter_context(parquet.ParquetFile(to_open, read_dictionary=texts))
     except MemoryError:
         raise
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
