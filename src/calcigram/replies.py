@@ -1,6 +1,6 @@
 """Answers in DICOM: a report, or clusters and the image they lie on, to the document to store.
 
-Here reading, classifying and writing meet; what is written is `formats.dicom`'s business.
+It reads, classifies and writes; `formats.dicom` defines the content of the document.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ def kernel(function: Any = None, *, fast: bool = False) -> Any:
     """
     if function is None:
         return partial(kernel, fast=fast)
-    dispatcher = njit(
+    dispatcher: Any = njit(  # type: ignore[call-overload]
         nogil=True,
         error_model="numpy",
         no_cfunc_wrapper=True,

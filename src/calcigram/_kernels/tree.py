@@ -60,7 +60,7 @@ def _join_all(px, py, name, key, bits, near, tree):
         least = np.int64(0x7FFFFFFFFFFFFFFF)
         for j in range(m):
             least = min(least, (np.int64(bits[j]) << np.int64(32)) | j)
-        place = least & 0xFFFFFFFF
+        place = int(least & 0xFFFFFFFF)
 
 
 @kernel(fast=True)

@@ -100,7 +100,7 @@ def run_batch(
         A Parquet file or a folder of them, on any file system that fsspec reaches; to simulate,
         the number of clusters.
     output : str or path-like
-        Folder to make, with one Parquet file a part. Every worker must reach it, under the same
+        Folder to make, with one Parquet file per part. Every worker must reach it, under the same
         name. It is there when all is done, and not before.
     task : {"classify", "features", "simulate"}
     dask : str, optional

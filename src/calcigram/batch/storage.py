@@ -1,6 +1,6 @@
 """Files on anything fsspec reaches: a local folder, S3, GCS, Azure, HTTP, memory.
 
-A thin face of fsspec: URLs in, whole files out. What stands in the files is others' business.
+A thin layer over fsspec: it maps URLs to whole files and does not interpret their content.
 """
 
 from __future__ import annotations

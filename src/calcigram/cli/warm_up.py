@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> None:
         classify(clusters)
         classify(clusters[0])  # few clusters are read by other functions than many
         explain(clusters[0])
-        overlays(clusters[0].x_mm, clusters[0].y_mm)
+        overlays(clusters[0].x_mm.tolist(), clusters[0].y_mm.tolist())
         if args.all:
             simulate(N_SIMULATED, grade="mixed")
     say(f"ready after {perf_counter() - began:.0f} s")

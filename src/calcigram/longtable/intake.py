@@ -156,7 +156,7 @@ def clusters_from_frame(
         The rows of a cluster may lie among others'. `clusters.MARKS` and
         `clusters.CLUSTER_COLUMNS` say what each column may hold; values are checked at the
         float32 precision they are kept in. Every other column goes to ``meta`` where it has
-        one value a cluster, and is ignored with a warning where it varies.
+        one value per cluster, and is ignored with a warning where it varies.
     options : ReadOptions, optional
         Those that apply to a table.
     source : str, optional
@@ -276,7 +276,7 @@ def _check_constant(
 def _meta(
     frame: pd.DataFrame, names: Mapping[str, str], owner: Rows, first: Rows, faults: Faults
 ) -> tuple[pd.DataFrame, list[str]]:
-    """Return the columns of one value a cluster, and the names of those that vary."""
+    """Return the columns with one value per cluster, and the names of those that vary."""
     import pandas as pd
 
     theirs_to_ours = {theirs: ours for ours, theirs in names.items()}

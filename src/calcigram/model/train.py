@@ -321,7 +321,8 @@ def _measurer(cache: str | Path | None) -> Callable[[ClusterSet], Features]:
 
     def measure(clusters: ClusterSet) -> Features:
         nothing = clusters.meta.iloc[:, :0]  # features never see it, so it must not part the cached
-        return remembered(replace(clusters, meta=nothing), catalogue_hash())
+        result: Features = remembered(replace(clusters, meta=nothing), catalogue_hash())
+        return result
 
     return measure
 
