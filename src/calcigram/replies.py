@@ -1,6 +1,6 @@
 """Answers in DICOM: a report, or clusters and the image they lie on, to the document to store.
 
-It reads, classifies and writes; `formats.dicom` defines the content of the document.
+Reading, classifying and writing are combined here; `formats.dicom` says what is written.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Files of clusters to one verdict table, batch by batch: read, classified and written at once.
+"""Files of clusters to one verdict table, batch by batch: read, classified and written at the same time.
 
-What a run that was killed has done is kept, and taken up by the next. What a verdict is,
-`classify` says.
+The finished batches of a run that was killed are kept and used by the next (`formats.checkpoint`). What a
+verdict is, `classify` says.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _Note = dict[str, Any]
 
 @dataclass
 class ClassifySummary:
-    """What came of classifying files.
+    """The result of classifying files.
 
     Attributes
     ----------

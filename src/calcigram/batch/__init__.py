@@ -54,7 +54,7 @@ Url = str | os.PathLike[str]
 
 @dataclass
 class BatchSummary:
-    """What came of a job.
+    """The result of a job.
 
     Attributes
     ----------
@@ -108,7 +108,7 @@ def run_batch(
     model : str or path-like, optional
         Model folder, under the same name on every worker; by default the model that ships.
     partition_clusters : int
-        Clusters a part, at least; parts have whole row groups. ``docs/scaling.md`` says what to
+        Clusters per part, at least; parts have whole row groups. ``docs/scaling.md`` says what to
         choose.
     simulation : mapping, optional
         To simulate: `seed`, `grade`, `preset`, `exclude_mechanisms`, `only_mechanisms`, as
@@ -352,7 +352,7 @@ def _taken_up(
 def _check_complete(
     work: Storage, parts: Sequence[Part], done: Sequence[Done], digest: str
 ) -> None:
-    """Refuse to call a folder whole in which a part is missing or is of another job."""
+    """Refuse a folder in which a part is missing or is of another job."""
     missing = {part.name for part in parts} - work.names()
     foreign = [one.index for one in done if one.digest != digest]
     if missing or foreign or len(done) != len(parts):

@@ -1,6 +1,6 @@
 """Files on anything fsspec reaches: a local folder, S3, GCS, Azure, HTTP, memory.
 
-A thin layer over fsspec: it maps URLs to whole files and does not interpret their content.
+A thin layer over fsspec: URLs in, whole files out. It does not look into the files.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class Storage:
         return data
 
     def write(self, name: str, data: bytes) -> None:
-        """Write a file of this folder whole or not at all, whoever else writes the same."""
+        """Write a file of this folder whole or not at all, even if another process writes the same one."""
         if self.is_local:
             LocalFolder(Path(self.path)).write(name, data)
         else:  # a store shows an object when it is complete

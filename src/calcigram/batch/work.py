@@ -37,7 +37,7 @@ CONNECT_S = 10
 """How long a scheduler may take to answer."""
 
 RETRIES = 3
-"""How often a part is tried again that failed by no fault of its input."""
+"""How often a part is tried again after a failure that its input did not cause."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Done:
-    """What came of a part.
+    """The result of a part.
 
     Attributes
     ----------
@@ -355,7 +355,7 @@ def on_workers(
                 yield future.result()
         except KilledWorker as error:
             raise CalcigramError(
-                f"a part was lost with several workers, for lack of memory perhaps: {error}"
+                f"several workers failed on the same part, perhaps for lack of memory: {error}"
             ) from None
         finally:
             client.cancel(futures)

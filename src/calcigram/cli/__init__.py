@@ -104,7 +104,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except CalcigramError as error:
         return _refuse(str(error))
     except BrokenPipeError:
-        # whoever read our output has left; keep the interpreter from flushing into the void
+        # the reader of our output has closed it; the interpreter must not flush to it at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_OK
     except MemoryError:

@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from calcigram.clusters import META_COLUMNS
+from calcigram.clusters import META_COLUMNS, clusters_from_frame
 from calcigram.errors import BadInputError
 from calcigram.formats.files import PathLike, first_bytes
 from calcigram.formats.inputs import SpooledPath
-from calcigram.longtable import Intake, Notice, clusters_from_frame
+from calcigram.longtable import Intake, Notice
 from calcigram.longtable.columns import (
     MISSING_WORDS,
     NUMERIC_COLUMNS,

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from calcigram.clusters import MARK_NAMES, META_COLUMNS, ClusterSet
+from calcigram.clusters import MARK_NAMES, META_COLUMNS, ClusterSet, clusters_from_frame
 from calcigram.errors import BadInputError
 from calcigram.formats.files import PathLike
 from calcigram.formats.output import arrow_table
 from calcigram.formats.parquetsize import check_parquet
-from calcigram.longtable import Intake, clusters_from_frame
+from calcigram.longtable import Intake
 from calcigram.longtable.columns import (
     ID_EXPECTED,
     NUMERIC_COLUMNS,
