@@ -346,5 +346,6 @@ def missing_note(clusters: ClusterSet, verdicts: Any) -> list[str]:
 
 def _is_unread(column: Any) -> npt.NDArray[np.bool_]:
     if isinstance(column, Words):
-        return column.codes == column.words.index(Status.UNREAD)
+        result: npt.NDArray[np.bool_] = column.codes == column.words.index(Status.UNREAD)
+        return result
     return np.asarray(column == Status.UNREAD, bool)

@@ -90,7 +90,7 @@ def feature_catalogue() -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row a feature, in column order; the columns are the fields of `FeatureSpec`.
+        One row per feature, in column order; the columns are the fields of `FeatureSpec`.
 
     Examples
     --------

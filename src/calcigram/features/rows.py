@@ -20,4 +20,4 @@ def columns(rows: Rows) -> Any:
     Columns(n=0, r_mm=1)
     """
     names = [row[0] for row in rows]
-    return namedtuple("Columns", names)(*range(len(names)))  # type: ignore[misc]
+    return namedtuple("Columns", names)(*range(len(names)))

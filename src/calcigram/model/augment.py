@@ -40,10 +40,10 @@ FORGOTTEN: tuple[tuple[float, tuple[str, ...]], ...] = (
     (0.05, ("diameter_mm",)),
     (0.06, (*_OUTLINE, "cnr")),
 )
-"""Share of the forgetful copies of training clusters, and the marks they lack."""
+"""Share of the training clusters' copies without some marks, and these marks."""
 
 FEWER_SHARE = 0.3
-"""Share of the forgetful copies that lack most calcifications as well, as of a detector that finds few."""
+"""Share of these copies that lack most calcifications as well, as from a detector that finds few."""
 
 FEWER = (3, 14)
 """How many these keep, at least and at most, evenly in the logarithm."""

@@ -111,7 +111,8 @@ class LogisticReader:
 def _five(features: Features, axis: str) -> npt.NDArray[np.float64]:
     columns = [features.column(name).astype(float) for name in FIVE_FEATURES[axis]]
     values = np.stack(columns, axis=1)
-    return np.sign(values) * np.log1p(np.abs(values))
+    result: npt.NDArray[np.float64] = np.sign(values) * np.log1p(np.abs(values))
+    return result
 
 
 def readings_from(
