@@ -202,7 +202,7 @@ def test_every_line_is_used_sourced_and_tagged(name):
 
 def test_the_note_on_the_heart_is_an_association_and_no_diagnosis():
     (note,) = [n for n in load_rulebook("article").notes if n.id == "article.heart_arteries"]
-    assert note.forms == ("vascular",)
+    assert note.morphologies == ("vascular",)
     assert "1.32 to 1.44" in note.text
     assert "association, never a diagnosis" in note.text
 

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import f1_score, precision_recall_fscore_support
 
+import calcigram
 from calcigram.clusters import ClusterSet
 from calcigram.consequences import load_rulebook
 from calcigram.errors import BadInputError
@@ -274,3 +275,17 @@ def test_transfer_of_toy_size():
     assert "| distribution | left_out |" in result.to_markdown()
     again = transfer(n_train=700, n_test=60, n_folds=2, n_iterations=3, seed=50, n_jobs=2)
     pd.testing.assert_frame_equal(result.scores, again.scores)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (calcigram.evaluate, "evaluate: got 'ClusterSet', expected readings"),
+        (lambda clusters: calcigram.crosscheck(clusters, clusters), "crosscheck: got 'ClusterSet'"),
+        (lambda clusters: calcigram.train_model(clusters.meta), "train_model: got 'DataFrame'"),
+        (lambda clusters: calcigram.load_model(len(clusters)), "load_model: got 'int'"),
+    ],
+)
+def test_the_wrong_kind_of_thing_is_refused_with_what_was_expected(call, message):
+    with pytest.raises(BadInputError, match=message):
+        call(calcigram.simulate(3, seed=1))

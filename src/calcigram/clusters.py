@@ -7,17 +7,17 @@ an object for each. Tables of users are read by `longtable`, files by `formats`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from functools import partial
+from html import escape
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from calcigram.alike import Alike
-from calcigram.errors import BadInputError
+from calcigram.errors import BadInputError, UnknownClusterError
 from calcigram.lexicon import MICRO_MACRO_LIMIT_MM, SIZE_CLASSES, SizeClass
 from calcigram.limits import (
     CLUSTER_COLUMNS,
@@ -28,27 +28,28 @@ from calcigram.limits import (
     OPTIONAL_MARKS,
     Column,
 )
+from calcigram.longtable import Intake, frame_from_clusters, intake_from_frame, tell
 from calcigram.options import TABLE, ReadOptions
+from calcigram.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from calcigram.longtable.columns import Rows
+
 __all__ = [
-    "CLUSTER_COLUMNS",
-    "CLUSTER_NAMES",
-    "MARKS",
-    "MARK_NAMES",
-    "META_COLUMNS",
-    "OPTIONAL_MARKS",
-    "ClusterSet",
-    "Column",
-]
+    "CLUSTER_COLUMNS", "CLUSTER_NAMES", "MARKS", "MARK_NAMES", "META_COLUMNS", "OPTIONAL_MARKS",
+    "ClusterSet", "Column", "clusters_from_frame",
+]  # fmt: skip
+
+N_SHOWN = 10
+"""Clusters that a notebook lists."""
 
 Float32 = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ClusterSet(Alike):
+class ClusterSet:
     """Clusters of calcifications as ragged arrays. Make one with `from_arrays` or `from_dataframe`.
 
     Attributes
@@ -192,8 +193,6 @@ class ClusterSet(Alike):
         Messages call the table `source`; the options are those of `calcigram.read_clusters` that apply to
         tables: ``columns``, ``units``, ``pixel_spacing``, ``single_cluster``, ``skip_bad``.
         """
-        from calcigram.longtable import clusters_from_frame, tell
-
         reading = ReadOptions(**options)
         reading.check_applies(TABLE, source or "a table")
         intake = clusters_from_frame(frame, reading, source=source)
@@ -205,8 +204,6 @@ class ClusterSet(Alike):
 
         With `index`, numbers only: ``cluster_id`` is the index, and ``meta`` is left out.
         """
-        from calcigram.longtable import frame_from_clusters
-
         if not index:
             return frame_from_clusters(self)
         bare = replace(self, meta=self.meta.iloc[:, :0])
@@ -338,6 +335,52 @@ class ClusterSet(Alike):
         code[n_known == 0] = -1
         return code
 
+    def __eq__(self, other: object) -> bool:
+        """Tell whether both hold the same; a missing value equals a missing value."""
+        if type(other) is not type(self):
+            return NotImplemented
+        names = [field.name for field in fields(self) if field.name != "meta"]
+        pairs = [(getattr(self, name), getattr(other, name)) for name in names]
+        return all(np.array_equal(a, b, equal_nan=a.dtype.kind == "f") for a, b in pairs) and (
+            _values(self.meta).equals(_values(other.meta))
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.offsets.tobytes(), tuple(self.cluster_id)))
+
+    def __contains__(self, cluster_id: object) -> bool:
+        return bool((self.cluster_id == cluster_id).any())
+
+    def __repr__(self) -> str:
+        columns = ("diameter_mm", "aspect_ratio", "orientation_deg", "solidity", "cnr")
+        known = [name for name in columns if not np.isnan(getattr(self, name)).all()]
+        n_clusters = counted(len(self), "cluster")
+        return (
+            f"<ClusterSet: {n_clusters}, {self.x_mm.size} calcifications; "
+            f"{', '.join(known) or 'positions only'}>"
+        )
+
+    def _repr_html_(self) -> str:
+        """Return a table of the first clusters, for notebooks."""
+        import pandas as pd
+
+        shown: Any = self[:N_SHOWN]
+        counts = pd.DataFrame({"n_calcifications": shown.n_calcifications})
+        table = pd.concat([counts, shown.meta], axis=1).set_axis(shown.cluster_id)
+        left = len(self.cluster_id) - len(shown)
+        more = f"<p>and {left} more</p>" if left else ""
+        return f"<p>{escape(repr(self))}</p>{table.to_html(na_rep='')}{more}"
+
+    def _places(self, key: Any) -> Any:
+        """Return a key as numpy takes it: an id becomes a mask, a list of ids becomes indices."""
+        if isinstance(key, str):
+            if key not in self:
+                raise UnknownClusterError(key, self.cluster_id)
+            return self.cluster_id == key
+        if isinstance(key, list) and key and all(isinstance(one, str) for one in key):
+            return np.concatenate([np.flatnonzero(self._places(one)) for one in key])
+        return key[0] if isinstance(key, tuple) else key  # scikit-learn asks for ``X[rows, ...]``
+
 
 def _checked_offsets(offsets: npt.ArrayLike, n_marks: int) -> npt.NDArray[np.int64]:
     """Return offsets that divide `n_marks` calcifications, as a copy nobody can change."""
@@ -395,3 +438,59 @@ def _checked_column(
         )
     array.flags.writeable = False
     return array
+
+
+def clusters_from_frame(
+    frame: pd.DataFrame,
+    options: ReadOptions | None = None,
+    *,
+    source: str | None = None,
+    row_number: Callable[[Rows], Rows] | int = 0,
+) -> Intake:
+    """Make clusters of a long table, one row per calcification.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame, shape (N, any)
+        The rows of a cluster may lie among others'. `MARKS` and
+        `CLUSTER_COLUMNS` say what each column may hold; values are checked at the
+        float32 precision they are kept in. Every other column goes to ``meta`` where it has
+        one value a cluster, and is ignored with a warning where it varies.
+    options : ReadOptions, optional
+        Those that apply to a table.
+    source : str, optional
+        Name of the file, for messages.
+    row_number : int or callable, optional
+        Number of the first row, or what turns positions in `frame` into row numbers.
+
+    Returns
+    -------
+    Intake
+
+    Raises
+    ------
+    BadInputError
+        The table is empty, a column is missing, or (unless bad clusters are skipped) a value is bad;
+        the first bad row is named.
+
+    Warns
+    -----
+    RepeatedRowsWarning, IgnoredColumnWarning
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> frame = pd.DataFrame({"cluster_id": ["b", "a", "b"], "posX": [10, 20, 30], "y": [1, 2, 3]})
+    >>> options = ReadOptions(columns={"x": "posX"}, units="px", pixel_spacing=0.1)
+    >>> intake = clusters_from_frame(frame, options)
+    >>> list(intake.clusters.cluster_id), intake.clusters.x_mm
+    (['b', 'a'], array([1., 3., 2.], dtype=float32))
+    """
+    return intake_from_frame(
+        frame, options, source=source, row_number=row_number, make=ClusterSet.from_arrays
+    )
+
+
+def _values(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the values alone: how a column stores them, and what a missing one is, go."""
+    return frame.astype(object).where(frame.notna(), None)

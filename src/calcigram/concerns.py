@@ -47,7 +47,7 @@ def raw_concern(
     p_distribution : array_like, shape (C, 6)
         Rows of NaN where the distribution is insufficient.
     p_morphology : array_like, shape (C, 9)
-        Rows of NaN where the form is unread.
+        Rows of NaN where the morphology is unread.
     rulebook : Rulebook, optional
         The article's by default.
 

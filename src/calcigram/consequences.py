@@ -1,7 +1,7 @@
 """Rulebooks: what follows from a pattern - origin, concern, advice - according to a source.
 
 A rulebook is data (``rulebooks/*.toml``): lines read from top to bottom, of which the
-first that matches a pair (distribution, form) decides. Here the lines are checked and
+first that matches a pair (distribution, morphology) decides. Here the lines are checked and
 worked out once into small look-up tables over all pairs, so that a million readings
 cost one indexing step. How a pattern is recognised stands in `rules.recognition`.
 """
@@ -52,7 +52,7 @@ class Line:
     Attributes
     ----------
     id : str
-    distributions, forms : tuple of str
+    distributions, morphologies : tuple of str
         The line holds for every pair of these words (``"unread"`` where none was read).
     concern : str or None
         A concern, ``"none"`` where the source has no answer, or None where the line gives none.
@@ -72,7 +72,7 @@ class Line:
 
     id: str
     distributions: tuple[str, ...]
-    forms: tuple[str, ...]
+    morphologies: tuple[str, ...]
     concern: str | None
     origin: str | None
     advice: str
@@ -90,7 +90,7 @@ class Note:
     Attributes
     ----------
     id, text, document, heading, tag : str
-    distributions, forms : tuple of str
+    distributions, morphologies : tuple of str
         The pairs it holds for.
     image_clusters : int
         It holds only where an image shows at least this many clusters; 1 for any.
@@ -101,7 +101,7 @@ class Note:
     id: str
     text: str
     distributions: tuple[str, ...]
-    forms: tuple[str, ...]
+    morphologies: tuple[str, ...]
     image_clusters: int
     image_concern: tuple[str, ...]
     document: str
@@ -373,7 +373,7 @@ def _first_match(
             continue
         pairs = np.outer(
             label_mask(DISTRIBUTION_LABELS, line.distributions),
-            label_mask(MORPHOLOGY_LABELS, line.forms),
+            label_mask(MORPHOLOGY_LABELS, line.morphologies),
         )
         undecided = pairs & (codes == -1)
         codes[undecided] = words.index(given)

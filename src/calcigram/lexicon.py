@@ -1,4 +1,4 @@
-"""The words: how a cluster is distributed, what form its spots have, and what follows.
+"""The words: how a cluster is distributed, what morphology its spots have, and what follows.
 
 Every word stands here once, with a one-line definition, the article's own term, the
 BI-RADS term and the DICOM code; no other module spells these strings. The members
@@ -46,7 +46,7 @@ class Distribution(StrEnum):
 
 
 class Morphology(StrEnum):
-    """What form the single calcifications have."""
+    """What morphology the single calcifications have."""
 
     ROUND = "round"
     PUNCTATE = "punctate"
@@ -319,7 +319,7 @@ ADMISSIBLE_PAIRS: frozenset[tuple[Distribution, Morphology]] = frozenset(
     for form, distributions in _ADMISSIBLE_DISTRIBUTIONS.items()
     for distribution in distributions
 )
-"""The (distribution, form) pairs that make sense together."""
+"""The (distribution, morphology) pairs that make sense together."""
 
 
 IMPOSSIBLE_SIZES: frozenset[tuple[SizeClass, Morphology]] = frozenset(
@@ -331,11 +331,11 @@ IMPOSSIBLE_SIZES: frozenset[tuple[SizeClass, Morphology]] = frozenset(
         (SizeClass.MACRO, Morphology.FINE_PLEOMORPHIC),
     }
 )  # fmt: skip
-"""The (size class, form) pairs that the definitions rule out."""
+"""The (size class, morphology) pairs that the definitions rule out."""
 
 
 def is_admissible(distribution: str, morphology: str) -> bool:
-    """Tell whether a distribution and a form make sense together.
+    """Tell whether a distribution and a morphology make sense together.
 
     Parameters
     ----------

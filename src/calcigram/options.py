@@ -74,10 +74,9 @@ def _about(
     *,
     checked: Callable[[Any], Any] = lambda value: value,
     metavar: str | None = None,
-    over_http: bool = False,
 ) -> dict[str, Any]:
-    about = {"flag": flag, "kinds": kinds, "meaning": meaning, "checked": checked}
-    return {**about, "metavar": metavar, "over_http": over_http}
+    about = {"flag": flag, "kinds": kinds, "meaning": meaning}
+    return {**about, "checked": checked, "metavar": metavar}
 
 
 @dataclass(frozen=True)
@@ -106,7 +105,6 @@ class ReadOptions:
             "our names of a table's columns (or JSON's fields) and its own: x=posX,y=posY",
             checked=lambda given: column_map(given) if isinstance(given, str) else given,
             metavar="x=posX,y=posY",
-            over_http=True,
         ),
     )
     units: str = field(
@@ -116,7 +114,6 @@ class ReadOptions:
             (TABLE,),
             f"unit of a table's lengths: {', '.join(UNITS)} (mm)",
             checked=_unit,
-            over_http=True,
         ),
     )
     single_cluster: str | None = field(
@@ -126,7 +123,6 @@ class ReadOptions:
             (TABLE,),
             "the table is one cluster and has no column of ids: give it this id",
             metavar="ID",
-            over_http=True,
         ),
     )
     # A table takes a pixel spacing with units px only, which `longtable.columns.factors` checks.
@@ -138,7 +134,6 @@ class ReadOptions:
             "mm per pixel: of a table in px, of a mask, or of a report that has none",
             checked=_pixel_spacing,
             metavar="MM",
-            over_http=True,
         ),
     )
     images: tuple[str | os.PathLike[str], ...] = field(
@@ -229,4 +224,4 @@ class ReadOptions:
 
 
 OPTIONS: dict[str, Mapping[str, Any]] = {one.name: one.metadata for one in fields(ReadOptions)}
-"""Name of each option -> what is declared of it: flag, kinds, meaning, checked, metavar, over_http."""
+"""Name of each option -> what is declared of it: flag, kinds, meaning, checked, metavar."""

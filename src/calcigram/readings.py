@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from calcigram.columns import Column, Words, frame_of
+from calcigram.errors import BadInputError
 from calcigram.lexicon import AXES, CONCERNS, DISTRIBUTIONS, MORPHOLOGIES, ORIGINS
 
 if TYPE_CHECKING:
@@ -168,6 +169,16 @@ class Readings:
                 for name, column in READING_COLUMNS.items()
                 if getattr(self, column.field) is not None
             }
+        )
+
+
+def check_readings(given: object, source: str) -> None:
+    """Raise `BadInputError` for anything but readings."""
+    if not isinstance(given, Readings):
+        raise BadInputError(
+            "readings, such as model.read(extract_features(clusters))",
+            source=source,
+            value=type(given).__name__,
         )
 
 

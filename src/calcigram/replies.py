@@ -1,6 +1,6 @@
 """Answers in DICOM: a report, or clusters and the image they lie on, to the document to store.
 
-Here reading, classifying and writing meet; what is written is `formats.dicom`'s business.
+Reading, classifying and writing are combined here; `formats.dicom` says what is written.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from calcigram.classify import Classifier
-from calcigram.formats.files import PathLike, kind_of
+from calcigram.formats.files import PathLike
 from calcigram.formats.inputs import check_apart
-from calcigram.formats.registry import read_intake
+from calcigram.formats.registry import kind_of, read_intake
 from calcigram.options import REPORT, ReadOptions
 
 if TYPE_CHECKING:

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from calcigram._version import __version__
 from calcigram.charts import CONCERN_SIGNS, plot_confusion, plot_reliability
+from calcigram.classify import missing_note
 from calcigram.consequences import load_rulebook
 from calcigram.crosscheck.layout import CONCERN_COLUMNS
 from calcigram.lexicon import CONCERNS, DISTRIBUTIONS, MORPHOLOGIES, Agreement, Compared
-from calcigram.missing import missing_note
 from calcigram.wording import (
     counted,
     novelty_words,

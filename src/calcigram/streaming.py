@@ -1,7 +1,7 @@
-"""Files of clusters to one verdict table, batch by batch: read, classified and written at once.
+"""Files of clusters to one verdict table, batch by batch: read, classified and written at the same time.
 
-What a run that was killed has done is kept, and taken up by the next. What a verdict is,
-`classify` says.
+The finished batches of a run that was killed are kept and used by the next (`formats.checkpoint`). What a
+verdict is, `classify` says.
 """
 
 from __future__ import annotations
@@ -16,17 +16,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from calcigram.classify import Classifier
+from calcigram.classify import Classifier, count_missing, missing_words
 from calcigram.clusters import ClusterSet
 from calcigram.columns import Words
 from calcigram.errors import BadInputError
 from calcigram.formats.checkpoint import code_digest, kept_parts, read_ahead, write_behind
-from calcigram.formats.files import PathLike, kind_of, suffix_of
+from calcigram.formats.files import PathLike, suffix_of
 from calcigram.formats.inputs import Inputs, check_apart, plain_file
 from calcigram.formats.output import TABLE_SUFFIXES, arrow_table, table_writer
-from calcigram.formats.registry import BATCH_CLUSTERS, iter_intakes
+from calcigram.formats.registry import BATCH_CLUSTERS, iter_intakes, kind_of
 from calcigram.lexicon import AGREEMENTS
-from calcigram.missing import count_missing, missing_words
 from calcigram.model.calibrate import COVERAGE
 from calcigram.options import ReadOptions
 
@@ -40,7 +39,7 @@ _Note = dict[str, Any]
 
 @dataclass
 class ClassifySummary:
-    """What came of classifying files.
+    """The result of classifying files.
 
     Attributes
     ----------

@@ -70,7 +70,7 @@ def test_bad_input_stops_the_job(tmp_path, folder, cluster, capsys):
     (folder / "a.parquet").write_bytes(b"PAR1 but no more")
     arguments = ["batch", str(folder), str(tmp_path / "out"), "--dask", cluster.scheduler_address]
     assert main(arguments) == 2
-    assert "a sound Parquet file" in capsys.readouterr().err
+    assert "an undamaged Parquet file" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
 
 

@@ -83,7 +83,7 @@ BAD_FILES = [
     ("cluster_id,x_mm,y_mm\na,1,2\n\na,1\n", "row 4: got '2 fields', expected 3 fields"),
     ("cluster_id,x_mm,y_mm\na,1,2,3\n", "row 2: got '4 fields', expected 3 fields"),
     ("cluster_id,x_mm,y_mm\n" + "a,1,2\n" * 5 + "junk\n", "row 7: got '1 fields'"),
-    (b"\x89PNG\r\n\x1a\n\x00\x00", "expected a whole image file"),
+    (b"\x89PNG\r\n\x1a\n\x00\x00", "expected a complete image file"),
     (b"\x7fELF\x02\x01\x00\x00", "expected a text file .* not binary data"),
     (b"\xff\xfea\x00,\x00", "column 'cluster_id'"),
     (b"a,b\x00\x01\x02\x03", "not binary data"),
@@ -275,5 +275,5 @@ def test_a_file_that_unpacks_to_far_more_is_refused(csv):
 
 @pytest.mark.parametrize("content", [gzip.compress(GOOD.encode())[:-9], b"\x28\xb5\x2f\xfdnothing", b"BZhnothing", b"\xfd7zXZ\0nothing"])  # fmt: skip
 def test_damaged_packed_files_are_refused(csv, content):
-    with pytest.raises(BadInputError, match="expected a sound compressed file"):
+    with pytest.raises(BadInputError, match="expected an undamaged compressed file"):
         read_clusters(csv(content))

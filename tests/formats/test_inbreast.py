@@ -65,7 +65,7 @@ def test_regions_without_a_name_or_points(tmp_path):
     told = " ".join(str(warning.message) for warning in caught)
     assert "1 region named 'no name' left out" in told
     assert "1 region without points left out" in told
-    assert "has no calcification with a place" in told
+    assert "has no calcification with a position" in told
 
 
 @pytest.mark.parametrize("name", ["Calcification ", " calcifications", "Microcalcifications"])

@@ -189,7 +189,7 @@ def test_a_patch_that_a_calcification_fills_is_not_inverted(npy):
 
 def test_grey_levels_are_no_labels(npy):
     soft = (255 * gaussian_filter((MARKS > 0).astype(float), 1)).astype(np.uint8)
-    with pytest.raises(BadInputError, match="grey levels are to be thresholded"):
+    with pytest.raises(BadInputError, match="threshold grey levels first"):
         read_clusters(npy(soft), pixel_spacing=0.1)
 
 

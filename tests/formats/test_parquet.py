@@ -124,7 +124,7 @@ def test_a_damaged_file_is_refused(tmp_path, rich, keep):
     write_clusters(rich, tmp_path / "a.parquet")
     content = (tmp_path / "a.parquet").read_bytes()
     (tmp_path / "a.parquet").write_bytes(content[:keep])
-    with pytest.raises(BadInputError, match="expected a sound Parquet file"):
+    with pytest.raises(BadInputError, match="expected an undamaged Parquet file"):
         read_clusters(tmp_path / "a.parquet")
 
 
@@ -133,7 +133,7 @@ def test_damaged_data_between_sound_ends_are_refused(tmp_path, rich):
     content = bytearray((tmp_path / "a.parquet").read_bytes())
     content[100:1500] = bytes(1400)
     (tmp_path / "a.parquet").write_bytes(content)
-    with pytest.raises(BadInputError, match="expected a sound Parquet file"):
+    with pytest.raises(BadInputError, match="expected an undamaged Parquet file"):
         read_clusters(tmp_path / "a.parquet")
 
 
@@ -143,7 +143,7 @@ def test_a_damaged_column_name_is_refused(tmp_path):
     )
     content = (tmp_path / "a").read_bytes()
     (tmp_path / "a").write_bytes(content.replace(b"y_mm", b"y\xff\xffm"))
-    with pytest.raises(BadInputError, match="expected a sound Parquet file"):
+    with pytest.raises(BadInputError, match="expected an undamaged Parquet file"):
         read_clusters(tmp_path / "a")
 
 

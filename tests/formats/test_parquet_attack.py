@@ -223,7 +223,7 @@ def test_no_row_is_lost_in_silence(tmp_path):
     n_refused = 0
     for found in re.finditer(rb"element\x15\x00\x16\x0c", data):
         path.write_bytes(data[: found.end() - 1] + b"\0" + data[found.end() :])
-        with pytest.raises(BadInputError, match="got '0 rows', expected a sound Parquet file"):
+        with pytest.raises(BadInputError, match="got '0 rows', expected an undamaged Parquet file"):
             read_clusters(path)
         n_refused += 1
     assert n_refused == 2

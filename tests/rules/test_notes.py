@@ -6,7 +6,6 @@ import pandas as pd
 
 from calcigram.lexicon import CONCERNS, MORPHOLOGY_LABELS
 from calcigram.rules import RuleReader, notes
-from calcigram.rules.notes import clusters_on_image
 
 READER = RuleReader()
 
@@ -45,9 +44,3 @@ def test_a_vessel_gets_the_note_on_the_heart(make_features):
     assert found["cluster_id"].tolist() == ["c1"]
     assert "never a diagnosis" in found["text"][0]
     assert found["source"][0].startswith("article; Hendriks")
-
-
-def test_clusters_on_image_counts():
-    meta = pd.DataFrame({"image_id": ["a", "a", None, "b", None]})
-    assert clusters_on_image(meta).tolist() == [2, 2, 1, 1, 1]
-    assert clusters_on_image(pd.DataFrame({"image_id": [None, None]})).tolist() == [1, 1]

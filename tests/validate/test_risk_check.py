@@ -74,7 +74,7 @@ def test_terms_outside_the_lexicon_are_passed_over():
     assert not described[(table["type"] == "SKIN").to_numpy()].any()
     assert described[(table["type"] == "PUNCTATE-SKIN").to_numpy()].all()
     row = table[table["type"] == "PUNCTATE-SKIN"].head(1)
-    assert described_lesions(row).forms == [("punctate",)]
+    assert described_lesions(row).morphologies == [("punctate",)]
     assert described_lesions(row).distributions == [()]
 
 

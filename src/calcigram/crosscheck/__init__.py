@@ -1,6 +1,6 @@
-"""Two readings of the same clusters held against each other: agreement, review, reason.
+"""Two readings of the same clusters compared: agreement, review, reason.
 
-It knows nothing of models or rules: a cross-check is a function of two `Readings`.
+A cross-check is a function of two `Readings` and of columns found by others; it imports no reader.
 """
 
 from calcigram.crosscheck.kappa import Kappa, cohen_kappa

@@ -26,7 +26,7 @@ from calcigram.lexicon import (
     Agreement,
     Compared,
 )
-from calcigram.readings import Readings
+from calcigram.readings import Readings, check_readings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -155,6 +155,8 @@ def compared(
     BadInputError
         The readings are not of the same clusters in the same order.
     """
+    for given in (model, rules):
+        check_readings(given, "crosscheck")
     if not np.array_equal(model.cluster_id, rules.cluster_id):
         raise BadInputError(
             "two readings of the same clusters in the same order", column="cluster_id"

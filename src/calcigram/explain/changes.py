@@ -1,4 +1,4 @@
-"""The smallest changes of the cluster itself that would turn the model's concern.
+"""The smallest changes of the cluster itself that would change the model's concern.
 
 Searched among clusters that could be: some calcifications taken away, all distances
 stretched, all sizes or elongations multiplied. Every changed cluster is measured and read

@@ -16,8 +16,7 @@ from calcigram.wording import outcome_words, plain, set_words
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from calcigram.explain.explanation import Explanation
-    from calcigram.explain.rules_applied import RuleApplied
+    from calcigram.explain.explanation import Explanation, RuleApplied
     from calcigram.figure import Picture
 
 N_FEATURES = 6

@@ -8,6 +8,7 @@ from calcigram.formats.output import table_writer, write_table
 from calcigram.formats.registry import (
     iter_clusters,
     iter_intakes,
+    kind_of,
     read_clusters,
     read_intake,
     write_clusters,
@@ -17,6 +18,7 @@ __all__ = [
     "atomic_path",
     "iter_clusters",
     "iter_intakes",
+    "kind_of",
     "read_clusters",
     "read_intake",
     "table_writer",

@@ -250,13 +250,13 @@ def _missing(rows: list[tuple[ImageMarks, Cluster]]) -> list[str]:
     for cluster in empty:
         told = f", though {cluster.n_reported} are reported" if cluster.n_reported else ""
         name = f" {cluster.name}" if cluster.name else ""
-        text = f"cluster{name} has no calcification with a place{told}: nothing to read"
+        text = f"cluster{name} has no calcification with a position{told}: nothing to read"
         notes.append(Notice(text))
     for _, cluster in rows:
         if cluster.n_reported and cluster.marks and cluster.n_reported != len(cluster.marks):
             text = (
                 f"cluster {cluster.name or '?'}: {cluster.n_reported} calcifications are reported, "
-                f"{len(cluster.marks)} have a place"
+                f"{len(cluster.marks)} have a position"
             )
             notes.append(Notice(text))
     return notes

@@ -75,7 +75,7 @@ def read_array(path: PathLike) -> npt.NDArray[Any]:
         if type(error).__name__ == "DecompressionBombError":
             raise BadInputError(f"at most {MAX_PIXELS} pixels", source=source) from None
         raise BadInputError(
-            f"a whole image file ({type(error).__name__}: {str(error)[:200]})", source=source
+            f"a complete image file ({type(error).__name__}: {str(error)[:200]})", source=source
         ) from None
     array = _one_channel(np.asarray(array), source)
     if array.dtype.kind not in "buif":
@@ -97,7 +97,7 @@ def _grey(array: npt.NDArray[Any], source: str) -> npt.NDArray[Any]:
     n_colours = array.shape[2] - 1 if array.shape[2] in (2, 4) else 3
     colours, opacity = array[..., :n_colours], array[..., n_colours:]
     if not (colours == colours[..., :1]).all():
-        raise BadInputError("a mask in grey, not in colours", source=source)
+        raise BadInputError("a greyscale mask, not a colour image", source=source)
     grey = colours[..., 0]
     drawn_by_opacity = opacity.size and np.ptp(grey) == 0 and np.ptp(opacity) > 0
     return opacity[..., 0] if drawn_by_opacity else grey

@@ -242,47 +242,17 @@ def first_bytes(path: PathLike, size: int = 1 << 16) -> bytes:
     return head
 
 
-def kind_of(path: PathLike) -> str:
-    """Say what a file is, by its content and not by its name.
-
-    Parameters
-    ----------
-    path : path-like
-
-    Returns
-    -------
-    {"parquet", "dicom", "plist", "mask", "csv"}
-        ``plist`` is a property list in XML, as INbreast has its annotations; ``mask`` an image
-        (PNG, TIFF) or a NumPy array; ``csv`` whatever else, text or not.
-
-    Raises
-    ------
-    BadInputError
-        It does not exist, is a folder, cannot be read, is empty, or is of a kind known not to be read.
+def looks_like_property_list(head: bytes) -> bool:
+    """Tell whether a file's beginning is that of a property list (plist), in UTF-8 or UTF-16.
 
     Examples
     --------
-    >>> import tempfile
-    >>> with tempfile.NamedTemporaryFile(suffix=".csv") as file:
-    ...     _, _ = file.write(b"<?xml version='1.0'?><plist/>"), file.flush()
-    ...     kind_of(file.name)
-    'plist'
+    >>> looks_like_property_list(b"<?xml version='1.0'?><plist/>")
+    True
     """
-    refuse_address(path)
-    head = first_bytes(path, 4096)
-    if head.startswith(PARQUET_MAGIC):
-        return "parquet"
-    refuse_foreign(path, head)
-    if head.startswith(IMAGE_MAGICS):
-        return "mask"
-    if looks_like_dicom(head):
-        return "dicom"
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
-    if text.startswith((b"<?xml", b"<!DOCTYPE", b"<plist", b"<!--", b"bplist")) or head.startswith(
-        (b"\xff\xfe<\0", b"\xfe\xff\0<")
-    ):
-        return "plist"
-    return "csv"
+    starts = (b"<?xml", b"<!DOCTYPE", b"<plist", b"<!--", b"bplist")
+    return text.startswith(starts) or head.startswith((b"\xff\xfe<\0", b"\xfe\xff\0<"))
 
 
 def looks_like_dicom(head: bytes) -> bool:

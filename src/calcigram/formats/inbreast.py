@@ -21,7 +21,7 @@ import numpy as np
 
 from calcigram.errors import BadInputError
 from calcigram.formats.annotations import DRAWN, Cluster, ImageMarks, Mark, gather
-from calcigram.formats.files import PathLike, first_bytes, kind_of
+from calcigram.formats.files import PathLike, first_bytes
 from calcigram.formats.outlines import (
     Points,
     Shape,
@@ -30,6 +30,7 @@ from calcigram.formats.outlines import (
     polygon_area,
     polygon_shape,
 )
+from calcigram.formats.registry import kind_of
 from calcigram.linking import MAX_LOOSE
 from calcigram.longtable import Intake, Notice
 from calcigram.options import ReadOptions
@@ -270,7 +271,7 @@ def _mammogram(path: PathLike, images: Sequence[PathLike], notes: list[str]) -> 
 
     files = mammogram_of(path, images)
     if len(files) != 1:
-        text = f"{len(files)} DICOM images are given of this annotation, not one: none is used"
+        text = f"expected one DICOM image of this annotation, got {len(files)}: none is used"
         notes.append(Notice(text))
         return None
     return open_image(files[0])

@@ -138,7 +138,9 @@ def _unpacked(path: PathLike, name: str, opened: Callable[[BinaryIO], Any]) -> S
         except (OSError, EOFError, lzma.LZMAError, ValueError) as error:
             if isinstance(error, BadInputError):
                 raise
-            raise BadInputError("a sound compressed file", source=name, value=str(error)) from None
+            raise BadInputError(
+                "an undamaged compressed file", source=name, value=str(error)
+            ) from None
     return copy
 
 

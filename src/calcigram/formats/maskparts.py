@@ -371,7 +371,7 @@ class MaskParts:
         n_levels = len(np.unique(pairs, axis=0)) / max(1, n_connected)
         if n_levels >= GREY_LEVELS and float(np.median(n_parts)) > 1:
             raise BadInputError(
-                "0 and one other value, or labels; grey levels are to be thresholded first",
+                "0 and one other value, or labels; threshold grey levels first",
                 source=source,
                 value=f"{len(n_parts)} values that run into each other",
             )

@@ -16,8 +16,9 @@ import numpy.typing as npt
 from calcigram.errors import BadInputError, PixelSizeError
 from calcigram.formats.annotations import Cluster, ImageMarks, Mark, gather
 from calcigram.formats.arrays import read_array
-from calcigram.formats.files import PathLike, kind_of
+from calcigram.formats.files import PathLike
 from calcigram.formats.maskparts import Ints, MaskParts, Measured, measure, pixels_of
+from calcigram.formats.registry import kind_of
 from calcigram.linking import MAX_LOOSE, Linking, link
 from calcigram.longtable import Intake, Notice
 from calcigram.options import ReadOptions
@@ -40,7 +41,7 @@ MAX_RIMS = 3
 
 MAX_NAMED = 10
 
-_CHOOSE = "name labels with --label to read them all the same"
+_CHOOSE = "name labels with --label to read them anyway"
 
 
 def fill_from_labels(
@@ -330,13 +331,7 @@ def read_mask(path: PathLike, options: ReadOptions | None = None) -> Intake:
         )
     notes.append(spacing.note())
     notes += fill_from_labels(
-        marks,
-        mask,
-        (spacing.x_mm, spacing.y_mm),
-        source,
-        intensity,
-        chosen=labels,
-        linking=linking,
+        marks, mask, (spacing.x_mm, spacing.y_mm), source, intensity, chosen=labels, linking=linking
     )
     if intensity is None:
         notes.append("contrast (cnr) is not known: it takes the image itself (--image FILE)")
@@ -375,7 +370,7 @@ def _whole_numbers(array: npt.NDArray[Any], source: str) -> npt.NDArray[np.int32
         broken = (row != values) | (row == np.iinfo(np.int32).min)
         if broken.any():
             raise BadInputError(
-                "whole numbers as labels, 0 for background; probabilities are to be thresholded first",
+                "whole numbers as labels, 0 for background; threshold probabilities first",
                 source=source,
                 value=values[broken][0].item(),
             )

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from calcigram.clusters import MARK_NAMES, META_COLUMNS, ClusterSet
+from calcigram.clusters import MARK_NAMES, META_COLUMNS, ClusterSet, clusters_from_frame
 from calcigram.errors import BadInputError
 from calcigram.formats.files import PathLike
 from calcigram.formats.output import arrow_table
 from calcigram.formats.parquetsize import check_parquet
-from calcigram.longtable import Intake, clusters_from_frame
+from calcigram.longtable import Intake
 from calcigram.longtable.columns import (
     ID_EXPECTED,
     NUMERIC_COLUMNS,
@@ -385,7 +385,7 @@ def _check_count(n_rows: int, n_stated: int, source: str) -> None:
     """Refuse a damaged file that holds more or fewer rows than it says: none may get lost."""
     if n_rows != n_stated:
         raise BadInputError(
-            f"a sound Parquet file, with the {n_stated} rows that its footer states",
+            f"an undamaged Parquet file, with the {n_stated} rows that its footer states",
             source=source,
             value=f"{n_rows} rows",
         )
@@ -442,19 +442,15 @@ def opened_parquet(
             given: Any = path
             if isinstance(path, str | os.PathLike):
                 given = stack.enter_context(open(path, "rb"))
-            contents = check_parquet(given, source, most=most, with_pages=with_pages)
-            yield stack.enter_context(
-                # Words stay codes, whose text may be long and stand in each row.
-                parquet.ParquetFile(
-                    path if isinstance(path, str | os.PathLike) else given,
-                    read_dictionary=contents.texts,
-                )
-            )
+            texts = check_parquet(given, source, most=most, with_pages=with_pages)
+            # Words stay codes: their text may be long, and repeated in each row.
+            to_open = path if isinstance(path, str | os.PathLike) else given
+            yield stack.enter_context(parquet.ParquetFile(to_open, read_dictionary=texts))
     except MemoryError:
         raise
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         problem = str(error).splitlines()[0]
-        raise BadInputError("a sound Parquet file", source=source, value=problem) from None
+        raise BadInputError("an undamaged Parquet file", source=source, value=problem) from None
 
 
 def _check_version(metadata: Mapping[bytes, bytes], source: str) -> None:

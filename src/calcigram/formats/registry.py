@@ -1,26 +1,31 @@
 """Registry of file formats: clusters into and out of files, whatever kind they are.
 
 What a file is, its content says, not its name; the name decides on writing. To add a format, add its module and
-a line to `READERS`.
+a line to `FORMATS`.
 """
 
 from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from calcigram.clusters import ClusterSet
 from calcigram.errors import BadInputError
 from calcigram.formats.files import (
+    IMAGE_MAGICS,
+    PARQUET_MAGIC,
     STANDARD_STREAM,
     PathLike,
     atomic_path,
-    kind_of,
+    first_bytes,
+    looks_like_dicom,
+    looks_like_property_list,
     refuse_address,
+    refuse_foreign,
     suffix_of,
 )
 from calcigram.formats.inputs import SpooledPath, plain_file
@@ -43,18 +48,69 @@ if TYPE_CHECKING:
 BATCH_CLUSTERS = 20_000
 CLUSTER_SUFFIXES = (".csv", ".parquet")
 
-READERS = {
-    "csv": (TABLE, "calcigram.formats.csvtext", "read_csv_clusters"),
-    "parquet": (TABLE, "calcigram.formats.parquet", "iter_parquet_clusters"),
-    "dicom": (DICOM, "calcigram.formats.dicom.reading", "read_dicom"),
-    "plist": (ANNOTATION, "calcigram.formats.inbreast", "read_inbreast"),
-    "mask": (MASK, "calcigram.formats.masks", "read_mask"),
-}
-"""Kind of file (`files.kind_of`) -> what messages call it, and the module and function that read it.
 
-The function takes a path and `ReadOptions` and returns an `Intake`; the module is imported when such a file is
-first met. Parquet alone is read part by part.
-"""
+class Format(NamedTuple):
+    """A kind of file that is read.
+
+    Attributes
+    ----------
+    called : str
+        What messages call it, as `calcigram.options` has it.
+    is_one : callable
+        Tells it by the first bytes of a file.
+    module, function : str
+        What reads it, imported when such a file is first met: a function of a path and `ReadOptions` that
+        returns an `Intake`. Parquet alone is read part by part.
+    """
+
+    called: str
+    is_one: Callable[[bytes], bool]
+    module: str
+    function: str
+
+
+_HERE = "calcigram.formats"
+
+FORMATS = {
+    "parquet": Format(TABLE, lambda head: head.startswith(PARQUET_MAGIC), f"{_HERE}.parquet", "iter_parquet_clusters"),
+    "mask": Format(MASK, lambda head: head.startswith(IMAGE_MAGICS), f"{_HERE}.masks", "read_mask"),
+    "dicom": Format(DICOM, looks_like_dicom, f"{_HERE}.dicom.reading", "read_dicom"),
+    "plist": Format(ANNOTATION, looks_like_property_list, f"{_HERE}.inbreast", "read_inbreast"),
+    "csv": Format(TABLE, lambda _: True, f"{_HERE}.csvtext", "read_csv_clusters"),
+}  # fmt: skip
+"""Kind of file -> how it is told and read; the first that fits is taken."""
+
+
+def kind_of(path: PathLike) -> str:
+    """Say what a file is, by its content and not by its name.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Returns
+    -------
+    str
+        A key of `FORMATS`. ``plist`` is a property list in XML, as INbreast has its annotations; ``mask``
+        an image (PNG, TIFF) or a NumPy array; ``csv`` whatever else, text or not.
+
+    Raises
+    ------
+    BadInputError
+        It does not exist, is a folder, cannot be read, is empty, or is of a kind known not to be read.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.NamedTemporaryFile(suffix=".csv") as file:
+    ...     _, _ = file.write(b"<?xml version='1.0'?><plist/>"), file.flush()
+    ...     kind_of(file.name)
+    'plist'
+    """
+    refuse_address(path)
+    head = first_bytes(path, 4096)
+    refuse_foreign(path, head)
+    return next(kind for kind, one in FORMATS.items() if one.is_one(head))
 
 
 def read_clusters(
@@ -218,16 +274,16 @@ def iter_intakes(
     options = options or ReadOptions()
     refuse_address(path)
     path = plain_file(path)
-    kind, module, function = READERS[kind_of(path)]
-    options.check_applies(kind, str(path))
-    if kind != TABLE and isinstance(path, SpooledPath):
+    found = FORMATS[kind_of(path)]
+    options.check_applies(found.called, str(path))
+    if found.called != TABLE and isinstance(path, SpooledPath):
         if path.origin is None:
             raise BadInputError(
                 "CSV or Parquet where it is compressed or comes through a pipe", source=str(path)
             )
         path = path.origin
-    read = getattr(import_module(module), function)
-    if function == "iter_parquet_clusters":
+    read = getattr(import_module(found.module), found.function)
+    if found is FORMATS["parquet"]:
         yield from read(path, batch_size, options, skip=skip)
     else:
         yield from read(path, options).parts(batch_size, skip)

@@ -14,9 +14,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from calcigram.clusters import CLUSTER_COLUMNS, MARKS, META_COLUMNS, Column
 from calcigram.errors import BadInputError
-from calcigram.limits import MAX_COLUMNS, UNPACKED_FLOOR_BYTES
+from calcigram.limits import (
+    CLUSTER_COLUMNS,
+    MARKS,
+    MAX_COLUMNS,
+    META_COLUMNS,
+    UNPACKED_FLOOR_BYTES,
+    Column,
+)
 from calcigram.options import MM_PER_UNIT, ReadOptions
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from calcigram.lexicon import DISTRIBUTIONS, MORPHOLOGIES
+from calcigram.features.catalogue import FEATURE_NAMES
+from calcigram.lexicon import AXES, MORPHOLOGIES
 from calcigram.model.forest import Forest
 from calcigram.model.labels import Labelled
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 N_EXEMPLARS = 600
 """Enough for a dozen of each common pattern; about 0.2 MB in the model file."""
 
+
+_COUNT = FEATURE_NAMES.index("n_calcifications")
 
 MAX_EXEMPLARS = 20_000
 """Comparing a cluster with more would take too much memory."""
@@ -59,10 +62,13 @@ class Exemplars:
             raise ValueError("exemplars: features of another shape or type")
         if n > MAX_EXEMPLARS or np.isinf(self.values).any():
             raise ValueError(f"exemplars: {n} of at most {MAX_EXEMPLARS}, or infinite features")
-        for codes, words in ((self.distribution, DISTRIBUTIONS), (self.morphology, MORPHOLOGIES)):
+        if np.isnan(self.values[:, _COUNT]).any():
+            raise ValueError("exemplars: clusters without a number of calcifications")
+        for axis in AXES.values():
+            codes = self.codes(axis.name)
             if codes.shape != (n,) or codes.dtype != np.int8:
                 raise ValueError("exemplars: labels of another shape or type")
-            if n and not (codes.min() >= -1 and codes.max() < len(words)):
+            if n and not (codes.min() >= -1 and codes.max() < len(axis.words)):
                 raise ValueError("exemplars: a label that does not exist")
 
     def __len__(self) -> int:
@@ -98,7 +104,8 @@ class Exemplars:
 
     def codes(self, axis: str) -> npt.NDArray[np.int8]:
         """Return the labels of one axis."""
-        return self.distribution if axis == "distribution" else self.morphology
+        codes: npt.NDArray[np.int8] = getattr(self, axis)
+        return codes
 
 
 def shared_leaves(
@@ -135,7 +142,7 @@ MARKS: dict[str, str] = {
 
 LARGE = 0.35
 """From this distance on a shift is large: the generators for development reach 0.32, sets of a single
-form 0.1 to 0.7, and marks three times as large as in the training 0.4 to 1."""
+morphology 0.1 to 0.7, and marks three times as large as in the training 0.4 to 1."""
 
 MIN_CLUSTERS = 30
 """A mark known in fewer clusters is not compared."""

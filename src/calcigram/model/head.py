@@ -190,13 +190,13 @@ def without_wide(p: Floats, extent_mm: npt.ArrayLike) -> Floats:
 
 
 def two_sided(scores: Floats) -> Floats:
-    """Return one score a class where a two-class forest gives only the second's."""
+    """Return one score per class where a two-class forest gives only the second's."""
     return np.hstack([np.zeros_like(scores), scores]) if scores.shape[1] == 1 else scores
 
 
 MIN_PROBABILITY = 0.7
 """From this probability on, ``vascular`` needs no rails. Of 0.6, 0.7 and 0.8 the one with the best
-mean of form macro-F1 over the four generators for development (docs/validation.md)."""
+mean of morphology macro-F1 over the four generators for development (docs/validation.md)."""
 
 RAILS: dict[str, tuple[float, float]] = {
     "n_calcifications": (20.0, np.inf),
@@ -238,7 +238,7 @@ def guarded(p_morphology: Floats, features: Features) -> Floats:
     Parameters
     ----------
     p_morphology : ndarray of float64, shape (C, 9)
-        A row of NaN where the form was not read.
+        A row of NaN where the morphology was not read.
     features : Features
         Of the same clusters.
 

@@ -1,6 +1,6 @@
-"""All that is fitted to held-out clusters: calibration, conformal scores, and figures of both.
+"""What is fitted to held-out clusters: calibration, conformal scores, and figures of both.
 
-The trees are `train`'s business; no cluster that grew them comes here.
+Trees are grown in `train`; none of the clusters used there may be used here.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Novelty: how unlike the training clusters of every distribution a cluster's geometry is.
 
-It sees the features that rest on positions alone, so that it means the same whatever marks are
-known. It tells that a pattern is strange, not why: what can be said outright (a grid, a ring,
-another unit) is `calcigram.oddities`' business.
+It uses the features that rest on positions alone, so that it means the same whatever marks are known.
+It detects that a pattern is unlike the training, not why; what has a name (a grid, a ring, another unit)
+is found by `calcigram.oddities`.
 
 Each feature is first compared with training clusters of about the same number of calcifications
 (a normal score between their quantiles, extended beyond the outermost), then the row with each
@@ -42,6 +42,7 @@ _ROWS_A_BIN = 200
 _RIDGE = 0.02  # variance granted to every direction: tests of exactness belong to `oddities`
 _PRIOR_ROWS = 200.0  # weight of the pooled covariance in that of a class
 _KEPT_DISTANCES = 4001
+_MOST_UNKNOWN = 0.5  # share of the features that clusters of few calcifications may lack
 _MAX_VALUE = 1e12  # what is kept is far below; squares must stay finite
 
 _COUNT = FEATURE_NAMES.index("n_calcifications")
@@ -139,6 +140,9 @@ class Novelty:
             raise ValueError("novelty knots that fall or are infinite")
         if (missing.any(axis=1) != missing.all(axis=1)).any():
             raise ValueError("novelty knots of which some are missing")
+        unknown = missing.all(axis=1).reshape(len(self.edges) + 1, n)
+        if unknown[:, 0].any() or (unknown.mean(axis=1) > _MOST_UNKNOWN).any():
+            raise ValueError("novelty knots that are missing where training clusters have values")
 
     @classmethod
     def fit(cls, training: Features, codes: npt.ArrayLike, held_out: Features) -> Novelty:

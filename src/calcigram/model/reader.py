@@ -1,7 +1,7 @@
-"""`Model`: two boosted heads that read a cluster's distribution and form from its features.
+"""`Model`: two boosted heads that read a cluster's distribution and morphology from its features.
 
-It is one of the two readers; it knows nothing of the rules. Reading is array work only:
-no scikit-learn is imported. Training is `train`'s business, files are `store`'s.
+One of the two readers, independent of the rules. Reading needs arrays only, no scikit-learn. Models are
+trained in `train`; `store` reads and writes their files.
 """
 
 from __future__ import annotations
@@ -136,11 +136,11 @@ class Model:
         -------
         Readings
             With fewer than 3 calcifications the distribution is ``insufficient``; with no
-            diameter, aspect ratio, solidity or contrast the form is ``unread``; their
+            diameter, aspect ratio, solidity or contrast the morphology is ``unread``; their
             probabilities are then NaN. `concern` is the most probable one under the article;
             where both axes were read, `p_concern` sums over all admissible patterns. A set always
             holds the word that was read; it is empty where the axis was not read, and a model of
-            an older format gives none. ``vascular`` is the form only where `shown.guarded` lets it be.
+            an older format gives none. ``vascular`` is the morphology only where `head.guarded` lets it be.
 
         Raises
         ------
@@ -272,6 +272,10 @@ def load_model(folder: str | os.PathLike[str] | None = None, *, trusted: bool = 
     Traceback (most recent call last):
     calcigram.errors.ModelFileError: model no_such_folder: no model here: there is no model.json
     """
+    if not isinstance(folder, str | os.PathLike | None):
+        raise BadInputError(
+            "the path of a model folder", source="load_model", value=type(folder).__name__
+        )
     return Model(**load_parts(folder, trusted=trusted))
 
 

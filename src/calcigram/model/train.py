@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from calcigram._version import __version__
+from calcigram.clusters import ClusterSet
 from calcigram.concerns import CONCERN_CASES
 from calcigram.errors import BadInputError
 from calcigram.features.catalogue import FEATURE_NAMES, catalogue_hash
@@ -41,7 +42,6 @@ from calcigram.model.novelty import Novelty
 from calcigram.model.reader import Model
 
 if TYPE_CHECKING:
-    from calcigram.clusters import ClusterSet
     from calcigram.features.extract import Features
 
 
@@ -98,10 +98,10 @@ def train_model(
     seed : int
         Decides the split, the forgotten marks and the trees.
     n_iterations, learning_rate, max_leaf_nodes, min_samples_leaf, l2_regularization, max_features
-        As in `sklearn.ensemble.HistGradientBoostingClassifier`; an iteration is a tree a class, and
+        As in `sklearn.ensemble.HistGradientBoostingClassifier`; an iteration is one tree per class, and
         `max_features` is the share of the features that each split may use.
     form_iterations : int, optional
-        Iterations of the form's head, which more trees serve less. Default: `n_iterations`.
+        Iterations of the morphology's head, which gains less from more trees. Default: `n_iterations`.
     calibration_share : float
         Share of the clusters held out, by group, for calibration; between 0 and 1.
     forgetful_copies : bool
@@ -154,6 +154,12 @@ def train_model(
     >>> model.version.split("+")[0], len(model.feature_names) == len(FEATURE_NAMES)
     ('tiny', True)
     """
+    if not isinstance(clusters, ClusterSet):
+        raise BadInputError(
+            "a ClusterSet, such as read_clusters(path)",
+            source="train_model",
+            value=type(clusters).__name__,
+        )
     if not 0 < calibration_share < 1:
         raise BadInputError(
             "a number between 0 and 1", column="calibration_share", value=calibration_share

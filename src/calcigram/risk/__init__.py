@@ -1,4 +1,4 @@
-"""How often lesions described by a form and a distribution turned out malignant, in one cohort.
+"""How often lesions described by a morphology and a distribution turned out malignant, in one cohort.
 
 A table of outcomes, not a reader: it is looked up with the readers' probabilities, beside what
 the rulebooks say. The cohort is enriched with cancers, so that its figures are no prevalence,

@@ -1,10 +1,10 @@
 """Fit a `RiskTable` to counts of lesions: logistic regression with partial pooling.
 
-The log-odds of malignancy of a lesion described by form m and distribution d are
-``mu + class[m] + form[m] + distribution[d] + pair[m, d]``; every group of effects is drawn
+The log-odds of malignancy of a lesion described by morphology m and distribution d are
+``mu + class[m] + morphology[m] + distribution[d] + pair[m, d]``; every group of effects is drawn
 towards 0 by a normal law whose spread is itself estimated. A cell of three lesions so leans
-on its row and column, one of three hundred speaks for itself. A form the cohort never names
-gets the mean of its class (what BI-RADS says of the form alone) and a wide interval.
+on its row and column, one of three hundred speaks for itself. A morphology the cohort never names
+gets the mean of its class (what BI-RADS says of the morphology alone) and a wide interval.
 
 Sources: Gelman and Hill, "Data Analysis Using Regression and Multilevel/Hierarchical Models"
 (2007), chapters 12 and 14; Browne, Goldstein and Rasbash (2001) for lesions described by
@@ -58,7 +58,7 @@ class Priors:
     Attributes
     ----------
     mean_sd, class_sd : float
-        Spread of the overall level and of the three classes of forms about 0: weak.
+        Spread of the overall level and of the three classes of morphologies about 0: weak.
     spread_sd : float
         Scale of the half-normal law of the three estimated spreads: an effect beyond four or
         so is not expected (Gelman 2006).
@@ -79,14 +79,14 @@ class Lesions:
 
     Attributes
     ----------
-    distributions, forms : sequence of tuple of str
+    distributions, morphologies : sequence of tuple of str
         Words of the lexicon by which they are described; empty where the axis has no term.
     malignant : ndarray of bool, shape (R,)
     count : ndarray of int64, shape (R,)
     """
 
     distributions: Sequence[tuple[str, ...]]
-    forms: Sequence[tuple[str, ...]]
+    morphologies: Sequence[tuple[str, ...]]
     malignant: npt.NDArray[np.bool_]
     count: npt.NDArray[np.int64]
 
@@ -105,7 +105,7 @@ def fit_risk(
     ----------
     lesions : Lesions
         An empty description of an axis is no evidence of its own: the lesion then stands for a
-        distribution (or form) of average risk.
+        distribution (or morphology) of average risk.
     priors : Priors, optional
     n_draws, seed : int
         Draws of the posterior by which it is carried to the probability scale.
@@ -155,7 +155,7 @@ def _design(lesions: Lesions) -> Floats:
     design = np.zeros((len(lesions.count), sum(_SIZES.values())))
     design[:, 0] = 1
     for row, (d_words, m_words) in enumerate(
-        zip(lesions.distributions, lesions.forms, strict=True)
+        zip(lesions.distributions, lesions.morphologies, strict=True)
     ):
         ds, ms = _places(d_words, _COHORT_DISTRIBUTIONS), _places(m_words, MORPHOLOGIES)
         for m in ms:
@@ -169,7 +169,7 @@ def _design(lesions: Lesions) -> Floats:
 
 
 def _form_classes() -> npt.NDArray[np.int8]:
-    """Return what BI-RADS says of each form alone, as indices of `lexicon.CONCERNS`."""
+    """Return what BI-RADS says of each morphology alone, as indices of `lexicon.CONCERNS`."""
     unread = DISTRIBUTION_LABELS.index(Status.UNREAD)
     return load_rulebook("birads").concern_codes[unread, :_N_M]
 
@@ -220,13 +220,13 @@ def _make_up(lesions: Lesions, priors: Priors) -> Floats:
     share = np.zeros((len(DISTRIBUTIONS), _N_M))
     forms = np.zeros(_N_M)
     for d_words, m_words, count in zip(
-        lesions.distributions, lesions.forms, lesions.count, strict=True
+        lesions.distributions, lesions.morphologies, lesions.count, strict=True
     ):
         for m in _places(m_words, MORPHOLOGIES):
             forms[m] += count / len(m_words)
             for d in d_words:
                 share[DISTRIBUTIONS.index(d), m] += count / (len(m_words) * len(d_words))  # type: ignore[arg-type]
-    if not forms.any():  # no form named at all: none is left out, all are of average risk
+    if not forms.any():  # no morphology named at all: none is left out, all are of average risk
         forms += 1
     for word, like in _LIKE.items():
         share[DISTRIBUTIONS.index(word)] = share[DISTRIBUTIONS.index(like)]
@@ -268,7 +268,7 @@ def _cell_counts(lesions: Lesions) -> tuple[npt.NDArray[np.int64], npt.NDArray[n
     """Count the lesions of each exact pair; no term on an axis is the last row or column."""
     counts = np.zeros((2, len(ROWS), len(COLUMNS)), np.int64)
     for d_words, m_words, malignant, count in zip(
-        lesions.distributions, lesions.forms, lesions.malignant, lesions.count, strict=True
+        lesions.distributions, lesions.morphologies, lesions.malignant, lesions.count, strict=True
     ):
         if len(d_words) <= 1 and len(m_words) <= 1:
             place = (

@@ -1,6 +1,6 @@
 """`RiskTable`: the probability of malignancy of each pattern, and of a reading that is unsure.
 
-A table of numbers with their uncertainty; how it was fitted is `fit`'s business. The interval
+A table of numbers with their uncertainty; `fit` fits it. The interval
 speaks of the rate among lesions of the cohort that radiologists described so; it holds
 nothing of the errors of whoever reads the pattern here.
 """
@@ -35,7 +35,7 @@ _WORDS = (len(DISTRIBUTIONS), len(MORPHOLOGIES))
 
 @dataclass(frozen=True, eq=False)
 class RiskTable:
-    """Probability of malignancy of every pattern: 7 rows (distributions), 10 columns (forms).
+    """Probability of malignancy of every pattern: 7 rows (distributions), 10 columns (morphologies).
 
     The last row and the last column stand for an axis that was not read: they are summed over
     the words of that axis, as often as the cohort holds them.
@@ -43,7 +43,7 @@ class RiskTable:
     Attributes
     ----------
     p, low, high : ndarray of float64, shape (7, 10)
-        Posterior mean and 95 % interval; NaN where neither axis is read, and for a form that no lesion
+        Posterior mean and 95 % interval; NaN where neither axis is read, and for a morphology that no lesion
         of the cohort bears.
     lesions, malignant : ndarray of int64, shape (7, 10)
         Lesions of the cohort described by exactly this pair, and the malignant ones of them.
@@ -69,14 +69,14 @@ class RiskTable:
         p_distribution : array_like, shape (C, 6)
             Probability of each distribution; a row of NaN where it was not read.
         p_morphology : array_like, shape (C, 9)
-            Probability of each form; a row of NaN where it was not read.
+            Probability of each morphology; a row of NaN where it was not read.
 
         Returns
         -------
         ndarray of float64, shape (C, 3)
             Mean, low and high (95 %) over the patterns that make sense together, renormalised; an
             axis that was not read is summed over. NaN where neither was read, and where the most
-            probable form is one that the cohort does not name.
+            probable morphology is one that the cohort does not name.
 
         Notes
         -----
@@ -84,8 +84,8 @@ class RiskTable:
         that of the logit-normal law of the same mean and variance, which each pattern's
         posterior is. It is wide where the cohort holds few lesions described so or none, as of
         some twenty patterns that make sense: little is then known of them. Where a share u of
-        the weight is on a form that the cohort does not name, the mean is over the other patterns, and the
-        interval allows that form any rate: from ``(1 - u) low`` to ``(1 - u) high + u``.
+        the weight is on a morphology that the cohort does not name, the mean is over the other patterns, and the
+        interval allows that morphology any rate: from ``(1 - u) low`` to ``(1 - u) high + u``.
 
         Examples
         --------

@@ -146,7 +146,7 @@ class RuleReader:
     def __init__(self, recognition: Recognition | None = None) -> None:
         self.recognition = recognition if recognition is not None else load_recognition()
         self._trials = {axis: Trial(rules) for axis, rules in self.recognition.axes.items()}
-        self._allowed_forms = _allowed_forms(self.recognition)
+        self._allowed_morphologies = _allowed_morphologies(self.recognition)
         self._evidence = _evidence(self.recognition)
 
     def read(self, features: Features) -> Readings:
@@ -160,7 +160,7 @@ class RuleReader:
         Returns
         -------
         Readings
-            Labels by the first rule of each axis that fired; a form that is inadmissible with the
+            Labels by the first rule of each axis that fired; a morphology that is inadmissible with the
             distribution is passed over. Distribution is ``insufficient`` with fewer than 3
             calcifications; an axis on which no rule fired is ``unread``. All probabilities are
             NaN. ``evidence`` holds the ids of the deciding rules, distribution first, joined by
@@ -212,7 +212,7 @@ class RuleReader:
         n_rules = len(self.recognition.distribution)
         possible = {
             "distribution": np.broadcast_to(~self._too_few(features), (n_rules, len(features))),
-            "morphology": self._allowed_forms[:, decided["distribution"]],
+            "morphology": self._allowed_morphologies[:, decided["distribution"]],
         }
         parts: list[pd.DataFrame] = []
         for axis, rules in self.recognition.axes.items():
@@ -231,7 +231,7 @@ class RuleReader:
         """Return for each axis the index of the first rule that fired; -1 where none did."""
         distribution = _first(self._trials["distribution"].fired(features))
         distribution[self._too_few(features)] = -1
-        allowed = self._allowed_forms[:, distribution]
+        allowed = self._allowed_morphologies[:, distribution]
         morphology = _first(self._trials["morphology"].fired(features) & allowed)
         return {"distribution": distribution, "morphology": morphology}
 
@@ -240,10 +240,10 @@ class RuleReader:
         return features.column("n_calcifications") < AXES["distribution"].min_calcifications
 
 
-def _allowed_forms(recognition: Recognition) -> Mask:
-    """Return which form rules go with which distribution rule; the last column is none.
+def _allowed_morphologies(recognition: Recognition) -> Mask:
+    """Return which morphology rules go with which distribution rule; the last column is none.
 
-    A form that makes no sense with the distribution is not named: shape (form rules,
+    A morphology that makes no sense with the distribution is not named: shape (morphology rules,
     distribution rules + 1).
     """
     return np.array(

@@ -1,4 +1,4 @@
-"""The recognition rules as data: which thresholds name which distribution and form.
+"""The recognition rules as data: which thresholds name which distribution and morphology.
 
 Read from ``rulebooks/recognition.toml`` and checked; they are applied to features in
 `calcigram.rules.engine`. Both rulebooks share them. They are fixed from the literature

@@ -1,11 +1,18 @@
-"""The rules as tables, for people to read: the rulebooks' lines and the recognition thresholds."""
+"""The rules as tables: the lines of the rulebooks, the recognition thresholds, and remarks on readings.
+
+Remarks change no concern (the heart arteries, several regions). They stand in the rulebooks as data and
+are matched with readings here. A remark is an association that somebody reported, never a diagnosis.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from calcigram.consequences import load_rulebook
+import numpy as np
+import numpy.typing as npt
+
+from calcigram.consequences import Rulebook, label_mask, load_rulebook
 from calcigram.lexicon import (
     CONCERNS,
     DISTRIBUTION_LABELS,
@@ -20,6 +27,8 @@ from calcigram.wording import markdown_table
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from calcigram.readings import Readings
 
 
 def rulebook_table(name_or_path: str | Path) -> pd.DataFrame:
@@ -48,7 +57,7 @@ def rulebook_table(name_or_path: str | Path) -> pd.DataFrame:
             {
                 "id": line.id,
                 "distribution": _any_of(line.distributions, len(DISTRIBUTIONS) + 1),
-                "form": _any_of(line.forms, len(MORPHOLOGIES) + 1),
+                "form": _any_of(line.morphologies, len(MORPHOLOGIES) + 1),
                 "concern": line.concern or "",
                 "origin": line.origin or "",
                 "advice": line.advice,
@@ -64,7 +73,7 @@ def rulebook_table(name_or_path: str | Path) -> pd.DataFrame:
 
 
 def consequence_table(name_or_path: str | Path) -> pd.DataFrame:
-    """Return the concern of every pair: distributions down, forms across.
+    """Return the concern of every pair: distributions down, morphologies across.
 
     Examples
     --------
@@ -162,3 +171,76 @@ def _recognition_markdown(recognition: pd.DataFrame, axis: str) -> str:
         ).str.strip(),
     )
     return markdown_table(shown[["rule", "word", "condition", "basis", "why", "source"]])
+
+
+def _images(meta: pd.DataFrame) -> npt.NDArray[np.int64]:
+    """Number the images; a cluster without ``image_id`` is on one of its own."""
+    image = np.full(len(meta), -1)
+    if "image_id" in meta:
+        image = meta["image_id"].factorize()[0]
+    return np.where(image >= 0, image, len(meta) + np.arange(len(meta)))
+
+
+def notes(
+    readings: Readings, meta: pd.DataFrame | None = None, rulebook: Rulebook | None = None
+) -> pd.DataFrame:
+    """List the remarks a rulebook has on each reading.
+
+    Parameters
+    ----------
+    readings : Readings
+        C clusters.
+    meta : pandas.DataFrame, shape (C, any), optional
+        `ClusterSet.meta`; its ``image_id`` shows which clusters lie on one image. Without it the
+        remarks on several clusters are left out.
+    rulebook : Rulebook, optional
+        The article, by default.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``cluster_id, note, text, source``; one row a remark, in the order of clusters.
+
+    Examples
+    --------
+    >>> from calcigram.clusters import ClusterSet
+    >>> from calcigram.features.extract import extract_features
+    >>> from calcigram.rules import RuleReader
+    >>> two = ClusterSet.from_arrays([0, 3, 6], [0, 30, 60, 0, 30, 60], [0, 9, 0, 9, 0, 9],
+    ...                              meta={"image_id": ["a", "a"]})
+    >>> notes(RuleReader().read(extract_features(two)), two.meta)["note"].unique().tolist()
+    ['article.several_regions']
+    """
+    import pandas as pd
+
+    book = load_rulebook("article") if rulebook is None else rulebook
+    image = _images(pd.DataFrame(index=range(len(readings))) if meta is None else meta)
+    n_on_image = np.bincount(image)[image]
+    parts = [
+        pd.DataFrame(
+            {"row": [], "cluster_id": [], "note": [], "text": [], "source": []}, dtype=object
+        )
+    ]
+    for note in book.notes:
+        others = [code for code, word in enumerate(CONCERNS) if word not in note.image_concern]
+        graver = np.isin(readings.concern, others) | np.isin(readings.birads_concern, others)
+        holds = (
+            label_mask(DISTRIBUTION_LABELS, note.distributions)[readings.distribution]
+            & label_mask(MORPHOLOGY_LABELS, note.morphologies)[readings.morphology]
+            & (n_on_image >= note.image_clusters)
+            & ~np.isin(image, image[graver])
+        )
+        row = np.flatnonzero(holds)
+        parts.append(
+            pd.DataFrame(
+                {
+                    "row": row,
+                    "cluster_id": readings.cluster_id[row],
+                    "note": note.id,
+                    "text": note.text,
+                    "source": f"{note.document}: {note.heading}",
+                }
+            ).astype(object)
+        )
+    found = pd.concat(parts).sort_values("row", kind="stable", ignore_index=True)
+    return found.drop(columns="row")

@@ -60,9 +60,8 @@ _SCHEMAS: _Document = {
 }
 
 READING_PARAMETERS = [
-    {"name": name, "in": "query", "description": about["meaning"], "schema": _SCHEMAS[name]}
-    for name, about in OPTIONS.items()
-    if about["over_http"]
+    {"name": name, "in": "query", "description": OPTIONS[name]["meaning"], "schema": schema}
+    for name, schema in _SCHEMAS.items()
 ]
 """Parameters of the address that say how the body is to be read, for OpenAPI."""
 

@@ -1,7 +1,6 @@
 """Simple readers to compare a model with: if one of them comes near, the clusters are too easy.
 
-The rule reader is the third to compare with; it is `calcigram.rules`'. None of these is
-meant to be used.
+The rule reader (`calcigram.rules`) is the third to compare with. None of these is meant for use.
 """
 
 from __future__ import annotations
@@ -71,7 +70,7 @@ class MajorityReader:
 
 @dataclass(frozen=True, eq=False)
 class LogisticReader:
-    """Logistic regression on the five features an axis of `FIVE_FEATURES`."""
+    """Logistic regression on the five features per axis of `FIVE_FEATURES`."""
 
     pipelines: dict[str, Any]
 

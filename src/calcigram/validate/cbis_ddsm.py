@@ -1,4 +1,4 @@
-"""CBIS-DDSM case descriptions: radiologists' words and outcomes, one row a lesion.
+"""CBIS-DDSM case descriptions: radiologists' words and outcomes, one row per lesion.
 
 Reads the two official files ``calc_case_description_{train,test}_set.csv``, in which one
 row is one *view* of a lesion, and the table of counts derived from them that ships with
@@ -49,7 +49,7 @@ TYPE_WORDS: dict[str, Morphology | str] = {
     "MILK_OF_CALCIUM": OUTSIDE,
     "SKIN": OUTSIDE,
 }
-"""Term of ``calc type`` -> form. DDSM's lexicon (an earlier BI-RADS edition) has no
+"""Term of ``calc type`` -> morphology. DDSM's lexicon (an earlier BI-RADS edition) has no
 coarse heterogeneous; its COARSE is coarse or popcorn-like."""
 
 DISTRIBUTION_WORDS: dict[str, Distribution] = {
@@ -88,7 +88,7 @@ _NEEDED = (*_KEY, "calc type", "calc distribution", "pathology", "image file pat
 
 
 def read_cbis_ddsm(*paths: str | Path, assessment: bool = False) -> pd.DataFrame:
-    """Read case description files into one row a lesion.
+    """Read case description files into one row per lesion.
 
     A lesion is (patient, side, abnormality id). Its terms are the union of those of its
     views, its pathology is the worst of them.
@@ -96,7 +96,7 @@ def read_cbis_ddsm(*paths: str | Path, assessment: bool = False) -> pd.DataFrame
     Parameters
     ----------
     *paths : str or Path
-        The official files, in any order and under any name; the split is told by the image
+        The official files, in any order and under any name; the split follows from the image
         paths inside.
     assessment : bool
         Also read the radiologists' BI-RADS assessment, of a lesion the most worrying of its views.

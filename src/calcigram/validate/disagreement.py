@@ -1,6 +1,6 @@
 """Why two readers differ: a threshold near miss, a missing mark, noise, or a real disagreement.
 
-It counts causes over many clusters; what one reader said of one cluster is `explain`'s business.
+It counts causes over many clusters; `explain` says why one cluster was read as it was.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ CAUSES: dict[str, str] = {
     "noise": "the cluster does not tell the two words apart: the model's conformal set holds both",
     "real": "none of these: the model's set leaves the rules' word out, and no threshold is near",
 }
-"""Causes of a disagreement on one axis, and their words; the first that holds is told."""
+"""Causes of a disagreement on one axis, and their words; the first that holds is named."""
 
 TOLERANCE = 0.1
 """Greatest distance from a threshold, as a share of it, that is near."""

@@ -14,7 +14,7 @@ from calcigram.consequences import load_rulebook
 from calcigram.errors import BadInputError
 from calcigram.lexicon import AXES, CONCERNS
 from calcigram.model.labels import Labelled
-from calcigram.readings import Readings
+from calcigram.readings import Readings, check_readings
 from calcigram.validate.scores import AxisScores, score_axis
 from calcigram.wording import markdown_table
 
@@ -174,7 +174,7 @@ def evaluate(
     Raises
     ------
     BadInputError
-        A column of another length, or a word that is none of its axis.
+        `readings` are none, a column is of another length, or a word is none of its axis.
 
     Notes
     -----
@@ -190,6 +190,7 @@ def evaluate(
     >>> found.n_clusters, list(found.axes)
     (30, ['distribution'])
     """
+    check_readings(readings, "evaluate")
     truth = {
         "distribution": _codes(true_distribution, "distribution", len(readings)),
         "morphology": _codes(true_morphology, "morphology", len(readings)),

@@ -255,7 +255,7 @@ def lesion_risks(table: pd.DataFrame, risk: RiskTable) -> Floats:
     """Return the risk of each row's description; NaN where neither axis is described."""
     lesions = described_lesions(table)
     p_d = _even(lesions.distributions, ROWS, len(DISTRIBUTIONS))
-    p_m = _even(lesions.forms, COLUMNS, len(MORPHOLOGIES))
+    p_m = _even(lesions.morphologies, COLUMNS, len(MORPHOLOGIES))
     return risk.carry(p_d, p_m)[:, 0]
 
 

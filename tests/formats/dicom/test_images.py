@@ -77,5 +77,5 @@ def test_colours_are_refused(marked, image):
     dataset = dcmread(path)
     dataset.SamplesPerPixel = 3
     dataset.save_as(path)
-    with pytest.raises(BadInputError, match="an image in grey"):
+    with pytest.raises(BadInputError, match="a greyscale image"):
         read_clusters(mask, images=[path])

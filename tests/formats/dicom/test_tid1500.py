@@ -172,7 +172,7 @@ class TestFindings:
         groups = [program.group(program.shape(c), finding=finding) for c in program.centres]
         intake = program.read(*groups)
         program.check(intake)
-        assert any("each is taken for a calcification" in note for note in intake.notes)
+        assert any("each is read as a calcification" in note for note in intake.notes)
 
     @pytest.mark.parametrize(
         "finding", [("1", "SCT", ""), ("7", "99V", "Lymph node with calcification")]

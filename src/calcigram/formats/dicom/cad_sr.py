@@ -213,7 +213,7 @@ def _spots(items: list[Item], report: Report, image: str = "") -> list[Spot]:
                 spots.append(Spot(on, centre, drawn.outline, *words, stated_marks(item)))
     if without:
         noun = "calcification" if len(without) == 1 else "calcifications"
-        text = f"{len(without)} {noun} without a place left out, first {without[0]}"
+        text = f"{len(without)} {noun} without a position left out, first {without[0]}"
         report.notes.append(Notice(text))
     return spots
 

@@ -88,7 +88,7 @@ def inflated(file: Any, most: int, source: str) -> Iterator[bytes]:
         try:
             part = inflater.decompress(packed, _CHUNK)
         except zlib.error as error:
-            raise BadInputError(f"deflated data that are whole ({error})", source=source) from None
+            raise BadInputError(f"complete deflated data ({error})", source=source) from None
         size += len(part)
         if size > most:
             raise BadInputError(f"at most {most} bytes when it is inflated", source=source)
@@ -150,7 +150,7 @@ def _walk(file: Any, position: int, order: str, source: str) -> None:
         raise BadInputError(f"a file of at most {MAX_ELEMENTS} elements", source=source)
     if all_defined and position > size:
         raise BadInputError(
-            "a whole DICOM file", source=source, value=f"{size} bytes of at least {position}"
+            "a complete DICOM file", source=source, value=f"{size} bytes of at least {position}"
         )
 
 

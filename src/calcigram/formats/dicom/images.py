@@ -91,7 +91,7 @@ def parse_dicom(file: Any, source: str, *, pixels: bool = False) -> Dataset:
         raise BadInputError(f"a DICOM file ({type(error).__name__})", source=source) from None
     except Exception as error:
         raise BadInputError(
-            f"a whole DICOM file ({type(error).__name__}: {str(error)[:200]})", source=source
+            f"a complete DICOM file ({type(error).__name__}: {str(error)[:200]})", source=source
         ) from None
     return dataset
 
@@ -141,9 +141,7 @@ def find_in_folder(
         if images and notes is not None and missing:
             named = {image.resolve() for image in images}
             if not any({c.resolve(), *c.resolve().parents} & named for c in chosen.values()):
-                notes.append(
-                    Notice("none of the images given is one that the file is of: not used")
-                )
+                notes.append(Notice("none of the given images belongs to the file: not used"))
         return {uid: open_dicom(candidate) for uid, candidate in chosen.items()}
 
     return find
@@ -275,9 +273,9 @@ def frames(dataset: Dataset, source: str, index: int | None = None) -> npt.NDArr
     size = [whole_of(dataset, name, 1) for name in ("NumberOfFrames", "Rows", "Columns")]
     size[0] = size[0] if index is None else 1
     if size[0] > MAX_FRAMES or size[1] * size[2] > MAX_PIXELS or np.prod(size) > MAX_VALUES:
-        raise BadInputError(f"at most {MAX_PIXELS} pixels a frame", source=source, value=size)
+        raise BadInputError(f"at most {MAX_PIXELS} pixels per frame", source=source, value=size)
     if (n_samples := whole_of(dataset, "SamplesPerPixel", 1)) > 1:
-        raise BadInputError("an image in grey", source=source, value=f"{n_samples} colours")
+        raise BadInputError("a greyscale image", source=source, value=f"{n_samples} colours")
     # What damaged pixel data make pydicom raise is not documented.
     try:
         from pydicom.pixels import pixel_array
@@ -292,7 +290,7 @@ def frames(dataset: Dataset, source: str, index: int | None = None) -> npt.NDArr
         ) from None
     pixels = pixels[None] if pixels.ndim == 2 else pixels
     if pixels.ndim != 3:
-        raise BadInputError("an image in grey", source=source, value=f"shape {pixels.shape}")
+        raise BadInputError("a greyscale image", source=source, value=f"shape {pixels.shape}")
     return pixels
 
 

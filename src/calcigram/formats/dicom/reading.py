@@ -107,10 +107,7 @@ def read_dicom(path: PathLike, options: ReadOptions | None = None) -> Intake:
 
 
 def read_report(
-    dataset: Dataset,
-    source: str,
-    find_images: FindImages,
-    options: ReadOptions | None = None,
+    dataset: Dataset, source: str, find_images: FindImages, options: ReadOptions | None = None
 ) -> DicomIntake:
     """Read the clusters of an opened structured report; see `read_dicom`.
 
@@ -187,7 +184,7 @@ def _cautions(entry: ImageEntry, report: Report) -> list[str]:
             entry.header = None
             notes.append(
                 f"image {found} was made of {entry.uid}, but the report does not say that "
-                "they have as many pixels (110910, 110911): its pixel size is not taken"
+                "they have as many pixels (110910, 110911): its pixel size is not used"
             )
     if len(entry.frames) > 1:
         notes.append(f"image {entry.uid}: {len(entry.frames)} frames are read as one plane")

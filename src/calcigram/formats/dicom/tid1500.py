@@ -72,7 +72,7 @@ def read_tid1500(tree: Tree) -> Report:
     items = [item for item in tree.top.walk() if item.is_(concepts.MEASUREMENT_GROUP)]
     kinds = [_kind(item) for item in items]
     if items and not {"cluster", "single"} & set(kinds) and "untold" in kinds:
-        text = "no measurement group says what it found; each is taken for a calcification"
+        text = "no measurement group says what it found; each is read as a calcification"
         report.notes.append(Notice(text))
         kinds = ["single" if kind == "untold" else kind for kind in kinds]
     kinds = _points_of_one_label(items, kinds, report)

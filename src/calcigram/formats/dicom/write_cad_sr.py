@@ -100,12 +100,7 @@ class _Writer:
     def library(self) -> list[Dataset]:
         """Return the images, each with what is known of it (TID 4020)."""
         return [
-            items.image(
-                items.CONTAINS,
-                entry.class_uid,
-                uid,
-                self._describe(entry),
-            )
+            items.image(items.CONTAINS, entry.class_uid, uid, self._describe(entry))
             for uid, entry in self._source.images.items()
         ]
 
@@ -117,9 +112,7 @@ class _Writer:
         """Return a cluster with its calcifications nested (TID 4006, 4010)."""
         about = self._about(answer.cluster_id, answer.image)
         about += self._drawing(
-            answer.image,
-            answer.centre,
-            None if answer.hull is None else ("POLYLINE", answer.hull),
+            answer.image, answer.centre, None if answer.hull is None else ("POLYLINE", answer.hull)
         )
         if answer.morphology is not None:
             about.append(self._property(concepts.CALCIFICATION_TYPE, answer.morphology))

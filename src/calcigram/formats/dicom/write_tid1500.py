@@ -89,10 +89,7 @@ def _library(source: Source) -> Dataset:
     """Return the image library (TID 1600): what is known of each image."""
     entries = [
         items.image(
-            items.CONTAINS,
-            entry.class_uid,
-            uid,
-            _describe(entry, source.spacings.get(uid)),
+            items.CONTAINS, entry.class_uid, uid, _describe(entry, source.spacings.get(uid))
         )
         for uid, entry in source.images.items()
     ]
