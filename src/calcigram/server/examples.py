@@ -44,7 +44,7 @@ COLUMNS: dict[str, Any] = {
         }
     ]
 }
-"""Many clusters, an array a mark."""
+"""Many clusters, one array per mark."""
 
 TENSORS: dict[str, Any] = {
     "inputs": [

@@ -76,7 +76,8 @@ class Points:
     @property
     def n_points(self) -> int:
         """Calcifications of all clusters."""
-        return self.marks.shape[1]
+        result: int = self.marks.shape[1]
+        return result
 
 
 def gather(requests: Sequence[Points]) -> ClusterSet:

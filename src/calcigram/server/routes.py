@@ -170,14 +170,14 @@ _CSV_BODY = {CSV: {"schema": {"type": "string"}, "example": examples.TABLE}}
         content=dict.fromkeys((ARROW, PARQUET, CSV), BINARY),
         body={
             "description": "One cluster, or many; where a body's fields have other names than ours, its field "
-            "`columns` says which: `{\"columns\": {\"x_mm\": \"posX\"}, \"posX\": [0, 1], ...}`. Files (CSV, Parquet, DICOM reports) are told apart by "
+            "`columns` says which: `{\"columns\": {\"x_mm\": \"posX\"}, \"posX\": [0, 1], ...}`. Files (CSV, Parquet, DICOM reports) are distinguished by "
             "their content; Arrow, Parquet and CSV are answered in kind unless `Accept` says otherwise.",
             "content": {
                 JSON: {
                     "schema": {"anyOf": [ref(schemas.Clusters), *_CLUSTER]},
                     "examples": {
                         "points": {"summary": "one cluster, a list of points", "value": examples.POINTS},
-                        "columns": {"summary": "many clusters, an array a mark", "value": examples.COLUMNS},
+                        "columns": {"summary": "many clusters, one array per mark", "value": examples.COLUMNS},
                     },
                 },
                 **_CSV_BODY,

@@ -74,7 +74,7 @@ def _message(record: logging.LogRecord) -> str:
 
 
 _OF_A_CLIENT = "WebSocket"
-"""Uvicorn tells of sockets with the address of who opened them."""
+"""Uvicorn logs sockets with the client's address."""
 
 
 def of_exception(error: BaseException) -> dict[str, str]:
@@ -219,7 +219,7 @@ class Metrics:
             return generate_latest(self.registry)
         everyones = CollectorRegistry()
         _forget_the_dead(Path(os.environ[SHARED]))
-        MultiProcessCollector(everyones)  # type: ignore[no-untyped-call]
+        MultiProcessCollector(everyones)
         return generate_latest(everyones)
 
 
