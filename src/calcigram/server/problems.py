@@ -35,7 +35,7 @@ KINDS: dict[str, tuple[int, str]] = {
     "not-acceptable": (406, "No answer of a media type that was asked for"),
     "too-large": (413, "The body is too large"),
     "media-type": (415, "A body of this media type cannot be read"),
-    "wrong-host": (421, "The host name is not one of this server"),
+    "wrong-host": (421, "This server does not answer to the host name"),
     "unreadable": (422, "Reading the body failed"),
     "bad-value": (422, "A value is not what was expected"),
     "too-many": (422, "More than one request may hold"),
