@@ -73,7 +73,7 @@ bench: $(READY) ## run the benchmarks, one script a claim, on a machine that doe
 	set -e; for script in $(BENCHMARKS); do $(BIN)/python benchmarks/$$script.py; done
 
 docs: $(READY) ## write the generated pages of docs/ again
-	$(BIN)/python -m calcigram.features.catalogue > docs/features.md.new && mv docs/features.md.new docs/features.md
+	$(BIN)/python benchmarks/make_features_page.py
 	set -e; for script in $(PAGES); do $(BIN)/python $$script; done
 
 clean: ## remove what these targets made, the environment too

@@ -230,11 +230,12 @@ def recipes(root: Path) -> dict[str, int]:
         files = re.search(r"^Files: (.*)", body, flags=re.MULTILINE)
         if files:  # a folder stands for a new module in it
             found[what.removesuffix(" of the simulator")] = len(
-                set(re.findall(r"`src/\S+`", files[1]))
+                set(re.findall(r"`src/[^`]+`", files[1]))
             )
         elif title.startswith("Add "):
             named = set(re.findall(r"`([\w/]+\.(?:py|toml))`", body))
-            found[what] = sum(any(p.endswith(f"/{name}") for p in known) for name in named)
+            n_files = sum(any(p.endswith(f"/{name}") for p in known) for name in named)
+            found |= {what: n_files} if n_files else {}
     return found
 
 

@@ -31,13 +31,13 @@ def run(args: argparse.Namespace) -> None:
     began = perf_counter()
     with working("Compiling"):
         from calcigram import classify, explain, read_clusters, simulate
-        from calcigram.page.editor import overlays
+        from calcigram._kernels.tree import spanning_tree
 
         clusters = read_clusters(sample_clusters())
         classify(clusters)
         classify(clusters[0])  # few clusters are read by other functions than many
         explain(clusters[0])
-        overlays(clusters[0].x_mm.tolist(), clusters[0].y_mm.tolist())
+        spanning_tree(clusters[0].x_mm.copy(), clusters[0].y_mm.copy())  # the page draws it
         if args.all:
             simulate(N_SIMULATED, grade="mixed")
     say(f"ready after {perf_counter() - began:.0f} s")

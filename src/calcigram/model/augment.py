@@ -70,7 +70,7 @@ def hide_marks(features: Features, marks: Iterable[str]) -> Features:
     array([nan], dtype=float32)
     """
     values = features.values.copy()
-    values[:, columns_resting_on(tuple(marks))] = np.nan
+    values[:, columns_resting_on(tuple(marks), features.extra_needs)] = np.nan
     return replace(features, values=values)
 
 
@@ -107,7 +107,8 @@ def forgetful_copy(
     values[fewer] = measure(clusters[fewer].thinned(kept[fewer], rng)).values
     chosen = rng.choice(len(FORGOTTEN), n, p=[share for share, _ in FORGOTTEN])
     for pattern, (_, marks) in enumerate(FORGOTTEN):
-        values[np.ix_(chosen == pattern, columns_resting_on(marks))] = np.nan
+        columns = columns_resting_on(marks, features.extra_needs)
+        values[np.ix_(chosen == pattern, columns)] = np.nan
     return replace(features, values=values)
 
 

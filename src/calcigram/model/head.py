@@ -58,9 +58,12 @@ _COUNT, _EXTENT = (FEATURE_NAMES.index(name) for name in ("n_calcifications", "m
 
 
 @lru_cache(maxsize=64)
-def columns_resting_on(marks: tuple[str, ...]) -> npt.NDArray[np.int64]:
-    """Return the columns of the features that need any of `marks`."""
-    return np.flatnonzero([bool(set(marks) & set(spec.needs)) for spec in CATALOGUE])
+def columns_resting_on(
+    marks: tuple[str, ...], extra_needs: tuple[tuple[str, ...], ...] = ()
+) -> npt.NDArray[np.int64]:
+    """Return the columns of the features that need any of `marks`, the caller's own included."""
+    needs = (*(spec.needs for spec in CATALOGUE), *extra_needs)
+    return np.flatnonzero([bool(set(marks) & set(each)) for each in needs])
 
 
 def is_readable(features: Features, axis: str) -> npt.NDArray[np.bool_]:

@@ -1,4 +1,4 @@
-"""The addresses, and what OpenAPI says of each.
+"""The addresses, and how OpenAPI describes each.
 
 A route reads its body, leaves the work to `service`, and writes the response. Types of bodies
 stand in `schemas`, examples in `examples`.
@@ -106,7 +106,7 @@ def documented(
         "operation_id": name,
         "tags": [tag],
         "responses": {
-            200: {"description": "It was done.", "content": content or {}},
+            200: {"description": "Success.", "content": content or {}},
             **{status: _refusals(status) for status in sorted({*always, *statuses})},
         },
         "openapi_extra": extra,
@@ -361,7 +361,7 @@ async def infer(request: Request) -> Response:
 
 
 def reading_options(request: Request, media_type: str) -> ReadOptions:
-    """Return what the address says of how a body is to be read.
+    """Return how the body is to be read, as the query of the address states it.
 
     Raises
     ------
