@@ -159,7 +159,7 @@ class Metrics:
     """The counters of one process."""
 
     def __init__(self, version: str) -> None:
-        disable_created_metrics()  # type: ignore[no-untyped-call]  # they double the lines
+        disable_created_metrics()  # they double the lines
         self.registry = CollectorRegistry()
 
         def counter(name: str, text: str, *labels: str) -> Counter:
