@@ -146,7 +146,7 @@ def outcome_words(row: Mapping[str, Any] | pd.Series) -> str:
     return (
         f"Of lesions described so in CBIS-DDSM, {share} turned out malignant: that cohort is "
         f"enriched with cancers{' and holds few lesions described so' if few else ''}, so this "
-        "is no prevalence, and no diagnosis."
+        "is neither a prevalence nor a diagnosis."
     )
 
 

@@ -84,7 +84,7 @@ class Explanation:
         That would turn the model's concern.
     risk : dict
         ``p_malignant`` with its interval: of CBIS-DDSM's lesions described so, an enriched cohort;
-        no prevalence and no diagnosis.
+        neither a prevalence nor a diagnosis.
     model_version : str
     """
 
