@@ -44,7 +44,7 @@ FORMER = {
     "plots": "charts figure marks",
     "formats": "io",
     "features": "oddities",
-    "evaluate": "missing validate",
+    "validate": "evaluate missing",
     "streaming": "replies",
 }
 """Package of a layer -> modules of earlier commits that are part of it, or stand in its layer."""
@@ -220,15 +220,22 @@ def upward_imports(package: Path, layer_of: dict[str, int]) -> list[str]:
 
 
 def recipes(root: Path) -> dict[str, int]:
-    """Return recipe of CONTRIBUTING.md -> files of ``src`` that it names."""
+    """Return what a recipe of CONTRIBUTING.md adds -> files of ``src`` that the recipe names."""
     text = (root / "CONTRIBUTING.md").read_text()
+    known = [str(p) for kind in ("*.py", "*.toml") for p in (root / "src").rglob(kind)]
     found = {}
-    for section in re.split(r"^#+ (?=Add )", text, flags=re.MULTILINE)[1:]:
+    for section in re.split(r"^#+ ", text, flags=re.MULTILINE)[1:]:
         title, _, body = section.partition("\n")
-        body = re.split(r"^#+ ", body, flags=re.MULTILINE)[0]
-        known = [str(p) for kind in ("*.py", "*.toml") for p in (root / "src").rglob(kind)]
-        named = set(re.findall(r"`([\w/]+\.(?:py|toml))`", body))
-        found[title] = sum(any(p.endswith(f"/{name}") for p in known) for name in named)
+        what = re.sub(r"^Add (or change )?", "", title).lower().removesuffix(" to the simulator")
+        files = re.search(r"^Files: (.*)", body, flags=re.MULTILINE)
+        if files:  # a folder stands for a new module in it
+            found[what.removesuffix(" of the simulator")] = len(
+                set(re.findall(r"`src/[^`]+`", files[1]))
+            )
+        elif title.startswith("Add "):
+            named = set(re.findall(r"`([\w/]+\.(?:py|toml))`", body))
+            n_files = sum(any(p.endswith(f"/{name}") for p in known) for name in named)
+            found |= {what: n_files} if n_files else {}
     return found
 
 
@@ -255,7 +262,7 @@ def figures(root: Path, page: str) -> dict[str, str]:
         "public names": len(public_names(package)),
     }
     for title, n_files in recipes(root).items():
-        rows[f"files of `src` that the recipe names: {title[0].lower()}{title[1:]}"] = n_files
+        rows[f"files of `src` to change, to add {title}"] = n_files
     return {name: f"{value:,}" for name, value in rows.items()}
 
 

@@ -5,9 +5,9 @@ import pytest
 
 from calcigram import ClusterSet, read_clusters
 from calcigram.cli import main
+from calcigram.clusters import clusters_from_frame
 from calcigram.errors import BadInputError
 from calcigram.limits import CLUSTER_COLUMNS, MARKS, PIXEL_SPACING_MM, check_pixel_spacing
-from calcigram.longtable import clusters_from_frame
 from calcigram.options import ReadOptions
 
 BAD_SPACINGS = [70, 10.01, 0.001, 0, -0.07, float("nan"), float("inf"), 1e308]

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from calcigram import classify, simulate
-from calcigram.classify import Classifier
-from calcigram.missing import count_missing, missing_note, missing_words
+from calcigram.classify import Classifier, count_missing, missing_note, missing_words
 
 FORM = ("aspect_ratio", "orientation_deg", "solidity", "cnr")
 

@@ -130,7 +130,7 @@ def test_other_options_are_refused(tmp_path, source, options, named):
 def test_another_model_or_other_code_is_refused(tmp_path, source):
     output = tmp_path / "v.csv"
     broken_off(source, output)
-    manifest = work_folder(output) / "manifest.json"
+    manifest = work_folder(output) / "_calcigram.json"
     for key in ("model", "code"):
         kept = manifest.read_text()
         manifest.write_text(json.dumps(json.loads(kept) | {key: "another"}))
@@ -152,7 +152,7 @@ def test_a_part_cut_off_is_done_again(tmp_path, source):
 def test_parts_whose_manifest_is_gone_are_done_again(tmp_path, source):
     classify_files(source, tmp_path / "w.csv", batch_size=PART)
     broken_off(source, tmp_path / "v.csv")
-    (work_folder(tmp_path / "v.csv") / "manifest.json").unlink()
+    (work_folder(tmp_path / "v.csv") / "_calcigram.json").unlink()
     assert resumed(source, tmp_path / "v.csv").n_resumed == 0
     assert (tmp_path / "v.csv").read_bytes() == (tmp_path / "w.csv").read_bytes()
 

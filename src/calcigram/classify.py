@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from calcigram.clusters import ClusterSet
 from calcigram.columns import Column, Words, frame_of
@@ -22,17 +25,19 @@ from calcigram.crosscheck.reported import compare_reported, has_reported
 from calcigram.crosscheck.verdicts import UNSURE
 from calcigram.formats.files import PathLike
 from calcigram.formats.registry import as_clusters
-from calcigram.lexicon import AXES, SIZE_CLASSES
-from calcigram.missing import missing_note
+from calcigram.lexicon import AXES, SIZE_CLASSES, Status
 from calcigram.model.calibrate import COVERAGE
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from calcigram.features.extra import Extra
     from calcigram.features.extract import Features
     from calcigram.model.reader import Model
     from calcigram.readings import Readings
     from calcigram.rules.recognition import Recognition
+
+FORM_MARKS = AXES["morphology"].needs
 
 
 def classify(
@@ -43,6 +48,7 @@ def classify(
     prior: str | os.PathLike[str] | None = None,
     rulebook: Rulebook | PathLike | None = None,
     recognition: Recognition | PathLike | None = None,
+    extra: Extra | None = None,
     n_threads: int | None = None,
 ) -> pd.DataFrame:
     """Read clusters by the model and by the rules, and cross-check the two.
@@ -66,6 +72,8 @@ def classify(
         probabilities are then not calibrated (docs/rules.md).
     recognition : Recognition or path-like, optional
         In place of the recognition rules that ship.
+    extra : mapping of str or tuple of str to function, optional
+        The functions of a model's own features, as `train_model` was given them.
     n_threads : int, optional
         By default as many as there are processors this process may use.
 
@@ -82,7 +90,8 @@ def classify(
     ModelFileError
         The model cannot be opened.
     BadInputError
-        The clusters cannot be read, `coverage` is not between 0 and 1, or there is no such prior or rule file.
+        The clusters cannot be read, `coverage` is not between 0 and 1, there is no such prior or rule file,
+        or the model needs a feature of its own whose function is not in `extra`.
 
     Warns
     -----
@@ -105,6 +114,7 @@ def classify(
         prior=prior,
         rulebook=rulebook,
         recognition=recognition,
+        extra=extra,
         warns_of_shift=True,
     )
     return verdicts_of(as_clusters(clusters))
@@ -165,9 +175,11 @@ class Classifier:
         prior: str | os.PathLike[str] | None = None,
         rulebook: Rulebook | PathLike | None = None,
         recognition: Recognition | PathLike | None = None,
+        extra: Extra | None = None,
         reported: bool | None = None,
         warns_of_shift: bool = False,
     ) -> None:
+        from calcigram.features.extra import check_extra
         from calcigram.model.calibrate import check_coverage
         from calcigram.model.prior import load_prior
         from calcigram.model.reader import load_model
@@ -177,6 +189,10 @@ class Classifier:
         self.model: Any = model
         if model is None or isinstance(model, str | os.PathLike):
             self.model = load_model(model)
+        self._extra = extra
+        own = [name for one in check_extra(extra) for name in one.names]
+        if hasattr(self.model, "check_extra"):  # a reader of the caller's own need not have it
+            self.model.check_extra(own)
         if isinstance(recognition, str | os.PathLike):
             recognition = load_recognition(Path(recognition))
         self.rules = RuleReader(recognition)
@@ -226,7 +242,7 @@ class Classifier:
         from calcigram.oddities import find_oddities
         from calcigram.risk import load_risk
 
-        features: Any = extract_features(clusters, n_threads=self._n_threads)
+        features: Any = extract_features(clusters, extra=self._extra, n_threads=self._n_threads)
         self._warn_of_shift(features)
         model = self.model.read(features, **self._how, n_threads=self._n_threads)
         if model.p_malignant is None:
@@ -248,3 +264,88 @@ class Classifier:
         if notice:
             self._warns_of_shift = False
             warnings.warn(notice, stacklevel=2)
+
+
+def count_missing(clusters: ClusterSet, verdicts: Any) -> Counter[str]:
+    """Count the clusters whose morphology a reader could not read, and the marks they lack.
+
+    Parameters
+    ----------
+    clusters : ClusterSet
+        C clusters.
+    verdicts : mapping of str to Words or array_like
+        Their verdicts, as a DataFrame or as columns; ``morphology`` and ``rule_morphology`` are
+        looked at.
+
+    Returns
+    -------
+    collections.Counter
+        ``clusters``; ``uncompared``: those whose morphology a reader left unread; ``model``: those
+        whose morphology the model left unread; and, by mark, the uncompared ones that lack it. Counts
+        of several parts are added.
+    """
+    by_model, by_rules = (_is_unread(verdicts[name]) for name in ("morphology", "rule_morphology"))
+    lacks = {}
+    for mark in FORM_MARKS:
+        n_known = np.concatenate([[0], np.cumsum(np.isfinite(getattr(clusters, mark)))])
+        lacks[mark] = n_known[clusters.offsets[1:]] == n_known[clusters.offsets[:-1]]
+    # A model without a morphology leaves it unread where no mark is missing.
+    uncompared = by_rules | (by_model & np.logical_or.reduce([*lacks.values()]))
+    uncompared &= clusters.n_calcifications > 0
+    counts = Counter(
+        clusters=len(clusters),
+        uncompared=int(uncompared.sum()),
+        model=int((uncompared & by_model).sum()),
+    )
+    counts.update({mark: int((lacks[mark] & uncompared).sum()) for mark in FORM_MARKS})
+    return counts
+
+
+def missing_words(counts: Mapping[str, int]) -> str:
+    """Return the sentence; empty where every morphology could be compared.
+
+    Parameters
+    ----------
+    counts : mapping of str to int
+        As `count_missing` gives them.
+
+    Examples
+    --------
+    >>> missing_words({"clusters": 9, "uncompared": 9, "model": 0, "aspect_ratio": 9, "solidity": 9})
+    '9 of 9 clusters lack aspect_ratio and solidity: the rules cannot read their morphology, so the
+    two readings are compared on the distribution alone, and nothing checks the morphology that the
+    model reads.'
+    """
+    n, n_model = counts.get("uncompared", 0), counts.get("model", 0)
+    if not n:
+        return ""
+    marks = [mark for mark in FORM_MARKS if 2 * counts.get(mark, 0) > n]
+    lacked = " and ".join(filter(None, [", ".join(marks[:-1]), *marks[-1:]])) or "marks"
+    who = "neither the model nor the rules can" if n_model == n else "the rules cannot"
+    cost = "and nothing checks the morphology that the model reads"
+    if n_model == n:
+        cost = "and its concern rests on that" if n == 1 else "and every concern rests on that"
+    elif n_model:
+        cost += f" (in {n_model} of them it reads none)"
+    one = counts["clusters"] == 1
+    what = (
+        f"This cluster lacks {lacked}"
+        if one
+        else f"{n} of {counts['clusters']} clusters {'lacks' if n == 1 else 'lack'} {lacked}"
+    )
+    return (
+        f"{what}: {who} read {'its' if n == 1 else 'their'} morphology, so the two "
+        f"readings are compared on the distribution alone, {cost}."
+    )
+
+
+def missing_note(clusters: ClusterSet, verdicts: Any) -> list[str]:
+    """Return the sentence on some clusters in a list, which is empty where there is none to say."""
+    return [text] if (text := missing_words(count_missing(clusters, verdicts))) else []
+
+
+def _is_unread(column: Any) -> npt.NDArray[np.bool_]:
+    if isinstance(column, Words):
+        result: npt.NDArray[np.bool_] = column.codes == column.words.index(Status.UNREAD)
+        return result
+    return np.asarray(column == Status.UNREAD, bool)

@@ -7,7 +7,7 @@ an object for each. Tables of users are read by `longtable`, files by `formats`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from html import escape
@@ -28,26 +28,24 @@ from calcigram.limits import (
     OPTIONAL_MARKS,
     Column,
 )
+from calcigram.longtable import Intake, frame_from_clusters, intake_from_frame, tell
 from calcigram.options import TABLE, ReadOptions
+from calcigram.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = [
-    "CLUSTER_COLUMNS",
-    "CLUSTER_NAMES",
-    "MARKS",
-    "MARK_NAMES",
-    "META_COLUMNS",
-    "OPTIONAL_MARKS",
-    "ClusterSet",
-    "Column",
-]
+    from calcigram.longtable.columns import Rows
 
-Float32 = npt.NDArray[np.float32]
+__all__ = [
+    "CLUSTER_COLUMNS", "CLUSTER_NAMES", "MARKS", "MARK_NAMES", "META_COLUMNS", "OPTIONAL_MARKS",
+    "ClusterSet", "Column", "clusters_from_frame",
+]  # fmt: skip
 
 N_SHOWN = 10
 """Clusters that a notebook lists."""
+
+Float32 = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -195,8 +193,6 @@ class ClusterSet:
         Messages call the table `source`; the options are those of `calcigram.read_clusters` that apply to
         tables: ``columns``, ``units``, ``pixel_spacing``, ``single_cluster``, ``skip_bad``.
         """
-        from calcigram.longtable import clusters_from_frame, tell
-
         reading = ReadOptions(**options)
         reading.check_applies(TABLE, source or "a table")
         intake = clusters_from_frame(frame, reading, source=source)
@@ -208,8 +204,6 @@ class ClusterSet:
 
         With `index`, numbers only: ``cluster_id`` is the index, and ``meta`` is left out.
         """
-        from calcigram.longtable import frame_from_clusters
-
         if not index:
             return frame_from_clusters(self)
         bare = replace(self, meta=self.meta.iloc[:, :0])
@@ -360,9 +354,9 @@ class ClusterSet:
     def __repr__(self) -> str:
         columns = ("diameter_mm", "aspect_ratio", "orientation_deg", "solidity", "cnr")
         known = [name for name in columns if not np.isnan(getattr(self, name)).all()]
-        noun = "cluster" if len(self.cluster_id) == 1 else "clusters"
+        n_clusters = counted(len(self), "cluster")
         return (
-            f"<ClusterSet: {len(self.cluster_id)} {noun}, {self.x_mm.size} calcifications; "
+            f"<ClusterSet: {n_clusters}, {self.x_mm.size} calcifications; "
             f"{', '.join(known) or 'positions only'}>"
         )
 
@@ -444,6 +438,57 @@ def _checked_column(
         )
     array.flags.writeable = False
     return array
+
+
+def clusters_from_frame(
+    frame: pd.DataFrame,
+    options: ReadOptions | None = None,
+    *,
+    source: str | None = None,
+    row_number: Callable[[Rows], Rows] | int = 0,
+) -> Intake:
+    """Make clusters of a long table, one row per calcification.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame, shape (N, any)
+        The rows of a cluster may lie among others'. `MARKS` and
+        `CLUSTER_COLUMNS` say what each column may hold; values are checked at the
+        float32 precision they are kept in. Every other column goes to ``meta`` where it has
+        one value per cluster, and is ignored with a warning where it varies.
+    options : ReadOptions, optional
+        Those that apply to a table.
+    source : str, optional
+        Name of the file, for messages.
+    row_number : int or callable, optional
+        Number of the first row, or what turns positions in `frame` into row numbers.
+
+    Returns
+    -------
+    Intake
+
+    Raises
+    ------
+    BadInputError
+        The table is empty, a column is missing, or (unless bad clusters are skipped) a value is bad;
+        the first bad row is named.
+
+    Warns
+    -----
+    RepeatedRowsWarning, IgnoredColumnWarning
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> frame = pd.DataFrame({"cluster_id": ["b", "a", "b"], "posX": [10, 20, 30], "y": [1, 2, 3]})
+    >>> options = ReadOptions(columns={"x": "posX"}, units="px", pixel_spacing=0.1)
+    >>> intake = clusters_from_frame(frame, options)
+    >>> list(intake.clusters.cluster_id), intake.clusters.x_mm
+    (['b', 'a'], array([1., 3., 2.], dtype=float32))
+    """
+    return intake_from_frame(
+        frame, options, source=source, row_number=row_number, make=ClusterSet.from_arrays
+    )
 
 
 def _values(frame: pd.DataFrame) -> pd.DataFrame:

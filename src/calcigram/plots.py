@@ -108,7 +108,7 @@ def plot_cluster(
     if ax is None:
         from calcigram.figure import font_points, new_axes
 
-        scale = font_points("font.size", 0.1)  # 1 by default: room for the text grows with it
+        scale = font_points("font.size", 0.1)  # 1 by default: the space for the text grows with it
         ax = new_axes(5.0 * scale, 5.8 * scale)
     points = np.column_stack([cluster.x_mm, cluster.y_mm]).astype(float)
     distinct = np.unique(points, axis=0)

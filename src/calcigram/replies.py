@@ -1,6 +1,6 @@
 """Answers in DICOM: a report, or clusters and the image they lie on, to the document to store.
 
-Here reading, classifying and writing meet; what is written is `formats.dicom`'s business.
+Reading, classifying and writing are combined here; `formats.dicom` says what is written.
 """
 
 from __future__ import annotations

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from calcigram._version import __version__
 from calcigram.charts import CONCERN_SIGNS, plot_confusion, plot_reliability
+from calcigram.classify import missing_note
 from calcigram.consequences import load_rulebook
 from calcigram.crosscheck.layout import CONCERN_COLUMNS
 from calcigram.lexicon import CONCERNS, DISTRIBUTIONS, MORPHOLOGIES, Agreement, Compared
-from calcigram.missing import missing_note
 from calcigram.wording import (
     counted,
     novelty_words,
@@ -44,7 +44,7 @@ NOTICE = (
 )
 
 MAX_PICTURES = 200
-"""Clusters drawn unless told otherwise: a browser still opens the file at once."""
+"""Clusters drawn by default: a browser still opens the file quickly."""
 
 MAX_REVIEW_ROWS = 1000
 
@@ -141,7 +141,7 @@ def write_evaluation_report(
     path: str | PathLike[str],
     *,
     tables: Mapping[str, pd.DataFrame] | None = None,
-    title: str = "Readings held against the truth",
+    title: str = "Readings compared with the truth",
     model_version: str = "",
     origin: str = "",
 ) -> Path:

@@ -1,7 +1,7 @@
-"""Files of clusters to one verdict table, batch by batch: read, classified and written at once.
+"""Files of clusters to one verdict table, batch by batch: read, classified and written at the same time.
 
-What a run that was killed has done is kept, and taken up by the next. What a verdict is,
-`classify` says.
+The finished batches of a run that was killed are kept and used by the next (`formats.checkpoint`). What a
+verdict is, `classify` says.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from calcigram.classify import Classifier
+from calcigram.classify import Classifier, count_missing, missing_words
 from calcigram.clusters import ClusterSet
 from calcigram.columns import Words
 from calcigram.errors import BadInputError
@@ -26,7 +26,6 @@ from calcigram.formats.inputs import Inputs, check_apart, plain_file
 from calcigram.formats.output import TABLE_SUFFIXES, arrow_table, table_writer
 from calcigram.formats.registry import BATCH_CLUSTERS, iter_intakes, kind_of
 from calcigram.lexicon import AGREEMENTS
-from calcigram.missing import count_missing, missing_words
 from calcigram.model.calibrate import COVERAGE
 from calcigram.options import ReadOptions
 
@@ -40,7 +39,7 @@ _Note = dict[str, Any]
 
 @dataclass
 class ClassifySummary:
-    """What came of classifying files.
+    """The result of classifying files.
 
     Attributes
     ----------
@@ -163,7 +162,7 @@ def classify_files(
     files = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
     if not files:
         raise BadInputError("at least one file of clusters")
-    rules = {"rulebook": rulebook, "recognition": recognition}
+    rules: dict[str, Any] = {"rulebook": rulebook, "recognition": recognition}
     chosen_by = [p for p in (prior, *rules.values()) if p is not None and os.path.isfile(p)]
     options = options or ReadOptions()
     rejects_path = _rejects_path(output, rejects, options.skip_bad)

@@ -2,7 +2,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from calcigram.batch.plan import parts_of_files
+from calcigram.batch import parts_of_files
 from calcigram.batch.storage import Storage
 from calcigram.errors import BadInputError
 

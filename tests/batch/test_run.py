@@ -161,9 +161,8 @@ def test_a_long_table_is_one_part(tmp_path, clusters):
 def test_any_file_system_of_fsspec_serves(clusters, folder):
     memory = Storage("memory://calcigram_test")
     memory.remove()
-    memory.make()
     for path in folder.rglob("*.parquet"):
-        memory.write(memory.join(path.name), path.read_bytes())
+        memory.write(path.name, path.read_bytes())
     options = {"task": "features", "partition_clusters": PART}
     summary = run_batch("memory://calcigram_test", "memory://calcigram_out", **options)
     out = Storage("memory://calcigram_out")
@@ -200,7 +199,7 @@ def test_a_worker_with_other_code_or_another_model_refuses(tmp_path, folder, mon
     ],
 )
 def test_bad_requests_write_nothing(tmp_path, folder, monkeypatch, source, options, error, message):
-    from calcigram.batch import engines
+    from calcigram.batch import work as engines
 
     monkeypatch.setattr(engines, "CONNECT_S", 0.2)
     monkeypatch.chdir(tmp_path)

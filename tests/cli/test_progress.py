@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import re
 import time
+from pathlib import Path
 
 import pytest
 
-from calcigram.cli import COMMANDS, _output, _progress, main
+from calcigram.cli import COMMANDS, _output, main
 
 
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch):
-    monkeypatch.setattr(_progress, "SECONDS_BETWEEN_LINES", 0.1)
+    monkeypatch.setattr(_output, "SECONDS_BETWEEN_LINES", 0.1)
 
 
 def test_lines_say_what_is_done_and_how_far(capsys):
-    with _progress.plain_progress("classify"):
+    with _output.plain_progress("classify"):
         time.sleep(0.15)
         with _output.progress_bar("Reading clusters") as progress:
             progress(300, 1000)
@@ -33,28 +34,30 @@ def test_lines_say_what_is_done_and_how_far(capsys):
 
 
 def test_what_is_quick_says_nothing(capsys):
-    with _progress.plain_progress("classify"), _output.working("Reading"):
+    with _output.plain_progress("classify"), _output.working("Reading"):
         pass
     assert capsys.readouterr().err == ""
 
 
 def test_lines_end_with_the_work_even_when_it_fails(capsys):
-    with pytest.raises(RuntimeError), _progress.plain_progress("x"), _output.working("a"):
+    with pytest.raises(RuntimeError), _output.plain_progress("x"), _output.working("a"):
         raise RuntimeError
     time.sleep(0.2)
     assert capsys.readouterr().err == ""
-    assert not _progress._doing
+    assert not _output._doing
 
 
 def test_a_terminal_gets_no_lines(monkeypatch, capsys):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    with _progress.plain_progress("x"):
+    with _output.plain_progress("x"):
         time.sleep(0.2)
     assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda m: m.__name__.rpartition(".")[2])
-def test_every_command_prints_lines_but_the_server(command, monkeypatch, capsys):
+def test_every_command_prints_lines_but_the_server(command, monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    Path("a.csv").touch()
     name = command.__name__.rpartition(".")[2].replace("_", "-")
     arguments = {
         "classify": ["a.csv"], "inspect": ["a.csv"], "explain": ["a.csv"], "simulate": ["3", "-o", "a.csv"],

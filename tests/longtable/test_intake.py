@@ -4,13 +4,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calcigram.clusters import MARK_NAMES, ClusterSet
+from calcigram.clusters import MARK_NAMES, ClusterSet, clusters_from_frame
 from calcigram.errors import BadInputError
 from calcigram.longtable import (
     IgnoredColumnWarning,
     NoticeWarning,
     RepeatedRowsWarning,
-    clusters_from_frame,
     frame_from_clusters,
     known_columns,
 )

@@ -1,6 +1,6 @@
 """Files on anything fsspec reaches: a local folder, S3, GCS, Azure, HTTP, memory.
 
-A thin face of fsspec: URLs in, whole files out. What stands in the files is others' business.
+A thin layer over fsspec: URLs in, whole files out. It does not look into the files.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from calcigram.errors import BadInputError, CalcigramError
+from calcigram.formats.checkpoint import LocalFolder
 from calcigram.formats.extras import how_to_install
-from calcigram.formats.files import atomic_path, replace_folder, take_lock
+from calcigram.formats.files import replace_folder
 
 
 class Storage:
@@ -30,9 +31,9 @@ class Storage:
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     storage = Storage(folder)
-    ...     storage.write(storage.join("a.txt"), b"whole")
-    ...     len(list(storage.files())), storage.is_local
-    (1, True)
+    ...     storage.write("a.txt", b"whole")
+    ...     storage.names(), storage.is_local
+    ({'a.txt'}, True)
     """
 
     def __init__(self, url: str | os.PathLike[str]) -> None:
@@ -83,6 +84,10 @@ class Storage:
         elif self.fs.exists(self.path):
             yield from sorted(self.fs.find(self.path))
 
+    def names(self) -> set[str]:
+        """Return the names of all files, as paths below this folder."""
+        return {path.removeprefix(self.path).lstrip("/") for path in self.files()}
+
     @contextmanager
     def opened(self, path: str) -> Iterator[Any]:
         """Give an open binary file."""
@@ -92,13 +97,18 @@ class Storage:
         except FileNotFoundError:
             raise BadInputError("a file that exists", source=self.url(path)) from None
 
-    def write(self, path: str, data: bytes) -> None:
-        """Write a file whole or not at all, whoever else writes the same."""
+    def read(self, name: str) -> bytes:
+        """Return what a file of this folder holds."""
+        with self.opened(self.join(name)) as file:
+            data: bytes = file.read()
+        return data
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a file of this folder whole or not at all, even if another process writes the same one."""
         if self.is_local:
-            with atomic_path(path, tidy=False) as temporary:
-                temporary.write_bytes(data)
+            LocalFolder(Path(self.path)).write(name, data)
         else:  # a store shows an object when it is complete
-            self.fs.pipe_file(path, data)
+            self.fs.pipe_file(self.join(name), data)
 
     @contextmanager
     def held(self, output: str) -> Iterator[None]:
@@ -109,19 +119,12 @@ class Storage:
         BadInputError
             Another process holds it; the message names `output`.
         """
-        if not self.is_local:
-            self.make()
+        if self.is_local:
+            with LocalFolder(Path(self.path)).held(output):
+                yield
+        else:
+            self.fs.makedirs(self.path, exist_ok=True)
             yield
-            return
-        lock = take_lock(Path(self.path), output)
-        try:
-            yield
-        finally:
-            os.close(lock)
-
-    def make(self) -> None:
-        """Make the folder."""
-        self.fs.makedirs(self.path, exist_ok=True)
 
     def remove(self, names: Iterable[str] | None = None) -> None:
         """Remove all, or the files of these names."""

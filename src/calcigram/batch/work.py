@@ -1,7 +1,8 @@
-"""One part of a job, from its rows to its file: what a worker does.
+"""The parts of a job, from rows to a file each, in this process or on the workers of a Dask cluster.
 
-Everything here runs on any machine that has calcigram and reaches the storage; a part that is
-done twice, because a worker was lost, is written twice with the same bytes.
+`do_part` runs on any machine that has calcigram and reaches the storage; a part that is done
+twice, because a worker was lost, is written twice with the same bytes. Dask is asked for nothing
+but tasks, so any cluster serves.
 """
 
 from __future__ import annotations
@@ -9,16 +10,17 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-from calcigram.batch.plan import Job, Part
 from calcigram.batch.storage import Storage
 from calcigram.errors import BadInputError, CalcigramError
 from calcigram.formats.checkpoint import code_digest
+from calcigram.formats.extras import how_to_install
 from calcigram.options import ReadOptions
 
 if TYPE_CHECKING:
@@ -31,10 +33,79 @@ BATCH_CLUSTERS = 20_000
 
 _NOTE_KEY = "calcigram_part"
 
+CONNECT_S = 10
+"""How long a scheduler may take to answer."""
+
+RETRIES = 3
+"""How often a part is tried again after a failure that its input did not cause."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A piece of a job.
+
+    Attributes
+    ----------
+    index : int
+        Names the file that is written.
+    n_clusters : int
+    source : str
+        URL of the file to read; empty where clusters are simulated.
+    row_groups : tuple of int
+        Of `source`.
+    start : int
+        Number of the first cluster, where clusters are simulated.
+    """
+
+    index: int
+    n_clusters: int
+    source: str = ""
+    row_groups: tuple[int, ...] = ()
+    start: int = 0
+
+    @property
+    def name(self) -> str:
+        """Name of the file that is written."""
+        return f"part-{self.index:06}.parquet"
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is done to every part; small, since it travels with each.
+
+    Attributes
+    ----------
+    task : str
+        ``"classify"``, ``"features"`` or ``"simulate"``.
+    folder : str
+        URL of the work folder, which every worker reaches.
+    model : str or None
+        Model folder; None for the one that ships.
+    model_version : str
+        What every worker must find there.
+    code : str
+        Digest of calcigram's own modules, the same on all workers.
+    skip_bad : bool
+        Set clusters with bad values aside instead of failing.
+    simulation : tuple
+        Arguments of `simulate`, as (name, value) pairs.
+    digest : str
+        Of the manifest; each part notes it, so that parts of two jobs are never mixed.
+    """
+
+    task: str
+    folder: str
+    model: str | None = None
+    model_version: str = ""
+    code: str = field(default_factory=code_digest)
+    skip_bad: bool = False
+    simulation: tuple[tuple[str, Any], ...] = ()
+    digest: str = ""
+
 
 @dataclass(frozen=True)
 class Done:
-    """What came of a part.
+    """The result of a part.
 
     Attributes
     ----------
@@ -45,7 +116,7 @@ class Done:
     rejects : tuple of dict
         Bad values of clusters set aside, as rows of the table of rejects.
     missing : dict of str to int
-        As `calcigram.missing.count_missing` gives it.
+        As `calcigram.classify.count_missing` gives it.
     error : str
         Why nothing was written; empty where all went well. Told and not raised, as the same
         input would fail on any other worker.
@@ -79,9 +150,8 @@ def do_part(job: Job, part: Part, n_threads: int | None = 1) -> Done:
     try:
         _check_worker(job)
         folder = Storage(job.folder)
-        path = folder.join(part.name)
-        if not folder.exists(path):
-            folder.write(path, _computed(job, part, n_threads))
+        if not folder.exists(folder.join(part.name)):
+            folder.write(part.name, _computed(job, part, n_threads))
         return read_note(folder, part)
     except CalcigramError as error:
         return Done(part.index, error=str(error))
@@ -141,9 +211,9 @@ def _computed(job: Job, part: Part, n_threads: int | None) -> bytes:
     """Return the bytes of the part's file."""
     if job.task == "simulate":
         return _simulated(job, part)
+    from calcigram.classify import count_missing
     from calcigram.features.extract import extract_features
     from calcigram.formats.checkpoint import read_ahead
-    from calcigram.missing import count_missing
 
     buffer = _TableBuffer(job.digest)
     for intake, _ in read_ahead(_intakes(part, job.skip_bad)):
@@ -236,3 +306,113 @@ class _TableBuffer:
         self._writer.add_key_value_metadata(note)
         self._writer.close()
         return self._buffer.getvalue()
+
+
+def here(do_part: Callable[..., Done], job: Job, parts: Iterable[Part]) -> Iterator[Done]:
+    """Do the parts one after the other, with all threads of this process."""
+    for part in parts:
+        yield do_part(job, part, None)
+
+
+def on_workers(
+    do_part: Callable[[Job, Part], Done], job: Job, parts: Iterable[Part], *, address: str
+) -> Iterator[Done]:
+    """Do the parts on the workers of a Dask cluster, and yield them as they are done.
+
+    What a lost worker had begun or held, others do again: files that are there are not written
+    anew.
+
+    Parameters
+    ----------
+    do_part : callable
+        Of a job and a part.
+    job : Job
+        Sent with each part.
+    parts : iterable of Part
+        In any order.
+    address : str
+        Of the scheduler, such as ``tcp://10.0.0.1:8786``.
+
+    Yields
+    ------
+    Done
+
+    Raises
+    ------
+    BadInputError
+        No scheduler answers there.
+    CalcigramError
+        The same part was lost with several workers, or failed again and again.
+    """
+    from distributed import as_completed
+    from distributed.scheduler import KilledWorker
+
+    with connected(address) as client:
+        sent = list(parts)
+        futures = client.map(do_part, [job] * len(sent), sent, pure=False, retries=RETRIES)
+        try:
+            for future in as_completed(futures, loop=client.loop):
+                yield future.result()
+        except KilledWorker as error:
+            raise CalcigramError(
+                f"several workers failed on the same part, perhaps for lack of memory: {error}"
+            ) from None
+        finally:
+            client.cancel(futures)
+
+
+@contextmanager
+def connected(address: str) -> Iterator[Any]:
+    """Give a Dask client.
+
+    Raises
+    ------
+    BadInputError
+        No scheduler answers.
+    CalcigramError
+        Dask is not installed.
+    """
+    try:
+        from distributed import Client
+    except ImportError:
+        raise CalcigramError(f"no Dask here: {how_to_install('scale')}") from None
+    try:
+        client = Client(address, timeout=CONNECT_S, set_as_default=False)
+    except (OSError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise BadInputError(
+            f"the address of a Dask scheduler that answers, like tcp://host:8786 ({reason})",
+            column="dask",
+            value=address,
+        ) from None
+    with client:
+        yield client
+
+
+@contextmanager
+def on_dask(address: str) -> Iterator[Any]:
+    """Let joblib's parallel work, such as cross-validation, go to a Dask cluster.
+
+    Parameters
+    ----------
+    address : str
+        Of the scheduler.
+
+    Yields
+    ------
+    distributed.Client
+
+    Raises
+    ------
+    BadInputError
+        No scheduler answers there.
+
+    Examples
+    --------
+    >>> with on_dask("tcp://127.0.0.1:1"):  # doctest: +SKIP
+    ...     cross_val_score(classifier, clusters, truth, cv=5, n_jobs=-1)
+    """
+    import joblib
+
+    with connected(address) as client, client.as_current(), joblib.parallel_config("dask"):
+        yield client

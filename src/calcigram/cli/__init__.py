@@ -1,7 +1,7 @@
 # PYTHON_ARGCOMPLETE_OK
-"""The command line: it parses and prints, and decides nothing.
+"""The command line: it parses arguments and prints results.
 
-One module a command, each with ``add(commands)``, which describes it, and ``run(args)``,
+One module per command, each with ``add(commands)``, which describes it, and ``run(args)``,
 which does it. Nothing here imports a numerical library before a command runs, so that
 ``calcigram --help`` answers at once.
 """
@@ -15,46 +15,25 @@ import sys
 import warnings
 from collections.abc import Sequence
 from contextlib import nullcontext
+from importlib import import_module
 
 from calcigram._version import __version__
-from calcigram.cli import (
-    batch,
-    classify,
-    demo,
-    dicomweb,
-    evaluate,
-    explain,
-    features,
-    inspect,
-    report,
-    rules,
-    serve,
-    simulate,
-    train,
-    warm_up,
+from calcigram.cli._options import (
+    COMPLETION,
+    FOOTER,
+    HelpFormatter,
+    Parser,
+    check_paths,
+    complete,
 )
-from calcigram.cli._options import COMPLETION, FOOTER, HelpFormatter, check_outputs
-from calcigram.cli._output import say
-from calcigram.cli._parser import Parser, complete
-from calcigram.cli._progress import plain_progress
+from calcigram.cli._output import plain_progress, say
 from calcigram.errors import BadInputError, CalcigramError
 
-COMMANDS = (
-    demo,
-    classify,
-    inspect,
-    explain,
-    simulate,
-    features,
-    train,
-    evaluate,
-    rules,
-    report,
-    batch,
-    serve,
-    dicomweb,
-    warm_up,
-)
+NAMES = (
+    "demo", "classify", "inspect", "explain", "simulate", "features", "train", "evaluate", "rules",
+    "report", "batch", "serve", "dicomweb", "warm_up",
+)  # fmt: skip
+COMMANDS = tuple(import_module(f"calcigram.cli.{name}") for name in NAMES)
 
 EXIT_OK, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 0, 2, 130
 
@@ -118,14 +97,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             warnings.simplefilter("always", UserWarning)
             if str(getattr(args, "output", None)) == "-" and getattr(args, "json", False):
                 raise BadInputError("-o - or --json: both write to standard output")
-            check_outputs(args)
+            check_paths(args)
             with plain_progress(args.command) if args.command != "serve" else nullcontext():
                 code = args.run(args)
             sys.stdout.flush()
     except CalcigramError as error:
         return _refuse(str(error))
     except BrokenPipeError:
-        # whoever read our output has left; keep the interpreter from flushing into the void
+        # the reader of our output has closed it; the interpreter must not flush to it at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_OK
     except MemoryError:

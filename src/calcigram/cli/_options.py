@@ -1,15 +1,20 @@
-"""What several commands share: options, their types, and the help format."""
+"""The parser of the command line: options that commands share, their types, and checks of paths."""
 
 from __future__ import annotations
 
 import argparse
+import os
+import re
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from calcigram.errors import BadInputError
+from calcigram.errors import BadInputError, did_you_mean
 from calcigram.options import OPTIONS, TABLE, UNITS, ReadOptions, column_map
+
+if TYPE_CHECKING:
+    from calcigram.clusters import ClusterSet
 
 NOTICE = (
     "Research software, not a medical device: it describes patterns and states no diagnosis. "
@@ -22,195 +27,54 @@ FOOTER = textwrap.fill(NOTICE, 79)
 
 BENCHMARK_GRADES = ("easy", "typical", "hard")
 GRADES = (*BENCHMARK_GRADES, "mixed")
+TEMPLATES = ("tid1500", "cad-sr")
+TABLES = (".csv", ".parquet", ".json")
+TRUTH = ("true_distribution", "true_morphology")
 
 Commands = Any  # argparse's own name for what add_subparsers returns is private
+Option = tuple[list[str], dict[str, Any]]
+
+MUST_EXIST, MAY_NAME_A_FILE, WRITTEN = "must exist", "may name a file", "written"
 
 
 class HelpFormatter(argparse.RawDescriptionHelpFormatter):
-    """Keep examples as they are written, and give option names room."""
+    """Keep examples as they are written, and give option names space."""
 
     def __init__(self, prog: str) -> None:
         super().__init__(prog, max_help_position=30)
 
 
-def add_command(
-    commands: Commands,
-    name: str,
-    run: Callable[[argparse.Namespace], int | None],
-    summary: str,
-    example: str,
-) -> argparse.ArgumentParser:
-    """Add one command: every one of them has a summary, an example and the notice."""
-    parser: argparse.ArgumentParser = commands.add_parser(
-        name,
-        help=summary,
-        description=f"{summary[0].upper()}{summary[1:]}.",
-        epilog=f"example:\n  {example}\n\n{FOOTER}",
-        formatter_class=HelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.set_defaults(run=run, command=name)
-    return parser
+class Parser(argparse.ArgumentParser):
+    """Refuse wrong options in the command they were given to, and suggest what may be meant."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse, and refuse what is left over: argparse would leave that to the outermost parser."""
+        found, left = super().parse_known_args(args, namespace)
+        if left:
+            self.error(f"unrecognized arguments: {' '.join(left)}")
+        return found, left
+
+    def error(self, message: str) -> NoReturn:
+        """Print usage, message and suggestions on standard error, and exit with code 2."""
+        super().error(message + self._suggestion(message))
+
+    def _suggestion(self, message: str) -> str:
+        choice = re.search(r"invalid choice: '?(.*?)'? \(choose from (.*)\)", message)
+        if choice:
+            return did_you_mean(choice[1], re.findall(r"[\w.-]+", choice[2]))
+        if message.startswith("unrecognized arguments: "):
+            for word in message.split()[2:]:
+                if word.startswith("-"):
+                    return did_you_mean(word.split("=")[0], list(self._option_string_actions))
+        return ""
 
 
-def add_reading_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say how a file of the user's own is to be read."""
-    table = parser.add_argument_group("how to read the table")
-    images = parser.add_argument_group("how to read reports, annotations and masks")
-    for name, option in OPTIONS.items():
-        if name in ("linking", "skip_bad"):  # several options; and one of `classify` alone
-            continue
-        (table if TABLE in option["kinds"] else images).add_argument(
-            option["flag"],
-            metavar=option["metavar"],
-            help=option["meaning"],
-            **{"default": getattr(ReadOptions, name)} | _PARSED.get(name, {}),
-        )
-    add_linking(images)
+def complete(parser: argparse.ArgumentParser) -> None:
+    """Answer the shell that asks for completions, and leave; otherwise do nothing."""
+    if "_ARGCOMPLETE" in os.environ:
+        import argcomplete
 
-
-def add_linking(group: Any) -> None:
-    """Add the options that say how loose calcifications become clusters."""
-    group.add_argument(
-        "--link-mm",
-        type=positive_float,
-        metavar="MM",
-        help="loose calcifications closer than this are linked to clusters (10)",
-    )
-    group.add_argument(
-        "--min-calcifications",
-        type=positive_int,
-        metavar="N",
-        help="fewest linked calcifications that are a cluster (5)",
-    )
-    group.add_argument(
-        "--linking",
-        choices=("dbscan", "hdbscan"),
-        help="how loose calcifications are linked (dbscan)",
-    )
-
-
-def reading_options(args: argparse.Namespace) -> ReadOptions:
-    """Return what was said of how files are to be read."""
-    named = {"images": "image", "labels": "label"}
-    given = {name: getattr(args, named.get(name, name), None) for name in OPTIONS}
-    given["linking"] = linking_option(args)
-    return ReadOptions(**{name: value for name, value in given.items() if value is not None})
-
-
-def linking_option(args: argparse.Namespace) -> Any:
-    """Return how clusters are to be formed, None where nothing was said of it."""
-    given = {
-        "link_mm": args.link_mm,
-        "min_number": args.min_calcifications,
-        "method": args.linking,
-    }
-    given = {name: value for name, value in given.items() if value is not None}
-    if not given:
-        return None
-    from calcigram.linking import Linking
-
-    return Linking(**given)
-
-
-def add_model(parser: argparse.ArgumentParser) -> None:
-    """Add ``--model``."""
-    parser.add_argument(
-        "--model", type=Path, metavar="DIR", help="model folder (the one that ships with calcigram)"
-    )
-
-
-def add_rules(parser: argparse.ArgumentParser) -> None:
-    """Add ``--rulebook`` and ``--recognition``."""
-    parser.add_argument(
-        "--rulebook",
-        metavar="FILE",
-        help="TOML file of consequences in place of the article's (docs/rules.md)",
-    )
-    parser.add_argument(
-        "--recognition",
-        metavar="FILE",
-        help="TOML file of recognition rules in place of those that ship (docs/rules.md)",
-    )
-
-
-def add_seed(parser: argparse.ArgumentParser) -> None:
-    """Add ``--seed``."""
-    parser.add_argument(
-        "--seed", type=count, default=0, metavar="N", help="seed of everything random (0)"
-    )
-
-
-def add_jobs(parser: argparse.ArgumentParser) -> None:
-    """Add ``--jobs``, a process for each processor unless told otherwise; `jobs` tells how many."""
-    parser.add_argument(
-        "--jobs", type=positive_int, metavar="N", help="processes to use (one per processor)"
-    )
-
-
-def jobs(args: argparse.Namespace) -> int:
-    """Return how many processes were asked for."""
-    from calcigram.threads import n_processors
-
-    return int(args.jobs or n_processors())
-
-
-def add_threads(parser: argparse.ArgumentParser) -> None:
-    """Add ``--threads``, all the machine has unless told otherwise."""
-    parser.add_argument(
-        "--threads", type=positive_int, metavar="N", help="threads to use (all there are)"
-    )
-
-
-def add_json(parser: argparse.ArgumentParser) -> None:
-    """Add ``--json``."""
-    parser.add_argument("--json", action="store_true", help="print JSON on standard output")
-
-
-def add_output(
-    parser: argparse.ArgumentParser,
-    help_text: str,
-    *,
-    required: bool = False,
-    metavar: str = "FILE",
-) -> None:
-    """Add ``-o``."""
-    parser.add_argument(
-        "-o", "--output", type=Path, required=required, metavar=metavar, help=help_text
-    )
-
-
-_WRITTEN = ("output", "rejects", "picture")
-_READ_AS_TEXT = ("input", "prior", "preset", "rulebook", "recognition")
-"""Options whose text may name a file."""
-
-
-def check_outputs(args: argparse.Namespace) -> None:
-    """Refuse to write over anything that the same command reads.
-
-    Every path among the options is read but for those of `_WRITTEN`.
-
-    Raises
-    ------
-    BadInputError
-        An output is, holds or lies in an input.
-    """
-    paths: dict[str, list[str]] = {}
-    for name, value in vars(args).items():
-        for one in value if isinstance(value, list) else [value]:
-            text = isinstance(one, str) and name in (*_WRITTEN, *_READ_AS_TEXT)
-            if (isinstance(one, Path) or text) and str(one) != "-" and "://" not in str(one):
-                paths.setdefault(name, []).append(str(one))
-    written = [path for name in _WRITTEN for path in paths.pop(name, [])]
-    if written:
-        from calcigram.formats.inputs import check_apart
-
-        images = paths.pop("image", [])
-        if "model" in paths:  # results may stand beside a model's files
-            from calcigram.model.store import FILES
-
-            paths["model"] = [str(Path(model, name)) for model in paths["model"] for name in FILES]
-        check_apart(written, [path for several in paths.values() for path in several], images)
+        argcomplete.autocomplete(parser)
 
 
 def _checked_by(check: Callable[[str], Any]) -> Callable[[str], Any]:
@@ -239,17 +103,20 @@ def labels(text: str) -> tuple[int, ...]:
 
 def positive_int(text: str) -> int:
     """Read a whole number of at least 1."""
-    return _number(text, int, 1, "a whole number of at least 1")
+    result: int = _number(text, int, 1, "a whole number of at least 1")
+    return result
 
 
 def count(text: str) -> int:
     """Read a whole number of at least 0."""
-    return _number(text, int, 0, "a whole number of at least 0")
+    result: int = _number(text, int, 0, "a whole number of at least 0")
+    return result
 
 
 def positive_float(text: str) -> float:
     """Read a finite number above 0."""
-    return _number(text, float, 5e-324, "a number above 0")
+    result: float = _number(text, float, 5e-324, "a number above 0")
+    return result
 
 
 def _number(text: str, kind: Callable[[str], Any], low: float, expected: str) -> Any:
@@ -262,11 +129,259 @@ def _number(text: str, kind: Callable[[str], Any], low: float, expected: str) ->
     return value
 
 
+_METAVARS: Mapping[Any, str] = {Path: "FILE", positive_int: "N", count: "N", positive_float: "MM"}
+
+
+def option(
+    flags: str,
+    text: str,
+    kind: Any = None,
+    metavar: str | None = None,
+    *,
+    default: Any = None,
+    role: str | tuple[str, ...] | None = None,
+    **more: Any,
+) -> Option:
+    """Describe an option, or an argument where `flags` has no dash.
+
+    Parameters
+    ----------
+    flags : str
+        Such as ``"-o --output"``.
+    text : str
+        Its help; a default is added to it.
+    kind : callable or tuple, optional
+        Type, or the choices; without it, the option is a switch.
+    metavar : str, optional
+        Of the value, in the help.
+    default : object, optional
+    role : str or tuple of str, optional
+        What is done with a path besides reading it: `MUST_EXIST`, `MAY_NAME_A_FILE` (a text),
+        `WRITTEN`, or the suffixes of a file that is written; none for a folder.
+    **more
+        As `argparse.ArgumentParser.add_argument` takes it.
+    """
+    if isinstance(kind, tuple):
+        more["choices"] = kind
+    elif kind is None:
+        more["action"] = "store_true"
+    else:
+        more |= {"type": kind, "metavar": metavar or _METAVARS.get(kind)}
+    if default is not None:
+        more["default"] = default
+        text += f" ({default})"
+    return flags.split(), more | {"help": text, "role": role}
+
+
+def output(text: str, *suffixes: str, metavar: str | None = None, **more: Any) -> Option:
+    """Describe ``-o``: a file of one of some suffixes, or a folder."""
+    return option("-o --output", text, Path, metavar, role=suffixes, **more)
+
+
+def source(text: str, flags: str = "file", **more: Any) -> Option:
+    """Describe a file that is read."""
+    return option(flags, text, Path, role=MUST_EXIST, **more)
+
+
+JSON = option("--json", "print JSON on standard output")
+MODEL = option("--model", "model folder (the one that ships with calcigram)", Path, "DIR")
+SEED = option("--seed", "seed of everything random", count, default=0)
+JOBS = option("--jobs", "processes to use (one per processor)", positive_int)
+THREADS = option("--threads", "threads to use (all there are)", positive_int)
+SKIP_BAD = option("--skip-bad", OPTIONS["skip_bad"]["meaning"])
+GRADE = option("--grade", "how degraded the clusters are", GRADES, default="typical")
+PRESET = option(
+    "--preset", "ranges to draw from: train, bench_v1 or a TOML file", str, "NAME",
+    default="train", role=MAY_NAME_A_FILE,
+)  # fmt: skip
+LABELLED = option(
+    "files", "labelled clusters, with columns true_distribution and true_morphology", Path,
+    "CLUSTERS", nargs="*", role=MUST_EXIST,
+)  # fmt: skip
+LINKING = (
+    option("--link-mm", "loose calcifications closer than this are linked to clusters (10)",
+           positive_float),
+    option("--min-calcifications", "fewest linked calcifications that are a cluster (5)",
+           positive_int),
+    option("--linking", "how loose calcifications are linked (dbscan)", ("dbscan", "hdbscan")),
+)  # fmt: skip
 _PARSED: dict[str, dict[str, Any]] = {
-    "columns": {"type": _checked_by(column_map)},
-    "units": {"choices": UNITS},
-    "pixel_spacing": {"type": _checked_by(OPTIONS["pixel_spacing"]["checked"])},
-    "images": {"type": Path, "action": "append", "default": []},
-    "labels": {"type": labels},
+    "columns": {"kind": _checked_by(column_map)},
+    "units": {"kind": UNITS},
+    "pixel_spacing": {"kind": _checked_by(OPTIONS["pixel_spacing"]["checked"])},
+    "single_cluster": {"kind": str},
+    "images": {"kind": Path, "action": "append"},
+    "labels": {"kind": labels},
 }
-"""How argparse reads the text of an option; others are taken as they are."""
+"""How argparse reads the text of an option of `ReadOptions`."""
+
+
+def _reading(*, of_tables: bool) -> list[Option]:
+    return [
+        option(about["flag"], about["meaning"], metavar=about["metavar"], **_PARSED[name])
+        for name, about in OPTIONS.items()
+        if name in _PARSED and (TABLE in about["kinds"]) == of_tables
+    ]
+
+
+READING: tuple[Option | str, ...] = (
+    "how to read the table",
+    *_reading(of_tables=True),
+    "how to read reports, annotations and masks",
+    *_reading(of_tables=False),
+    *LINKING,
+)
+"""How a file of the user's own is read; a text is the heading of the options after it."""
+
+
+def add_command(
+    commands: Commands,
+    name: str,
+    run: Callable[[argparse.Namespace], int | None],
+    summary: str,
+    example: str,
+    *options: Option | str,
+) -> None:
+    """Add a command: every one of them has a summary, an example and the notice.
+
+    Parameters
+    ----------
+    commands : object
+        What ``add_subparsers`` returned.
+    name : str
+    run : callable
+        Does the work, and returns an exit code other than 0 or nothing.
+    summary, example : str
+        What it does, and how it is called.
+    *options : option or str
+        Options, and headings of groups of them.
+    """
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=summary,
+        description=f"{summary[0].upper()}{summary[1:]}.",
+        epilog=f"example:\n  {example}\n\n{FOOTER}",
+        formatter_class=HelpFormatter,
+        allow_abbrev=False,
+    )
+    group: Any = parser
+    roles = {}
+    for each in options:
+        if isinstance(each, str):
+            group = parser.add_argument_group(each)
+        else:
+            flags, settings = each
+            role = settings["role"]
+            settings = {key: value for key, value in settings.items() if key != "role"}
+            roles[group.add_argument(*flags, **settings).dest] = role
+    parser.set_defaults(run=run, command=name, roles=roles)
+
+
+def reading_options(args: argparse.Namespace) -> ReadOptions:
+    """Return what was said of how files are to be read."""
+    named = {"images": "image", "labels": "label"}
+    given = {name: getattr(args, named.get(name, name), None) for name in OPTIONS}
+    given["linking"] = linking_option(args)
+    return ReadOptions(**{name: value for name, value in given.items() if value is not None})
+
+
+def linking_option(args: argparse.Namespace) -> Any:
+    """Return how clusters are to be formed, None where nothing was said of it."""
+    given = {
+        "link_mm": args.link_mm,
+        "min_number": args.min_calcifications,
+        "method": args.linking,
+    }
+    given = {name: value for name, value in given.items() if value is not None}
+    if not given:
+        return None
+    from calcigram.linking import Linking
+
+    return Linking(**given)
+
+
+def read_labelled(args: argparse.Namespace) -> list[ClusterSet]:
+    """Read ``args.files``, each of which must have a column of the truth."""
+    from calcigram import read_clusters
+
+    sets = []
+    for path in args.files:
+        clusters = read_clusters(path, reading_options(args))
+        if not set(TRUTH) & set(clusters.meta.columns):
+            raise BadInputError(f"a column {' or '.join(TRUTH)}", source=str(path))
+        sets.append(clusters)
+    return sets
+
+
+def jobs(args: argparse.Namespace) -> int:
+    """Return how many processes were asked for."""
+    from calcigram.threads import n_processors
+
+    return int(args.jobs or n_processors())
+
+
+def check_paths(args: argparse.Namespace) -> None:
+    """Refuse paths that a command could not use, before it does any work.
+
+    Raises
+    ------
+    BadInputError
+        An output is, holds or lies in an input, has a suffix that the command does not write, or
+        its folder is not there; or an input is not there.
+    """
+    given: dict[str, list[Any]] = {}
+    for name, role in args.roles.items():
+        value = getattr(args, name)
+        several = value if isinstance(value, list) else [value]
+        given[name] = [one for one in several if isinstance(one, Path) or (role and one)]
+    written = [
+        name for name, role in args.roles.items() if role not in (None, MUST_EXIST, MAY_NAME_A_FILE)
+    ]
+    _check_apart(
+        [path for name in written for path in given[name]],
+        {name: paths for name, paths in given.items() if name not in written},
+    )
+    for name in written:
+        for path in given[name]:
+            _check_output(path, args.roles[name])
+    _check_inputs(
+        path for name, role in args.roles.items() if role == MUST_EXIST for path in given[name]
+    )
+
+
+def _check_apart(written: Sequence[Any], read: dict[str, list[Any]]) -> None:
+    def local(paths: Iterable[Any]) -> list[str]:
+        return [str(path) for path in paths if str(path) != "-" and "://" not in str(path)]
+
+    if not local(written):
+        return
+    from calcigram.formats.inputs import check_apart
+
+    images = local(read.pop("image", []))
+    models = local(read.pop("model", []))
+    if models:  # results may stand beside a model's files
+        from calcigram.model.store import FILES
+
+        read["model"] = [Path(model, name) for model in models for name in FILES]
+    check_apart(local(written), local(path for paths in read.values() for path in paths), images)
+
+
+def _check_output(path: Any, suffixes: str | tuple[str, ...]) -> None:
+    if suffixes == WRITTEN or (str(path) == "-" and ".csv" in suffixes):
+        return
+    if not suffixes:
+        if path.exists() and not path.is_dir():
+            raise BadInputError("a folder", value=str(path))
+    elif path.suffix.lower() not in suffixes:
+        raise BadInputError(f"a file name ending in {', '.join(suffixes)}", value=str(path))
+    elif not path.absolute().parent.is_dir():
+        raise BadInputError("a folder that exists", value=str(path.absolute().parent))
+
+
+def _check_inputs(paths: Iterable[Path]) -> None:
+    from calcigram.formats.files import refuse_address
+
+    for path in paths:
+        refuse_address(path)
+        if str(path) != "-" and not path.exists():
+            raise BadInputError("a file that exists", value=str(path))

@@ -7,21 +7,20 @@ import json
 import os
 import re
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from calcigram.cli._progress import doing
-from calcigram.errors import BadInputError
 from calcigram.lexicon import Agreement, Concern
-from calcigram.wording import printable
+from calcigram.wording import counted, printable
 
 if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
 
-# sign and colour both: no meaning rests on colour alone; blue and orange are told apart by every eye
+# sign and colour both: no meaning rests on colour alone; blue and orange are distinguishable with any colour vision
 _CONCERN_LOOK = {
     Concern.BENIGN: ("-", "blue"),
     Concern.INTERMEDIATE: ("+", "yellow"),
@@ -72,10 +71,16 @@ _FOLDED = {"cluster_id": 12, "morphology": 13, "rule_morphology": 13}
 
 MAX_REASONS = 10
 
+SECONDS_BETWEEN_LINES = 5.0
 
-def say(message: str) -> None:
-    """Print a message for the person, on standard error."""
-    print(printable(message), file=sys.stderr)
+_doing: list[Callable[[], str]] = []
+"""What is being done, the innermost last; each returns a line."""
+
+
+def say(*messages: str) -> None:
+    """Print messages for the person, on standard error, one per line."""
+    for message in messages:
+        print(printable(message), file=sys.stderr)
 
 
 def print_json(value: Any) -> None:
@@ -91,15 +96,57 @@ def json_text(value: Any) -> str:
     return _CONTROLS.sub(lambda sign: f"\\u{ord(sign[0]):04x}", text) + "\n"
 
 
-def write_or_print(args: argparse.Namespace, text: Callable[[bool], str]) -> None:
-    """Write a text to ``-o``, as JSON by its suffix; print it as ``--json`` or where there is no ``-o``."""
+def write_or_print(
+    args: argparse.Namespace, as_json: Callable[[], str], as_text: Callable[[], str]
+) -> None:
+    """Write to ``-o``, as JSON by its suffix; print JSON for ``--json``, a text where there is no ``-o``."""
     from calcigram.formats import atomic_path
 
     if args.output is not None:
+        text = as_json() if args.output.suffix.lower() == ".json" else as_text()
         with atomic_path(args.output) as temporary:
-            temporary.write_text(text(args.output.suffix.lower() == ".json"), encoding="utf-8")
+            temporary.write_text(text, encoding="utf-8")
     if args.json or args.output is None:
-        print(text(args.json), end="")
+        print(as_json() if args.json else as_text(), end="")
+
+
+@contextmanager
+def doing(line: Callable[[], str]) -> Iterator[None]:
+    """Say what is being done while the context lasts, for `plain_progress` to print."""
+    _doing.append(line)
+    try:
+        yield
+    finally:
+        _doing.remove(line)
+
+
+@contextmanager
+def plain_progress(command: str) -> Iterator[None]:
+    """Print a line every few seconds while a command works, if standard error is no terminal.
+
+    Parameters
+    ----------
+    command : str
+        Named at the beginning of each line.
+    """
+    if sys.stderr.isatty():
+        yield
+        return
+    is_done, began = threading.Event(), monotonic()
+
+    def print_lines() -> None:
+        while not is_done.wait(SECONDS_BETWEEN_LINES):
+            current = _doing[-1:]  # a copy: the other thread may leave a context any time
+            what = current[0]() if current else "working"
+            print(f"{command}: {what} ({monotonic() - began:.0f} s)", file=sys.stderr, flush=True)
+
+    printer = threading.Thread(target=print_lines, daemon=True)
+    printer.start()
+    try:
+        yield
+    finally:
+        is_done.set()
+        printer.join()
 
 
 @contextmanager
@@ -141,26 +188,6 @@ def progress_bar(what: str) -> Iterator[Callable[..., None]]:
         yield lambda done, total=None: bar.update(task, completed=done, total=total)
 
 
-def check_suffix(path: Path | None, suffixes: Sequence[str]) -> None:
-    """Refuse an output file of a kind this command does not write, before any work is done."""
-    if str(path) == "-" and ".csv" in suffixes:
-        return
-    if path is not None and path.suffix.lower() not in suffixes:
-        raise BadInputError(f"a file name ending in {', '.join(suffixes)}", value=str(path))
-    if path is not None and not path.absolute().parent.is_dir():
-        raise BadInputError("a folder that exists", value=str(path.absolute().parent))
-
-
-def check_exists(paths: Sequence[Path]) -> None:
-    """Refuse input files that are not there, before any work is done; ``-`` is standard input."""
-    from calcigram.formats.files import refuse_address
-
-    for path in paths:
-        refuse_address(path)
-        if str(path) != "-" and not path.exists():
-            raise BadInputError("a file that exists", value=str(path))
-
-
 def console() -> Console:
     """Return a console on standard output; without a terminal it is plain, and as wide as COLUMNS, or 160."""
     from rich.console import Console
@@ -188,6 +215,9 @@ def print_verdicts(verdicts: pd.DataFrame, *, limit: int | None = None) -> None:
         Most rows to print.
     """
     out = console()
+    if not len(verdicts):
+        out.print("\n".join([summary_line(verdicts), *verdicts.attrs.get("notes", ())]))
+        return
     shown = verdicts if limit is None else verdicts.head(limit)
     names = [name for name in _SHOWN if name in verdicts]
     unbounded = out.options.update(max_width=10_000)
@@ -291,7 +321,7 @@ def reported_lines(verdicts: pd.DataFrame) -> list[str]:
 
 
 def summary_line(verdicts: pd.DataFrame) -> str:
-    """Return one line: how many clusters, of what concern, agreeing how, and how many to look at.
+    """Return one line: how many clusters, their concerns and agreements, and how many to look at.
 
     Parameters
     ----------
@@ -304,9 +334,11 @@ def summary_line(verdicts: pd.DataFrame) -> str:
     >>> summary_line(pd.DataFrame({"concern": ["benign"], "agreement": ["agree"], "review": [False]}))
     '1 cluster. Model: 1 benign. Readings: 1 agree. To look at: 0.'
     """
-    noun = "cluster" if len(verdicts) == 1 else "clusters"
+    n_clusters = counted(len(verdicts), "cluster")
+    if not len(verdicts):
+        return f"{n_clusters}."
     return (
-        f"{len(verdicts)} {noun}. Model: {_counts(verdicts['concern'], Concern)}. "
+        f"{n_clusters}. Model: {_counts(verdicts['concern'], Concern)}. "
         f"Readings: {_counts(verdicts['agreement'], Agreement)}. "
         f"To look at: {int(verdicts['review'].astype(bool).sum())}."
     )

@@ -6,13 +6,15 @@ import argparse
 from dataclasses import asdict
 
 from calcigram.cli import _options
+from calcigram.cli._options import option
 from calcigram.cli._output import print_json, progress_bar, say
 from calcigram.errors import BadInputError
+from calcigram.wording import counted
 
 
 def add(commands: _options.Commands) -> None:
     """Describe the command."""
-    parser = _options.add_command(
+    _options.add_command(
         commands,
         "batch",
         run,
@@ -20,45 +22,31 @@ def add(commands: _options.Commands) -> None:
         "calcigram batch clusters verdicts --dask tcp://10.0.0.1:8786\n"
         "  calcigram batch clusters features --task features --resume\n"
         "  calcigram batch 1000000 clusters --task simulate --seed 1",
-    )
-    parser.add_argument(
-        "input",
-        metavar="IN",
-        help="Parquet file or folder, any fsspec URL; with --task simulate the number of clusters",
-    )
-    parser.add_argument("output", metavar="OUT", help="folder to write, any fsspec URL")
-    parser.add_argument(
-        "--task",
-        choices=("classify", "features", "simulate"),
-        default="classify",
-        help="what to do (classify)",
-    )
-    parser.add_argument(
-        "--dask", metavar="ADDRESS", help="Dask scheduler, tcp://host:8786 (work in this process)"
-    )
-    parser.add_argument(
-        "--partition-clusters",
-        type=_options.positive_int,
-        default=50_000,
-        metavar="N",
-        help="clusters per part, at least (50000)",
-    )
-    parser.add_argument(
-        "--resume", action="store_true", help="do only what a run that was broken off left undone"
-    )
-    parser.add_argument("--overwrite", action="store_true", help="replace OUT if it is there")
-    parser.add_argument("--skip-bad", action="store_true", help="set bad clusters aside and go on")
-    _options.add_model(parser)
-    _options.add_json(parser)
-    simulation = parser.add_argument_group("with --task simulate")
-    simulation.add_argument(
-        "--grade", choices=_options.GRADES, default="typical", help="how degraded (typical)"
-    )
-    simulation.add_argument(
-        "--preset", default="train", metavar="NAME", help="ranges to draw from (train)"
-    )
-    simulation.add_argument(
-        "--seed", type=_options.count, default=0, metavar="N", help="seed of everything random (0)"
+        option(
+            "input",
+            "Parquet file or folder, any fsspec URL; with --task simulate the number of clusters",
+            str,
+            "IN",
+            role=_options.MAY_NAME_A_FILE,
+        ),
+        option("output", "folder to write, any fsspec URL", str, "OUT", role=_options.WRITTEN),
+        option("--task", "what to do", ("classify", "features", "simulate"), default="classify"),
+        option("--dask", "Dask scheduler, tcp://host:8786 (work in this process)", str, "ADDRESS"),
+        option(
+            "--partition-clusters",
+            "clusters per part, at least",
+            _options.positive_int,
+            default=50_000,
+        ),
+        option("--resume", "do only what a run that was broken off left undone"),
+        option("--overwrite", "replace OUT if it is there"),
+        _options.SKIP_BAD,
+        _options.MODEL,
+        _options.JSON,
+        "with --task simulate",
+        _options.GRADE,
+        _options.PRESET,
+        _options.SEED,
     )
 
 
@@ -88,12 +76,11 @@ def run(args: argparse.Namespace) -> None:
             progress=progress,
         )
     if summary.n_resumed:
-        say(f"{summary.n_resumed} parts were there from the run that was broken off")
+        say(f"{counted(summary.n_resumed, 'part')} taken over from the run that was broken off")
     looked_at = f", {summary.n_review} to look at" if args.task == "classify" else ""
-    say(f"{summary.n_clusters} clusters in {summary.n_parts} parts{looked_at} -> {args.output}")
-    for note in summary.notes:
-        say(note)
+    done = f"{counted(summary.n_clusters, 'cluster')} in {counted(summary.n_parts, 'part')}"
+    say(f"{done}{looked_at} -> {args.output}", *summary.notes)
     if summary.n_rejected:
-        say(f"{summary.n_rejected} bad clusters set aside -> {args.output}/_rejects.csv")
+        say(f"{counted(summary.n_rejected, 'bad cluster')} set aside -> {args.output}/_rejects.csv")
     if args.json:
         print_json(asdict(summary))

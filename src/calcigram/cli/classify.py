@@ -5,13 +5,11 @@ from __future__ import annotations
 import argparse
 from contextlib import ExitStack
 from dataclasses import asdict
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from calcigram.cli import _options
+from calcigram.cli._options import MAY_NAME_A_FILE, option
 from calcigram.cli._output import (
-    check_exists,
-    check_suffix,
     print_json,
     print_verdicts,
     progress_bar,
@@ -20,6 +18,7 @@ from calcigram.cli._output import (
     working,
 )
 from calcigram.errors import BadInputError
+from calcigram.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,59 +28,66 @@ MAX_ROWS = 200
 
 def add(commands: _options.Commands) -> None:
     """Describe the command."""
-    parser = _options.add_command(
+    _options.add_command(
         commands,
         "classify",
         run,
         "read clusters by the model and by the rules, and cross-check the two",
         "calcigram classify clusters.csv -o verdicts.csv",
+        _options.source("tables, DICOM reports, annotations or masks", "files", nargs="+"),
+        _options.output(
+            "CSV, Parquet, JSON or DICOM file to write (print a table)", *_options.TABLES, ".dcm"
+        ),
+        option(
+            "--template",
+            "with -o FILE.dcm: TID 1500 measurement report, or Mammography CAD SR (tid1500)",
+            _options.TEMPLATES,
+        ),
+        _options.MODEL,
+        option(
+            "--coverage",
+            "coverage of the sets of words, for each word alone",
+            float,
+            "C",
+            default=0.95,
+        ),
+        option(
+            "--prior",
+            "re-weight probabilities to a mix of classes: uniform, clinical or a CSV file",
+            str,
+            "P",
+            role=MAY_NAME_A_FILE,
+        ),
+        option(
+            "--rulebook",
+            "TOML file of consequences in place of the article's (docs/rules.md)",
+            str,
+            "FILE",
+            role=MAY_NAME_A_FILE,
+        ),
+        option(
+            "--recognition",
+            "TOML file of recognition rules in place of those that ship (docs/rules.md)",
+            str,
+            "FILE",
+            role=MAY_NAME_A_FILE,
+        ),
+        _options.SKIP_BAD,
+        option(
+            "--rejects",
+            "where --skip-bad writes what it set aside",
+            _options.Path,
+            role=_options.TABLES,
+        ),
+        option("--resume", "with -o: go on where a run that was killed or interrupted left off"),
+        _options.THREADS,
+        _options.JSON,
+        *_options.READING,
     )
-    parser.add_argument(
-        "files",
-        type=Path,
-        nargs="+",
-        metavar="FILE",
-        help="tables, DICOM reports, annotations or masks",
-    )
-    _options.add_output(parser, "CSV, Parquet, JSON or DICOM file to write (print a table)")
-    parser.add_argument(
-        "--template",
-        choices=("tid1500", "cad-sr"),
-        help="with -o FILE.dcm: TID 1500 measurement report, or Mammography CAD SR (tid1500)",
-    )
-    _options.add_model(parser)
-    parser.add_argument(
-        "--coverage",
-        type=float,
-        default=0.95,
-        metavar="C",
-        help="coverage of the sets of words, for each word alone (0.95)",
-    )
-    parser.add_argument(
-        "--prior",
-        metavar="P",
-        help="re-weight probabilities to a mix of classes: uniform, clinical or a CSV file",
-    )
-    _options.add_rules(parser)
-    parser.add_argument("--skip-bad", action="store_true", help="set bad clusters aside and go on")
-    parser.add_argument(
-        "--rejects", type=Path, metavar="FILE", help="where --skip-bad writes what it set aside"
-    )
-    parser.add_argument(
-        "--resume",
-        action="store_true",
-        help="with -o: go on where a run that was killed or interrupted left off",
-    )
-    _options.add_threads(parser)
-    _options.add_json(parser)
-    _options.add_reading_options(parser)
 
 
 def run(args: argparse.Namespace) -> None:
     """Classify files, streamed to `-o`, or all at once onto the terminal."""
-    check_suffix(args.output, (".csv", ".parquet", ".json", ".dcm"))
-    check_suffix(args.rejects, (".csv", ".parquet", ".json"))
-    check_exists(args.files)
     is_dicom = args.output is not None and args.output.suffix.lower() == ".dcm"
     if args.rejects is not None and not args.skip_bad:
         raise BadInputError("--skip-bad together with --rejects")
@@ -97,10 +103,14 @@ def run(args: argparse.Namespace) -> None:
         _to_file(args)
 
 
+def _chosen(args: argparse.Namespace) -> dict[str, Any]:
+    names = ("coverage", "prior", "rulebook", "recognition")
+    return {name: getattr(args, name) for name in names}
+
+
 def _to_file(args: argparse.Namespace) -> None:
     from calcigram.formats import atomic_path
     from calcigram.streaming import classify_files
-    from calcigram.wording import counted
 
     with ExitStack() as stack:
         output = args.output
@@ -113,29 +123,24 @@ def _to_file(args: argparse.Namespace) -> None:
             output,
             _options.reading_options(args),
             model=args.model,
-            coverage=args.coverage,
-            prior=args.prior,
-            rulebook=args.rulebook,
-            recognition=args.recognition,
+            **_chosen(args),
             rejects=args.rejects,
             n_threads=args.threads,
             resume=args.resume,
             progress=stack.enter_context(progress_bar("Reading clusters")),
         )
-    for note in summary.notes:
-        say(note)
+    say(*summary.notes)
     if summary.n_resumed:
         say(f"{counted(summary.n_resumed, 'cluster')} taken over from the run that was broken off")
     say(f"{counted(summary.n_clusters, 'cluster')}, {summary.n_review} to look at -> {args.output}")
     if summary.n_rejected:
-        say(f"{summary.n_rejected} bad clusters set aside -> {summary.rejects}")
+        say(f"{counted(summary.n_rejected, 'bad cluster')} set aside -> {summary.rejects}")
     if args.json:
         print_json(asdict(summary))
 
 
 def _to_dicom(args: argparse.Namespace) -> None:
     from calcigram.replies import reply_to_file
-    from calcigram.wording import counted
 
     if len(args.files) != 1 or args.skip_bad or args.resume:
         raise BadInputError("one file, without --skip-bad and --resume, for a DICOM report")
@@ -152,11 +157,11 @@ def _to_dicom(args: argparse.Namespace) -> None:
             model=args.model,
             n_threads=args.threads,
         )
-    for note in reply.notes:
-        say(f"{args.files[0]}: {note}")
-    for line in reported_lines(reply.verdicts):
-        say(line)
-    say(f"{counted(len(reply.clusters), 'cluster')} -> {args.output} ({template})")
+    say(
+        *(f"{args.files[0]}: {note}" for note in reply.notes),
+        *reported_lines(reply.verdicts),
+        f"{counted(len(reply.clusters), 'cluster')} -> {args.output} ({template})",
+    )
     if args.json:
         print_json(reply.verdicts)
 
@@ -172,37 +177,26 @@ def _to_terminal(args: argparse.Namespace) -> None:
         options = _options.reading_options(args)
         intakes = [read_intake(path, options) for path in args.files]
         clusters = ClusterSet.concat([intake.clusters for intake in intakes])
-        verdicts = classify(
-            clusters,
-            args.model,
-            coverage=args.coverage,
-            prior=args.prior,
-            rulebook=args.rulebook,
-            recognition=args.recognition,
-            n_threads=args.threads,
-        )
+        verdicts = classify(clusters, args.model, n_threads=args.threads, **_chosen(args))
     if len(args.files) > 1:
         sizes = [len(intake.clusters) for intake in intakes]
         verdicts["source"] = np.repeat([str(path) for path in args.files], sizes)
         if verdicts["cluster_id"].duplicated().any():
-            say(
-                "some ids stand more than once: the column source (-o, --json) tells the files apart"
-            )
+            say("some ids occur more than once: the column source (-o, --json) names the file")
     if args.json:
         print_json(verdicts)
-        for note in verdicts.attrs["notes"]:
-            say(note)
+        say(*verdicts.attrs["notes"])
     else:
         print_verdicts(_told_apart(verdicts), limit=MAX_ROWS)
     for path, intake in zip(args.files, intakes, strict=True):
-        for note in intake.notes:
-            say(f"{path}: {note}")
+        say(*(f"{path}: {note}" for note in intake.notes))
     n_rejected = sum(intake.n_rejected for intake in intakes)
     if args.rejects is not None:
         rejects = pd.concat([intake.rejects for intake in intakes], ignore_index=True)
         write_table(rejects, args.rejects)
     if n_rejected:
-        say(f"{n_rejected} bad clusters set aside{f' -> {args.rejects}' if args.rejects else ''}")
+        place = f" -> {args.rejects}" if args.rejects else ""
+        say(f"{counted(n_rejected, 'bad cluster')} set aside{place}")
 
 
 def _told_apart(verdicts: pd.DataFrame) -> pd.DataFrame:

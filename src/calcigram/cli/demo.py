@@ -11,8 +11,14 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from calcigram.cli import _options
-from calcigram.cli._output import print_json, print_verdicts, progress_bar, say, working
-from calcigram.cli._progress import doing
+from calcigram.cli._output import (
+    doing,
+    print_json,
+    print_verdicts,
+    progress_bar,
+    say,
+    working,
+)
 from calcigram.errors import BadInputError
 
 N_CLUSTERS = 2500
@@ -21,24 +27,22 @@ N_ITERATIONS = 60
 
 def add(commands: _options.Commands) -> None:
     """Describe the command."""
-    parser = _options.add_command(
+    _options.add_command(
         commands,
         "demo",
         run,
         "train a small model, read the sample clusters twice, write a report with pictures",
         "calcigram demo -o demo",
+        _options.output("folder to write to", metavar="DIR", default=Path("demo")),
+        _options.SEED,
+        _options.JOBS,
+        _options.JSON,
     )
-    _options.add_output(parser, "folder to write to (demo)", metavar="DIR")
-    _options.add_seed(parser)
-    _options.add_jobs(parser)
-    _options.add_json(parser)
 
 
 def run(args: argparse.Namespace) -> None:
     """Train, classify, print, write."""
-    folder = args.output or Path("demo")
-    if folder.exists() and not folder.is_dir():
-        raise BadInputError("a folder", value=str(folder))
+    folder = args.output
     folder.mkdir(parents=True, exist_ok=True)
     from calcigram import classify, read_clusters, simulate, train_model
     from calcigram.formats import write_table

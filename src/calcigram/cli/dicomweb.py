@@ -8,6 +8,7 @@ import sys
 from dataclasses import asdict
 
 from calcigram.cli import _options
+from calcigram.cli._options import option
 from calcigram.cli._output import print_json, say, working
 
 PASSWORD_VARIABLE = "CALCIGRAM_DICOMWEB_PASSWORD"
@@ -15,37 +16,37 @@ PASSWORD_VARIABLE = "CALCIGRAM_DICOMWEB_PASSWORD"
 
 def add(commands: _options.Commands) -> None:
     """Describe the command."""
-    parser = _options.add_command(
+    _options.add_command(
         commands,
         "dicomweb",
         run,
         "find the CAD reports of a study in an archive, classify, and store the answer",
         "calcigram dicomweb http://localhost:8042/dicom-web --study 1.2.840.1",
+        option("url", "root of the archive's DICOMweb service", str, "URL"),
+        option("--study", "Study Instance UID", str, "UID", required=True),
+        option(
+            "--user",
+            f"user name; the password is taken from {PASSWORD_VARIABLE}, or asked for",
+            str,
+            "NAME",
+        ),
+        option(
+            "--template",
+            "TID 1500 measurement report, or Mammography CAD SR",
+            _options.TEMPLATES,
+            default=_options.TEMPLATES[0],
+        ),
+        option("--dry-run", "store nothing"),
+        _options.MODEL,
+        _options.THREADS,
+        _options.JSON,
+        option(
+            "--pixel-spacing",
+            "millimetres per pixel, of reports whose images state none",
+            _options.positive_float,
+        ),
+        *_options.LINKING,
     )
-    parser.add_argument("url", metavar="URL", help="root of the archive's DICOMweb service")
-    parser.add_argument("--study", required=True, metavar="UID", help="Study Instance UID")
-    parser.add_argument(
-        "--user",
-        metavar="NAME",
-        help=f"user name; the password is taken from {PASSWORD_VARIABLE}, or asked for",
-    )
-    parser.add_argument(
-        "--template",
-        choices=("tid1500", "cad-sr"),
-        default="tid1500",
-        help="TID 1500 measurement report, or Mammography CAD SR (tid1500)",
-    )
-    parser.add_argument("--dry-run", action="store_true", help="store nothing")
-    _options.add_model(parser)
-    _options.add_threads(parser)
-    _options.add_json(parser)
-    parser.add_argument(
-        "--pixel-spacing",
-        type=_options.positive_float,
-        metavar="MM",
-        help="millimetres per pixel, of reports whose images state none",
-    )
-    _options.add_linking(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -62,14 +63,13 @@ def run(args: argparse.Namespace) -> int:
             n_threads=args.threads,
             dry_run=args.dry_run,
         )
-    for line in summary.notes:
-        say(line)
-    for line in summary.skipped:
-        say(f"skipped: {line}")
-    for line in summary.failed:
-        say(f"not answered: {line}")
     stored = "would be stored" if args.dry_run else "stored"
-    say(f"{len(summary.stored)} answers {stored}, {len(summary.present)} were there already")
+    say(
+        *summary.notes,
+        *(f"skipped: {line}" for line in summary.skipped),
+        *(f"not answered: {line}" for line in summary.failed),
+        f"{len(summary.stored)} answers {stored}, {len(summary.present)} were there already",
+    )
     if args.json:
         print_json(asdict(summary))
     return 2 if summary.failed else 0

@@ -1,14 +1,14 @@
-"""``calcigram evaluate``: hold a model and the rules against clusters whose truth is known."""
+"""``calcigram evaluate``: compare a model and the rules with the truth of clusters that have one."""
 
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from calcigram.cli import _options
-from calcigram.cli._labelled import read_labelled
-from calcigram.cli._output import check_exists, check_suffix, json_text, print_table, say, working
+from calcigram.cli._options import option, positive_int
+from calcigram.cli._output import json_text, print_table, say, working, write_or_print
 from calcigram.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -23,133 +23,136 @@ BASELINE_CLUSTERS = 5000
 
 def add(commands: _options.Commands) -> None:
     """Describe the command."""
-    parser = _options.add_command(
+    _options.add_command(
         commands,
         "evaluate",
         run,
         "evaluate the model and the rules on clusters whose truth is known",
         "calcigram evaluate --benchmark bench_v1 --n 5000 -o evaluation.html",
+        _options.LABELLED,
+        option("--benchmark", "simulate them from a benchmark preset: bench_v1", str, "NAME"),
+        option(
+            "--n",
+            "benchmark clusters per grade, or clusters to train on per fold of --transfer",
+            positive_int,
+            default=5000,
+        ),
+        option("--positions-only", "let the readings use nothing but positions"),
+        option(
+            "--baselines",
+            "beside them: logistic regression on five features, and the majority class",
+        ),
+        option(
+            "--transfer",
+            "also train anew with one mechanism per class left out, each fold (long)",
+        ),
+        option(
+            "--full",
+            "all figures of the model card, from seeds, at --n clusters per grade (long)",
+        ),
+        _options.output(
+            "HTML, Markdown or JSON file to write (print tables)", ".html", ".md", ".json"
+        ),
+        _options.MODEL,
+        _options.SEED,
+        _options.JOBS,
+        _options.JSON,
+        *_options.READING,
     )
-    parser.add_argument(
-        "files",
-        type=Path,
-        nargs="*",
-        metavar="CLUSTERS",
-        help="labelled clusters, with columns true_distribution and true_morphology",
-    )
-    parser.add_argument(
-        "--benchmark", metavar="NAME", help="simulate them from a benchmark preset: bench_v1"
-    )
-    parser.add_argument(
-        "--n",
-        type=_options.positive_int,
-        default=5000,
-        metavar="N",
-        help="benchmark clusters per grade, or clusters to train on a fold of --transfer (5000)",
-    )
-    parser.add_argument(
-        "--positions-only", action="store_true", help="let the readers see nothing but positions"
-    )
-    parser.add_argument(
-        "--baselines",
-        action="store_true",
-        help="beside them: logistic regression on five features, and the majority class",
-    )
-    parser.add_argument(
-        "--transfer",
-        action="store_true",
-        help="also train anew with one mechanism per class left out, each fold (long)",
-    )
-    parser.add_argument(
-        "--full",
-        action="store_true",
-        help="all figures of the model card, from seeds, at --n clusters per grade (long)",
-    )
-    _options.add_output(parser, "HTML, Markdown or JSON file to write (print tables)")
-    _options.add_model(parser)
-    _options.add_seed(parser)
-    _options.add_jobs(parser)
-    _options.add_json(parser)
-    _options.add_reading_options(parser)
+
+
+class _Found(NamedTuple):
+    """What an evaluation gave, to be written or printed."""
+
+    tables: dict[str, pd.DataFrame]
+    evaluations: dict[str, Evaluation]
+    document: dict[str, Any]
+    markdown: Callable[[], str]
+    origin: str
+    done: str
 
 
 def run(args: argparse.Namespace) -> None:
     """Evaluate, then print or write."""
     if [bool(args.files), bool(args.benchmark), args.full].count(True) != 1:
         raise BadInputError("either files of labelled clusters or --benchmark NAME, or --full")
-    for option in ("positions_only", "baselines", "transfer"):
-        if args.full and getattr(args, option):
-            raise BadInputError(f"no --{option.replace('_', '-')} beside --full, which holds all")
-    check_suffix(args.output, (".html", ".md", ".json"))
-    check_exists(args.files)
+    for name in ("positions_only", "baselines", "transfer"):
+        if args.full and getattr(args, name):
+            raise BadInputError(f"no --{name.replace('_', '-')} beside --full, which holds all")
     from calcigram import load_model
 
     model = load_model(args.model)
-    if args.full:
-        _run_full(model, args)
-        return
-    clusters, origin = _clusters(args)
-    with working("Reading clusters"):
-        evaluations = _evaluate(clusters, model, args)
-    tables = _tables(evaluations, args)
+    found = _in_full(model, args) if args.full else _on_clusters(model, args)
+
+    def as_json() -> str:
+        return json_text({"model_version": model.version, **found.document})
+
     if args.output is not None and args.output.suffix.lower() == ".html":
         from calcigram.report import write_evaluation_report
 
         write_evaluation_report(
-            evaluations, args.output, tables=tables, model_version=model.version, origin=origin
-        )
-    elif args.output is not None:
-        from calcigram.formats import atomic_path
-
-        as_json = args.output.suffix.lower() == ".json"
-        text = _json(evaluations, tables, model) if as_json else _markdown(evaluations, tables)
-        with atomic_path(args.output) as temporary:
-            temporary.write_text(text, encoding="utf-8")
-    if args.json:
-        print(_json(evaluations, tables, model), end="")
-    elif args.output is None:
-        for caption, frame in tables.items():
+            found.evaluations, args.output, tables=found.tables, model_version=model.version,
+            origin=found.origin,
+        )  # fmt: skip
+        if args.json:
+            print(as_json(), end="")
+    elif args.output is not None or args.json:
+        write_or_print(args, as_json, found.markdown)
+    else:
+        for caption, frame in found.tables.items():
             print_table(frame, caption)
-        print_table(evaluations["model"].per_class(), "The model, by word")
+        if not args.full:
+            print_table(found.evaluations["model"].per_class(), "The model, by word")
     if args.output is not None:
-        say(f"{len(clusters)} clusters, {len(evaluations)} readers -> {args.output}")
+        say(f"{found.done} -> {args.output}")
 
 
-def _run_full(model: Model, args: argparse.Namespace) -> None:
-    from calcigram.formats import atomic_path
-    from calcigram.report import write_evaluation_report
+def _in_full(model: Model, args: argparse.Namespace) -> _Found:
     from calcigram.validate.full import Plan, card_markdown, card_tables, full_evaluation
 
     plan = Plan(args.n, args.seed, _options.jobs(args))
     with working("Evaluating in full"):
         found = full_evaluation(model, plan, progress=lambda stage: say(f"stage {stage}"))
     tables = card_tables(found)
-    as_json = json_text({"model_version": model.version, "n": args.n, "seed": args.seed, **found})
-    if args.output is not None:
-        with atomic_path(args.output) as temporary:
-            if args.output.suffix.lower() == ".html":
-                write_evaluation_report(
-                    {}, temporary, tables=tables, model_version=model.version,
-                    origin=f"{args.n} clusters per grade, seed {args.seed}.",
-                )  # fmt: skip
-            else:
-                markdown = args.output.suffix.lower() == ".md"
-                temporary.write_text(
-                    card_markdown(found) if markdown else as_json, encoding="utf-8"
-                )
-        say(f"{len(tables)} tables -> {args.output}")
-    if args.json:
-        print(as_json, end="")
-    elif args.output is None:
-        for caption, frame in tables.items():
-            print_table(frame, caption)
+    return _Found(
+        tables,
+        {},
+        {"n": args.n, "seed": args.seed, **found},
+        lambda: card_markdown(found),
+        f"{args.n} clusters per grade, seed {args.seed}.",
+        f"{len(tables)} tables",
+    )
+
+
+def _on_clusters(model: Model, args: argparse.Namespace) -> _Found:
+    clusters, origin = _clusters(args)
+    with working("Reading clusters"):
+        evaluations = _evaluate(clusters, model, args)
+    tables = _tables(evaluations, args)
+    each = {name: evaluation.to_dict() for name, evaluation in evaluations.items()}
+
+    def markdown() -> str:
+        from calcigram.wording import markdown_table
+
+        parts = [f"{caption}\n\n{markdown_table(frame)}" for caption, frame in tables.items()]
+        parts += [evaluation.to_markdown() for evaluation in evaluations.values()]
+        return "\n\n".join(parts) + "\n"
+
+    return _Found(
+        tables,
+        evaluations,
+        {"evaluations": each, "tables": tables},
+        markdown,
+        origin,
+        f"{len(clusters)} clusters, {len(evaluations)} readers",
+    )
 
 
 def _clusters(args: argparse.Namespace) -> tuple[ClusterSet, str]:
     from calcigram import ClusterSet, simulate
 
     if args.files:
-        clusters = ClusterSet.concat(read_labelled(args))
+        clusters = ClusterSet.concat(_options.read_labelled(args))
         origin = f"{len(clusters)} labelled clusters of {', '.join(p.name for p in args.files)}."
     else:
         from calcigram.simulate import load_preset
@@ -157,18 +160,11 @@ def _clusters(args: argparse.Namespace) -> tuple[ClusterSet, str]:
         seed = load_preset(args.benchmark).about.get("seed")
         if seed is None:
             raise BadInputError("a benchmark preset, which has a seed", value=args.benchmark)
+        options = {"seed": seed, "preset": args.benchmark, "n_jobs": _options.jobs(args)}
         parts = []
         for grade in _options.BENCHMARK_GRADES:
             with working(f"Simulating {args.n} {grade} clusters"):
-                parts.append(
-                    simulate(
-                        args.n,
-                        seed=seed,
-                        grade=grade,
-                        preset=args.benchmark,
-                        n_jobs=_options.jobs(args),
-                    )
-                )
+                parts.append(simulate(args.n, grade=grade, **options))
         clusters = ClusterSet.concat(parts)
         origin = (
             f"{len(clusters)} simulated clusters: {args.benchmark}, seed {seed}, "
@@ -217,21 +213,3 @@ def _tables(
         tables["Transfer to mechanisms left out: macro-F1 over folds"] = result.summary()
         tables["Transfer by word: F1 over folds"] = result.per_class()
     return tables
-
-
-def _json(evaluations: dict[str, Evaluation], tables: dict[str, pd.DataFrame], model: Model) -> str:
-    return json_text(
-        {
-            "model_version": model.version,
-            "evaluations": {name: each.to_dict() for name, each in evaluations.items()},
-            "tables": tables,
-        }
-    )
-
-
-def _markdown(evaluations: dict[str, Evaluation], tables: dict[str, pd.DataFrame]) -> str:
-    from calcigram.wording import markdown_table
-
-    parts = [f"{caption}\n\n{markdown_table(frame)}" for caption, frame in tables.items()]
-    parts += [each.to_markdown() for each in evaluations.values()]
-    return "\n\n".join(parts) + "\n"

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING
 
 from calcigram.cli import _options
-from calcigram.cli._output import (
-    check_exists,
-    check_suffix,
-    json_text,
-    say,
-    working,
-    write_or_print,
-)
+from calcigram.cli._options import option, source
+from calcigram.cli._output import json_text, say, working, write_or_print
 from calcigram.errors import BadInputError, UnknownClusterError
 
 if TYPE_CHECKING:
@@ -26,42 +21,29 @@ _WIDEST = 110
 
 def add(commands: _options.Commands) -> None:
     """Describe the command."""
-    parser = _options.add_command(
+    _options.add_command(
         commands,
         "explain",
         run,
         "say why a cluster is read so, and what would change it",
         "calcigram explain clusters.csv --cluster A7 --picture A7.png",
+        source("file of clusters"),
+        option("--cluster", "which cluster (the first, or the only one)", str, "ID"),
+        option("--picture", f"picture to write: {', '.join(PICTURES)}", Path, role=PICTURES),
+        source("labelled clusters to compare with (those the model keeps)", "--reference"),
+        option(
+            "--no-changes",
+            "leave out the search for the smallest changes that would change the concern",
+        ),
+        _options.output("text or JSON file to write", ".txt", ".json"),
+        _options.MODEL,
+        _options.JSON,
+        *_options.READING,
     )
-    parser.add_argument("file", type=Path, metavar="FILE", help="file of clusters")
-    parser.add_argument(
-        "--cluster", metavar="ID", help="which cluster (the first, or the only one)"
-    )
-    parser.add_argument(
-        "--picture", type=Path, metavar="FILE", help=f"picture to write: {', '.join(PICTURES)}"
-    )
-    parser.add_argument(
-        "--reference",
-        type=Path,
-        metavar="FILE",
-        help="labelled clusters to compare with (those the model keeps)",
-    )
-    parser.add_argument(
-        "--no-changes",
-        action="store_true",
-        help="leave out the search for the smallest changes that would change the concern",
-    )
-    _options.add_output(parser, "text or JSON file to write")
-    _options.add_model(parser)
-    _options.add_json(parser)
-    _options.add_reading_options(parser)
 
 
 def run(args: argparse.Namespace) -> None:
     """Explain one cluster."""
-    check_suffix(args.picture, PICTURES)
-    check_suffix(args.output, (".txt", ".json"))
-    check_exists([path for path in (args.file, args.reference) if path])
     from calcigram.explain import explain
     from calcigram.formats import atomic_path, read_clusters
 
@@ -79,9 +61,8 @@ def run(args: argparse.Namespace) -> None:
             kind = args.picture.suffix[1:].lower()
             found.plot().savefig(temporary, format=kind, dpi=150, bbox_inches="tight")
         say(f"picture -> {args.picture}")
-    write_or_print(
-        args, lambda as_json: json_text(found.to_dict()) if as_json else found.to_text(_width())
-    )
+    width = min(get_terminal_size((79, 24)).columns, _WIDEST)
+    write_or_print(args, lambda: json_text(found.to_dict()), lambda: found.to_text(width))
     if args.output is not None:
         say(f"{found.cluster_id} -> {args.output}")
 
@@ -94,9 +75,3 @@ def _chosen(clusters: ClusterSet, name: str | None, source: Path) -> ClusterSet:
     if name not in clusters:
         raise UnknownClusterError(name, clusters.cluster_id, source=str(source))
     return clusters[name][0]
-
-
-def _width() -> int:
-    from shutil import get_terminal_size
-
-    return min(get_terminal_size((79, 24)).columns, _WIDEST)

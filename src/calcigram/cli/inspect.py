@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from calcigram.cli import _options
-from calcigram.cli._output import check_exists, print_json
-from calcigram.wording import printable
+from calcigram.cli._output import print_json
+from calcigram.wording import counted, printable
 
 if TYPE_CHECKING:
     from calcigram.clusters import ClusterSet
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 MAX_PROBLEMS = 20
 
 _SUPPOSED_MM = 0.05
-"""What to count calcifications by where nobody states the size of a pixel; nothing else is told then."""
+"""Used to count calcifications where the pixel size is unknown; lengths are not reported then."""
 
 _OF_LENGTHS = ("--pixel-spacing", "linked by", "wider than")
 """Notes with these words rest on the size of a pixel."""
@@ -27,24 +27,21 @@ _OF_LENGTHS = ("--pixel-spacing", "linked by", "wider than")
 
 def add(commands: _options.Commands) -> None:
     """Describe the command."""
-    parser = _options.add_command(
+    _options.add_command(
         commands,
         "inspect",
         run,
         "say what a file of clusters holds, which marks are known, and what is wrong with it",
         "calcigram inspect clusters.csv",
+        _options.source("table, DICOM report, annotation or mask"),
+        _options.MODEL,
+        _options.JSON,
+        *_options.READING,
     )
-    parser.add_argument(
-        "file", type=Path, metavar="FILE", help="table, DICOM report, annotation or mask"
-    )
-    _options.add_model(parser)
-    _options.add_json(parser)
-    _options.add_reading_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Inspect one file; exit code 2 if it holds anything bad, or cannot be read for what is missing."""
-    check_exists([args.file])
     from calcigram.errors import PixelSizeError
     from calcigram.formats import kind_of, read_intake
     from calcigram.formats.inputs import plain_file
@@ -193,8 +190,8 @@ def _known(values: Any) -> dict[str, Any]:
 
 def _print_contents(contents: dict[str, Any]) -> None:
     _print(
-        f"{contents['file']}: {_counted(contents['clusters'], 'cluster')}, "
-        f"{_counted(contents['calcifications'], 'calcification')}"
+        f"{contents['file']}: {counted(contents['clusters'], 'cluster')}, "
+        f"{counted(contents['calcifications'], 'calcification')}"
     )
     for key, label in (("calcifications_a_cluster", "calcifications per cluster"), ("extent_mm", "extent in mm")):  # fmt: skip
         if contents[key]:
@@ -209,15 +206,14 @@ def _print_contents(contents: dict[str, Any]) -> None:
         _print(f"  missing: {contents['missing']}")
         _print("  (until it is known, loose calcifications of an image count as one cluster)")
     for way, number in contents["formed_by"].items():
-        _print(f"  {_counted(number, 'cluster')} formed: {way}")
+        _print(f"  {counted(number, 'cluster')} formed: {way}")
     _print("  marks:")
     for name, mark in contents["marks"].items():
         share = "none" if not mark["known"] else f"{mark['known']} of {mark['of']}"
         _print(f"    {name:<16} {share:<18} {_range_text(mark['range'])}".rstrip())
     _print(f"  carried along: {', '.join(contents['meta_columns']) or 'nothing'}")
     if contents["bad_clusters"]:
-        noun = "cluster" if contents["bad_clusters"] == 1 else "clusters"
-        _print(f"  {contents['bad_clusters']} bad {noun}, not counted above:")
+        _print(f"  {counted(contents['bad_clusters'], 'bad cluster')}, not counted above:")
     for row in contents["problems"].head(MAX_PROBLEMS).itertuples():
         _print(
             f"    row {row.row}, column {row.column!r}: got {row.value!r}, expected {row.expected}"
@@ -230,10 +226,6 @@ def _print_contents(contents: dict[str, Any]) -> None:
 
 def _print(line: str) -> None:
     print(printable(line))
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun if number == 1 else noun + 's'}"
 
 
 def _range_text(spread: dict[str, float] | None) -> str:

@@ -1,47 +1,45 @@
-"""``calcigram rules``: print the rulebooks, or hold them against known outcomes."""
+"""``calcigram rules``: print the rulebooks, or compare them with known outcomes."""
 
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from calcigram.cli import _options
-from calcigram.cli._output import check_exists, check_suffix, print_json, print_table, say, working
+from calcigram.cli._options import option
+from calcigram.cli._output import json_text, print_json, print_table, say, working, write_or_print
 from calcigram.errors import BadInputError
 
 
 def add(commands: _options.Commands) -> None:
     """Describe the command and its ``check``."""
-    parser = _options.add_command(
+    _options.add_command(
         commands,
         "rules",
         run,
         "print the rules, or compare their consequences with known outcomes",
         "calcigram rules\n  calcigram rules check calc_case_description_train_set.csv",
+        option(
+            "action",
+            "print the rules, or check them against pathology",
+            ("print", "check"),
+            nargs="?",
+            default="print",
+        ),
+        _options.source(
+            "with check: CBIS-DDSM case descriptions (the counts that ship)", "files", nargs="*"
+        ),
+        option(
+            "--rulebook",
+            "article, birads or a TOML file; may be repeated (article and birads)",
+            str,
+            "NAME",
+            action="append",
+            role=_options.MAY_NAME_A_FILE,
+        ),
+        _options.output("with check: Markdown or JSON file to write", ".md", ".json"),
+        _options.SEED,
+        _options.JSON,
     )
-    parser.add_argument(
-        "action",
-        nargs="?",
-        choices=("print", "check"),
-        default="print",
-        help="print the rules, or check them against pathology (print)",
-    )
-    parser.add_argument(
-        "files",
-        type=Path,
-        nargs="*",
-        metavar="FILE",
-        help="with check: CBIS-DDSM case descriptions (the counts that ship)",
-    )
-    parser.add_argument(
-        "--rulebook",
-        action="append",
-        metavar="NAME",
-        help="article, birads or a TOML file; may be repeated (article and birads)",
-    )
-    _options.add_output(parser, "with check: Markdown or JSON file to write")
-    _options.add_seed(parser)
-    _options.add_json(parser)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -72,21 +70,16 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _check(args: argparse.Namespace, books: list[str]) -> None:
-    check_suffix(args.output, (".md", ".json"))
-    check_exists(args.files)
-    from calcigram.cli._output import json_text, write_or_print
     from calcigram.validate.outcomes import check_outcomes
     from calcigram.validate.risk_check import check_risk
 
-    with working("Holding the rules against outcomes"):
+    with working("Comparing the rules with outcomes"):
         result = check_outcomes(args.files, rulebooks=books, seed=args.seed)
         risk = check_risk(args.files, seed=args.seed) if result.has_both_splits else None
-
-    def text(as_json: bool) -> str:
-        if as_json:
-            return json_text({**result.to_dict(), "risk": risk and risk.to_dict()})
-        return result.to_markdown() + (f"\n{risk.to_markdown()}" if risk else "")
-
-    write_or_print(args, text)
+    write_or_print(
+        args,
+        lambda: json_text({**result.to_dict(), "risk": risk and risk.to_dict()}),
+        lambda: result.to_markdown() + (f"\n{risk.to_markdown()}" if risk else ""),
+    )
     if args.output is not None:
         say(f"{result.n_lesions} lesions -> {args.output}")

@@ -5,39 +5,30 @@ from __future__ import annotations
 import argparse
 
 from calcigram.cli import _options
+from calcigram.cli._options import option
 
 
 def add(commands: _options.Commands) -> None:
     """Describe the command."""
-    parser = _options.add_command(
+    _options.add_command(
         commands,
         "serve",
         run,
-        "serve the HTTP interface and the page, to this machine alone unless told otherwise",
+        "serve the HTTP interface and the page, by default to this machine only",
         "calcigram serve --port 8000\n"
         "  calcigram serve --host 0.0.0.0 --workers 2 --token-file token.txt",
+        option("--host", "address to listen on (127.0.0.1)", str, "ADDRESS"),
+        option("--port", "port to listen on, 0 for a free one (8000)", _options.count),
+        option(
+            "--workers",
+            "processes (1); more than one serve the interface without the page",
+            _options.positive_int,
+        ),
+        option("--token-file", "file that holds the token requests must carry", str, "FILE"),
+        option("--no-page", "serve the interface without the page"),
+        _options.MODEL,
+        _options.THREADS,
     )
-    parser.add_argument("--host", metavar="ADDRESS", help="address to listen on (127.0.0.1)")
-    parser.add_argument(
-        "--port",
-        type=_options.count,
-        metavar="N",
-        help="port to listen on, 0 for a free one (8000)",
-    )
-    parser.add_argument(
-        "--workers",
-        type=_options.positive_int,
-        metavar="N",
-        help="processes (1); more than one serve the interface without the page",
-    )
-    parser.add_argument(
-        "--token-file", metavar="FILE", help="file that holds the token requests must carry"
-    )
-    parser.add_argument(
-        "--no-page", action="store_true", help="serve the interface without the page"
-    )
-    _options.add_model(parser)
-    _options.add_threads(parser)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -51,14 +42,6 @@ def run(args: argparse.Namespace) -> None:
     except ImportError:
         raise BadInputError(f"the packages of the server: {how_to_install('server')}") from None
 
-    serve(
-        Settings.from_environment(
-            host=args.host,
-            port=args.port,
-            workers=args.workers,
-            token_file=args.token_file,
-            page=False if args.no_page else None,
-            model=args.model,
-            threads=args.threads,
-        )
-    )
+    names = ("host", "port", "workers", "token_file", "model", "threads")
+    given = {name: getattr(args, name) for name in names}
+    serve(Settings.from_environment(**given, page=False if args.no_page else None))

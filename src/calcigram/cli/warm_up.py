@@ -14,15 +14,13 @@ N_SIMULATED = 300
 
 def add(commands: _options.Commands) -> None:
     """Describe the command."""
-    parser = _options.add_command(
+    _options.add_command(
         commands,
         "warm-up",
         run,
         "compile now, once, what the first use of other commands would compile",
         "calcigram warm-up",
-    )
-    parser.add_argument(
-        "--all", action="store_true", help="compile the simulator, too (simulate, train, demo)"
+        _options.option("--all", "compile the simulator, too (simulate, train, demo)"),
     )
 
 
@@ -33,13 +31,13 @@ def run(args: argparse.Namespace) -> None:
     began = perf_counter()
     with working("Compiling"):
         from calcigram import classify, explain, read_clusters, simulate
-        from calcigram.page.sketch import overlays
+        from calcigram._kernels.tree import spanning_tree
 
         clusters = read_clusters(sample_clusters())
         classify(clusters)
-        classify(clusters[0])  # a few clusters take another way through the model than many
+        classify(clusters[0])  # few clusters are read by other functions than many
         explain(clusters[0])
-        overlays(clusters[0].x_mm, clusters[0].y_mm)
+        spanning_tree(clusters[0].x_mm.copy(), clusters[0].y_mm.copy())  # the page draws it
         if args.all:
             simulate(N_SIMULATED, grade="mixed")
     say(f"ready after {perf_counter() - began:.0f} s")

@@ -12,18 +12,23 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from calcigram.errors import BadInputError, CalcigramError
-from calcigram.formats.files import PathLike, atomic_path, first_bytes, take_lock
+from calcigram.formats.files import LOCK_FILE, PathLike, atomic_path, first_bytes, take_lock
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 PACKAGE = Path(__file__).parents[1]
+
+MANIFEST_FILE = "_calcigram.json"
+"""Stands among the parts; readers of Parquet folders pass over names with an underscore."""
+
+_NOTE_KEY = b"calcigram"
 
 RESUME_HINT = "; without --resume everything is computed again"
 
@@ -117,35 +122,140 @@ def _short(value: Any) -> str:
 
 Manifest = Mapping[str, Any]
 
-MANIFEST_FILE = "manifest.json"
 
-_NOTE_KEY = b"calcigram"
+class Folder(Protocol):
+    """Where parts are kept: `LocalFolder`, or `batch.storage.Storage` for what fsspec reaches."""
+
+    def names(self) -> set[str]:
+        """Return the names of its files; of none where it is not there."""
+
+    def read(self, name: str) -> bytes:
+        """Return what a file holds."""
+
+    def write(self, name: str, data: Any) -> None:
+        """Write a file whole or not at all."""
+
+    def remove(self, names: Iterable[str] | None = None) -> None:
+        """Remove the files of these names, or the whole folder."""
+
+    def held(self, output: str) -> AbstractContextManager[None]:
+        """Make the folder and let no other process hold it."""
 
 
-class KeptParts:
-    """The parts of one output that are done; make one with `kept_parts`."""
+class LocalFolder:
+    """A folder on a local disk."""
 
-    def __init__(self, output: PathLike, manifest: Callable[[], Manifest]) -> None:
-        self._output = Path(output).resolve()
-        self.folder = self._output.with_name(f".{self._output.name}.work")
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def names(self) -> set[str]:
+        """Return the names of its files; of none where it is not there."""
+        return {file.name for file in self.path.iterdir()} if self.path.is_dir() else set()
+
+    def read(self, name: str) -> bytes:
+        """Return what a file holds."""
+        return (self.path / name).read_bytes()
+
+    def write(self, name: str, data: Any) -> None:
+        """Write a file whole or not at all."""
+        with atomic_path(self.path / name, tidy=False) as temporary:
+            temporary.write_bytes(data)
+
+    def remove(self, names: Iterable[str] | None = None) -> None:
+        """Remove the files of these names, or the whole folder."""
+        if names is None:
+            shutil.rmtree(self.path)
+        else:
+            for name in names:
+                (self.path / name).unlink(missing_ok=True)
+
+    @contextmanager
+    def held(self, output: str) -> Iterator[None]:
+        """Make the folder and let no other process hold it; the message names `output`."""
+        lock = take_lock(self.path, output)
+        try:
+            yield
+        finally:
+            os.close(lock)
+
+
+class Checkpoint:
+    """The finished parts of one output, in a folder beside it, and what they are made from.
+
+    Parameters
+    ----------
+    folder : Folder
+    output : str
+        What messages name.
+    manifest : callable
+        Gives what the work is made from, in JSON values; called when first needed.
+    """
+
+    def __init__(self, folder: Folder, output: str, manifest: Callable[[], Manifest]) -> None:
+        self.folder = folder
+        self._output = output
         self._manifest = manifest
-        self._lock: int | None = None
-        self._begun = False
-        self.n_kept = 0
+        self._lock = ExitStack()
+        self._is_held = False
+
+    def hold(self) -> None:
+        """Let no other process work on this output."""
+        if not self._is_held:
+            self._lock.enter_context(self.folder.held(self._output))
+            self._is_held = True
+
+    def close(self) -> None:
+        """Let others have the folder."""
+        self._lock.close()
+        self._is_held = False
+
+    def left(self) -> set[str]:
+        """Return the names of what an earlier run of the same work left in the folder.
+
+        Raises
+        ------
+        BadInputError
+            It was made from other input, by another model or under other options.
+        """
+        names = self.folder.names()
+        if MANIFEST_FILE not in names:  # killed before there was a part
+            return set()
+        check_same(self.folder.read(MANIFEST_FILE), self._manifest(), self._output)
+        return names
+
+    def begin(self, keep: Iterable[str] = ()) -> None:
+        """Hold the folder, and leave nothing in it but a manifest and the parts to keep."""
+        self.hold()
+        self.folder.remove(self.folder.names() - {LOCK_FILE, *keep})
+        self.folder.write(MANIFEST_FILE, to_text(self._manifest()).encode())
+
+    def discard(self) -> None:
+        """Remove the folder with all that it holds."""
+        if self.folder.names():
+            self.hold()
+            self.folder.remove()
+        self.close()
+
+
+class KeptParts(Checkpoint):
+    """Tables that are the beginning of an output, in its order; make one with `kept_parts`."""
+
+    n_kept = 0
+    _has_begun = False
 
     def add(self, table: pa.Table, note: Mapping[str, Any]) -> None:
         """Keep the next part: a table, and a note of JSON values."""
         import pyarrow as pa
 
-        if not self._begun:
-            self._begin()
+        if not self._has_begun:
+            self.begin()
+            self._has_begun = True
         schema = table.schema.with_metadata({_NOTE_KEY: json.dumps(note)})
         options = pa.ipc.IpcWriteOptions(compression="lz4")
-        with (
-            atomic_path(self._path(self.n_kept), tidy=False) as temporary,
-            pa.ipc.new_file(str(temporary), schema, options=options) as file,
-        ):
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_file(sink, schema, options=options) as file:
             file.write_table(table)
+        self.folder.write(self._name(), sink.getvalue())
         self.n_kept += 1
 
     def take_up(self) -> Iterator[tuple[pa.Table, dict[str, Any]]]:
@@ -159,17 +269,14 @@ class KeptParts:
         """
         import pyarrow as pa
 
-        if not self.folder.is_dir():
+        if not self.folder.names():
             return
-        self._take_lock()
-        manifest = self.folder / MANIFEST_FILE
-        if not manifest.exists():  # killed before there was a part
-            return
-        check_same(manifest.read_bytes(), self._manifest(), str(self._output))
-        self._begun = True
-        while (path := self._path(self.n_kept)).exists():
+        self.hold()
+        names = self.left()
+        self._has_begun = bool(names)
+        while self._name() in names:
             try:
-                with pa.ipc.open_file(str(path)) as file:
+                with pa.ipc.open_file(pa.py_buffer(self.folder.read(self._name()))) as file:
                     table = file.read_all()
             except (pa.ArrowException, OSError):  # cut off by a failing machine
                 return
@@ -177,33 +284,8 @@ class KeptParts:
             note = json.loads(table.schema.metadata[_NOTE_KEY])
             yield table.replace_schema_metadata(None), note
 
-    def discard(self) -> None:
-        """Remove the folder with all that it holds."""
-        if self.folder.is_dir():
-            self._take_lock()
-            shutil.rmtree(self.folder)
-        self.close()
-
-    def close(self) -> None:
-        """Let others have the folder."""
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
-
-    def _begin(self) -> None:
-        self._take_lock()
-        for orphan in self.folder.glob("part-*"):  # its manifest is gone
-            orphan.unlink()
-        with atomic_path(self.folder / MANIFEST_FILE) as temporary:
-            temporary.write_text(to_text(self._manifest()), encoding="utf-8")
-        self._begun = True
-
-    def _take_lock(self) -> None:
-        if self._lock is None:
-            self._lock = take_lock(self.folder, self._output)
-
-    def _path(self, index: int) -> Path:
-        return self.folder / f"part-{index:06}.arrow"
+    def _name(self) -> str:
+        return f"part-{self.n_kept:06}.arrow"
 
 
 @contextmanager
@@ -232,7 +314,9 @@ def kept_parts(
     request would meet it again), the folder is removed. After any other end, such as an
     interrupt, a full disk or a killed process, it stays.
     """
-    parts = KeptParts(output, manifest)
+    target = Path(output).resolve()
+    folder = LocalFolder(target.with_name(f".{target.name}.work"))
+    parts = KeptParts(folder, str(target), manifest)
     if not resume:
         parts.discard()
     try:

@@ -15,15 +15,15 @@ import tempfile
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from calcigram.clusters import META_COLUMNS
+from calcigram.clusters import META_COLUMNS, clusters_from_frame
 from calcigram.errors import BadInputError
 from calcigram.formats.files import PathLike, first_bytes
 from calcigram.formats.inputs import SpooledPath
-from calcigram.longtable import Intake, Notice, clusters_from_frame
+from calcigram.longtable import Intake, Notice
 from calcigram.longtable.columns import (
     MISSING_WORDS,
     NUMERIC_COLUMNS,
@@ -185,23 +185,32 @@ _SEPARATOR = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 
 def _read(layout: _Layout) -> pd.DataFrame:
     """Read a file without oddities, numbers as numbers; else raise a `ValueError`."""
+    if not all(layout.headings):
+        raise BadInputError("a name above each column")
+    headings, delimiter = layout.headings, layout.delimiter
+    return _frame_of(layout.path, layout, headings, "float32", delimiter, skip_rows=layout.line)
+
+
+def _frame_of(
+    file: PathLike | BinaryIO,
+    layout: _Layout,
+    names: list[str],
+    of_numbers: str,
+    delimiter: str = ",",
+    **how: Any,
+) -> pd.DataFrame:
+    """Read rows; columns of numbers get the type `of_numbers`, others are words, empty ones missing."""
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
-    if not all(layout.headings):
-        raise BadInputError("a name above each column")
-    word = pa.dictionary(pa.int32(), pa.string())
-    types = {name: pa.float32() if name in layout.numeric else word for name in layout.headings}
-    table = arrow_csv.read_csv(
-        layout.path,
-        arrow_csv.ReadOptions(column_names=layout.headings, skip_rows=layout.line),
-        arrow_csv.ParseOptions(delimiter=layout.delimiter, newlines_in_values=True),
+    number, word = pa.type_for_alias(of_numbers), pa.dictionary(pa.int32(), pa.string())
+    types = {name: number if name in layout.numeric else word for name in names}
+    frame: pd.DataFrame = arrow_csv.read_csv(
+        file,
+        arrow_csv.ReadOptions(column_names=names, **how),
+        arrow_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
         arrow_csv.ConvertOptions(column_types=types, null_values=list(MISSING_WORDS)),
-    )
-    return _with_empty_as_missing(table.to_pandas(), layout)
-
-
-def _with_empty_as_missing(frame: pd.DataFrame, layout: _Layout) -> pd.DataFrame:
+    ).to_pandas()
     for name in frame:
         if name not in layout.numeric and "" in frame[name].cat.categories:
             frame[name] = frame[name].cat.remove_categories([""])
@@ -220,23 +229,10 @@ class _Tidy:
 
     def frame(self, layout: _Layout) -> pd.DataFrame:
         """Return all as text, but for decimal commas, which become points."""
-        import pyarrow as pa
-        from pyarrow import csv as arrow_csv
-
-        word = pa.dictionary(pa.int32(), pa.string())
         self.file.seek(0)
-        table = arrow_csv.read_csv(
-            self.file,
-            arrow_csv.ReadOptions(column_names=self.names, use_threads=False, block_size=1 << 22),
-            arrow_csv.ParseOptions(newlines_in_values=True),
-            arrow_csv.ConvertOptions(
-                column_types={
-                    name: pa.string() if name in layout.numeric else word for name in self.names
-                },
-                null_values=list(MISSING_WORDS),
-            ),
-        )
-        frame = _with_empty_as_missing(table.drop_columns(self.nothing).to_pandas(), layout)
+        how: dict[str, Any] = {"use_threads": False, "block_size": 1 << 22}
+        frame = _frame_of(self.file, layout, self.names, "string", **how)
+        frame = frame.drop(columns=self.nothing)
         numbers = [name for name in self.names if name in layout.numeric]
         if layout.delimiter != "," and _has_decimal_commas(frame[numbers]):
             for name in numbers:
@@ -347,6 +343,7 @@ def _typed(texts: pd.Series) -> pd.Series:
     import pyarrow as pa
 
     column = pa.array(texts.astype(object), pa.string(), from_pandas=True)
+    result: pd.Series
     if column.null_count < len(column):
         for kind in (pa.int64(), pa.float64(), pa.bool_()):
             try:
@@ -354,5 +351,7 @@ def _typed(texts: pd.Series) -> pd.Series:
             except pa.ArrowInvalid:
                 continue
             if typed.cast(pa.string()).equals(column):
-                return typed.to_pandas()
-    return column.to_pandas()
+                result = typed.to_pandas()
+                return result
+    result = column.to_pandas()
+    return result

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from calcigram.clusters import MARK_NAMES, META_COLUMNS, ClusterSet
+from calcigram.clusters import MARK_NAMES, META_COLUMNS, ClusterSet, clusters_from_frame
 from calcigram.errors import BadInputError
 from calcigram.formats.files import PathLike
 from calcigram.formats.output import arrow_table
 from calcigram.formats.parquetsize import check_parquet
-from calcigram.longtable import Intake, clusters_from_frame
+from calcigram.longtable import Intake
 from calcigram.longtable.columns import (
     ID_EXPECTED,
     NUMERIC_COLUMNS,
@@ -56,7 +56,8 @@ def _is_other_list(kind: Any) -> bool:
 
     types = pa.types
     views = types.is_list_view(kind) or types.is_large_list_view(kind)
-    return views or types.is_large_list(kind) or types.is_fixed_size_list(kind)
+    result: bool = views or types.is_large_list(kind) or types.is_fixed_size_list(kind)
+    return result
 
 
 def _as_lists(batch: pa.RecordBatch, names: Iterable[str]) -> pa.RecordBatch:
@@ -138,7 +139,8 @@ def _lengths(lists: pa.Array) -> Rows:
     """Return the number of values in each list, 0 where it is null."""
     import pyarrow.compute as pc
 
-    return pc.fill_null(pc.list_value_length(lists), 0).to_numpy().astype(np.int64)
+    result: Rows = pc.fill_null(pc.list_value_length(lists), 0).to_numpy().astype(np.int64)
+    return result
 
 
 def _aligned(batch: pa.RecordBatch, marks: Mapping[str, str], faults: Faults) -> Mask:
@@ -177,7 +179,7 @@ def _texts(column: pa.Array, theirs: str, faults: Faults) -> npt.NDArray[np.obje
     given = [*column.dictionary.to_pylist(), None]
     words = np.array(["" if v is None else id_text(v) for v in given], dtype=object)
     codes = column.indices.fill_null(len(given) - 1).to_numpy(zero_copy_only=False)
-    texts = words[codes]
+    texts: npt.NDArray[np.object_] = words[codes]
     empty = np.flatnonzero(texts == "")
     faults.add_at(empty, theirs, [given[code] or "" for code in codes[empty]], ID_EXPECTED)
     return texts
@@ -442,14 +444,10 @@ def opened_parquet(
             given: Any = path
             if isinstance(path, str | os.PathLike):
                 given = stack.enter_context(open(path, "rb"))
-            contents = check_parquet(given, source, most=most, with_pages=with_pages)
-            yield stack.enter_context(
-                # Words stay codes, whose text may be long and stand in each row.
-                parquet.ParquetFile(
-                    path if isinstance(path, str | os.PathLike) else given,
-                    read_dictionary=contents.texts,
-                )
-            )
+            texts = check_parquet(given, source, most=most, with_pages=with_pages)
+            # Words stay codes: their text may be long, and repeated in each row.
+            to_open = path if isinstance(path, str | os.PathLike) else given
+            yield stack.enter_context(parquet.ParquetFile(to_open, read_dictionary=texts))
     except MemoryError:
         raise
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from calcigram.errors import BadInputError
@@ -35,25 +34,9 @@ _BYTES_PER_WORD = 16
 Fields = dict[int, Any]
 
 
-@dataclass(frozen=True)
-class Contents:
-    """What a Parquet file holds.
-
-    Attributes
-    ----------
-    n_bytes : int
-        Of all values, unpacked and decoded; of texts in a dictionary the codes only.
-    texts : list of str
-        The columns of text or bytes that are not nested.
-    """
-
-    n_bytes: int
-    texts: list[str]
-
-
 def check_parquet(
     file: BinaryIO, source: str, *, most: int | None = None, with_pages: bool = True
-) -> Contents:
+) -> list[str]:
     """Refuse a Parquet file that unpacks to more than it may, before Arrow sees it.
 
     Parameters
@@ -70,7 +53,8 @@ def check_parquet(
 
     Returns
     -------
-    Contents
+    list of str
+        The columns of text or bytes that are not nested.
 
     Raises
     ------
@@ -79,22 +63,26 @@ def check_parquet(
     """
     try:
         size = file.seek(0, 2)
-        contents = _measured(file, size, with_pages=with_pages)
+        n_bytes, texts = _measured(file, size, with_pages=with_pages)
     except (struct.error, LookupError, AttributeError, TypeError, ValueError) as error:
         raise BadInputError("an undamaged Parquet file", source=source, value=str(error)) from None
     finally:
         file.seek(0)
     allowed = unpacked_limit(size) if most is None else most
-    if contents.n_bytes > allowed:
+    if n_bytes > allowed:
         raise BadInputError(
             f"a Parquet file that unpacks to at most {allowed} bytes; cut it in parts, or compress it less",
             source=source,
-            value=f"{contents.n_bytes} bytes",
+            value=f"{n_bytes} bytes",
         )
-    return contents
+    return texts
 
 
-def _measured(file: BinaryIO, size: int, *, with_pages: bool) -> Contents:
+def _measured(file: BinaryIO, size: int, *, with_pages: bool) -> tuple[int, list[str]]:
+    """Return the bytes of all values, unpacked and decoded, and the flat columns of text.
+
+    Of texts in a dictionary the codes alone count.
+    """
     file.seek(max(0, size - 8))
     (length,) = struct.unpack("<I4x", file.read(8))
     if length + 8 > size:
@@ -113,7 +101,7 @@ def _measured(file: BinaryIO, size: int, *, with_pages: bool) -> Contents:
             texts = [name.decode() for name in _flat_texts(value)]
         elif field_id == 4:
             total += _group(value, leaves, size, pages if with_pages else None)
-    return Contents(total, texts)
+    return total, texts
 
 
 def _flat_texts(schema: list[Fields]) -> Iterator[bytes]:

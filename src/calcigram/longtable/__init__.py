@@ -13,8 +13,8 @@ from calcigram.longtable.intake import (
     RepeatedRowsWarning,
     TableWarning,
     check_long,
-    clusters_from_frame,
     frame_from_clusters,
+    intake_from_frame,
     known_columns,
     tell,
 )
@@ -28,8 +28,8 @@ __all__ = [
     "RepeatedRowsWarning",
     "TableWarning",
     "check_long",
-    "clusters_from_frame",
     "frame_from_clusters",
+    "intake_from_frame",
     "known_columns",
     "tell",
 ]

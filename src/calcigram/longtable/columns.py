@@ -14,9 +14,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from calcigram.clusters import CLUSTER_COLUMNS, MARKS, META_COLUMNS, Column
 from calcigram.errors import BadInputError
-from calcigram.limits import MAX_COLUMNS, UNPACKED_FLOOR_BYTES
+from calcigram.limits import (
+    CLUSTER_COLUMNS,
+    MARKS,
+    MAX_COLUMNS,
+    META_COLUMNS,
+    UNPACKED_FLOOR_BYTES,
+    Column,
+)
 from calcigram.options import MM_PER_UNIT, ReadOptions
 
 if TYPE_CHECKING:
@@ -352,5 +358,6 @@ def meta_column(series: pd.Series, *, as_text: bool) -> pd.Series:
         known = series.notna().to_numpy()
         column = np.full(len(series), None, dtype=object)
         column[known] = texts
-        return pa.array(column, pa.string()).to_pandas()
+        result: pd.Series = pa.array(column, pa.string()).to_pandas()
+        return result
     return series.reset_index(drop=True)

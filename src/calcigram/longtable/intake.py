@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from calcigram.clusters import CLUSTER_NAMES, MARK_NAMES, META_COLUMNS, ClusterSet
 from calcigram.errors import BadInputError
+from calcigram.limits import CLUSTER_NAMES, MARK_NAMES, META_COLUMNS
 from calcigram.longtable.columns import (
     ID_EXPECTED,
     MISSING_IDS,
@@ -32,6 +32,8 @@ from calcigram.options import ReadOptions
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from calcigram.clusters import ClusterSet
 
 
 class TableWarning(UserWarning):
@@ -126,6 +128,7 @@ class Intake:
         Examples
         --------
         >>> import pandas as pd
+        >>> from calcigram import ClusterSet
         >>> clusters = ClusterSet.from_arrays([0, 1, 2, 3], [1, 2, 3], [0, 0, 0])
         >>> whole = Intake(clusters, pd.DataFrame(), 5)
         >>> [(len(part.clusters), part.n_duplicates) for part in whole.parts(2)]
@@ -141,52 +144,15 @@ class Intake:
                 yield Intake(part, self.rejects.iloc[:0])
 
 
-def clusters_from_frame(
+def intake_from_frame(
     frame: pd.DataFrame,
-    options: ReadOptions | None = None,
+    options: ReadOptions | None,
     *,
-    source: str | None = None,
-    row_number: Callable[[Rows], Rows] | int = 0,
+    source: str | None,
+    row_number: Callable[[Rows], Rows] | int,
+    make: Callable[..., ClusterSet],
 ) -> Intake:
-    """Make clusters of a long table, one row per calcification.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame, shape (N, any)
-        The rows of a cluster may lie among others'. `clusters.MARKS` and
-        `clusters.CLUSTER_COLUMNS` say what each column may hold; values are checked at the
-        float32 precision they are kept in. Every other column goes to ``meta`` where it has
-        one value a cluster, and is ignored with a warning where it varies.
-    options : ReadOptions, optional
-        Those that apply to a table.
-    source : str, optional
-        Name of the file, for messages.
-    row_number : int or callable, optional
-        Number of the first row, or what turns positions in `frame` into row numbers.
-
-    Returns
-    -------
-    Intake
-
-    Raises
-    ------
-    BadInputError
-        The table is empty, a column is missing, or (unless bad clusters are skipped) a value is bad;
-        the first bad row is named.
-
-    Warns
-    -----
-    RepeatedRowsWarning, IgnoredColumnWarning
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> frame = pd.DataFrame({"cluster_id": ["b", "a", "b"], "posX": [10, 20, 30], "y": [1, 2, 3]})
-    >>> options = ReadOptions(columns={"x": "posX"}, units="px", pixel_spacing=0.1)
-    >>> intake = clusters_from_frame(frame, options)
-    >>> list(intake.clusters.cluster_id), intake.clusters.x_mm
-    (['b', 'a'], array([1., 3., 2.], dtype=float32))
-    """
+    """Make clusters of a long table; `clusters.clusters_from_frame` documents it, and gives `make`."""
     options = options or ReadOptions()
     factor = factors(options)
     frame = frame.set_axis([str(name) for name in frame.columns], axis=1)
@@ -218,7 +184,7 @@ def clusters_from_frame(
     _warn(int(repeated.sum()), ignored, source)
     kept_rows = order[keep[owner[order]] & ~repeated[order]]
     lengths = np.bincount(owner[kept_rows], minlength=len(ids))[keep]
-    clusters = ClusterSet.from_arrays(
+    clusters = make(
         np.concatenate([[0], np.cumsum(lengths)]),
         cluster_id=ids[keep],
         meta=meta[keep],
@@ -276,7 +242,7 @@ def _check_constant(
 def _meta(
     frame: pd.DataFrame, names: Mapping[str, str], owner: Rows, first: Rows, faults: Faults
 ) -> tuple[pd.DataFrame, list[str]]:
-    """Return the columns of one value a cluster, and the names of those that vary."""
+    """Return the columns with one value per cluster, and the names of those that vary."""
     import pandas as pd
 
     theirs_to_ours = {theirs: ours for ours, theirs in names.items()}
@@ -382,6 +348,7 @@ def frame_from_clusters(
 
     Examples
     --------
+    >>> from calcigram import ClusterSet
     >>> clusters = ClusterSet.from_arrays([0, 2], [0, 1], [0, 1], cluster_id=["a"], cnr=[5, 6])
     >>> list(frame_from_clusters(clusters).columns)
     ['cluster_id', 'x_mm', 'y_mm', 'cnr']
@@ -432,6 +399,7 @@ def known_columns(clusters: ClusterSet) -> list[str]:
 
     Examples
     --------
+    >>> from calcigram import ClusterSet
     >>> known_columns(ClusterSet.from_arrays([0, 1], [0], [0], nipple_x_mm=[1]))
     ['x_mm', 'y_mm', 'nipple_x_mm']
     """

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import panel as pn
 
+from calcigram.classify import missing_note
 from calcigram.clusters import CLUSTER_NAMES, ClusterSet
 from calcigram.errors import BadInputError, CalcigramError
-from calcigram.missing import missing_note
 from calcigram.page import files, texts
 from calcigram.page.editor import (
     DRAWN_SIZE_MM,
