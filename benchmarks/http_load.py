@@ -26,7 +26,7 @@ from pathlib import Path
 
 CONNECTIONS, N_POINTS = 32, 30
 
-TARGET = 0.35
+TARGET = 0.45
 
 RESULT = Path(__file__).parent / "results" / "http.json"
 

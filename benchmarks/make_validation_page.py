@@ -87,7 +87,7 @@ gives the probabilities of a balanced mix, `--prior clinical` those of published
 
 ## How the training was chosen
 
-By transfer to other generators: each row trains on few clusters and reads the four generators above, clouds without structure, thin lines whose
+By transfer: each row trains on few clusters and reads the four generators above, mechanisms left out of the training (two folds; the mean counts them), clouds without structure, thin lines whose
 points scatter, and clusters of 3 to 10 calcifications (accuracy minus confidence for distribution and morphology, on new clusters and on
 clusters reduced from many calcifications). `bench_v1` is not used. Between two training sets the macro-F1 of the distribution differs by .004, of the morphology by
 .013 (`benchmarks/selection.py`). The default model is made by {training_command()}.

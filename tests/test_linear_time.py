@@ -32,7 +32,7 @@ def finding(text):
 
 
 def json_body(text):
-    with pytest.raises(Exception, match=r"no field of this name|is no JSON"):
+    with pytest.raises(Exception, match=r"no field of this name|is not JSON"):
         read_json(text.encode(), Settings())
 
 

@@ -54,7 +54,7 @@ def test_it_says_so_in_words_and_asks_for_review(ordinary):
     features = extract_features(strange)
     readings = RuleReader().read(features)
     verdicts = crosscheck(readings, readings, find_oddities(strange, features))
-    ring = verdicts["reason"].str.contains("on a circle around nothing")
+    ring = verdicts["reason"].str.contains("on a circle with nothing inside")
     assert ring.mean() > 0.8
     assert verdicts.loc[ring, "review"].all()
     assert verdicts.loc[ring, "unlike_training"].all()

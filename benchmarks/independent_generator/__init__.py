@@ -2,7 +2,7 @@
 
 A classifier trained on one simulator may learn that simulator's habits instead of the
 patterns. This package draws labelled clusters in another way: its own breast outline (`breast`),
-its own ducts, vessels and lobules (`areas`, `lines`, `branches`, `lobes`), its own particles
+its own ducts, vessels and lobules (`areas`, `ducts`), its own particles
 (`forms`) and its own detector (`detector`). It was written without sight of the simulator, and the
 simulator without sight of it, so a score on its clusters says how far a reading generalises. It is
 meant to be used once, at the end; tuning anything on it would spend it.

@@ -11,8 +11,7 @@ from calcigram.lexicon import DIFFUSE_MIN_MM, GROUPED_MAX_MM, Distribution, Morp
 
 from .breast import Array, Breast, Rng
 from .forms import FORMS, log_uniform, number_of
-from .geometry import greatest_distance, spun
-from .paths import Pattern, without_direction
+from .geometry import Pattern, greatest_distance, spun, without_direction
 
 
 def shape_ball(rng: Rng, n: int) -> Array:

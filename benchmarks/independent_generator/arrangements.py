@@ -25,12 +25,32 @@ from .areas import (
     shape_lobules,
     shape_nodule,
 )
-from .branches import branching_fork, branching_sides, branching_tree, vessel_fork, vessel_offshoot
 from .breast import Array, Breast, Rng
-from .geometry import are_apart, greatest_distance, hull_area, slimness_of, wedge_widths
-from .lines import linear_beads, linear_cord, linear_duct, vessel_rails, vessel_uneven, vessel_wall
-from .lobes import segmental_fan, segmental_lobules, segmental_powder
-from .paths import CLOSEST_MM, Pattern
+from .ducts import (
+    branching_fork,
+    branching_sides,
+    branching_tree,
+    linear_beads,
+    linear_cord,
+    linear_duct,
+    segmental_fan,
+    segmental_lobules,
+    segmental_powder,
+    vessel_fork,
+    vessel_offshoot,
+    vessel_rails,
+    vessel_uneven,
+    vessel_wall,
+)
+from .geometry import (
+    CLOSEST_MM,
+    Pattern,
+    are_apart,
+    greatest_distance,
+    hull_area,
+    slimness_of,
+    wedge_widths,
+)
 
 _TRIES_EACH = 40
 _TRIES_ALL = 25

@@ -11,7 +11,7 @@ from calcigram.lexicon import Distribution, Morphology
 
 from .breast import Array, Breast, Rng
 from .forms import FORMS, Form, lognormal
-from .paths import Pattern
+from .geometry import Pattern
 
 
 def draw_axes(

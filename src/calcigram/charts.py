@@ -33,7 +33,7 @@ CONCERN_SIGNS: dict[str, str] = {
     Concern.INTERMEDIATE: "◐",
     Concern.SUSPICIOUS: "●",
 }
-"""A sign for each concern, so that it can be told without colour."""
+"""A symbol for each concern, so that it is distinguishable without colour."""
 
 
 def plot_confusion(

@@ -31,6 +31,7 @@ from calcigram.model.calibrate import COVERAGE
 if TYPE_CHECKING:
     import pandas as pd
 
+    from calcigram.features.extra import Extra
     from calcigram.features.extract import Features
     from calcigram.model.reader import Model
     from calcigram.readings import Readings
@@ -47,6 +48,7 @@ def classify(
     prior: str | os.PathLike[str] | None = None,
     rulebook: Rulebook | PathLike | None = None,
     recognition: Recognition | PathLike | None = None,
+    extra: Extra | None = None,
     n_threads: int | None = None,
 ) -> pd.DataFrame:
     """Read clusters by the model and by the rules, and cross-check the two.
@@ -70,6 +72,8 @@ def classify(
         probabilities are then not calibrated (docs/rules.md).
     recognition : Recognition or path-like, optional
         In place of the recognition rules that ship.
+    extra : mapping of str or tuple of str to function, optional
+        The functions of a model's own features, as `train_model` was given them.
     n_threads : int, optional
         By default as many as there are processors this process may use.
 
@@ -86,7 +90,8 @@ def classify(
     ModelFileError
         The model cannot be opened.
     BadInputError
-        The clusters cannot be read, `coverage` is not between 0 and 1, or there is no such prior or rule file.
+        The clusters cannot be read, `coverage` is not between 0 and 1, there is no such prior or rule file,
+        or the model needs a feature of its own whose function is not in `extra`.
 
     Warns
     -----
@@ -109,6 +114,7 @@ def classify(
         prior=prior,
         rulebook=rulebook,
         recognition=recognition,
+        extra=extra,
         warns_of_shift=True,
     )
     return verdicts_of(as_clusters(clusters))
@@ -169,9 +175,11 @@ class Classifier:
         prior: str | os.PathLike[str] | None = None,
         rulebook: Rulebook | PathLike | None = None,
         recognition: Recognition | PathLike | None = None,
+        extra: Extra | None = None,
         reported: bool | None = None,
         warns_of_shift: bool = False,
     ) -> None:
+        from calcigram.features.extra import check_extra
         from calcigram.model.calibrate import check_coverage
         from calcigram.model.prior import load_prior
         from calcigram.model.reader import load_model
@@ -181,6 +189,10 @@ class Classifier:
         self.model: Any = model
         if model is None or isinstance(model, str | os.PathLike):
             self.model = load_model(model)
+        self._extra = extra
+        own = [name for one in check_extra(extra) for name in one.names]
+        if hasattr(self.model, "check_extra"):  # a reader of the caller's own need not have it
+            self.model.check_extra(own)
         if isinstance(recognition, str | os.PathLike):
             recognition = load_recognition(Path(recognition))
         self.rules = RuleReader(recognition)
@@ -230,7 +242,7 @@ class Classifier:
         from calcigram.oddities import find_oddities
         from calcigram.risk import load_risk
 
-        features: Any = extract_features(clusters, n_threads=self._n_threads)
+        features: Any = extract_features(clusters, extra=self._extra, n_threads=self._n_threads)
         self._warn_of_shift(features)
         model = self.model.read(features, **self._how, n_threads=self._n_threads)
         if model.p_malignant is None:
@@ -334,5 +346,6 @@ def missing_note(clusters: ClusterSet, verdicts: Any) -> list[str]:
 
 def _is_unread(column: Any) -> npt.NDArray[np.bool_]:
     if isinstance(column, Words):
-        return column.codes == column.words.index(Status.UNREAD)
+        result: npt.NDArray[np.bool_] = column.codes == column.words.index(Status.UNREAD)
+        return result
     return np.asarray(column == Status.UNREAD, bool)

@@ -455,7 +455,7 @@ def clusters_from_frame(
         The rows of a cluster may lie among others'. `MARKS` and
         `CLUSTER_COLUMNS` say what each column may hold; values are checked at the
         float32 precision they are kept in. Every other column goes to ``meta`` where it has
-        one value a cluster, and is ignored with a warning where it varies.
+        one value per cluster, and is ignored with a warning where it varies.
     options : ReadOptions, optional
         Those that apply to a table.
     source : str, optional

@@ -170,11 +170,13 @@ class Rulebook:
         >>> [str(CONCERNS[code]) for code in book.concern_of([grouped] * 2, [punctate, unread])]
         ['benign', 'suspicious']
         """
-        return self.concern_codes[np.asarray(distribution), np.asarray(morphology)]
+        result: Codes = self.concern_codes[np.asarray(distribution), np.asarray(morphology)]
+        return result
 
     def origin_of(self, distribution: npt.ArrayLike, morphology: npt.ArrayLike) -> Codes:
         """Return the origin of each pair of label codes, as indices of `lexicon.ORIGINS`."""
-        return self.origin_codes[np.asarray(distribution), np.asarray(morphology)]
+        result: Codes = self.origin_codes[np.asarray(distribution), np.asarray(morphology)]
+        return result
 
     def line_for(self, distribution: str, morphology: str) -> Line:
         """Return the line that decides the concern of one pair of labels.
@@ -273,14 +275,14 @@ def conflict_of(
     pair = np.asarray(distribution), np.asarray(morphology)
     which = np.full(pair[0].shape, -1, np.int8)
     texts = []
-    for code, (milder, sterner) in enumerate(((one, other), (other, one))):
+    for code, (milder, graver) in enumerate(((one, other), (other, one))):
         is_benign = milder.concern_codes[pair] == CONCERNS.index(Concern.BENIGN)
-        suspects = sterner.concern_codes[pair] == CONCERNS.index(Concern.SUSPICIOUS)
-        to_biopsy = sterner.advice_codes[pair] == ADVICES.index(Advice.BIOPSY)
+        suspects = graver.concern_codes[pair] == CONCERNS.index(Concern.SUSPICIOUS)
+        to_biopsy = graver.advice_codes[pair] == ADVICES.index(Advice.BIOPSY)
         which[is_benign & suspects] = 2 * code + 1
         which[is_benign & to_biopsy] = 2 * code
         texts += [
-            f"{milder.short_title} finds this pattern benign, {sterner.short_title} {says}"
+            f"{milder.short_title} finds this pattern benign, {graver.short_title} {says}"
             for says in ("advises a biopsy", str(Concern.SUSPICIOUS))
         ]
     return Words.of(which, texts)

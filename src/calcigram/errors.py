@@ -1,4 +1,4 @@
-"""The exceptions: one class a failure, each builds its own message.
+"""The exceptions: one class per failure; each builds its own message.
 
 All derive from `CalcigramError`, which is a `ValueError`; the command line turns any
 of them into a message on standard error and exit code 2.

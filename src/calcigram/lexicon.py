@@ -4,7 +4,7 @@ Every word stands here once, with a one-line definition, the article's own term,
 BI-RADS term and the DICOM code; no other module spells these strings. The members
 are `enum.StrEnum`, so they compare equal to, and print as, their plain value.
 
-Left out on purpose, because position, size and outline cannot tell them: skin, rim
+Left out on purpose, because position, size and outline cannot distinguish them: skin, rim
 (eggshell, lucent-centred), dystrophic, milk of calcium and suture calcifications.
 
 Sources: the definitions paraphrase the BI-RADS 5th edition (2013) mammography lexicon
@@ -19,7 +19,7 @@ from enum import StrEnum
 from functools import cached_property
 
 MICRO_MACRO_LIMIT_MM = 0.5
-"""Diameter that parts micro- from macrocalcifications (DICOM PS3.16, code 111345)."""
+"""Diameter that separates micro- from macrocalcifications (DICOM PS3.16, code 111345)."""
 
 MIN_CALCIFICATIONS = 3
 """Fewer calcifications than this have no distribution."""
@@ -85,7 +85,7 @@ class SizeClass(StrEnum):
 
 
 class Status(StrEnum):
-    """What may stand in a label column instead of a word; the probabilities are then null."""
+    """Values of a label column in place of a word; the probabilities are then null."""
 
     INSUFFICIENT = "insufficient"
     UNREAD = "unread"

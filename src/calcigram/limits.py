@@ -17,7 +17,7 @@ LARGEST_POSITION_MM = 1e6
 """Beyond it float32 keeps no tenth of a millimetre."""
 
 LARGEST_LENGTH_MM = 1e4
-"""Of a diameter. A table in micrometres that is taken for one in mm keeps to it, and is told by its look."""
+"""Of a diameter. A table in micrometres that is read as mm stays within it, and is recognised by its values."""
 
 LARGEST_AREA_MM2 = 1e9
 
@@ -52,7 +52,8 @@ class Column:
         below = values <= self.low if self.low_open else values < self.low
         above = values >= self.high if self.high_open else values > self.high
         bad = below | above | np.isinf(values)
-        return bad | np.isnan(values) if self.required else bad
+        result: npt.NDArray[np.bool_] = bad | np.isnan(values) if self.required else bad
+        return result
 
     def holds(self, values: npt.NDArray[Any]) -> bool:
         """Tell whether all of one value or more keep the rules."""
@@ -131,7 +132,7 @@ CLUSTER_COLUMNS: tuple[Column, ...] = (
         low_open=True,
     ),
 )
-"""The optional columns of one value a cluster."""
+"""The optional columns with one value per cluster."""
 
 MARK_NAMES: tuple[str, ...] = tuple(column.name for column in MARKS)
 OPTIONAL_MARKS: tuple[str, ...] = tuple(c.name for c in MARKS if not c.required)

@@ -146,7 +146,10 @@ def _connected(points: npt.NDArray[np.float64], reach: float) -> npt.NDArray[np.
     )
     one, other = near[linked].T
     links = coo_matrix((np.ones(len(one)), (one, other)), shape=(len(cells), len(cells)))
-    return connected_components(links, directed=False)[1][cell].astype(np.int64)
+    result: npt.NDArray[np.int64] = connected_components(links, directed=False)[1][cell].astype(
+        np.int64
+    )
+    return result
 
 
 def _hdbscan(points: npt.NDArray[np.float64], linking: Linking) -> npt.NDArray[np.int64]:
@@ -158,7 +161,8 @@ def _hdbscan(points: npt.NDArray[np.float64], linking: Linking) -> npt.NDArray[n
         allow_single_cluster=True,
         copy=True,
     )
-    return model.fit_predict(points)
+    result: npt.NDArray[np.int64] = model.fit_predict(points)
+    return result
 
 
 def _by_appearance(labels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

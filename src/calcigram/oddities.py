@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 ODDITIES = {
     "pixels": "its lengths look like pixels, not mm",
     "metres": "its lengths look like metres or cm, not mm",
-    "row": "all of it lies in one row or column of the image, as of a dead detector row",
-    "ring": "it stands on a circle around nothing",
-    "spiral": "it winds round along one path, as a drawn spiral does",
-    "even": "it stands at even steps, as drawn or printed points do",
-    "two": "a gap parts it into two clusters",
+    "row": "all of it lies in one row or column of the image, as with a dead detector row",
+    "ring": "it stands on a circle with nothing inside",
+    "spiral": "it winds along one path, as a drawn spiral does",
+    "even": "its points have equal spacing, as drawn or printed points do",
+    "two": "a gap separates it into two clusters",
     "dust": "it fills an upright rectangle evenly, as dust on a detector does",
 }
 """What a cluster looks like instead, and its words; the first that holds is named."""
@@ -129,7 +129,7 @@ def find_oddities(
     >>> turn = np.linspace(0, 6, 20)
     >>> ring = ClusterSet.from_arrays([0, 20], 9 * np.cos(turn), 9 * np.sin(turn))
     >>> find_oddities(ring, extract_features(ring)).tolist()
-    ['it stands on a circle around nothing']
+    ['it stands on a circle with nothing inside']
     """
     n = clusters.n_calcifications
     rows = np.full((len(clusters), _CORNER_POINTS + 1), np.nan, np.float32)

@@ -156,7 +156,8 @@ class Readings:
             return np.full(len(self), np.nan, np.float32)
         if not isinstance(column.holds, type):
             return Words.of(values, column.holds, is_ordered=column.holds is CONCERNS)
-        return values if column.place is None else values[:, column.place]
+        result: Column = values if column.place is None else values[:, column.place]
+        return result
 
     def to_dataframe(self) -> pd.DataFrame:
         """Return the readings in words, one row per cluster; unknown values are missing.

@@ -44,7 +44,7 @@ NOTICE = (
 )
 
 MAX_PICTURES = 200
-"""Clusters drawn unless told otherwise: a browser still opens the file at once."""
+"""Clusters drawn by default: a browser still opens the file quickly."""
 
 MAX_REVIEW_ROWS = 1000
 
@@ -141,7 +141,7 @@ def write_evaluation_report(
     path: str | PathLike[str],
     *,
     tables: Mapping[str, pd.DataFrame] | None = None,
-    title: str = "Readings held against the truth",
+    title: str = "Readings compared with the truth",
     model_version: str = "",
     origin: str = "",
 ) -> Path:

@@ -162,7 +162,7 @@ def classify_files(
     files = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
     if not files:
         raise BadInputError("at least one file of clusters")
-    rules = {"rulebook": rulebook, "recognition": recognition}
+    rules: dict[str, Any] = {"rulebook": rulebook, "recognition": recognition}
     chosen_by = [p for p in (prior, *rules.values()) if p is not None and os.path.isfile(p)]
     options = options or ReadOptions()
     rejects_path = _rejects_path(output, rejects, options.skip_bad)

@@ -18,7 +18,7 @@ _SPACING_OPTION = re.compile(r"(the option )?--pixel-spacing( MM)?")
 _IMAGE_OPTION = re.compile(r"(, or the DICOM image)? \([^()]*\)")
 
 WIDE = 0.35
-"""An interval of the outcomes wider than this comes of few lesions, and that is said."""
+"""An interval of the outcomes wider than this is based on few lesions, and a note says so."""
 
 
 def without_options(message: str, spacing: str) -> str:
@@ -137,7 +137,7 @@ def outcome_words(row: Mapping[str, Any] | pd.Series) -> str:
     --------
     >>> outcome_words({"p_malignant": 0.35, "p_malignant_low": 0.2, "p_malignant_high": 0.5})
     'Of lesions described so in CBIS-DDSM, 35 % (20 to 50 %) turned out malignant: that cohort is
-    enriched with cancers, so this is no prevalence, and no diagnosis.'
+    enriched with cancers, so this is neither a prevalence nor a diagnosis.'
     """
     share = outcome_share(row)
     if not share:
@@ -146,7 +146,7 @@ def outcome_words(row: Mapping[str, Any] | pd.Series) -> str:
     return (
         f"Of lesions described so in CBIS-DDSM, {share} turned out malignant: that cohort is "
         f"enriched with cancers{' and holds few lesions described so' if few else ''}, so this "
-        "is no prevalence, and no diagnosis."
+        "is neither a prevalence nor a diagnosis."
     )
 
 

@@ -213,7 +213,7 @@ class TestTheMammogram:
         np.testing.assert_allclose(clusters.x_mm, 0.085 * np.arange(100, 150, 10), rtol=1e-5)
         np.testing.assert_allclose(clusters.y_mm, 5, rtol=1e-5)
         row = clusters.meta.iloc[0]
-        assert (row.laterality, row.view, row.group_id) == ("L", "MLO", "EX-7")
+        assert (row.laterality, row["view"], row.group_id) == ("L", "MLO", "EX-7")
         assert row.image_id == "2.25.103"
         stated = read_clusters(annotation, images=[image], pixel_spacing=0.07)
         np.testing.assert_allclose(stated.y_mm, 3.5, rtol=1e-5)

@@ -172,6 +172,12 @@ def test_arrays_lie_in_arrow_memory_without_a_copy(tmp_path, rich):
     assert not clusters.x_mm.flags.owndata
 
 
+def skip_with_an_older_arrow():
+    """Skip a test of a file that only a newer Arrow than the oldest allowed can write."""
+    assert int(pa.__version__.split(".")[0]) < 26
+    pytest.skip(f"pyarrow {pa.__version__} cannot write this file")
+
+
 @pytest.mark.parametrize(
     "kind",
     [
@@ -182,15 +188,18 @@ def test_arrays_lie_in_arrow_memory_without_a_copy(tmp_path, rich):
 )  # fmt: skip
 def test_lists_of_every_kind_are_read(tmp_path, kind):
     values = [[1, 2], [3, 4], [5, 6]]
-    table = pa.table(
-        {
-            "cluster_id": ["a", "b", "c"],
-            "x_mm": pa.array(values, kind),
-            "y_mm": pa.array(values, kind),
-            "cnr": pa.array([[1, 2], None, [5, 6]], kind),
-        }
-    )
-    parquet.write_table(table, tmp_path / "a.parquet")
+    try:
+        table = pa.table(
+            {
+                "cluster_id": ["a", "b", "c"],
+                "x_mm": pa.array(values, kind),
+                "y_mm": pa.array(values, kind),
+                "cnr": pa.array([[1, 2], None, [5, 6]], kind),
+            }
+        )
+        parquet.write_table(table, tmp_path / "a.parquet")
+    except (pa.ArrowNotImplementedError, pa.ArrowTypeError):
+        skip_with_an_older_arrow()
     clusters = read_clusters(tmp_path / "a.parquet")
     assert clusters.offsets.tolist() == [0, 2, 4, 6]
     assert clusters.x_mm.tolist() == clusters.y_mm.tolist() == [1, 2, 3, 4, 5, 6]
@@ -214,7 +223,10 @@ LAYOUTS = {
     ids=lambda ids: str(getattr(ids, "type", "blank"))[:12],
 )  # fmt: skip
 def test_ids_of_every_kind_are_text_without_blanks_around(tmp_path, layout, ids):
-    parquet.write_table(pa.table(LAYOUTS[layout](ids)), tmp_path / "a.parquet")
+    try:
+        parquet.write_table(pa.table(LAYOUTS[layout](ids)), tmp_path / "a.parquet")
+    except pa.ArrowNotImplementedError:
+        skip_with_an_older_arrow()
     assert read_clusters(tmp_path / "a.parquet").cluster_id.tolist() == ["A", "B"]
 
 

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from calcigram.errors import ModelFileError
+from calcigram.features.catalogue import FEATURE_NAMES
 from calcigram.model import Model, load_model, novelty, store, train_model
 from calcigram.model.scoring import raw_scores
 from calcigram.model.store import FORMAT_VERSION, model_digest
@@ -149,7 +150,19 @@ DOCUMENT_DAMAGES = {
     "version": ({"format_version": "1"}, "got format version '1'"),
     "foreign": ({"format": "other"}, "no calcigram model"),
     "features": ({"feature_names": ["a"]}, "trained on other features"),
-    "formulas": ({"catalogue_hash": "0"}, "formulas have changed"),
+    "formulas": ({"catalogue_hash": "0"}, "features have changed since"),
+    "no list of features": ({"feature_names": 3}, "trained on other features"),
+    "own feature": ({"feature_names": [*FEATURE_NAMES, 3]}, "features of its own whose names"),
+    "no identifier": (
+        {"feature_names": [*FEATURE_NAMES, "a b"]},
+        "features of its own whose names",
+    ),
+    "twice": ({"feature_names": [*FEATURE_NAMES, "a", "a"]}, "features of its own whose names"),
+    "taken": (
+        {"feature_names": [*FEATURE_NAMES, FEATURE_NAMES[0]]},
+        "features of its own whose names",
+    ),
+    "one more": ({"feature_names": [*FEATURE_NAMES, "a"]}, "content makes no sense"),
     "heads": ({"heads": {}}, "content makes no sense"),
     "calibration": ({"concern_calibration": {}}, "content makes no sense"),
     "card": ({"card": 3}, "content makes no sense"),

@@ -16,7 +16,7 @@ from scipy.spatial.distance import pdist, squareform
 
 from calcigram._kernels.tree import spanning_tree
 from calcigram.errors import BadInputError
-from calcigram.page.editor import cluster_of, columns_from_text, overlays
+from calcigram.page.editor import _longest_path, cluster_of, columns_from_text, overlays
 from calcigram.page.files import MAX_POINTS
 
 grid = st.integers(-50, 50).map(lambda v: v / 4)
@@ -32,10 +32,8 @@ def test_tree_and_longest_path_are_those_of_scipy(points):
     x, y = np.array(points).T
     tree = minimum_spanning_tree(squareform(pdist(np.array(points))))
     assert length_of(overlays(x, y)["tree"]) == pytest.approx(tree.sum(), rel=1e-5)
-    sequence, parent, edge = spanning_tree(np.float32(x), np.float32(y))
-    from calcigram.page.editor import _longest_path
-
-    path = _longest_path(sequence, parent, edge)
+    _, parent, edge = found = spanning_tree(np.float32(x), np.float32(y))
+    path = _longest_path(found)
     assert len(set(path)) == len(path)
     ours = np.zeros((len(x), len(x)))
     ours[np.arange(len(x)), np.maximum(parent, 0)] = edge

@@ -60,7 +60,7 @@ def test_meta_columns(typical):
     }  # fmt: skip
     assert set(meta) == expected
     assert set(meta.laterality) == {"L", "R"}
-    assert set(meta.view) == {"CC", "MLO"}
+    assert set(meta["view"]) == {"CC", "MLO"}
     arrangement, particle = zip(*meta.mechanism.str.split("/"), strict=True)
     assert set(arrangement) | set(particle) <= set(mechanism_ids())
     assert [a.split(".")[0] for a in arrangement] == meta.true_distribution.tolist()

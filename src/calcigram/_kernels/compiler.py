@@ -59,12 +59,13 @@ def kernel(function: Any = None, *, fast: bool = False) -> Any:
     """
     if function is None:
         return partial(kernel, fast=fast)
-    dispatcher = njit(
-        nogil=True,
-        error_model="numpy",
-        no_cfunc_wrapper=True,
-        fastmath={"reassoc", "contract", "nsz"} if fast else False,
-    )(function)
+    options: dict[str, Any] = {
+        "nogil": True,
+        "error_model": "numpy",
+        "no_cfunc_wrapper": True,
+        "fastmath": {"reassoc", "contract", "nsz"} if fast else False,
+    }
+    dispatcher: Any = njit(**options)(function)
     dispatcher._cache = KernelCache(function)
     return dispatcher
 

@@ -60,7 +60,7 @@ def _join_all(px, py, name, key, bits, near, tree):
         least = np.int64(0x7FFFFFFFFFFFFFFF)
         for j in range(m):
             least = min(least, (np.int64(bits[j]) << np.int64(32)) | j)
-        place = least & 0xFFFFFFFF
+        place = int(least & 0xFFFFFFFF)
 
 
 @kernel(fast=True)
@@ -98,25 +98,23 @@ def spanning_tree(x, y):
 
 @kernel(fast=True)
 def nearest_neighbours(tree):
-    """Read each point's nearest neighbour off the spanning tree, which always holds that edge.
+    """Read each point's distance to its nearest neighbour off the spanning tree, which always holds that edge.
 
     Returns
     -------
-    (float32 (n,), int32 (n,))
-        Distance, inf when n is 1, and which point it is, -1 when n is 1.
+    float32 (n,)
+        Distances; inf when n is 1.
     """
     order, parent, edge = tree
     # A node's own edge comes before those of its children: no choice is left to a branch, which
     # the processor would guess wrong half of the time.
-    distance, neighbour = edge.copy(), parent.copy()
+    distance = edge.copy()
     distance[order[0]] = FAR
     for k in range(1, order.size):
         i = order[k]
         p, length = parent[i], edge[i]
-        nearer = length < distance[p]
-        distance[p] = length if nearer else distance[p]
-        neighbour[p] = i if nearer else neighbour[p]
-    return distance, neighbour
+        distance[p] = length if length < distance[p] else distance[p]
+    return distance
 
 
 @kernel(fast=True)

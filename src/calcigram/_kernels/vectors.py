@@ -3,7 +3,7 @@
 The compiler vectorises simple loops by itself; it does not keep a list of nearest distances,
 a place of the least, or a row of knots in registers. These few operations let a kernel say
 so. They mean the same on every processor: where registers are narrower the compiler splits them,
-and no sum's order is left to it. Which loops deserve it is the kernels' business.
+and no sum's order is left to it. The kernels decide which loops use them.
 """
 
 from __future__ import annotations
@@ -185,7 +185,7 @@ def _fold(builder: Any, vector: Any, combine: Any) -> Any:
 def _extreme(builder: Any, vector: Any, comparison: str) -> Any:
     """Fold to the lane of which `comparison` with every other holds."""
 
-    def chosen(x, y):  # type: ignore[no-untyped-def]
+    def chosen(x, y):
         return builder.select(builder.fcmp_ordered(comparison, x, y), x, y)
 
     return _fold(builder, vector, chosen)

@@ -1,5 +1,5 @@
 # PYTHON_ARGCOMPLETE_OK
-"""The command line: it parses and prints, and decides nothing.
+"""The command line: it parses arguments and prints results.
 
 One module per command, each with ``add(commands)``, which describes it, and ``run(args)``,
 which does it. Nothing here imports a numerical library before a command runs, so that

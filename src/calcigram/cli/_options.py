@@ -103,17 +103,20 @@ def labels(text: str) -> tuple[int, ...]:
 
 def positive_int(text: str) -> int:
     """Read a whole number of at least 1."""
-    return _number(text, int, 1, "a whole number of at least 1")
+    result: int = _number(text, int, 1, "a whole number of at least 1")
+    return result
 
 
 def count(text: str) -> int:
     """Read a whole number of at least 0."""
-    return _number(text, int, 0, "a whole number of at least 0")
+    result: int = _number(text, int, 0, "a whole number of at least 0")
+    return result
 
 
 def positive_float(text: str) -> float:
     """Read a finite number above 0."""
-    return _number(text, float, 5e-324, "a number above 0")
+    result: float = _number(text, float, 5e-324, "a number above 0")
+    return result
 
 
 def _number(text: str, kind: Callable[[str], Any], low: float, expected: str) -> Any:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
 
-# sign and colour both: no meaning rests on colour alone; blue and orange are told apart by every eye
+# sign and colour both: no meaning rests on colour alone; blue and orange are distinguishable with any colour vision
 _CONCERN_LOOK = {
     Concern.BENIGN: ("-", "blue"),
     Concern.INTERMEDIATE: ("+", "yellow"),

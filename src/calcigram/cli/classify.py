@@ -182,9 +182,7 @@ def _to_terminal(args: argparse.Namespace) -> None:
         sizes = [len(intake.clusters) for intake in intakes]
         verdicts["source"] = np.repeat([str(path) for path in args.files], sizes)
         if verdicts["cluster_id"].duplicated().any():
-            say(
-                "some ids stand more than once: the column source (-o, --json) tells the files apart"
-            )
+            say("some ids occur more than once: the column source (-o, --json) names the file")
     if args.json:
         print_json(verdicts)
         say(*verdicts.attrs["notes"])

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 MAX_PROBLEMS = 20
 
 _SUPPOSED_MM = 0.05
-"""What to count calcifications by where nobody states the size of a pixel; nothing else is told then."""
+"""Used to count calcifications where the pixel size is unknown; lengths are not reported then."""
 
 _OF_LENGTHS = ("--pixel-spacing", "linked by", "wider than")
 """Notes with these words rest on the size of a pixel."""

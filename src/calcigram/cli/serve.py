@@ -14,7 +14,7 @@ def add(commands: _options.Commands) -> None:
         commands,
         "serve",
         run,
-        "serve the HTTP interface and the page, to this machine alone unless told otherwise",
+        "serve the HTTP interface and the page, by default to this machine only",
         "calcigram serve --port 8000\n"
         "  calcigram serve --host 0.0.0.0 --workers 2 --token-file token.txt",
         option("--host", "address to listen on (127.0.0.1)", str, "ADDRESS"),

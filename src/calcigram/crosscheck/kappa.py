@@ -151,4 +151,5 @@ def _kappa(tables: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     observed = np.trace(tables, axis1=1, axis2=2)
     expected = (tables.sum(axis=1) * tables.sum(axis=2)).sum(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return (total * observed - expected) / (total**2 - expected)
+        result: npt.NDArray[np.float64] = (total * observed - expected) / (total**2 - expected)
+        return result

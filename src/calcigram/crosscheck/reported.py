@@ -20,7 +20,7 @@ REPORTED_COLUMNS: tuple[str, ...] = (
     "reported_agreement",
     "reported_difference",
 )
-"""Columns appended to the verdict table of clusters that come of reports, annotations and masks."""
+"""Columns appended to the verdict table of clusters from reports, annotations and masks."""
 
 SEVERAL = "|"
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 UNSURE = 0.45
-"""A top probability below this is reviewed; what that catches stands in docs/validation.md."""
+"""A top probability below this is reviewed; docs/validation.md reports its effect."""
 
 LABELS: dict[str, tuple[str, ...]] = {
     **{name: axis.labels for name, axis in AXES.items()},
@@ -245,7 +245,8 @@ def _top(probabilities: npt.NDArray[np.float32], codes: _Codes) -> npt.NDArray[n
 def _known(model: Readings, rules: Readings, axis: str) -> _Mask:
     """Return where both readings have a word on an axis."""
     n_words = len(AXES[axis].words)
-    return np.maximum(getattr(model, axis), getattr(rules, axis)) < n_words
+    result: _Mask = np.maximum(getattr(model, axis), getattr(rules, axis)) < n_words
+    return result
 
 
 def _agreement(model: Readings, rules: Readings, known: dict[str, _Mask]) -> _Codes:

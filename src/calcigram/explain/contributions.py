@@ -6,6 +6,7 @@ Log-odds throughout: a contribution of 0.7 doubles the odds of the word read aga
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -78,7 +79,7 @@ class WhyThisWord:
         """The contributions summed by family, in the catalogue's order."""
         sums = dict.fromkeys(FAMILIES, 0.0)
         for one in self.contributions:
-            sums[one.family] += one.log_odds
+            sums[one.family] = sums.get(one.family, 0.0) + one.log_odds
         return sums
 
     def to_dict(self) -> dict[str, Any]:
@@ -96,6 +97,7 @@ def why_this_word(
     probabilities: npt.ArrayLike,
     case: str,
     exemplars: Exemplars,
+    extra: tuple[str, ...] = (),
 ) -> WhyThisWord:
     """Take one reading apart.
 
@@ -110,6 +112,8 @@ def why_this_word(
         Of the head's calibration.
     exemplars : Exemplars
         Tell what is ordinary.
+    extra : tuple of str
+        Names of the features after those of the catalogue: they are the family ``own``.
 
     Returns
     -------
@@ -132,8 +136,10 @@ def why_this_word(
     labels = exemplars.codes(head.axis)
     codes = head.classes[read], head.classes[other]
     medians = [_medians(exemplars.values[labels == code]) for code in codes]
+    own = (FeatureSpec(name, "own", "1", -inf, inf, "", "", "", ()) for name in extra)
+    specs = [*CATALOGUE, *own]
     parts = [
-        _contribution(CATALOGUE[f], values[f], moved[f], medians[0][f], medians[1][f])
+        _contribution(specs[f], values[f], moved[f], medians[0][f], medians[1][f])
         for f in np.argsort(-np.abs(moved), kind="stable")
         if moved[f] != 0
     ]
@@ -163,8 +169,8 @@ def feature_words(name: str) -> str:
 
     Examples
     --------
-    >>> feature_words("max_distance_mm"), feature_words("density_per_cm2")
-    ('max distance', 'density')
+    >>> feature_words("max_distance_mm"), feature_words("hull_area_mm2")
+    ('max distance', 'hull area')
     """
     unit = next((spec.unit for spec in CATALOGUE if spec.name == name), "1")
     return name.removesuffix(_UNIT_SUFFIXES.get(unit, "")).replace("_", " ")

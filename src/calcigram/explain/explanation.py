@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from calcigram.classify import Reading
     from calcigram.clusters import ClusterSet
+    from calcigram.features.extra import Extra
     from calcigram.figure import Picture
     from calcigram.formats.files import PathLike
     from calcigram.model.exemplars import Exemplars
@@ -83,7 +84,7 @@ class Explanation:
         That would turn the model's concern.
     risk : dict
         ``p_malignant`` with its interval: of CBIS-DDSM's lesions described so, an enriched cohort;
-        no prevalence and no diagnosis.
+        neither a prevalence nor a diagnosis.
     model_version : str
     """
 
@@ -140,6 +141,7 @@ def explain(
     reference: ClusterSet | None = None,
     n_examples: int = N_EXAMPLES,
     changes: bool = True,
+    extra: Extra | None = None,
 ) -> Explanation:
     """Say why a cluster is read as it is, by the model and by the rules.
 
@@ -155,6 +157,8 @@ def explain(
         How many of the most alike to name.
     changes : bool
         Search for what would turn the concern; it takes the most time.
+    extra : mapping, optional
+        Functions of a model's own features, as `extract_features` takes them.
 
     Returns
     -------
@@ -163,7 +167,7 @@ def explain(
     Raises
     ------
     BadInputError
-        Not exactly one cluster.
+        Not exactly one cluster, or the model needs features of its own that `extra` lacks.
 
     Notes
     -----
@@ -187,14 +191,16 @@ def explain(
     cluster = as_clusters(cluster)
     if len(cluster) != 1:
         raise BadInputError("one cluster", source="explain", value=f"{len(cluster)} clusters")
-    classifier = Classifier(model)
+    classifier = Classifier(model, extra=extra)
     reader, ruler = classifier.model, classifier.rules
     found = classifier.read(cluster)
     features, verdict = found.features, frame_of(found.columns()).iloc[0]
-    exemplars = _exemplars(reader, reference)
+    exemplars = _exemplars(reader, reference, extra)
+    if exemplars:
+        features = reader.aligned(features)
 
     def read(changed: ClusterSet) -> Readings:
-        return reader.read(extract_features(changed))  # type: ignore[no-any-return]
+        return reader.read(extract_features(changed, extra=extra))  # type: ignore[no-any-return]
 
     return Explanation(
         str(cluster.cluster_id[0]),
@@ -214,7 +220,7 @@ def explain(
     )
 
 
-def _exemplars(model: Any, reference: ClusterSet | None) -> Exemplars | None:
+def _exemplars(model: Any, reference: ClusterSet | None, extra: Extra | None) -> Exemplars | None:
     from calcigram.features.extract import extract_features
     from calcigram.model.exemplars import Exemplars
     from calcigram.model.labels import Labelled
@@ -222,22 +228,25 @@ def _exemplars(model: Any, reference: ClusterSet | None) -> Exemplars | None:
     if reference is None:
         kept: Exemplars | None = getattr(model, "exemplars", None)
         return kept
-    return Exemplars.choose(Labelled.of(reference, extract_features(reference)))
+    features = model.aligned(extract_features(reference, extra=extra))
+    return Exemplars.choose(Labelled.of(reference, features))
 
 
 def _why(
     model: Any, readings: Readings, features: Any, exemplars: Exemplars
 ) -> tuple[WhyThisWord, ...]:
+    from calcigram.features.catalogue import FEATURE_NAMES
     from calcigram.model.head import is_readable
 
     form_known = bool(is_readable(features, "morphology")[0])
+    extra = features.names[len(FEATURE_NAMES) :]
     found = []
     for head, p in zip(
         model.heads, (readings.p_distribution[0], readings.p_morphology[0]), strict=True
     ):
         if np.isfinite(p[0]):
             case = "form_known" if form_known else "form_unknown"
-            found.append(why_this_word(head, features.values[0], p, case, exemplars))
+            found.append(why_this_word(head, features.values[0], p, case, exemplars, extra))
     return tuple(found)
 
 

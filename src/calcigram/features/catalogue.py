@@ -1,13 +1,12 @@
 """The catalogue: which features there are, in which order, and what each means.
 
-It computes nothing; each family's module holds its rows beside the kernels that compute them. ``python -m calcigram.features.catalogue > docs/features.md``
-writes the page.
+It computes nothing; each family's module holds its rows beside the kernels that compute them.
+``python benchmarks/make_features_page.py`` writes docs/features.md.
 """
 
 from __future__ import annotations
 
 import hashlib
-import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -45,6 +44,8 @@ class FeatureSpec:
         "1" for pure numbers.
     low, high : float
         Closed range of its values, NaN apart.
+    meaning : str
+        What it says, in words that a radiologist uses.
     formula : str
         How it is computed; ``n >= k`` says below which count it is NaN.
     source : str
@@ -58,15 +59,14 @@ class FeatureSpec:
     unit: str
     low: float
     high: float
+    meaning: str
     formula: str
     source: str
     needs: tuple[str, ...]
 
 
 CATALOGUE: tuple[FeatureSpec, ...] = tuple(
-    FeatureSpec(name, family, unit, low, high, formula, source, needs)
-    for family, rows in ROWS.items()
-    for name, unit, low, high, formula, source, needs in rows
+    FeatureSpec(row[0], family, *row[1:]) for family, rows in ROWS.items() for row in rows
 )
 FEATURE_NAMES: tuple[str, ...] = tuple(spec.name for spec in CATALOGUE)
 FAMILIES: tuple[str, ...] = tuple(ROWS)
@@ -90,7 +90,7 @@ def feature_catalogue() -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row a feature, in column order; the columns are the fields of `FeatureSpec`.
+        One row per feature, in column order; the columns are the fields of `FeatureSpec`.
 
     Examples
     --------
@@ -103,52 +103,12 @@ def feature_catalogue() -> pd.DataFrame:
 
 
 def catalogue_hash() -> str:
-    """Return the SHA-256 of names and formulas; a model fits the features it was trained on.
+    """Return the SHA-256 of names and units, in order; a model fits the features it was trained on.
 
     Examples
     --------
     >>> len(catalogue_hash())
     64
     """
-    text = "\n".join(f"{spec.name}\t{spec.formula}" for spec in CATALOGUE)
+    text = "\n".join(f"{spec.name}\t{spec.unit}" for spec in CATALOGUE)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _bound(value: float) -> str:
-    if math.isinf(value):
-        return "∞" if value > 0 else "-∞"
-    return f"{value:g}"
-
-
-def catalogue_page() -> str:
-    """Return the catalogue as a Markdown page, the text of ``docs/features.md``."""
-    lines = [
-        "# Features",
-        "",
-        f"The {len(CATALOGUE)} features of a cluster, in column order. This page is generated from",
-        "the modules of `calcigram.features` by `python -m calcigram.features.catalogue > docs/features.md`;",
-        "a test holds that it is current.",
-        "",
-        "A feature is NaN where a mark it needs is unknown for every calcification, where there are",
-        "fewer calcifications than its formula asks for, or where it divides by zero (density of a line).",
-        "Where marks are known of some calcifications only, those are used. Standard deviations divide by n.",
-        "Quantiles are interpolated linearly.",
-    ]
-    for family in FAMILIES:
-        lines += ["", f"## {family.capitalize()}", ""]
-        lines += [
-            "| feature | unit | range | formula | source | needs |",
-            "|---|---|---|---|---|---|",
-        ]
-        for spec in CATALOGUE[family_slice(family)]:
-            needs = ", ".join(f"`{name}`" for name in spec.needs) or "positions"
-            formula = spec.formula.replace("|", "\\|")
-            span = f"[{_bound(spec.low)}, {_bound(spec.high)}]"
-            lines.append(
-                f"| `{spec.name}` | {spec.unit} | {span} | {formula} | {spec.source} | {needs} |"
-            )
-    return "\n".join(lines) + "\n"
-
-
-if __name__ == "__main__":
-    print(catalogue_page(), end="")

@@ -8,7 +8,7 @@ interpreter lock); nothing here is per calcification. What each column means sta
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from calcigram.errors import BadInputError
 from calcigram.features.catalogue import FEATURE_NAMES
+from calcigram.features.extra import Extra, ExtraFeature, check_extra, measure_extra
 from calcigram.features.measure import measure_clusters
 from calcigram.threads import in_chunks
 
@@ -44,11 +45,14 @@ class Features:
     cluster_id : ndarray of object (str), shape (C,)
     names : tuple of str
         The F column names.
+    extra_needs : tuple of tuple of str
+        Marks that each feature after those of the catalogue needs.
     """
 
     values: Float32
     cluster_id: npt.NDArray[np.object_]
     names: tuple[str, ...] = FEATURE_NAMES
+    extra_needs: tuple[tuple[str, ...], ...] = ()
 
     def __len__(self) -> int:
         return len(self.cluster_id)
@@ -74,7 +78,17 @@ class Features:
     def __getitem__(self, key: int | slice | npt.ArrayLike) -> Features:
         """Return the chosen clusters: an index, a slice, indices or a mask."""
         chosen = np.atleast_1d(np.arange(len(self))[key])  # type: ignore[index]
-        return Features(self.values[chosen], self.cluster_id[chosen], self.names)
+        return replace(self, values=self.values[chosen], cluster_id=self.cluster_id[chosen])
+
+    def select(self, names: tuple[str, ...]) -> Features:
+        """Return these features only, in this order: those of the catalogue, then others."""
+        if names == self.names:
+            return self
+        columns = [self.names.index(name) for name in names]
+        needs = tuple(
+            self.extra_needs[k - len(FEATURE_NAMES)] for k in columns[len(FEATURE_NAMES) :]
+        )
+        return Features(self.values[:, columns], self.cluster_id, names, needs)
 
     def to_dataframe(self, *, index: bool = False) -> pd.DataFrame:
         """Return a table with one column per feature, and ``cluster_id``.
@@ -112,29 +126,39 @@ class Features:
             np.concatenate([part.values for part in parts]),
             np.concatenate([part.cluster_id for part in parts]),
             parts[0].names,
+            parts[0].extra_needs,
         )
 
 
-def extract_features(clusters: ClusterSet, *, n_threads: int | None = None) -> Features:
+def extract_features(
+    clusters: ClusterSet, *, extra: Extra | None = None, n_threads: int | None = None
+) -> Features:
     """Compute all features of every cluster.
 
     Parameters
     ----------
     clusters : ClusterSet
         C clusters; read-only and writable arrays serve alike.
+    extra : mapping of str or tuple of str to function, optional
+        Features of your own: a name to a function that returns one number for a cluster, or several
+        names to one that returns as many. Its parameters say which marks it takes: arrays ``x_mm``,
+        ``y_mm``, ``diameter_mm``, ``aspect_ratio``, ``orientation_deg``, ``solidity``, ``cnr`` (NaN
+        where unknown), numbers ``nipple_x_mm``, ``nipple_y_mm``, ``breast_area_mm2``. Where one of
+        them is unknown the function is not called and its features are NaN.
     n_threads : int, optional
         Threads to use; by default as many as there are processors this process may use.
 
     Returns
     -------
     Features
-        Float32 matrix (C, F); the columns are those of `feature_catalogue`. NaN where a
-        needed mark is unknown, or there are too few calcifications.
+        Float32 matrix (C, F); the columns are those of `feature_catalogue`, then those of `extra`.
+        NaN where a needed mark is unknown, or there are too few calcifications.
 
     Raises
     ------
     BadInputError
-        `n_threads` is less than 1.
+        `n_threads` is less than 1, `extra` is no mapping of free names to functions of marks, or a
+        function fails or returns other than its numbers.
 
     Examples
     --------
@@ -142,7 +166,11 @@ def extract_features(clusters: ClusterSet, *, n_threads: int | None = None) -> F
     >>> square = ClusterSet.from_arrays([0, 4], [0, 2, 2, 0], [0, 0, 2, 2])
     >>> extract_features(square).column("hull_area_mm2")
     array([4.], dtype=float32)
+    >>> width = {"width_mm": lambda x_mm: x_mm.max() - x_mm.min()}
+    >>> extract_features(square, extra=width).column("width_mm")
+    array([2.], dtype=float32)
     """
+    own = check_extra(extra)
     if n_threads is not None and n_threads < 1:
         raise BadInputError("at least 1 thread", column="n_threads", value=n_threads)
     values = np.full((len(clusters), len(FEATURE_NAMES)), np.nan, np.float32)
@@ -152,7 +180,21 @@ def extract_features(clusters: ClusterSet, *, n_threads: int | None = None) -> F
         measure_clusters(part.start, part.stop, offsets, columns, values)
 
     in_chunks(run, len(clusters), _CHUNK, n_threads)
-    return Features(values, clusters.cluster_id)
+    return with_extra(Features(values, clusters.cluster_id), clusters, own)
+
+
+def with_extra(
+    features: Features, clusters: ClusterSet, extra: tuple[ExtraFeature, ...]
+) -> Features:
+    """Return features with those of the caller's functions after them."""
+    if not extra:
+        return features
+    return Features(
+        np.hstack([features.values, measure_extra(clusters, extra)]),
+        features.cluster_id,
+        features.names + tuple(name for one in extra for name in one.names),
+        tuple(one.needs for one in extra for _ in one.names),
+    )
 
 
 def kernel_columns(

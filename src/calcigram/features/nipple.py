@@ -36,21 +36,21 @@ _THIRD_DEVIATIONS = 0.4
 """About a third of the points lies this many standard deviations beyond the mean."""
 
 ROWS: Rows = (
-    ("wedge_slope", "1", 0, inf, "|slope| of the distance from the major axis against the position along it; n >= 5", COMMON, ()),
-    ("wedge_correlation", "1", 0, 1, "|correlation| of the same two; n >= 5", COMMON, ()),
-    ("widening_axis", "1", -inf, inf, "log of the ratio of the breadths of the two halves along the major axis, that towards the longer tail over the other; the breadth is the standard deviation across the axis plus 0.01 radii of gyration, the halves meet at the centroid, where a point within a tenth of the radius of gyration counts for both in part; n >= 5", COMMON, ()),
-    ("widening_mean", "1", 0, inf, "Mean of |widening_axis| over 12 directions, 15 deg apart from the major axis on; n >= 5", COMMON, ()),
-    ("widening_max", "1", 0, inf, "Greatest of the same 12; n >= 5", COMMON, ()),
-    ("nipple_distance_mm", "mm", 0, inf, "Distance from the centroid to the nipple", COMMON, _NIPPLE),
-    ("nipple_axis_angle_deg", "deg", 0, 90, "Angle between the major axis and the direction from the centroid to the nipple; n >= 3", COMMON, _NIPPLE),
-    ("nipple_wedge_slope", "1", -inf, inf, "Slope of the distance from the ray nipple-centroid against the distance to the nipple; n >= 5", COMMON, _NIPPLE),
-    ("nipple_span_deg", "deg", 0, 360, "10-90 % range of the angle seen from the nipple; n >= 3", COMMON, _NIPPLE),
-    ("nipple_radial_span_mm", "mm", 0, inf, "10-90 % range of the distance to the nipple; n >= 3", COMMON, _NIPPLE),
-    ("nipple_span_ratio", "1", 0, inf, "nipple_radial_span_mm / (mean distance x nipple_span in radians)", COMMON, _NIPPLE),
-    ("nipple_nearness", "1", 0, 1, "5th / 95th percentile of the distance to the nipple; n >= 3", COMMON, _NIPPLE),
-    ("nipple_widening", "1", -inf, inf, "Log of the mean distance from the ray nipple-centroid of the points farther from the nipple than 0.4 standard deviations above the mean distance, over that of those nearer than 0.4 below it; n >= 5", COMMON, _NIPPLE),
+    ("wedge_slope", "1", 0, inf, "How fast the cluster widens along its length.", "|slope| of the distance from the major axis against the position along it; n >= 5", COMMON, ()),
+    ("wedge_correlation", "1", 0, 1, "How steadily the cluster widens along its length.", "|correlation| of the same two; n >= 5", COMMON, ()),
+    ("widening_axis", "1", -inf, inf, "How much wider one half of the cluster is than the other, along its length.", "log of the ratio of the breadths of the two halves along the major axis, that towards the longer tail over the other; the breadth is the standard deviation across the axis plus 0.01 radii of gyration, the halves meet at the centroid, where a point within a tenth of the radius of gyration counts for both in part; n >= 5", COMMON, ()),
+    ("widening_mean", "1", 0, inf, "How much wider one half is than the other, averaged over all directions.", "Mean of |widening_axis| over 12 directions, 15 deg apart from the major axis on; n >= 5", COMMON, ()),
+    ("widening_max", "1", 0, inf, "How much wider one half is than the other, in the direction where it is most.", "Greatest of the same 12; n >= 5", COMMON, ()),
+    ("nipple_distance_mm", "mm", 0, inf, "How far the middle of the cluster is from the nipple.", "Distance from the centroid to the nipple", COMMON, _NIPPLE),
+    ("nipple_axis_angle_deg", "deg", 0, 90, "How well the length of the cluster points to the nipple: 0 is exactly.", "Angle between the major axis and the direction from the centroid to the nipple; n >= 3", COMMON, _NIPPLE),
+    ("nipple_wedge_slope", "1", -inf, inf, "How fast the cluster widens away from the nipple.", "Slope of the distance from the ray nipple-centroid against the distance to the nipple; n >= 5", COMMON, _NIPPLE),
+    ("nipple_span_deg", "deg", 0, 360, "How wide the cluster looks from the nipple, as an angle.", "10-90 % range of the angle seen from the nipple; n >= 3", COMMON, _NIPPLE),
+    ("nipple_radial_span_mm", "mm", 0, inf, "How deep the cluster is, in the direction away from the nipple.", "10-90 % range of the distance to the nipple; n >= 3", COMMON, _NIPPLE),
+    ("nipple_span_ratio", "1", 0, inf, "Whether the cluster is longer towards the nipple than across.", "nipple_radial_span_mm / (mean distance x nipple_span in radians)", COMMON, _NIPPLE),
+    ("nipple_nearness", "1", 0, 1, "How close to the nipple the nearest part is, compared with the farthest.", "5th / 95th percentile of the distance to the nipple; n >= 3", COMMON, _NIPPLE),
+    ("nipple_widening", "1", -inf, inf, "How much wider the part far from the nipple is than the part near it.", "Log of the mean distance from the ray nipple-centroid of the points farther from the nipple than 0.4 standard deviations above the mean distance, over that of those nearer than 0.4 below it; n >= 5", COMMON, _NIPPLE),
 )  # fmt: skip
-"""The features of this family: name, unit, lowest and highest value, formula, source, marks needed."""
+"""The features of this family: name, unit, lowest and highest value, meaning, formula, source, marks needed."""
 
 _C = columns(ROWS)
 

@@ -21,14 +21,14 @@ MIN_POINTS = 5
 _SECTORS = 36
 
 ROWS: Rows = (
-    ("tree_even_share", "1", 0, 1, "Share of the spanning tree's edges within 12 % of their median; n >= 5", "own choice", ()),
-    ("gap_mm", "mm", 0, inf, "Longest edge of the spanning tree; n >= 5", "Prim 1957", ()),
-    ("gap_ratio", "1", 1, inf, "Longest edge of the spanning tree / second longest; n >= 5", "own choice", ()),
-    ("gap_share", "1", 0, 0.5, "Share of the points on the smaller side of the longest edge; n >= 5", "own choice", ()),
-    ("ring_cv", "1", 0, inf, "Standard deviation / mean of the distance to the centre of the fitted circle; unknown for a line; n >= 5", "Kasa 1976", ()),
-    ("ring_gap_deg", "deg", 0, 360, "Largest empty arc of that circle, in steps of 10 deg; n >= 5", "own choice", ()),
+    ("tree_even_share", "1", 0, 1, "The share of neighbours at exactly the usual distance, as in a grid.", "Share of the spanning tree's edges within 12 % of their median; n >= 5", "own choice", ()),
+    ("gap_mm", "mm", 0, inf, "How wide the widest gap is that parts the cluster in two.", "Longest edge of the spanning tree; n >= 5", "Prim 1957", ()),
+    ("gap_ratio", "1", 1, inf, "How much wider that gap is than the next one.", "Longest edge of the spanning tree / second longest; n >= 5", "own choice", ()),
+    ("gap_share", "1", 0, 0.5, "The share of the calcifications on the smaller side of the gap.", "Share of the points on the smaller side of the longest edge; n >= 5", "own choice", ()),
+    ("ring_cv", "1", 0, inf, "How well the calcifications lie on one circle: 0 is exactly.", "Standard deviation / mean of the distance to the centre of the fitted circle; unknown for a line; n >= 5", "Kasa 1976", ()),
+    ("ring_gap_deg", "deg", 0, 360, "How much of that circle is empty in one piece.", "Largest empty arc of that circle, in steps of 10 deg; n >= 5", "own choice", ()),
 )  # fmt: skip
-"""The features of this family: name, unit, lowest and highest value, formula, source, marks needed."""
+"""The features of this family: name, unit, lowest and highest value, meaning, formula, source, marks needed."""
 
 _C = columns(ROWS)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 COMMON = "common definition"
 
-Row = tuple[str, str, float, float, str, str, tuple[str, ...]]
+Row = tuple[str, str, float, float, str, str, str, tuple[str, ...]]
 Rows = tuple[Row, ...]
 
 
@@ -16,8 +16,8 @@ def columns(rows: Rows) -> Any:
 
     Examples
     --------
-    >>> columns((("n", "1", 0, 9, "Number", COMMON, ()), ("area_mm2", "mm2", 0, 9, "Area", COMMON, ())))
-    Columns(n=0, area_mm2=1)
+    >>> columns((("n", "1", 0, 9, "How many.", "n", COMMON, ()), ("r_mm", "mm", 0, 9, "How far.", "r", COMMON, ())))
+    Columns(n=0, r_mm=1)
     """
     names = [row[0] for row in rows]
-    return namedtuple("Columns", names)(*range(len(names)))  # type: ignore[misc]
+    return namedtuple("Columns", names)(*range(len(names)))

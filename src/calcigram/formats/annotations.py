@@ -37,16 +37,16 @@ META = (
     "reported_calcifications",
     "formed_by",
 )
-"""Meta columns of every set that comes of an image's annotations."""
+"""Meta columns of every set read from an image's annotations."""
 
 MAX_NOTES = 200
-"""Of one file; a region may have a name of its own, and each is told."""
+"""Of one file: each unknown region name is reported."""
 
 MAX_CLUSTERS = 5_000
 """Of one image."""
 
 SEVERAL = "|"
-"""Parts the words where a file gives several."""
+"""Separates the words where a file gives several."""
 
 
 @dataclass

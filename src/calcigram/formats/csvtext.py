@@ -205,7 +205,7 @@ def _frame_of(
 
     number, word = pa.type_for_alias(of_numbers), pa.dictionary(pa.int32(), pa.string())
     types = {name: number if name in layout.numeric else word for name in names}
-    frame = arrow_csv.read_csv(
+    frame: pd.DataFrame = arrow_csv.read_csv(
         file,
         arrow_csv.ReadOptions(column_names=names, **how),
         arrow_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
@@ -343,6 +343,7 @@ def _typed(texts: pd.Series) -> pd.Series:
     import pyarrow as pa
 
     column = pa.array(texts.astype(object), pa.string(), from_pandas=True)
+    result: pd.Series
     if column.null_count < len(column):
         for kind in (pa.int64(), pa.float64(), pa.bool_()):
             try:
@@ -350,5 +351,7 @@ def _typed(texts: pd.Series) -> pd.Series:
             except pa.ArrowInvalid:
                 continue
             if typed.cast(pa.string()).equals(column):
-                return typed.to_pandas()
-    return column.to_pandas()
+                result = typed.to_pandas()
+                return result
+    result = column.to_pandas()
+    return result

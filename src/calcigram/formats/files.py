@@ -329,7 +329,7 @@ _BINARY = {
     b"Rar!": ("a RAR archive", "unpack it"),
     b"7z\xbc\xaf": ("a 7-Zip archive", "unpack it"),
 }
-"""First bytes of files that are no text -> what they are, and what would do."""
+"""First bytes of binary files -> their kind, and an alternative."""
 
 _JSON = {
     rb'"(annotations|categories)"\s*:': "COCO annotations (JSON)",
@@ -340,7 +340,7 @@ _JSON = {
     rb'"type"\s*:\s*"(Feature|FeatureCollection)"': "GeoJSON, as QuPath writes it",
     rb'"cluster_id"\s*:': "JSON of clusters",
 }
-"""Keys that tell whose JSON it is."""
+"""Keys that identify kinds of JSON."""
 
 _AS_TABLE = "write one row per calcification to CSV: its cluster_id and the centre x_mm, y_mm (or x_px, y_px)"
 

@@ -54,7 +54,7 @@ _CLUSTER = re.compile(
     r"((micro)?[ -]?calcifications? )?clusters?( of (micro)?[ -]?calcifications)?([ _-]?\d+)?",
     re.IGNORECASE,
 )
-"""Names of regions, as INbreast has them and as people add to them."""
+"""Names of regions, as in INbreast and with users' additions."""
 
 
 @dataclass(frozen=True)
@@ -200,7 +200,7 @@ AREA_TOLERANCE = 0.1
 """Stated areas that differ by more than this share from those drawn mean other pixels."""
 
 LEAST_AREA_PX = 20.0
-"""Smaller outlines are too coarse to tell the size of a pixel."""
+"""Smaller outlines are too coarse to infer the pixel size."""
 
 
 def read_inbreast(path: PathLike, options: ReadOptions | None = None) -> Intake:

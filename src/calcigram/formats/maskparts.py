@@ -332,7 +332,8 @@ class MaskParts:
 
     def marked(self) -> npt.NDArray[np.bool_]:
         """Tell which pixels are no surroundings of a calcification."""
-        return ((self.label > 0) | self.rim)[self.numbered]
+        result: npt.NDArray[np.bool_] = ((self.label > 0) | self.rim)[self.numbered]
+        return result
 
     def extents_mm(self, spacing: tuple[float, float]) -> npt.NDArray[np.float64]:
         """Return rows and columns (least, one behind the greatest) of each part in mm, shape (n + 1, 4)."""
@@ -341,7 +342,8 @@ class MaskParts:
         boxes = np.zeros((len(self.label), 4))
         for number, box in enumerate(find_objects(self.numbered), start=1):
             boxes[number] = box[0].start, box[0].stop, box[1].start, box[1].stop
-        return boxes * np.repeat([spacing[1], spacing[0]], 2)
+        result: npt.NDArray[np.float64] = boxes * np.repeat([spacing[1], spacing[0]], 2)
+        return result
 
     def spanning(self) -> npt.NDArray[np.bool_]:
         """Tell which of `values` reach from edge to edge of all that is marked, both ways."""
@@ -351,7 +353,10 @@ class MaskParts:
         low, high = np.full((len(values), 2), np.inf), np.zeros((len(values), 2))
         np.minimum.at(low, of_label, boxes[:, [0, 2]])
         np.maximum.at(high, of_label, boxes[:, [1, 3]])
-        return ((low == low.min(axis=0)) & (high == high.max(axis=0))).all(axis=1)
+        result: npt.NDArray[np.bool_] = ((low == low.min(axis=0)) & (high == high.max(axis=0))).all(
+            axis=1
+        )
+        return result
 
     def areas(self) -> Ints:
         """Return the number of pixels of each part."""

@@ -20,7 +20,7 @@ Points = npt.NDArray[np.float64]
 NAN = float("nan")
 
 MAX_TESTS = 200_000_000
-"""Points held against edges of outlines, in one image."""
+"""Comparisons of points with edges of outlines, in one image."""
 
 ROUND = 1e-4
 """Where the aspect ratio is closer to 1 than this there is no major axis."""
@@ -252,7 +252,8 @@ def ellipse_polygon(points: Points, n_corners: int = 72) -> Points:
     # the polygon lies within the ellipse
     swell = math.sqrt(2 * math.pi / (n_corners * math.sin(2 * math.pi / n_corners)))
     rim = np.outer(np.cos(angle), first) + np.outer(np.sin(angle), second)
-    return middle + swell * rim
+    result: Points = middle + swell * rim
+    return result
 
 
 def axes(ixx: float, iyy: float, ixy: float) -> tuple[float, float]:

@@ -56,7 +56,8 @@ def _is_other_list(kind: Any) -> bool:
 
     types = pa.types
     views = types.is_list_view(kind) or types.is_large_list_view(kind)
-    return views or types.is_large_list(kind) or types.is_fixed_size_list(kind)
+    result: bool = views or types.is_large_list(kind) or types.is_fixed_size_list(kind)
+    return result
 
 
 def _as_lists(batch: pa.RecordBatch, names: Iterable[str]) -> pa.RecordBatch:
@@ -138,7 +139,8 @@ def _lengths(lists: pa.Array) -> Rows:
     """Return the number of values in each list, 0 where it is null."""
     import pyarrow.compute as pc
 
-    return pc.fill_null(pc.list_value_length(lists), 0).to_numpy().astype(np.int64)
+    result: Rows = pc.fill_null(pc.list_value_length(lists), 0).to_numpy().astype(np.int64)
+    return result
 
 
 def _aligned(batch: pa.RecordBatch, marks: Mapping[str, str], faults: Faults) -> Mask:
@@ -177,7 +179,7 @@ def _texts(column: pa.Array, theirs: str, faults: Faults) -> npt.NDArray[np.obje
     given = [*column.dictionary.to_pylist(), None]
     words = np.array(["" if v is None else id_text(v) for v in given], dtype=object)
     codes = column.indices.fill_null(len(given) - 1).to_numpy(zero_copy_only=False)
-    texts = words[codes]
+    texts: npt.NDArray[np.object_] = words[codes]
     empty = np.flatnonzero(texts == "")
     faults.add_at(empty, theirs, [given[code] or "" for code in codes[empty]], ID_EXPECTED)
     return texts

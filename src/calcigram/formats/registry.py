@@ -133,7 +133,7 @@ def read_clusters(
     path : path-like
         A long table (CSV or Parquet, also packed by gzip or zstd; ``-`` is standard input), Parquet with list columns, a DICOM report (Mammography CAD
         SR, TID 1500) or segmentation, an INbreast annotation, a label mask (PNG, TIFF, NumPy);
-        told apart by content.
+        recognised by content.
     options : ReadOptions, optional
         All of the following at once.
     columns : mapping, optional

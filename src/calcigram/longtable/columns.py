@@ -358,5 +358,6 @@ def meta_column(series: pd.Series, *, as_text: bool) -> pd.Series:
         known = series.notna().to_numpy()
         column = np.full(len(series), None, dtype=object)
         column[known] = texts
-        return pa.array(column, pa.string()).to_pandas()
+        result: pd.Series = pa.array(column, pa.string()).to_pandas()
+        return result
     return series.reset_index(drop=True)

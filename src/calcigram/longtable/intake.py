@@ -242,7 +242,7 @@ def _check_constant(
 def _meta(
     frame: pd.DataFrame, names: Mapping[str, str], owner: Rows, first: Rows, faults: Faults
 ) -> tuple[pd.DataFrame, list[str]]:
-    """Return the columns of one value a cluster, and the names of those that vary."""
+    """Return the columns with one value per cluster, and the names of those that vary."""
     import pandas as pd
 
     theirs_to_ours = {theirs: ours for ours, theirs in names.items()}

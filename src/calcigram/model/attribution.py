@@ -69,7 +69,7 @@ def attribute(forest: Forest, values: npt.ArrayLike, cover: npt.ArrayLike) -> At
         raise ValueError("expected a weight above 0 for each node")
     phi = np.zeros((len(rows), forest.n_classes, forest.n_features))
     base = forest.baseline.copy()
-    _attribute(rows, *nodes_of(forest), forest.value, forest.tree_class, weight, phi, base)  # type: ignore[call-arg]
+    _attribute(rows, *nodes_of(forest), forest.value, forest.tree_class, weight, phi, base)
     return Attribution(phi, base)
 
 
@@ -97,7 +97,7 @@ def node_cover(forest: Forest, reference: npt.ArrayLike) -> Floats:
 
 
 @kernel
-def _find_parents(feature, left, right, first, last, parent):  # type: ignore[no-untyped-def]
+def _find_parents(feature, left, right, first, last, parent):
     parent[first] = -1
     for node in range(first, last):
         if feature[node] >= 0:
@@ -108,7 +108,7 @@ def _find_parents(feature, left, right, first, last, parent):  # type: ignore[no
 @kernel
 def _attribute(
     values, feature, threshold, missing_left, left, right, offset, leaf_value, tree_class, cover, phi, base
-):  # type: ignore[no-untyped-def]  # fmt: skip
+):  # fmt: skip
     """Add to `phi` (R, K, F) and to `base` (K,), leaf after leaf."""
     parent = np.empty(feature.size, np.int64)
     columns = np.empty(MAX_DEPTH, np.int64)
@@ -153,7 +153,7 @@ def _attribute(
 
 
 @kernel
-def _share_out(value, d, columns, share, agrees, phi):  # type: ignore[no-untyped-def]
+def _share_out(value, d, columns, share, agrees, phi):
     """Add one leaf's part to the features on its path."""
     sums = np.empty(d + 1)
     for i in range(d):

@@ -40,10 +40,10 @@ FORGOTTEN: tuple[tuple[float, tuple[str, ...]], ...] = (
     (0.05, ("diameter_mm",)),
     (0.06, (*_OUTLINE, "cnr")),
 )
-"""Share of the forgetful copies of training clusters, and the marks they lack."""
+"""Share of the training clusters' copies without some marks, and these marks."""
 
 FEWER_SHARE = 0.3
-"""Share of the forgetful copies that lack most calcifications as well, as of a detector that finds few."""
+"""Share of these copies that lack most calcifications as well, as from a detector that finds few."""
 
 FEWER = (3, 14)
 """How many these keep, at least and at most, evenly in the logarithm."""
@@ -70,7 +70,7 @@ def hide_marks(features: Features, marks: Iterable[str]) -> Features:
     array([nan], dtype=float32)
     """
     values = features.values.copy()
-    values[:, columns_resting_on(tuple(marks))] = np.nan
+    values[:, columns_resting_on(tuple(marks), features.extra_needs)] = np.nan
     return replace(features, values=values)
 
 
@@ -107,7 +107,8 @@ def forgetful_copy(
     values[fewer] = measure(clusters[fewer].thinned(kept[fewer], rng)).values
     chosen = rng.choice(len(FORGOTTEN), n, p=[share for share, _ in FORGOTTEN])
     for pattern, (_, marks) in enumerate(FORGOTTEN):
-        values[np.ix_(chosen == pattern, columns_resting_on(marks))] = np.nan
+        columns = columns_resting_on(marks, features.extra_needs)
+        values[np.ix_(chosen == pattern, columns)] = np.nan
     return replace(features, values=values)
 
 

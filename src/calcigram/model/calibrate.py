@@ -53,7 +53,7 @@ class Scaling:
     inverse_temperature : float
         Below 1 softens, above 1 sharpens.
     bias : tuple of float
-        One a class.
+        One per class.
     slope : float
         Of the logarithm of the inverse temperature against `fewness`.
     """
@@ -74,7 +74,8 @@ class Scaling:
     def scaled(self, scores: npt.ArrayLike, few: npt.ArrayLike = 0.0) -> Floats:
         """Return calibrated log-odds, shape (R, K): what `softmax` makes probabilities of."""
         sharpness = np.atleast_1d(self.sharpness(few))[:, None]
-        return np.asarray(scores, float) * sharpness + np.array(self.bias)
+        result: Floats = np.asarray(scores, float) * sharpness + np.array(self.bias)
+        return result
 
     def sharpness(self, few: npt.ArrayLike = 0.0) -> Floats:
         """Return the inverse temperature at a `fewness`, of its shape."""
@@ -89,7 +90,8 @@ def fewness(n_calcifications: npt.ArrayLike) -> Floats:
     >>> fewness([4, 11, 50]).round(2)
     array([1.01, 0.  , 0.  ])
     """
-    return np.log(FEW / np.clip(np.asarray(n_calcifications, float), 1, FEW))
+    result: Floats = np.log(FEW / np.clip(np.asarray(n_calcifications, float), 1, FEW))
+    return result
 
 
 def softmax(scores: npt.ArrayLike) -> Floats:
@@ -102,7 +104,7 @@ def softmax(scores: npt.ArrayLike) -> Floats:
 
 # Compiled: NumPy's six steps take as long for a single row as walking hundreds of trees does.
 @kernel
-def _fill_softmax(scores, shares):  # type: ignore[no-untyped-def]
+def _fill_softmax(scores, shares):
     n_rows, n_classes = scores.shape
     for row in range(n_rows):
         greatest, total = scores[row, 0], 0.0
@@ -117,7 +119,8 @@ def _fill_softmax(scores, shares):  # type: ignore[no-untyped-def]
 
 def log_probabilities(probabilities: npt.ArrayLike) -> Floats:
     """Return logarithms that are finite for a probability of 0 too."""
-    return np.log(np.maximum(np.asarray(probabilities, float), _SMALLEST))
+    result: Floats = np.log(np.maximum(np.asarray(probabilities, float), _SMALLEST))
+    return result
 
 
 def fit_scaling(
@@ -304,7 +307,7 @@ def _known(
 
 
 COVERAGE = 0.95
-"""Coverage of the sets where nobody asks for another."""
+"""Default coverage of the sets."""
 
 N_FOLDS = 5
 """Parts of the held-out clusters: each gets its scores from a calibration fitted to the others."""

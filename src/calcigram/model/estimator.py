@@ -150,7 +150,8 @@ class CalcigramClassifier(ClassifierMixin, BaseEstimator):
     def predict(self, X: npt.ArrayLike) -> npt.NDArray[Any]:  # noqa: N803
         """Return the most probable label of each cluster."""
         best = self._logits(X).argmax(axis=1)
-        return self.classes_[best]
+        result: npt.NDArray[Any] = self.classes_[best]
+        return result
 
     def _logits(self, X: npt.ArrayLike) -> npt.NDArray[np.float64]:  # noqa: N803
         check_is_fitted(self)

@@ -33,7 +33,7 @@ MAX_NODES = 32_768
 MAX_DEPTH = 256
 """Levels of inner nodes; kernels keep as many indices on the path from a leaf to its root."""
 MAX_SCORE = 1e6
-"""A log-odds beyond this is no result of training."""
+"""Log-odds beyond this cannot result from training."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,7 +143,7 @@ def flatten_forest(estimator: Any) -> Forest:
     Returns
     -------
     Forest
-        With one raw score a class, or a single one (of the second class) for two classes.
+        With one raw score per class, or a single one (of the second class) for two classes.
 
     Raises
     ------

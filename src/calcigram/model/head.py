@@ -58,9 +58,12 @@ _COUNT, _EXTENT = (FEATURE_NAMES.index(name) for name in ("n_calcifications", "m
 
 
 @lru_cache(maxsize=64)
-def columns_resting_on(marks: tuple[str, ...]) -> npt.NDArray[np.int64]:
-    """Return the columns of the features that need any of `marks`."""
-    return np.flatnonzero([bool(set(marks) & set(spec.needs)) for spec in CATALOGUE])
+def columns_resting_on(
+    marks: tuple[str, ...], extra_needs: tuple[tuple[str, ...], ...] = ()
+) -> npt.NDArray[np.int64]:
+    """Return the columns of the features that need any of `marks`, the caller's own included."""
+    needs = (*(spec.needs for spec in CATALOGUE), *extra_needs)
+    return np.flatnonzero([bool(set(marks) & set(each)) for each in needs])
 
 
 def is_readable(features: Features, axis: str) -> npt.NDArray[np.bool_]:
@@ -186,7 +189,8 @@ def without_wide(p: Floats, extent_mm: npt.ArrayLike) -> Floats:
     left = p.copy()
     left[np.ix_(np.asarray(extent_mm) <= GROUPED_MAX_MM, np.array(WIDE))] = 0.0
     total = left.sum(axis=1, keepdims=True)
-    return np.divide(left, total, out=p.copy(), where=total > 0)
+    result: Floats = np.divide(left, total, out=p.copy(), where=total > 0)
+    return result
 
 
 def two_sided(scores: Floats) -> Floats:
@@ -275,7 +279,8 @@ def _has_rails(features: Features, rows: npt.NDArray[np.intp]) -> npt.NDArray[np
         (features.column(name)[rows] >= low) & (features.column(name)[rows] <= high)
         for name, (low, high) in RAILS.items()
     ]
-    return np.logical_and.reduce(held)
+    result: npt.NDArray[np.bool_] = np.logical_and.reduce(held)
+    return result
 
 
 def make_admissible(p_distribution: Floats, p_morphology: Floats) -> tuple[Floats, Floats]:

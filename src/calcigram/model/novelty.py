@@ -184,7 +184,8 @@ class Novelty:
             apart = (scores - mean) @ whitening
             np.minimum(nearest, np.einsum("rf,rf->r", apart, apart), out=nearest)
         nearest[~(features.values[:, _COUNT] >= MIN_CALCIFICATIONS)] = np.nan
-        return np.sqrt(nearest / np.float32(n))
+        result: Float32 = np.sqrt(nearest / np.float32(n))
+        return result
 
     def __call__(self, features: Features) -> Float32:
         """Return the share of held-out clusters that lie nearer, float32, shape (C,)."""

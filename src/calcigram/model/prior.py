@@ -38,7 +38,7 @@ class Prior:
     ----------
     name : str
     shares : mapping of str to ndarray of float64
-        By axis, one a word, in the lexicon's order; an axis that is not there is left alone. NaN for
+        By axis, one per word, in the lexicon's order; a missing axis is left unchanged. NaN for
         a word of which the source says nothing: it keeps its share of the training, and the others,
         which sum to 1, divide the rest.
     """
@@ -80,7 +80,8 @@ class Prior:
         ratio = np.zeros(p.shape[1])
         ratio[list(head.classes)] = target / training
         weighted = p * ratio
-        return weighted / weighted.sum(axis=1, keepdims=True)
+        result: Floats = weighted / weighted.sum(axis=1, keepdims=True)
+        return result
 
 
 def load_prior(name_or_path: str | Path) -> Prior:

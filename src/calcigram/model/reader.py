@@ -7,7 +7,7 @@ trained in `train`; `store` reads and writes their files.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from html import escape
@@ -20,6 +20,7 @@ import numpy.typing as npt
 from calcigram.concerns import CONCERN_CASES, concern_views, raw_concern
 from calcigram.consequences import shipped_rulebooks
 from calcigram.errors import BadInputError
+from calcigram.features.catalogue import FEATURE_NAMES
 from calcigram.lexicon import AXES
 from calcigram.model.calibrate import COVERAGE, Scaling, check_coverage, fewness, log_probabilities
 from calcigram.model.head import Floats, Head, guarded, is_readable, shown_probabilities
@@ -49,7 +50,7 @@ class Model:
     name : str
         Such as ``default-1``; `version` adds a digest.
     feature_names : tuple of str
-        Columns the heads were trained on, in order.
+        Columns the heads were trained on, in order: the catalogue's, then those of the caller's functions.
     catalogue_hash : str
         `calcigram.features.catalogue.catalogue_hash` at training.
     card : dict
@@ -148,12 +149,7 @@ class Model:
             The features are others than those the model was trained on, or `coverage` is not
             between 0 and 1.
         """
-        if features.names != self.feature_names:
-            raise BadInputError(
-                f"the {len(self.feature_names)} features the model was trained on",
-                source="features",
-                value=_difference(features.names, self.feature_names),
-            )
+        features = self.aligned(features)
         check_coverage(coverage)
         p_distribution, p_morphology, risk, p_concern, set_d, set_m, novelty = self._in_chunks(
             features, n_threads, coverage, prior
@@ -171,6 +167,46 @@ class Model:
             unlike_training=None if self.novelty is None else self.novelty.is_alarm(novelty),
             p_malignant=risk.astype(np.float32),
         )
+
+    def aligned(self, features: Features) -> Features:
+        """Return the features that the model was trained on, in its order.
+
+        Raises
+        ------
+        BadInputError
+            Some are missing, or those of the catalogue are in another order.
+        """
+        self.check_extra(features.names)
+        n = len(FEATURE_NAMES)
+        if features.names[:n] != self.feature_names[:n]:
+            raise BadInputError(
+                f"the {len(self.feature_names)} features the model was trained on",
+                source="features",
+                value=_difference(features.names, self.feature_names),
+            )
+        return features.select(self.feature_names)
+
+    def check_extra(self, names: Iterable[str]) -> None:
+        """Refuse to read where a feature is missing that a function of the caller measures.
+
+        Parameters
+        ----------
+        names : iterable of str
+            Of the features that there are.
+
+        Raises
+        ------
+        BadInputError
+        """
+        given = set(names)
+        missing = [name for name in self.feature_names[len(FEATURE_NAMES) :] if name not in given]
+        if missing:
+            raise BadInputError(
+                f"extra={{{missing[0]!r}: function, ...}} with the functions it was trained with; a model "
+                "keeps the names only, so it reads from Python and not from the command line",
+                source=f"model {self.version}, features of its own",
+                value=f"no function for {', '.join(missing)}",
+            )
 
     def _in_chunks(
         self, features: Features, n_threads: int | None, coverage: float, prior: Prior | None

@@ -65,7 +65,7 @@ def raw_scores(forest: Forest, values: npt.ArrayLike) -> npt.NDArray[np.float64]
         _score_blocks(rows, *blocks, forest.baseline, scores)
     else:
         scores[:] = forest.baseline
-        _walk_rows(rows, *nodes_of(forest), forest.value, forest.tree_class, scores)  # type: ignore[call-arg]
+        _walk_rows(rows, *nodes_of(forest), forest.value, forest.tree_class, scores)
     return scores
 
 
@@ -83,7 +83,7 @@ def leaf_of(forest: Forest, values: npt.ArrayLike) -> npt.NDArray[np.int32]:
     """
     rows = _rows_for(forest, values)
     leaves = np.empty((len(rows), forest.n_trees), np.int32)
-    _find_leaves(rows, *nodes_of(forest), leaves)  # type: ignore[call-arg]
+    _find_leaves(rows, *nodes_of(forest), leaves)
     return leaves
 
 
@@ -107,13 +107,13 @@ def nodes_of(forest: Forest) -> tuple[npt.NDArray[np.generic], ...]:
 
 
 @kernel
-def goes_left(value, threshold, missing_left):  # type: ignore[no-untyped-def]
+def goes_left(value, threshold, missing_left):
     """Tell whether a value goes left at a node."""
     return missing_left == 1 if np.isnan(value) else value <= threshold
 
 
 @kernel
-def _leaf(row, feature, threshold, missing_left, left, right, first):  # type: ignore[no-untyped-def]
+def _leaf(row, feature, threshold, missing_left, left, right, first):
     """Return the leaf in which a row ends in the tree that begins at `first`, counted from there."""
     node = np.int64(0)
     while feature[first + node] >= 0:
@@ -124,7 +124,7 @@ def _leaf(row, feature, threshold, missing_left, left, right, first):  # type: i
 
 
 @kernel
-def _find_leaves(values, feature, threshold, missing_left, left, right, offset, leaves):  # type: ignore[no-untyped-def]
+def _find_leaves(values, feature, threshold, missing_left, left, right, offset, leaves):
     for row in range(values.shape[0]):
         for tree in range(offset.size - 1):
             leaves[row, tree] = _leaf(
@@ -135,7 +135,7 @@ def _find_leaves(values, feature, threshold, missing_left, left, right, offset, 
 @kernel
 def _walk_rows(
     values, feature, threshold, missing_left, left, right, offset, value, tree_class, scores
-):  # type: ignore[no-untyped-def]
+):
     """Add to `scores` (R, K) the leaves in which `values` (R, F) end, tree after tree."""
     for row in range(values.shape[0]):
         for tree in range(offset.size - 1):
@@ -199,7 +199,7 @@ def _layout(forest: Forest) -> Layout | None:
 @kernel
 def _score_blocks(
     values, threshold, column, kept, begin, middle, leaf, leaf_begin, tree_class, baseline, scores
-):  # type: ignore[no-untyped-def]
+):
     """Fill `scores` (R, K) for `values` (R, F), in blocks of 64 rows, the last of 16."""
     n_rows, n_columns = values.shape
     block = np.empty(_BLOCK * n_columns, np.float32)
@@ -227,7 +227,7 @@ def _score_blocks(
 
 
 @kernel
-def _ask_16(block, threshold, column, kept, nodes, leaf, leaf_at, sums, sum_at):  # type: ignore[no-untyped-def]
+def _ask_16(block, threshold, column, kept, nodes, leaf, leaf_at, sums, sum_at):
     """Ask every node of one tree about 16 rows, and add the leaves they fall into."""
     a = all_flags()
     for node in range(nodes[0], nodes[1]):
@@ -240,7 +240,7 @@ def _ask_16(block, threshold, column, kept, nodes, leaf, leaf_at, sums, sum_at):
 
 
 @kernel
-def _ask_64(block, threshold, column, kept, nodes, leaf, leaf_at, sums, sum_at):  # type: ignore[no-untyped-def]
+def _ask_64(block, threshold, column, kept, nodes, leaf, leaf_at, sums, sum_at):
     """Ask every node of one tree about 64 rows; see `_ask_16`."""
     a = b = c = d = all_flags()
     for node in range(nodes[0], nodes[1]):

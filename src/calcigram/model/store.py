@@ -25,6 +25,7 @@ import numpy.typing as npt
 from calcigram.concerns import CONCERN_CASES
 from calcigram.errors import ModelFileError
 from calcigram.features.catalogue import FEATURE_NAMES, catalogue_hash
+from calcigram.features.extra import is_name
 from calcigram.formats.files import replace_folder, unfinished
 from calcigram.lexicon import AXES, CONCERNS
 from calcigram.model.calibrate import ConformalScores, Scaling
@@ -48,6 +49,8 @@ MAX_ARRAY_BYTES = 200 * 2**20
 """All arrays together, unpacked, are at most this large."""
 MAX_DOCUMENT_BYTES = 4 * 2**20
 MAX_NAME = 200
+MAX_OWN = 1000
+"""Features of the caller in one model."""
 
 _TREE_ARRAYS = tuple(f"{axis}.{name}" for axis in AXES for name in STORED_ARRAYS)
 _CONFORMAL_ARRAYS = tuple(
@@ -209,13 +212,21 @@ def _open(folder: Path, trusted: bool) -> dict[str, Any]:
             raise ModelFileError(
                 folder, "its digest does not match: the files were changed or damaged"
             )
-        if document.get("feature_names") != list(FEATURE_NAMES):
+        names, n = document.get("feature_names"), len(FEATURE_NAMES)
+        if not isinstance(names, list) or names[:n] != list(FEATURE_NAMES):
             raise ModelFileError(folder, "it was trained on other features: train it again")
+        own = names[n:]
+        if not all(map(is_name, own)) or len(own) > MAX_OWN or len({*names[:n], *own}) < len(names):
+            raise ModelFileError(
+                folder, "features of its own whose names are given twice or no identifiers"
+            )
         if document.get("catalogue_hash") != catalogue_hash():
             raise ModelFileError(
-                folder, "the features' formulas have changed since it was trained: train it again"
+                folder, "the features have changed since it was trained: train it again"
             )
         parts = _parts(document, arrays)
+    except ModelFileError:
+        raise
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:  # fmt: skip
         raise ModelFileError(folder, f"its content makes no sense: {error}") from error
     return {**parts, "estimators": _read_estimators(folder)} if trusted else parts
@@ -228,14 +239,15 @@ def _parts(document: dict[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> 
         raise ValueError(f"name {name!r:.100}, expected 1 to {MAX_NAME} printable characters")
     if not isinstance(card, dict):
         raise ValueError("a card that is no JSON object")
+    n_features = len(document["feature_names"])
     return {
-        **{axis: _head(axis, document["heads"][axis], arrays) for axis in AXES},
+        **{axis: _head(axis, document["heads"][axis], arrays, n_features) for axis in AXES},
         "concern_scalings": {
             case: _scaling(document["concern_calibration"][case], len(CONCERNS))
             for case in CONCERN_CASES
         },
         "name": name,
-        "feature_names": FEATURE_NAMES,
+        "feature_names": tuple(document["feature_names"]),
         "catalogue_hash": document["catalogue_hash"],
         "card": card,
         "novelty": _novelty(arrays) if version > 1 else None,
@@ -243,7 +255,9 @@ def _parts(document: dict[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> 
     }
 
 
-def _head(axis: str, document: dict[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> Head:
+def _head(
+    axis: str, document: dict[str, Any], arrays: Mapping[str, npt.NDArray[Any]], n_features: int
+) -> Head:
     words = [str(word) for word in AXES[axis].words]
     classes = tuple(words.index(word) for word in document["classes"])
     conformal = {
@@ -256,7 +270,7 @@ def _head(axis: str, document: dict[str, Any], arrays: Mapping[str, npt.NDArray[
         classes,
         Forest(
             **{name: arrays[f"{axis}.{name}"] for name in STORED_ARRAYS},
-            n_features=len(FEATURE_NAMES),
+            n_features=n_features,
         ),
         {case: _scaling(v, len(classes)) for case, v in document["calibration"].items()},
         conformal,
@@ -273,7 +287,7 @@ def _exemplars(document: dict[str, Any], arrays: Mapping[str, npt.NDArray[Any]])
     names = document["exemplars"]
     if not isinstance(names, list) or not all(isinstance(n, str) and n.encode() for n in names):
         raise ValueError("ids of exemplars that are no list of texts")
-    shaped = values.reshape(-1, len(FEATURE_NAMES))
+    shaped = values.reshape(-1, len(document["feature_names"]))
     return Exemplars(shaped, distribution, morphology, tuple(names))
 
 

@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ from calcigram.clusters import ClusterSet
 from calcigram.concerns import CONCERN_CASES
 from calcigram.errors import BadInputError
 from calcigram.features.catalogue import FEATURE_NAMES, catalogue_hash
+from calcigram.features.extra import Extra, check_extra
 from calcigram.lexicon import AXES, CONCERNS
 from calcigram.model.adapt import adapted
 from calcigram.model.augment import fewer_left, forgetful_copy
@@ -62,6 +64,7 @@ def train_model(
     *,
     start_from: Model | str | Path | None = None,
     features: Features | None = None,
+    extra: Extra | None = None,
     seed: int = 0,
     n_iterations: int = TreeOptions.n_iterations,
     learning_rate: float = TreeOptions.learning_rate,
@@ -94,7 +97,10 @@ def train_model(
         of which some hundred will do (`calcigram.model.adapt`). The options of the trees, of the
         calibration and of forgetful copies then do not apply.
     features : Features, optional
-        Of these clusters, where they have been measured before.
+        Of these clusters, where they have been measured before, with the same `extra`.
+    extra : mapping of str or tuple of str to function, optional
+        Features of your own, as `extract_features` takes them. The model keeps their names only, so
+        the same functions are passed to `classify`.
     seed : int
         Decides the split, the forgotten marks and the trees.
     n_iterations, learning_rate, max_leaf_nodes, min_samples_leaf, l2_regularization, max_features
@@ -177,14 +183,16 @@ def train_model(
         "morphology": replace(options, n_iterations=form_iterations or n_iterations),
     }
     rng = np.random.default_rng(seed)
-    measure, groups = _measurer(cache), group_codes(clusters)
+    measure, groups = _measurer(cache, extra), group_codes(clusters)
     with _steps(progress) as step:
         step("measuring features")
         truth = {axis: label_codes(clusters, axis) for axis in AXES}  # refused before measuring
-        labelled = Labelled(_given(features, clusters) or measure(clusters), **truth)
+        labelled = Labelled(_given(features, clusters, extra) or measure(clusters), **truth)
         if start_from is not None:
             step("adapting the model")
-            model = adapted(_model_of(start_from), labelled, groups, seed=seed)
+            base = _model_of(start_from)
+            labelled = replace(labelled, features=base.aligned(labelled.features))
+            model = adapted(base, labelled, groups, seed=seed)
             return replace(model, name=name, card={**model.card, **dict(description or {})})
         if drop_rare:
             labelled = labelled.without_rare()
@@ -204,7 +212,7 @@ def train_model(
             morphology,
             concern_scalings={case: Scaling.identity(len(CONCERNS)) for case in CONCERN_CASES},
             name=name,
-            feature_names=FEATURE_NAMES,
+            feature_names=labelled.features.names,
             catalogue_hash=catalogue_hash(),
             card={},
             estimators=dict(grown) if keep_estimators else None,
@@ -294,7 +302,7 @@ def grow_trees(
 def _bare_head(training: Labelled, axis: str, estimator: Any) -> Head:
     if estimator is None:
         nothing = {case: Scaling.identity(0) for case in HEAD_CASES[axis]}
-        return Head(axis, (), no_forest(len(FEATURE_NAMES)), nothing)
+        return Head(axis, (), no_forest(len(training.features.names)), nothing)
     classes = tuple(int(code) for code in estimator.classes_)
     scalings = {case: Scaling.identity(len(classes)) for case in HEAD_CASES[axis]}
     counts = np.bincount(training.codes(axis) + 1, minlength=len(AXES[axis].words) + 1)[1:]
@@ -302,26 +310,36 @@ def _bare_head(training: Labelled, axis: str, estimator: Any) -> Head:
     return Head(axis, classes, flatten_forest(estimator), scalings, shares=shares)
 
 
-def _given(features: Features | None, clusters: ClusterSet) -> Features | None:
+def _given(
+    features: Features | None, clusters: ClusterSet, extra: Extra | None = None
+) -> Features | None:
     """Return features that somebody else measured, if they are of these clusters."""
     if features is not None and not np.array_equal(features.cluster_id, clusters.cluster_id):
         raise BadInputError("the features of these clusters, in order", source="features")
+    own = tuple(name for one in check_extra(extra) for name in one.names)
+    if features is not None and features.names != FEATURE_NAMES + own:
+        raise BadInputError(
+            "the features of the catalogue, then those of extra",
+            source="features",
+            value=features.names,
+        )
     return features
 
 
-def _measurer(cache: str | Path | None) -> Callable[[ClusterSet], Features]:
+def _measurer(cache: str | Path | None, extra: Extra | None) -> Callable[[ClusterSet], Features]:
     """Return a function that measures clusters, and remembers them where there is a folder for it."""
-    from calcigram.features.extract import extract_features
+    from calcigram.features.extract import extract_features, with_extra
 
     if cache is None:
-        return extract_features
+        return partial(extract_features, extra=extra)
     from joblib import Memory
 
     remembered = Memory(cache, verbose=0).cache(_measure_as)
 
     def measure(clusters: ClusterSet) -> Features:
         nothing = clusters.meta.iloc[:, :0]  # features never see it, so it must not part the cached
-        return remembered(replace(clusters, meta=nothing), catalogue_hash())
+        features = remembered(replace(clusters, meta=nothing), catalogue_hash())
+        return with_extra(features, clusters, check_extra(extra))
 
     return measure
 

@@ -14,7 +14,8 @@ from bokeh.events import DoubleTap
 from bokeh.models import BoxZoomTool, ColumnDataSource, CustomJS, HoverTool, PointDrawTool, Range1d
 from bokeh.plotting import figure
 
-from calcigram._kernels.tree import spanning_tree
+from calcigram._kernels.geometry import convex_hull
+from calcigram._kernels.tree import Tree, root_at_path_end, spanning_tree
 from calcigram.charts import BLACK, BLUE, GREEN, ORANGE
 from calcigram.clusters import CLUSTER_NAMES, MARK_NAMES, ClusterSet
 from calcigram.errors import BadInputError
@@ -327,7 +328,7 @@ def cluster_of(
 
 
 UNKNOWN = "-"
-"""What a line of text says of a mark that is not known."""
+"""Stands in a line of text for a mark that is not known."""
 
 
 def text_of(columns: Mapping[str, Sequence[Any]]) -> str:
@@ -409,38 +410,28 @@ def overlays(x_mm: Sequence[float], y_mm: Sequence[float]) -> dict[str, list[Lin
     points = points[np.isfinite(points).all(axis=1)]
     if not 2 <= len(points) <= MAX_POINTS:
         return {"tree": [], "hull": [], "centre": []}
-    tree = spanning_tree(*(np.float32(c) for c in (points - points.mean(axis=0)).T.copy()))
-    path = points[_longest_path(*tree)]
+    centred: Any = np.ascontiguousarray((points - points.mean(axis=0)).T, np.float32)
+    x, y = centred
+    tree = spanning_tree(x, y)
+    path = points[_longest_path(tree)]
+    ring = points[[*(hull := convex_hull(x, y)), hull[0]]]
     return {
         "tree": [_line(points[[i, p]]) for i, p in enumerate(tree.parent.tolist()) if p >= 0],
-        "hull": [_line(_hull(points))] if len(points) > 2 else [],
+        "hull": [_line(ring)] if len(points) > 2 else [],
         "centre": [_line(_smooth(path))] if len(path) > 2 else [],
     }
 
 
-def _longest_path(sequence: Any, parent: Any, edge: Any) -> list[int]:
+def _longest_path(tree: Tree) -> list[int]:
     """Return the points of the longest path of a tree, in order."""
-    n = len(sequence)
-    deepest, depth = list(range(n)), [0.0] * n  # below each point, and how far
-    longest, ends = -1.0, (0, 0)
-    for i in sequence[:0:-1].tolist():
-        p, reach = int(parent[i]), depth[i] + float(edge[i])
-        if depth[p] + reach > longest:
-            longest, ends = depth[p] + reach, (deepest[p], deepest[i])
-        if reach > depth[p]:
-            depth[p], deepest[p] = reach, deepest[i]
-    first, second = (_way_up(parent, end) for end in ends)
-    while len(first) > 1 and len(second) > 1 and first[-2] == second[-2]:
-        first.pop()
-        second.pop()
-    return first[:-1] + second[::-1]
-
-
-def _way_up(parent: Any, i: int) -> list[int]:
-    way = [i]
-    while parent[way[-1]] >= 0:
-        way.append(int(parent[way[-1]]))
-    return way
+    order, parent, edge = root_at_path_end(tree, np.float32(np.inf))  # no point is a stray
+    depth = np.zeros(len(parent))
+    for i in order[1:].tolist():
+        depth[i] = depth[parent[i]] + edge[i]
+    path = [int(depth.argmax())]
+    while parent[path[-1]] >= 0:
+        path.append(int(parent[path[-1]]))
+    return path
 
 
 def _smooth(path: Points) -> Points:
@@ -451,16 +442,6 @@ def _smooth(path: Points) -> Points:
             for i in range(len(path))
         ]
     )  # fmt: skip
-
-
-def _hull(points: Points) -> Points:
-    from scipy.spatial import ConvexHull, QhullError
-
-    try:
-        ring = points[ConvexHull(points).vertices]
-    except (QhullError, ValueError):  # all on one line
-        ring = points[[0, -1]]
-    return np.vstack([ring, ring[:1]])
 
 
 def _line(points: Points) -> Line:

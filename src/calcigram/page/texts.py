@@ -1,4 +1,4 @@
-"""What the page says of one cluster, as HTML: verdict, rules, probabilities, explanation.
+"""The texts of the page on one cluster, as HTML: verdict, rules, probabilities, explanation.
 
 The HTML stands in ``templates/page.html.j2``, where every text is escaped.
 """
@@ -50,7 +50,7 @@ def verdict_html(row: Mapping[str, Any], notes: Sequence[str] = ()) -> str:
     row : mapping
         A row of `calcigram.classify`.
     notes : sequence of str
-        What is to be said once of all that was read with it.
+        Notes on all clusters that were read together.
 
     Returns
     -------

@@ -212,7 +212,8 @@ def _estimate_spreads(design: Floats, lesions: Lesions, priors: Priors) -> Float
         return -float(fit + prior + volume + hyper)
 
     found = minimize(loss, np.log([0.5] * len(_GROUPS)), method="Nelder-Mead")
-    return np.exp(found.x)
+    result: Floats = np.exp(found.x)
+    return result
 
 
 def _make_up(lesions: Lesions, priors: Priors) -> Floats:
@@ -225,7 +226,7 @@ def _make_up(lesions: Lesions, priors: Priors) -> Floats:
         for m in _places(m_words, MORPHOLOGIES):
             forms[m] += count / len(m_words)
             for d in d_words:
-                share[DISTRIBUTIONS.index(d), m] += count / (len(m_words) * len(d_words))  # type: ignore[arg-type]
+                share[DISTRIBUTIONS.index(d), m] += count / (len(m_words) * len(d_words))
     if not forms.any():  # no morphology named at all: none is left out, all are of average risk
         forms += 1
     for word, like in _LIKE.items():
@@ -235,7 +236,8 @@ def _make_up(lesions: Lesions, priors: Priors) -> Floats:
         priors.mixing_lesions * np.outer(distributions, forms) / distributions.sum() / forms.sum()
     )
     admissible = [[(d, m) in ADMISSIBLE_PAIRS for m in MORPHOLOGIES] for d in DISTRIBUTIONS]
-    return share * np.array(admissible) / share.sum()
+    result: Floats = share * np.array(admissible) / share.sum()
+    return result
 
 
 def _all_patterns(effects: Floats, make_up: Floats) -> Floats:

@@ -1,6 +1,6 @@
 """The rule files, and the checks that every one of them goes through.
 
-What the files mean is the business of `calcigram.consequences` (article.toml,
+The files are interpreted by `calcigram.consequences` (article.toml,
 birads.toml) and `calcigram.rules.recognition` (recognition.toml); here a file is read
 and each value in it is held against what may stand there, so that a slip of the pen is
 named with its place.
@@ -151,5 +151,5 @@ def check_unique(entries: Iterable[Entry]) -> None:
     for entry in entries:
         identity = entry.text("id")
         if identity in seen:
-            raise entry.error("id", "an id that stands once in the file")
+            raise entry.error("id", "an id that occurs once in the file")
         seen.add(identity)

@@ -126,7 +126,7 @@ def mount_page(app: FastAPI, service: Service) -> Callable[[], Any]:
     Returns
     -------
     callable
-        Makes a page that nobody sees, so that the first that is asked for does not take seconds.
+        Makes a page that is not shown, so that the first request for one does not take seconds.
     """
     import panel as pn
     from panel.io.fastapi import add_applications
@@ -158,7 +158,7 @@ def mount_page(app: FastAPI, service: Service) -> Callable[[], Any]:
     let_go_of_sessions()
     bound_sessions(service.settings.max_pages)
     before = len(app.router.routes)
-    # The gate has compared the origin already, with whatever name the server is asked under.
+    # The gate has compared the origin already, with the host name of the request.
     add_applications(
         {"/": view},
         app=app,

@@ -328,7 +328,10 @@ def _clusters(
 ) -> tuple[ClusterSet, tuple[str, ...]]:
     if media_type == JSON:
         return gather([read_json(body, settings, options.columns)]), ()
-    return _parsed(lambda: read_upload(body, media_type, settings, options))
+    result: tuple[ClusterSet, tuple[str, ...]] = _parsed(
+        lambda: read_upload(body, media_type, settings, options)
+    )
+    return result
 
 
 def _parsed(read: Any) -> Any:

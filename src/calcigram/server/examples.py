@@ -44,7 +44,7 @@ COLUMNS: dict[str, Any] = {
         }
     ]
 }
-"""Many clusters, an array a mark."""
+"""Many clusters, one array per mark."""
 
 TENSORS: dict[str, Any] = {
     "inputs": [
@@ -61,7 +61,7 @@ TABLE = "cluster_id,x_mm,y_mm\na,0,0\na,1,0\na,2,0.1\n"
 PROBLEMS: dict[str, Problem] = {
     "bad-request": Problem(
         "bad-request",
-        "The body is no JSON: expected `,` or `]` at line 1 column 20.",
+        "The body is not JSON: expected `,` or `]` at line 1 column 20.",
         [Fault("body", "JSON", "expected `,` or `]` at line 1 column 20")],
     ),
     "token-missing": Problem("token-missing", "Send the header 'Authorization: Bearer TOKEN'."),
@@ -81,7 +81,9 @@ PROBLEMS: dict[str, Problem] = {
         "Send one of application/json, text/csv; got 'application/x-tar'.",
         [Fault("Content-Type", "one of application/json, text/csv", "application/x-tar")],
     ),
-    "wrong-host": Problem("wrong-host", "This server is asked under other names only."),
+    "wrong-host": Problem(
+        "wrong-host", "This server does not answer to this host name (setting CALCIGRAM_HOSTS)."
+    ),
     "unreadable": Problem(
         "unreadable",
         "The body cannot be read (ValueError): it may be damaged.",

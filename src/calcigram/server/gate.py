@@ -1,7 +1,7 @@
 """The gate that every request passes: its id, who may ask, how long, how many at once.
 
 Plain ASGI around the whole application, so that a refusal costs next to nothing and every
-response, whoever gives it, is logged and counted alike. Host names are checked here and not by
+response is logged and counted alike. Host names are checked here and not by
 Starlette's TrustedHostMiddleware, which refuses with plain text and redirects to ``www.``.
 """
 
@@ -255,7 +255,10 @@ class Gate:
         host = headers.get("host", "").lower()
         name = host.rpartition(":")[0] if re.search(r":\d+$", host) else host
         if name not in self._hosts:
-            raise Problem("wrong-host", "This server is asked under other names only.")
+            raise Problem(
+                "wrong-host",
+                "This server does not answer to this host name (setting CALCIGRAM_HOSTS).",
+            )
 
     def _check_token(self, path: str, headers: dict[str, str], response: _Response) -> None:
         if self._access.is_open:

@@ -76,7 +76,8 @@ class Points:
     @property
     def n_points(self) -> int:
         """Calcifications of all clusters."""
-        return self.marks.shape[1]
+        result: int = self.marks.shape[1]
+        return result
 
 
 def gather(requests: Sequence[Points]) -> ClusterSet:
@@ -269,7 +270,7 @@ def _marks(clusters: list[dict[str, Any]], lengths: list[int]) -> npt.NDArray[np
 
 
 def _problem_of(errors: list[ErrorDetails]) -> Problem:
-    """Return the problem of a body of clusters: of a field that nobody knows, or of the first value."""
+    """Return the problem of a body of clusters: an unknown field before all else, then the first value."""
     error = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
     # The first step is the form of the body, the fourth that of one of its clusters: see `schemas`.
     form, *path = error["loc"]
@@ -314,7 +315,7 @@ def _expected(
 def read_upload(
     body: bytes, media_type: str, settings: Settings, options: ReadOptions
 ) -> tuple[ClusterSet, tuple[str, ...]]:
-    """Read the clusters of a file, and what is to be said of it.
+    """Read the clusters of a file, and notes on it.
 
     Parameters
     ----------

@@ -23,7 +23,7 @@ from calcigram.server.transport import LimitedProtocol
 
 
 def serve(settings: Settings) -> None:
-    """Serve until told to stop.
+    """Serve until stopped by a signal.
 
     Parameters
     ----------

@@ -35,7 +35,7 @@ KINDS: dict[str, tuple[int, str]] = {
     "not-acceptable": (406, "No answer of a media type that was asked for"),
     "too-large": (413, "The body is too large"),
     "media-type": (415, "A body of this media type cannot be read"),
-    "wrong-host": (421, "The server is not asked under this name"),
+    "wrong-host": (421, "This server does not answer to the host name"),
     "unreadable": (422, "Reading the body failed"),
     "bad-value": (422, "A value is not what was expected"),
     "too-many": (422, "More than one request may hold"),
@@ -122,7 +122,7 @@ class Problem(Exception):  # noqa: N818 - the standard's own word
     def no_json(cls, error: Exception) -> Problem:
         """Return the problem of a body that cannot be decoded."""
         return cls(
-            "bad-request", f"The body is no JSON: {error}.", [Fault("body", "JSON", str(error))]
+            "bad-request", f"The body is not JSON: {error}.", [Fault("body", "JSON", str(error))]
         )
 
     @classmethod
@@ -140,13 +140,13 @@ class Problem(Exception):  # noqa: N818 - the standard's own word
     def of_error(cls, error: CalcigramError, hidden: str = "") -> Problem:
         """Return the problem of a refusal; `hidden`, a path, is called "the body"."""
         if not isinstance(error, BadInputError):
-            return cls("bad-value", _retold(str(error), hidden) + ".")
+            return cls("bad-value", _for_clients(str(error), hidden) + ".")
         where = [] if error.cluster_id is None else [f"cluster {error.cluster_id!r}"]
         where += [] if error.row is None else [f"row {error.row}"]
         where += [] if error.column is None else [str(error.column)]
         field = ", ".join(where) or "body"
         return cls.of_value(
-            field, _retold(error.expected, hidden), _retold(shown(error.value), hidden)
+            field, _for_clients(error.expected, hidden), _for_clients(shown(error.value), hidden)
         )
 
     def plain(self) -> tuple[str, str, list[tuple[str, str, str | None]]]:
@@ -230,5 +230,5 @@ def shown(value: Any) -> str:
     return text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + "…"
 
 
-def _retold(text: str, hidden: str) -> str:
+def _for_clients(text: str, hidden: str) -> str:
     return without_options(text.replace(hidden, "the body") if hidden else text, SPACING)

@@ -102,7 +102,7 @@ def table_body(verdicts: Columns, media_type: str, notes: tuple[str, ...] = ()) 
     media_type : str
         One of `MEDIA_TYPES`.
     notes : tuple of str
-        What is to be said of the table; only JSON has a place for it.
+        Notes on the table; only JSON has a place for them.
     """
     from calcigram.formats.output import arrow_table, parquet_writer, write_csv
 

@@ -1,4 +1,4 @@
-"""The addresses, and what OpenAPI says of each.
+"""The addresses, and how OpenAPI describes each.
 
 A route reads its body, leaves the work to `service`, and writes the response. Types of bodies
 stand in `schemas`, examples in `examples`.
@@ -106,7 +106,7 @@ def documented(
         "operation_id": name,
         "tags": [tag],
         "responses": {
-            200: {"description": "It was done.", "content": content or {}},
+            200: {"description": "Success.", "content": content or {}},
             **{status: _refusals(status) for status in sorted({*always, *statuses})},
         },
         "openapi_extra": extra,
@@ -170,14 +170,14 @@ _CSV_BODY = {CSV: {"schema": {"type": "string"}, "example": examples.TABLE}}
         content=dict.fromkeys((ARROW, PARQUET, CSV), BINARY),
         body={
             "description": "One cluster, or many; where a body's fields have other names than ours, its field "
-            "`columns` says which: `{\"columns\": {\"x_mm\": \"posX\"}, \"posX\": [0, 1], ...}`. Files (CSV, Parquet, DICOM reports) are told apart by "
+            "`columns` says which: `{\"columns\": {\"x_mm\": \"posX\"}, \"posX\": [0, 1], ...}`. Files (CSV, Parquet, DICOM reports) are distinguished by "
             "their content; Arrow, Parquet and CSV are answered in kind unless `Accept` says otherwise.",
             "content": {
                 JSON: {
                     "schema": {"anyOf": [ref(schemas.Clusters), *_CLUSTER]},
                     "examples": {
                         "points": {"summary": "one cluster, a list of points", "value": examples.POINTS},
-                        "columns": {"summary": "many clusters, an array a mark", "value": examples.COLUMNS},
+                        "columns": {"summary": "many clusters, one array per mark", "value": examples.COLUMNS},
                     },
                 },
                 **_CSV_BODY,
@@ -361,7 +361,7 @@ async def infer(request: Request) -> Response:
 
 
 def reading_options(request: Request, media_type: str) -> ReadOptions:
-    """Return what the address says of how a body is to be read.
+    """Return how the body is to be read, as the query of the address states it.
 
     Raises
     ------

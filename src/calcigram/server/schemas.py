@@ -81,15 +81,15 @@ _CONTEXT = {
 }
 
 Point: Any = _STRICT(
-    TypedDict("Point", {column.name: _required(column, _value(column)) for column in MARKS})  # type: ignore[misc, operator]
+    TypedDict("Point", {column.name: _required(column, _value(column)) for column in MARKS})  # type: ignore[operator]
 )
 ClusterOfPoints: Any = _STRICT(
     TypedDict(
         "ClusterOfPoints", {"points": Annotated[list[Point], Field(fail_fast=True)], **_CONTEXT}
-    )  # type: ignore[misc, operator]
+    )  # type: ignore[operator]
 )
 ClusterOfColumns: Any = _STRICT(
-    TypedDict(  # type: ignore[misc, operator]
+    TypedDict(  # type: ignore[operator]
         "ClusterOfColumns",
         {**{column.name: _required(column, _array(column)) for column in MARKS}, **_CONTEXT},
     )
@@ -121,7 +121,7 @@ Cluster: Any = Annotated[
     BeforeValidator(_without_nulls),
 ]
 Clusters: Any = _STRICT(
-    TypedDict("Clusters", {"clusters": Annotated[list[Cluster], Field(fail_fast=True)]})  # type: ignore[misc, operator]
+    TypedDict("Clusters", {"clusters": Annotated[list[Cluster], Field(fail_fast=True)]})  # type: ignore[operator]
 )
 CLUSTERS: TypeAdapter[Any] = TypeAdapter(
     Annotated[
@@ -145,12 +145,12 @@ _HOLDS: dict[Any, Any] = {
     float: Annotated[float, Field(ge=0, le=1)] | None,
 }
 
-Verdict: Any = TypedDict(  # type: ignore[misc, operator]
+Verdict: Any = TypedDict(  # type: ignore[misc]
     "Verdict",
     {
         column.name: _HOLDS[column.holds]
         if isinstance(column.holds, type)
-        else Literal[tuple(map(str, column.holds))] | None  # type: ignore[misc, operator]
+        else Literal[tuple(map(str, column.holds))] | None
         for column in COLUMNS
     },
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
@@ -21,6 +21,9 @@ LARGEST = 1_000_000_000
 """Of settings that need no smaller limit."""
 
 
+Count = Annotated[int, Field(ge=1, le=LARGEST)]
+
+
 class Settings(BaseSettings):
     """How a server runs. Each field is also an environment variable: `host` is ``CALCIGRAM_HOST``.
 
@@ -30,85 +33,54 @@ class Settings(BaseSettings):
     9000
     """
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, use_attribute_docstrings=True)
 
-    host: str = Field("127.0.0.1", description="address to listen on")
-    port: int = Field(8000, ge=0, le=65_535, description="port to listen on; 0 takes a free one")
-    workers: int = Field(
-        1,
-        ge=1,
-        le=1_000,
-        description="processes; more than one serve the interface without the page",
-    )
-    threads: int = Field(
-        0,
-        ge=0,
-        le=1_000,
-        description="large requests at once per process, and threads of each; 0: as many as processors",
-    )
-    model: str = Field("", description="model folder; empty: the model that ships")
-    token: str = Field("", description="token that requests must carry, at least 16 characters")
-    token_file: str = Field("", description="file that holds the token, instead of the variable")
-    page: bool = Field(True, description="serve the page at /")
-    hosts: str = Field(
-        "",
-        description="names under which the server may be asked, by commas; empty: any, or this machine's",
-    )
-    max_body_mb: float = Field(
-        64.0, ge=0.001, le=100_000, description="largest request body, in MB (answer 413)"
-    )
-    max_clusters: int = Field(
-        100_000, ge=1, le=LARGEST, description="clusters per request (answer 422)"
-    )
-    max_points: int = Field(
-        20_000, ge=1, le=LARGEST, description="calcifications per cluster (answer 422)"
-    )
-    max_total_points: int = Field(
-        5_000_000, ge=1, le=LARGEST, description="calcifications per request (answer 422)"
-    )
-    max_pairs: int = Field(
-        4_000_000_000,
-        ge=1,
-        le=10**15,
-        description="squared calcifications of each cluster, summed over a request (answer 422)",
-    )
-    max_work_mb: float = Field(
-        1500.0,
-        ge=100,
-        le=1e6,
-        description="memory that reading one file or large request may take, in MB (answer 413)",
-    )
-    max_bodies_mb: float = Field(
-        256.0,
-        ge=0.001,
-        le=1e6,
-        description="request bodies held at once, a process, in MB (answer 429)",
-    )
-    max_requests: int = Field(
-        128, ge=1, le=LARGEST, description="requests at work or waiting, a process (answer 429)"
-    )
-    max_connections: int = Field(
-        500,
-        ge=1,
-        le=LARGEST,
-        description="connections, a process; beyond it, that which has waited longest is closed",
-    )
-    max_pages: int = Field(32, ge=1, le=LARGEST, description="pages open at once (answer 503)")
-    header_s: float = Field(
-        10.0,
-        ge=0.1,
-        le=86_400,
-        description="seconds in which the head of a request must come, and each part of its body (answer 408)",
-    )
-    timeout_s: float = Field(
-        60.0, ge=0.01, le=86_400, description="seconds a request may take (answer 503)"
-    )
-    stop_s: float = Field(
-        30.0, ge=0, le=86_400, description="seconds given to requests under way when stopping"
-    )
-    log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="debug, info, warning or error"
-    )
+    host: str = "127.0.0.1"
+    """address to listen on"""
+    port: Annotated[int, Field(ge=0, le=65_535)] = 8000
+    """port to listen on; 0 takes a free one"""
+    workers: Annotated[int, Field(ge=1, le=1_000)] = 1
+    """processes; more than one serve the interface without the page"""
+    threads: Annotated[int, Field(ge=0, le=1_000)] = 0
+    """large requests at once per process, and threads of each; 0: as many as processors"""
+    model: str = ""
+    """model folder; empty: the model that ships"""
+    token: str = ""
+    """token that requests must carry, at least 16 characters"""
+    token_file: str = ""
+    """file that holds the token, instead of the variable"""
+    page: bool = True
+    """serve the page at /"""
+    hosts: str = ""
+    """names under which the server may be asked, by commas; empty: any, or this machine's"""
+    max_body_mb: Annotated[float, Field(ge=0.001, le=100_000)] = 64.0
+    """largest request body, in MB (answer 413)"""
+    max_clusters: Count = 100_000
+    """clusters per request (answer 422)"""
+    max_points: Count = 20_000
+    """calcifications per cluster (answer 422)"""
+    max_total_points: Count = 5_000_000
+    """calcifications per request (answer 422)"""
+    max_pairs: Annotated[int, Field(ge=1, le=10**15)] = 4_000_000_000
+    """squared calcifications of each cluster, summed over a request (answer 422)"""
+    max_work_mb: Annotated[float, Field(ge=100, le=1e6)] = 1500.0
+    """memory that reading one file or large request may take, in MB (answer 413)"""
+    max_bodies_mb: Annotated[float, Field(ge=0.001, le=1e6)] = 256.0
+    """request bodies held at the same time per process, in MB (answer 429)"""
+    max_requests: Count = 128
+    """requests at work or waiting per process (answer 429)"""
+    max_connections: Count = 500
+    """connections per process; beyond it, the one that has waited longest for its client is closed"""
+    max_pages: Count = 32
+    """pages open at once (answer 503)"""
+    header_s: Annotated[float, Field(ge=0.1, le=86_400)] = 10.0
+    """seconds in which the head of a request must come, and each part of its body (answer 408)"""
+    timeout_s: Annotated[float, Field(ge=0.01, le=86_400)] = 60.0
+    """seconds a request may take (answer 503)"""
+    stop_s: Annotated[float, Field(ge=0, le=86_400)] = 30.0
+    """seconds given to requests under way when stopping"""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """debug, info, warning or error"""
 
     @classmethod
     def from_environment(cls, **given: Any) -> Settings:

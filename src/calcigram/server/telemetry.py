@@ -74,7 +74,7 @@ def _message(record: logging.LogRecord) -> str:
 
 
 _OF_A_CLIENT = "WebSocket"
-"""Uvicorn tells of sockets with the address of who opened them."""
+"""Uvicorn logs sockets with the client's address."""
 
 
 def of_exception(error: BaseException) -> dict[str, str]:
@@ -85,8 +85,8 @@ def of_exception(error: BaseException) -> dict[str, str]:
     >>> of_exception(ValueError("a patient's name"))
     {'exception': 'ValueError', 'raised_at': ''}
     """
-    if isinstance(told := getattr(error, "fields", None), dict):  # of a process of ours
-        return told
+    if isinstance(fields := getattr(error, "fields", None), dict):  # raised by a child process
+        return fields
     frames = traceback.extract_tb(error.__traceback__)
     place = f"{PurePath(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
     return {"exception": type(error).__name__, "raised_at": place}
@@ -98,7 +98,7 @@ def log(level: int, message: str, **fields: Any) -> None:
 
 
 def catch_all() -> None:
-    """Have warnings, and exceptions that nobody caught, come as records, too: no stack is printed."""
+    """Log warnings and uncaught exceptions as records, too: no stack is printed."""
     logging.captureWarnings(True)
 
     def note(error: BaseException | None) -> None:
@@ -159,7 +159,7 @@ class Metrics:
     """The counters of one process."""
 
     def __init__(self, version: str) -> None:
-        disable_created_metrics()  # type: ignore[no-untyped-call]  # half of the lines, asked by nobody
+        disable_created_metrics()  # they double the lines
         self.registry = CollectorRegistry()
 
         def counter(name: str, text: str, *labels: str) -> Counter:
@@ -219,7 +219,7 @@ class Metrics:
             return generate_latest(self.registry)
         everyones = CollectorRegistry()
         _forget_the_dead(Path(os.environ[SHARED]))
-        MultiProcessCollector(everyones)  # type: ignore[no-untyped-call]
+        MultiProcessCollector(everyones)
         return generate_latest(everyones)
 
 

@@ -171,7 +171,7 @@ class LimitedProtocol(HttpToolsProtocol):
     ----------
     max_connections : int
         Beyond so many, the one that has waited longest for its client is closed; so a thousand
-        half-open ones keep nobody out.
+        half-open ones keep no other client out.
     header_s : float
         Seconds in which the head of a request must come.
     **options

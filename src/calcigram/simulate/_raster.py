@@ -170,7 +170,7 @@ def _measure_mask(mask, top, bottom, first_column, last_column, x0, y0, pixel, l
     """Write position, area, shape and pixel count of one mask into a row of measures.
 
     The mask is ``mask[top:bottom, first_column:last_column]``; `lower` and `upper` are room for
-    3 points a column each.
+    3 points per column each.
     """
     count = 0
     sum_x = sum_y = sum_xx = sum_yy = sum_xy = 0

@@ -123,7 +123,8 @@ class Breast:
     def place(self, rng: Rng, reach_mm: float) -> Floats:
         """Return a centre, shape (2,), for something that reaches `reach_mm` around it."""
         smallest = min(self.depth_mm, self.half_width_mm)
-        return self.uniform(rng, 1, min(max(3.0, reach_mm), 0.7 * smallest))[0]
+        result: Floats = self.uniform(rng, 1, min(max(3.0, reach_mm), 0.7 * smallest))[0]
+        return result
 
     def lobe(self, i: int) -> Tree:
         """Return the duct tree of lobe `i`, grown from the nipple."""

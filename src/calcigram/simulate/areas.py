@@ -37,7 +37,10 @@ def _in_ellipse(rng: Rng, n: int, extent_mm: float, axis_ratio: float) -> Floats
 def _in_ball(rng: Rng, n: int, n_axes: int = 3) -> Floats:
     """Return points uniform in the unit ball, shape (n, n_axes)."""
     points = rng.normal(size=(n, n_axes))
-    return points * (rng.random(n) ** (1 / n_axes) / np.linalg.norm(points, axis=1))[:, None]
+    result: Floats = (
+        points * (rng.random(n) ** (1 / n_axes) / np.linalg.norm(points, axis=1))[:, None]
+    )
+    return result
 
 
 def _cloud(rng: Rng, p: Draw, extent_mm: float) -> Floats:
@@ -217,7 +220,10 @@ def _fans_out(xy: Floats) -> bool:
     if len(xy) < MIN_DUCTS:
         return False
     span, length, distance, filled = wedge_seen_from_nipple(xy)
-    return 0.2 < span < 1.45 and length > 20.0 and length > 0.8 * span * distance and filled > 0.5
+    result: bool = (
+        0.2 < span < 1.45 and length > 20.0 and length > 0.8 * span * distance and filled > 0.5
+    )
+    return result
 
 
 def _sector(rng: Rng, breast: Breast, p: Draw) -> tuple[float, float, float]:

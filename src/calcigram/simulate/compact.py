@@ -179,7 +179,7 @@ def haze(rng: Rng, direction: Floats, p: Draw) -> Outlines:
 
 @mechanism(Morphology.AMORPHOUS)
 def powder(rng: Rng, direction: Floats, p: Draw) -> Outlines:
-    """Faint heaps of grains too small to be told apart."""
+    """Faint clumps of grains too small to be distinguished."""
     n = direction.size
     size = lognormal(rng, p.median_mm, p.log_sigma, n)
     n_grains = rng.integers(2, int(p.n_grains) + 1, n)

@@ -177,7 +177,8 @@ def _fills_a_wedge(xy: Floats) -> bool:
     if not fills:
         return False
     farthest = float(np.hypot(*xy.T).max())
-    return farthest - length <= SEGMENTAL_MAX_NEAREST_TO_FARTHEST * farthest
+    result: bool = farthest - length <= SEGMENTAL_MAX_NEAREST_TO_FARTHEST * farthest
+    return result
 
 
 def _widens(xy: Floats) -> float:

@@ -38,7 +38,8 @@ def _side_branches(
     arms = capsules(arm_length, 0.9 * calibre[forked], turn, np.zeros(forked.size))
     start = rng.uniform(0.0, 0.3, forked.size) * length[forked]
     centre = polar(start, angle[forked]) + polar(arm_length / 2, turn)
-    return arms + centre[:, None, :]
+    result: Floats = arms + centre[:, None, :]
+    return result
 
 
 @mechanism(Morphology.ROD_LIKE)

@@ -262,7 +262,7 @@ def simulate(
     start : int, optional
         Index of the first cluster.
     grade : {"typical", "easy", "hard", "mixed"}, optional
-        How much the detector misses, invents and blurs; ``"mixed"`` draws one a cluster.
+        How much the detector misses, invents and blurs; ``"mixed"`` draws one per cluster.
     preset : str, optional
         ``"train"``, ``"bench_v1"`` or a ``.toml`` file: see `load_preset`.
     exclude_mechanisms, only_mechanisms : iterable of str, optional

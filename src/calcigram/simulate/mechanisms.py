@@ -78,7 +78,9 @@ def polar(radius: Floats, angle: Floats) -> Floats:
     >>> polar(np.array([2.0]), np.array([0.0])).tolist()
     [[2.0, 0.0]]
     """
-    return np.column_stack([radius * np.cos(angle), radius * np.sin(angle)])
+    xy = np.empty((len(radius), 2))
+    xy[:, 0], xy[:, 1] = radius * np.cos(angle), radius * np.sin(angle)
+    return xy
 
 
 @dataclass(frozen=True)

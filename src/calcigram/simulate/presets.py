@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib import resources
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -55,8 +55,12 @@ class Draw(dict[str, float]):
     (9.5, 4, False)
     """
 
-    def __getattr__(self, name: str) -> float:
-        return self[name]
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> float: ...
+
+    else:
+        __getattr__ = dict.__getitem__
 
 
 @dataclass(frozen=True, eq=False)

@@ -35,12 +35,12 @@ FIVE_FEATURES: dict[str, tuple[str, ...]] = {
         "aspect_median",
         "solidity_median",
         "cnr_median",
-        "form_variety",
+        "aspect_sd",
     ),
 }
 """What the logistic regression sees: for the distribution one feature a clause of the
 lexicon's definitions (across, path, elongation, junction, wedge); for the morphology the median of
-each morphology mark, and their variety."""
+each morphology mark, and how much the aspect ratio varies."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +111,8 @@ class LogisticReader:
 def _five(features: Features, axis: str) -> npt.NDArray[np.float64]:
     columns = [features.column(name).astype(float) for name in FIVE_FEATURES[axis]]
     values = np.stack(columns, axis=1)
-    return np.sign(values) * np.log1p(np.abs(values))
+    result: npt.NDArray[np.float64] = np.sign(values) * np.log1p(np.abs(values))
+    return result
 
 
 def readings_from(

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 CAUSES: dict[str, str] = {
     "missing mark": "a reader left the axis unread, or a rule for the model's word asks for an unknown mark and fails in nothing else",
     "near miss": "a rule for the model's word failed by one threshold, or the deciding rule held by one and the next would name that word; by at most a tenth",
-    "noise": "the cluster does not tell the two words apart: the model's conformal set holds both",
+    "noise": "the two words cannot be distinguished: the model's conformal set contains both",
     "real": "none of these: the model's set leaves the rules' word out, and no threshold is near",
 }
 """Causes of a disagreement on one axis, and their words; the first that holds is named."""

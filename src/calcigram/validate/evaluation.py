@@ -105,7 +105,7 @@ class Evaluation:
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as JSON values; what is undefined is None."""
-        return _without_nan(
+        result: dict[str, Any] = _without_nan(
             {
                 "reader": self.reader,
                 "n_clusters": self.n_clusters,
@@ -119,6 +119,7 @@ class Evaluation:
                 },
             }
         )
+        return result
 
     def to_markdown(self) -> str:
         """Return tables: the numbers by part, and precision, recall and F1 by word."""
@@ -251,7 +252,7 @@ def compare(evaluations: Mapping[str, Evaluation]) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Columns ``by, part, axis, n``, then one a reader.
+        Columns ``by, part, axis, n``, then one per reader.
     """
     import pandas as pd
 

@@ -52,7 +52,8 @@ def ring(rng: Rng) -> Floats:
     n, radius = rng.integers(10, 60), rng.uniform(2, 25)
     angle = 2 * np.pi * (np.arange(n) / n if rng.random() < 0.5 else rng.random(n))
     distance = radius * (1 + rng.normal(0, rng.uniform(0, 0.04), n))
-    return np.c_[distance * np.cos(angle), distance * np.sin(angle)]
+    result: Floats = np.c_[distance * np.cos(angle), distance * np.sin(angle)]
+    return result
 
 
 def letters(rng: Rng) -> Floats:
@@ -77,7 +78,8 @@ def dead_row(rng: Rng) -> Floats:
         xy[:, 0] = np.arange(len(xy)) * rng.integers(1, 5)
     else:
         xy[:, 0] = np.sort(rng.choice(rng.integers(600, 2500), len(xy), replace=False))
-    return pixel * (xy if rng.random() < 0.5 else xy[:, ::-1])
+    result: Floats = pixel * (xy if rng.random() < 0.5 else xy[:, ::-1])
+    return result
 
 
 def dust(rng: Rng) -> Floats:
@@ -97,7 +99,8 @@ def spiral(rng: Rng) -> Floats:
 def _turned(xy: Floats, rng: Rng) -> Floats:
     turn = rng.uniform(0, 2 * np.pi)
     cos, sin = np.cos(turn), np.sin(turn)
-    return xy @ np.array([[cos, sin], [-sin, cos]])
+    result: Floats = xy @ np.array([[cos, sin], [-sin, cos]])
+    return result
 
 
 DRAWN: dict[str, Callable[[Rng], Floats]] = {
@@ -165,7 +168,8 @@ def extents_mm(clusters: ClusterSet) -> Floats:
         np.maximum.reduceat(column, starts) - np.minimum.reduceat(column, starts)
         for column in (clusters.x_mm, clusters.y_mm)
     ]
-    return np.maximum(*sides).astype(float)
+    result: Floats = np.maximum(*sides).astype(float)
+    return result
 
 
 _MARKS = ("diameter_mm", "aspect_ratio", "orientation_deg", "solidity", "cnr")
@@ -237,7 +241,8 @@ INSIDE_SHARE = 0.9
 def _ball(rng: Rng, n: int, n_axes: int) -> Floats:
     xyz = rng.normal(size=(n, n_axes))
     radius = rng.random(n) ** (1 / n_axes) / np.linalg.norm(xyz, axis=1)
-    return (xyz * radius[:, None])[:, :2]
+    result: Floats = (xyz * radius[:, None])[:, :2]
+    return result
 
 
 SHAPES: dict[str, Callable[[Rng, int], Floats]] = {

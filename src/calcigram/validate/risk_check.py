@@ -113,7 +113,7 @@ class RiskCheck:
             f"{markdown_table(shown)}\n\n"
             "Predicted risk and share malignant, test lesions in bands:\n\n"
             f"{markdown_table(bands.rename(columns={'without_callback': 'without callback'}))}\n\n"
-            "The cohort is enriched with cancers: these probabilities are no prevalence and no "
+            "The cohort is enriched with cancers: these probabilities are neither a prevalence nor a "
             f"diagnosis.\n\nData: {CREDIT}\n"
         )
 

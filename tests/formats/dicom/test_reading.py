@@ -38,7 +38,7 @@ def test_one_cluster_however_it_is_nested(examples, saved, variant):
         "linear",
         "coarse_heterogeneous",
     )
-    assert (meta.laterality, meta.view, meta.group_id) == ("L", "CC", "EX-7")
+    assert (meta.laterality, meta["view"], meta.group_id) == ("L", "CC", "EX-7")
     assert meta.reported_calcifications == 7
     assert np.isfinite(clusters.diameter_mm).all() == variant.get("outlines", True)
     assert np.isfinite(clusters.nipple_x_mm).all() == variant.get("nipple", True)

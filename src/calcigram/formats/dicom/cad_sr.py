@@ -24,7 +24,7 @@ WITHOUT_FAILURE = (
     Concept("111222", "DCM", "Succeeded"),
     Concept("111225", "DCM", "Not Attempted"),
 )
-"""Results (context groups 6047 and 6042) that need not be told."""
+"""Results (context groups 6047 and 6042) that are not reported."""
 
 _INTENTS = (
     (Concept("111151", "DCM", "Presentation Optional"), "for optional presentation (111151)"),

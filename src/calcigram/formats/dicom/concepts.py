@@ -239,7 +239,7 @@ PLURALS = (
     _dcm("111345", "Macrocalcifications"),
     _sct("44771000", "Microcalcifications of the breast", "D7-90435"),
 )
-"""Types that also stand as what was found: calcifications, more than one."""
+"""Types that also occur as the finding: calcifications, more than one."""
 
 _FINDINGS = {"cluster": CLUSTER, "single": SINGLE, "nipple": NIPPLE, "breast": BREAST_GEOMETRY}
 
@@ -334,7 +334,7 @@ OUTSIDE_CONCEPTS: tuple[Concept, ...] = (
     _dcm("111346", "Calcifications within a mass"),
     _dcm("111347", "Calcifications outside of a mass"),
 )
-"""Types and modifiers that no word of the lexicon stands for; they are kept as they read."""
+"""Types and modifiers without a word in the lexicon; they are kept unchanged."""
 
 
 _BARE_WORDS: dict[str, Distribution | Morphology] = {

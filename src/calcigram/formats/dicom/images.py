@@ -81,7 +81,7 @@ def parse_dicom(file: Any, source: str, *, pixels: bool = False) -> Dataset:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             check_budget(file, source)
-            dataset = pydicom.dcmread(file, force=True, stop_before_pixels=not pixels)
+            dataset: Dataset = pydicom.dcmread(file, force=True, stop_before_pixels=not pixels)
             if "SOPClassUID" not in dataset or not str(dataset.SOPClassUID):
                 raise BadInputError("a SOP Class UID (0008,0016)", source=source)
             _decode_all(dataset)
@@ -303,7 +303,7 @@ def displayed(dataset: Dataset, source: str) -> npt.NDArray[Any]:
     Photometric interpretation MONOCHROME1 and presentation LUT shape INVERSE say the same thing, that the
     least value is displayed white (PS3.3, C.8.11.3.1.2): together they turn the values round once.
     """
-    pixels = frames(dataset, source, 0)[0]
+    pixels: npt.NDArray[Any] = frames(dataset, source, 0)[0]
     if "ModalityLUTSequence" in dataset:
         from pydicom.pixels import apply_modality_lut
 
@@ -321,4 +321,5 @@ def displayed(dataset: Dataset, source: str) -> npt.NDArray[Any]:
     if not turned:
         return pixels
     wide = pixels.astype(np.int64 if pixels.dtype.itemsize > 2 else np.int32) if pixels.dtype.kind in "iu" else pixels  # fmt: skip
-    return wide.max(initial=0) - wide
+    result: npt.NDArray[Any] = wide.max(initial=0) - wide
+    return result

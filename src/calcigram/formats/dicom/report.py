@@ -106,21 +106,6 @@ class Group:
     distributions: tuple[str, ...] = ()
     n_reported: int | None = None
 
-    def by_image(self) -> list[Group]:
-        """Return the cluster as one on each image that its calcifications lie on.
-
-        Centre and outline are drawn on its own image, which comes first.
-        """
-        on: dict[str, list[Spot]] = {self.image: []}
-        for spot in self.spots:
-            on.setdefault(spot.image, []).append(spot)
-        own = on.pop(self.image)
-        elsewhere = [
-            replace(self, image=other, spots=spots, centre=None, outline=None)
-            for other, spots in on.items()
-        ]
-        return [replace(self, spots=own), *elsewhere]
-
 
 @dataclass
 class Report:
@@ -160,13 +145,20 @@ class Report:
 
     def add(self, group: Group) -> None:
         """Add a cluster, as one on each image that its calcifications lie on."""
-        parts = group.by_image()
-        if len(parts) > 1:
+        on: dict[str, list[Spot]] = {group.image: []}
+        for spot in group.spots:
+            on.setdefault(spot.image, []).append(spot)
+        self.groups.append(replace(group, spots=on.pop(group.image)))
+        # centre and outline are drawn on the cluster's own image, which comes first
+        self.groups += [
+            replace(group, image=image, spots=spots, centre=None, outline=None)
+            for image, spots in on.items()
+        ]
+        if on:
             name = f" {group.tracking}" if group.tracking else ""
             self.notes.append(
-                f"cluster{name}: its calcifications lie on {len(parts)} images, a cluster on each"
+                f"cluster{name}: its calcifications lie on {len(on) + 1} images, a cluster on each"
             )
-        self.groups += parts
 
 
 SAME = 0.01

@@ -12,7 +12,6 @@ from calcigram.formats.dicom import concepts, items
 from calcigram.formats.dicom.answer import ALGORITHM, Answer, Drawn, Source, derived_uid
 from calcigram.formats.dicom.concepts import Concept
 from calcigram.formats.dicom.items import describe_image
-from calcigram.formats.dicom.report import ImageEntry
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -99,14 +98,16 @@ class _Writer:
 
     def library(self) -> list[Dataset]:
         """Return the images, each with what is known of it (TID 4020)."""
+        spacings = self._source.spacings
         return [
-            items.image(items.CONTAINS, entry.class_uid, uid, self._describe(entry))
+            items.image(
+                items.CONTAINS,
+                entry.class_uid,
+                uid,
+                describe_image(entry, spacings.get(uid), concepts.LATERALITIES),
+            )
             for uid, entry in self._source.images.items()
         ]
-
-    def _describe(self, entry: ImageEntry) -> list[Dataset]:
-        spacing = self._source.spacings.get(entry.uid)
-        return describe_image(entry, spacing, concepts.LATERALITIES)
 
     def cluster(self, answer: Answer) -> Dataset:
         """Return a cluster with its calcifications nested (TID 4006, 4010)."""
@@ -114,10 +115,11 @@ class _Writer:
         about += self._drawing(
             answer.image, answer.centre, None if answer.hull is None else ("POLYLINE", answer.hull)
         )
-        if answer.morphology is not None:
-            about.append(self._property(concepts.CALCIFICATION_TYPE, answer.morphology))
-        if answer.distribution is not None:
-            about.append(self._property(concepts.CALCIFICATION_DISTRIBUTION, answer.distribution))
+        words = (
+            (concepts.CALCIFICATION_TYPE, answer.morphology),
+            (concepts.CALCIFICATION_DISTRIBUTION, answer.distribution),
+        )
+        about += [items.code(items.PROPERTIES, name, word) for name, word in words if word]
         about.append(items.number(items.PROPERTIES, concepts.NUMBER, len(answer.marks), "1"))
         about += [
             self._single(answer, number, mark) for number, mark in enumerate(answer.marks, start=1)
@@ -174,10 +176,6 @@ class _Writer:
             )
             for name, graphic, points in drawn
         ]
-
-    @staticmethod
-    def _property(name: Concept, value: Concept) -> Dataset:
-        return items.code(items.PROPERTIES, name, value)
 
     def analyses(self) -> Dataset:
         """Return what was analysed, and on which images (TID 4016, 4018)."""

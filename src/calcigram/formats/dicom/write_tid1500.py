@@ -21,7 +21,6 @@ from calcigram.formats.dicom.answer import (
 )
 from calcigram.formats.dicom.concepts import Concept
 from calcigram.formats.dicom.items import describe_image
-from calcigram.formats.dicom.report import ImageEntry
 from calcigram.formats.dicom.tid1500 import MEMBER
 from calcigram.formats.dicom.tree import MARK_CONCEPTS
 from calcigram.formats.extras import load_extra
@@ -89,18 +88,18 @@ def _library(source: Source) -> Dataset:
     """Return the image library (TID 1600): what is known of each image."""
     entries = [
         items.image(
-            items.CONTAINS, entry.class_uid, uid, _describe(entry, source.spacings.get(uid))
+            items.CONTAINS,
+            entry.class_uid,
+            uid,
+            [
+                items.code(items.ACQ_CONTEXT, _MODALITY, _MAMMOGRAPHY),
+                *describe_image(entry, source.spacings.get(uid), concepts.SIDES),
+            ],
         )
         for uid, entry in source.images.items()
     ]
     group = items.container(items.CONTAINS, _LIBRARY_GROUP, entries)
     return items.container(items.CONTAINS, concepts.IMAGE_LIBRARY, [group])
-
-
-def _describe(entry: ImageEntry, spacing: Any) -> list[Dataset]:
-    relation = items.ACQ_CONTEXT
-    about = [items.code(relation, _MODALITY, _MAMMOGRAPHY)]
-    return about + describe_image(entry, spacing, concepts.SIDES)
 
 
 class _Writer:
