@@ -32,6 +32,7 @@ MOVING = [
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d[\d:.]*"), "DATE"),
     (re.compile(r"\b20[2-9]\d[01]\d[0-3]\d\b|\b\d{6}\.\d{6}\b"), "DATE"),
     (re.compile(r"\b2\.25\.\d{20,}"), "UID"),
+    (re.compile(r"(\(0002,0000\).* UL: )\d+"), r"\1LENGTH"),  # follows the lengths of UIDs
     (re.compile(r"\b\d+(\.\d+)? s\b"), "SECONDS"),
     (re.compile(r"\d+ threads?"), "THREADS"),
 ]

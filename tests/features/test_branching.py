@@ -4,6 +4,17 @@ import pytest
 from calcigram.features.extract import extract_features
 
 
+def test_equals_the_slow_twin(agree, twins):
+    covered = agree(
+        "branching",
+        lambda one, p: twins.branching(p),
+        rtol=1e-3,
+        atol=1e-4,
+        ties={"tree_leaf_share": ["grid"]},
+    )
+    assert len(covered) == 12
+
+
 def fork(angle_deg, n=15, spacing=1.0):
     """A stem that forks: one arm goes straight on, the other leaves at the angle."""
     steps = np.arange(1, n + 1) * spacing

@@ -11,7 +11,7 @@ def test_equals_the_slow_twin(agree, twins):
         rtol=1e-3,
         atol=2e-4,
     )
-    assert len(covered) == 7
+    assert len(covered) == 9
 
 
 def _degrade(rng, points, jitter=0.08, missed=0.2, false=0.1):
@@ -50,6 +50,14 @@ def test_two_rails_score_high_and_nothing_else_does(patterns, cluster_of):
     others = np.concatenate([score[kind] for kind in ("arc", "line", "blob")])
     rails = score["rails"][:, None]
     assert ((rails > others) + 0.5 * (rails == others)).mean() > 0.9
+
+
+def test_rails_lie_in_two_halves_that_share_the_curve(patterns, cluster_of):
+    for name in ("rail_between_share", "rail_mixing"):
+        found = {kind: np.nanmedian(_column(cluster_of, p, name)) for kind, p in patterns.items()}
+        assert found["rails"] == max(found.values()), name
+    between = {kind: _column(cluster_of, p, "rail_between_share") for kind, p in patterns.items()}
+    assert np.nanmedian(between["rails"]) > 0.8 > np.nanmedian(between["line"])
 
 
 def test_rail_separation_is_found(patterns, cluster_of):

@@ -4,6 +4,7 @@ from scipy.spatial import ConvexHull
 
 from calcigram._kernels.geometry import (
     convex_hull,
+    geometric_median,
     measure_hull,
     principal_frame,
 )
@@ -58,6 +59,7 @@ def test_degenerate_hulls_have_no_area(points, vertices, perimeter):
     assert len(index) == vertices
     assert measures.perimeter == pytest.approx(perimeter)
     assert (measures.area, measures.width, measures.triangle) == (0, 0, 0)
+    assert np.isnan(measures.eccentricity)
 
 
 def test_measures_of_a_rectangle():
@@ -66,6 +68,7 @@ def test_measures_of_a_rectangle():
     assert measures.width == pytest.approx(2)
     assert measures.diameter == pytest.approx(np.sqrt(40))
     assert measures.triangle == pytest.approx(6)
+    assert measures.eccentricity == pytest.approx(np.sqrt(1 - 4 / 36))
 
 
 @pytest.mark.parametrize("points", [[[2, 2]] * 40, [[k % 2, 0] for k in range(40)]])
@@ -73,3 +76,23 @@ def test_many_points_at_one_place_or_two_have_a_hull(points):
     index, measures = hull_of(points)
     assert 1 <= len(index) <= 2 or measures.area == 0
     assert measures.diameter == np.ptp(points, axis=0).max()
+
+
+@pytest.mark.parametrize("n", SIZES[3:])
+def test_geometric_median_is_a_minimum(n):
+    rng = np.random.default_rng(n)
+    points = (rng.normal(size=(n, 2)) * [5, 2]).astype(np.float32)
+    u, v = points.T.copy()
+    center = np.array(geometric_median(u, v, 20.0))
+
+    def total(c):
+        return np.linalg.norm(points - c, axis=1).sum()
+
+    best = total(center)
+    for step in rng.normal(size=(50, 2)):
+        assert total(center + 0.2 * step) >= best * (1 - 1e-6)
+
+
+def test_geometric_median_may_be_a_point():
+    u, v = np.array([[0, 1, -1, 0.0], [0, 0.2, 0.1, -3]], np.float32)
+    assert geometric_median(u, v, 4.0) == (0.0, 0.0)

@@ -14,12 +14,16 @@ def cluster(n, seed=0):
     return points.astype(float), *points.T.copy()
 
 
-@pytest.mark.parametrize("n", SIZES[1:])
+@pytest.mark.parametrize("n", SIZES)
 def test_pairs_equal_scipy(n):
     points, x, y = cluster(n)
-    got, d = measure_pairs(x, y), cdist(points, points)
-    assert got.mean_distance == pytest.approx(pdist(points).mean(), rel=1e-5)
-    assert list(got[1:]) == [(d <= r).sum(axis=1).max() for r in (5, 10)]
+    got = measure_pairs(x, y, 2.0, 7.0)
+    d = cdist(points, points)
+    between = pdist(points) if n > 1 else np.zeros(0)
+    assert got.distance_sum == pytest.approx(between.sum(), rel=1e-5)
+    expected = [(between <= r).sum() for r in (1, 3, 10, 2, 7)]
+    assert list(got[1:6]) == expected
+    assert list(got[6:]) == [(d <= r).sum(axis=1).max() for r in (5, 10)]
 
 
 @pytest.mark.parametrize("n", SIZES[1:])

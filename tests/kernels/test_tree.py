@@ -84,7 +84,8 @@ def test_few_points_have_no_strays():
 @pytest.mark.parametrize("n", [1, 2, 3, 20, 150])
 def test_nearest_neighbours_equal_the_distance_matrix(n):
     points = np.random.default_rng(n).normal(size=(n, 2))
-    nearest = nearest_neighbours(grow(points))
+    nearest, nearest_of = nearest_neighbours(grow(points))
     d = cdist(points, points)
     np.fill_diagonal(d, np.inf)
     np.testing.assert_allclose(nearest, d.min(axis=1), rtol=1e-5)
+    np.testing.assert_array_equal(nearest_of, d.argmin(axis=1) if n > 1 else [-1])

@@ -18,56 +18,93 @@ _ZERO, _ONE = np.float32(0.0), np.float32(1.0)
 
 
 class Pairs(NamedTuple):
-    """Over all pairs of points: mean distance (NaN of one point), most points within a distance of one."""
+    """Over all unordered pairs of points; the last two count a circle's centre, too."""
 
-    mean_distance: float
+    distance_sum: float
+    within_1mm: float
+    within_3mm: float
+    within_10mm: float
+    within_small: float
+    within_large: float
     most_within_5mm: float
     most_within_10mm: float
 
 
 @kernel(fast=True)
-def _meet(x, y, qx, qy, sums):
-    """Add the distances of all points to sixteen, and count those within 5 and 10 mm."""
-    r5, r10 = np.float32(25.0), np.float32(100.0)
-    for j in range(x.size):
+def _count_pairs(x, y, first, last, share, qx, qy, limits2, sums):
+    """Add the pairs of sixteen points with others: distances, and counts within six distances."""
+    r0, r1, r2, r3, r4, r5 = limits2
+    for j in range(first, last):
         cx, cy = x[j], y[j]
         for k in range(LANES):
             dx, dy = cx - qx[k], cy - qy[k]
             d2 = dx * dx + dy * dy
-            sums[k] += np.sqrt(d2)
-            sums[k + LANES] += _ONE if d2 <= r5 else _ZERO
-            sums[k + 2 * LANES] += _ONE if d2 <= r10 else _ZERO
+            sums[k] += share * np.sqrt(d2)
+            sums[k + LANES] += share if d2 <= r0 else _ZERO
+            sums[k + 2 * LANES] += share if d2 <= r1 else _ZERO
+            sums[k + 3 * LANES] += share if d2 <= r2 else _ZERO
+            sums[k + 4 * LANES] += share if d2 <= r3 else _ZERO
+            sums[k + 5 * LANES] += share if d2 <= r4 else _ZERO
+            sums[k + 6 * LANES] += _ONE if d2 <= r5 else _ZERO
+            sums[k + 7 * LANES] += _ONE if d2 <= r2 else _ZERO
 
 
 @kernel(fast=True)
-def measure_pairs(x, y):
-    """Measure all pairs, in O(n^2) without a matrix.
+def _count_near(x, y, last, qx, qy, limits2, sums):
+    """Count for sixteen points which of the first `last` are near."""
+    r2, r5 = limits2[2], limits2[5]
+    for j in range(last):
+        cx, cy = x[j], y[j]
+        for k in range(LANES):
+            dx, dy = cx - qx[k], cy - qy[k]
+            d2 = dx * dx + dy * dy
+            sums[k + 6 * LANES] += _ONE if d2 <= r5 else _ZERO
+            sums[k + 7 * LANES] += _ONE if d2 <= r2 else _ZERO
 
-    Sixteen points at a time, one a vector lane, meet all points: sums across a vector, which are slow, are
-    taken once per sixteen. That each pair comes twice costs less than to leave it out.
+
+@kernel(fast=True)
+def measure_pairs(x, y, small, large):
+    """Sum the distances and count the near ones, in O(n^2) without a matrix.
+
+    Sixteen points at a time, one a vector lane, meet all others, so that sums across a vector are
+    taken once per sixteen. A pair is counted with the earlier sixteen; those among them come twice, so
+    each counts for half.
 
     Parameters
     ----------
     x, y : float32 (n,)
+    small, large : float
+        Two further distances to count pairs within.
 
     Returns
     -------
     Pairs
     """
     n = x.size
+    one, small2, large2 = np.float32(1.0), np.float32(small * small), np.float32(large * large)
+    limits2 = (one, np.float32(9.0), np.float32(100.0), small2, large2, np.float32(25.0))
     qx, qy = np.empty(LANES, np.float32), np.empty(LANES, np.float32)
-    sums, total, most5, most10 = np.empty(3 * LANES, np.float32), 0.0, _ZERO, _ZERO
+    sums, totals, most5, most10 = np.empty(8 * LANES, np.float32), np.zeros(6), _ZERO, _ZERO
     for start in range(0, n, LANES):
+        end = min(start + LANES, n)
         for k in range(LANES):
             i = min(start + k, n - 1)  # beyond the last it is repeated
             qx[k], qy[k] = x[i], y[i]
         sums[:] = _ZERO
-        _meet(x, y, qx, qy, sums)
-        for k in range(min(LANES, n - start)):
-            total += sums[k]
-            most5 = max(most5, sums[k + LANES])
-            most10 = max(most10, sums[k + 2 * LANES])
-    return Pairs(total / (n * (n - 1.0)), float(most5), float(most10))
+        _count_near(x, y, start, qx, qy, limits2, sums)
+        _count_pairs(x, y, start, end, np.float32(0.5), qx, qy, limits2, sums)
+        _count_pairs(x, y, end, n, _ONE, qx, qy, limits2, sums)
+        for m in range(6):
+            for k in range(end - start):
+                totals[m] += sums[m * LANES + k]
+        for k in range(end - start):
+            most5 = max(most5, sums[6 * LANES + k])
+            most10 = max(most10, sums[7 * LANES + k])
+    totals[1:] -= 0.5 * n  # a point and itself are no pair
+    return Pairs(
+        totals[0], totals[1], totals[2], totals[3], totals[4], totals[5],
+        float(most5), float(most10),
+    )  # fmt: skip
 
 
 class Directions(NamedTuple):

@@ -169,8 +169,8 @@ def feature_words(name: str) -> str:
 
     Examples
     --------
-    >>> feature_words("max_distance_mm"), feature_words("hull_area_mm2")
-    ('max distance', 'hull area')
+    >>> feature_words("max_distance_mm"), feature_words("density_per_cm2")
+    ('max distance', 'density')
     """
     unit = next((spec.unit for spec in CATALOGUE if spec.name == name), "1")
     return name.removesuffix(_UNIT_SUFFIXES.get(unit, "")).replace("_", " ")

@@ -1,4 +1,4 @@
-"""Features of branching: the junctions and side branches of the pruned spanning tree."""
+"""Features of branching: the spanning tree, its junctions and its pieces at several scales."""
 
 from __future__ import annotations
 
@@ -13,6 +13,12 @@ from calcigram._kernels.geometry import FLAT
 from calcigram._kernels.tree import descendants
 from calcigram.features.rows import COMMON, Rows, columns
 
+SCALES_MM = (1.0, 2.0, 4.0, 8.0)
+_SCALES = np.array(SCALES_MM, np.float32)
+
+CORRELATION_RATIO = 4.0
+"""The greater of the two radii of the correlation dimension over the smaller."""
+
 _ARM_NODES = 3
 _FORK_BRANCHES = 3
 _FORK_MIN_NODES = 4
@@ -22,6 +28,9 @@ _PRUNED = (
 )
 
 ROWS: Rows = (
+    ("tree_longest_edge_ratio", "1", 1, inf, "How wide the widest gap between neighbours is, compared with the usual one.", "Longest / median edge of the spanning tree; n >= 3", "Prim 1957", ()),
+    ("tree_length_ratio", "1", 0, inf, "How evenly the calcifications fill their area: low for clumps and lines.", "Tree length / sqrt(n hull area); n >= 3", "Prim 1957", ()),
+    ("tree_leaf_share", "1", 0, 1, "The share of the calcifications at the end of a chain of neighbours.", "Leaves of the unpruned spanning tree / n; n >= 3", COMMON, ()),
     ("junctions", "1", 0, inf, "How many forks there are.", "Nodes of degree >= 3 of the pruned tree; n >= 3. " + _PRUNED, COMMON, ()),
     ("leaves", "1", 0, inf, "How many free ends the main line and its branches have.", "Ends of the pruned tree; n >= 3", COMMON, ()),
     ("junction_angle_mean_deg", "deg", 0, 180, "The angle at which branches leave, on average.", "Mean over the side branches of the least angle between two arms where they leave, each drawn from its first node to the mean of its next three, one of a single node from the junction", COMMON, ()),
@@ -31,10 +40,36 @@ ROWS: Rows = (
     ("side_branch_member_share", "1", 0, 1, "The share of the calcifications on the side branch with the most of them.", "Share of the calcifications that are on the most populous side branch of the tree without strays, twigs and its own branches counted; n >= 3", COMMON, ()),
     ("longest_side_branch_edges", "1", 0, inf, "How long the longest side branch is, counted in usual gaps between neighbours.", "Longest side branch of the pruned tree / median edge of the spanning tree; n >= 3", COMMON, ()),
     ("fork_gain", "1", 0, 1, "How much better a line with side branches follows the calcifications than one curve.", "1 - mean distance to the principal curve with those of its three longest side branches that have four nodes or more (smoothed) / mean distance to the curve alone; n >= 3", COMMON, ()),
+    ("correlation_dimension", "1", 0, inf, "Whether the calcifications fill a line (about 1) or an area (about 2).", "log(C(R) / C(R/4)) / log 4, C(r) the share of pairs within r, R the radius of gyration; unknown without a pair within R/4; n >= 3", "Batchelder 2014 (fractal dimension); " + COMMON, ()),
+    *(
+        (f"components_{r}mm", "1", 0, 1, f"How far the cluster falls into pieces if gaps of {r} mm part it.", f"Components / n of the graph that joins points within {r} mm", "Chen et al. 2015", ())
+        for r in (1, 2, 4, 8)
+    ),
+    *(
+        (f"giant_share_{r}mm", "1", 0, 1, f"The share of the calcifications in the largest piece without a gap of {r} mm.", f"Share of the points in the largest component of the graph at {r} mm", "Chen et al. 2015", ())
+        for r in (1, 2, 4, 8)
+    ),
 )  # fmt: skip
 """The features of this family: name, unit, lowest and highest value, meaning, formula, source, marks needed."""
 
 _C = columns(ROWS)
+
+
+@kernel(fast=True)
+def _whole_tree(tree, hull, median_edge, out):
+    n, total, longest = tree.order.size, 0.0, 0.0
+    for length in tree.edge:
+        total += length
+        longest = max(longest, float(length))
+    if median_edge > 0.0:
+        out[_C.tree_longest_edge_ratio] = longest / median_edge
+    if hull.area > 0.0:
+        out[_C.tree_length_ratio] = total / math.sqrt(n * hull.area)
+    degree = np.ones(n, np.int32)
+    for k in range(1, n):
+        degree[tree.parent[tree.order[k]]] += 1
+    degree[tree.order[0]] -= 1
+    out[_C.tree_leaf_share] = (degree == 1).sum() / n
 
 
 @kernel(fast=True)
@@ -171,10 +206,41 @@ def _fork_gain(x, y, trunk, branches, curve):
 
 
 @kernel(fast=True)
-def measure_branching(x, y, trunk, branches, curve, median_edge, out):
+def _components(tree, out):
+    """Count, at each scale, the components of the graph, and the points of the largest.
+
+    Two points are joined in it exactly if no edge of the spanning tree between them is longer: one
+    sweep from the leaves to the root does all four scales side by side, without branches.
+    """
+    order, parent, edge = tree
+    n, zero, one = order.size, np.float32(0.0), np.float32(1.0)
+    size = np.ones((n, 4), np.float32)
+    pieces, largest = np.zeros(4, np.float32), np.zeros(4, np.float32)
+    for step in range(n - 1, -1, -1):
+        i = order[step]
+        p = parent[i] if step > 0 else i
+        length = edge[i] if step > 0 else np.float32(np.inf)
+        for k in range(4):
+            own = size[i, k]
+            joined = length <= _SCALES[k]
+            size[p, k] += own if joined else zero
+            pieces[k] += zero if joined else one
+            largest[k] = max(largest[k], zero if joined else own)
+    for k in range(4):
+        out[_C.components_1mm + k] = pieces[k] / n
+        out[_C.giant_share_1mm + k] = largest[k] / n
+
+
+@kernel(fast=True)
+def measure_branching(x, y, tree, trunk, branches, hull, pairs, curve, median_edge, out):
     """Write the family's columns to `out`, a view of one row."""
+    _components(tree, out)
     if x.size < 3:
         return
+    _whole_tree(tree, hull, median_edge, out)
     _junctions(x, y, trunk, branches, out)
     _side_branches(x.size, trunk, branches, median_edge, out)
     out[_C.fork_gain] = _fork_gain(x, y, trunk, branches, curve)
+    if pairs.within_small > 0 and hull.diameter > 0.0:
+        ratio = pairs.within_large / pairs.within_small
+        out[_C.correlation_dimension] = math.log(ratio) / math.log(CORRELATION_RATIO)

@@ -35,12 +35,12 @@ FIVE_FEATURES: dict[str, tuple[str, ...]] = {
         "aspect_median",
         "solidity_median",
         "cnr_median",
-        "aspect_sd",
+        "form_variety",
     ),
 }
 """What the logistic regression sees: for the distribution one feature a clause of the
 lexicon's definitions (across, path, elongation, junction, wedge); for the morphology the median of
-each morphology mark, and how much the aspect ratio varies."""
+each morphology mark, and their variety."""
 
 
 @dataclass(frozen=True, eq=False)
