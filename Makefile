@@ -23,7 +23,7 @@ export OMP_NUM_THREADS ?= 1
 # What was compiled from Python source is kept, in the .venv as well: without it each start takes 6 s longer.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo kernels test test-slow test-all test-oldest coverage hooks lint types bench docs clean
+.PHONY: help demo kernels test test-all test-oldest coverage hooks lint types bench docs clean
 
 help: ## print this list
 	@echo "calcigram: make TARGET"
@@ -35,11 +35,9 @@ demo: $(RUNTIME) ## train a small model, read the sample clusters twice, write d
 test: kernels ## the fast tests (under 10 minutes)
 	$(BIN)/python -m pytest -m "not slow" -n $(WORKERS) -q
 
+# Without the tests that limit times: a traced run is slower.
 coverage: kernels ## the fast tests, with the branch coverage of src; fails below the floor in pyproject.toml
-	$(BIN)/python -m pytest -m "not slow" -n $(WORKERS) -q --cov --cov-report=term
-
-test-slow: kernels ## the slow tests
-	$(BIN)/python -m pytest -m slow -n $(WORKERS) -q
+	$(BIN)/python -m pytest -m "not slow" -n $(WORKERS) -q --ignore=tests/test_linear_time.py --cov --cov-report=term
 
 test-all: kernels ## all tests, the slow ones too (under 45 minutes)
 	$(BIN)/python -m pytest -n $(WORKERS) -q

@@ -87,7 +87,7 @@ def test_linking_where_nothing_is_loose_is_told():
 
 def test_images_that_are_not_those_of_the_file_are_told(tmp_path):
     (tmp_path / "images").mkdir()
-    with pytest.warns(NoticeWarning, match="none of the images given is one that the file is of"):
+    with pytest.warns(NoticeWarning, match="none of the given images belongs to the file"):
         read_clusters(FILES["report"], images=[tmp_path / "images"])
 
 

@@ -115,7 +115,7 @@ def test_text_fits_and_says_what_it_must(found):
         "Why grouped rather than",
         "Rules that decided",
         "Most alike",
-        "no diagnosis",
+        "nor a diagnosis",
         "mm",
     ):
         assert part in text

@@ -227,7 +227,7 @@ class TestTheMammogram:
     def test_that_cannot_be_told_is_not_used(self, annotation, mammogram):
         folder = mammogram("20586909_x.dcm").parent
         intake = read_intake(annotation, ReadOptions(images=[folder]))
-        assert any(note.startswith("0 DICOM images are given") for note in intake.notes)
+        assert "expected one DICOM image of this annotation, got 0: none is used" in intake.notes
         assert intake.clusters.meta.image_id.tolist() == ["20586908"]
 
     def test_that_is_too_small_is_told(self, annotation, mammogram):

@@ -66,6 +66,8 @@ def verdicts(clusters):
     )  # fmt: skip
     model = replace(model, unlike_training=np.array([False, False, False, True]))
     table = crosscheck(model, rules)
+    table["p_malignant"] = [0.4, np.nan, 0.1, np.nan]
+    table["p_malignant_low"], table["p_malignant_high"] = 0.05, 0.6
     table["n_calcifications"] = clusters.n_calcifications
     table["size_class"] = pd.Categorical(["micro", "mixed", "micro", None])
     table["model_version"] = "0-test"

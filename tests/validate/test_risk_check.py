@@ -45,7 +45,7 @@ def test_risk_is_about_right_on_test_lesions(counted):
 
 def test_output(counted):
     text = counted.to_markdown()
-    assert "no prevalence" in text
+    assert "neither a prevalence" in text
     assert "CC BY 3.0" in text
     assert counted.to_dict()["figures"][0]["auc_low"] is None
 

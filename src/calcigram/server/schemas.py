@@ -95,6 +95,10 @@ ClusterOfColumns: Any = _STRICT(
     )
 )
 
+Point.__doc__ = "One calcification of a cluster."
+ClusterOfPoints.__doc__ = "A cluster as a list of its calcifications."
+ClusterOfColumns.__doc__ = "A cluster as columns: one list per mark."
+
 
 def _form(body: Any) -> str:
     """Tell by its fields which form a body or a cluster is meant to have."""
@@ -123,6 +127,7 @@ Cluster: Any = Annotated[
 Clusters: Any = _STRICT(
     TypedDict("Clusters", {"clusters": Annotated[list[Cluster], Field(fail_fast=True)]})  # type: ignore[operator]
 )
+Clusters.__doc__ = "Several clusters, each in either form."
 CLUSTERS: TypeAdapter[Any] = TypeAdapter(
     Annotated[
         Annotated[Clusters, Tag("clusters")] | _OnePointForm | _OneColumnForm,
@@ -154,6 +159,7 @@ Verdict: Any = TypedDict(  # type: ignore[misc]
         for column in COLUMNS
     },
 )
+Verdict.__doc__ = "One row of the verdict table."
 
 
 class Verdicts(TypedDict):

@@ -163,7 +163,7 @@ def test_failure_and_what_is_no_calcification_are_told(vendor):
 def test_calcifications_without_a_place_are_counted(vendor):
     intake = vendor.read(vendor.finding(SRT_CLUSTER, *[vendor.finding(SRT_SINGLE)] * 7))
     assert intake.clusters.n_calcifications.tolist() == [0]
-    assert any(note.startswith("7 calcifications without a place") for note in intake.notes)
+    assert any(note.startswith("7 calcifications without a position") for note in intake.notes)
 
 
 @pytest.mark.parametrize(
