@@ -255,7 +255,7 @@ def trust_section(found: dict[str, Any]) -> str:
         f"Model `{found['model']}`. Coverage is guaranteed for clusters like those held out at training, so it is measured on new clusters of the\n"
         "training ranges; a set always contains the predicted word. Alarms are measured on impostors (`calcigram.validate.impostors`) made from such clusters, on the clusters\n"
         "themselves, and, with the score fitted again, on mechanisms it was not fitted to. Dust over a rectangle cannot always be distinguished from a\n"
-        "diffuse cluster, nor a union of two wide clusters from one with gaps.\n\n"
+        "diffuse cluster, nor a union of two wide clusters from one with gaps, nor a spiral of few points from a curved duct or vessel.\n\n"
         + "\n\n".join(parts)
         + f"\n\nCauses, the first that holds:\n\n{words}"
     )
