@@ -64,8 +64,8 @@ def quantile(ordered, q):
         return np.nan
     place = q * last
     rank = int(place)
-    value = float(ordered[rank])
-    return value + (place - rank) * (float(ordered[min(rank + 1, last)]) - value)
+    low, high = np.float64(ordered[rank]), np.float64(ordered[min(rank + 1, last)])
+    return low + (place - rank) * (high - low)
 
 
 @kernel(fast=True)
