@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from calcigram._kernels.compiler import kernel
-from calcigram._kernels.statistics import FAR, padded, quantile
+from calcigram._kernels.statistics import FAR, padded, quantile, rising
 
 BANDWIDTHS = (1 / 12, 1 / 7, 1 / 4)
 """Half-widths tried, as shares of the curve's length."""
@@ -205,7 +205,7 @@ def _bisquare(offset, least):
     And that distance.
     """
     distance = np.abs(offset)
-    cut = np.float32(BISQUARE_CUT * max(quantile(distance, FAR_QUANTILE), least))
+    cut = np.float32(BISQUARE_CUT * max(quantile(rising(distance), FAR_QUANTILE), least))
     scale = _ONE / cut if cut > _ZERO else _ZERO
     weight = np.empty_like(distance)
     for i in range(offset.size):

@@ -13,7 +13,7 @@ import numpy as np
 from calcigram._kernels.compiler import kernel
 from calcigram._kernels.curve import FAR_QUANTILE
 from calcigram._kernels.geometry import FLAT
-from calcigram._kernels.statistics import quantile
+from calcigram._kernels.statistics import quantile, rising
 from calcigram.features.rows import COMMON, Rows, columns
 
 RAIL_MIN_POINTS = 6
@@ -89,7 +89,7 @@ def _curve(curve, out):
         float(curve.y[-1]) - curve.y[0],
     )
     out[_C.curve_residual_mm] = residual
-    out[_C.curve_residual_median_mm] = quantile(np.abs(curve.offset), 0.5)
+    out[_C.curve_residual_median_mm] = quantile(rising(np.abs(curve.offset)), 0.5)
     out[_C.curve_residual_ratio] = residual / curve.length
     out[_C.curve_length_mm] = curve.length
     out[_C.tortuosity] = max(1.0, curve.length / chord) if chord > 0.0 else np.nan
@@ -198,8 +198,8 @@ def _mixing(offset, arc, split, length, p):
 def _rails(curve, out):
     """Score two rails: see `rail_score` in the catalogue."""
     n = curve.offset.size
-    offset = curve.offset - np.float32(quantile(curve.offset, 0.5))
-    limit = np.float32(_RAIL_TRIM * quantile(np.abs(offset), FAR_QUANTILE))
+    offset = curve.offset - np.float32(quantile(rising(curve.offset), 0.5))
+    limit = np.float32(_RAIL_TRIM * quantile(rising(np.abs(offset)), FAR_QUANTILE))
     kept, arc, m = np.empty_like(offset), np.empty_like(offset), 0
     for i in range(n):
         kept[m], arc[m] = offset[i], curve.arc[i]

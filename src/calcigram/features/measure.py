@@ -13,7 +13,7 @@ from calcigram._kernels.compiler import kernel
 from calcigram._kernels.curve import principal_curve
 from calcigram._kernels.geometry import convex_hull, measure_hull, principal_frame
 from calcigram._kernels.pairs import local_directions, measure_pairs
-from calcigram._kernels.statistics import quantile
+from calcigram._kernels.statistics import quantile, rising
 from calcigram._kernels.tree import (
     TWIG_EDGES,
     nearest_neighbours,
@@ -74,7 +74,7 @@ def measure_clusters(start, stop, offsets, columns, values):
         pairs = measure_pairs(x, y, radius / CORRELATION_RATIO, radius)
         tree = spanning_tree(x, y)
         nearest, neighbour = nearest_neighbours(tree)
-        median_edge = quantile(tree.edge[tree.order[1:]], 0.5)
+        median_edge = quantile(rising(tree.edge[tree.order[1:]]), 0.5)
         trunk = root_at_path_end(tree, median_edge)
         branches = prune_twigs(trunk, TWIG_EDGES * median_edge)
         directions = local_directions(x, y)

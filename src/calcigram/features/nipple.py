@@ -15,6 +15,7 @@ from calcigram._kernels.statistics import (
     LANES,
     mean_and_deviation,
     quantile,
+    rising,
     slope_and_correlation,
 )
 from calcigram.features.rows import COMMON, Rows, columns
@@ -161,6 +162,7 @@ def measure_nipple(frame, nipple_x, nipple_y, out):
     if n >= _WEDGE_MIN_POINTS:
         out[_C.nipple_wedge_slope] = slope_and_correlation(radius, aside)[0]
         out[_C.nipple_widening] = _nipple_widening(radius, aside, mean, deviation)
+    angle, radius = rising(angle), rising(radius)
     span = quantile(angle, 0.9) - quantile(angle, 0.1)
     radial = quantile(radius, 0.9) - quantile(radius, 0.1)
     farthest = quantile(radius, 0.95)

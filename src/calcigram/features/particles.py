@@ -11,7 +11,7 @@ from math import inf
 import numpy as np
 
 from calcigram._kernels.compiler import kernel
-from calcigram._kernels.statistics import mean_and_deviation, quantile, share_from
+from calcigram._kernels.statistics import mean_and_deviation, quantile, rising, share_from
 from calcigram.features.rows import COMMON, Rows, columns
 
 MACRO_MM = 0.5
@@ -101,8 +101,17 @@ def _known(values):
 @kernel(fast=True)
 def _deviation(values):
     """Standard deviation of the known values, NaN below two."""
-    known = _known(values)
-    return mean_and_deviation(known)[1] if known.size >= 2 else np.nan
+    zero, one = np.float32(0.0), np.float32(1.0)
+    count = added = squares = zero
+    for i in range(values.size):
+        known = values[i] == values[i]
+        count += one if known else zero
+        added += values[i] if known else zero
+    mean = added / count
+    for i in range(values.size):
+        difference = values[i] - mean if values[i] == values[i] else zero
+        squares += difference * difference
+    return math.sqrt(float(squares) / count) if count >= 2.0 else np.nan
 
 
 @kernel(fast=True)
@@ -143,9 +152,10 @@ def _sizes(diameter, log_diameter, out):
         square += d[i] * d[i]
         cube += d[i] * d[i] * d[i]
     mean, deviation = mean_and_deviation(d)
+    d = rising(d)
     out[_C.diameter_median_mm] = quantile(d, 0.5)
     out[_C.diameter_p10_mm] = quantile(d, 0.1)
-    out[_C.diameter_max_mm] = quantile(d, 1.0)
+    out[_C.diameter_max_mm] = d[-1]
     out[_C.diameter_area_mean_mm] = cube / square
     out[_C.diameter_cv] = deviation / mean if d.size >= 2 else np.nan
     out[_C.diameter_log_sd] = _deviation(log_diameter)
@@ -189,13 +199,13 @@ def _kinds(diameter, aspect, solidity, out):
 
 @kernel(fast=True)
 def _forms(aspect, solidity, out):
-    known = _known(aspect)
+    known = rising(_known(aspect))
     out[_C.aspect_median] = quantile(known, 0.5)
     out[_C.aspect_p25] = quantile(known, 0.25)
     out[_C.aspect_p90] = quantile(known, 0.9)
     out[_C.aspect_sd] = _deviation(known)
     out[_C.elongated_share] = share_from(known, np.float32(ELONGATED_ASPECT))
-    known = _known(solidity)
+    known = rising(_known(solidity))
     out[_C.solidity_median] = quantile(known, 0.5)
     out[_C.solidity_p75] = quantile(known, 0.75)
     out[_C.solidity_p10] = quantile(known, 0.1)
@@ -204,7 +214,7 @@ def _forms(aspect, solidity, out):
 
 @kernel(fast=True)
 def _contrasts(cnr, log_cnr, out):
-    known = _known(cnr)
+    known = rising(_known(cnr))
     out[_C.cnr_median] = quantile(known, 0.5)
     out[_C.cnr_p10] = quantile(known, 0.1)
     out[_C.cnr_log_sd] = _deviation(log_cnr)
@@ -234,6 +244,6 @@ def measure_particles(diameter, aspect, solidity, cnr, nearest, neighbour, out):
     _contrasts(cnr, log_c, out)
     if n >= 2:
         out[_C.contact_share] = _contact_share(diameter, nearest, neighbour)
-    out[_C.calibre_median_mm] = quantile(_known(minor), 0.5)
-    out[_C.length_p90_mm] = quantile(_known(major), 0.9)
+    out[_C.calibre_median_mm] = quantile(rising(_known(minor)), 0.5)
+    out[_C.length_p90_mm] = quantile(rising(_known(major)), 0.9)
     out[_C.form_variety] = (_deviation(log_d) + _deviation(log_a) + _deviation(solidity)) / 3.0

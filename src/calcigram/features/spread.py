@@ -12,7 +12,7 @@ import numpy as np
 
 from calcigram._kernels.compiler import kernel
 from calcigram._kernels.geometry import geometric_median
-from calcigram._kernels.statistics import mean_and_deviation, quantile
+from calcigram._kernels.statistics import mean_and_deviation, quantile, rising
 from calcigram.features.rows import COMMON, Rows, columns
 
 ROWS: Rows = (
@@ -63,6 +63,7 @@ def _core(x, y, hull, out):
     for i in range(x.size):
         dx, dy = x[i] - cx, y[i] - cy
         distance[i] = np.sqrt(dx * dx + dy * dy)
+    distance = rising(distance)
     out[_C.core_radius_mm] = quantile(distance, 0.5)
     out[_C.core_radius_90_mm] = quantile(distance, 0.9)
 
