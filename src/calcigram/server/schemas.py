@@ -15,6 +15,7 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
+    StrictBool,
     Tag,
     TypeAdapter,
     with_config,
@@ -327,8 +328,8 @@ class TensorParameters(TypedDict):
     """Parameters of a tensor or of a request; those that are not ours are ignored."""
 
     binary_data_size: NotRequired[Annotated[int, Field(ge=0, strict=True)]]
-    binary_data: NotRequired[bool]
-    binary_data_output: NotRequired[bool]
+    binary_data: NotRequired[StrictBool]
+    binary_data_output: NotRequired[StrictBool]
 
 
 class V2Tensor(TypedDict):

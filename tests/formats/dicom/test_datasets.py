@@ -120,5 +120,5 @@ def test_many_findings_in_one_container_take_linear_time(examples, saved):
     path = saved(examples.report(examples.CAD_SR, root))
     start = time.process_time()
     intake = read_intake(path)
-    assert any(note.startswith("4000 calcifications without a place") for note in intake.notes)
+    assert any(note.startswith("4000 calcifications without a position") for note in intake.notes)
     assert time.process_time() - start < 20
