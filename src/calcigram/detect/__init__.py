@@ -1,0 +1,1 @@
+"""From the pixels of a mammogram to the marks of its calcifications."""
