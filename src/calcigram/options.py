@@ -205,8 +205,8 @@ class ReadOptions:
         default=(),
         metadata=_about(
             "--regions",
-            (MASK, ANNOTATION),
-            "labels of a mask, or names of an annotation, that outline clusters: the calcifications within are one each",
+            (DICOM, MASK, ANNOTATION),
+            "labels of a mask, segments, or names of an annotation, that outline clusters: the calcifications within are one each",
             checked=names_of,
             metavar="NAME[,NAME]",
         ),

@@ -124,7 +124,7 @@ def reply_to_file(
     BadInputError
         The input is bad, or nothing says whose the clusters are.
     """
-    from calcigram.formats.dicom.images import find_in_folder, open_dicom
+    from calcigram.formats.dicom.images import find_in_folder, is_image, open_dicom
     from calcigram.formats.dicom.reading import SEGMENTATIONS
     from calcigram.formats.dicom.segmentation import referenced_images
     from calcigram.formats.dicom.writing import source_of_segmentation, write_report_file
@@ -134,6 +134,8 @@ def reply_to_file(
     check_apart([output], [path], images)
     verdicts_of = Classifier(model, n_threads)
     dataset = open_dicom(path) if kind_of(path) == "dicom" else None
+    if dataset is not None and is_image(dataset):  # a mask that is stored as an image
+        dataset = None
     is_mask = dataset is not None and str(dataset.SOPClassUID) in SEGMENTATIONS
     if dataset is None or (is_mask and images and not referenced_images(dataset)):
         source_of = partial(_source_of_images, path, options)

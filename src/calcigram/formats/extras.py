@@ -9,13 +9,17 @@ from typing import Any
 from calcigram._version import __version__
 from calcigram.errors import CalcigramError
 
+OF_FORMATS = ("defusedxml", "nibabel", "openpyxl", "roifile")
+"""Packages of the extra ``[formats]``; the others that files need are of ``[dicom]``."""
+
 
 class MissingExtraError(CalcigramError):
     """A file needs a package that is not installed."""
 
     def __init__(self, package: str, what_for: str) -> None:
         self.package = package
-        super().__init__(f"{what_for} needs the package {package}: {how_to_install('dicom')}")
+        extra = "formats" if package in OF_FORMATS else "dicom"
+        super().__init__(f"{what_for} needs the package {package}: {how_to_install(extra)}")
 
 
 def how_to_install(extra: str) -> str:
@@ -23,7 +27,7 @@ def how_to_install(extra: str) -> str:
 
     Parameters
     ----------
-    extra : {"dicom", "server", "scale", "notebooks"}
+    extra : {"dicom", "formats", "server", "scale", "notebooks"}
 
     Examples
     --------
