@@ -38,7 +38,8 @@ def _tile(steps: int) -> Image:
     power[0, 0] = 0.0
     waves = np.fft.rfft2(rng.standard_normal((TILE, TILE))) * np.sqrt(power)
     fine = np.fft.irfft2(np.where(radius > 1.0 / REFERENCE_MM, waves, 0.0), (TILE, TILE))
-    return (np.fft.irfft2(waves, (TILE, TILE)) / fine.std()).astype(np.float32)
+    tile: Image = (np.fft.irfft2(waves, (TILE, TILE)) / fine.std()).astype(np.float32)
+    return tile
 
 
 def texture(exponent: float) -> Image:
@@ -83,7 +84,7 @@ def add_texture(image, tile, contrast, tile_pixels, angle, row0, column0):
     for i in range(image.shape[0]):
         y, x = row0 + c * i, column0 - s * i
         for j in range(image.shape[1]):
-            top, left = int(math.floor(y)), int(math.floor(x))
+            top, left = math.floor(y), math.floor(x)
             v, u = np.float32(y - top), np.float32(x - left)
             r0, r1, c0, c1 = top & mask, (top + 1) & mask, left & mask, (left + 1) & mask
             above = tile[r0, c0] + u * (tile[r0, c1] - tile[r0, c0])
@@ -107,7 +108,9 @@ def _add_ridge(image, line, slope, first, last, half_width, attenuation, tubular
             if tubular:
                 # A cylinder with a soft edge.
                 depth = 1.0 - away * away
-                image[r, c] += fade * (math.sqrt(depth) if depth > 0.04 else 0.2 * math.exp(25.0 * (depth - 0.04)))
+                image[r, c] += fade * (
+                    math.sqrt(depth) if depth > 0.04 else 0.2 * math.exp(25.0 * (depth - 0.04))
+                )
             else:
                 image[r, c] += fade * math.exp(-0.6931 * away * away)
 
@@ -147,16 +150,20 @@ def add_ridges(state, image, pixel, density, width_mm, length_mm, attenuation, t
         half = max(0.5 * width_mm / pixel * math.exp(0.3 * normal(state)), 0.7)
         weight = attenuation * math.exp(0.4 * normal(state))
         # Two slow waves: a long bow and a shorter one.
-        bow, bow_phase = length * 0.06 * normal(state), 2.0 * math.pi * uniform(state)
-        kink, kink_phase = length * 0.01 * normal(state), 2.0 * math.pi * uniform(state)
+        bow, bow_phase = length * 0.1 * normal(state), 2.0 * math.pi * uniform(state)
+        kink, kink_phase = length * 0.015 * normal(state), 2.0 * math.pi * uniform(state)
         for c in range(max(0, first), min(n_columns, last)):
             t = (c - first) / length - 0.5
             line[c] = centre + length * tilt * t
             line[c] += bow * math.sin(4.0 * t + bow_phase) + kink * math.sin(17.0 * t + kink_phase)
-            slope[c] = tilt + (
-                4.0 * bow * math.cos(4.0 * t + bow_phase)
-                + 17.0 * kink * math.cos(17.0 * t + kink_phase)
-            ) / length
+            slope[c] = (
+                tilt
+                + (
+                    4.0 * bow * math.cos(4.0 * t + bow_phase)
+                    + 17.0 * kink * math.cos(17.0 * t + kink_phase)
+                )
+                / length
+            )
         _add_ridge(target, line, slope, first, last, half, weight, tubular)
 
 

@@ -14,6 +14,7 @@ from calcigram._kernels.compiler import kernel
 from calcigram.simulate._random import rough_normal
 
 _REACH = 3.0
+_CELLS_ACROSS = 8
 
 
 @kernel
@@ -32,42 +33,73 @@ def _seam(polygon):
 
 
 @kernel
+def _from_edge(polygon, seam, x, y):
+    """Return how far a point lies inside a polygon, 0 outside; its seam is no edge."""
+    inside, nearest, n = False, np.inf, len(polygon)
+    xa, ya = polygon[n - 1, 0] - x, polygon[n - 1, 1] - y
+    for k in range(n):
+        xb, yb = polygon[k, 0] - x, polygon[k, 1] - y
+        dx, dy = xb - xa, yb - ya
+        if (ya > 0.0) != (yb > 0.0) and (xa * dy - ya * dx > 0.0) == (dy > 0.0):
+            inside = not inside
+        squared = dx * dx + dy * dy
+        if squared > 0.0 and not seam[k - 1]:
+            t = min(1.0, max(0.0, -(xa * dx + ya * dy) / squared))
+            px, py = xa + t * dx, ya + t * dy
+            nearest = min(nearest, px * px + py * py)
+        xa, ya = xb, yb
+    return math.sqrt(nearest) if inside else 0.0
+
+
+@kernel
 def _deepen(depth, spare, polygon, x0, y0, cell):
     """Raise a map of depths to those of one polygon.
 
     A point `e` from the edge, where the polygon is `2 R` wide, is ``2 sqrt(e (2 R - e))`` deep.
     """
     rows, columns = depth.shape
-    n, seam = len(polygon), _seam(polygon)
+    seam = _seam(polygon)
     low_c = max(0, int((polygon[:, 0].min() - x0) / cell))
     high_c = min(columns, int((polygon[:, 0].max() - x0) / cell) + 1)
     low_r = max(0, int((polygon[:, 1].min() - y0) / cell))
     high_r = min(rows, int((polygon[:, 1].max() - y0) / cell) + 1)
-    widest = 0.0
+    widest, x, y = 0.0, 0.0, 0.0
     for r in range(low_r, high_r):
-        y = y0 + (r + 0.5) * cell
         for c in range(low_c, high_c):
-            x = x0 + (c + 0.5) * cell
-            inside, nearest = False, np.inf
-            xa, ya = polygon[n - 1, 0] - x, polygon[n - 1, 1] - y
-            for k in range(n):
-                xb, yb = polygon[k, 0] - x, polygon[k, 1] - y
-                dx, dy = xb - xa, yb - ya
-                if (ya > 0.0) != (yb > 0.0) and (xa * dy - ya * dx > 0.0) == (dy > 0.0):
-                    inside = not inside
-                squared = dx * dx + dy * dy
-                if squared > 0.0 and not seam[k - 1]:
-                    t = min(1.0, max(0.0, -(xa * dx + ya * dy) / squared))
-                    px, py = xa + t * dx, ya + t * dy
-                    nearest = min(nearest, px * px + py * py)
-                xa, ya = xb, yb
-            spare[r, c] = math.sqrt(nearest) if inside else 0.0
-            widest = max(widest, spare[r, c])
+            here_x, here_y = x0 + (c + 0.5) * cell, y0 + (r + 0.5) * cell
+            spare[r, c] = _from_edge(polygon, seam, here_x, here_y)
+            if spare[r, c] > widest:
+                widest, x, y = spare[r, c], here_x, here_y
+    # The deepest point lies between the cells: a search by ever smaller steps.
+    step = 0.5 * cell
+    for _ in range(5):
+        at_x, at_y = x, y
+        for k in range(4):
+            try_x = at_x + step * (k == 0) - step * (k == 1)
+            try_y = at_y + step * (k == 2) - step * (k == 3)
+            e = _from_edge(polygon, seam, try_x, try_y)
+            if e > widest:
+                widest, x, y = e, try_x, try_y
+        step *= 0.6
     for r in range(low_r, high_r):
         for c in range(low_c, high_c):
             e = spare[r, c]
             if e > 0.0:
                 depth[r, c] = max(depth[r, c], 2.0 * math.sqrt(e * (2.0 * widest - e)))
+
+
+@kernel
+def _width(polygons):
+    """Return the least of the widths of polygons: 4 times the area over the perimeter, as of a disc."""
+    least = np.inf
+    for polygon in polygons:
+        area = length = 0.0
+        for k in range(len(polygon)):
+            a, b = polygon[k - 1], polygon[k]
+            area += 0.5 * (a[0] * b[1] - b[0] * a[1])
+            length += math.hypot(b[0] - a[0], b[1] - a[1])
+        least = min(least, 4.0 * abs(area) / length)
+    return least
 
 
 @kernel
@@ -127,15 +159,13 @@ def add_calcifications(
         while end < len(owner) and owner[end] == i:
             end += 1
         placed = parts[begin:end] + xy[i]
-        begin = end
         sigma = math.hypot(blur_mm, softness_mm[i]) / pixel
         margin = math.ceil(_REACH * sigma) + 1
         column0 = math.floor(placed[:, :, 0].min() / pixel) - margin
         row0 = math.floor(placed[:, :, 1].min() / pixel) - margin
         columns = math.ceil(placed[:, :, 0].max() / pixel) + margin - column0
         rows = math.ceil(placed[:, :, 1].max() / pixel) + margin - row0
-        longest = max(rows, columns) - 2 * margin
-        fine = 6 if longest <= 8 else (4 if longest <= 24 else (2 if longest <= 80 else 1))
+        fine = min(6, max(1, math.ceil(_CELLS_ACROSS * pixel / _width(parts[begin:end]))))
         depth = np.zeros((rows * fine, columns * fine))
         spare = np.empty((rows * fine, columns * fine))
         for part in range(len(placed)):
@@ -145,9 +175,11 @@ def add_calcifications(
         for r in range(rows * fine):
             for c in range(columns * fine):
                 if depth[r, c] > 0.0:
-                    taken[r // fine, c // fine] += weight * (1.0 - math.exp(-per_mm[i] * depth[r, c]))
+                    taken[r // fine, c // fine] += weight * (
+                        1.0 - math.exp(-per_mm[i] * depth[r, c])
+                    )
                     cover[r // fine, c // fine] += weight
-        least = min(0.5, cover.max())
+        begin, least = end, min(0.5, cover.max())
         taken = blurred(taken, sigma)
         for r in range(max(0, -row0), min(rows, image.shape[0] - row0)):
             for c in range(max(0, -column0), min(columns, image.shape[1] - column0)):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import Any, Literal, NamedTuple, overload
+from typing import Any, Literal, NamedTuple, TypedDict, Unpack, overload
 
 import numpy as np
 
@@ -339,10 +339,27 @@ def _batches(
     return parallel(delayed(_batch)(a, b, **options) for a, b in bounds)  # type: ignore[no-any-return]
 
 
+class Options(TypedDict, total=False):
+    """Options of `simulate` whatever it returns."""
+
+    seed: int
+    start: int
+    grade: str
+    preset: str
+    exclude_mechanisms: Iterable[str]
+    only_mechanisms: Iterable[str]
+    n_jobs: int
+    progress: bool | Callable[[int, int], None]
+    margin_mm: float
+    raw: bool
+
+
 @overload
-def simulate(n: int, *, render: Literal[False] = False, **options: Any) -> ClusterSet: ...
+def simulate(
+    n: int, *, render: Literal[False] = False, **options: Unpack[Options]
+) -> ClusterSet: ...
 @overload
-def simulate(n: int, *, render: Literal[True], **options: Any) -> Rendered: ...
+def simulate(n: int, *, render: Literal[True], **options: Unpack[Options]) -> Rendered: ...
 def simulate(
     n: int,
     *,
@@ -428,7 +445,7 @@ def simulate(
     menu_of(*menu_key, load_preset(preset))
     if not 0 <= margin_mm < math.inf:
         raise BadInputError("a length of at least 0 mm", column="margin_mm", value=margin_mm)
-    options = {"seed": seed, "grade": grade, "preset": preset, "menu_key": menu_key}
+    options: dict[str, Any] = {"seed": seed, "grade": grade, "preset": preset, "menu_key": menu_key}
     bounds = [(a, min(a + BATCH, start + n)) for a in range(start, start + n, BATCH)]
     in_picture = {"margin_mm": margin_mm} if render else {}
     parts: Iterable[ClusterSet] = _batches(bounds, options | in_picture, n_jobs)

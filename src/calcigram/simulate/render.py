@@ -104,7 +104,9 @@ def scene_of(rng: Rng, truth: TrueMarks, preset: Preset, margin_mm: float) -> Sc
     return Scene(moved, low, (int(rows), int(columns)), drawn)
 
 
-def take_picture(rng: Rng, scene: Scene, *, raw: bool = False) -> tuple[npt.NDArray[np.float32], Labels]:
+def take_picture(
+    rng: Rng, scene: Scene, *, raw: bool = False
+) -> tuple[npt.NDArray[np.float32], Labels]:
     """Return the grey values of a scene, denser ones brighter, and which calcification is where.
 
     Parameters
