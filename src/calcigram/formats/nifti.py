@@ -53,7 +53,7 @@ def read_nifti(path: PathLike, options: ReadOptions | None = None) -> Intake:
         It is damaged, too large, or has more than one plane; or the size of a pixel is not known.
     """
     options, source = options or ReadOptions(), str(path)
-    nibabel = load_extra("nibabel", "A NIfTI image")
+    nibabel = load_extra("nibabel", "A NIfTI image", "formats")
     # What damaged bytes make nibabel raise is not documented.
     try:
         quiet = nibabel.imageglobals.LoggingOutputSuppressor()
