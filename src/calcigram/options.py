@@ -18,16 +18,18 @@ if TYPE_CHECKING:
 
     from calcigram.linking import Linking
 
-TABLE, DICOM, REPORT, ANNOTATION, MASK = (
+TABLE, DICOM, REPORT, ANNOTATION, MASK, MAMMOGRAM = (
     "a table",
     "a DICOM file",
     "a DICOM report",
     "an annotation in XML",
     "a mask",
+    "a mammogram",
 )
 """Kinds of files as messages call them; whether a DICOM file is a report shows when it is open."""
 
 _OF_IMAGES = (DICOM, REPORT, ANNOTATION, MASK)
+_ALL_IMAGES = (*_OF_IMAGES, MAMMOGRAM)
 
 MM_PER_UNIT = {"mm": 1.0, "cm": 10.0, "um": 0.001}
 """Lengths of fixed size; ``px`` needs the pixel spacing."""
@@ -130,7 +132,7 @@ class ReadOptions:
         default=None,
         metadata=_about(
             "--pixel-spacing",
-            (TABLE, *_OF_IMAGES),
+            (TABLE, *_ALL_IMAGES),
             "mm per pixel: of a table in px, of a mask, or of a report that has none",
             checked=_pixel_spacing,
             metavar="MM",
@@ -150,7 +152,7 @@ class ReadOptions:
         default=None,
         metadata=_about(
             "--link-mm, --min-calcifications or --linking",
-            _OF_IMAGES,
+            _ALL_IMAGES,
             "how calcifications that are in no cluster become clusters",
         ),
     )
@@ -166,7 +168,7 @@ class ReadOptions:
     )
     skip_bad: bool = field(
         default=False,
-        metadata=_about("--skip-bad", (TABLE, *_OF_IMAGES), "set bad clusters aside and go on"),
+        metadata=_about("--skip-bad", (TABLE, *_ALL_IMAGES), "set bad clusters aside and go on"),
     )
 
     def __post_init__(self) -> None:

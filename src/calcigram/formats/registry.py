@@ -39,7 +39,7 @@ from calcigram.longtable import (
     known_columns,
     tell,
 )
-from calcigram.options import ANNOTATION, DICOM, MASK, TABLE, ReadOptions
+from calcigram.options import ANNOTATION, DICOM, MAMMOGRAM, MASK, TABLE, ReadOptions
 from calcigram.wording import counted
 
 if TYPE_CHECKING:
@@ -76,9 +76,10 @@ FORMATS = {
     "mask": Format(MASK, lambda head: head.startswith(IMAGE_MAGICS), f"{_HERE}.masks", "read_mask"),
     "dicom": Format(DICOM, looks_like_dicom, f"{_HERE}.dicom.reading", "read_dicom"),
     "plist": Format(ANNOTATION, looks_like_property_list, f"{_HERE}.inbreast", "read_inbreast"),
+    "mammogram": Format(MAMMOGRAM, lambda _: False, "calcigram.detect.images", "read_image"),
     "csv": Format(TABLE, lambda _: True, f"{_HERE}.csvtext", "read_csv_clusters"),
 }  # fmt: skip
-"""Kind of file -> how it is told and read; the first that fits is taken."""
+"""Kind of file -> how it is told and read; the first that fits is taken. A mammogram is told by `content_of`."""
 
 
 def kind_of(path: PathLike) -> str:
@@ -111,6 +112,23 @@ def kind_of(path: PathLike) -> str:
     head = first_bytes(path, 4096)
     refuse_foreign(path, head)
     return next(kind for kind, one in FORMATS.items() if one.is_one(head))
+
+
+def content_of(path: PathLike, options: ReadOptions) -> str:
+    """Say what a file holds, as `kind_of` does, and tell a ``mammogram`` from a mask and a DICOM document.
+
+    Parameters
+    ----------
+    path : path-like
+    options : ReadOptions
+        Where one of them only makes sense for a mask, the file is taken for one.
+    """
+    kind = kind_of(path)
+    if kind not in ("dicom", "mask"):
+        return kind
+    from calcigram.formats.mammograms import is_mammogram
+
+    return "mammogram" if is_mammogram(path, kind, options) else kind
 
 
 def read_clusters(
@@ -274,7 +292,7 @@ def iter_intakes(
     options = options or ReadOptions()
     refuse_address(path)
     path = plain_file(path)
-    found = FORMATS[kind_of(path)]
+    found = FORMATS[content_of(path, options)]
     options.check_applies(found.called, str(path))
     if found.called != TABLE and isinstance(path, SpooledPath):
         if path.origin is None:
