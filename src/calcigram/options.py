@@ -18,18 +18,20 @@ if TYPE_CHECKING:
 
     from calcigram.linking import Linking
 
-TABLE, WORKBOOK, DICOM, REPORT, ANNOTATION, MASK = (
+TABLE, WORKBOOK, DICOM, REPORT, ANNOTATION, MASK, MAMMOGRAM = (
     "a table",
     "a workbook",
     "a DICOM file",
     "a DICOM report",
     "an annotation",
     "a mask",
+    "a mammogram",
 )
 """Kinds of files as messages call them; whether a DICOM file is a report shows when it is open."""
 
 _TABLES = (TABLE, WORKBOOK)
 _OF_IMAGES = (DICOM, REPORT, ANNOTATION, MASK)
+_ALL_IMAGES = (*_OF_IMAGES, MAMMOGRAM)
 
 MM_PER_UNIT = {"mm": 1.0, "cm": 10.0, "um": 0.001}
 """Lengths of fixed size; ``px`` needs the pixel spacing."""
@@ -165,9 +167,9 @@ class ReadOptions:
         default=None,
         metadata=_about(
             "--pixel-spacing",
-            (*_TABLES, *_OF_IMAGES),
+            (*_TABLES, *_ALL_IMAGES),
             "mm per pixel, or mm from row to row and from column to column: of a table in px (one number), "
-            "of a mask, an annotation, or a report that has none",
+            "of a mask, an annotation, an image, or a report that has none",
             checked=_pixel_spacing,
             metavar="MM[,MM]",
         ),
@@ -186,7 +188,7 @@ class ReadOptions:
         default=None,
         metadata=_about(
             "--link-mm, --min-calcifications or --linking",
-            _OF_IMAGES,
+            _ALL_IMAGES,
             "how calcifications that are in no cluster become clusters",
         ),
     )
@@ -232,7 +234,7 @@ class ReadOptions:
     )
     skip_bad: bool = field(
         default=False,
-        metadata=_about("--skip-bad", (*_TABLES, *_OF_IMAGES), "set bad clusters aside and go on"),
+        metadata=_about("--skip-bad", (*_TABLES, *_ALL_IMAGES), "set bad clusters aside and go on"),
     )
 
     def __post_init__(self) -> None:

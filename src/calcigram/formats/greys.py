@@ -31,6 +31,9 @@ AIR_SHARE, AIR_VARIES = 0.1, 0.03
 SATURATED_SHARE = 1e-4
 """From this share of the pixels at the greatest value on, it is told."""
 
+LEAST_LEVELS, LEAST_SHOWN, ROUGHNESS = 16, 0.1, 0.08
+"""Grey levels of a picture, the share of it that is not background, and how many of those pixels are local extremes."""
+
 BLOCKINESS = 1.1
 """Steps between blocks of 8 pixels, over those within, from which an 8-bit image looks like JPEG."""
 
@@ -68,12 +71,8 @@ def spacing_pair(value: Any) -> tuple[float, float]:
     >>> spacing_pair(0.07), spacing_pair("0.07, 0.08")
     ((0.07, 0.07), (0.07, 0.08))
     """
-    parts = value.split(",") if isinstance(value, str) else value
-    parts = list(parts) if isinstance(parts, list | tuple | np.ndarray) else [parts]
-    if len(parts) not in (1, 2):
-        raise BadInputError("one length in mm, or ROW,COLUMN", column="pixel_spacing", value=value)
-    sizes = [check_pixel_spacing(part) for part in parts]
-    return sizes[0], sizes[-1]
+    size = check_pixel_spacing(value.tolist() if isinstance(value, np.ndarray) else value)
+    return size if isinstance(size, tuple) else (size, size)
 
 
 def check_picture(array: npt.NDArray[Any], source: str) -> None:
@@ -188,6 +187,31 @@ def air_is_bright(
         if is_wide and is_extreme and top - bottom <= AIR_VARIES * reach:
             found.add(bool(2 * level > low + high))
     return None if not found else found == {True}
+
+
+def is_picture(array: npt.NDArray[Any]) -> bool:
+    """Tell the grey levels of a picture from labels, and from the smooth levels of a map.
+
+    Noise makes many pixels of a picture brighter, or darker, than both of their neighbours; labels are even, and
+    maps are smooth. Floats are taken for probabilities.
+
+    Examples
+    --------
+    >>> noise = np.random.default_rng(0).integers(0, 4096, (100, 100))
+    >>> is_picture(noise), is_picture(noise // 4096), is_picture(noise.cumsum(axis=1)), is_picture(noise / 4096)
+    (True, False, False, False)
+    """
+    if array.ndim != 2 or array.dtype.kind not in "ui" or array.size == 0:
+        return False
+    lines = array[:: max(1, len(array) // 256)].astype(np.int64)
+    levels, counts = np.unique(lines, return_counts=True)
+    shown = lines != levels[int(counts.argmax())]
+    inner = shown[:, 2:] & shown[:, 1:-1] & shown[:, :-2]
+    if len(levels) < LEAST_LEVELS or inner.sum() < LEAST_SHOWN * lines.size:
+        return False
+    steps = np.sign(np.diff(lines, axis=1))
+    extreme = inner & (steps[:, 1:] * steps[:, :-1] < 0)
+    return bool(extreme.sum() >= ROUGHNESS * inner.sum())
 
 
 def quality(stored: npt.NDArray[Any], *, bits: int = 16, is_lossy: bool = False) -> list[str]:

@@ -17,7 +17,7 @@ from calcigram.formats.arrays import MAX_UNPACKED
 from calcigram.formats.extras import load_extra
 from calcigram.formats.files import PathLike
 from calcigram.formats.maskparts import MAX_PIXELS
-from calcigram.formats.masks import intake_of_plane
+from calcigram.formats.planes import intake_of_plane
 from calcigram.limits import PIXEL_SPACING_MM
 from calcigram.longtable import Intake, Notice
 from calcigram.options import ReadOptions

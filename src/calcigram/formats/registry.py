@@ -41,7 +41,7 @@ from calcigram.longtable import (
     known_columns,
     tell,
 )
-from calcigram.options import ANNOTATION, DICOM, MASK, TABLE, ReadOptions
+from calcigram.options import ANNOTATION, DICOM, MAMMOGRAM, MASK, TABLE, ReadOptions
 from calcigram.wording import counted
 
 if TYPE_CHECKING:
@@ -89,12 +89,13 @@ def _any_ends(names: tuple[str, ...], suffix: str) -> bool:
 FORMATS = {
     "parquet": Format(TABLE, lambda of: of.head.startswith(PARQUET_MAGIC), f"{_HERE}.parquet", "iter_parquet_clusters"),
     "nifti": Format(MASK, lambda of: looks_like_nifti(of.head), f"{_HERE}.nifti", "read_nifti"),
-    "mask": Format(MASK, _is_array, f"{_HERE}.masks", "read_mask", packed=False),
+    "mask": Format(MASK, _is_array, f"{_HERE}.planes", "read_mask", packed=False),
     "dicom": Format(DICOM, lambda of: looks_like_dicom(of.head), f"{_HERE}.dicom.reading", "read_dicom", packed=False),
     "plist": Format(ANNOTATION, lambda of: looks_like_property_list(of.head), f"{_HERE}.inbreast", "read_inbreast", packed=False),
+    "mammogram": Format(MAMMOGRAM, lambda _: False, "calcigram.detect.images", "read_image", packed=False),
     "csv": Format(TABLE, lambda _: True, f"{_HERE}.csvtext", "read_csv_clusters"),
 }  # fmt: skip
-"""Kind of file -> how it is told and read; the first that fits is taken."""
+"""Kind of file -> how it is told and read; the first that fits is taken. A mammogram is told by `content_of`."""
 
 
 def kind_of(path: PathLike) -> str:
@@ -129,6 +130,23 @@ def kind_of(path: PathLike) -> str:
     if kind in ("plist", "csv"):  # other XML, and whatever else
         refuse_foreign(path, signs)
     return kind
+
+
+def content_of(path: PathLike, options: ReadOptions) -> str:
+    """Say what a file holds, as `kind_of` does, and tell a ``mammogram`` from a mask and a DICOM document.
+
+    Parameters
+    ----------
+    path : path-like
+    options : ReadOptions
+        Where one of them only makes sense for a mask, the file is taken for one.
+    """
+    kind = kind_of(path)
+    if kind not in ("dicom", "mask"):
+        return kind
+    from calcigram.formats.mammograms import is_mammogram
+
+    return "mammogram" if is_mammogram(path, kind, options) else kind
 
 
 def read_clusters(
@@ -304,7 +322,7 @@ def iter_intakes(
     options = options or ReadOptions()
     refuse_address(path)
     path = plain_file(path)
-    found = FORMATS[kind_of(path)]
+    found = FORMATS[content_of(path, options)]
     options.check_applies(found.called, str(path))
     if not found.packed and isinstance(path, SpooledPath):
         if path.origin is None:

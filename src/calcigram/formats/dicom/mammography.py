@@ -31,13 +31,14 @@ if TYPE_CHECKING:
 
 
 MG, MG_RAW = "1.2.840.10008.5.1.4.1.1.1.2", "1.2.840.10008.5.1.4.1.1.1.2.1"
+SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 _OTHER_CLASSES = (
     "1.2.840.10008.5.1.4.1.1.1",  # Computed Radiography
     "1.2.840.10008.5.1.4.1.1.1.1",  # Digital X-Ray, for presentation
     "1.2.840.10008.5.1.4.1.1.1.1.1",  # and for processing
-    "1.2.840.10008.5.1.4.1.1.7",  # Secondary Capture, and its forms that may have several frames
-    "1.2.840.10008.5.1.4.1.1.7.2",
-    "1.2.840.10008.5.1.4.1.1.7.3",
+    SECONDARY_CAPTURE,
+    f"{SECONDARY_CAPTURE}.2",  # greyscale byte and word; both may have several frames
+    f"{SECONDARY_CAPTURE}.3",
 )
 _MODALITIES = ("MG", "CR", "DX", "RG", "OT", "SC", "")
 TOMOSYNTHESIS = tuple(f"1.2.840.10008.5.1.4.1.1.13.1.{n}" for n in (3, 4, 5))

@@ -37,7 +37,6 @@ from calcigram.formats.dicom.report import (
 from calcigram.formats.dicom.tid1500 import is_measurement_report, read_tid1500
 from calcigram.formats.dicom.tree import Tree, with_stated
 from calcigram.formats.files import PathLike
-from calcigram.formats.masks import intake_of_plane
 from calcigram.formats.outlines import (
     Points,
     Shape,
@@ -47,6 +46,7 @@ from calcigram.formats.outlines import (
     polygon_area,
     polygon_shape,
 )
+from calcigram.formats.planes import intake_of_plane
 from calcigram.longtable import Intake, Notice
 from calcigram.options import MASK, REPORT, ReadOptions
 
