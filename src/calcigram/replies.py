@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from calcigram.classify import Classifier
@@ -178,10 +179,10 @@ def _reply_to_intake(
 
 
 def _source_of_images(path: PathLike, options: ReadOptions) -> Source:
+    from calcigram.formats.annotated import mammograms_of
     from calcigram.formats.dicom.writing import source_of_images
-    from calcigram.formats.inbreast import mammogram_of
 
     kind, images = kind_of(path), options.images
-    files = mammogram_of(path, images) if kind == "plist" else images
+    files = mammograms_of(Path(path).stem, images) if kind == "plist" else images
     in_mm = kind in ("csv", "parquet") and options.units != "px"
     return source_of_images(files, None if in_mm else options.pixel_spacing)
