@@ -116,7 +116,24 @@ MARKS: tuple[Column, ...] = (
         LARGEST_RATIO,
     ),
 )
-"""The columns of one row per calcification, in file order."""
+"""The marks of one row per calcification, in file order: what is measured of it."""
+
+CARRIED: tuple[Column, ...] = (
+    Column(
+        "confidence",
+        "1",
+        f"a number of at least 0, or nothing (at most {LARGEST_RATIO:,.0f})",
+        0.0,
+        LARGEST_RATIO,
+    ),
+)
+"""Columns of one row per calcification that are carried along and never measured.
+
+``confidence`` is what the detector says of a calcification, on its own scale: the peak of a probability
+map, the score of a box.
+"""
+
+POINT_COLUMNS: tuple[Column, ...] = (*MARKS, *CARRIED)
 
 _NIPPLE = f"a finite number in mm, or nothing {_REACH}"
 
@@ -135,6 +152,7 @@ CLUSTER_COLUMNS: tuple[Column, ...] = (
 """The optional columns with one value per cluster."""
 
 MARK_NAMES: tuple[str, ...] = tuple(column.name for column in MARKS)
+POINT_NAMES: tuple[str, ...] = tuple(column.name for column in POINT_COLUMNS)
 OPTIONAL_MARKS: tuple[str, ...] = tuple(c.name for c in MARKS if not c.required)
 CLUSTER_NAMES: tuple[str, ...] = tuple(column.name for column in CLUSTER_COLUMNS)
 META_COLUMNS: tuple[str, ...] = (

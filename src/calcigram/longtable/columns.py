@@ -20,6 +20,7 @@ from calcigram.limits import (
     MARKS,
     MAX_COLUMNS,
     META_COLUMNS,
+    POINT_COLUMNS,
     UNPACKED_FLOOR_BYTES,
     Column,
 )
@@ -137,7 +138,7 @@ SHORT_NAMES = {
 }
 """What the keys of `columns` may be shortened to."""
 
-NUMERIC_COLUMNS = {column.name: column for column in (*MARKS, *CLUSTER_COLUMNS)}
+NUMERIC_COLUMNS = {column.name: column for column in (*POINT_COLUMNS, *CLUSTER_COLUMNS)}
 """The columns of numbers by name: marks, then per-cluster columns."""
 
 _short = Repr()
