@@ -63,6 +63,7 @@ html_title = "calcigram"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_extra_path = ["_extra"]
+html_sidebars = {"docs/index": [], "docs/start": []}
 html_copy_source = False
 html_show_sourcelink = False
 html_theme_options = {
@@ -124,7 +125,11 @@ class Commands(SphinxDirective):
             text += [name, "-" * len(name), "", parser.description, "", ".. code-block:: text", ""]
             text += [*(f"   {line}" for line in usage), "", f".. program:: calcigram {name}", ""]
             for group in parser._action_groups:
-                actions = [a for a in group._group_actions if a.help != argparse.SUPPRESS]
+                actions = [
+                    action
+                    for action in group._group_actions
+                    if action.help != argparse.SUPPRESS and action.dest != "help"
+                ]
                 text += [f".. rubric:: {group.title}", ""] if actions else []
                 for action in actions:
                     text += [f".. option:: {self.signature(action)}", ""]
