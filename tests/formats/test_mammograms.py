@@ -423,7 +423,7 @@ def test_colours_are_refused(tmp_path):
 
 
 def test_one_grey_level_is_refused(tmp_path):
-    with pytest.raises(BadInputError, match="several grey levels"):
+    with pytest.raises(BadInputError, match="at least 16 grey levels"):
         read_mammogram(save(tmp_path / "a.dcm", np.full((100, 100), 7, np.uint16)))
 
 

@@ -54,29 +54,15 @@ def size_text(spacing_mm: tuple[float, float]) -> str:
 
 
 def spacing_pair(value: Any) -> tuple[float, float]:
-    """Return the size of a pixel as (row, column) in mm.
-
-    Parameters
-    ----------
-    value : float, (float, float) or str
-        A text may be ``"0.07"`` or ``"0.07,0.08"``.
-
-    Raises
-    ------
-    BadInputError
-        It is neither one length nor two, or one is outside of `limits.PIXEL_SPACING_MM`.
+    """Return the size of a pixel as (row, column) in mm; see `limits.check_pixel_spacing`.
 
     Examples
     --------
-    >>> spacing_pair(0.07), spacing_pair("0.07, 0.08")
+    >>> spacing_pair(0.07), spacing_pair("0.07,0.08")
     ((0.07, 0.07), (0.07, 0.08))
     """
-    parts = value.split(",") if isinstance(value, str) else value
-    parts = list(parts) if isinstance(parts, list | tuple | np.ndarray) else [parts]
-    if len(parts) not in (1, 2):
-        raise BadInputError("one length in mm, or ROW,COLUMN", column="pixel_spacing", value=value)
-    sizes = [check_pixel_spacing(part) for part in parts]
-    return sizes[0], sizes[-1]
+    size = check_pixel_spacing(value.tolist() if isinstance(value, np.ndarray) else value)
+    return size if isinstance(size, tuple) else (size, size)
 
 
 def check_picture(array: npt.NDArray[Any], source: str) -> None:
@@ -92,6 +78,14 @@ def check_picture(array: npt.NDArray[Any], source: str) -> None:
             f"a mammogram: at least {SMALLEST_SIDE} x {SMALLEST_SIDE} pixels, at most {MAX_PIXELS} in all",
             source=source,
             value=f"{array.shape[0]} x {array.shape[1]} pixels",
+        )
+    step = max(1, min(array.shape) // 500)
+    levels = np.unique(array[::step, ::step])
+    if len(levels) < LEAST_LEVELS:
+        raise BadInputError(
+            f"a picture of at least {LEAST_LEVELS} grey levels; masks and labels are read by `classify`",
+            source=source,
+            value=f"{len(levels)} grey levels",
         )
 
 

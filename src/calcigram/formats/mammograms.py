@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from calcigram.errors import PixelSizeError
-from calcigram.formats.arrays import is_stored_inverted, read_array
+from calcigram.formats.arrays import NUMPY_MAGICS, is_stored_inverted, read_array
 from calcigram.formats.dicom.datasets import text_of
 from calcigram.formats.dicom.images import frames, open_dicom
 from calcigram.formats.dicom.mammography import SECONDARY_CAPTURE, is_image, read_dicom_mammogram
@@ -111,12 +111,13 @@ def is_mammogram(path: PathLike, kind: str, options: ReadOptions) -> bool:
     -------
     bool
         A DICOM image of any modality is one (other images are refused on reading), and so is a secondary capture, a PNG
-        or a TIFF that shows grey levels (`greys.is_picture`).
+        or a TIFF that shows grey levels (`greys.is_picture`). NumPy files are masks.
     """
-    if kind not in ("dicom", "mask") or options.images or options.labels:
+    of_masks = (options.images, options.labels, options.regions, options.threshold)
+    if kind not in ("dicom", "mask") or any(of_masks):
         return False
     if kind == "mask":
-        return is_picture(read_array(path))
+        return not first_bytes(path, 8).startswith(NUMPY_MAGICS) and is_picture(read_array(path))
     header = open_dicom(path)
     if not is_image(header):
         return False

@@ -137,12 +137,15 @@ def read_clusters(
     *,
     columns: Mapping[str, str] | None = None,
     units: str = "mm",
-    pixel_spacing: float | None = None,
+    pixel_spacing: float | tuple[float, float] | None = None,
     skip_bad: bool = False,
     single_cluster: str | None = None,
     images: Sequence[PathLike] = (),
     linking: Linking | None = None,
-    labels: Collection[int] = (),
+    labels: Collection[int | str] = (),
+    regions: Collection[int | str] = (),
+    threshold: float | None = None,
+    sheet: str | None = None,
 ) -> ClusterSet:
     """Read clusters from a table, a report, an annotation file or a mask.
 
@@ -158,8 +161,8 @@ def read_clusters(
         Our column names to the file's, such as ``{"x": "posX", "y": "posY"}``.
     units : {"mm", "cm", "um", "px"}
         What a table's lengths are given in; ``px`` needs `pixel_spacing`.
-    pixel_spacing : float, optional
-        Millimetres per pixel. What a report or mask states itself is ignored then.
+    pixel_spacing : float or (float, float), optional
+        Millimetres per pixel; of two numbers, from row to row and from column to column. What a report or mask states itself is ignored then.
     skip_bad : bool
         Leave clusters with bad values out, with a warning; `read_intake` also lists them.
     single_cluster : str, optional
@@ -168,9 +171,15 @@ def read_clusters(
         The images that a report or mask is of, or folders of them.
     linking : Linking, optional
         How calcifications that stand in no cluster are brought together.
-    labels : collection of int, optional
-        Of a mask or a segmentation: the labels, or the numbers of the segments, that are
-        calcifications, whatever they look like. The others are left out.
+    labels : collection of int or str, optional
+        Of a mask, a segmentation or an annotation: the labels, the segments (by number or name), or the
+        names or categories that are calcifications, whatever they look like. The others are left out.
+    regions : collection of int or str, optional
+        Labels or names that outline clusters: the calcifications within each are one.
+    threshold : float, optional
+        Least probability of a calcification, in a map of probabilities or in scores; 0.5 by default.
+    sheet : str, optional
+        The sheet of a workbook that holds the table; the first by default.
 
     Returns
     -------
@@ -203,6 +212,9 @@ def read_clusters(
         images=tuple(images),
         linking=linking,
         labels=tuple(labels),
+        regions=tuple(regions),
+        threshold=threshold,
+        sheet=sheet,
         skip_bad=skip_bad,
     )
     intake = read_intake(path, options)
