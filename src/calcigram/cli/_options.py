@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from calcigram.errors import BadInputError, did_you_mean
-from calcigram.options import OPTIONS, TABLE, UNITS, ReadOptions, column_map
+from calcigram.options import OPTIONS, TABLE, UNITS, WORKBOOK, ReadOptions, column_map
 
 if TYPE_CHECKING:
     from calcigram.clusters import ClusterSet
@@ -88,17 +88,6 @@ def _checked_by(check: Callable[[str], Any]) -> Callable[[str], Any]:
             raise argparse.ArgumentTypeError(message) from None
 
     return parsed
-
-
-def labels(text: str) -> tuple[int, ...]:
-    """Read ``1,3`` as labels.
-
-    Examples
-    --------
-    >>> labels("1,3")
-    (1, 3)
-    """
-    return tuple(positive_int(part.strip()) for part in text.split(","))
 
 
 def positive_int(text: str) -> int:
@@ -208,10 +197,13 @@ LINKING = (
 _PARSED: dict[str, dict[str, Any]] = {
     "columns": {"kind": _checked_by(column_map)},
     "units": {"kind": UNITS},
-    "pixel_spacing": {"kind": _checked_by(OPTIONS["pixel_spacing"]["checked"])},
     "single_cluster": {"kind": str},
     "images": {"kind": Path, "action": "append"},
-    "labels": {"kind": labels},
+    **{
+        name: {"kind": _checked_by(OPTIONS[name]["checked"])}
+        for name in ("pixel_spacing", "labels", "regions", "threshold")
+    },
+    "sheet": {"kind": str},
 }
 """How argparse reads the text of an option of `ReadOptions`."""
 
@@ -220,7 +212,7 @@ def _reading(*, of_tables: bool) -> list[Option]:
     return [
         option(about["flag"], about["meaning"], metavar=about["metavar"], **_PARSED[name])
         for name, about in OPTIONS.items()
-        if name in _PARSED and (TABLE in about["kinds"]) == of_tables
+        if name in _PARSED and bool({TABLE, WORKBOOK} & {*about["kinds"]}) == of_tables
     ]
 
 

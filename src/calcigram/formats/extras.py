@@ -11,11 +11,11 @@ from calcigram.errors import CalcigramError
 
 
 class MissingExtraError(CalcigramError):
-    """A file needs a package that is not installed."""
+    """A file needs a package of an extra that is not installed."""
 
-    def __init__(self, package: str, what_for: str) -> None:
+    def __init__(self, package: str, what_for: str, extra: str = "dicom") -> None:
         self.package = package
-        super().__init__(f"{what_for} needs the package {package}: {how_to_install('dicom')}")
+        super().__init__(f"{what_for} needs the package {package}: {how_to_install(extra)}")
 
 
 def how_to_install(extra: str) -> str:
@@ -23,7 +23,7 @@ def how_to_install(extra: str) -> str:
 
     Parameters
     ----------
-    extra : {"dicom", "server", "scale", "notebooks"}
+    extra : {"dicom", "images", "server", "scale", "notebooks"}
 
     Examples
     --------
