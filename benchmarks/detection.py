@@ -8,7 +8,7 @@ counted by `froc`: each calcification needs a mark of its own within 0.6 mm. Thr
 on normal images that are not scored. Stages: ``marks`` and ``clusters`` (FROC), ``normals``, ``vessels``, ``words``
 (distribution and form of what was detected, beside the same clusters with true outlines), ``cost``.
 Figures go to ``results/detection.json``; docs/detector.md is written from it. With a data
-set (`detection_data` says which layout is expected), figures go to ``results/detection_<name>.json`` beside it.
+set (`public_images` says which layout is expected), figures go to ``results/detection_<name>.json`` beside it.
 """
 
 from __future__ import annotations
@@ -163,7 +163,7 @@ def examine(made: Rendered) -> Case:
         spacing_mm=made.recipe.spacing_mm, area_mm2=made.breast_area_mm2, **words,
     )  # fmt: skip
     return Case(
-        found.table, scored, made.clusters, made.marks["cluster"].to_numpy(), detected_set(found, name), true_set(made)
+        found.table, scored, made.clusters, made.marks["cluster"].to_numpy(), product_clusters(found, linked(found.table, THRESHOLD_Z), name), true_set(made)
     )  # fmt: skip
 
 
@@ -277,9 +277,8 @@ def cluster_figures(these: list[Case], normals: list[Case], frozen: list[Case]) 
     return figures
 
 
-def detected_set(found: Detection, name: str) -> ClusterSet:
-    """Return the clusters of an image as the product makes them: default threshold and linking."""
-    groups = linked(found.table, THRESHOLD_Z)
+def product_clusters(found: Detection, groups: np.ndarray, name: str) -> ClusterSet:
+    """Return marks with the index of their cluster (-1 for none) as a set."""
     table = found.table[list(MARK_COLUMNS)].astype(float)
     image = ImageMarks(name, nipple=found.nipple_mm, breast_area_mm2=found.breast_area_mm2)
     for group in range(int(groups.max(initial=-1)) + 1):
@@ -503,6 +502,11 @@ def evaluate(plan: Plan, stages: Iterable[str] = STAGES) -> dict:
     return figures
 
 
+def keep(figures: dict, path: Path) -> None:
+    """Write figures as JSON."""
+    path.write_text(json.dumps(figures, indent=1, default=float) + "\n", encoding="utf-8")
+
+
 def main() -> None:
     """Run what was asked for, and keep the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -512,20 +516,31 @@ def main() -> None:
     )
     parser.add_argument("--stage", action="append", choices=STAGES)
     parser.add_argument("--peak-memory", nargs=2, metavar=("FILE", "MM"), help=argparse.SUPPRESS)
+    for name in ("inbreast", "bmcd", "cbis"):
+        parser.add_argument(f"--{name}", type=Path, metavar="DIR", help="layout: public_images.py")
+    parser.add_argument("--limit", type=int, help="images of a data set")
     parser.add_argument("--out", type=Path, help="where the figures go")
     arguments = parser.parse_args()
     if arguments.peak_memory:
         path, spacing = arguments.peak_memory
         print(json.dumps({"bytes": peak_memory(path, float(spacing))}))
         return
+    for name in ("inbreast", "bmcd", "cbis"):
+        if folder := getattr(arguments, name):
+            from detection_public import figures_of
+
+            keep(
+                figures_of(name, folder, arguments.limit),
+                arguments.out or RESULTS / f"detection_{name}.json",
+            )
+    if arguments.inbreast or arguments.bmcd or arguments.cbis:
+        return
     plan = PLANS["quick" if arguments.quick else arguments.split]
     figures = evaluate(plan, arguments.stage or STAGES)
-    text = json.dumps(figures, indent=1, default=float) + "\n"
-    path = arguments.out or (None if arguments.quick else RESULTS / "detection.json")
-    if path is None:
-        print(text)
+    if arguments.quick and not arguments.out:
+        print(json.dumps(figures, indent=1, default=float))
     else:
-        path.write_text(text, encoding="utf-8")
+        keep(figures, arguments.out or RESULTS / "detection.json")
 
 
 if __name__ == "__main__":
