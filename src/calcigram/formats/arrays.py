@@ -214,10 +214,12 @@ def _n_axes(archive: zipfile.ZipFile, name: str) -> int:
     return len(shape)
 
 
+NUMPY_MAGICS = (b"\x93NUMPY", b"PK\x03\x04")
+
 _READERS = {
     b"\x89PNG": _read_png,
     b"II": _read_tiff,
     b"MM": _read_tiff,
-    b"\x93NUMPY": _read_npy,
-    b"PK\x03\x04": _read_npz,
+    NUMPY_MAGICS[0]: _read_npy,
+    NUMPY_MAGICS[1]: _read_npz,
 }

@@ -43,32 +43,12 @@ _EIGHT_BITS = (
 _LOSSY = "lossy compression{}: it may hide calcifications or imitate them; take the original image if there is one"
 
 
-def size_text(spacing_mm: tuple[float, float]) -> str:
-    """Return the size of a pixel, (row, column), in words."""
-    row, column = spacing_mm
-    return (
-        f"pixels of {row:g} mm"
-        if row == column
-        else f"pixels of {row:g} (row) x {column:g} (column) mm"
-    )
-
-
 def spacing_pair(value: Any) -> tuple[float, float]:
-    """Return the size of a pixel as (row, column) in mm.
-
-    Parameters
-    ----------
-    value : float, (float, float) or str
-        A text may be ``"0.07"`` or ``"0.07,0.08"``.
-
-    Raises
-    ------
-    BadInputError
-        It is neither one length nor two, or one is outside of `limits.PIXEL_SPACING_MM`.
+    """Return the size of a pixel as (row, column) in mm; see `limits.check_pixel_spacing`.
 
     Examples
     --------
-    >>> spacing_pair(0.07), spacing_pair("0.07, 0.08")
+    >>> spacing_pair(0.07), spacing_pair("0.07,0.08")
     ((0.07, 0.07), (0.07, 0.08))
     """
     size = check_pixel_spacing(value.tolist() if isinstance(value, np.ndarray) else value)
@@ -88,6 +68,14 @@ def check_picture(array: npt.NDArray[Any], source: str) -> None:
             f"a mammogram: at least {SMALLEST_SIDE} x {SMALLEST_SIDE} pixels, at most {MAX_PIXELS} in all",
             source=source,
             value=f"{array.shape[0]} x {array.shape[1]} pixels",
+        )
+    step = max(1, min(array.shape) // 500)
+    levels = np.unique(array[::step, ::step])
+    if len(levels) < LEAST_LEVELS:
+        raise BadInputError(
+            f"a picture of at least {LEAST_LEVELS} grey levels; masks and labels are read by `classify`",
+            source=source,
+            value=f"{len(levels)} grey levels",
         )
 
 

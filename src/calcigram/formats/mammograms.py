@@ -15,10 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from calcigram.errors import PixelSizeError
-from calcigram.formats.arrays import is_stored_inverted, read_array
+from calcigram.formats.arrays import NUMPY_MAGICS, is_stored_inverted, read_array
 from calcigram.formats.dicom.datasets import text_of
 from calcigram.formats.dicom.images import frames, open_dicom
 from calcigram.formats.dicom.mammography import SECONDARY_CAPTURE, is_image, read_dicom_mammogram
+from calcigram.formats.dicom.report import Spacing
 from calcigram.formats.files import PathLike, Signs, first_bytes, looks_like_dicom, refuse_foreign
 from calcigram.formats.greys import (
     air_is_bright,
@@ -27,7 +28,6 @@ from calcigram.formats.greys import (
     finished,
     is_picture,
     quality,
-    size_text,
     spacing_pair,
 )
 from calcigram.longtable import Notice
@@ -111,13 +111,13 @@ def is_mammogram(path: PathLike, kind: str, options: ReadOptions) -> bool:
     -------
     bool
         A DICOM image of any modality is one (other images are refused on reading), and so is a secondary capture, a PNG
-        or a TIFF that shows grey levels (`greys.is_picture`).
+        or a TIFF that shows grey levels (`greys.is_picture`). NumPy files are masks.
     """
     of_masks = (options.images, options.labels, options.regions, options.threshold)
     if kind not in ("dicom", "mask") or any(of_masks):
         return False
     if kind == "mask":
-        return is_picture(read_array(path))
+        return not first_bytes(path, 8).startswith(NUMPY_MAGICS) and is_picture(read_array(path))
     header = open_dicom(path)
     if not is_image(header):
         return False
@@ -160,7 +160,7 @@ def from_array(
             "--pixel-spacing MM or ROW,COLUMN (in Python spacing_mm)",
             source=source,
         )
-    notices = [f"{size_text(spacing_mm)}, stated by the user"]
+    notices = [Spacing.given(spacing_mm).note()]
     notices += check_coarse(spacing_mm, array.shape, force, source)
     pixels = array.astype(np.float32)
     valid = np.isfinite(pixels)

@@ -147,7 +147,7 @@ def true_cluster(
     """
     ranges = load_preset(preset)
     menu = menu_of(tuple(sorted(exclude_mechanisms)), tuple(sorted(only_mechanisms)), ranges)
-    return _true_cluster(index, seed, grade, ranges, menu)
+    return _true_cluster(index, seed, _grade(index, seed, grade), ranges, menu)
 
 
 def _true_cluster(index: int, seed: int, grade: str, ranges: Preset, menu: Menu) -> TrueCluster:
@@ -210,10 +210,11 @@ def _one(index: int, seed: int, grade: str, preset: Preset, menu: Menu) -> tuple
         corner = marks[:, :2].min(axis=0) - rng.uniform(0.5, 8.0)
         marks[:, :2] -= corner
         nipple = nipple - corner
-    return marks, nipple, area, _meta(cluster, index, seed, grade)
+    return marks, nipple, area, meta_of(cluster, index, seed, grade)
 
 
-def _meta(cluster: TrueCluster, index: int, seed: int, grade: str) -> dict[str, str]:
+def meta_of(cluster: TrueCluster, index: int, seed: int, grade: str) -> dict[str, str]:
+    """Return what is told of a cluster beside its marks."""
     view = cluster.view
     return {
         "cluster_id": f"sim-{seed}-{index}",
@@ -253,7 +254,7 @@ def _one_true(
     area = cluster.breast.area_mm2 if cluster.area_known else math.nan
     unknown = np.full((len(scene.truth.xy), 1), np.nan)
     marks = np.hstack([scene.truth.xy, scene.truth.table, unknown]).astype(np.float32)
-    meta = _meta(cluster, index, seed, _grade(index, seed, grade))
+    meta = meta_of(cluster, index, seed, _grade(index, seed, grade))
     return marks, nipple, area, {**meta, "image_id": meta["cluster_id"]}
 
 
@@ -281,7 +282,7 @@ def picture_of(
         laterality=cluster.view.laterality,
         view=cluster.view.projection,
     )
-    return Picture(_set_of([_one_true(*arguments)]), image, labels)
+    return Picture(set_of([_one_true(*arguments)]), image, labels)
 
 
 def _image(index: int, **options: Any) -> Mammogram:
@@ -306,13 +307,16 @@ def _batch(
     menu = menu_of(*menu_key, ranges)
     arguments = seed, grade, ranges, menu
     if margin_mm is None:
-        return _set_of([_one(index, *arguments) for index in range(start, stop)])
-    return _set_of([_one_true(index, *arguments, margin_mm) for index in range(start, stop)])
+        return set_of([_one(index, *arguments) for index in range(start, stop)])
+    return set_of([_one_true(index, *arguments, margin_mm) for index in range(start, stop)])
 
 
-def _set_of(records: list[tuple[Any, ...]]) -> ClusterSet:
+def set_of(records: list[tuple[Any, ...]]) -> ClusterSet:
+    """Return a set of clusters, each given by marks, nipple, breast area and meta."""
     import pandas as pd
 
+    if not records:
+        return ClusterSet.concat([])
     lengths = [len(record[0]) for record in records]
     marks = np.concatenate([record[0] for record in records])
     nipple = np.array([record[1] for record in records])
