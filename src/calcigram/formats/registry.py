@@ -143,6 +143,11 @@ def kind_of(path: PathLike) -> str:
     return kind
 
 
+def is_table(path: PathLike) -> bool:
+    """Tell whether a file is a table: CSV, Parquet, or a sheet of a workbook."""
+    return FORMATS[kind_of(path)].called in (TABLE, WORKBOOK)
+
+
 def content_of(path: PathLike, options: ReadOptions) -> str:
     """Say what a file holds, as `kind_of` does, and tell a ``mammogram`` from a mask and a DICOM document.
 
