@@ -48,7 +48,6 @@ nb_execution_mode = "cache"
 nb_execution_cache_path = "build/notebooks"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 300
-nb_merge_streams = True
 nb_output_stderr = "remove"  # progress
 
 autosummary_generate = False
