@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from calcigram.clusters import CLUSTER_NAMES, MARK_NAMES, ClusterSet
+from calcigram.clusters import CLUSTER_NAMES, POINT_NAMES, ClusterSet
 
 
 def _equal_bits(one, other):
@@ -19,7 +19,7 @@ def assert_same():
     def check(one, other, *, meta=True):
         np.testing.assert_array_equal(one.offsets, other.offsets)
         assert one.cluster_id.tolist() == other.cluster_id.tolist()
-        for name in (*MARK_NAMES, *CLUSTER_NAMES):
+        for name in (*POINT_NAMES, *CLUSTER_NAMES):
             _equal_bits(getattr(one, name), getattr(other, name))
         if meta:
             pd.testing.assert_frame_equal(one.meta, other.meta)
@@ -47,6 +47,7 @@ def rich():
         orientation_deg=gappy(rng.uniform(0, 180, n)),
         solidity=gappy(1 - rng.uniform(0, 0.9, n)),
         cnr=gappy(rng.exponential(20, n)),
+        confidence=gappy(rng.random(n)),
         nipple_x_mm=gappy(rng.normal(0, 50, 40)),
         nipple_y_mm=gappy(rng.normal(0, 50, 40)),
         breast_area_mm2=gappy(rng.uniform(5e3, 2e4, 40)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Iterable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ from calcigram.formats.dicom.datasets import (
     whole_of,
 )
 from calcigram.formats.dicom.report import ImageEntry
-from calcigram.formats.extras import load_extra
+from calcigram.formats.extras import MissingExtraError, load_extra
 from calcigram.formats.files import (
     DICOM_MAGIC,
     DICOM_PREAMBLE,
@@ -218,6 +219,11 @@ def open_image(path: PathLike, *, pixels: bool = False) -> ImageEntry:
     return entry
 
 
+def is_image(dataset: Dataset) -> bool:
+    """Tell whether a dataset is that of an image: no report, segmentation or presentation state."""
+    return "Rows" in dataset and not text_of(dataset, "SOPClassUID").startswith(NO_IMAGES)
+
+
 def describe_from_header(entry: ImageEntry) -> None:
     """Fill what the report does not say of an image from the image's own header."""
     header = entry.header
@@ -284,6 +290,7 @@ def frames(dataset: Dataset, source: str, index: int | None = None) -> npt.NDArr
             warnings.simplefilter("ignore")
             pixels = np.asarray(pixel_array(dataset, index=index))
     except Exception as error:
+        _check_plugins(dataset, source)
         raise BadInputError(
             f"pixel data that can be read ({type(error).__name__}: {str(error)[:200]})",
             source=source,
@@ -292,6 +299,13 @@ def frames(dataset: Dataset, source: str, index: int | None = None) -> npt.NDArr
     if pixels.ndim != 3:
         raise BadInputError("a greyscale image", source=source, value=f"shape {pixels.shape}")
     return pixels
+
+
+def _check_plugins(dataset: Dataset, source: str) -> None:
+    """Say which extra unpacks compressed pixels, where it is not installed."""
+    syntax = getattr(getattr(dataset, "file_meta", None), "TransferSyntaxUID", None)
+    if syntax is not None and syntax.is_encapsulated and find_spec("pylibjpeg") is None:
+        raise MissingExtraError("pylibjpeg", f"{source}: pixel data in {syntax.name}", "images")
 
 
 def displayed(dataset: Dataset, source: str) -> npt.NDArray[Any]:
