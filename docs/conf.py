@@ -47,7 +47,7 @@ myst_links_external_new_tab = False
 nb_execution_mode = "cache"
 nb_execution_cache_path = "build/notebooks"
 nb_execution_raise_on_error = True
-nb_execution_timeout = 300
+nb_execution_timeout = 600  # kernels may have to be compiled
 nb_output_stderr = "remove"  # progress
 
 autosummary_generate = False

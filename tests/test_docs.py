@@ -31,7 +31,7 @@ NOT_RUN = "# not run by the tests: "
 # They make the environment that the tests run in; .ci/run runs the targets of make.
 SETTING_UP = ("make ", ".ci/run", ".venv/bin/python -m pytest", "pip install ", 'eval "$(register-')
 # Pages that train or simulate more than a few clusters
-SLOW = {"docs/howto/own_labels.md", "docs/features.md", "docs/scaling.md"}
+SLOW = {"docs/howto/image.md", "docs/howto/own_labels.md", "docs/features.md", "docs/scaling.md"}
 
 
 def blocks(path: Path) -> list[tuple[str, str]]:
