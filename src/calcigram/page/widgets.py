@@ -144,6 +144,16 @@ class Widgets:
             "single_cluster": pn.widgets.TextInput(
                 label="Id, where it is one cluster", sizing_mode="stretch_width"
             ),
+            "labels": pn.widgets.TextInput(
+                label="Labels or names of calcifications", placeholder="1, calcification", sizing_mode="stretch_width"
+            ),
+            "regions": pn.widgets.TextInput(
+                label="Labels or names of outlines of clusters", placeholder="2, cluster", sizing_mode="stretch_width"
+            ),
+            "threshold": pn.widgets.FloatInput(
+                label="Least probability", value=None, start=0.01, end=1, step=0.05, sizing_mode="stretch_width",
+            ),
+            "sheet": pn.widgets.TextInput(label="Sheet of a workbook", sizing_mode="stretch_width"),
         }  # fmt: skip
         self.size = pn.widgets.FloatInput(
             label="Diameter (mm), new and selected",
