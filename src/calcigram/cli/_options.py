@@ -187,13 +187,19 @@ LABELLED = option(
     "files", "labelled clusters, with columns true_distribution and true_morphology", Path,
     "CLUSTERS", nargs="*", role=MUST_EXIST,
 )  # fmt: skip
-LINKING = (
-    option("--link-mm", "loose calcifications closer than this are linked to clusters (10)",
-           positive_float),
-    option("--min-calcifications", "fewest linked calcifications that are a cluster (5)",
-           positive_int),
-    option("--linking", "how loose calcifications are linked (dbscan)", ("dbscan", "hdbscan")),
-)  # fmt: skip
+
+
+def linking(default_mm: str) -> tuple[Option, ...]:
+    """Describe how loose calcifications become clusters, by default over so many mm."""
+    return (
+        option("--link-mm", f"loose calcifications closer than this are linked to clusters ({default_mm})",
+               positive_float),
+        option("--min-calcifications", "fewest linked calcifications that are a cluster (5)",
+               positive_int),
+        option("--linking", "how loose calcifications are linked (dbscan)", ("dbscan", "hdbscan")),
+    )  # fmt: skip
+
+
 _PARSED: dict[str, dict[str, Any]] = {
     "columns": {"kind": _checked_by(column_map)},
     "units": {"kind": UNITS},
@@ -216,12 +222,20 @@ def _reading(*, of_tables: bool) -> list[Option]:
     ]
 
 
+PIXEL_SPACING = option(
+    "--pixel-spacing",
+    "mm per pixel in the breast, or of rows and of columns; needed unless a DICOM image states it",
+    metavar="MM[,MM]",
+    **_PARSED["pixel_spacing"],
+)
+
+
 READING: tuple[Option | str, ...] = (
     "how to read the table",
     *_reading(of_tables=True),
     "how to read reports, annotations and masks",
     *_reading(of_tables=False),
-    *LINKING,
+    *linking("10; in a mammogram 5"),
 )
 """How a file of the user's own is read; a text is the heading of the options after it."""
 
@@ -277,14 +291,19 @@ def reading_options(args: argparse.Namespace) -> ReadOptions:
     return ReadOptions(**{name: value for name, value in given.items() if value is not None})
 
 
-def linking_option(args: argparse.Namespace) -> Any:
-    """Return how clusters are to be formed, None where nothing was said of it."""
+def linking_given(args: argparse.Namespace) -> dict[str, Any]:
+    """Return what was said of how clusters are to be formed, as `linking.Linking` takes it."""
     given = {
         "link_mm": args.link_mm,
         "min_number": args.min_calcifications,
         "method": args.linking,
     }
-    given = {name: value for name, value in given.items() if value is not None}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def linking_option(args: argparse.Namespace) -> Any:
+    """Return how clusters are to be formed, None where nothing was said of it."""
+    given = linking_given(args)
     if not given:
         return None
     from calcigram.linking import Linking

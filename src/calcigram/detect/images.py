@@ -14,7 +14,6 @@ import numpy.typing as npt
 from calcigram.clusters import ClusterSet
 from calcigram.detect.detection import LINKING, THRESHOLD_Z, Detection, detect_calcifications
 from calcigram.errors import BadInputError
-from calcigram.formats.annotations import META
 from calcigram.formats.arrays import read_array
 from calcigram.formats.files import PathLike
 from calcigram.formats.greys import spacing_pair
@@ -32,6 +31,10 @@ if TYPE_CHECKING:
 
 LONGEST_NAME = 40
 """Characters of an image's id that its clusters are named after; longer ones, as UIDs are, are shortened."""
+
+
+META_NAMES = ("image_id", "laterality", "view", "formed_by")
+"""Meta columns of detected clusters: nothing of the patient."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -259,11 +262,11 @@ def _meta(mammogram: Mammogram, n_clusters: int, formed_by: str) -> pd.DataFrame
     """Return one row per cluster; the patient is not named."""
     import pandas as pd
 
-    known = {
-        "image_id": mammogram.image_id,
-        "laterality": mammogram.laterality or None,
-        "view": mammogram.view or None,
-        "formed_by": formed_by,
-    }
-    columns = [name for name in META if name in known]
-    return pd.DataFrame({name: [known[name]] * n_clusters for name in columns}, dtype=object)
+    values = (
+        mammogram.image_id,
+        mammogram.laterality or None,
+        mammogram.view or None,
+        formed_by,
+    )
+    known = zip(META_NAMES, values, strict=True)
+    return pd.DataFrame({name: [value] * n_clusters for name, value in known}, dtype=object)

@@ -43,16 +43,6 @@ _EIGHT_BITS = (
 _LOSSY = "lossy compression{}: it may hide calcifications or imitate them; take the original image if there is one"
 
 
-def size_text(spacing_mm: tuple[float, float]) -> str:
-    """Return the size of a pixel, (row, column), in words."""
-    row, column = spacing_mm
-    return (
-        f"pixels of {row:g} mm"
-        if row == column
-        else f"pixels of {row:g} (row) x {column:g} (column) mm"
-    )
-
-
 def spacing_pair(value: Any) -> tuple[float, float]:
     """Return the size of a pixel as (row, column) in mm; see `limits.check_pixel_spacing`.
 

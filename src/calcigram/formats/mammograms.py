@@ -19,7 +19,8 @@ from calcigram.formats.arrays import NUMPY_MAGICS, is_stored_inverted, read_arra
 from calcigram.formats.dicom.datasets import text_of
 from calcigram.formats.dicom.images import frames, open_dicom
 from calcigram.formats.dicom.mammography import SECONDARY_CAPTURE, is_image, read_dicom_mammogram
-from calcigram.formats.files import PathLike, first_bytes, looks_like_dicom, refuse_foreign
+from calcigram.formats.dicom.report import Spacing
+from calcigram.formats.files import PathLike, Signs, first_bytes, looks_like_dicom, refuse_foreign
 from calcigram.formats.greys import (
     air_is_bright,
     check_coarse,
@@ -27,7 +28,6 @@ from calcigram.formats.greys import (
     finished,
     is_picture,
     quality,
-    size_text,
     spacing_pair,
 )
 from calcigram.longtable import Notice
@@ -87,7 +87,7 @@ def read_mammogram(
     head = first_bytes(path, 4096)
     if looks_like_dicom(head):
         return read_dicom_mammogram(path, given, force)
-    refuse_foreign(path, head)
+    refuse_foreign(path, Signs.of(path))
     array = read_array(path)
     if array.dtype.kind == "b":
         array = array.astype(np.uint8)
@@ -160,7 +160,7 @@ def from_array(
             "--pixel-spacing MM or ROW,COLUMN (in Python spacing_mm)",
             source=source,
         )
-    notices = [f"{size_text(spacing_mm)}, stated by the user"]
+    notices = [Spacing.given(spacing_mm).note()]
     notices += check_coarse(spacing_mm, array.shape, force, source)
     pixels = array.astype(np.float32)
     valid = np.isfinite(pixels)
