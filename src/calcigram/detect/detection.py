@@ -127,7 +127,7 @@ def detect_calcifications(
         reason = np.where((reason == 0) & ~roi, np.uint8(NOT_OF_INTEREST), reason)
     image, spacing = mammogram.pixels, mammogram.spacing_mm
     equal = equalise(image, breast.mask, raw=mammogram.raw)
-    large = find_large(equal, breast.mask, spacing, threshold_z)
+    large = find_large(equal, breast.mask, spacing, max(threshold_z, THRESHOLD_Z))
     small = find_spots(equal, breast.mask, spacing, threshold_z)
     del equal
     regions, z, labels = _grown(image, large, small, spacing)

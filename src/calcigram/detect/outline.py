@@ -82,6 +82,14 @@ def _weights(n: int, factor: int) -> Image:
     return np.asarray(weights / weights.sum(axis=1, keepdims=True), np.float32)
 
 
+def _finer(values: Image, factors: tuple[int, int]) -> Image:
+    """Return pixels interpolated on the finer grid."""
+    if factors == (1, 1):
+        return np.asarray(ndimage.gaussian_filter(values, BLUR, truncate=3.0), np.float32)
+    down, right = (_weights(n, k) for n, k in zip(values.shape, factors, strict=True))
+    return np.asarray(down @ values @ right.T, np.float32)
+
+
 def _factors(spacing_mm: tuple[float, float], half_mm: float) -> tuple[int, int]:
     """Return odd factors, so that the centre of a pixel is the centre of a finer one."""
     if half_mm > WINDOWS_MM[0]:
@@ -149,9 +157,7 @@ def _in_window(
     free = None if taken is None else taken[window] == 0
     background = float(np.median(values if free is None or not free.any() else values[free]))
     factors = _factors(spacing_mm, half_mm)
-    fine: Image = (
-        _weights(values.shape[0], factors[0]) @ values @ _weights(values.shape[1], factors[1]).T
-    )
+    fine = _finer(values, factors)
     if free is not None and not free.all():
         blocked = np.repeat(np.repeat(~free, factors[0], axis=0), factors[1], axis=1)
         fine[blocked] = background

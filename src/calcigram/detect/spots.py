@@ -8,6 +8,8 @@ a spot: what it has there is subtracted.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,14 +20,11 @@ from calcigram.detect.breast import Mask, block_means
 from calcigram.detect.noise import Blocks, local_deviation
 from calcigram.mammogram import Image
 
-SCALES_MM = (0.09, 0.13, 0.187, 0.27)
-"""Sigma of the inner Gaussian of each difference."""
+SCALES_MM = (0.09, 0.13, 0.187, 0.27, 0.39)
+"""Sigma of the Gaussians; each difference is that of two neighbours, its scale that of the inner one."""
 
-RATIO = 1.6
-"""Outer sigma over inner one: nearest to the Laplacian at a useful bandwidth (Marr and Hildreth 1980)."""
-
-COARSE_MM = (0.5, 0.8, 1.3)
-"""Scales at which large calcifications are found, on an image of block means."""
+COARSE_MM = (0.5, 0.72, 1.04, 1.5)
+"""The same for large calcifications, on an image of block means."""
 
 COARSE_BLOCK_MM = 0.2
 
@@ -34,6 +33,9 @@ RIDGE_MM = (0.6, 2.0)
 
 RIDGE_WEIGHT = 1.5
 """How often the level of the ridge is subtracted; a crossing of two ridges is twice as bright as each."""
+
+LEAST_RIDGE_Z = 1.0
+"""Noise alone has ridges up to this level (its 99th percentile)."""
 
 N_DIRECTIONS = 16
 
@@ -105,27 +107,35 @@ def z_at(
 ) -> npt.NDArray[np.float64]:
     """Return z of given pixels: the highest of all scales, the ridge through the pixel subtracted."""
     level = _ridge(best, rows, columns, spacing_mm)
-    result: npt.NDArray[np.float64] = best[rows, columns] - RIDGE_WEIGHT * level
+    result: npt.NDArray[np.float64] = best[rows, columns] - RIDGE_WEIGHT * np.maximum(
+        level - LEAST_RIDGE_Z, 0
+    )
     return result
 
 
 def best_z(image: Image, mask: Mask, spacing_mm: tuple[float, float]) -> Image:
     """Return the highest z of all scales at each pixel."""
     best = np.full(image.shape, -np.inf, np.float32)
-    for scale in SCALES_MM:
-        z = difference(image, scale, spacing_mm)
+    for z in differences(image, SCALES_MM, spacing_mm):
         _over_noise(z, mask, spacing_mm)
         np.maximum(best, z, out=best)
     return best
 
 
-def difference(image: Image, scale_mm: float, spacing_mm: tuple[float, float]) -> Image:
-    """Return a difference of Gaussians; positive at bright spots."""
-    sigma = [scale_mm / mm for mm in spacing_mm]
-    inner = ndimage.gaussian_filter(image, sigma, mode="nearest", truncate=3.0)
-    wider = [s * np.sqrt(RATIO**2 - 1) for s in sigma]
-    inner -= ndimage.gaussian_filter(inner, wider, mode="nearest", truncate=3.0)
-    return np.asarray(inner, np.float32)
+def differences(
+    image: Image, scales_mm: tuple[float, ...], spacing_mm: tuple[float, float]
+) -> Iterator[Image]:
+    """Yield the differences of Gaussians of neighbouring scales; positive at bright spots.
+
+    Each Gaussian is made of the one before: variances add up.
+    """
+    inner, last_mm = image, 0.0
+    for number, scale_mm in enumerate(scales_mm):
+        sigma = [math.sqrt(scale_mm**2 - last_mm**2) / mm for mm in spacing_mm]
+        outer = ndimage.gaussian_filter(inner, sigma, mode="nearest", truncate=3.0)
+        if number:
+            yield np.subtract(inner, outer)
+        inner, last_mm = outer, scale_mm
 
 
 def _over_noise(response: Image, mask: Mask, spacing_mm: tuple[float, float]) -> None:
@@ -212,13 +222,13 @@ def find_large(
     small_mask = block_means(mask, steps) > 0.5
     small_mm = (steps[0] * spacing_mm[0], steps[1] * spacing_mm[1])
     best = np.full(small.shape, -np.inf, np.float32)
-    for scale in COARSE_MM:
-        z = difference(small, scale, small_mm)
+    for z in differences(small, COARSE_MM, small_mm):
         z /= _safe(local_deviation(z, small_mask, small_mm, 10.0), z.shape)
         np.maximum(best, z, out=best)
     rows, columns = _maxima(best, small_mask, threshold_z)
-    z = best[rows, columns].astype(np.float64)
+    z = np.asarray(best[rows, columns], np.float64)
     order = np.argsort(-z, kind="stable")
+    kept = z[order].astype(np.float64)
     return Spots(
-        rows[order] * steps[0] + steps[0] // 2, columns[order] * steps[1] + steps[1] // 2, z[order]
+        rows[order] * steps[0] + steps[0] // 2, columns[order] * steps[1] + steps[1] // 2, kept
     )
