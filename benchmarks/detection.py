@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import statistics
 import subprocess
 import sys
@@ -447,15 +446,22 @@ def cost_figures(shape: tuple[int, int], n_pairs: int = 3) -> dict:
 
 
 def peak_memory(path: str, spacing_mm: float) -> int:
-    """Return by how many bytes memory grows at most while an image is examined; the image is held beforehand."""
-    small = Mammogram(
-        np.random.default_rng(0).normal(1000, 10, (300, 300)).astype(np.float32), (0.1, 0.1)
-    )
-    detect_calcifications(small)
+    """Return by how many bytes memory grows at most while an image is examined; the image is held beforehand.
+
+    Linux only: ``ru_maxrss`` of a child process begins with that of its parent.
+    """
+    small = np.random.default_rng(0).normal(1000, 10, (300, 300)).astype(np.float32)
+    detect_calcifications(Mammogram(small, (0.1, 0.1)))
     mammogram = Mammogram(np.load(path), (spacing_mm, spacing_mm))
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+    before = _status_bytes("VmRSS")
     detect_calcifications(mammogram)
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
+    return _status_bytes("VmHWM") - before
+
+
+def _status_bytes(name: str) -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:"))
 
 
 STAGES = ("marks", "clusters", "normals", "vessels", "words", "cost")

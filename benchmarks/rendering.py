@@ -72,7 +72,9 @@ def measure(n_patches: int) -> tuple[pd.DataFrame, pd.DataFrame]:
         if len(marks):
             mark, mark_away = nearest(truth.xy, marks[:, :2])
             here |= mark_away <= NEAR_MM
-            n_false = int((nearest(detection.table[["x_mm", "y_mm"]].to_numpy(), patch.moved)[1] > 1.0).sum())
+            n_false = int(
+                (nearest(detection.table[["x_mm", "y_mm"]].to_numpy(), patch.moved)[1] > 1.0).sum()
+            )
         for i in range(len(truth.xy)):
             row = {"form": form, "diameter_mm": truth.table[i, 0], "found": bool(here[i])}
             if here[i] and away[i] < 0.1 and mark_away[i] <= NEAR_MM:
