@@ -193,7 +193,7 @@ def local_deviation(
     cells = sample.reshape(counts[0], widths[0], counts[1], widths[1]).swapaxes(1, 2)
     cells = np.sort(cells.reshape(*counts, -1), axis=-1)
     n_known = np.isfinite(cells).sum(axis=-1)
-    known = n_known >= min(LEAST_IN_BLOCK, cells.shape[-1] // 2)
+    known = n_known >= max(1, min(LEAST_IN_BLOCK, cells.shape[-1] // 2))
     if not known.any():
         return Blocks(np.ones(known.shape, np.float32), (1, 1))
     deviation = _middle(cells, n_known)

@@ -195,10 +195,15 @@ def _ridge(
                 rows[:, None] + np.rint(sign * down).astype(int),
                 columns[:, None] + np.rint(sign * right).astype(int),
             ]
+            beyond = np.zeros(places[0].shape, bool)
             for place, n in zip(places, best.shape, strict=True):
+                beyond |= (place < 0) | (place >= n)
                 np.clip(place, 0, n - 1, out=place)
-            sides.append(np.quantile(best[places[0], places[1]], RIDGE_QUANTILE, axis=1))
-        np.maximum(level, np.minimum(*sides), out=level)
+            # beyond the edge of the image a ridge goes on: the side within decides
+            side = np.where(beyond, np.inf, best[places[0], places[1]])
+            sides.append(np.quantile(side, RIDGE_QUANTILE, axis=1, method="lower"))
+        lower = np.minimum(*sides)
+        np.maximum(level, lower, out=level, where=np.isfinite(lower))
     return level
 
 
