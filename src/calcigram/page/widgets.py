@@ -120,14 +120,15 @@ class Widgets:
         self, exports: list[tuple[Callable[[], Any], str, str]], *, can_explain: bool, name: str
     ) -> None:
         changed = stale(name)
+        self.image = _html()
         self.message, self.verdict = _html(HEAD), _html(VERDICT, changed)
         self.rules, self.probabilities = _html(changed), _html(BARS, changed)
         self.explanation = _html(BARS, changed)
         self.example = pn.widgets.Select(
             label="Load an example", options=["", *examples()], sizing_mode="stretch_width"
         )
-        self.upload = pn.widgets.FileInput(
-            label="Open a file, or drop it here", multiple=False, sizing_mode="stretch_width"
+        self.upload = pn.widgets.FileDropper(
+            label="Open a file", multiple=False, layout="compact", previews=[], max_file_size="64MB", sizing_mode="stretch_width"
         )
         self.reading = {
             "columns": pn.widgets.TextInput(
@@ -150,6 +151,7 @@ class Widgets:
             value=0.3, start=0.05, end=20, step=0.05, width=210,
         )  # fmt: skip
         self.undo = pn.widgets.Button(label="Undo", disabled=True)
+        self.delete = pn.widgets.Button(label="Delete selected")
         self.clear = pn.widgets.Button(label="Clear")
         self.points = pn.widgets.TextAreaInput(
             label="Points, one per line", rows=8, max_length=800_000, sizing_mode="stretch_width"
@@ -173,7 +175,7 @@ class Widgets:
                 _fields(self.example, self.upload),
                 _card("How the file is to be read", _fields(*self.reading.values()), collapsed=True),
             ],
-            "drawing": [drawing, _html(text=f"<p class='quiet'>{HINT}</p>"), pn.FlexBox(self.size, self.undo, self.clear, align_items="end")],
+            "drawing": [drawing, self.image, _html(text=f"<p class='quiet'>{HINT}</p>"), pn.FlexBox(self.size, self.delete, self.undo, self.clear, align_items="end")],
             # Cards, since their headings are buttons that the keyboard reaches; those of tabs are none.
             "reading": [
                 self.verdict,
