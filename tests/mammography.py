@@ -86,8 +86,8 @@ def save(path, pixels=None, **attributes):
 
 def save_compressed(path, syntax, frame=None, pixels=None, **attributes):
     """Write a file whose one frame is compressed: by pydicom, or `frame` as it is."""
-    from pydicom.encaps import encapsulate
     from pydicom import uid
+    from pydicom.encaps import encapsulate
 
     made = dataset(pixels, **attributes)
     if frame is None:

@@ -11,9 +11,14 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from calcigram.classify import Classifier
+from calcigram.detect.detection import THRESHOLD_Z
+from calcigram.detect.images import search
+from calcigram.errors import BadInputError
 from calcigram.formats.files import PathLike
 from calcigram.formats.inputs import check_apart
-from calcigram.formats.registry import kind_of, read_intake
+from calcigram.formats.mammograms import read_mammogram
+from calcigram.formats.registry import content_of, kind_of, read_intake
+from calcigram.linking import Linking
 from calcigram.options import REPORT, ReadOptions
 
 if TYPE_CHECKING:
@@ -134,6 +139,15 @@ def reply_to_file(
     check_apart([output], [path], images)
     verdicts_of = Classifier(model, n_threads)
     dataset = open_dicom(path) if kind_of(path) == "dicom" else None
+    if content_of(path, options) == "mammogram":
+        return reply_to_image(
+            path,
+            output,
+            spacing_mm=options.pixel_spacing,
+            linking=options.linking,
+            model=model,
+            template=template,
+        )
     is_mask = dataset is not None and str(dataset.SOPClassUID) in SEGMENTATIONS
     if dataset is None or (is_mask and images and not referenced_images(dataset)):
         source_of = partial(_source_of_images, path, options)
@@ -150,6 +164,65 @@ def reply_to_file(
         reply = replace(reply, notes=(*reply.notes, *notes))
     write_report_file(reply.document, output)
     return reply
+
+
+def reply_to_image(
+    path: PathLike,
+    output: PathLike,
+    *,
+    labels: PathLike | None = None,
+    spacing_mm: float | tuple[float, float] | None = None,
+    force: bool = False,
+    model: Model | PathLike | None = None,
+    template: str = TEMPLATE_NAMES[0],
+    roi: PathLike | None = None,
+    threshold_z: float = THRESHOLD_Z,
+    linking: Linking | None = None,
+) -> Reply:
+    """Detect the clusters of a DICOM image, classify them, and write the answer as a DICOM document.
+
+    Parameters
+    ----------
+    path : path-like
+    output : path-like
+        Written whole or not at all.
+    labels : path-like, optional
+        As `detect.folders.detect_files` takes it.
+    spacing_mm, force, roi, threshold_z, linking
+        As `calcigram.detect` takes them.
+    model, template
+        As `reply_to_file` takes them.
+
+    Returns
+    -------
+    Reply
+
+    Raises
+    ------
+    BadInputError
+        The image is no DICOM file, is refused, or has no cluster.
+    """
+    from calcigram.detect.folders import write_labels
+    from calcigram.formats.dicom.writing import make_report, source_of_images, write_report_file
+
+    outputs = [output] if labels is None else [output, labels]
+    check_apart(outputs, [path])
+    if kind_of(path) != "dicom":
+        raise BadInputError("a DICOM image for a DICOM report", source=str(path))
+    found = search(
+        read_mammogram(path, spacing_mm=spacing_mm, force=force),
+        roi=roi,
+        threshold_z=threshold_z,
+        linking=linking,
+    )
+    source = source_of_images([path], spacing_mm)
+    verdicts = Classifier(model)(found.clusters)
+    document = make_report(found.clusters, verdicts, source, template)
+    if labels is not None:
+        write_labels(found, labels, path)
+    write_report_file(document, output)
+    notes = (*found.notes, *verdicts.attrs.get("notes", ()))
+    return Reply(document, found.clusters, verdicts, notes)
 
 
 def _reply_to_intake(

@@ -192,7 +192,7 @@ def test_a_stated_size_goes_first_and_is_told(tmp_path):
     path = save(tmp_path / "a.dcm")
     read = read_mammogram(path, spacing_mm=(0.05, 0.06))
     assert read.spacing_mm == (0.05, 0.06)
-    assert "0.05 (row) x 0.06 (column) mm, stated by the user, in place of pixels of 0.07 mm" in said(read)  # fmt: skip
+    assert "0.06 x 0.05 mm, stated by --pixel-spacing, in place of pixels of 0.07 mm" in said(read)  # fmt: skip
     assert not said(read_mammogram(path, spacing_mm=0.07))
 
 
@@ -423,7 +423,7 @@ def test_colours_are_refused(tmp_path):
 
 
 def test_one_grey_level_is_refused(tmp_path):
-    with pytest.raises(BadInputError, match="several grey levels"):
+    with pytest.raises(BadInputError, match="at least 16 grey levels"):
         read_mammogram(save(tmp_path / "a.dcm", np.full((100, 100), 7, np.uint16)))
 
 

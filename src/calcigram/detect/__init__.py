@@ -11,5 +11,13 @@ from calcigram.detect.detection import (
     detect_calcifications,
     measure_points,
 )
+from calcigram.detect.images import detect
 
-__all__ = ["LINKING", "THRESHOLD_Z", "Detection", "detect_calcifications", "measure_points"]
+__all__ = [
+    "LINKING",
+    "THRESHOLD_Z",
+    "Detection",
+    "detect",
+    "detect_calcifications",
+    "measure_points",
+]

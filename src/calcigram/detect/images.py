@@ -14,12 +14,11 @@ import numpy.typing as npt
 from calcigram.clusters import ClusterSet
 from calcigram.detect.detection import LINKING, THRESHOLD_Z, Detection, detect_calcifications
 from calcigram.errors import BadInputError
-from calcigram.formats.annotations import META
 from calcigram.formats.arrays import read_array
 from calcigram.formats.files import PathLike
 from calcigram.formats.greys import spacing_pair
 from calcigram.formats.mammograms import from_array, read_mammogram
-from calcigram.limits import MARKS, OPTIONAL_MARKS
+from calcigram.limits import POINT_COLUMNS
 from calcigram.linking import Linking, link
 from calcigram.longtable import Intake, Notice, tell
 from calcigram.longtable.columns import empty_rejects
@@ -32,6 +31,10 @@ if TYPE_CHECKING:
 
 LONGEST_NAME = 40
 """Characters of an image's id that its clusters are named after; longer ones, as UIDs are, are shortened."""
+
+
+META_NAMES = ("image_id", "laterality", "view", "formed_by")
+"""Meta columns of detected clusters: nothing of the patient."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,6 +117,7 @@ def detect(
     >>> pixels = np.random.default_rng(0).normal(500, 5, (400, 400)).astype(np.float32)
     >>> for row, column in [(200, 200), (220, 210), (190, 230), (215, 240), (230, 225)]:
     ...     pixels[row : row + 4, column : column + 4] += 80
+    >>> pixels[:, 300:] = 0  # the air beside the breast
     >>> clusters = calcigram.detect(calcigram.Mammogram(pixels, (0.07, 0.07), image_id="a"))
     >>> clusters.cluster_id, clusters.n_calcifications
     (array(['a-1'], dtype=object), array([5]))
@@ -163,10 +167,10 @@ def search(
     said += f"{counted(len(rows), 'calcification')} in {counted(len(counts), 'cluster')}"
     notes = [*detection.notices, f"{said} ({linking})"]
     if n_loose := len(table) - len(rows):
-        notes.append(f"{counted(n_loose, 'calcification')} in no cluster, left out")
+        notes.append(Notice(f"{counted(n_loose, 'calcification')} in no cluster, left out"))
     if detection.left_out:
         parts = ", ".join(f"{n} ({reason})" for reason, n in detection.left_out.items())
-        notes.append(f"not searched or left out: {parts}")
+        notes.append(Notice(f"left out: {parts}"))
     formed_by = f"detected, z >= {threshold_z:g}; {linking}"
     clusters = _clusters(mammogram, detection, rows, counts, formed_by)
     return Found(mammogram, detection, clusters, rows, tuple(notes))
@@ -202,7 +206,7 @@ def short_name(image_id: str) -> str:
     Examples
     --------
     >>> short_name("left_cc"), short_name("1.2.840.113619.2.66.2.1.4.1234567890.123456789.1")
-    ('left_cc', 'ff9bcb41d9')
+    ('left_cc', 'bd87fffebc')
     """
     if len(image_id) <= LONGEST_NAME:
         return image_id
@@ -210,12 +214,11 @@ def short_name(image_id: str) -> str:
 
 
 def _region(roi: PathLike | npt.NDArray[Any], mammogram: Mammogram) -> npt.NDArray[np.bool_]:
-    is_file = isinstance(roi, str | os.PathLike)
-    array = read_array(roi) if is_file else np.asarray(roi)
+    array = read_array(roi) if isinstance(roi, str | os.PathLike) else np.asarray(roi)
     if array.shape != mammogram.pixels.shape:
         raise BadInputError(
             f"a mask of the image's shape, {mammogram.pixels.shape}",
-            source=str(roi) if is_file else "roi",
+            source="roi" if array is roi else str(roi),
             value=array.shape,
         )
     region: npt.NDArray[np.bool_] = array != 0
@@ -231,9 +234,9 @@ def _clusters(
 ) -> ClusterSet:
     """Return the linked rows of a detection as a set."""
     marks: dict[str, Any] = {}
-    for column in MARKS:
+    for column in POINT_COLUMNS:
         values = np.asarray(detection.table[column.name], np.float32)[rows]
-        if column.name in OPTIONAL_MARKS:
+        if not column.required:
             values[column.bad(values)] = np.nan
         marks[column.name] = values
     n_clusters = len(counts)
@@ -259,11 +262,11 @@ def _meta(mammogram: Mammogram, n_clusters: int, formed_by: str) -> pd.DataFrame
     """Return one row per cluster; the patient is not named."""
     import pandas as pd
 
-    known = {
-        "image_id": mammogram.image_id,
-        "laterality": mammogram.laterality or None,
-        "view": mammogram.view or None,
-        "formed_by": formed_by,
-    }
-    columns = [name for name in META if name in known]
-    return pd.DataFrame({name: [known[name]] * n_clusters for name in columns}, dtype=object)
+    values = (
+        mammogram.image_id,
+        mammogram.laterality or None,
+        mammogram.view or None,
+        formed_by,
+    )
+    known = zip(META_NAMES, values, strict=True)
+    return pd.DataFrame({name: [value] * n_clusters for name, value in known}, dtype=object)

@@ -31,6 +31,9 @@ AIR_SHARE, AIR_VARIES = 0.1, 0.03
 SATURATED_SHARE = 1e-4
 """From this share of the pixels at the greatest value on, it is told."""
 
+LEAST_LEVELS, LEAST_SHOWN, ROUGHNESS = 16, 0.1, 0.08
+"""Grey levels of a picture, the share of it that is not background, and how many of those pixels are local extremes."""
+
 BLOCKINESS = 1.1
 """Steps between blocks of 8 pixels, over those within, from which an 8-bit image looks like JPEG."""
 
@@ -40,40 +43,16 @@ _EIGHT_BITS = (
 _LOSSY = "lossy compression{}: it may hide calcifications or imitate them; take the original image if there is one"
 
 
-def size_text(spacing_mm: tuple[float, float]) -> str:
-    """Return the size of a pixel, (row, column), in words."""
-    row, column = spacing_mm
-    return (
-        f"pixels of {row:g} mm"
-        if row == column
-        else f"pixels of {row:g} (row) x {column:g} (column) mm"
-    )
-
-
 def spacing_pair(value: Any) -> tuple[float, float]:
-    """Return the size of a pixel as (row, column) in mm.
-
-    Parameters
-    ----------
-    value : float, (float, float) or str
-        A text may be ``"0.07"`` or ``"0.07,0.08"``.
-
-    Raises
-    ------
-    BadInputError
-        It is neither one length nor two, or one is outside of `limits.PIXEL_SPACING_MM`.
+    """Return the size of a pixel as (row, column) in mm; see `limits.check_pixel_spacing`.
 
     Examples
     --------
-    >>> spacing_pair(0.07), spacing_pair("0.07, 0.08")
+    >>> spacing_pair(0.07), spacing_pair("0.07,0.08")
     ((0.07, 0.07), (0.07, 0.08))
     """
-    parts = value.split(",") if isinstance(value, str) else value
-    parts = list(parts) if isinstance(parts, list | tuple | np.ndarray) else [parts]
-    if len(parts) not in (1, 2):
-        raise BadInputError("one length in mm, or ROW,COLUMN", column="pixel_spacing", value=value)
-    sizes = [check_pixel_spacing(part) for part in parts]
-    return sizes[0], sizes[-1]
+    size = check_pixel_spacing(value.tolist() if isinstance(value, np.ndarray) else value)
+    return size if isinstance(size, tuple) else (size, size)
 
 
 def check_picture(array: npt.NDArray[Any], source: str) -> None:
@@ -89,6 +68,14 @@ def check_picture(array: npt.NDArray[Any], source: str) -> None:
             f"a mammogram: at least {SMALLEST_SIDE} x {SMALLEST_SIDE} pixels, at most {MAX_PIXELS} in all",
             source=source,
             value=f"{array.shape[0]} x {array.shape[1]} pixels",
+        )
+    step = max(1, min(array.shape) // 500)
+    levels = np.unique(array[::step, ::step])
+    if len(levels) < LEAST_LEVELS:
+        raise BadInputError(
+            f"a picture of at least {LEAST_LEVELS} grey levels; masks and labels are read by `classify`",
+            source=source,
+            value=f"{len(levels)} grey levels",
         )
 
 
@@ -188,6 +175,31 @@ def air_is_bright(
         if is_wide and is_extreme and top - bottom <= AIR_VARIES * reach:
             found.add(bool(2 * level > low + high))
     return None if not found else found == {True}
+
+
+def is_picture(array: npt.NDArray[Any]) -> bool:
+    """Tell the grey levels of a picture from labels, and from the smooth levels of a map.
+
+    Noise makes many pixels of a picture brighter, or darker, than both of their neighbours; labels are even, and
+    maps are smooth. Floats are taken for probabilities.
+
+    Examples
+    --------
+    >>> noise = np.random.default_rng(0).integers(0, 4096, (100, 100))
+    >>> is_picture(noise), is_picture(noise // 4096), is_picture(noise.cumsum(axis=1)), is_picture(noise / 4096)
+    (True, False, False, False)
+    """
+    if array.ndim != 2 or array.dtype.kind not in "ui" or array.size == 0:
+        return False
+    lines = array[:: max(1, len(array) // 256)].astype(np.int64)
+    levels, counts = np.unique(lines, return_counts=True)
+    shown = lines != levels[int(counts.argmax())]
+    inner = shown[:, 2:] & shown[:, 1:-1] & shown[:, :-2]
+    if len(levels) < LEAST_LEVELS or inner.sum() < LEAST_SHOWN * lines.size:
+        return False
+    steps = np.sign(np.diff(lines, axis=1))
+    extreme = inner & (steps[:, 1:] * steps[:, :-1] < 0)
+    return bool(extreme.sum() >= ROUGHNESS * inner.sum())
 
 
 def quality(stored: npt.NDArray[Any], *, bits: int = 16, is_lossy: bool = False) -> list[str]:

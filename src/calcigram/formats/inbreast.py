@@ -277,7 +277,9 @@ def _mammogram(path: PathLike, images: Sequence[PathLike], notes: list[str]) -> 
     return open_image(files[0])
 
 
-def _pixel_size(entry: ImageEntry | None, source: str, given_mm: float | None) -> Spacing:
+def _pixel_size(
+    entry: ImageEntry | None, source: str, given_mm: float | tuple[float, float] | None
+) -> Spacing:
     """Return the size of a pixel, and who states it."""
     from calcigram.formats.dicom.report import (
         ImageEntry,

@@ -15,20 +15,24 @@ import numpy as np
 import numpy.typing as npt
 
 from calcigram.errors import PixelSizeError
-from calcigram.formats.arrays import read_array
-from calcigram.formats.dicom.mammography import read_dicom_mammogram
+from calcigram.formats.arrays import NUMPY_MAGICS, is_stored_inverted, read_array
+from calcigram.formats.dicom.datasets import text_of
+from calcigram.formats.dicom.images import frames, open_dicom
+from calcigram.formats.dicom.mammography import SECONDARY_CAPTURE, is_image, read_dicom_mammogram
+from calcigram.formats.dicom.report import Spacing
 from calcigram.formats.files import PathLike, first_bytes, looks_like_dicom, refuse_foreign
 from calcigram.formats.greys import (
     air_is_bright,
     check_coarse,
     check_picture,
     finished,
+    is_picture,
     quality,
-    size_text,
     spacing_pair,
 )
 from calcigram.longtable import Notice
 from calcigram.mammogram import Mammogram
+from calcigram.options import ReadOptions
 
 
 def read_mammogram(
@@ -85,8 +89,42 @@ def read_mammogram(
         return read_dicom_mammogram(path, given, force)
     refuse_foreign(path, head)
     array = read_array(path)
-    array = array.astype(np.uint8) if array.dtype.kind == "b" else array
+    if array.dtype.kind == "b":
+        array = array.astype(np.uint8)
+    if is_stored_inverted(path) and array.dtype.kind in "uif":
+        array = array.max(initial=0) - array
     return from_array(array, given, source=str(path), image_id=Path(path).stem, force=force)
+
+
+def is_mammogram(path: PathLike, kind: str, options: ReadOptions) -> bool:
+    """Tell an image to detect calcifications in from masks, reports and tables, by its content.
+
+    Parameters
+    ----------
+    path : path-like
+    kind : str
+        As `registry.kind_of` gives it.
+    options : ReadOptions
+        Where one of them only makes sense for a mask, such as the image it lies on, the file is none.
+
+    Returns
+    -------
+    bool
+        A DICOM image of any modality is one (other images are refused on reading), and so is a secondary capture, a PNG
+        or a TIFF that shows grey levels (`greys.is_picture`). NumPy files are masks.
+    """
+    of_masks = (options.images, options.labels, options.regions, options.threshold)
+    if kind not in ("dicom", "mask") or any(of_masks):
+        return False
+    if kind == "mask":
+        return not first_bytes(path, 8).startswith(NUMPY_MAGICS) and is_picture(read_array(path))
+    header = open_dicom(path)
+    if not is_image(header):
+        return False
+    if not text_of(header, "SOPClassUID").startswith(SECONDARY_CAPTURE):
+        return True
+    header = open_dicom(path, pixels=True)
+    return "PixelData" in header and is_picture(frames(header, str(path), 0)[0])
 
 
 def from_array(
@@ -122,7 +160,7 @@ def from_array(
             "--pixel-spacing MM or ROW,COLUMN (in Python spacing_mm)",
             source=source,
         )
-    notices = [f"{size_text(spacing_mm)}, stated by the user"]
+    notices = [Spacing.given(spacing_mm).note()]
     notices += check_coarse(spacing_mm, array.shape, force, source)
     pixels = array.astype(np.float32)
     valid = np.isfinite(pixels)

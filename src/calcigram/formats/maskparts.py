@@ -201,6 +201,26 @@ def hull_pixels(rows: Ints, columns: Ints) -> int:
     return int((last - first + 1).sum())
 
 
+def outline_px(marked: npt.NDArray[np.bool_], corner: tuple[int, int]) -> npt.NDArray[np.float64]:
+    """Return the outer outline (x, y) in pixels of the largest thing that is marked; holes are filled.
+
+    Parameters
+    ----------
+    marked : ndarray of bool, shape (rows, columns)
+    corner : (int, int)
+        Row and column of its first pixel in the whole image.
+
+    Examples
+    --------
+    >>> outline_px(np.ones((2, 3), bool), (10, 20)).min(axis=0)
+    array([20., 10.])
+    """
+    contours = load_extra("skimage.measure", "A mask").find_contours(np.pad(marked, 1), 0.5)
+    largest = max(contours, key=len)  # in rows and columns of pixel centres, of the padded mask
+    result: npt.NDArray[np.float64] = largest[:, ::-1] + (corner[1] - 0.5, corner[0] - 0.5)
+    return result
+
+
 class _Contrast:
     """Holds things in an image against what is around them."""
 

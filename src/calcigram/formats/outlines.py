@@ -44,6 +44,8 @@ class Shape:
         Area over area of the convex hull.
     cnr : float
         Never known from an outline; masks with an image give it.
+    confidence : float
+        What a detector says of it: the peak of a map of probabilities, the score of an outline.
     """
 
     x_mm: float
@@ -53,6 +55,7 @@ class Shape:
     orientation_deg: float = NAN
     solidity: float = NAN
     cnr: float = NAN
+    confidence: float = NAN
 
 
 def polygon_shape(points: Points) -> Shape:

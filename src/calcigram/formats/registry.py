@@ -39,7 +39,7 @@ from calcigram.longtable import (
     known_columns,
     tell,
 )
-from calcigram.options import ANNOTATION, DICOM, MASK, TABLE, ReadOptions
+from calcigram.options import ANNOTATION, DICOM, MAMMOGRAM, MASK, TABLE, ReadOptions
 from calcigram.wording import counted
 
 if TYPE_CHECKING:
@@ -76,9 +76,10 @@ FORMATS = {
     "mask": Format(MASK, lambda head: head.startswith(IMAGE_MAGICS), f"{_HERE}.masks", "read_mask"),
     "dicom": Format(DICOM, looks_like_dicom, f"{_HERE}.dicom.reading", "read_dicom"),
     "plist": Format(ANNOTATION, looks_like_property_list, f"{_HERE}.inbreast", "read_inbreast"),
+    "mammogram": Format(MAMMOGRAM, lambda _: False, "calcigram.detect.images", "read_image"),
     "csv": Format(TABLE, lambda _: True, f"{_HERE}.csvtext", "read_csv_clusters"),
 }  # fmt: skip
-"""Kind of file -> how it is told and read; the first that fits is taken."""
+"""Kind of file -> how it is told and read; the first that fits is taken. A mammogram is told by `content_of`."""
 
 
 def kind_of(path: PathLike) -> str:
@@ -113,18 +114,38 @@ def kind_of(path: PathLike) -> str:
     return next(kind for kind, one in FORMATS.items() if one.is_one(head))
 
 
+def content_of(path: PathLike, options: ReadOptions) -> str:
+    """Say what a file holds, as `kind_of` does, and tell a ``mammogram`` from a mask and a DICOM document.
+
+    Parameters
+    ----------
+    path : path-like
+    options : ReadOptions
+        Where one of them only makes sense for a mask, the file is taken for one.
+    """
+    kind = kind_of(path)
+    if kind not in ("dicom", "mask"):
+        return kind
+    from calcigram.formats.mammograms import is_mammogram
+
+    return "mammogram" if is_mammogram(path, kind, options) else kind
+
+
 def read_clusters(
     path: PathLike,
     options: ReadOptions | None = None,
     *,
     columns: Mapping[str, str] | None = None,
     units: str = "mm",
-    pixel_spacing: float | None = None,
+    pixel_spacing: float | tuple[float, float] | None = None,
     skip_bad: bool = False,
     single_cluster: str | None = None,
     images: Sequence[PathLike] = (),
     linking: Linking | None = None,
-    labels: Collection[int] = (),
+    labels: Collection[int | str] = (),
+    regions: Collection[int | str] = (),
+    threshold: float | None = None,
+    sheet: str | None = None,
 ) -> ClusterSet:
     """Read clusters from a table, a report, an annotation file or a mask.
 
@@ -140,8 +161,8 @@ def read_clusters(
         Our column names to the file's, such as ``{"x": "posX", "y": "posY"}``.
     units : {"mm", "cm", "um", "px"}
         What a table's lengths are given in; ``px`` needs `pixel_spacing`.
-    pixel_spacing : float, optional
-        Millimetres per pixel. What a report or mask states itself is ignored then.
+    pixel_spacing : float or (float, float), optional
+        Millimetres per pixel; of two numbers, from row to row and from column to column. What a report or mask states itself is ignored then.
     skip_bad : bool
         Leave clusters with bad values out, with a warning; `read_intake` also lists them.
     single_cluster : str, optional
@@ -150,9 +171,15 @@ def read_clusters(
         The images that a report or mask is of, or folders of them.
     linking : Linking, optional
         How calcifications that stand in no cluster are brought together.
-    labels : collection of int, optional
-        Of a mask or a segmentation: the labels, or the numbers of the segments, that are
-        calcifications, whatever they look like. The others are left out.
+    labels : collection of int or str, optional
+        Of a mask, a segmentation or an annotation: the labels, the segments (by number or name), or the
+        names or categories that are calcifications, whatever they look like. The others are left out.
+    regions : collection of int or str, optional
+        Labels or names that outline clusters: the calcifications within each are one.
+    threshold : float, optional
+        Least probability of a calcification, in a map of probabilities or in scores; 0.5 by default.
+    sheet : str, optional
+        The sheet of a workbook that holds the table; the first by default.
 
     Returns
     -------
@@ -185,6 +212,9 @@ def read_clusters(
         images=tuple(images),
         linking=linking,
         labels=tuple(labels),
+        regions=tuple(regions),
+        threshold=threshold,
+        sheet=sheet,
         skip_bad=skip_bad,
     )
     intake = read_intake(path, options)
@@ -274,7 +304,7 @@ def iter_intakes(
     options = options or ReadOptions()
     refuse_address(path)
     path = plain_file(path)
-    found = FORMATS[kind_of(path)]
+    found = FORMATS[content_of(path, options)]
     options.check_applies(found.called, str(path))
     if found.called != TABLE and isinstance(path, SpooledPath):
         if path.origin is None:

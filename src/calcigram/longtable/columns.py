@@ -164,6 +164,13 @@ def factors(options: ReadOptions) -> dict[str, float]:
     if units == "px" and spacing is None:
         expected = "the pixel spacing in mm beside units 'px' (pixel_spacing)"
         raise BadInputError(expected, column="pixel_spacing", value=None)
+    if isinstance(spacing, tuple):
+        raise BadInputError(
+            "one number: diameters and directions in px have no meaning where pixels are not square; "
+            "convert the table to mm",
+            column="pixel_spacing",
+            value=spacing,
+        )
     if units != "px" and spacing is not None:
         raise BadInputError(
             "units 'px' where a pixel spacing is given", column="units", value=units

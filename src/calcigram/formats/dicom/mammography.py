@@ -11,7 +11,13 @@ import numpy.typing as npt
 from calcigram.errors import BadInputError, PixelSizeError
 from calcigram.formats.dicom.datasets import items_of, numbers_of, text_of, whole_of
 from calcigram.formats.dicom.images import NO_IMAGES, frames, open_image
-from calcigram.formats.dicom.report import pixel_spacing, states_spacing, unread_spacing
+from calcigram.formats.dicom.report import (
+    SAME,
+    Spacing,
+    pixel_spacing,
+    states_spacing,
+    unread_spacing,
+)
 from calcigram.formats.files import PathLike
 from calcigram.formats.greys import (
     air_is_bright,
@@ -19,7 +25,6 @@ from calcigram.formats.greys import (
     check_picture,
     finished,
     quality,
-    size_text,
 )
 from calcigram.longtable import Notice
 from calcigram.mammogram import Image, Mammogram
@@ -31,13 +36,14 @@ if TYPE_CHECKING:
 
 
 MG, MG_RAW = "1.2.840.10008.5.1.4.1.1.1.2", "1.2.840.10008.5.1.4.1.1.1.2.1"
+SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 _OTHER_CLASSES = (
     "1.2.840.10008.5.1.4.1.1.1",  # Computed Radiography
     "1.2.840.10008.5.1.4.1.1.1.1",  # Digital X-Ray, for presentation
     "1.2.840.10008.5.1.4.1.1.1.1.1",  # and for processing
-    "1.2.840.10008.5.1.4.1.1.7",  # Secondary Capture, and its forms that may have several frames
-    "1.2.840.10008.5.1.4.1.1.7.2",
-    "1.2.840.10008.5.1.4.1.1.7.3",
+    SECONDARY_CAPTURE,
+    f"{SECONDARY_CAPTURE}.2",  # greyscale byte and word; both may have several frames
+    f"{SECONDARY_CAPTURE}.3",
 )
 _MODALITIES = ("MG", "CR", "DX", "RG", "OT", "SC", "")
 TOMOSYNTHESIS = tuple(f"1.2.840.10008.5.1.4.1.1.13.1.{n}" for n in (3, 4, 5))
@@ -214,15 +220,14 @@ def _spacing(
             )
         stated = pixel_spacing(entry, source)
         return (stated.y_mm, stated.x_mm), stated.note()
-    said = f"{size_text(given)}, stated by the user"
+    said = Spacing.given(given).note()
     try:
         stated = pixel_spacing(entry, source)
     except PixelSizeError:
         return given, said
     own = (stated.y_mm, stated.x_mm)
-    differs = any(abs(a - b) > 0.01 * b for a, b in zip(given, own, strict=True))
-    if differs:
-        said = Notice(f"{said}, in place of {size_text(own)} ({stated.stated_by})")
+    if any(abs(a - b) > SAME * b for a, b in zip(given, own, strict=True)):
+        said = Notice(f"{said}, in place of {stated.note()}")
     return given, said
 
 
