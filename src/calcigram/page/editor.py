@@ -46,7 +46,8 @@ LINES = {
 }
 """Line over the points -> its name, colour, dash and width."""
 
-HANDLE_PX = 11
+HANDLE_PX, RING_PX = 11, 19
+"""Of a point on an empty sheet, and on an image."""
 
 SIGNS = {
     GIVEN: ("circle", ORANGE),
@@ -161,7 +162,7 @@ class Editor:
         self._acknowledged.js_on_change("data", CustomJS(args=args, code=ACKNOWLEDGED_JS))
         for name in FRAME_PX:
             self.figure.on_change(name, self._on_frame)
-        self.figure.x_range.on_change("end", lambda *_: self._looked())
+        self.figure.x_range.on_change("end", lambda attr, old, new: self._looked())
 
     @property
     def columns(self) -> dict[str, list[Any]]:
@@ -228,6 +229,10 @@ class Editor:
         self._colours.palette = [colour if is_image else BLACK for _, colour in SIGNS.values()]
         for glyph in self._glyphs:  # an outline, through which the image is seen
             glyph.update(fill_alpha=0.0 if is_image else 0.75, line_alpha=1.0 if is_image else 0.0)
+        for glyph in self._rings:  # around a calcification, not over it
+            glyph.update(
+                size=RING_PX if is_image else HANDLE_PX, line_alpha=1.0 if is_image else 0.5
+            )
         for renderer in self._over:
             renderer.visible = not is_image
         self.figure.grid.visible = not is_image
@@ -293,23 +298,22 @@ class Editor:
             for name, (label, colour, dash, width) in LINES.items()
         ]  # fmt: skip
         ellipse = {"x": "x_mm", "y": "y_mm", "width": "width", "height": "height", "angle": "angle"}
-        fig.ellipse(**ellipse, source=self._others, fill_color=None, line_color=OTHER, line_dash="dotted")
+        fig.ellipse(
+            **ellipse, source=self._others, fill_color=None, line_color=OTHER, line_dash="dotted"
+        )
         colour = {"field": "sign", "transform": self._colours}
         outlines = fig.ellipse(
             **ellipse, source=self.source, fill_color=BLACK, fill_alpha=0.75, line_color=colour,
             line_alpha=0, nonselection_fill_alpha=0.75, nonselection_line_alpha=0,
         )  # fmt: skip
-        self._glyphs = [
-            glyph
-            for glyph in (outlines.glyph, outlines.selection_glyph, outlines.nonselection_glyph)
-            if isinstance(glyph, Glyph)
-        ]
+        self._glyphs = _glyphs_of(outlines)
         marker = factor_mark("sign", [sign for sign, _ in SIGNS.values()], list(SIGNS))
         handles = fig.scatter(
             "x_mm", "y_mm", size=HANDLE_PX, source=self.source, marker=marker, fill_alpha=0.08,
             fill_color=BLUE, line_color=colour, line_alpha=0.5, selection_line_color=ORANGE,
             selection_line_width=3, nonselection_fill_alpha=0.08,
         )  # fmt: skip
+        self._rings = _glyphs_of(handles)
         draw = self._draw_tool
         draw.renderers = [handles]
         self._wheel = WheelZoomTool()
@@ -379,3 +383,9 @@ class Editor:
         half = max(float(np.ptp(x)) + largest, (float(np.ptp(y)) + largest) / tall, 4.0) * 0.56
         cx, cy = (float(v.min() + v.max()) / 2 for v in (x, y))
         return (cx - half, cx + half), (cy - half * tall, cy + half * tall)
+
+
+def _glyphs_of(renderer: Any) -> list[Any]:
+    """Return the glyphs of points that are selected, that are not, and of all where none is."""
+    glyphs = (renderer.glyph, renderer.selection_glyph, renderer.nonselection_glyph)
+    return [glyph for glyph in glyphs if isinstance(glyph, Glyph)]

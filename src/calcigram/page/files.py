@@ -87,7 +87,9 @@ def open_file(content: bytes, **options: Any) -> Opened:
         path = Path(folder) / "file"
         path.write_bytes(content)
         try:
-            given = ReadOptions(**{n: value for n, value in options.items() if value not in (None, "")})
+            given = ReadOptions(
+                **{n: value for n, value in options.items() if value not in (None, "")}
+            )
             if content_of(path, given) == "mammogram":
                 given.check_applies(MAMMOGRAM, "the file")
                 opened = Opened(*detected(read_mammogram(path, spacing_mm=given.pixel_spacing)))

@@ -27,8 +27,11 @@ Box = tuple[float, float, float, float]
 MAX_SIDE = 1_600
 """Pixels a side of what is sent to the browser; what is larger is averaged."""
 
-GREY_QUANTILES = (0.01, 0.999)
+GREY_QUANTILES = (0.03, 0.999)
 """Of the breast, shown as black and white: the rest of the range is air, and bright objects."""
+
+LEAST_Z = 3.0
+"""What is grown where someone clicks stands out so far at least: noise reaches less in every few square mm."""
 
 AROUND_MM, AROUND_PIXELS = 12.0, 600
 """What is measured around a point, either way: the largest calcifications are 8 mm long."""
@@ -87,7 +90,9 @@ class Picture:
             "dh": [n_rows * row_mm],
         }
 
-    def measure(self, x_mm: Sequence[float], y_mm: Sequence[float]) -> list[dict[str, float] | None]:
+    def measure(
+        self, x_mm: Sequence[float], y_mm: Sequence[float]
+    ) -> list[dict[str, float] | None]:
         """Grow points to their outlines, each in the part of the image around it.
 
         Parameters
@@ -97,7 +102,8 @@ class Picture:
         Returns
         -------
         list of (dict of str to float) or None
-            The marks at each point; None where no outline could be grown, as outside of the image.
+            The marks at each point; None outside of the image, where no outline could be grown, and where it is
+            one of noise.
         """
         from calcigram.detect.detection import measure_points
 
@@ -111,7 +117,8 @@ class Picture:
             row = measure_points(part, [x - x0], [y - y0]).table.iloc[0]
             marks = {name: float(row[name]) for name in MARK_NAMES}
             marks |= {"x_mm": marks["x_mm"] + x0, "y_mm": marks["y_mm"] + y0}
-            found.append(marks if np.isfinite(marks["diameter_mm"]) else None)
+            is_seen = np.isfinite(marks["diameter_mm"]) and row["confidence"] >= LEAST_Z
+            found.append(marks if is_seen else None)
         return found
 
     def _around(self, x: float, y: float) -> tuple[Mammogram, float, float]:

@@ -172,9 +172,7 @@ def to_grow(before: Columns, columns: Columns) -> list[Place]:
     >>> to_grow(before, before | {"x_mm": [0, 1.5]})  # one was dragged: it is another calcification
     [(1.5, 1)]
     """
-    was, places = (
-        list(zip(one["x_mm"], one["y_mm"], strict=True)) for one in (before, columns)
-    )
+    was, places = (list(zip(one["x_mm"], one["y_mm"], strict=True)) for one in (before, columns))
     is_drag = len(was) == len(places)
     return [
         place

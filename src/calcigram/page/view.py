@@ -32,7 +32,7 @@ from calcigram.page.sketch import (
     with_outlines,
     without,
 )
-from calcigram.page.widgets import Widgets
+from calcigram.page.widgets import Widgets, uploaded
 from calcigram.wording import plain
 
 if TYPE_CHECKING:
@@ -65,6 +65,8 @@ class View:
         From the bytes of a file, and options of `read_clusters`, to what it holds.
     first : callable, optional
         Gives what `first_example` does, where it need not be read anew.
+    in_chunks : bool
+        Whether files come through the socket of a server.
     """
 
     def __init__(
@@ -74,6 +76,8 @@ class View:
         explain: Callable[[ClusterSet], str] | None = None,
         open_file: Callable[..., Opened] = open_file,
         first: Callable[[], tuple[str, pd.DataFrame]] | None = None,
+        *,
+        in_chunks: bool = False,
     ) -> None:
         self._read, self._explain, self._open_file = read, explain, open_file
         self._clusters: ClusterSet | None = None
@@ -93,6 +97,7 @@ class View:
             ],
             can_explain=explain is not None,
             name=(name := f"v{id(self):x}"),
+            in_chunks=in_chunks,
         )
         self._is_read = True
         self.editor = Editor(
@@ -133,7 +138,7 @@ class View:
             await self._load(lambda: Opened(examples()[event.new]))
 
     async def _on_upload(self, event: Any) -> None:
-        self._file = event.new or b""
+        self._file = uploaded(event.new)
         await self._on_reading(event)
 
     async def _on_reading(self, _: Any) -> None:

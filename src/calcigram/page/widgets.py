@@ -15,6 +15,7 @@ from calcigram.charts import BLUE, VERMILION
 from calcigram.limits import PIXEL_SPACING_MM
 from calcigram.options import UNITS
 from calcigram.page.examples import examples
+from calcigram.page.files import MAX_IMAGE_BYTES
 from calcigram.page.texts import HEAD_HTML
 
 INK, QUIET, LINE, GROUND = "#1b1f24", "#57606a", "#d0d7de", "#f3f5f7"
@@ -104,6 +105,41 @@ TEXT_HINT = (
 )
 
 
+class Upload(pn.widgets.FileDropper):  # type: ignore[misc]
+    """Takes one file in chunks, and keeps no more than `MAX_IMAGE_BYTES` of it."""
+
+    def __init__(self, **parameters: Any) -> None:
+        most = f"{MAX_IMAGE_BYTES // 1_000_000}MB"
+        super().__init__(previews=[], layout="compact", max_file_size=most, **parameters)
+
+    def _process_event(self, event: Any) -> None:
+        if event.event_name != "upload_event":  # what is taken off the list stays shown
+            return
+        data = event.data
+        if data["chunk"] == 1:
+            self._file_buffer = {data["name"]: []}
+            self.value.clear()
+        chunks = self._file_buffer.get(data["name"])
+        if chunks is None:
+            return
+        if (
+            sum(map(len, chunks)) + len(data["data"]) > MAX_IMAGE_BYTES
+        ):  # the browser was to refuse it
+            self._file_buffer.clear()
+            return
+        event.data = {**data, "type": ""}  # else text would be decoded
+        super()._process_event(event)
+
+
+def uploaded(value: Any) -> bytes:
+    """Return the file that was dropped, and let go of it: of `Upload` or of `FileInput`."""
+    if not isinstance(value, dict):
+        return bytes(value or b"")
+    content = next(iter(value.values()), b"")
+    value.clear()
+    return bytes(content)
+
+
 class Widgets:
     """The parts of the view.
 
@@ -114,10 +150,17 @@ class Widgets:
     can_explain : bool
     name : str
         Of the view.
+    in_chunks : bool
+        Whether files come in chunks, as they must through the socket of a server.
     """
 
     def __init__(
-        self, exports: list[tuple[Callable[[], Any], str, str]], *, can_explain: bool, name: str
+        self,
+        exports: list[tuple[Callable[[], Any], str, str]],
+        *,
+        can_explain: bool,
+        name: str,
+        in_chunks: bool,
     ) -> None:
         changed = stale(name)
         self.image = _html()
@@ -127,8 +170,8 @@ class Widgets:
         self.example = pn.widgets.Select(
             label="Load an example", options=["", *examples()], sizing_mode="stretch_width"
         )
-        self.upload = pn.widgets.FileDropper(
-            label="Open a file", multiple=False, layout="compact", previews=[], max_file_size="64MB", sizing_mode="stretch_width"
+        self.upload = (Upload if in_chunks else pn.widgets.FileInput)(
+            label="Open a file, or drop it here", multiple=False, sizing_mode="stretch_width"
         )
         self.reading = {
             "columns": pn.widgets.TextInput(
