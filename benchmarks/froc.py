@@ -1,7 +1,7 @@
 """Free-response scoring: marks and clusters of a detector against those known to be there.
 
-Pure counting on arrays. A mark hits a calcification if it lies within `REACH_MM` of its centre, or,
-where the calcification is larger than that, inside its outline. Marks take calcifications in the
+Pure counting on arrays. A mark hits a calcification if it lies within `REACH_MM` of its centre, or
+inside its outline, where that reaches further. Marks take calcifications in the
 order of their confidence, each the nearest that is still free, so that a calcification counts as
 found only by a mark of its own; `Scored.near_at` is the more lenient count that one mark may serve
 several. A mark that hits nothing is false. Further marks on a calcification already found are

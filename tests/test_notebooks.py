@@ -16,8 +16,8 @@ def read(path):
     return nbformat.read(path, as_version=4)
 
 
-def test_there_are_three():
-    assert [path.name[:2] for path in NOTEBOOKS] == ["01", "02", "03"]
+def test_there_are_four():
+    assert [path.name[:2] for path in NOTEBOOKS] == ["01", "02", "03", "04"]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

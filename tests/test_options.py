@@ -35,7 +35,7 @@ GIVEN = {
 REFUSED = {
     "table": {"images", "linking", "labels", "regions", "threshold", "sheet"},
     "report": {"columns", "units", "single_cluster", "labels", "regions", "threshold", "sheet"},
-    "segmentation": {"columns", "units", "single_cluster", "regions", "sheet"},
+    "segmentation": {"columns", "units", "single_cluster", "sheet"},
     "annotation": {"columns", "units", "single_cluster", "sheet"},
     "mask": {"columns", "units", "single_cluster", "sheet"},
 }

@@ -10,6 +10,6 @@ Two splits have seeds of their own. The detector may be run on ``development`` w
 written; ``acceptance`` is for the figures that are published, and nothing is tuned on it.
 """
 
-from .image import CONTENTS, GRADES, SPLITS, Recipe, Rendered, recipes, render
+from .image import CONTENTS, GRADES, SIZES, SPLITS, Recipe, Rendered, recipes, render
 
-__all__ = ["CONTENTS", "GRADES", "SPLITS", "Recipe", "Rendered", "recipes", "render"]
+__all__ = ["CONTENTS", "GRADES", "SIZES", "SPLITS", "Recipe", "Rendered", "recipes", "render"]

@@ -252,7 +252,8 @@ def _finish(recipe, breast, canvas, grey, raw, side, view):
     """Mirror a right breast; return image and tables."""
     labels, nipple = canvas.labels, breast.nipple_mm
     columns = ["mark", "x_mm", "y_mm", "diameter_mm", "peak_mm", "cluster"]
-    marks = pd.DataFrame(canvas.marks, columns=columns)
+    marks = pd.DataFrame(canvas.marks, columns=columns).astype(float)
+    marks = marks.astype({"mark": int, "cluster": int})
     if side == "R":
         width = recipe.shape[1] * recipe.spacing_mm
         grey, labels = np.ascontiguousarray(grey[:, ::-1]), np.ascontiguousarray(labels[:, ::-1])

@@ -108,7 +108,7 @@ def _rod_like(rng, heading):
 def _amorphous(rng, heading):
     radius = rng.uniform(0.1, 0.24)
     return lump(
-        rng, radius, 0.2, rng.uniform(1, 1.4), rng.uniform(0, np.pi), rng.uniform(0.08, 0.17)
+        rng, radius, 0.2, rng.uniform(1, 1.4), rng.uniform(0, np.pi), rng.uniform(0.14, 0.26)
     )
 
 
@@ -158,7 +158,7 @@ FORMS: dict[str, Callable] = {
 def make_solid(rng, form, heading, density):
     """Return a calcification of a form; `heading` is that of the duct or vessel it lies in."""
     thickness, reach = FORMS[form](rng, heading)
-    hazy = 0.6 if form == "amorphous" else 1.0
+    hazy = 0.7 if form == "amorphous" else 1.0
     return Solid(thickness, reach, hazy * rng.uniform(*density))
 
 

@@ -169,7 +169,7 @@ class ReadOptions:
             "--pixel-spacing",
             (*_TABLES, *_ALL_IMAGES),
             "mm per pixel, or mm from row to row and from column to column: of a table in px (one number), "
-            "of a mask, an annotation, or a report that has none",
+            "of a mask, an annotation, an image, or a report that has none",
             checked=_pixel_spacing,
             metavar="MM[,MM]",
         ),
@@ -207,8 +207,8 @@ class ReadOptions:
         default=(),
         metadata=_about(
             "--regions",
-            (MASK, ANNOTATION),
-            "labels of a mask, or names of an annotation, that outline clusters: the calcifications within are one each",
+            (DICOM, MASK, ANNOTATION),
+            "labels of a mask, segments, or names of an annotation, that outline clusters: the calcifications within are one each",
             checked=names_of,
             metavar="NAME[,NAME]",
         ),

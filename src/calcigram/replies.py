@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from calcigram.classify import Classifier
@@ -129,7 +130,7 @@ def reply_to_file(
     BadInputError
         The input is bad, or nothing says whose the clusters are.
     """
-    from calcigram.formats.dicom.images import find_in_folder, open_dicom
+    from calcigram.formats.dicom.images import find_in_folder, is_image, open_dicom
     from calcigram.formats.dicom.reading import SEGMENTATIONS
     from calcigram.formats.dicom.segmentation import referenced_images
     from calcigram.formats.dicom.writing import source_of_segmentation, write_report_file
@@ -148,6 +149,8 @@ def reply_to_file(
             model=model,
             template=template,
         )
+    if dataset is not None and is_image(dataset):  # a mask that is stored as an image
+        dataset = None
     is_mask = dataset is not None and str(dataset.SOPClassUID) in SEGMENTATIONS
     if dataset is None or (is_mask and images and not referenced_images(dataset)):
         source_of = partial(_source_of_images, path, options)
@@ -249,10 +252,10 @@ def _reply_to_intake(
 
 
 def _source_of_images(path: PathLike, options: ReadOptions) -> Source:
+    from calcigram.formats.annotated import mammograms_of
     from calcigram.formats.dicom.writing import source_of_images
-    from calcigram.formats.inbreast import mammogram_of
 
     kind, images = kind_of(path), options.images
-    files = mammogram_of(path, images) if kind == "plist" else images
+    files = mammograms_of(Path(path).stem, images) if kind == "plist" else images
     in_mm = kind in ("csv", "parquet") and options.units != "px"
     return source_of_images(files, None if in_mm else options.pixel_spacing)

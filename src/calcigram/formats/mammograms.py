@@ -20,7 +20,7 @@ from calcigram.formats.dicom.datasets import text_of
 from calcigram.formats.dicom.images import frames, open_dicom
 from calcigram.formats.dicom.mammography import SECONDARY_CAPTURE, is_image, read_dicom_mammogram
 from calcigram.formats.dicom.report import Spacing
-from calcigram.formats.files import PathLike, first_bytes, looks_like_dicom, refuse_foreign
+from calcigram.formats.files import PathLike, Signs, first_bytes, looks_like_dicom, refuse_foreign
 from calcigram.formats.greys import (
     air_is_bright,
     check_coarse,
@@ -87,7 +87,7 @@ def read_mammogram(
     head = first_bytes(path, 4096)
     if looks_like_dicom(head):
         return read_dicom_mammogram(path, given, force)
-    refuse_foreign(path, head)
+    refuse_foreign(path, Signs.of(path))
     array = read_array(path)
     if array.dtype.kind == "b":
         array = array.astype(np.uint8)

@@ -19,10 +19,12 @@ from calcigram.formats.files import (
     IMAGE_MAGICS,
     PARQUET_MAGIC,
     STANDARD_STREAM,
+    ZIP_MAGIC,
     PathLike,
+    Signs,
     atomic_path,
-    first_bytes,
     looks_like_dicom,
+    looks_like_nifti,
     looks_like_property_list,
     refuse_address,
     refuse_foreign,
@@ -57,26 +59,40 @@ class Format(NamedTuple):
     called : str
         What messages call it, as `calcigram.options` has it.
     is_one : callable
-        Tells it by the first bytes of a file.
+        Tells it by the `Signs` of a file.
     module, function : str
         What reads it, imported when such a file is first met: a function of a path and `ReadOptions` that
         returns an `Intake`. Parquet alone is read part by part.
+    packed : bool
+        Whether it may come compressed, or through a pipe.
     """
 
     called: str
-    is_one: Callable[[bytes], bool]
+    is_one: Callable[[Signs], bool]
     module: str
     function: str
+    packed: bool = True
 
 
 _HERE = "calcigram.formats"
 
+
+def _is_array(of: Signs) -> bool:
+    is_zip = of.head.startswith(ZIP_MAGIC)
+    return of.head.startswith(IMAGE_MAGICS) and (not is_zip or _any_ends(of.names, ".npy"))
+
+
+def _any_ends(names: tuple[str, ...], suffix: str) -> bool:
+    return any(name.lower().endswith(suffix) for name in names)
+
+
 FORMATS = {
-    "parquet": Format(TABLE, lambda head: head.startswith(PARQUET_MAGIC), f"{_HERE}.parquet", "iter_parquet_clusters"),
-    "mask": Format(MASK, lambda head: head.startswith(IMAGE_MAGICS), f"{_HERE}.masks", "read_mask"),
-    "dicom": Format(DICOM, looks_like_dicom, f"{_HERE}.dicom.reading", "read_dicom"),
-    "plist": Format(ANNOTATION, looks_like_property_list, f"{_HERE}.inbreast", "read_inbreast"),
-    "mammogram": Format(MAMMOGRAM, lambda _: False, "calcigram.detect.images", "read_image"),
+    "parquet": Format(TABLE, lambda of: of.head.startswith(PARQUET_MAGIC), f"{_HERE}.parquet", "iter_parquet_clusters"),
+    "nifti": Format(MASK, lambda of: looks_like_nifti(of.head), f"{_HERE}.nifti", "read_nifti"),
+    "mask": Format(MASK, _is_array, f"{_HERE}.planes", "read_mask", packed=False),
+    "dicom": Format(DICOM, lambda of: looks_like_dicom(of.head), f"{_HERE}.dicom.reading", "read_dicom", packed=False),
+    "plist": Format(ANNOTATION, lambda of: looks_like_property_list(of.head), f"{_HERE}.inbreast", "read_inbreast", packed=False),
+    "mammogram": Format(MAMMOGRAM, lambda _: False, "calcigram.detect.images", "read_image", packed=False),
     "csv": Format(TABLE, lambda _: True, f"{_HERE}.csvtext", "read_csv_clusters"),
 }  # fmt: skip
 """Kind of file -> how it is told and read; the first that fits is taken. A mammogram is told by `content_of`."""
@@ -109,9 +125,11 @@ def kind_of(path: PathLike) -> str:
     'plist'
     """
     refuse_address(path)
-    head = first_bytes(path, 4096)
-    refuse_foreign(path, head)
-    return next(kind for kind, one in FORMATS.items() if one.is_one(head))
+    signs = Signs.of(path)
+    kind = next(kind for kind, one in FORMATS.items() if one.is_one(signs))
+    if kind in ("plist", "csv"):  # other XML, and whatever else
+        refuse_foreign(path, signs)
+    return kind
 
 
 def content_of(path: PathLike, options: ReadOptions) -> str:
@@ -306,10 +324,11 @@ def iter_intakes(
     path = plain_file(path)
     found = FORMATS[content_of(path, options)]
     options.check_applies(found.called, str(path))
-    if found.called != TABLE and isinstance(path, SpooledPath):
+    if not found.packed and isinstance(path, SpooledPath):
         if path.origin is None:
             raise BadInputError(
-                "CSV or Parquet where it is compressed or comes through a pipe", source=str(path)
+                f"a plain file where it is {found.called}, not one that is compressed or comes through a pipe",
+                source=str(path),
             )
         path = path.origin
     read = getattr(import_module(found.module), found.function)

@@ -219,6 +219,11 @@ def open_image(path: PathLike, *, pixels: bool = False) -> ImageEntry:
     return entry
 
 
+def is_image(dataset: Dataset) -> bool:
+    """Tell whether a dataset is that of an image: no report, segmentation or presentation state."""
+    return "Rows" in dataset and not text_of(dataset, "SOPClassUID").startswith(NO_IMAGES)
+
+
 def describe_from_header(entry: ImageEntry) -> None:
     """Fill what the report does not say of an image from the image's own header."""
     header = entry.header

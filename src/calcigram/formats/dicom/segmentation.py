@@ -74,15 +74,8 @@ def read_segmentation(path: PathLike, find_images: FindImages, options: ReadOpti
     }
     notes = [f"DICOM segmentation of {counted(len(segments), 'segment')}"]
     names = {number: text_of(item, "SegmentLabel") for number, item in segments.items()}
-    for label in options.labels:
-        if label not in (*names, *names.values()):
-            raise BadInputError(
-                f"a segment: {', '.join(map(str, sorted(names)[:10]))}, or its label",
-                source=source,
-                column="--label",
-                value=label,
-            )
-    labels = {n for n, name in names.items() if {n, name} & {*options.labels}}
+    labels = _chosen(names, options.labels, "--label", source)
+    regions = _chosen(names, options.regions, "--regions", source)
     is_map = text_of(dataset, "SegmentationType").upper() == "FRACTIONAL"
     threshold = DEFAULT_THRESHOLD if options.threshold is None else options.threshold
     if options.threshold is not None and not is_map:
@@ -101,7 +94,7 @@ def read_segmentation(path: PathLike, find_images: FindImages, options: ReadOpti
     left_out = {
         number
         for number, item in segments.items()
-        if (number not in labels if labels else _is_other(item))
+        if number not in regions and (number not in labels if labels else _is_other(item))
     }
     reason = "not named with --label" if labels else "of no calcification"
     notes += [Notice(f"segment {n} ({names[n]}) is {reason}, left out") for n in sorted(left_out)]
@@ -129,12 +122,31 @@ def read_segmentation(path: PathLike, find_images: FindImages, options: ReadOpti
             )
         part = ImageMarks()
         size = (spacings[uid].x_mm, spacings[uid].y_mm)
-        said = fill_from_labels(
-            part, crop_mask, size, source, chosen=(1,) if labels else (), corner=(top, left)
-        )
+        chosen: dict[str, Any] = {"chosen": (1,) if labels else ()}
+        if number in regions:
+            chosen = {"regions": (1,)}
+        said = fill_from_labels(part, crop_mask, size, source, **chosen, corner=(top, left))
+        if number in regions:
+            gathered[uid].clusters += part.clusters
+            continue
         notes += [Notice(f"segment {number}: {n}") for n in said if isinstance(n, Notice)]
         _take_over(part, gathered[uid], segments.get(number), number)
     return gather(gathered.values(), notes, options.linking)
+
+
+def _chosen(
+    names: dict[int, str], labels: tuple[int | str, ...], option: str, source: str
+) -> set[int]:
+    """Return the numbers of the segments that are named, by number or label."""
+    for label in labels:
+        if label not in (*names, *names.values()):
+            raise BadInputError(
+                f"a segment: {', '.join(map(str, sorted(names)[:10]))}, or its label",
+                source=source,
+                column=option,
+                value=label,
+            )
+    return {n for n, name in names.items() if {n, name} & {*labels}}
 
 
 def _crop(mask: npt.NDArray[np.bool_]) -> _Crop:
