@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from calcigram._kernels.geometry import convex_hull
 from calcigram.errors import BadInputError
 from calcigram.formats.extras import load_extra
-from calcigram.formats.outlines import NAN, Shape, axes, chains
+from calcigram.formats.outlines import NAN, Shape, axes
 
 Ints = npt.NDArray[np.int64]
 
@@ -194,7 +195,11 @@ def hull_pixels(rows: Ints, columns: Ints) -> int:
     sides = [(0.0, low - 0.5), (0.0, high + 0.5)]
     sides += [(half, side * 1.0) for half in (-0.5, 0.5) for side in (low, high)]
     corners = np.concatenate([np.column_stack([taken + at, s[taken]]) for at, s in sides])
-    left, right = chains(corners)
+    across = (corners - (0, columns[0])).astype(np.float32)  # exact: halves, about a point among them
+    corners = across[np.lexsort(across.T[::-1])]
+    hull = convex_hull(corners[:, 0].copy(), corners[:, 1].copy())
+    end = int(hull.argmax())  # the last corner; from there the hull goes back to the first
+    left, right = corners[hull[: end + 1]], corners[np.append(hull[end:], hull[0])[::-1]]
     lines = np.arange(n_rows)
     first = np.ceil(np.interp(lines, left[:, 0], left[:, 1]) - 1e-9)
     last = np.floor(np.interp(lines, right[:, 0], right[:, 1]) + 1e-9)
