@@ -59,6 +59,27 @@ def test_confidence_goes_through_tables(tmp_path, capsys):
     assert "confidence       6 of 6" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("name", ["map.npy", "map.npz"])
+def test_one_of_several_channels_is_named(tmp_path, name):
+    found, peaks = blobs()
+    both = np.stack([1 - found, found])[:, None].astype(
+        np.float32
+    )  # channels, slices, rows, columns
+    np.save(tmp_path / name, both) if name.endswith("npy") else np.savez(tmp_path / name, probabilities=both)  # fmt: skip
+    intake = read_intake(tmp_path / name, ReadOptions(pixel_spacing=SPACING, labels="1"))
+    assert "channel 1 of 2" in intake.notes
+    np.testing.assert_allclose(np.sort(intake.clusters.confidence), peaks, atol=5e-3)
+    for labels, what in (
+        ("2", "one of 2 channels"),
+        ("0,1", "one of 2 channels"),
+        ("a", "counted"),
+    ):
+        with pytest.raises(BadInputError, match=what):
+            read_clusters(tmp_path / name, pixel_spacing=SPACING, labels=labels)
+    with pytest.raises(BadInputError, match="name one of several channels with --label N"):
+        read_clusters(tmp_path / name, pixel_spacing=SPACING)
+
+
 def test_a_threshold_without_probabilities_is_refused(tmp_path, capsys):
     np.save(tmp_path / "labels.npy", (blobs()[0] > 0.5).astype(np.uint8))
     path = str(tmp_path / "labels.npy")

@@ -42,16 +42,19 @@ NAMED_MASKS = ("mask.npy", "labels.npy")
 """Names of the array to take of several in an ``.npz``."""
 
 
-def read_array(path: PathLike) -> npt.NDArray[Any]:
+def read_array(path: PathLike, *, channels: bool = False) -> npt.NDArray[Any]:
     """Read a PNG, TIFF or NumPy file as an array of two dimensions.
 
     Parameters
     ----------
     path : path-like
+    channels : bool
+        Floats may have several channels, as networks write probabilities.
 
     Returns
     -------
     ndarray, shape (rows, columns)
+        With `channels` also (channels, rows, columns).
 
     Raises
     ------
@@ -80,7 +83,9 @@ def read_array(path: PathLike) -> npt.NDArray[Any]:
         raise BadInputError(
             f"a complete image file ({type(error).__name__}: {str(error)[:200]})", source=source
         ) from None
-    array = _one_channel(np.asarray(array), source)
+    array = np.asarray(array)
+    is_of_channels = channels and array.dtype.kind == "f" and array.squeeze().ndim == 3
+    array = array.squeeze() if is_of_channels else _one_channel(array, source)
     if array.dtype.kind not in "buif":
         raise BadInputError("numbers", source=source, value=array.dtype.name)
     return array
@@ -103,7 +108,7 @@ def _one_channel(array: npt.NDArray[Any], source: str) -> npt.NDArray[Any]:
         array = _grey(array, source)
     if array.ndim != 2:
         raise BadInputError(
-            "a mask of two dimensions (of several channels or slices save one by itself)",
+            "a mask of two dimensions (name one of several channels with --label N, counted from 0; save one of several slices)",
             source=source,
             value=f"{array.shape}",
         )

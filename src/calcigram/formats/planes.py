@@ -7,6 +7,7 @@ pixels, so that must come from the user or from the mammogram it was drawn on. W
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,7 +36,7 @@ def read_mask(path: PathLike, options: ReadOptions | None = None) -> Intake:
     ----------
     path : path-like
         PNG, TIFF, ``.npy`` or ``.npz`` (its one array of an image, or that named ``mask`` or
-        ``labels``); 0 is background. See `fill_from_labels` for what the values mean.
+        ``labels``); 0 is background. Of a map of several channels, `labels` names one. See `fill_from_labels` for what the values mean.
     options : ReadOptions, optional
         With the mammogram among its `images`, in DICOM (which also states the pixel size) or an image
         file of the same shape, contrast is measured too, and centres are weighted by it.
@@ -49,7 +50,20 @@ def read_mask(path: PathLike, options: ReadOptions | None = None) -> Intake:
     BadInputError
         It cannot be read, is not a mask, or the size of a pixel is not known.
     """
-    return intake_of_plane(read_array(path), str(path), options or ReadOptions())
+    options, source = options or ReadOptions(), str(path)
+    array = read_array(path, channels=bool(options.labels))
+    if array.ndim == 2:
+        return intake_of_plane(array, source, options)
+    channel = options.labels[0]
+    if len(options.labels) > 1 or not isinstance(channel, int) or channel >= len(array):
+        raise BadInputError(
+            f"one of {len(array)} channels, counted from 0",
+            source=source,
+            column="--label",
+            value=options.labels,
+        )
+    notes = [f"channel {channel} of {len(array)}"]
+    return intake_of_plane(array[channel], source, replace(options, labels=()), notes=notes)
 
 
 def intake_of_plane(
