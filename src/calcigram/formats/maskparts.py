@@ -330,7 +330,7 @@ class MaskParts:
             return None
         corner = (int(rows[0]), int(columns[0]))
         cut = labels[corner[0] : rows[-1] + 1, corner[1] : columns[-1] + 1]
-        numbered, count = _connected(cut)
+        numbered, count = connected(cut)
         if count > MAX_PARTS:
             raise BadInputError(f"at most {MAX_PARTS} connected parts", source=source, value=count)
         first = np.zeros(count + 1, np.int64)
@@ -395,7 +395,7 @@ class MaskParts:
         kept = np.flatnonzero(self.label)
         if not kept.size:
             return
-        together, n_connected = _connected((self.label > 0)[self.numbered])
+        together, n_connected = connected((self.label > 0)[self.numbered])
         pairs = np.column_stack([together.ravel()[self.first[kept]], self.label[kept]])
         n_parts = np.unique(self.label[kept], return_counts=True)[1]
         n_levels = len(np.unique(pairs, axis=0)) / max(1, n_connected)
@@ -432,7 +432,8 @@ class MaskParts:
         return np.unique(np.concatenate(found).astype(np.int64), axis=0)
 
 
-def _connected(image: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], int]:
+def connected(image: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], int]:
+    """Number the connected parts (of eight neighbours) of an image, and count them."""
     tools = load_extra("skimage.measure", "A mask")
     numbered, count = tools.label(image, connectivity=2, return_num=True, background=0)
     return numbered.astype(np.int32, copy=False), int(count)
