@@ -179,6 +179,19 @@ def test_nothing_but_padding_is_refused(tmp_path):
             (0.08, 0.08),
         ),
         ({"ImagerPixelSpacing": None, "PixelSpacing": [0.05, 0.06]}, (0.05, 0.06)),
+        ({"PixelSpacing": [0.05, 0.06]}, (0.07, 0.07)),
+        (
+            {"PixelSpacing": [0.05, 0.06], "PixelSpacingCalibrationType": "GEOMETRY"},
+            (0.05, 0.06),
+        ),
+        (
+            {
+                "PixelSpacing": [0.05, 0.06],
+                "PixelSpacingCalibrationType": "FIDUCIAL",
+                "EstimatedRadiographicMagnificationFactor": 1.4,
+            },
+            (0.05, 0.05),
+        ),
         ({"ImagerPixelSpacing": None, "NominalScannedPixelSpacing": [0.05, 0.06]}, (0.05, 0.06)),
     ],
 )
