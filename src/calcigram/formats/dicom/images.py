@@ -335,7 +335,7 @@ def _check_compressed(
     """Refuse compressed frames that state another size than the image, before they are unpacked."""
     from pydicom.encaps import generate_frames
 
-    if not _syntax(dataset).is_encapsulated or "PixelData" not in dataset:
+    if not _compressed_by(dataset) or "PixelData" not in dataset:
         return
     number = whole_of(dataset, "NumberOfFrames", 1) or 1
     for at, frame in enumerate(generate_frames(dataset.PixelData, number_of_frames=number)):
@@ -345,19 +345,19 @@ def _check_compressed(
             return
 
 
-def _syntax(dataset: Dataset) -> Any:
-    """Return the transfer syntax; that of uncompressed pixels where the file states none."""
-    from pydicom.uid import ImplicitVRLittleEndian
-
-    meta = getattr(dataset, "file_meta", None)
-    return getattr(meta, "TransferSyntaxUID", None) or ImplicitVRLittleEndian
+def _compressed_by(dataset: Dataset) -> str:
+    """Return the name of the transfer syntax where it compresses pixels; empty for others and for damaged ones."""
+    syntax: Any = getattr(getattr(dataset, "file_meta", None), "TransferSyntaxUID", None)
+    if syntax is None or not syntax.is_transfer_syntax or not syntax.is_encapsulated:
+        return ""
+    return str(syntax.name)
 
 
 def _check_plugins(dataset: Dataset, source: str) -> None:
     """Say which extra unpacks compressed pixels, where it is not installed."""
-    syntax = _syntax(dataset)
-    if syntax.is_encapsulated and find_spec("pylibjpeg") is None:
-        raise MissingExtraError("pylibjpeg", f"{source}: pixel data in {syntax.name}", "images")
+    name = _compressed_by(dataset)
+    if name and find_spec("pylibjpeg") is None:
+        raise MissingExtraError("pylibjpeg", f"{source}: pixel data in {name}", "images")
 
 
 def displayed(dataset: Dataset, source: str) -> npt.NDArray[Any]:
