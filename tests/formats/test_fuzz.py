@@ -60,14 +60,11 @@ def sound(tmp_path_factory, mammography):
         "png": (DATA / "labels.png").read_bytes(),
         "tiff": (DATA / "labels.tif").read_bytes(),
         "npz": (DATA / "labels.npz").read_bytes(),
-<<<<<<< HEAD
         "mammogram": mammography.save(folder / "4", image).read_bytes(),
         "compressed": mammography.save_compressed(
             folder / "5", "1.2.840.10008.1.2.4.70", mammography.lossless_jpeg(image), image
         ).read_bytes(),
-=======
         **{name: (DATA / name).read_bytes() for name in OF_OTHERS},
->>>>>>> wip/readers
         "json": b'[{"cluster_id":"a","x_mm":1,"y_mm":2},{"cluster_id":"a","x_mm":1.5,"y_mm":2}]',
     }
     return files | dict(zip(("lists", "long", "csv"), tables(folder), strict=True))
@@ -103,12 +100,8 @@ def damaged(data, edits):
     return data
 
 
-<<<<<<< HEAD
-KINDS = ("cad_sr", "tid1500", "segmentation", "inbreast", "png", "tiff", "npz", "mammogram", "compressed", "json", "lists", "long", "csv")  # fmt: skip
-=======
 OF_OTHERS = ("nnunet.nii.gz", "probabilities.tif", "mask_secondary_capture.dcm", "coco.json", "labelme.json", "RoiSet.zip", "slicer.mrk.json", "marks.xlsx")  # fmt: skip
-KINDS = (*OF_OTHERS, "cad_sr", "tid1500", "segmentation", "inbreast", "png", "tiff", "npz", "json", "lists", "long", "csv")  # fmt: skip
->>>>>>> wip/readers
+KINDS = (*OF_OTHERS, "cad_sr", "tid1500", "segmentation", "inbreast", "png", "tiff", "npz", "mammogram", "compressed", "json", "lists", "long", "csv")  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", KINDS)
