@@ -17,7 +17,7 @@ from calcigram.detect.breast import (
     whole_image,
 )
 from calcigram.detect.noise import equalise
-from calcigram.detect.outline import LARGE_MM, SEARCH_MM, Region, grow, shapes_of
+from calcigram.detect.outline import SEARCH_MM, Region, grow, grow_large, shapes_of
 from calcigram.detect.spots import Spots, best_z, find_large, find_spots, z_at
 from calcigram.errors import BadInputError
 from calcigram.formats.outlines import NAN, Shape
@@ -305,8 +305,8 @@ def _grown(
     for row, column, own_z in zip(large.rows, large.columns, large.z, strict=True):
         if labels[row, column]:
             continue
-        region = grow(image, int(row), int(column), spacing_mm, taken=labels, first_window=1)
-        if region is not None and _across(region, spacing_mm) > LARGE_MM:
+        region = grow_large(image, int(row), int(column), spacing_mm, taken=labels)
+        if region is not None:
             take(region, float(own_z))
     n_large = len(regions)
     for row, column, own_z in zip(small.rows, small.columns, small.z, strict=True):
@@ -329,10 +329,6 @@ def _touches_any(region: Region, labels: npt.NDArray[np.int32], n_large: int) ->
     top, left = (max(0, int(at.min()) - RIM) for at in (region.rows, region.columns))
     around = labels[top : region.rows.max() + RIM + 1, left : region.columns.max() + RIM + 1]
     return bool(((around > 0) & (around <= n_large)).any())
-
-
-def _across(region: Region, spacing_mm: tuple[float, float]) -> float:
-    return float(max(np.ptp(region.rows) * spacing_mm[0], np.ptp(region.columns) * spacing_mm[1]))
 
 
 def _renumber(
