@@ -277,7 +277,7 @@ def test_saturated_parts_hide_nothing_else(discs):
 @pytest.fixture(scope="module")
 def typical(phantom):
     made = phantom.typical(5, (1500, 1100), 0.1)
-    return made, detect_calcifications(made.mammogram(quanta=8000))
+    return made, detect_calcifications(made.mammogram(quanta=16_000))
 
 
 def test_most_calcifications_of_a_typical_image_are_found(typical):

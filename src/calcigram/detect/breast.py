@@ -26,6 +26,9 @@ FLAT_SHARE = 0.12
 LEAST_BACKGROUND = 0.01
 """Share of the image below which no background is assumed."""
 
+LEAST_BREAST = 0.15
+"""A bright part that is smaller than this share of the image, and touches no edge, is no breast."""
+
 LEVEL_SHARE = 0.06
 """The outline stands so far from background towards the mean of the breast: the skin is thin and dark."""
 
@@ -182,12 +185,18 @@ def _outline_level(small: Image, valid: Mask) -> float | None:
         return np.inf  # nothing but background
     border = otsu(values)
     dark, bright = values[values <= border], values[values > border]
+    if len(bright) < LEAST_BREAST * len(values) and not (_rim(small)[_rim(valid)] > border).any():
+        return None  # what is bright are calcifications in a patch of tissue
     base = float(np.median(dark))
     height = float(np.median(bright)) - base
     spread = float(np.median(np.abs(dark - base))) / 0.6745
     if len(dark) < LEAST_BACKGROUND * len(values) or spread > FLAT_SHARE * height:
         return None
     return base + max(LEVEL_SHARE * height, 4 * spread)
+
+
+def _rim(blocks: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    return np.concatenate([blocks[0], blocks[-1], blocks[:, 0], blocks[:, -1]])
 
 
 def otsu(values: npt.NDArray[np.float32], n_bins: int = 256) -> float:

@@ -122,18 +122,33 @@ def detect(
     >>> clusters.cluster_id, clusters.n_calcifications
     (array(['a-1'], dtype=object), array([5]))
     """
-    if isinstance(image, Mammogram):
-        if spacing_mm is not None:
-            raise BadInputError("no spacing_mm beside a Mammogram, which has its own")
-        mammogram = image
-    elif isinstance(image, str | os.PathLike):
-        mammogram = read_mammogram(image, spacing_mm=spacing_mm, force=force)
-    else:
-        size = None if spacing_mm is None else spacing_pair(spacing_mm)
-        mammogram = from_array(np.asarray(image), size, force=force)
+    mammogram = as_mammogram(image, spacing_mm, force=force)
     found = search(mammogram, roi=roi, threshold_z=threshold_z, linking=linking)
     tell(Intake(found.clusters, empty_rejects(), notes=found.notes), mammogram.image_id)
     return found.clusters
+
+
+def as_mammogram(
+    image: PathLike | npt.NDArray[Any] | Mammogram,
+    spacing_mm: float | Sequence[float] | None = None,
+    *,
+    force: bool = False,
+) -> Mammogram:
+    """Return an image as `detect` takes it as a mammogram.
+
+    Raises
+    ------
+    BadInputError, PixelSizeError
+        As `detect`.
+    """
+    if isinstance(image, Mammogram):
+        if spacing_mm is not None:
+            raise BadInputError("no spacing_mm beside a Mammogram, which has its own")
+        return image
+    if isinstance(image, str | os.PathLike):
+        return read_mammogram(image, spacing_mm=spacing_mm, force=force)
+    size = None if spacing_mm is None else spacing_pair(spacing_mm)
+    return from_array(np.asarray(image), size, force=force)
 
 
 def search(

@@ -47,6 +47,18 @@ LARGEST_MM = 10.0
 EDGE_MM, EDGE_SHARE = (0.15, 0.35), 0.3
 """Distances from the region at which at most this share of its height is left, in the mean."""
 
+STANDS_OUT = 2.5
+"""Least median height over the deviation around it; small calcifications on a bump of tissue have about 2."""
+
+MOST_PEAKED = 2.2
+"""Highest peak over the median height; lumps of popcorn have up to 2, a small calcification on a bump more."""
+
+WHOLE = (0.75, 0.65)
+"""At this share of the height, a large calcification has still this share of its area in one piece.
+
+A sphere or cylinder has 0.76 to 0.8; two small calcifications that run into each other have less than half.
+"""
+
 N_ROUNDS = 5
 """How often level and background of a large calcification are found again."""
 
@@ -205,9 +217,12 @@ def grow_large(
             return None
         if leaves(inside, window, image.shape) or inside.mean() > FULL:
             continue
-        extent = extent_mm(inside, spacing_mm)
-        if LARGE_MM < extent <= LARGEST_MM and _has_edges(
-            height_at, inside, outside, height, spacing_mm
+        if (
+            LARGE_MM < extent_mm(inside, spacing_mm) <= LARGEST_MM
+            and height >= STANDS_OUT * float(height_at[outside & ~inside].std())
+            and float(height_at[inside].max()) <= MOST_PEAKED * height
+            and component(height_at >= WHOLE[0] * height, at).sum() >= WHOLE[1] * inside.sum()
+            and _has_edges(height_at, inside, outside, height, spacing_mm)
         ):
             corner = (window[0].start, window[1].start)
             return region_of(inside, at, (1, 1), corner)
