@@ -36,7 +36,7 @@ from calcigram.detect import LINKING, THRESHOLD_Z, Detection, detect_calcificati
 from calcigram.formats.annotations import Cluster, ImageMarks, Mark, gather
 from calcigram.formats.maskparts import measure, pixels_of
 from calcigram.formats.outlines import Shape
-from calcigram.linking import link
+from calcigram.linking import Linking, link
 from calcigram.mammogram import Mammogram
 
 HERE = Path(__file__).parent
@@ -115,21 +115,22 @@ class Case:
     detected: ClusterSet
     outlined: ClusterSet
 
-    def groups(self, threshold: float) -> np.ndarray:
+    def groups(self, threshold: float, linking: Linking = LINKING) -> np.ndarray:
         """Return the cluster of each mark at a threshold; -1 for none and for weaker marks."""
-        return linked(self.marks, threshold)
+        return linked(self.marks, threshold, linking)
 
-    def overlap(self, threshold: float) -> froc.Overlap:
+    def overlap(self, threshold: float, linking: Linking = LINKING) -> froc.Overlap:
         """Hold the clusters that form at a threshold against the true ones."""
-        return froc.overlap(self.groups(threshold), self.scored.hits, self.cluster_of)
+        groups = self.groups(threshold, linking)
+        return froc.overlap(groups, self.scored.hits, self.cluster_of)
 
 
-def linked(marks: pd.DataFrame, threshold: float) -> np.ndarray:
-    """Return the cluster of each mark at a threshold by the detector's own linking."""
+def linked(marks: pd.DataFrame, threshold: float, linking: Linking = LINKING) -> np.ndarray:
+    """Return the cluster of each mark at a threshold, by default by the detector's own linking."""
     strong = marks["confidence"].to_numpy() >= threshold
     groups = np.full(len(marks), -1)
     chosen = marks[strong]
-    groups[strong] = link(chosen["x_mm"], chosen["y_mm"], LINKING)
+    groups[strong] = link(chosen["x_mm"], chosen["y_mm"], linking)
     return groups
 
 
@@ -258,10 +259,14 @@ def cluster_figures(these: list[Case], normals: list[Case], frozen: list[Case]) 
     """Return how many clusters are found, and false clusters per normal, at two thresholds."""
     figures: dict[str, Any] = {}
     chosen = cluster_threshold([case.marks for case in frozen])
-    for name, threshold in (("frozen", chosen), ("default", THRESHOLD_Z)):
+    for name, threshold, linking in (
+        ("frozen", chosen, LINKING),
+        ("default", THRESHOLD_Z, LINKING),
+        ("default, linked over 10 mm", THRESHOLD_Z, Linking()),
+    ):
         found, there = [], []
         for case in these:
-            partner = case.overlap(threshold).partner
+            partner = case.overlap(threshold, linking).partner
             true = [c for c in case.truth["cluster"] if (case.cluster_of == c).sum() >= 5]
             found.append(sum(c in partner for c in true))
             there.append(len(true))
@@ -273,13 +278,13 @@ def cluster_figures(these: list[Case], normals: list[Case], frozen: list[Case]) 
                 word: froc.ratio_interval(np.array(found)[words == word], np.array(there)[words == word], np.array(patients)[words == word])
                 for word in np.unique(words)
             }  # fmt: skip
-        false = np.array([case.overlap(threshold).n_false for case in normals], float)
+        false = np.array([case.overlap(threshold, linking).n_false for case in normals], float)
         figures[name] = {
             "threshold": threshold,
             "found": froc.ratio_interval(np.array(found), np.array(there), patients),
             "false clusters per normal": _per_image(false, scored_of(normals)),
             "false clusters per image with clusters": _per_image(
-                np.array([case.overlap(threshold).n_false for case in these], float),
+                np.array([case.overlap(threshold, linking).n_false for case in these], float),
                 scored_of(these),
             ),
             **parts,

@@ -258,8 +258,7 @@ LOWEST = 4
 def clusters_table(found: dict[str, Any]) -> str:
     rows = []
     for grade in grades(found):
-        for name in ("frozen", "default"):
-            one = found[grade]["clusters"][name]
+        for name, one in found[grade]["clusters"].items():
             rows.append(
                 {
                     "grade": grade,
