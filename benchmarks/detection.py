@@ -5,8 +5,8 @@
 
 The images are those of `rendered_images`, which shares no code with the simulator. Marks and clusters are
 counted by `froc`: each calcification needs a mark of its own within 0.6 mm. Thresholds are frozen
-on normal images that are not scored. Stages: ``marks`` and ``clusters`` (FROC), ``normals``, ``vessels``, ``words``
-(distribution and form of what was detected, beside the same clusters with true outlines), ``cost``.
+on normal images that are not scored. Stages: ``cost`` (time, memory), ``typical`` (FROC of marks and clusters; distribution and form of what was
+detected, beside the same clusters with true outlines), ``vessels``, ``grades`` (the same of easy and hard images), ``full`` (size).
 Figures go to ``results/detection.json``; docs/detector.md is written from it. With a data
 set (`public_images` says which layout is expected), figures go to ``results/detection_<name>.json`` beside it.
 """
@@ -21,7 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -54,7 +54,6 @@ FALSE_MARKS, FALSE_CLUSTERS = 5.0, 0.1
 
 RATES = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
 DIAMETERS_MM = (0.0, 0.15, 0.2, 0.25, 0.35, 0.5, 1.0, 10.0)
-GRADES = ("typical", "easy", "hard")
 OTHER = 5000
 """Index of the first of the normals on which thresholds are frozen."""
 
@@ -87,7 +86,7 @@ PLANS = {
         cost_shape=(400, 300),
     ),
     "development": Plan(),
-    "acceptance": Plan("acceptance", 54, 9, 20, 20, 12, 3),
+    "acceptance": Plan("acceptance", 45, 9, 14, 14, 10, 3),
 }
 
 
@@ -469,58 +468,63 @@ def _status_bytes(name: str) -> int:
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:"))
 
 
-STAGES = ("marks", "clusters", "normals", "vessels", "words", "cost")
-
-
-def evaluate(plan: Plan, stages: Iterable[str] = STAGES) -> dict:
-    """Make the images of a plan and return the figures of the stages asked for."""
-    started = time.process_time()
-    figures: dict[str, Any] = {
-        "split": plan.split,
-        "plan": plan.__dict__,
-        "default_threshold": THRESHOLD_Z,
-        "linking": str(LINKING),
+def grade_figures(plan: Plan, grade: str, n: int, share: float = 1.0) -> dict:
+    """Return figures of marks, clusters and words on images of a grade; `share` of the plan's normals are made."""
+    these = cases(plan, "cluster", n, grade)
+    normals = cases(plan, "normal", max(1, round(share * plan.normals)), grade)
+    frozen = cases(plan, "normal", max(1, round(share * plan.frozen)), grade, start=OTHER)
+    return {
+        "marks": mark_figures(*map(scored_of, (these, normals, frozen))),
+        "clusters": cluster_figures(these, normals, frozen),
+        "words": words_figures(these),
     }
-    wanted = set(stages)
-    if wanted & {"marks", "clusters", "normals", "words"}:
-        for grade, n in (
-            ("typical", plan.clusters),
-            ("easy", plan.other_grades),
-            ("hard", plan.other_grades),
-        ):
-            if not n:
-                continue
-            share = 1.0 if grade == "typical" else plan.other_grades / plan.clusters
-            these = cases(plan, "cluster", n, grade)
-            normals = cases(plan, "normal", max(1, round(share * plan.normals)), grade)
-            frozen = cases(plan, "normal", max(1, round(share * plan.frozen)), grade, start=OTHER)
-            part: dict[str, Any] = {}
-            if "marks" in wanted:
-                part["marks"] = mark_figures(*map(scored_of, (these, normals, frozen)))
-            if "clusters" in wanted:
-                part["clusters"] = cluster_figures(these, normals, frozen)
-            if "words" in wanted:
-                part["words"] = words_figures(these)
-            figures[grade] = part
-    if plan.full and wanted & {"marks", "clusters"}:
-        these = cases(plan, "cluster", plan.full, full=True, start=200)
-        normals = cases(plan, "normal", plan.full, full=True, start=200)
-        figures["full size"] = {"clusters": cluster_figures(these, normals, normals)["default"]}
-        figures["full size"]["marks"] = mark_figures(*map(scored_of, (these, normals, normals)))[
-            "at the default threshold"
-        ]
-    if "vessels" in wanted:
-        kinds = ("vessels", "two walls", "one wall")
-        figures["vessels"] = vessel_figures(*(cases(plan, kind, plan.vessels) for kind in kinds))
-    if "cost" in wanted:
-        figures["cost"] = cost_figures(plan.cost_shape)
-    figures["seconds"] = round(time.process_time() - started)
+
+
+def full_figures(plan: Plan) -> dict:
+    """Return figures at the default threshold on images of a detector's full size."""
+    these = cases(plan, "cluster", plan.full, full=True, start=200)
+    normals = cases(plan, "normal", plan.full, full=True, start=200)
+    marks = mark_figures(*map(scored_of, (these, normals, normals)))
+    return {
+        "marks": marks["at the default threshold"],
+        "clusters": cluster_figures(these, normals, normals)["default"],
+    }
+
+
+STAGES: dict[str, Callable[[Plan], dict]] = {
+    "cost": lambda plan: {"cost": cost_figures(plan.cost_shape)},
+    "typical": lambda plan: {"typical": grade_figures(plan, "typical", plan.clusters)},
+    "vessels": lambda plan: {
+        "vessels": vessel_figures(*(cases(plan, kind, plan.vessels) for kind in ("vessels", "two walls", "one wall")))
+    },
+    "grades": lambda plan: {
+        grade: grade_figures(plan, grade, plan.other_grades, plan.other_grades / plan.clusters)
+        for grade in ("easy", "hard")
+        if plan.other_grades
+    },
+    "full": lambda plan: {"full size": full_figures(plan)} if plan.full else {},
+}  # fmt: skip
+
+
+def evaluate(plan: Plan, stages: Iterable[str] = tuple(STAGES)) -> dict:
+    """Make the images of a plan and return the figures of the stages asked for."""
+    figures: dict[str, Any] = {
+        "split": plan.split, "plan": asdict(plan), "default_threshold": THRESHOLD_Z, "linking": str(LINKING),
+    }  # fmt: skip
+    for stage in stages:
+        started = time.process_time()
+        figures |= STAGES[stage](plan)
+        figures[f"seconds, {stage}"] = round(time.process_time() - started)
     return figures
 
 
 def keep(figures: dict, path: Path) -> None:
-    """Write figures as JSON."""
-    path.write_text(json.dumps(figures, indent=1, default=float) + "\n", encoding="utf-8")
+    """Write figures as JSON; those of other stages of the same plan stay in the file."""
+    figures = json.loads(json.dumps(figures, default=float))
+    before = json.loads(path.read_text()) if path.exists() else {}
+    if before.get("plan") == figures.get("plan"):
+        figures = before | figures
+    path.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
 
 
 def main() -> None:
