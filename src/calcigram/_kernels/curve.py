@@ -149,7 +149,9 @@ def _add_points(x, y, arc, weight, at, scale, sums):
     Knots lie side by side, sixteen to a vector, and points come one after another: seven sums over
     the points of each knot by itself would each end in a slow sum across a vector.
     """
-    for i in range(0, x.size, 2):  # two points a turn, so that sums are loaded and stored less often
+    for i in range(
+        0, x.size, 2
+    ):  # two points a turn, so that sums are loaded and stored less often
         ax, ay, a_arc, a_weight = x[i], y[i], arc[i], weight[i]
         bx, by, b_arc, b_weight = x[i + 1], y[i + 1], arc[i + 1], weight[i + 1]
         for k in range(_KNOTS):

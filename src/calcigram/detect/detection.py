@@ -10,6 +10,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from calcigram.detect.breast import (
+    FOREIGN,
     NOT_OF_INTEREST,
     REASONS,
     Mask,
@@ -66,7 +67,8 @@ class Detection:
     nipple_mm : (float, float) or None
         Tip (x, y) of a nipple in profile.
     left_out : dict of str to int
-        How many marks were left out for each reason, and bright objects beside the breast (labels).
+        How many marks were left out for each reason; of labels beside the breast, and of metal, text and implants in
+        it, the number of bright objects.
     notices : tuple of str
     """
 
@@ -129,17 +131,16 @@ def detect_calcifications(
             )
         reason = np.where((reason == 0) & ~roi, np.uint8(NOT_OF_INTEREST), reason)
     image, spacing = mammogram.pixels, mammogram.spacing_mm
-    equal = equalise(image, breast.mask, raw=mammogram.raw)
-    large = find_large(equal, breast.mask, spacing, max(threshold_z, THRESHOLD_Z))
-    small = find_spots(equal, breast.mask, spacing, threshold_z)
+    seen = breast.mask & (breast.reason != FOREIGN)  # metal would set the range, and its edges ring
+    equal = equalise(image, seen, raw=mammogram.raw)
+    large = find_large(equal, seen, spacing, max(threshold_z, THRESHOLD_Z))
+    small = find_spots(equal, seen, spacing, threshold_z)
     del equal
     regions, z, labels = _grown(image, large, small, spacing)
     codes = np.array([reason[r.rows[0], r.columns[0]] for r in regions], np.int64)
-    left_out = {
-        REASONS[code]: int(n)
-        for code, n in enumerate(np.bincount(codes, minlength=len(REASONS)))
-        if code and n
-    }
+    counts = np.bincount(codes, minlength=len(REASONS))
+    counts[FOREIGN] = breast.n_foreign
+    left_out = {reason: int(n) for reason, n in zip(REASONS, counts, strict=True) if reason and n}
     if breast.n_labels:
         left_out["label or text beside the breast"] = breast.n_labels
     kept = [k for k in np.argsort(-np.array(z), kind="stable") if codes[k] == 0]
