@@ -86,7 +86,7 @@ PLANS = {
         cost_shape=(400, 300),
     ),
     "development": Plan(),
-    "acceptance": Plan("acceptance", 45, 9, 14, 14, 10, 3),
+    "acceptance": Plan("acceptance", 36, 4, 12, 12, 8, 0),
 }
 
 
