@@ -74,6 +74,11 @@ class Plan:
     spacings_mm: tuple[float, ...] = tuple(SIZES)
     cost_shape: tuple[int, int] = SIZES[0.07]
 
+    def reduced(self, share: float) -> Plan:
+        """Return a plan of fewer images."""
+        names = ("clusters", "other_grades", "normals", "frozen", "vessels", "full")
+        return replace(self, **{name: round(share * getattr(self, name)) for name in names})
+
 
 PLANS = {
     "quick": Plan(
@@ -534,6 +539,9 @@ def main() -> None:
     parser.add_argument(
         "--quick", action="store_true", help="a few images, for tests; figures are printed"
     )
+    parser.add_argument(
+        "--share", type=float, default=1.0, help="share of the plan's images that is made"
+    )
     parser.add_argument("--stage", action="append", choices=STAGES)
     parser.add_argument("--peak-memory", nargs=2, metavar=("FILE", "MM"), help=argparse.SUPPRESS)
     for name in ("inbreast", "bmcd", "cbis"):
@@ -556,7 +564,7 @@ def main() -> None:
     if arguments.inbreast or arguments.bmcd or arguments.cbis:
         return
     plan = PLANS["quick" if arguments.quick else arguments.split]
-    figures = evaluate(plan, arguments.stage or STAGES)
+    figures = evaluate(plan.reduced(arguments.share), arguments.stage or STAGES)
     if arguments.quick and not arguments.out:
         print(json.dumps(figures, indent=1, default=float))
     else:
