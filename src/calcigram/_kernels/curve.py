@@ -73,7 +73,8 @@ def _measure_pieces(x, y, reach):
     where the curve turns sharply, each alone may say another. So a knot's direction is the sum of both.
     """
     last, start = x.size - 2, _ZERO
-    pieces = np.zeros((x.size, 11), np.float32)
+    pieces = np.empty((x.size, 11), np.float32)
+    pieces[:] = _ZERO
     for k in range(last + 1):
         dx, dy = x[k + 1] - x[k], y[k + 1] - y[k]
         length = np.sqrt(dx * dx + dy * dy)
@@ -149,7 +150,7 @@ def _add_points(x, y, arc, weight, at, scale, sums):
     Knots lie side by side, sixteen to a vector, and points come one after another: seven sums over
     the points of each knot by itself would each end in a slow sum across a vector.
     """
-    for i in range(0, x.size, 2):  # two points a turn, so that sums are loaded and stored less often
+    for i in range(0, x.size, 2):  # two a turn, so that sums are loaded and stored less often
         ax, ay, a_arc, a_weight = x[i], y[i], arc[i], weight[i]
         bx, by, b_arc, b_weight = x[i + 1], y[i + 1], arc[i + 1], weight[i + 1]
         for k in range(_KNOTS):

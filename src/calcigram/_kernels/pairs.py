@@ -99,7 +99,8 @@ def measure_pairs(x, y, small, large):
     one, small2, large2 = np.float32(1.0), np.float32(small * small), np.float32(large * large)
     limits2 = (one, np.float32(9.0), np.float32(100.0), small2, large2, np.float32(25.0))
     qx, qy = np.empty(LANES, np.float32), np.empty(LANES, np.float32)
-    sums, totals = np.empty(8 * LANES, np.float32), np.zeros(6, np.float64)
+    sums, totals = np.empty(8 * LANES, np.float32), np.empty(6, np.float64)
+    totals[:] = 0.0
     most5 = most10 = _ZERO
     for start in range(0, n, LANES):
         end = min(start + LANES, n)
