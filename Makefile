@@ -23,7 +23,7 @@ export OMP_NUM_THREADS ?= 1
 # What was compiled from Python source is kept, in the .venv as well: without it each start takes 6 s longer.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo kernels test test-all test-oldest coverage hooks lint types bench docs clean
+.PHONY: help demo kernels test test-all test-oldest coverage hooks lint types bench docs site dist clean
 
 help: ## print this list
 	@echo "calcigram: make TARGET"
@@ -73,6 +73,33 @@ bench: $(READY) ## run the benchmarks, one script a claim, on a machine that doe
 docs: $(READY) ## write the generated pages of docs/ again
 	$(BIN)/python benchmarks/make_features_page.py
 	set -e; for script in $(PAGES); do $(BIN)/python $$script; done
+
+# Warnings are errors; nothing is fetched. The outputs of notebooks are kept in build/notebooks.
+site: kernels ## build the documentation site, build/site/index.html (under 5 minutes)
+	$(BIN)/python -m sphinx -W --keep-going -q -j 2 -c docs -d build/doctrees . build/site
+
+# The wheel runs in an environment of its own, in an empty folder; a connection to another machine ends it.
+FAR := $(CURDIR)/build/far
+dist: $(READY) ## build wheel and sdist in dist/, check both, run the wheel far from the checkout
+	rm -rf dist build/far build/work
+	$(BIN)/python -m hatchling build -d dist
+	$(BIN)/python -m twine check --strict dist/*
+	$(BIN)/python -m check_wheel_contents dist/*.whl
+	$(PYTHON) -m venv $(FAR) && mkdir -p build/work
+	$(FAR)/bin/python -m pip install --quiet --no-compile -c constraints.txt dist/*.whl
+	cd build/work && $(FAR)/bin/python -I -c "$$OFFLINE"
+
+define OFFLINE
+import socket, sys
+connect = socket.socket.connect
+def local(self, address):
+    assert not isinstance(address, tuple), f"tried to reach {address}"
+    return connect(self, address)
+socket.socket.connect = local
+from calcigram.cli import main
+sys.exit(main(["demo"]))
+endef
+export OFFLINE
 
 clean: ## remove what these targets made, the environment too
 	rm -rf $(VENV) .venv-oldest .coverage demo out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

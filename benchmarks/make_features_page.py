@@ -44,6 +44,7 @@ def width(x_mm, diameter_mm):
 def spots(x_mm, y_mm):  # two numbers
     return x_mm.std(), y_mm.std()
 
+clusters = calcigram.simulate(400, seed=1)
 extra = {"width_mm": width, ("spread_x_mm", "spread_y_mm"): spots}
 features = calcigram.extract_features(clusters, extra=extra)
 model = calcigram.train_model(clusters, extra=extra, name="mine")

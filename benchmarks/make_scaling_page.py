@@ -42,13 +42,18 @@ same output exclude each other, and the next run removes what a killed run left.
 
 ```sh
 pip install '.[scale]'                                             # in a checkout
-calcigram batch 1000000 clusters --task simulate --seed 1
+calcigram batch 2000 clusters --task simulate --seed 1
 calcigram batch clusters verdicts                                  # this process, all threads
+```
+
+```sh
+# not run by the tests: it needs a Dask cluster and an object store
 calcigram batch clusters verdicts --dask tcp://10.0.0.1:8786       # the workers of a Dask cluster
 calcigram batch s3://bucket/clusters s3://bucket/features --task features --dask tcp://10.0.0.1:8786 --resume
 ```
 
 ```python
+# not run by the tests: it needs a Dask cluster
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 

@@ -24,6 +24,7 @@ PAGE = """# Serving
 Research software, not a medical device. Do not send names or identifiers of patients: no function needs them.
 
 ```sh
+# not run by the tests: it needs a server that runs
 pip install '.[server]'                     # in a checkout; and [dicom] for DICOM reports and masks
 calcigram serve                            # http://127.0.0.1:8000: the page and the HTTP interface
 curl -s localhost:8000/v1/classify -H 'Content-Type: application/json' \\

@@ -28,13 +28,16 @@ GIVEN = {
     "images": (DATA / "mammogram_header.dcm",),
     "linking": Linking(link_mm=5),
     "labels": (1,),
+    "regions": ("cluster",),
+    "threshold": 0.4,
+    "sheet": "marks",
 }
 REFUSED = {
-    "table": {"images", "linking", "labels"},
-    "report": {"columns", "units", "single_cluster", "labels"},
-    "segmentation": {"columns", "units", "single_cluster"},
-    "annotation": {"columns", "units", "single_cluster", "labels"},
-    "mask": {"columns", "units", "single_cluster"},
+    "table": {"images", "linking", "labels", "regions", "threshold", "sheet"},
+    "report": {"columns", "units", "single_cluster", "labels", "regions", "threshold", "sheet"},
+    "segmentation": {"columns", "units", "single_cluster", "sheet"},
+    "annotation": {"columns", "units", "single_cluster", "sheet"},
+    "mask": {"columns", "units", "single_cluster", "sheet"},
 }
 
 

@@ -2,11 +2,13 @@ from .classify import classify as classify
 from .clusters import ClusterSet as ClusterSet
 from .consequences import load_rulebook as load_rulebook
 from .crosscheck import crosscheck as crosscheck
+from .detect import detect as detect
 from .explain import explain as explain
 from .features.catalogue import feature_catalogue as feature_catalogue
 from .features.extract import extract_features as extract_features
 from .formats import read_clusters as read_clusters
 from .formats import write_clusters as write_clusters
+from .mammogram import Mammogram as Mammogram
 from .model.estimator import CalcigramClassifier as CalcigramClassifier
 from .model.reader import load_model as load_model
 from .model.train import train_model as train_model

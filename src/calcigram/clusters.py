@@ -26,6 +26,8 @@ from calcigram.limits import (
     MARKS,
     META_COLUMNS,
     OPTIONAL_MARKS,
+    POINT_COLUMNS,
+    POINT_NAMES,
     Column,
 )
 from calcigram.longtable import Intake, frame_from_clusters, intake_from_frame, tell
@@ -38,9 +40,11 @@ if TYPE_CHECKING:
     from calcigram.longtable.columns import Rows
 
 __all__ = [
-    "CLUSTER_COLUMNS", "CLUSTER_NAMES", "MARKS", "MARK_NAMES", "META_COLUMNS", "OPTIONAL_MARKS",
-    "ClusterSet", "Column", "clusters_from_frame",
+    "CLUSTER_COLUMNS", "CLUSTER_NAMES", "MARKS", "MARK_NAMES", "META_COLUMNS", "OPTIONAL_MARKS", "POINT_COLUMNS",
+    "POINT_NAMES", "ClusterSet", "Column", "clusters_from_frame",
 ]  # fmt: skip
+
+_OPTIONAL = (*(c.name for c in POINT_COLUMNS if not c.required), *CLUSTER_NAMES)
 
 N_SHOWN = 10
 """Clusters that a notebook lists."""
@@ -73,6 +77,8 @@ class ClusterSet:
         NaN where unknown.
     meta : pandas.DataFrame, shape (C, any)
         Carried through; features never see it.
+    confidence : ndarray of float32, shape (N,)
+        What a detector says of each calcification, on its own scale, at least 0; features never see it.
     """
 
     offsets: npt.NDArray[np.int64]
@@ -88,6 +94,7 @@ class ClusterSet:
     nipple_y_mm: Float32
     breast_area_mm2: Float32
     meta: pd.DataFrame
+    confidence: Float32 = None  # type: ignore[assignment]  # becomes NaN
 
     def __post_init__(self) -> None:
         """Check what compiled code relies on: offsets, types, lengths and positions.
@@ -97,14 +104,16 @@ class ClusterSet:
         import pandas as pd
 
         keep = partial(object.__setattr__, self)
+        if self.confidence is None:
+            keep("confidence", np.full(np.size(self.x_mm), np.nan, np.float32))
         offsets = _checked_offsets(self.offsets, int(np.size(self.x_mm)))
         n_clusters = offsets.size - 1
         ids = np.asarray(self.cluster_id, dtype=object)
         _check_length("cluster_id", ids, n_clusters)
         keep("offsets", offsets)
         keep("cluster_id", ids)
-        for column in (*MARKS, *CLUSTER_COLUMNS):
-            owners = offsets if column.name in MARK_NAMES else None
+        for column in (*POINT_COLUMNS, *CLUSTER_COLUMNS):
+            owners = offsets if column.name in POINT_NAMES else None
             values = getattr(self, column.name)
             keep(column.name, _checked_column(column, values, owners, ids, column.required))
         if not isinstance(self.meta, pd.DataFrame):
@@ -135,7 +144,7 @@ class ClusterSet:
         meta : pandas.DataFrame or mapping, optional
             One row per cluster.
         **columns : array_like
-            Any of `OPTIONAL_MARKS` (N values) and `CLUSTER_NAMES` (C values); NaN where unknown.
+            Any of `OPTIONAL_MARKS` and ``confidence`` (N values) and `CLUSTER_NAMES` (C values); NaN where unknown.
 
         Returns
         -------
@@ -156,15 +165,12 @@ class ClusterSet:
 
         n_marks = int(np.size(x_mm))
         n_clusters = _checked_offsets(offsets, n_marks).size - 1
-        unknown = set(columns) - set(OPTIONAL_MARKS) - set(CLUSTER_NAMES)
-        if unknown:
-            raise BadInputError(
-                f"one of {', '.join((*OPTIONAL_MARKS, *CLUSTER_NAMES))}", column=sorted(unknown)[0]
-            )
+        if unknown := set(columns) - set(_OPTIONAL):
+            raise BadInputError(f"one of {', '.join(_OPTIONAL)}", column=sorted(unknown)[0])
         given: dict[str, Any] = {"x_mm": x_mm, "y_mm": y_mm, **columns}
-        for name in (*MARK_NAMES, *CLUSTER_NAMES):
+        for name in (*POINT_NAMES, *CLUSTER_NAMES):
             if given.get(name) is None:
-                length = n_marks if name in MARK_NAMES else n_clusters
+                length = n_marks if name in POINT_NAMES else n_clusters
                 given[name] = np.full(length, np.nan, np.float32)
         ids = range(n_clusters) if cluster_id is None else np.asarray(cluster_id)
         for k, value in enumerate(ids):
@@ -177,8 +183,8 @@ class ClusterSet:
             **given,
             meta=table.reset_index(drop=True),
         )
-        for column in (*MARKS, *CLUSTER_COLUMNS):
-            owners = clusters.offsets if column.name in MARK_NAMES else None
+        for column in (*POINT_COLUMNS, *CLUSTER_COLUMNS):
+            owners = clusters.offsets if column.name in POINT_NAMES else None
             values = getattr(clusters, column.name)
             if not column.required:
                 _checked_column(column, values, owners, clusters.cluster_id, with_range=True)
@@ -238,7 +244,7 @@ class ClusterSet:
         return ClusterSet(
             offsets,
             self.cluster_id[chosen],
-            **{name: getattr(self, name)[rows] for name in MARK_NAMES},
+            **{name: getattr(self, name)[rows] for name in POINT_NAMES},
             **{name: getattr(self, name)[chosen] for name in CLUSTER_NAMES},
             meta=self.meta.iloc[chosen].reset_index(drop=True),
         )
@@ -257,16 +263,13 @@ class ClusterSet:
         >>> clusters.without("cnr").cnr
         array([nan, nan], dtype=float32)
         """
-        unknown = set(names) - set(OPTIONAL_MARKS) - set(CLUSTER_NAMES)
-        if unknown:
-            raise BadInputError(
-                f"one of {', '.join((*OPTIONAL_MARKS, *CLUSTER_NAMES))}", value=sorted(unknown)[0]
-            )
+        if unknown := set(names) - set(_OPTIONAL):
+            raise BadInputError(f"one of {', '.join(_OPTIONAL)}", value=sorted(unknown)[0])
         return replace(self, **{name: np.full_like(getattr(self, name), np.nan) for name in names})
 
     def positions_only(self) -> ClusterSet:
         """Return a copy with nothing but the centres: no other mark, nipple or breast area."""
-        return self.without(*OPTIONAL_MARKS, *CLUSTER_NAMES)
+        return self.without(*_OPTIONAL)
 
     def thinned(self, most: int | npt.NDArray[np.int64], rng: np.random.Generator) -> ClusterSet:
         """Return a copy that keeps at most so many calcifications of each cluster, drawn at random.
@@ -291,7 +294,7 @@ class ClusterSet:
         return replace(
             self,
             offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
-            **{name: getattr(self, name)[kept] for name in MARK_NAMES},
+            **{name: getattr(self, name)[kept] for name in POINT_NAMES},
         )
 
     @classmethod
@@ -307,7 +310,7 @@ class ClusterSet:
             np.concatenate([part.cluster_id for part in sets]),
             **{
                 name: np.concatenate([getattr(part, name) for part in sets])
-                for name in (*MARK_NAMES, *CLUSTER_NAMES)
+                for name in (*POINT_NAMES, *CLUSTER_NAMES)
             },
             meta=pd.concat([part.meta for part in sets], ignore_index=True),
         )
@@ -452,7 +455,7 @@ def clusters_from_frame(
     Parameters
     ----------
     frame : pandas.DataFrame, shape (N, any)
-        The rows of a cluster may lie among others'. `MARKS` and
+        The rows of a cluster may lie among others'. `POINT_COLUMNS` and
         `CLUSTER_COLUMNS` say what each column may hold; values are checked at the
         float32 precision they are kept in. Every other column goes to ``meta`` where it has
         one value per cluster, and is ignored with a warning where it varies.

@@ -116,7 +116,24 @@ MARKS: tuple[Column, ...] = (
         LARGEST_RATIO,
     ),
 )
-"""The columns of one row per calcification, in file order."""
+"""The marks of one row per calcification, in file order: what is measured of it."""
+
+CARRIED: tuple[Column, ...] = (
+    Column(
+        "confidence",
+        "1",
+        f"a number of at least 0, or nothing (at most {LARGEST_RATIO:,.0f})",
+        0.0,
+        LARGEST_RATIO,
+    ),
+)
+"""Columns of one row per calcification that are carried along and never measured.
+
+``confidence`` is what the detector says of a calcification, on its own scale: the peak of a probability
+map, the score of a box.
+"""
+
+POINT_COLUMNS: tuple[Column, ...] = (*MARKS, *CARRIED)
 
 _NIPPLE = f"a finite number in mm, or nothing {_REACH}"
 
@@ -135,6 +152,7 @@ CLUSTER_COLUMNS: tuple[Column, ...] = (
 """The optional columns with one value per cluster."""
 
 MARK_NAMES: tuple[str, ...] = tuple(column.name for column in MARKS)
+POINT_NAMES: tuple[str, ...] = tuple(column.name for column in POINT_COLUMNS)
 OPTIONAL_MARKS: tuple[str, ...] = tuple(c.name for c in MARKS if not c.required)
 CLUSTER_NAMES: tuple[str, ...] = tuple(column.name for column in CLUSTER_COLUMNS)
 META_COLUMNS: tuple[str, ...] = (
@@ -162,12 +180,16 @@ def unpacked_limit(n_bytes: int) -> int:
     return max(UNPACKED_FLOOR_BYTES, UNPACKED_RATIO * n_bytes)
 
 
-def check_pixel_spacing(value: Any, *, column: str = "pixel_spacing") -> float:
-    """Return a pixel spacing in mm as a float.
+def check_pixel_spacing(
+    value: Any, *, column: str = "pixel_spacing"
+) -> float | tuple[float, float]:
+    """Return a pixel spacing in mm: a float, or, where they differ, those of rows and of columns.
 
     Parameters
     ----------
     value : object
+        A number, or two (also as ``"0.05,0.07"``): from row to row, then from column to column, as
+        DICOM has them.
     column : str, optional
         What messages call it.
 
@@ -178,19 +200,23 @@ def check_pixel_spacing(value: Any, *, column: str = "pixel_spacing") -> float:
 
     Examples
     --------
-    >>> check_pixel_spacing("0.07")
-    0.07
+    >>> check_pixel_spacing("0.07"), check_pixel_spacing("0.05,0.07"), check_pixel_spacing((0.05, 0.05))
+    (0.07, (0.05, 0.07), 0.05)
     >>> check_pixel_spacing(70)
     Traceback (most recent call last):
-    calcigram.errors.BadInputError: column 'pixel_spacing': got 70, expected a number above 0 in mm, from 0.002 to 10
+    calcigram.errors.BadInputError: column 'pixel_spacing': got 70, expected a number above 0 in mm, from 0.002 to 10; or two, ROW,COLUMN
     """
     smallest, largest = PIXEL_SPACING_MM
+    parts = value.split(",") if isinstance(value, str) else value
+    parts = list(parts) if isinstance(parts, list | tuple) and len(parts) == 2 else [value]
     try:
-        spacing = float(value)
+        sizes = [0.0 if isinstance(part, bool) else float(part) for part in parts]
     except (TypeError, ValueError, OverflowError):
-        spacing = 0.0
-    if isinstance(value, bool) or not smallest <= spacing <= largest:
+        sizes = [0.0]
+    if not all(smallest <= size <= largest for size in sizes):
         raise BadInputError(
-            f"a number above 0 in mm, from {smallest:g} to {largest:g}", column=column, value=value
+            f"a number above 0 in mm, from {smallest:g} to {largest:g}; or two, ROW,COLUMN",
+            column=column,
+            value=value,
         )
-    return spacing
+    return sizes[0] if sizes[0] == sizes[-1] else (sizes[0], sizes[1])

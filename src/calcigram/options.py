@@ -18,21 +18,28 @@ if TYPE_CHECKING:
 
     from calcigram.linking import Linking
 
-TABLE, DICOM, REPORT, ANNOTATION, MASK = (
+TABLE, WORKBOOK, DICOM, REPORT, ANNOTATION, MASK, MAMMOGRAM = (
     "a table",
+    "a workbook",
     "a DICOM file",
     "a DICOM report",
-    "an annotation in XML",
+    "an annotation",
     "a mask",
+    "a mammogram",
 )
 """Kinds of files as messages call them; whether a DICOM file is a report shows when it is open."""
 
+_TABLES = (TABLE, WORKBOOK)
 _OF_IMAGES = (DICOM, REPORT, ANNOTATION, MASK)
+_ALL_IMAGES = (*_OF_IMAGES, MAMMOGRAM)
 
 MM_PER_UNIT = {"mm": 1.0, "cm": 10.0, "um": 0.001}
 """Lengths of fixed size; ``px`` needs the pixel spacing."""
 
 UNITS = (*MM_PER_UNIT, "px")
+
+DEFAULT_THRESHOLD = 0.5
+"""Least probability of a calcification, where the user states none."""
 
 
 def column_map(text: str) -> dict[str, str]:
@@ -55,7 +62,37 @@ def column_map(text: str) -> dict[str, str]:
     return names
 
 
-def _pixel_spacing(value: Any) -> float:
+def names_of(given: Any) -> tuple[int | str, ...]:
+    """Read ``1,calcification`` into labels: whole numbers, and names.
+
+    Raises
+    ------
+    BadInputError
+        One of them is empty.
+
+    Examples
+    --------
+    >>> names_of("1, calcification"), names_of([2])
+    ((1, 'calcification'), (2,))
+    """
+    parts = given.split(",") if isinstance(given, str) else given
+    texts = [part.strip() if isinstance(part, str) else part for part in parts]
+    if not all(isinstance(text, str | int) and text != "" for text in texts):
+        raise BadInputError("labels such as 1,2 or calcification", column="labels", value=given)
+    return tuple(int(text) if str(text).isdecimal() else str(text) for text in texts)
+
+
+def _threshold(value: Any) -> float:
+    try:
+        threshold = float(value)
+    except (TypeError, ValueError, OverflowError):
+        threshold = 0.0
+    if isinstance(value, bool) or not 0 < threshold <= 1:
+        raise BadInputError("a probability above 0 and at most 1", column="threshold", value=value)
+    return threshold
+
+
+def _pixel_spacing(value: Any) -> float | tuple[float, float]:
     from calcigram.limits import check_pixel_spacing
 
     return check_pixel_spacing(value)
@@ -101,7 +138,7 @@ class ReadOptions:
         default=None,
         metadata=_about(
             "--columns",
-            (TABLE,),
+            _TABLES,
             "our names of a table's columns (or JSON's fields) and its own: x=posX,y=posY",
             checked=lambda given: column_map(given) if isinstance(given, str) else given,
             metavar="x=posX,y=posY",
@@ -111,7 +148,7 @@ class ReadOptions:
         default="mm",
         metadata=_about(
             "--units",
-            (TABLE,),
+            _TABLES,
             f"unit of a table's lengths: {', '.join(UNITS)} (mm)",
             checked=_unit,
         ),
@@ -120,20 +157,21 @@ class ReadOptions:
         default=None,
         metadata=_about(
             "--single-cluster",
-            (TABLE,),
+            _TABLES,
             "the table is one cluster and has no column of ids: give it this id",
             metavar="ID",
         ),
     )
     # A table takes a pixel spacing with units px only, which `longtable.columns.factors` checks.
-    pixel_spacing: float | None = field(
+    pixel_spacing: float | tuple[float, float] | None = field(
         default=None,
         metadata=_about(
             "--pixel-spacing",
-            (TABLE, *_OF_IMAGES),
-            "mm per pixel: of a table in px, of a mask, or of a report that has none",
+            (*_TABLES, *_ALL_IMAGES),
+            "mm per pixel, or mm from row to row and from column to column: of a table in px (one number), "
+            "of a mask, an annotation, an image, or a report that has none",
             checked=_pixel_spacing,
-            metavar="MM",
+            metavar="MM[,MM]",
         ),
     )
     images: tuple[str | os.PathLike[str], ...] = field(
@@ -150,23 +188,53 @@ class ReadOptions:
         default=None,
         metadata=_about(
             "--link-mm, --min-calcifications or --linking",
-            _OF_IMAGES,
+            _ALL_IMAGES,
             "how calcifications that are in no cluster become clusters",
         ),
     )
-    labels: tuple[int, ...] = field(
+    labels: tuple[int | str, ...] = field(
         default=(),
         metadata=_about(
             "--label",
-            (DICOM, MASK),
-            "labels of a mask, or segments, that are calcifications; the others are left out",
-            checked=tuple,
-            metavar="N[,N]",
+            (DICOM, MASK, ANNOTATION),
+            "labels of a mask, segments, or names or categories of an annotation that are calcifications; "
+            "the others are left out",
+            checked=names_of,
+            metavar="NAME[,NAME]",
+        ),
+    )
+    regions: tuple[int | str, ...] = field(
+        default=(),
+        metadata=_about(
+            "--regions",
+            (DICOM, MASK, ANNOTATION),
+            "labels of a mask, segments, or names of an annotation, that outline clusters: the calcifications within are one each",
+            checked=names_of,
+            metavar="NAME[,NAME]",
+        ),
+    )
+    threshold: float | None = field(
+        default=None,
+        metadata=_about(
+            "--threshold",
+            (DICOM, MASK, ANNOTATION),
+            f"least probability of a calcification, of a map of probabilities or of scores ({DEFAULT_THRESHOLD:g})",
+            checked=_threshold,
+            metavar="P",
+        ),
+    )
+    sheet: str | None = field(
+        default=None,
+        metadata=_about(
+            "--sheet",
+            (WORKBOOK,),
+            "sheet of a workbook that holds the table (the first)",
+            metavar="NAME",
         ),
     )
     skip_bad: bool = field(
         default=False,
-        metadata=_about("--skip-bad", (TABLE, *_OF_IMAGES), "set bad clusters aside and go on"),
+        metadata=_about("--skip-bad", (*_TABLES, *_ALL_IMAGES), "set bad clusters aside and go on"),
     )
 
     def __post_init__(self) -> None:
@@ -214,12 +282,14 @@ class ReadOptions:
 
     def as_json(self) -> dict[str, Any]:
         """Return the options as plain values, for the manifest of a run."""
-        plain = {name: getattr(self, name) for name in OPTIONS}
+        plain, spacing = {name: getattr(self, name) for name in OPTIONS}, self.pixel_spacing
         return plain | {
             "columns": self.columns and dict(self.columns),
             "images": [str(path) for path in self.images],
             "linking": str(self.linking),
             "labels": list(self.labels),
+            "regions": list(self.regions),
+            "pixel_spacing": list(spacing) if isinstance(spacing, tuple) else spacing,
         }
 
 

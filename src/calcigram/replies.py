@@ -8,12 +8,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from calcigram.classify import Classifier
+from calcigram.detect.detection import THRESHOLD_Z
+from calcigram.detect.images import search
+from calcigram.errors import BadInputError
 from calcigram.formats.files import PathLike
-from calcigram.formats.inputs import check_apart
-from calcigram.formats.registry import kind_of, read_intake
+from calcigram.formats.inputs import check_apart, plain_file
+from calcigram.formats.mammograms import read_mammogram
+from calcigram.formats.registry import content_of, is_table, kind_of, read_intake
+from calcigram.linking import Linking
 from calcigram.options import REPORT, ReadOptions
 
 if TYPE_CHECKING:
@@ -124,7 +130,7 @@ def reply_to_file(
     BadInputError
         The input is bad, or nothing says whose the clusters are.
     """
-    from calcigram.formats.dicom.images import find_in_folder, open_dicom
+    from calcigram.formats.dicom.images import find_in_folder, is_image, open_dicom
     from calcigram.formats.dicom.reading import SEGMENTATIONS
     from calcigram.formats.dicom.segmentation import referenced_images
     from calcigram.formats.dicom.writing import source_of_segmentation, write_report_file
@@ -133,7 +139,19 @@ def reply_to_file(
     images = options.images
     check_apart([output], [path], images)
     verdicts_of = Classifier(model, n_threads)
+    path = plain_file(path)
     dataset = open_dicom(path) if kind_of(path) == "dicom" else None
+    if content_of(path, options) == "mammogram":
+        return reply_to_image(
+            path,
+            output,
+            spacing_mm=options.pixel_spacing,
+            linking=options.linking,
+            model=model,
+            template=template,
+        )
+    if dataset is not None and is_image(dataset):  # a mask that is stored as an image
+        dataset = None
     is_mask = dataset is not None and str(dataset.SOPClassUID) in SEGMENTATIONS
     if dataset is None or (is_mask and images and not referenced_images(dataset)):
         source_of = partial(_source_of_images, path, options)
@@ -152,6 +170,65 @@ def reply_to_file(
     return reply
 
 
+def reply_to_image(
+    path: PathLike,
+    output: PathLike,
+    *,
+    labels: PathLike | None = None,
+    spacing_mm: float | tuple[float, float] | None = None,
+    force: bool = False,
+    model: Model | PathLike | None = None,
+    template: str = TEMPLATE_NAMES[0],
+    roi: PathLike | None = None,
+    threshold_z: float = THRESHOLD_Z,
+    linking: Linking | None = None,
+) -> Reply:
+    """Detect the clusters of a DICOM image, classify them, and write the answer as a DICOM document.
+
+    Parameters
+    ----------
+    path : path-like
+    output : path-like
+        Written whole or not at all.
+    labels : path-like, optional
+        As `detect.folders.detect_files` takes it.
+    spacing_mm, force, roi, threshold_z, linking
+        As `calcigram.detect` takes them.
+    model, template
+        As `reply_to_file` takes them.
+
+    Returns
+    -------
+    Reply
+
+    Raises
+    ------
+    BadInputError
+        The image is no DICOM file, is refused, or has no cluster.
+    """
+    from calcigram.detect.folders import write_labels
+    from calcigram.formats.dicom.writing import make_report, source_of_images, write_report_file
+
+    outputs = [output] if labels is None else [output, labels]
+    check_apart(outputs, [path])
+    if kind_of(path) != "dicom":
+        raise BadInputError("a DICOM image for a DICOM report", source=str(path))
+    found = search(
+        read_mammogram(path, spacing_mm=spacing_mm, force=force),
+        roi=roi,
+        threshold_z=threshold_z,
+        linking=linking,
+    )
+    source = source_of_images([path], spacing_mm)
+    verdicts = Classifier(model)(found.clusters)
+    document = make_report(found.clusters, verdicts, source, template)
+    if labels is not None:
+        write_labels(found, labels, path)
+    write_report_file(document, output)
+    notes = (*found.notes, *verdicts.attrs.get("notes", ()))
+    return Reply(document, found.clusters, verdicts, notes)
+
+
 def _reply_to_intake(
     path: PathLike,
     verdicts_of: Classifier,
@@ -162,8 +239,8 @@ def _reply_to_intake(
     """Answer a file that is no report; `source_of` says whose it is, and on which images it lies."""
     from calcigram.formats.dicom.writing import make_report
 
-    is_table = kind_of(path) in ("csv", "parquet")  # its image says whose it is, and no more
-    intake = read_intake(path, replace(options, images=()) if is_table else options)
+    of_table = is_table(path)  # its image says whose it is, and no more
+    intake = read_intake(path, replace(options, images=()) if of_table else options)
     source = source_of()
     clusters = intake.clusters
     named = set(clusters.meta["image_id"].dropna()) if "image_id" in clusters.meta else set()
@@ -176,10 +253,10 @@ def _reply_to_intake(
 
 
 def _source_of_images(path: PathLike, options: ReadOptions) -> Source:
+    from calcigram.formats.annotated import mammograms_of
     from calcigram.formats.dicom.writing import source_of_images
-    from calcigram.formats.inbreast import mammogram_of
 
-    kind, images = kind_of(path), options.images
-    files = mammogram_of(path, images) if kind == "plist" else images
-    in_mm = kind in ("csv", "parquet") and options.units != "px"
+    images = options.images
+    files = mammograms_of(Path(path).stem, images) if kind_of(path) == "plist" else images
+    in_mm = is_table(path) and options.units != "px"
     return source_of_images(files, None if in_mm else options.pixel_spacing)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _SPACING_OPTION = re.compile(r"(the option )?--pixel-spacing( MM)?")
+_OTHER_OPTION = re.compile(r"--(label|regions|threshold|sheet)(?: NAME)?\b")
 _IMAGE_OPTION = re.compile(r"(, or the DICOM image)? \([^()]*\)")
 
 WIDE = 0.35
@@ -34,12 +35,18 @@ def without_options(message: str, spacing: str) -> str:
     --------
     >>> without_options("the option --pixel-spacing MM, or the DICOM image (--image FILE)", "a field")
     'a field'
+    >>> without_options("choose with --label NAME", "a field")
+    'choose with labels'
     """
 
     def without_image(found: re.Match[str]) -> str:
         return "" if "--image" in found[0] else found[0]
 
-    return _SPACING_OPTION.sub(spacing, _IMAGE_OPTION.sub(without_image, message))
+    def parameter(found: re.Match[str]) -> str:
+        return "labels" if found[1] == "label" else found[1]
+
+    message = _SPACING_OPTION.sub(spacing, _IMAGE_OPTION.sub(without_image, message))
+    return _OTHER_OPTION.sub(parameter, message)
 
 
 def printable(text: str, keep: str = "") -> str:

@@ -16,6 +16,7 @@ import pytest
 from calcigram import feature_catalogue, read_clusters, simulate, train_model, write_clusters
 from calcigram.cli import main
 from calcigram.crosscheck import VERDICT_COLUMNS
+from calcigram.formats.mammograms import read_mammogram
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +55,39 @@ def test_simulate_writes_the_same_for_the_same_seed(tmp_path, capsys):
     captured = capsys.readouterr()
     assert captured.out == ""
     assert "5 clusters, " in captured.err
+
+
+@pytest.mark.parametrize(("options", "suffix"), [([], "dcm"), (["--image-format", "png"], "png")])
+def test_simulate_writes_pictures_and_their_truth(options, suffix, tmp_path, capsys):
+    images = tmp_path / "images"
+    command = ["simulate", "3", "--images", str(images), "--seed", "2", "--margin-mm", "2"]
+    assert main([*command, *options, "--jobs", "1"]) == 0
+    names = [f"sim-2-{i}.{suffix}" for i in range(3)]
+    assert sorted(path.name for path in images.iterdir()) == [*names, "truth.csv"]
+    truth = read_clusters(images / "truth.csv")
+    assert list(truth.meta["file"]) == names
+    known_as = [read_mammogram(images / name).image_id for name in names if suffix == "dcm"]
+    assert list(truth.meta["image_id"]) == (known_as or [f"sim-2-{i}" for i in range(3)])
+    assert "3 pictures" in capsys.readouterr().err
+
+
+def test_simulate_writes_the_truth_of_pictures_where_told(tmp_path):
+    out = tmp_path / "marks.parquet"
+    images = str(tmp_path / "images")
+    command = [
+        "simulate",
+        "1",
+        "-o",
+        str(out),
+        "--images",
+        images,
+        "--image-format",
+        "png",
+        "--raw",
+    ]
+    assert main([*command, "--jobs", "1"]) == 0
+    assert [path.suffix for path in (tmp_path / "images").iterdir()] == [".png"]
+    assert len(read_clusters(out)) == 1
 
 
 def test_simulate_refuses_an_unknown_preset(tmp_path, capsys):
@@ -217,6 +251,21 @@ def test_train_writes_a_model_that_classifies(table, tmp_path, capsys):
     told = json.loads(capsys.readouterr().out)
     assert main(["classify", table, "-o", "v.csv", "--model", "m"]) == 0
     assert set(pd.read_csv("v.csv")["model_version"]) == {told["version"]}
+
+
+@pytest.mark.slow
+def test_train_takes_measured_clusters_too(tmp_path, capsys):
+    options = ["--simulated", "300", "--measured", "6", "--measured-cache", str(tmp_path / "cache")]
+    train = ["train", *options, "-o", str(tmp_path / "m"), "--seed", "5", "--iterations", "2"]
+    for _ in range(2):  # the second time from the cache
+        assert main([*train, "--json"]) == 0
+        captured = capsys.readouterr()
+        card = json.loads(captured.out)["card"]
+        assert card["measured"] == 6
+        measured = card["training"]["grades"]["measured"]
+        assert f"measured: {measured} of 6 clusters" in captured.err
+        assert card["training"]["clusters"] == 300 + measured
+    assert list((tmp_path / "cache").glob("*/*.parquet"))
 
 
 def test_train_needs_labels(table, tmp_path, capsys):

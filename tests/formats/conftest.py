@@ -1,10 +1,15 @@
-"""Cluster sets to write and read back, and how to compare them."""
+"""Cluster sets to write and read back, how to compare them, and the builder of example files."""
+
+import importlib.util
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from calcigram.clusters import CLUSTER_NAMES, MARK_NAMES, ClusterSet
+from calcigram.clusters import CLUSTER_NAMES, POINT_NAMES, ClusterSet
+
+DATA = Path(__file__).parents[1] / "data"
 
 
 def _equal_bits(one, other):
@@ -19,7 +24,7 @@ def assert_same():
     def check(one, other, *, meta=True):
         np.testing.assert_array_equal(one.offsets, other.offsets)
         assert one.cluster_id.tolist() == other.cluster_id.tolist()
-        for name in (*MARK_NAMES, *CLUSTER_NAMES):
+        for name in (*POINT_NAMES, *CLUSTER_NAMES):
             _equal_bits(getattr(one, name), getattr(other, name))
         if meta:
             pd.testing.assert_frame_equal(one.meta, other.meta)
@@ -47,6 +52,7 @@ def rich():
         orientation_deg=gappy(rng.uniform(0, 180, n)),
         solidity=gappy(1 - rng.uniform(0, 0.9, n)),
         cnr=gappy(rng.exponential(20, n)),
+        confidence=gappy(rng.random(n)),
         nipple_x_mm=gappy(rng.normal(0, 50, 40)),
         nipple_y_mm=gappy(rng.normal(0, 50, 40)),
         breast_area_mm2=gappy(rng.uniform(5e3, 2e4, 40)),
@@ -60,3 +66,12 @@ def rich():
             "note": [['Brüste, "dicht"', "乳房\nzwei", None, " x "][i % 4] for i in range(40)],
         },
     )
+
+
+@pytest.fixture(scope="session")
+def examples():
+    """The script that writes tests/data, as a module."""
+    spec = importlib.util.spec_from_file_location("make_examples", DATA / "make_examples.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -160,6 +160,6 @@ def test_reports_do_not_come_through_pipes(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     writer = threading.Thread(target=(tmp_path / "pipe").write_bytes, args=(report.read_bytes(),))
     writer.start()
-    with pytest.raises(BadInputError, match="expected CSV or Parquet where it is compressed"):
+    with pytest.raises(BadInputError, match="expected a plain file where it is a DICOM file"):
         read_clusters(tmp_path / "pipe")
     writer.join(timeout=10)

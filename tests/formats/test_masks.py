@@ -217,8 +217,9 @@ def _bytes_of(array):
 @pytest.mark.parametrize(
     ("array", "what"),
     [
-        (np.full((9, 9), 0.5), "whole numbers"),
-        (np.where(np.eye(9), 0.9, 0), r"got 0\.9, expected whole numbers"),
+        (np.full((9, 9), 3.5), "probabilities from 0 to 1"),
+        (np.where(np.eye(9), 1.9, 0), r"got 1\.9, expected probabilities"),
+        (np.full((9, 9), 0.9), "is the mask inverted"),
         (np.where(np.eye(9), 1, np.nan), "got nan"),
         (np.zeros((4, 4, 4), np.uint8) + np.arange(4, dtype=np.uint8), "grey"),
         (np.zeros((2, 3, 4, 5), np.uint8), "two dimensions"),

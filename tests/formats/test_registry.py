@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from calcigram.clusters import CLUSTER_NAMES, MARK_NAMES, ClusterSet
+from calcigram.clusters import CLUSTER_NAMES, POINT_NAMES, ClusterSet
 from calcigram.errors import BadInputError
 from calcigram.formats import iter_clusters, read_clusters, read_intake, write_clusters
 from calcigram.longtable import RejectedClustersWarning
@@ -61,6 +61,7 @@ def cluster_sets(draw):
         orientation_deg=column(n, float32s(0, 180, exclude_max=True)),
         solidity=column(n, float32s(0.001, 1)),
         cnr=column(n, float32s(0, 1e6)),
+        confidence=column(n, float32s(0, 1e6)),
         nipple_x_mm=column(n_clusters, float32s(-1e6, 1e6)),
         breast_area_mm2=column(n_clusters, float32s(1e-3, 1e6)),
         meta={"view": ids},
@@ -177,7 +178,7 @@ def test_reading_a_sound_file_warns_of_nothing(tmp_path, rich):
 
 
 def test_every_column_took_part(rich):
-    for name in (*MARK_NAMES, *CLUSTER_NAMES):
+    for name in (*POINT_NAMES, *CLUSTER_NAMES):
         assert np.isfinite(getattr(rich, name)).any()
     assert not rich.meta.columns.empty
     assert isinstance(rich.meta, pd.DataFrame)

@@ -13,8 +13,8 @@ import pytest
 pytest.importorskip("panel", reason="the extra [server] is not installed")
 
 from calcigram import classify, simulate
-from calcigram.page.editor import columns_from_text, with_outlines
-from calcigram.page.files import MAX_POINTS
+from calcigram.page.files import MAX_POINTS, Opened
+from calcigram.page.sketch import columns_from_text, with_outlines
 from calcigram.page.view import View
 
 THREE = columns_from_text("0 0\n1 1\n2 2")
@@ -29,7 +29,7 @@ async def until(holds):
 
 async def viewed():
     """Return a view, and the list of what waits for the next tick of a server's loop."""
-    view, waiting = View(classify, simulate(2, seed=4)), []
+    view, waiting = View(classify, Opened(simulate(2, seed=4))), []
     await asyncio.sleep(0.05)  # what its widgets set off
     view._later = waiting.append
     return view, waiting
@@ -71,7 +71,7 @@ async def test_a_change_is_kept_where_it_was_made():
 
 @in_a_loop
 async def test_an_empty_size_is_the_usual_one():
-    view = View(classify, simulate(2, seed=4))
+    view = View(classify, Opened(simulate(2, seed=4)))
     drawn = view.editor._draw_tool.default_overrides
     view.widgets.size.value = 1.5
     await until(lambda: view.editor._draw_tool.default_overrides["diameter_mm"] == 1.5)
@@ -123,7 +123,7 @@ async def test_what_is_typed_right_after_a_load_stays():
     view, waiting = await viewed()
     was = view.widgets.listed.value
     clusters = simulate(8, seed=5)
-    view._show_all(clusters, classify(clusters))
+    view._show_all(Opened(clusters), classify(clusters))
     assert view.widgets.listed.value != was
     view.widgets.points.value = "0 0\n1 1"
     await asyncio.sleep(0.05)  # the list has told that its value was set
@@ -139,11 +139,11 @@ async def test_of_two_loads_the_later_is_shown_whichever_is_read_first():
 
     def wait():
         assert go_on.wait(20)
-        return slow
+        return Opened(slow)
 
     first = asyncio.create_task(view._load(wait))
     await asyncio.sleep(0)
-    await view._load(lambda: quick)
+    await view._load(lambda: Opened(quick))
     go_on.set()
     await first
     for show in list(waiting):
@@ -156,7 +156,7 @@ async def test_a_choice_from_a_list_that_was_replaced_shows_nothing():
     view, waiting = await viewed()
     await view._on_listed(SimpleNamespace(new=1 - view._shown))
     one = simulate(1, seed=5)
-    view._show_all(one, classify(one))
+    view._show_all(Opened(one), classify(one))
     for show in list(waiting):
         show()
     assert view._shown == 0

@@ -393,13 +393,13 @@ def test_pages_are_bounded(start):
 
 def test_many_points_are_refused_by_the_page_before_they_are_drawn():
     from calcigram.errors import BadInputError
-    from calcigram.page.files import read_file
+    from calcigram.page.files import open_file
 
     for n in (9_000, 20_000):
         rows = "".join(f"a,{i % 100},{i // 100}\n" for i in range(n))
         start = time.monotonic()
         with pytest.raises(BadInputError, match="at most 5,000 calcifications"):
-            read_file(f"cluster_id,x_mm,y_mm\n{rows}".encode())
+            open_file(f"cluster_id,x_mm,y_mm\n{rows}".encode())
         assert time.monotonic() - start < PROMPT_S
 
 

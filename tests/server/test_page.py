@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import shutil
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -72,6 +74,11 @@ WHERE = """() => {
     const at = (x, y) => [box.left + x_scale.compute(x), box.top + y_scale.compute(y)]
     return {from: at(4, 0), to: at(4, 2)}
 }"""
+
+IMAGE = """
+    const image = plot.model.renderers.map((r) => r.data_source).find((s) => s.name === 'overview')
+    return {shape: image.data.image[0].shape}
+"""
 
 
 def shot(tab, name):
@@ -399,6 +406,99 @@ def test_it_works_by_keyboard(page):
             break
     page.keyboard.press("Enter")
     assert "4 calcifications" in wait_for_another(page, before)
+
+
+DISCS = [
+    (200, 150),
+    (216, 172),
+    (184, 178),
+    (212, 204),
+    (236, 162),
+    (193, 199),
+    (232, 214),
+    (180, 222),
+]
+"""Row and column of calcifications in an image."""
+
+
+def mammogram(path, **attributes):
+    """Write a mammogram of 500 x 400 pixels of 0.07 mm, with 8 discs of 0.35 mm."""
+    source = Path(__file__).parents[1] / "mammography.py"
+    spec = importlib.util.spec_from_file_location("mammography", source)
+    made = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    pixels = made.breast(500, 400, spots=()).astype(float)
+    y, x = np.mgrid[:500, :400]
+    for row, column in DISCS:
+        pixels += 500 * (np.hypot(y - row, x - column) <= 2.5)
+    made.save(path, pixels.astype(np.uint16), **attributes)
+    return made.NAME, made.PATIENT
+
+
+def at_disc(k):
+    row, column = DISCS[k]
+    return (column + 0.5) * 0.07, (row + 0.5) * 0.07
+
+
+def test_a_mammogram_is_marked_by_hand(page, page_server, tmp_path):
+    name, patient = mammogram(tmp_path / "left.dcm")
+    page.locator("input[type=file]").set_input_files(tmp_path / "left.dcm")
+    about = page.locator("#image")
+    playwright.expect(about).to_contain_text("pixels of 0.07 mm", timeout=PATIENCE_MS)
+    playwright.expect(about).to_contain_text("8 calcifications in 1 cluster")
+    playwright.expect(page.locator("#verdict")).to_contain_text("8 calcifications")
+    assert len(page.evaluate(WHERE.replace("return {", IMAGE + "return {"))["shape"]) == 2
+    shot(page, "mammogram")
+    click_at(page, at_disc(0))  # selected
+    page.wait_for_timeout(400)
+    page.keyboard.press("Backspace")
+    playwright.expect(page.locator("#verdict")).to_contain_text("7 calcifications")
+    page.wait_for_timeout(400)
+    x, y = at_disc(0)
+    click_at(page, (x + 0.1, y))  # beside its centre: it is grown, and moves there
+    playwright.expect(page.locator("#verdict")).to_contain_text("8 calcifications")
+    text = typed(page)
+    playwright.expect(text).to_have_value(re.compile(r"\S+ \S+ 0\.3\d* \S+ \S+ \S+ \S+$"))
+    got_x, got_y, *_ = map(float, text.input_value().splitlines()[-1].replace("-", "nan").split())
+    assert abs(got_x - x) < 0.04
+    assert abs(got_y - y) < 0.04
+    page.wait_for_timeout(400)
+    click_at(page, (x + 0.9, y + 0.1))  # there is nothing
+    playwright.expect(about).to_contain_text("No outline above the noise at 1 point")
+    playwright.expect(page.locator("#verdict")).to_contain_text("9 calcifications")
+    shot(page, "marked")
+    click_at(page, (x + 0.9, y + 0.1))
+    page.get_by_role("button", name="Delete selected").click()
+    playwright.expect(page.locator("#verdict")).to_contain_text("8 calcifications")
+    playwright.expect(about).not_to_contain_text("No outline")
+    assert page.get_by_role("alert").count() == 0
+    told = page.content() + page.locator("body").inner_text() + page_server.log()
+    assert name not in told
+    assert patient not in told
+
+
+def test_an_image_that_is_refused_or_has_no_spacing(page, tmp_path):
+    from PIL import Image
+
+    grey = np.random.default_rng(1).integers(900, 1100, (300, 200)).astype(np.uint16)
+    Image.fromarray(grey).save(tmp_path / "left.png")
+    page.locator("input[type=file]").set_input_files(tmp_path / "left.png")
+    alert = page.get_by_role("alert")
+    playwright.expect(alert).to_contain_text("the field 'Pixel size'", timeout=PATIENCE_MS)
+    page.get_by_role("button", name="How the file is to be read").click()
+    size = page.get_by_label("Pixel size (mm)")
+    size.fill("0.07")
+    size.press("Enter")
+    playwright.expect(page.locator("#image")).to_contain_text("stated by the user")
+    playwright.expect(page.get_by_role("alert")).to_have_count(0)
+    size.fill("")
+    size.press("Enter")
+    page.get_by_role("button", name="How the file is to be read").click()
+    mammogram(tmp_path / "ct.dcm", class_uid="1.2.840.10008.5.1.4.1.1.2", Modality="CT")
+    page.locator("input[type=file]").set_input_files(tmp_path / "ct.dcm")
+    playwright.expect(alert).to_contain_text("CT Image", timeout=PATIENCE_MS)
+    page.get_by_label("Load an example").select_option("Distribution: grouped")
+    playwright.expect(page.locator("#image")).to_have_count(0)
 
 
 def test_it_fits_a_narrow_screen_and_says_what_it_is(page):

@@ -30,7 +30,7 @@ from calcigram.cli._output import plain_progress, say
 from calcigram.errors import BadInputError, CalcigramError
 
 NAMES = (
-    "demo", "classify", "inspect", "explain", "simulate", "features", "train", "evaluate", "rules",
+    "demo", "detect", "measure", "classify", "inspect", "explain", "simulate", "features", "train", "evaluate", "rules",
     "report", "batch", "serve", "dicomweb", "warm_up",
 )  # fmt: skip
 COMMANDS = tuple(import_module(f"calcigram.cli.{name}") for name in NAMES)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from calcigram.errors import BadInputError, did_you_mean
-from calcigram.options import OPTIONS, TABLE, UNITS, ReadOptions, column_map
+from calcigram.options import OPTIONS, TABLE, UNITS, WORKBOOK, ReadOptions, column_map
 
 if TYPE_CHECKING:
     from calcigram.clusters import ClusterSet
@@ -88,17 +88,6 @@ def _checked_by(check: Callable[[str], Any]) -> Callable[[str], Any]:
             raise argparse.ArgumentTypeError(message) from None
 
     return parsed
-
-
-def labels(text: str) -> tuple[int, ...]:
-    """Read ``1,3`` as labels.
-
-    Examples
-    --------
-    >>> labels("1,3")
-    (1, 3)
-    """
-    return tuple(positive_int(part.strip()) for part in text.split(","))
 
 
 def positive_int(text: str) -> int:
@@ -198,20 +187,29 @@ LABELLED = option(
     "files", "labelled clusters, with columns true_distribution and true_morphology", Path,
     "CLUSTERS", nargs="*", role=MUST_EXIST,
 )  # fmt: skip
-LINKING = (
-    option("--link-mm", "loose calcifications closer than this are linked to clusters (10)",
-           positive_float),
-    option("--min-calcifications", "fewest linked calcifications that are a cluster (5)",
-           positive_int),
-    option("--linking", "how loose calcifications are linked (dbscan)", ("dbscan", "hdbscan")),
-)  # fmt: skip
+
+
+def linking(default_mm: str) -> tuple[Option, ...]:
+    """Describe how loose calcifications become clusters, by default over so many mm."""
+    return (
+        option("--link-mm", f"loose calcifications closer than this are linked to clusters ({default_mm})",
+               positive_float),
+        option("--min-calcifications", "fewest linked calcifications that are a cluster (5)",
+               positive_int),
+        option("--linking", "how loose calcifications are linked (dbscan)", ("dbscan", "hdbscan")),
+    )  # fmt: skip
+
+
 _PARSED: dict[str, dict[str, Any]] = {
     "columns": {"kind": _checked_by(column_map)},
     "units": {"kind": UNITS},
-    "pixel_spacing": {"kind": _checked_by(OPTIONS["pixel_spacing"]["checked"])},
     "single_cluster": {"kind": str},
     "images": {"kind": Path, "action": "append"},
-    "labels": {"kind": labels},
+    **{
+        name: {"kind": _checked_by(OPTIONS[name]["checked"])}
+        for name in ("pixel_spacing", "labels", "regions", "threshold")
+    },
+    "sheet": {"kind": str},
 }
 """How argparse reads the text of an option of `ReadOptions`."""
 
@@ -220,8 +218,16 @@ def _reading(*, of_tables: bool) -> list[Option]:
     return [
         option(about["flag"], about["meaning"], metavar=about["metavar"], **_PARSED[name])
         for name, about in OPTIONS.items()
-        if name in _PARSED and (TABLE in about["kinds"]) == of_tables
+        if name in _PARSED and bool({TABLE, WORKBOOK} & {*about["kinds"]}) == of_tables
     ]
+
+
+PIXEL_SPACING = option(
+    "--pixel-spacing",
+    "mm per pixel in the breast, or of rows and of columns; needed unless a DICOM image states it",
+    metavar="MM[,MM]",
+    **_PARSED["pixel_spacing"],
+)
 
 
 READING: tuple[Option | str, ...] = (
@@ -229,7 +235,7 @@ READING: tuple[Option | str, ...] = (
     *_reading(of_tables=True),
     "how to read reports, annotations and masks",
     *_reading(of_tables=False),
-    *LINKING,
+    *linking("10; in a mammogram 5"),
 )
 """How a file of the user's own is read; a text is the heading of the options after it."""
 
@@ -285,14 +291,19 @@ def reading_options(args: argparse.Namespace) -> ReadOptions:
     return ReadOptions(**{name: value for name, value in given.items() if value is not None})
 
 
-def linking_option(args: argparse.Namespace) -> Any:
-    """Return how clusters are to be formed, None where nothing was said of it."""
+def linking_given(args: argparse.Namespace) -> dict[str, Any]:
+    """Return what was said of how clusters are to be formed, as `linking.Linking` takes it."""
     given = {
         "link_mm": args.link_mm,
         "min_number": args.min_calcifications,
         "method": args.linking,
     }
-    given = {name: value for name, value in given.items() if value is not None}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def linking_option(args: argparse.Namespace) -> Any:
+    """Return how clusters are to be formed, None where nothing was said of it."""
+    given = linking_given(args)
     if not given:
         return None
     from calcigram.linking import Linking

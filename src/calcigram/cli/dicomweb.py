@@ -45,7 +45,7 @@ def add(commands: _options.Commands) -> None:
             "millimetres per pixel, of reports whose images state none",
             _options.positive_float,
         ),
-        *_options.LINKING,
+        *_options.linking("10"),
     )
 
 

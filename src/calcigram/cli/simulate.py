@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from calcigram.cli import _options
+from calcigram.cli._options import option
 from calcigram.cli._output import progress_bar, say, working
+from calcigram.errors import BadInputError
 from calcigram.wording import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from calcigram.mammogram import Mammogram
+
+TRUTH = "truth.csv"
 
 
 def add(commands: _options.Commands) -> None:
@@ -17,30 +28,77 @@ def add(commands: _options.Commands) -> None:
         run,
         "write simulated clusters, whose distribution and morphology are known",
         "calcigram simulate 1000 -o clusters.parquet --seed 1",
-        _options.option("n", "number of clusters", _options.positive_int),
-        _options.output("CSV or Parquet file to write", ".csv", ".parquet", required=True),
+        option("n", "number of clusters", _options.positive_int),
+        _options.output("CSV or Parquet file to write", ".csv", ".parquet"),
         _options.GRADE,
         _options.PRESET,
         _options.SEED,
         _options.JOBS,
-    )
+        "pictures",
+        option(
+            "--images",
+            f"write a picture of each cluster into this folder; the true marks go to -o ({TRUTH} in the folder)",
+            Path,
+            "DIR",
+            role=(),
+        ),
+        option("--image-format", "of the pictures: DICOM, or PNG of 16 bits", ("dcm", "png"), default="dcm"),
+        option("--margin-mm", "how far a picture reaches beyond its cluster", _options.positive_float, default=10),
+        option("--raw", "pictures for processing, linear in the exposure"),
+    )  # fmt: skip
 
 
 def run(args: argparse.Namespace) -> None:
     """Simulate and write."""
     from calcigram import simulate, write_clusters
 
+    if args.output is None and args.images is None:
+        raise BadInputError("-o FILE for the clusters, or --images DIR for pictures of them")
+    how: dict[str, Any] = {"seed": args.seed, "grade": args.grade, "preset": args.preset}
+    jobs = _options.jobs(args)
     with progress_bar("Simulating") as progress:
-        clusters = simulate(
-            args.n,
-            seed=args.seed,
-            grade=args.grade,
-            preset=args.preset,
-            n_jobs=_options.jobs(args),
-            progress=progress,
-        )
+        if args.images is None:
+            clusters = simulate(args.n, **how, n_jobs=jobs, progress=progress)
+        else:
+            how |= {"margin_mm": args.margin_mm, "raw": args.raw, "n_jobs": jobs}
+            clusters, images, _ = simulate(args.n, render=True, **how, progress=progress)
+    if args.images is not None:
+        written = _write_images(images, args.images, args.image_format, jobs)
+        clusters.meta["image_id"], clusters.meta["file"] = zip(*written, strict=True)
+        if args.output is None:
+            args.output = args.images / TRUTH
     with working("Writing"):
         write_clusters(clusters, args.output)
     say(
         f"{counted(len(clusters), 'cluster')}, {len(clusters.x_mm)} calcifications -> {args.output}"
     )
+
+
+def _write_images(
+    images: Sequence[Mammogram], folder: Path, suffix: str, jobs: int
+) -> list[tuple[str, str]]:
+    """Write pictures; return what a reader calls each, and the name of its file."""
+    from joblib import Parallel, delayed
+
+    from calcigram.formats.extras import load_extra
+
+    if suffix == "dcm":
+        load_extra("pydicom", "A DICOM file")
+    folder.mkdir(parents=True, exist_ok=True)
+    with progress_bar("Rendering") as progress:
+        # The first is made here: what it compiles is there for the other processes.
+        written = [_write_image(images, 0, folder, suffix)]
+        others = (delayed(_write_image)(images, i, folder, suffix) for i in range(1, len(images)))
+        for one in Parallel(jobs, return_as="generator")(others):
+            written.append(one)
+            progress(len(written), len(images))
+    say(f"{counted(len(images), 'picture')} -> {folder}")
+    return written
+
+
+def _write_image(images: Sequence[Mammogram], i: int, folder: Path, suffix: str) -> tuple[str, str]:
+    from calcigram.formats.write_mammogram import write_mammogram
+
+    image = images[i]
+    file = f"{image.image_id}.{suffix}"
+    return write_mammogram(image, folder / file), file

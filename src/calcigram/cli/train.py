@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from calcigram.cli import _options
 from calcigram.cli._options import option, positive_int
@@ -27,6 +27,12 @@ def add(commands: _options.Commands) -> None:
         _options.LABELLED,
         _options.output("folder to write the model to", metavar="DIR", required=True),
         option("--simulated", "simulated clusters to train on", positive_int),
+        option(
+            "--measured",
+            "simulated clusters to render, and to train on as our own detector measures them",
+            positive_int,
+        ),
+        option("--measured-cache", "folder that keeps what was measured", Path, "DIR", role=()),
         option(
             "--start-from",
             "adapt this model (a folder, or: default) to some hundred labelled clusters",
@@ -60,11 +66,12 @@ def add(commands: _options.Commands) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Train and save."""
-    if not args.files and args.simulated is None:
-        raise BadInputError("files of labelled clusters, or --simulated N")
-    if args.start_from is not None and (not args.files or args.simulated is not None):
+    made_up = args.simulated is not None or args.measured is not None
+    if not args.files and not made_up:
+        raise BadInputError("files of labelled clusters, --simulated N or --measured N")
+    if args.start_from is not None and (not args.files or made_up):
         raise BadInputError(
-            "files of labelled clusters, and no --simulated, to adapt a model to",
+            "files of labelled clusters, and neither --simulated nor --measured, to adapt a model to",
             column="start_from",
             value=args.start_from,
         )
@@ -87,6 +94,7 @@ def run(args: argparse.Namespace) -> None:
             description={
                 "files": [path.name for path in args.files],
                 "simulated": args.simulated or 0,
+                "measured": args.measured or 0,
                 "simulation_seed": args.seed,
                 "simulation_grade": args.grade,
             },
@@ -101,8 +109,22 @@ def _clusters(args: argparse.Namespace) -> ClusterSet:
     from calcigram import ClusterSet, simulate
 
     sets = _options.read_labelled(args)
+    options: dict[str, Any] = {
+        "seed": args.seed,
+        "grade": args.grade,
+        "n_jobs": _options.jobs(args),
+    }
     if args.simulated is not None:
-        options = {"seed": args.seed, "grade": args.grade, "n_jobs": _options.jobs(args)}
         with progress_bar("Simulating") as progress:
             sets.append(simulate(args.simulated, progress=progress, **options))
+    if args.measured is not None:
+        from calcigram.simulate.measured import TRAINING_START, simulate_measured
+
+        options |= {"start": TRAINING_START, "cache": args.measured_cache}
+        with progress_bar("Rendering and measuring") as progress:
+            measured = simulate_measured(args.measured, progress=progress, **options)
+        say(
+            f"measured: {len(measured.clusters)} of {args.measured} clusters; of the others too little was found"
+        )
+        sets.append(measured.clusters)
     return ClusterSet.concat(sets)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from calcigram.clusters import CLUSTER_NAMES, MARKS, OPTIONAL_MARKS, ClusterSet
+from calcigram.clusters import CLUSTER_NAMES, POINT_COLUMNS, ClusterSet
 from calcigram.errors import BadInputError
 from calcigram.formats.outlines import NAN, Points, Shape, check_cost, inside
 from calcigram.linking import Linking, link
@@ -266,9 +266,9 @@ def _mark_columns(marks: list[Mark]) -> dict[str, Any]:
     """Return the marks as columns; what no column may hold is missing."""
     records = [asdict(mark.shape) for mark in marks]
     columns: dict[str, Any] = {}
-    for column in MARKS:
+    for column in POINT_COLUMNS:
         values = np.array([record[column.name] for record in records], np.float32)
-        if column.name in OPTIONAL_MARKS:
+        if not column.required:
             values[column.bad(values)] = np.nan
         columns[column.name] = values
     return columns

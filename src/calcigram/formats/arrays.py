@@ -25,6 +25,9 @@ _DEFLATE = (8, 32946)
 _UNPACKED_BY_TIFFFILE = (1, *_DEFLATE, 32773)
 """Compressions that take no further package: none, Deflate and PackBits. Pillow unpacks the others."""
 
+_WHITE_IS_ZERO = 0
+"""Photometric interpretation of such a TIFF."""
+
 ZLIB_HEADER = 2
 
 HEADER_BYTES = 1 << 16
@@ -81,6 +84,17 @@ def read_array(path: PathLike) -> npt.NDArray[Any]:
     if array.dtype.kind not in "buif":
         raise BadInputError("numbers", source=source, value=array.dtype.name)
     return array
+
+
+def is_stored_inverted(path: PathLike) -> bool:
+    """Tell whether a file is a TIFF whose zero is white, and which `read_array` gives as it is stored."""
+    if _READERS.get(first_bytes(path, 2)) is not _read_tiff:
+        return False
+    tifffile = load_extra("tifffile", "A TIFF file")
+    with tifffile.TiffFile(path) as file:
+        page = file.pages[0]
+        # Pillow, which unpacks the others, turns them round
+        return page.photometric == _WHITE_IS_ZERO and page.compression in _UNPACKED_BY_TIFFFILE
 
 
 def _one_channel(array: npt.NDArray[Any], source: str) -> npt.NDArray[Any]:
@@ -200,10 +214,12 @@ def _n_axes(archive: zipfile.ZipFile, name: str) -> int:
     return len(shape)
 
 
+NUMPY_MAGICS = (b"\x93NUMPY", b"PK\x03\x04")
+
 _READERS = {
     b"\x89PNG": _read_png,
     b"II": _read_tiff,
     b"MM": _read_tiff,
-    b"\x93NUMPY": _read_npy,
-    b"PK\x03\x04": _read_npz,
+    NUMPY_MAGICS[0]: _read_npy,
+    NUMPY_MAGICS[1]: _read_npz,
 }

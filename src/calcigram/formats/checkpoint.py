@@ -55,8 +55,13 @@ def file_digest(path: PathLike) -> str:
 
 
 @cache
-def code_digest() -> str:
+def code_digest(*within: str) -> str:
     """Return the SHA-256 of this package's modules and rules: other code, other results.
+
+    Parameters
+    ----------
+    *within : str
+        Subpackages that count; all where none is named.
 
     Examples
     --------
@@ -64,7 +69,9 @@ def code_digest() -> str:
     64
     """
     digest = hashlib.sha256()
-    paths = (path for kind in ("*.py", "*.toml") for path in PACKAGE.rglob(kind))
+    folders = [PACKAGE / name for name in within] or [PACKAGE]
+    kinds = ("*.py", "*.toml")
+    paths = (path for folder in folders for kind in kinds for path in folder.rglob(kind))
     for path in sorted(paths):
         digest.update(f"\n{path.relative_to(PACKAGE).as_posix()}\n".encode())
         digest.update(path.read_bytes())

@@ -89,6 +89,56 @@ def read_csv_clusters(path: PathLike, options: ReadOptions | None = None) -> Int
     return replace(intake, notes=(*map(Notice, notes), *intake.notes))
 
 
+def read_texts(
+    path: PathLike, options: ReadOptions
+) -> tuple[pd.DataFrame, dict[str, str], Rows, list[str]]:
+    """Read a CSV file of points with all of its columns, as text; ids of clusters are not needed.
+
+    Parameters
+    ----------
+    path : path-like
+    options : ReadOptions
+        Only what says how columns are named.
+
+    Returns
+    -------
+    frame : pandas.DataFrame
+    names : dict of str to str
+        Our names of columns to the table's.
+    lines : ndarray of int64
+        Line of each row in the file.
+    notes : list of str
+
+    Raises
+    ------
+    BadInputError
+        As `read_csv_clusters`.
+    """
+    source = str(path)
+    path = _as_utf8(path)
+    if b"\0" in first_bytes(path):
+        raise BadInputError("a text file (CSV) or a Parquet file, not binary data", source=source)
+    options = replace(options, pixel_spacing=1.0 if options.units == "px" else None)
+    try:
+        layout = _find_layout(path, options)
+    except BadInputError as error:
+        if error.column != "cluster_id" or options.single_cluster is not None:
+            raise
+        options = replace(options, single_cluster=source)
+        layout = _find_layout(path, options)
+    with tempfile.TemporaryFile() as file:
+        tidy = _tidied(layout, file)
+        frame = tidy.frame(layout)
+    if frame.empty:
+        raise BadInputError("at least one row below the headings", source=source)
+    return (
+        frame,
+        resolve_columns(list(frame.columns), options, source=source),
+        tidy.lines,
+        tidy.notes,
+    )
+
+
 @dataclass(frozen=True)
 class _Layout:
     """How a CSV file is laid out, as far as its headings tell."""

@@ -11,11 +11,11 @@ from calcigram.errors import CalcigramError
 
 
 class MissingExtraError(CalcigramError):
-    """A file needs a package that is not installed."""
+    """A file needs a package of an extra that is not installed."""
 
-    def __init__(self, package: str, what_for: str) -> None:
+    def __init__(self, package: str, what_for: str, extra: str = "dicom") -> None:
         self.package = package
-        super().__init__(f"{what_for} needs the package {package}: {how_to_install('dicom')}")
+        super().__init__(f"{what_for} needs the package {package}: {how_to_install(extra)}")
 
 
 def how_to_install(extra: str) -> str:
@@ -23,7 +23,7 @@ def how_to_install(extra: str) -> str:
 
     Parameters
     ----------
-    extra : {"dicom", "server", "scale", "notebooks"}
+    extra : {"dicom", "formats", "images", "server", "scale", "notebooks"}
 
     Examples
     --------
@@ -39,7 +39,7 @@ def how_to_install(extra: str) -> str:
     )
 
 
-def load_extra(module: str, what_for: str) -> Any:
+def load_extra(module: str, what_for: str, extra: str = "dicom") -> Any:
     """Import a module of the extra.
 
     Parameters
@@ -48,6 +48,8 @@ def load_extra(module: str, what_for: str) -> Any:
         Name to import, such as ``"skimage.measure"``.
     what_for : str
         Beginning of the message where it is missing.
+    extra : str
+        The extra that it comes with.
 
     Returns
     -------
@@ -67,4 +69,4 @@ def load_extra(module: str, what_for: str) -> Any:
     try:
         return import_module(module)
     except ImportError:
-        raise MissingExtraError(module.partition(".")[0], what_for) from None
+        raise MissingExtraError(module.partition(".")[0], what_for, extra) from None

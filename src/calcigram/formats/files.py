@@ -17,6 +17,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from calcigram.errors import BadInputError
 
@@ -144,7 +145,9 @@ DICOM_PREAMBLE, DICOM_MAGIC = 128, b"DICM"
 FIRST_GROUPS = (b"\x08\x00", b"\x02\x00", b"\x00\x08")
 """Groups of the first tag of DICOM files that lack the preamble; the last one is big endian."""
 
-IMAGE_MAGICS = (b"\x89PNG\r\n\x1a\n", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"\x93NUMPY", b"PK\x03\x04")  # fmt: skip
+ZIP_MAGIC = b"PK\x03\x04"
+
+IMAGE_MAGICS = (b"\x89PNG\r\n\x1a\n", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"\x93NUMPY", ZIP_MAGIC)  # fmt: skip
 """Beginnings of PNG, TIFF (also BigTIFF) and NumPy's ``.npy`` and ``.npz``."""
 
 STANDARD_STREAM = "-"
@@ -273,6 +276,20 @@ def looks_like_dicom(head: bytes) -> bool:
     return explicit or (head[0] != 0 and int.from_bytes(head[4:8], "little") < 1 << 16)
 
 
+def looks_like_nifti(head: bytes) -> bool:
+    """Tell whether a file's beginning is that of NIfTI, version 1 or 2, in either byte order.
+
+    Examples
+    --------
+    >>> looks_like_nifti((540).to_bytes(4, "big") + b"n+2")
+    True
+    """
+    size = {int.from_bytes(head[:4], order) for order in ("little", "big")}
+    return (348 in size and head[344:347] in (b"n+1", b"ni1")) or (
+        540 in size and head[4:7] in (b"n+2", b"ni2")
+    )
+
+
 def suffix_of(path: PathLike, known: tuple[str, ...]) -> str:
     """Return the suffix of a file to write, in lower case; what goes to standard output is CSV.
 
@@ -298,7 +315,10 @@ def suffix_of(path: PathLike, known: tuple[str, ...]) -> str:
     return suffix
 
 
-READ = "a table (CSV, Parquet), a DICOM file, an annotation in XML or a mask (PNG, TIFF, NumPy)"
+READ = (
+    "a table (CSV, Parquet, .xlsx), a DICOM file, an annotation (INbreast, COCO, LabelMe, ImageJ, 3D Slicer) "
+    "or a mask (PNG, TIFF, NumPy, NIfTI)"
+)
 
 _IMAGE = "save it as PNG, TIFF or .npy"
 _TABLE = "save it as CSV"
@@ -312,14 +332,13 @@ _BINARY = {
     b"P4\n": ("a PBM image", _IMAGE),
     b"P5\n": ("a PGM image", _IMAGE),
     b"P6\n": ("a PPM image", _IMAGE),
-    b"\x5c\x01\x00\x00": ("a NIfTI image", _IMAGE),
+    b"\x5c\x01\x00\x00": ("an image in ANALYZE format", "save it as NIfTI in one file (.nii)"),
     b"ObjectType": ("a MetaImage", _IMAGE),
     b"NRRD": ("an NRRD image", _IMAGE),
     b"\x89HDF": ("an HDF5 file", "save its table as CSV or its mask as .npy"),
     b"MATLAB": ("a MATLAB file", "save its table as CSV or its mask as PNG"),
     b"%PDF": ("a PDF document", _TABLE),
     b"\xd0\xcf\x11\xe0": ("an Excel workbook (.xls)", _TABLE),
-    b"Iout": ("a region of interest of ImageJ (.roi)", "save the centres of the regions as CSV"),
     b"ARROW1": ("an Arrow (Feather) file", "save it as Parquet"),
     b"ORC": ("an ORC file", "save it as Parquet"),
     b"SQLite format 3": ("an SQLite database", _TABLE),
@@ -332,8 +351,6 @@ _BINARY = {
 """First bytes of binary files -> their kind, and an alternative."""
 
 _JSON = {
-    rb'"(annotations|categories)"\s*:': "COCO annotations (JSON)",
-    rb'"shapes"\s*:': "LabelMe annotations (JSON)",
     rb'"(_via_settings|_via_img_metadata|region_attributes|shape_attributes)"\s*:': (
         "VGG Image Annotator annotations (JSON)"
     ),
@@ -347,15 +364,53 @@ _AS_TABLE = "write one row per calcification to CSV: its cluster_id and the cent
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/+(?!\\)", re.IGNORECASE)
 
 
-def refuse_foreign(path: PathLike, head: bytes) -> None:
+class Signs(NamedTuple):
+    """What the kind of a file is told by.
+
+    Attributes
+    ----------
+    head : bytes
+        Its beginning.
+    json : bytes
+        If it is JSON, its first and last part; else nothing.
+    names : tuple of str
+        If it is a ZIP archive, the names in it; else nothing.
+    """
+
+    head: bytes
+    json: bytes = b""
+    names: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, path: PathLike) -> Signs:
+        """Look at a file."""
+        head = first_bytes(path, 4096)
+        text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+        is_json = re.match(rb"[\[{]\s*[\[{\]}\"\d-]", text)
+        names: list[str] = []
+        if head.startswith(ZIP_MAGIC):
+            with (
+                suppress(zipfile.BadZipFile, OSError, ValueError, NotImplementedError),
+                zipfile.ZipFile(path) as archive,
+            ):
+                names = archive.namelist()
+        return cls(head, _more(path) if is_json else b"", tuple(names))
+
+    def has_keys(self, *keys: str) -> bool:
+        """Tell whether JSON has all of some keys; a key may be several with ``|`` between."""
+        return all(re.search(rf'"({key})"\s*:'.encode(), self.json) for key in keys)
+
+
+def refuse_foreign(path: PathLike, signs: Signs) -> None:
     """Raise `BadInputError` where a file's beginning is that of a kind known not to be read."""
-    found = _zipped(path) if head.startswith(b"PK\x03\x04") else None
+    head = signs.head
+    found = _zipped(signs.names) if head.startswith(ZIP_MAGIC) else None
     if b"\0" in head:  # a table may begin with these letters
         starts = (about for magic, about in _BINARY.items() if head.startswith(magic))
         found = next(starts, found)
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
-    if re.match(rb"[\[{]\s*[\[{\]}\"\d-]", text):
-        told = (name for pattern, name in _JSON.items() if re.search(pattern, _more(path)))
+    if signs.json:
+        told = (name for pattern, name in _JSON.items() if re.search(pattern, signs.json))
         found = next(told, "JSON"), _AS_TABLE
     elif text[:14].lower().startswith((b"<!doctype html", b"<html")):
         found = "a web page (HTML)", "download the table itself"
@@ -383,20 +438,10 @@ def _more(path: PathLike, size: int = 1 << 20) -> bytes:
         return head + file.read()
 
 
-def _zipped(path: PathLike) -> tuple[str, str] | None:
-    """Say what an archive is; None for NumPy's."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+def _zipped(names: tuple[str, ...]) -> tuple[str, str]:
+    """Say what an archive is."""
+    if not names:
         return "a damaged ZIP archive", "fetch or write it again"
-    if any(name.endswith(".npy") for name in names):
-        return None
-    if any(name.startswith("xl/") for name in names):
-        return "an Excel workbook (.xlsx)", _TABLE
     if "content.xml" in names:
         return "a spreadsheet of OpenDocument (.ods)", _TABLE
-    if any(name.lower().endswith(".roi") for name in names):
-        instead = "save the centres of the regions as CSV (Measure in ImageJ's ROI Manager)"
-        return "a set of regions of ImageJ (RoiSet.zip)", instead
     return "a ZIP archive", "unpack it"

@@ -196,7 +196,7 @@ def check_apart(
     outputs = [os.fspath(path) for path in written if str(path) != STANDARD_STREAM]
     others = [os.fspath(path) for path in read]
     for image in (os.fspath(path) for path in images):
-        over_one = any(_is_image(Path(output)) for output in outputs)
+        over_one = any(is_image_file(Path(output)) for output in outputs)
         others += [image] if over_one or not os.path.isdir(image) else []
     for output in outputs:
         for other in others:
@@ -257,19 +257,19 @@ class Inputs:
         self.described: list[dict[str, Any]] = []
         for path, name in named.items():
             if path.is_dir():
-                self._add_images(sorted(file for file in path.rglob("*") if _is_image(file)))
+                self._add_images(sorted(file for file in path.rglob("*") if is_image_file(file)))
             elif path.is_file() or not path.exists():  # a pipe or a device has no digest
-                stamp = _stamp(path) if path.exists() else ()
+                stamp = stamp_of(path) if path.exists() else ()
                 digest = file_digest(path)
                 self._stamps[path], self._digests[path] = stamp, digest
                 self.described.append({"name": name, "sha256": digest})
         for folder in sorted({path.parent for path in self._digests if _is_dicom(path)}):
-            self._add_images(sorted(file for file in folder.iterdir() if _is_image(file)))
+            self._add_images(sorted(file for file in folder.iterdir() if is_image_file(file)))
 
     def _add_images(self, files: Iterable[Path]) -> None:
         for path in files:
             if path not in self._stamps:
-                self._stamps[path] = _stamp(path)
+                self._stamps[path] = stamp_of(path)
                 self.described.append({"name": str(path), "stamp": list(self._stamps[path])})
 
     def check_unchanged(self) -> None:
@@ -281,7 +281,7 @@ class Inputs:
             A file was changed, replaced or removed meanwhile.
         """
         for path, stamp in self._stamps.items():
-            if _stamp(path) != stamp and (
+            if stamp_of(path) != stamp and (
                 path not in self._digests or file_digest(path) != self._digests[path]
             ):
                 raise BadInputError(
@@ -289,7 +289,8 @@ class Inputs:
                 )
 
 
-def _stamp(path: Path) -> _Stamp:
+def stamp_of(path: Path) -> _Stamp:
+    """Return what changes where a file is changed or replaced; nothing of one that is not there."""
     try:
         found = os.stat(path)
     except OSError:
@@ -301,7 +302,8 @@ def _is_dicom(path: Path) -> bool:
     return looks_like_dicom(_head(path))
 
 
-def _is_image(path: Path) -> bool:
+def is_image_file(path: Path) -> bool:
+    """Tell whether a file begins as DICOM, PNG, TIFF or NumPy files do."""
     head = _head(path)
     return looks_like_dicom(head) or head.startswith(IMAGE_MAGICS)
 

@@ -1,31 +1,34 @@
-"""Reads label masks (PNG, TIFF, NumPy) as clusters; what the labels of a mask mean.
+"""What the labels of a mask mean: calcifications, clusters of them, or neither.
 
-An image file says nothing reliable of the size of its pixels, so that must come from the user or from the
-mammogram the mask was drawn on. A label that cannot be calcifications (an organ, the rim around all others) is left
-out, with a note. DICOM segmentations: `dicom.segmentation`.
+A label that cannot be calcifications (an organ, the rim around all others) is left out, with a note. Files are opened by
+`planes`, `nifti` and `dicom`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from calcigram.errors import BadInputError, PixelSizeError
-from calcigram.formats.annotations import Cluster, ImageMarks, Mark, gather
-from calcigram.formats.arrays import read_array
-from calcigram.formats.files import PathLike
-from calcigram.formats.maskparts import Ints, MaskParts, Measured, measure, pixels_of
-from calcigram.formats.registry import kind_of
+from calcigram.errors import BadInputError
+from calcigram.formats.annotations import (
+    DRAWN,
+    MAX_CLUSTERS,
+    Cluster,
+    ImageMarks,
+    Mark,
+)
+from calcigram.formats.maskparts import Ints, MaskParts, Measured, measure, outline_px, pixels_of
+from calcigram.formats.outlines import polygon_shape
 from calcigram.linking import MAX_LOOSE, Linking, link
-from calcigram.longtable import Intake, Notice
-from calcigram.options import ReadOptions
+from calcigram.longtable import Notice
 from calcigram.wording import counted
 
 if TYPE_CHECKING:
-    from calcigram.formats.dicom.report import Spacing
+    pass
 
 LARGEST_MM = 10.0
 """No calcification is larger; what is marked so is an organ, a mass or a whole cluster."""
@@ -51,7 +54,9 @@ def fill_from_labels(
     source: str,
     intensity: npt.NDArray[Any] | None = None,
     *,
-    chosen: Collection[int] = (),
+    chosen: Collection[int | str] = (),
+    regions: Collection[int | str] = (),
+    probability: npt.NDArray[Any] | None = None,
     linking: Linking | None = None,
     corner: tuple[int, int] = (0, 0),
 ) -> list[str]:
@@ -72,6 +77,10 @@ def fill_from_labels(
         The image itself, of the same shape, calcifications bright; it gives contrast and weighted centres.
     chosen : collection of int, optional
         Labels that are calcifications, whatever they look like; the others are left out.
+    regions : collection of int, optional
+        Labels that are outlines of clusters: each connected part is one.
+    probability : ndarray, optional
+        Of the same shape; its peak in each calcification is kept as the confidence.
     linking : Linking, optional
         How far apart the parts of one label may be that is a cluster.
     corner : (int, int)
@@ -89,11 +98,16 @@ def fill_from_labels(
         does not occur, or no mark is brighter in the image than its surroundings.
     """
     parts = MaskParts.of(labels, source)
+    present = () if parts is None else parts.values
+    _check_chosen(chosen, present, source, "--label")
+    _check_chosen(regions, present, source, "--regions")
     if parts is None:
-        _check_chosen(chosen, (), source)
         return ["the mask is empty: no calcification"]
     notes: list[str] = []
-    _check_chosen(chosen, parts.values, source)
+    if regions:
+        outlines = _take_regions(parts, regions, spacing, corner)
+        image.clusters += outlines
+        notes.append(f"{_named(regions)}: {counted(len(outlines), 'outline')} of clusters")
     if chosen:
         others = [value for value in parts.values if value not in chosen]
         parts.drop(np.isin(parts.label, others))
@@ -116,17 +130,53 @@ def fill_from_labels(
     measured = measure(pixels, spacing, place, source, intensity, marked)
     notes += _darkness(measured, source)
     marks = [Mark(shape) for shape in measured.shapes]
+    if probability is not None:
+        top, left = parts.corner
+        peaks = np.maximum.reduceat(
+            probability[pixels.rows + top, pixels.columns + left], pixels.offsets[:-1]
+        )
+        marks = [
+            Mark(replace(shape, confidence=float(peak)))
+            for shape, peak in zip(measured.shapes, peaks, strict=True)
+        ]
     _take_over(image, marks, names, linking or Linking(), notes)
     return notes
 
 
-def _check_chosen(chosen: Collection[int], values: Collection[int], source: str) -> None:
+def _take_regions(
+    parts: MaskParts,
+    regions: Collection[int | str],
+    spacing: tuple[float, float],
+    corner: tuple[int, int],
+) -> list[Cluster]:
+    """Return the connected parts of some labels as outlines of clusters, and drop them."""
+    from scipy.ndimage import find_objects
+
+    is_region = np.isin(parts.label, list(regions))
+    clusters = []
+    boxes = find_objects(parts.numbered)
+    for number in np.flatnonzero(is_region):
+        rows, columns = boxes[number - 1]
+        at = (rows.start + parts.corner[0] + corner[0], columns.start + parts.corner[1] + corner[1])
+        outline = outline_px(parts.numbered[rows, columns] == number, at) * spacing
+        shape = polygon_shape(outline)
+        centre = (shape.x_mm, shape.y_mm)
+        clusters.append(Cluster([], outline=outline, centre=centre, formed_by=DRAWN))
+        if len(clusters) > MAX_CLUSTERS:
+            break  # which `gather` refuses
+    parts.drop(is_region)
+    return clusters
+
+
+def _check_chosen(
+    chosen: Collection[int | str], values: Collection[int], source: str, option: str
+) -> None:
     for label in chosen:
         if label not in values:
             raise BadInputError(
                 f"a label of the mask: {_listed(values) or 'it has none'}",
                 source=source,
-                column="--label",
+                column=option,
                 value=label,
             )
 
@@ -283,136 +333,11 @@ def _check_count(n_marks: int, source: str) -> None:
         raise BadInputError(f"at most {MAX_LOOSE} marks", source=source, value=n_marks)
 
 
-def _named(values: Iterable[int]) -> str:
+def _named(values: Iterable[int | str]) -> str:
     values = list(values)
     return f"label{'s' if len(values) > 1 else ''} {_listed(values)}"
 
 
-def _listed(values: Iterable[int]) -> str:
+def _listed(values: Iterable[int | str]) -> str:
     texts = [str(value) for value in values]
     return ", ".join(texts[:MAX_NAMED]) + (" ..." if len(texts) > MAX_NAMED else "")
-
-
-MOST_MARKED = 0.5
-"""Where one value has more than this share of a mask, and all its corners, it is the background."""
-
-
-def read_mask(path: PathLike, options: ReadOptions | None = None) -> Intake:
-    """Read the clusters of a label mask.
-
-    Parameters
-    ----------
-    path : path-like
-        PNG, TIFF, ``.npy`` or ``.npz`` (its one array of an image, or that named ``mask`` or
-        ``labels``); 0 is background. See `fill_from_labels` for what the values mean.
-    options : ReadOptions, optional
-        With the mammogram among its `images`, in DICOM (which also states the pixel size) or an image
-        file of the same shape, contrast is measured too, and centres are weighted by it.
-
-    Returns
-    -------
-    Intake
-
-    Raises
-    ------
-    BadInputError
-        It cannot be read, is not a mask, or the size of a pixel is not known.
-    """
-    options = options or ReadOptions()
-    source, labels, linking = str(path), options.labels, options.linking
-    mask = _as_labels(read_array(path), source, chosen=labels)
-    marks = ImageMarks()
-    notes = ["label mask"]
-    intensity, spacing = _look_at(options.images, mask, marks, notes, source, options.pixel_spacing)
-    if spacing is None:
-        raise PixelSizeError(
-            "the size of a pixel: the option --pixel-spacing MM, or the DICOM image (--image FILE)",
-            source=source,
-        )
-    notes.append(spacing.note())
-    notes += fill_from_labels(
-        marks, mask, (spacing.x_mm, spacing.y_mm), source, intensity, chosen=labels, linking=linking
-    )
-    if intensity is None:
-        notes.append("contrast (cnr) is not known: it takes the image itself (--image FILE)")
-    return gather([marks], notes, linking)
-
-
-def _as_labels(
-    array: npt.NDArray[Any], source: str, chosen: Collection[int] = ()
-) -> npt.NDArray[Any]:
-    """Return an array as labels, after a look whether it can be a mask."""
-    if array.dtype.kind == "f":
-        array = _whole_numbers(array, source)
-    if array.dtype.kind == "i" and array.min(initial=0) < 0:
-        raise BadInputError(
-            "labels from 0, which is background", source=source, value=int(array.min())
-        )
-    corners = np.unique(array[[0, 0, -1, -1], [0, -1, 0, -1]]) if array.size else array.ravel()
-    # of several values the background may be one, which is then left out for its size
-    if len(corners) == 1 and corners[0] and not chosen and not array[array != corners[0]].any():
-        marked = np.count_nonzero(array == corners[0]) / array.size
-        if marked > MOST_MARKED:
-            raise BadInputError(
-                "0 for background, other values for calcifications (is the mask inverted?)",
-                source=source,
-                value=f"{corners[0]} in {marked:.1%} of the pixels, all corners among them",
-            )
-    return array
-
-
-def _whole_numbers(array: npt.NDArray[Any], source: str) -> npt.NDArray[np.int32]:
-    """Return an array of floats as whole numbers, row by row, as it may be large."""
-    whole = np.empty(array.shape, np.int32)
-    for row, values in zip(whole, array, strict=True):
-        with np.errstate(invalid="ignore"):
-            row[:] = values
-        broken = (row != values) | (row == np.iinfo(np.int32).min)
-        if broken.any():
-            raise BadInputError(
-                "whole numbers as labels, 0 for background; threshold probabilities first",
-                source=source,
-                value=values[broken][0].item(),
-            )
-    return whole
-
-
-def _look_at(
-    images: Sequence[PathLike],
-    labels: npt.NDArray[Any],
-    marks: ImageMarks,
-    notes: list[str],
-    source: str,
-    given_mm: float | None,
-) -> tuple[npt.NDArray[Any] | None, Spacing | None]:
-    """Return the image's pixels and pixel size, and note in `marks` what it is of."""
-    from calcigram.formats.dicom.report import Spacing
-
-    given = None if given_mm is None else Spacing(given_mm, given_mm, "--pixel-spacing")
-    if not images:
-        return None, given
-    if len(images) > 1:
-        raise BadInputError("one image of a mask", source=source, value=f"{len(images)} images")
-    image = images[0]
-    if kind_of(image) != "dicom":
-        pixels = read_array(image)
-    else:
-        from calcigram.formats.dicom.datasets import text_of
-        from calcigram.formats.dicom.images import displayed, open_image
-        from calcigram.formats.dicom.report import pixel_spacing
-
-        entry = open_image(image, pixels=True)
-        header = entry.header
-        assert header is not None
-        marks.image_id, marks.group_id = entry.uid, text_of(header, "PatientID")
-        marks.laterality, marks.view = entry.laterality, entry.view
-        given = pixel_spacing(entry, str(image), given_mm)
-        if "PixelData" not in header:
-            return None, given
-        pixels = displayed(header, str(image))
-    if pixels.shape != labels.shape:
-        raise BadInputError(
-            f"an image of the mask's shape, {labels.shape}", source=str(image), value=pixels.shape
-        )
-    notes.append("contrast measured in the image")
-    return pixels, given

@@ -44,6 +44,8 @@ class Shape:
         Area over area of the convex hull.
     cnr : float
         Never known from an outline; masks with an image give it.
+    confidence : float
+        What a detector says of it: the peak of a map of probabilities, the score of an outline.
     """
 
     x_mm: float
@@ -53,6 +55,7 @@ class Shape:
     orientation_deg: float = NAN
     solidity: float = NAN
     cnr: float = NAN
+    confidence: float = NAN
 
 
 def polygon_shape(points: Points) -> Shape:
@@ -79,10 +82,29 @@ def polygon_shape(points: Points) -> Shape:
     >>> shape.x_mm, shape.y_mm, round(shape.aspect_ratio, 3), shape.solidity
     (1.0, 0.5, 2.0, 1.0)
     """
-    points = np.asarray(points, float)
+    return rings_shape([points])
+
+
+def rings_shape(rings: Sequence[Points]) -> Shape:
+    """Measure a polygon of several parts, as `polygon_shape` does of one.
+
+    Parameters
+    ----------
+    rings : sequence of ndarray, shape (n, 2)
+        Parts run the one way round, and holes the other.
+
+    Examples
+    --------
+    >>> square = np.array([[0.0, 0], [1, 0], [1, 1], [0, 1]])
+    >>> shape = rings_shape([square, square + (3, 0)])
+    >>> shape.x_mm, round(shape.diameter_mm, 3), shape.solidity
+    (2.0, 1.596, 0.5)
+    """
+    rings = [np.asarray(ring, float) for ring in rings]
+    points = np.concatenate(rings)
     middle = points.mean(axis=0)
     x, y = (points - middle).T  # near the origin, where nothing cancels
-    u, v = np.roll(x, -1), np.roll(y, -1)
+    u, v = np.concatenate([np.roll(ring - middle, -1, axis=0) for ring in rings]).T
     cross = x * v - u * y
     area = cross.sum() / 2
     extent = float(np.ptp(points, axis=0).max())

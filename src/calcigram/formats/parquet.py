@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from calcigram.clusters import MARK_NAMES, META_COLUMNS, ClusterSet, clusters_from_frame
+from calcigram.clusters import META_COLUMNS, POINT_NAMES, ClusterSet, clusters_from_frame
 from calcigram.errors import BadInputError
 from calcigram.formats.files import PathLike
 from calcigram.formats.output import arrow_table
@@ -92,7 +92,7 @@ def intake_of_lists(
         Number of the batch's first row, for messages.
     """
     faults, factor = Faults(source), factors(options)
-    marks = {ours: theirs for ours, theirs in names.items() if ours in MARK_NAMES}
+    marks = {ours: theirs for ours, theirs in names.items() if ours in POINT_NAMES}
     batch = _as_lists(batch, marks.values())
     aligned = _aligned(batch, marks, faults)
     rows = np.flatnonzero(aligned)
@@ -106,7 +106,7 @@ def intake_of_lists(
         if ours not in NUMERIC_COLUMNS:
             continue
         column = NUMERIC_COLUMNS[ours]
-        is_mark = ours in MARK_NAMES
+        is_mark = ours in POINT_NAMES
         numbers = _numbers(batch.column(theirs), lengths if is_mark else None, theirs, source)
         values[ours] = in_our_unit(numbers, column, factor[ours])
         bad = np.flatnonzero(column.bad(values[ours]))
@@ -126,7 +126,7 @@ def intake_of_lists(
     meta, ignored = _meta(batch, names)
     if not kept.all():
         of_kept = np.repeat(kept, lengths)
-        values = {n: v[of_kept if n in MARK_NAMES else kept] for n, v in values.items()}
+        values = {n: v[of_kept if n in POINT_NAMES else kept] for n, v in values.items()}
         offsets = np.concatenate([[0], np.cumsum(lengths[kept])])
     clusters = ClusterSet.from_arrays(
         offsets, cluster_id=all_ids[rows[kept]], meta=meta[kept], **values
@@ -289,7 +289,7 @@ def _list_table(clusters: ClusterSet, names: list[str]) -> pa.Table:
     columns: dict[str, pa.Array] = {"cluster_id": pa.array(clusters.cluster_id, pa.string())}
     for name in names:
         values = pa.array(getattr(clusters, name))
-        columns[name] = pa.ListArray.from_arrays(offsets, values) if name in MARK_NAMES else values
+        columns[name] = pa.ListArray.from_arrays(offsets, values) if name in POINT_NAMES else values
     meta = arrow_table(clusters.meta)
     return pa.table(columns | dict(zip(meta.column_names, meta.columns, strict=True)))
 

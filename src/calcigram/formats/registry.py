@@ -19,10 +19,12 @@ from calcigram.formats.files import (
     IMAGE_MAGICS,
     PARQUET_MAGIC,
     STANDARD_STREAM,
+    ZIP_MAGIC,
     PathLike,
+    Signs,
     atomic_path,
-    first_bytes,
     looks_like_dicom,
+    looks_like_nifti,
     looks_like_property_list,
     refuse_address,
     refuse_foreign,
@@ -39,7 +41,7 @@ from calcigram.longtable import (
     known_columns,
     tell,
 )
-from calcigram.options import ANNOTATION, DICOM, MASK, TABLE, ReadOptions
+from calcigram.options import ANNOTATION, DICOM, MAMMOGRAM, MASK, TABLE, WORKBOOK, ReadOptions
 from calcigram.wording import counted
 
 if TYPE_CHECKING:
@@ -57,28 +59,54 @@ class Format(NamedTuple):
     called : str
         What messages call it, as `calcigram.options` has it.
     is_one : callable
-        Tells it by the first bytes of a file.
+        Tells it by the `Signs` of a file.
     module, function : str
         What reads it, imported when such a file is first met: a function of a path and `ReadOptions` that
         returns an `Intake`. Parquet alone is read part by part.
+    packed : bool
+        Whether it may come compressed, or through a pipe.
     """
 
     called: str
-    is_one: Callable[[bytes], bool]
+    is_one: Callable[[Signs], bool]
     module: str
     function: str
+    packed: bool = True
 
 
 _HERE = "calcigram.formats"
 
+
+def _is_array(of: Signs) -> bool:
+    is_zip = of.head.startswith(ZIP_MAGIC)
+    return of.head.startswith(IMAGE_MAGICS) and (not is_zip or _any_ends(of.names, ".npy"))
+
+
+def _is_coco(of: Signs) -> bool:
+    return of.has_keys("annotations|categories") or of.has_keys(
+        "image_id", "category_id", "bbox|segmentation"
+    )
+
+
+def _any_ends(names: tuple[str, ...], suffix: str) -> bool:
+    return any(name.lower().endswith(suffix) for name in names)
+
+
 FORMATS = {
-    "parquet": Format(TABLE, lambda head: head.startswith(PARQUET_MAGIC), f"{_HERE}.parquet", "iter_parquet_clusters"),
-    "mask": Format(MASK, lambda head: head.startswith(IMAGE_MAGICS), f"{_HERE}.masks", "read_mask"),
-    "dicom": Format(DICOM, looks_like_dicom, f"{_HERE}.dicom.reading", "read_dicom"),
-    "plist": Format(ANNOTATION, looks_like_property_list, f"{_HERE}.inbreast", "read_inbreast"),
+    "parquet": Format(TABLE, lambda of: of.head.startswith(PARQUET_MAGIC), f"{_HERE}.parquet", "iter_parquet_clusters"),
+    "nifti": Format(MASK, lambda of: looks_like_nifti(of.head), f"{_HERE}.nifti", "read_nifti"),
+    "mask": Format(MASK, _is_array, f"{_HERE}.planes", "read_mask", packed=False),
+    "dicom": Format(DICOM, lambda of: looks_like_dicom(of.head), f"{_HERE}.dicom.reading", "read_dicom", packed=False),
+    "plist": Format(ANNOTATION, lambda of: looks_like_property_list(of.head), f"{_HERE}.inbreast", "read_inbreast", packed=False),
+    "xlsx": Format(WORKBOOK, lambda of: any(name.startswith("xl/") for name in of.names), f"{_HERE}.workbook", "read_workbook"),
+    "coco": Format(ANNOTATION, _is_coco, f"{_HERE}.coco", "read_coco"),
+    "labelme": Format(ANNOTATION, lambda of: of.has_keys("shapes"), f"{_HERE}.labelme", "read_labelme"),
+    "slicer": Format(ANNOTATION, lambda of: of.has_keys("markups"), f"{_HERE}.slicer", "read_slicer"),
+    "imagej": Format(ANNOTATION, lambda of: of.head.startswith(b"Iout") or _any_ends(of.names, ".roi"), f"{_HERE}.imagej", "read_imagej"),
+    "mammogram": Format(MAMMOGRAM, lambda _: False, "calcigram.detect.images", "read_image", packed=False),
     "csv": Format(TABLE, lambda _: True, f"{_HERE}.csvtext", "read_csv_clusters"),
 }  # fmt: skip
-"""Kind of file -> how it is told and read; the first that fits is taken."""
+"""Kind of file -> how it is told and read; the first that fits is taken. A mammogram is told by `content_of`."""
 
 
 def kind_of(path: PathLike) -> str:
@@ -108,9 +136,33 @@ def kind_of(path: PathLike) -> str:
     'plist'
     """
     refuse_address(path)
-    head = first_bytes(path, 4096)
-    refuse_foreign(path, head)
-    return next(kind for kind, one in FORMATS.items() if one.is_one(head))
+    signs = Signs.of(path)
+    kind = next(kind for kind, one in FORMATS.items() if one.is_one(signs))
+    if kind in ("plist", "csv"):  # other XML, and whatever else
+        refuse_foreign(path, signs)
+    return kind
+
+
+def is_table(path: PathLike) -> bool:
+    """Tell whether a file is a table: CSV, Parquet, or a sheet of a workbook."""
+    return FORMATS[kind_of(path)].called in (TABLE, WORKBOOK)
+
+
+def content_of(path: PathLike, options: ReadOptions) -> str:
+    """Say what a file holds, as `kind_of` does, and tell a ``mammogram`` from a mask and a DICOM document.
+
+    Parameters
+    ----------
+    path : path-like
+    options : ReadOptions
+        Where one of them only makes sense for a mask, the file is taken for one.
+    """
+    kind = kind_of(path)
+    if kind not in ("dicom", "mask"):
+        return kind
+    from calcigram.formats.mammograms import is_mammogram
+
+    return "mammogram" if is_mammogram(path, kind, options) else kind
 
 
 def read_clusters(
@@ -119,12 +171,15 @@ def read_clusters(
     *,
     columns: Mapping[str, str] | None = None,
     units: str = "mm",
-    pixel_spacing: float | None = None,
+    pixel_spacing: float | tuple[float, float] | None = None,
     skip_bad: bool = False,
     single_cluster: str | None = None,
     images: Sequence[PathLike] = (),
     linking: Linking | None = None,
-    labels: Collection[int] = (),
+    labels: str | Collection[int | str] = (),
+    regions: str | Collection[int | str] = (),
+    threshold: float | None = None,
+    sheet: str | None = None,
 ) -> ClusterSet:
     """Read clusters from a table, a report, an annotation file or a mask.
 
@@ -140,8 +195,8 @@ def read_clusters(
         Our column names to the file's, such as ``{"x": "posX", "y": "posY"}``.
     units : {"mm", "cm", "um", "px"}
         What a table's lengths are given in; ``px`` needs `pixel_spacing`.
-    pixel_spacing : float, optional
-        Millimetres per pixel. What a report or mask states itself is ignored then.
+    pixel_spacing : float or (float, float), optional
+        Millimetres per pixel; of two numbers, from row to row and from column to column. What a report or mask states itself is ignored then.
     skip_bad : bool
         Leave clusters with bad values out, with a warning; `read_intake` also lists them.
     single_cluster : str, optional
@@ -150,9 +205,15 @@ def read_clusters(
         The images that a report or mask is of, or folders of them.
     linking : Linking, optional
         How calcifications that stand in no cluster are brought together.
-    labels : collection of int, optional
-        Of a mask or a segmentation: the labels, or the numbers of the segments, that are
-        calcifications, whatever they look like. The others are left out.
+    labels : collection of int or str, optional
+        Of a mask, a segmentation or an annotation: the labels, the segments (by number or name), or the
+        names or categories that are calcifications, whatever they look like. The others are left out.
+    regions : collection of int or str, optional
+        Labels or names that outline clusters: the calcifications within each are one.
+    threshold : float, optional
+        Least probability of a calcification, in a map of probabilities or in scores; 0.5 by default.
+    sheet : str, optional
+        The sheet of a workbook that holds the table; the first by default.
 
     Returns
     -------
@@ -184,7 +245,10 @@ def read_clusters(
         single_cluster=single_cluster,
         images=tuple(images),
         linking=linking,
-        labels=tuple(labels),
+        labels=labels,  # type: ignore[arg-type]  # a text, too, becomes a tuple
+        regions=regions,  # type: ignore[arg-type]
+        threshold=threshold,
+        sheet=sheet,
         skip_bad=skip_bad,
     )
     intake = read_intake(path, options)
@@ -274,12 +338,13 @@ def iter_intakes(
     options = options or ReadOptions()
     refuse_address(path)
     path = plain_file(path)
-    found = FORMATS[kind_of(path)]
+    found = FORMATS[content_of(path, options)]
     options.check_applies(found.called, str(path))
-    if found.called != TABLE and isinstance(path, SpooledPath):
+    if not found.packed and isinstance(path, SpooledPath):
         if path.origin is None:
             raise BadInputError(
-                "CSV or Parquet where it is compressed or comes through a pipe", source=str(path)
+                f"a plain file where it is {found.called}, not one that is compressed or comes through a pipe",
+                source=str(path),
             )
         path = path.origin
     read = getattr(import_module(found.module), found.function)

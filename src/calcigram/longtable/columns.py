@@ -20,6 +20,7 @@ from calcigram.limits import (
     MARKS,
     MAX_COLUMNS,
     META_COLUMNS,
+    POINT_COLUMNS,
     UNPACKED_FLOOR_BYTES,
     Column,
 )
@@ -137,7 +138,7 @@ SHORT_NAMES = {
 }
 """What the keys of `columns` may be shortened to."""
 
-NUMERIC_COLUMNS = {column.name: column for column in (*MARKS, *CLUSTER_COLUMNS)}
+NUMERIC_COLUMNS = {column.name: column for column in (*POINT_COLUMNS, *CLUSTER_COLUMNS)}
 """The columns of numbers by name: marks, then per-cluster columns."""
 
 _short = Repr()
@@ -163,6 +164,13 @@ def factors(options: ReadOptions) -> dict[str, float]:
     if units == "px" and spacing is None:
         expected = "the pixel spacing in mm beside units 'px' (pixel_spacing)"
         raise BadInputError(expected, column="pixel_spacing", value=None)
+    if isinstance(spacing, tuple):
+        raise BadInputError(
+            "one number: diameters and directions in px have no meaning where pixels are not square; "
+            "convert the table to mm",
+            column="pixel_spacing",
+            value=spacing,
+        )
     if units != "px" and spacing is not None:
         raise BadInputError(
             "units 'px' where a pixel spacing is given", column="units", value=units

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from calcigram.errors import BadInputError
-from calcigram.limits import CLUSTER_NAMES, MARK_NAMES, META_COLUMNS
+from calcigram.limits import CLUSTER_NAMES, META_COLUMNS, POINT_NAMES
 from calcigram.longtable.columns import (
     ID_EXPECTED,
     MISSING_IDS,
@@ -188,7 +188,7 @@ def intake_from_frame(
         np.concatenate([[0], np.cumsum(lengths)]),
         cluster_id=ids[keep],
         meta=meta[keep],
-        **{name: values[name][kept_rows] for name in MARK_NAMES if name in values},
+        **{name: values[name][kept_rows] for name in POINT_NAMES if name in values},
         **{name: values[name][first][keep] for name in CLUSTER_NAMES if name in values},
     )
     n_rejected = int((~keep).sum()) + bool((owner < 0).any())
@@ -360,7 +360,7 @@ def frame_from_clusters(
     table: dict[str, Any] = {"cluster_id": clusters.cluster_id[owner]}
     for name in known_columns(clusters) if columns is None else columns:
         values = getattr(clusters, name)
-        table[name] = values if name in MARK_NAMES else values[owner]
+        table[name] = values if name in POINT_NAMES else values[owner]
     meta = clusters.meta.iloc[owner].reset_index(drop=True)
     return pd.concat([pd.DataFrame(table), meta], axis=1)
 

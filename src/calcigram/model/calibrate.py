@@ -382,12 +382,12 @@ class ConformalScores:
         (array([0.5]), array([inf]))
         """
         check_coverage(coverage)
+        # Rounded, as 0.9 x 10 must be 9 and not a hair more.
+        rank = np.ceil(np.round((self.counts + 1) * coverage, 9)).astype(np.int64)
+        enough = rank <= self.counts
+        first = np.cumsum(self.counts) - self.counts
         limits = np.full(len(self.counts), np.inf)
-        for k, part in enumerate(self._parts()):
-            # Rounded, as 0.9 x 10 must be 9 and not a hair more.
-            rank = int(np.ceil(round((len(part) + 1) * coverage, 9)))
-            if rank <= len(part):
-                limits[k] = part[max(rank, 1) - 1]
+        limits[enough] = self.scores[(first + np.maximum(rank, 1) - 1)[enough]]
         return limits
 
     def sets(

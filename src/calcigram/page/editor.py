@@ -1,7 +1,4 @@
-"""The drawing: points in mm that can be drawn, dragged and deleted, with the lines over them.
-
-Its points as plain columns and as text, and the lines, are made by the functions at the end.
-"""
+"""The drawing: points in mm that can be drawn, dragged and deleted, with the lines over them, on an image or on none."""
 
 from __future__ import annotations
 
@@ -9,28 +6,38 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from bokeh.events import DoubleTap
-from bokeh.models import BoxZoomTool, ColumnDataSource, CustomJS, HoverTool, PointDrawTool, Range1d
+from bokeh.models import (
+    BoxZoomTool,
+    CategoricalColorMapper,
+    ColumnDataSource,
+    CustomJS,
+    Glyph,
+    HoverTool,
+    LinearColorMapper,
+    PointDrawTool,
+    Range1d,
+    WheelZoomTool,
+)
+from bokeh.palettes import gray
 from bokeh.plotting import figure
+from bokeh.transform import factor_mark
 
-from calcigram._kernels.geometry import convex_hull
-from calcigram._kernels.tree import Tree, root_at_path_end, spanning_tree
-from calcigram.charts import BLACK, BLUE, GREEN, ORANGE
-from calcigram.clusters import CLUSTER_NAMES, MARK_NAMES, ClusterSet
-from calcigram.errors import BadInputError
-from calcigram.page.files import MAX_POINTS, check_number
+from calcigram.charts import BLACK, BLUE, GREEN, ORANGE, SKY, VERMILION
+from calcigram.clusters import MARK_NAMES
+from calcigram.page.sketch import (
+    CLICKED,
+    DRAWN_SIZE_MM,
+    GIVEN,
+    GROWN,
+    N_POSITIONS,
+    NOT_GROWN,
+    Points,
+    overlays,
+    with_outlines,
+)
 
-DRAWN_SIZE_MM = 0.3
-"""How large a calcification of unknown size is drawn."""
-
-N_POSITIONS = 2
-
-SMOOTHING = 5
-"""Points of the longest path that are averaged for the centre line."""
-
-Points = npt.NDArray[np.float64]
-Line = tuple[list[float], list[float]]
+Box = tuple[float, float, float, float]
 
 LINES = {
     "tree": ("spanning tree", ORANGE, "solid", 1.5),
@@ -39,7 +46,21 @@ LINES = {
 }
 """Line over the points -> its name, colour, dash and width."""
 
-HANDLE_PX = 11
+HANDLE_PX, RING_PX = 11, 19
+"""Of a point on an empty sheet, and on an image."""
+
+SIGNS = {
+    GIVEN: ("circle", ORANGE),
+    CLICKED: ("diamond", SKY),
+    GROWN: ("square", SKY),
+    NOT_GROWN: ("x", VERMILION),
+}
+"""Marker and colour of each over an image; on an empty sheet all are `BLACK`."""
+
+OTHER = "#ffffffb0"
+"""Colour of marks of other clusters, and of none."""
+
+NO_IMAGE: dict[str, list[Any]] = {"image": [], "x": [], "y": [], "dw": [], "dh": []}
 
 CHANGED_JS = """
 edits.revision = (edits.revision ?? 0) + 1
@@ -99,20 +120,31 @@ class Editor:
     settled : callable
         Called when all changes that the browser has sent are in the drawing: if the verdict is of them,
         it calls `acknowledge`.
+    looked : callable
+        Called when another part of the drawing is in sight.
     name : str
         Of the view: what `widgets.stale` was given.
     """
 
     def __init__(
-        self, changed: React, moved: React, settled: Callable[[], None], name: str
+        self,
+        changed: React,
+        moved: React,
+        settled: Callable[[], None],
+        looked: Callable[[], None],
+        name: str,
     ) -> None:
-        self._changed, self._moved, self._settled = changed, moved, settled
+        self._changed, self._moved, self._settled, self._looked = changed, moved, settled, looked
         self._is_ours = False
         self._frame_px = dict(FRAME_PX)
         self.source = ColumnDataSource(with_outlines({"x_mm": [], "y_mm": []}), name="points")
         self._shown = self.columns
         self._draw_tool = PointDrawTool()
+        self._whole: Box | None = None
         self.set_new_size(DRAWN_SIZE_MM)
+        self._images = [ColumnDataSource(NO_IMAGE, name=name) for name in ("overview", "detail")]
+        self._others = ColumnDataSource(with_outlines({"x_mm": [], "y_mm": []}), name="others")
+        self._colours = CategoricalColorMapper(factors=list(SIGNS), palette=[BLACK] * len(SIGNS))
         self._lines = {name: ColumnDataSource({"xs": [], "ys": []}) for name in LINES}
         self.figure = self._draw()
         self.source.on_change("data", self._on_change)
@@ -130,6 +162,7 @@ class Editor:
         self._acknowledged.js_on_change("data", CustomJS(args=args, code=ACKNOWLEDGED_JS))
         for name in FRAME_PX:
             self.figure.on_change(name, self._on_frame)
+        self.figure.x_range.on_change("end", lambda attr, old, new: self._looked())
 
     @property
     def columns(self) -> dict[str, list[Any]]:
@@ -146,9 +179,13 @@ class Editor:
 
         The browser itself writes them, so that no answer of ours can undo the click after this one.
         """
-        unknown = dict.fromkeys(MARK_NAMES[N_POSITIONS:], float("nan"))
-        sizes = {"width": diameter_mm, "height": diameter_mm, "angle": 0.0}
-        self._draw_tool.default_overrides = {**unknown, "diameter_mm": diameter_mm, **sizes}
+        drawn: dict[str, Any] = dict.fromkeys(MARK_NAMES[N_POSITIONS:], float("nan"))
+        drawn |= {"width": diameter_mm, "height": diameter_mm, "angle": 0.0, "sign": GIVEN}
+        if self._whole is None:
+            drawn["diameter_mm"] = diameter_mm
+        else:  # what is unknown is measured
+            drawn["sign"] = CLICKED
+        self._draw_tool.default_overrides = drawn
 
     def acknowledge(self) -> None:
         """Tell the browser that the verdict is of all changes that it has sent."""
@@ -175,6 +212,67 @@ class Editor:
             self.source.selected.indices = []
             self._frame()
 
+    def show_image(self, overview: Mapping[str, Any] | None, box: Box | None) -> None:
+        """Draw over an image from now on; over none where it is None.
+
+        Parameters
+        ----------
+        overview : mapping, optional
+            Columns of the whole image, as `Picture.shown` gives them.
+        box : tuple of float, optional
+            Where it is.
+        """
+        self._whole = box
+        for source, columns in zip(self._images, (overview, None), strict=True):
+            source.data = dict(columns or NO_IMAGE)
+        is_image = box is not None
+        self._colours.palette = [colour if is_image else BLACK for _, colour in SIGNS.values()]
+        for glyph in self._glyphs:  # an outline, through which the image is seen
+            glyph.update(fill_alpha=0.0 if is_image else 0.75, line_alpha=1.0 if is_image else 0.0)
+        for glyph in self._rings:  # around a calcification, not over it
+            glyph.update(
+                size=RING_PX if is_image else HANDLE_PX, line_alpha=1.0 if is_image else 0.5
+            )
+        for renderer in self._over:
+            renderer.visible = not is_image
+        self.figure.grid.visible = not is_image
+        self.figure.background_fill_color = BLACK if is_image else "white"
+        self.figure.toolbar.active_scroll = self._wheel if is_image else None
+
+    def show_detail(self, columns: Mapping[str, Any] | None) -> None:
+        """Show a part of the image in more detail."""
+        self._images[1].data = dict(columns or NO_IMAGE)
+
+    def show_others(self, columns: Mapping[str, Sequence[Any]]) -> None:
+        """Show marks that are not of this cluster."""
+        self._others.data = with_outlines(columns)
+
+    @property
+    def in_sight(self) -> Box:
+        """What is in sight: left, top, right and bottom in mm."""
+        x, y = self.figure.x_range, self.figure.y_range
+        return float(x.start), float(y.end), float(x.end), float(y.start)
+
+    def patch(self, marks: Mapping[int, Mapping[str, Any]]) -> None:
+        """Change single points, without a call to `changed`; points that are drawn meanwhile stay.
+
+        Parameters
+        ----------
+        marks : mapping of int to mapping
+            Place of a point -> values of columns.
+        """
+        changes: dict[str, list[tuple[int, Any]]] = {}
+        for i, values in marks.items():
+            for name, value in values.items():
+                changes.setdefault(name, []).append((i, value))
+        self._is_ours = True
+        try:
+            self.source.patch(changes)
+        finally:
+            self._is_ours = False
+        self._shown = self.columns
+        self._draw_lines(self._shown)
+
     def _draw(self) -> Any:
         fig = figure(
             name="cluster",
@@ -185,27 +283,41 @@ class Editor:
             y_range=Range1d(12, -12),
             x_axis_label="x (mm)",
             y_axis_label="y (mm, downwards)",
-            tools="pan,wheel_zoom,reset,save",
+            tools="pan,reset,save",
             toolbar_location="above",
         )
         fig.toolbar.logo = None
-        for name, (label, colour, dash, width) in LINES.items():
+        greys = LinearColorMapper(palette=gray(256), low=0, high=255)
+        for source in self._images:
+            fig.image("image", "x", "y", "dw", "dh", source=source, color_mapper=greys)
+        self._over = [
             fig.multi_line(
                 "xs", "ys", source=self._lines[name], line_color=colour, line_dash=dash,
                 line_width=width, legend_label=label,
-            )  # fmt: skip
+            )
+            for name, (label, colour, dash, width) in LINES.items()
+        ]  # fmt: skip
+        ellipse = {"x": "x_mm", "y": "y_mm", "width": "width", "height": "height", "angle": "angle"}
         fig.ellipse(
-            "x_mm", "y_mm", width="width", height="height", angle="angle", source=self.source,
-            fill_color=BLACK, fill_alpha=0.75, line_color=None,
+            **ellipse, source=self._others, fill_color=None, line_color=OTHER, line_dash="dotted"
+        )
+        colour = {"field": "sign", "transform": self._colours}
+        outlines = fig.ellipse(
+            **ellipse, source=self.source, fill_color=BLACK, fill_alpha=0.75, line_color=colour,
+            line_alpha=0, nonselection_fill_alpha=0.75, nonselection_line_alpha=0,
         )  # fmt: skip
+        self._glyphs = _glyphs_of(outlines)
+        marker = factor_mark("sign", [sign for sign, _ in SIGNS.values()], list(SIGNS))
         handles = fig.scatter(
-            "x_mm", "y_mm", size=HANDLE_PX, source=self.source, fill_alpha=0.08, fill_color=BLUE,
-            line_color=BLACK, line_alpha=0.5, selection_line_color=ORANGE, selection_line_width=3,
-            nonselection_fill_alpha=0.08,
+            "x_mm", "y_mm", size=HANDLE_PX, source=self.source, marker=marker, fill_alpha=0.08,
+            fill_color=BLUE, line_color=colour, line_alpha=0.5, selection_line_color=ORANGE,
+            selection_line_width=3, nonselection_fill_alpha=0.08,
         )  # fmt: skip
+        self._rings = _glyphs_of(handles)
         draw = self._draw_tool
         draw.renderers = [handles]
-        fig.add_tools(BoxZoomTool(match_aspect=True), draw, HoverTool(renderers=[handles], tooltips=[("x", "@x_mm{0.00} mm"), ("y", "@y_mm{0.00} mm"), ("diameter", "@diameter_mm{0.00} mm")]))  # fmt: skip
+        self._wheel = WheelZoomTool()
+        fig.add_tools(self._wheel, BoxZoomTool(match_aspect=True), draw, HoverTool(renderers=[handles], tooltips=[("x", "@x_mm{0.00} mm"), ("y", "@y_mm{0.00} mm"), ("diameter", "@diameter_mm{0.00} mm")]))  # fmt: skip
         fig.toolbar.active_tap = draw
         args = {"figure": fig, "tool": draw, "source": self.source, "handle_px": HANDLE_PX}
         fig.js_on_event(DoubleTap, CustomJS(args=args, code=SECOND_CLICK_JS))
@@ -244,212 +356,36 @@ class Editor:
             source.data = {"xs": xs, "ys": ys}
 
     def _frame(self) -> None:
-        """Show all points, with room around them."""
+        """Show all points, with room around them; of an image without points, all of it."""
         x, y = (np.array(self.source.data[name], float) for name in ("x_mm", "y_mm"))
+        whole = self._whole
+        if whole is not None and not x.size:
+            x, y = np.array(whole[::2]), np.array(whole[1::2])
         if not x.size:
             return
+        largest = max(self.source.data["width"], default=0.0)
+        x_ends, y_ends = self._around(x, y, largest)
+        x_reset, y_reset = x_ends, y_ends
+        if whole is not None:  # the button "Reset" of an image shows all of it
+            x_reset, y_reset = self._around(np.array(whole[::2]), np.array(whole[1::2]), 0.0)
+        for axis, (start, end), (reset_start, reset_end) in (
+            (self.figure.x_range, x_ends, x_reset),
+            (self.figure.y_range, y_ends[::-1], y_reset[::-1]),
+        ):
+            axis.update(start=start, end=end, reset_start=reset_start, reset_end=reset_end)
+
+    def _around(
+        self, x: Points, y: Points, largest: float
+    ) -> tuple[tuple[float, float], tuple[float, float]]:
+        """Return the ends of the axes that show points of at most a size."""
         # A millimetre is as long across as it is down: the frame's sides say how much fits.
         tall = self._frame_px["inner_height"] / self._frame_px["inner_width"]
-        largest = max(self.source.data["width"], default=0.0)
         half = max(float(np.ptp(x)) + largest, (float(np.ptp(y)) + largest) / tall, 4.0) * 0.56
         cx, cy = (float(v.min() + v.max()) / 2 for v in (x, y))
-        for axis, start, end in (
-            (self.figure.x_range, cx - half, cx + half),
-            (self.figure.y_range, cy + half * tall, cy - half * tall),
-        ):
-            axis.update(start=start, end=end, reset_start=start, reset_end=end)
+        return (cx - half, cx + half), (cy - half * tall, cy + half * tall)
 
 
-# --- points as plain columns
-
-
-def columns_of(cluster: ClusterSet) -> dict[str, list[float]]:
-    """Return the marks of one cluster as lists, and what is drawn: width, height, angle.
-
-    Parameters
-    ----------
-    cluster : ClusterSet
-        Exactly one cluster.
-
-    Returns
-    -------
-    dict of str to list of float
-    """
-    marks = {name: getattr(cluster, name).astype(float).tolist() for name in MARK_NAMES}
-    return with_outlines(marks)
-
-
-def with_outlines(marks: Mapping[str, Sequence[Any]]) -> dict[str, list[float]]:
-    """Add the ellipse of each mark: width and height in mm, angle in rad as Bokeh turns it.
-
-    Examples
-    --------
-    >>> drawn = with_outlines({"x_mm": [0], "y_mm": [0], "diameter_mm": [0.2], "aspect_ratio": [4]})
-    >>> drawn["width"], drawn["height"]
-    ([0.4], [0.1])
-    """
-    n = len(marks["x_mm"])
-    filled = {name: _numbers(marks.get(name), n) for name in MARK_NAMES}
-    size = np.where(np.isfinite(filled["diameter_mm"]), filled["diameter_mm"], DRAWN_SIZE_MM)
-    turned = np.isfinite(filled["aspect_ratio"])
-    stretch = np.sqrt(np.where(turned, filled["aspect_ratio"], 1.0))
-    angle = -np.deg2rad(np.nan_to_num(filled["orientation_deg"]))  # y runs down, angles with it
-    drawn = {"width": size * stretch, "height": size / stretch, "angle": angle}
-    return {name: values.tolist() for name, values in (filled | drawn).items()}
-
-
-def cluster_of(
-    columns: Mapping[str, Sequence[Any]],
-    cluster_id: str,
-    context: Mapping[str, float] | None = None,
-) -> ClusterSet:
-    """Return the cluster that stands on the page.
-
-    Parameters
-    ----------
-    columns : mapping of str to sequence
-        Marks; what is no number is unknown.
-    cluster_id : str
-    context : mapping of str to float, optional
-        Nipple and breast area, where known.
-
-    Raises
-    ------
-    BadInputError
-        A value is out of range, or there are more than `MAX_POINTS`.
-    """
-    n = len(columns["x_mm"])
-    check_number(n)
-    marks: dict[str, Any] = {name: _numbers(columns.get(name), n) for name in MARK_NAMES}
-    known: dict[str, Any] = {
-        name: [value] for name, value in (context or {}).items() if name in CLUSTER_NAMES
-    }
-    return ClusterSet.from_arrays([0, n], cluster_id=[cluster_id], **marks, **known)
-
-
-UNKNOWN = "-"
-"""Stands in a line of text for a mark that is not known."""
-
-
-def text_of(columns: Mapping[str, Sequence[Any]]) -> str:
-    """Return the points as lines of text: the marks in order, up to the last that is known.
-
-    Examples
-    --------
-    >>> text_of({"x_mm": [0, 1.5], "y_mm": [2, 3], "diameter_mm": [0.25, float("nan")]})
-    '0 2 0.25\\n1.5 3'
-    """
-    n = len(columns["x_mm"])
-    rows = np.column_stack([_numbers(columns.get(name), n) for name in MARK_NAMES])
-    return "\n".join(_line_of_text(row) for row in rows.tolist())
-
-
-def _line_of_text(row: list[float]) -> str:
-    words = [UNKNOWN if value != value else f"{value:.4g}" for value in row]
-    while words and words[-1] == UNKNOWN:
-        words.pop()
-    return " ".join(words)
-
-
-def columns_from_text(text: str) -> dict[str, list[float]]:
-    """Read lines of x, y and, so far as they are known, the other marks in order.
-
-    Raises
-    ------
-    BadInputError
-        A line holds something else; it is named. Or there are more than `MAX_POINTS` lines.
-
-    Examples
-    --------
-    >>> columns_from_text("0 2 0.25")["diameter_mm"]
-    [0.25]
-    >>> columns_from_text("0 2 - 3")["aspect_ratio"]
-    [3.0]
-    """
-    rows: list[list[float]] = []
-    lines = text.splitlines()
-    check_number(len(lines))
-    for number, line in enumerate(lines, 1):
-        words = line.replace(",", " ").replace(";", " ").split()
-        if not words:
-            continue
-        try:
-            row = [float("nan") if word == UNKNOWN else float(word) for word in words]
-        except ValueError:
-            row = []
-        if not N_POSITIONS <= len(row) <= len(MARK_NAMES) or not np.isfinite(row[:2]).all():
-            raise BadInputError(
-                f"numbers ({', '.join(MARK_NAMES)}; {UNKNOWN} or nothing where unknown)",
-                row=number,
-                value=line[:60],
-            )
-        rows.append([*row, *[float("nan")] * (len(MARK_NAMES) - len(row))])
-    return with_outlines({name: [row[k] for row in rows] for k, name in enumerate(MARK_NAMES)})
-
-
-def overlays(x_mm: Sequence[float], y_mm: Sequence[float]) -> dict[str, list[Line]]:
-    """Return the lines over the points: spanning tree, hull, centre line.
-
-    Parameters
-    ----------
-    x_mm, y_mm : sequence of float
-
-    Returns
-    -------
-    dict of str to list of (x, y)
-        ``tree`` one line an edge; ``hull`` one closed line; ``centre`` the longest path of the
-        tree, smoothed; empty where there are too few points, or more than `MAX_POINTS`.
-
-    Examples
-    --------
-    >>> lines = overlays([0, 1, 2], [0, 0, 1])
-    >>> len(lines["tree"]), len(lines["hull"]), len(lines["centre"])
-    (2, 1, 1)
-    """
-    points = np.unique(np.column_stack([_numbers(x_mm), _numbers(y_mm)]), axis=0)
-    points = points[np.isfinite(points).all(axis=1)]
-    if not 2 <= len(points) <= MAX_POINTS:
-        return {"tree": [], "hull": [], "centre": []}
-    centred: Any = np.ascontiguousarray((points - points.mean(axis=0)).T, np.float32)
-    x, y = centred
-    tree = spanning_tree(x, y)
-    path = points[_longest_path(tree)]
-    ring = points[[*(hull := convex_hull(x, y)), hull[0]]]
-    return {
-        "tree": [_line(points[[i, p]]) for i, p in enumerate(tree.parent.tolist()) if p >= 0],
-        "hull": [_line(ring)] if len(points) > 2 else [],
-        "centre": [_line(_smooth(path))] if len(path) > 2 else [],
-    }
-
-
-def _longest_path(tree: Tree) -> list[int]:
-    """Return the points of the longest path of a tree, in order."""
-    order, parent, edge = root_at_path_end(tree, np.float32(np.inf))  # no point is a stray
-    depth = np.zeros(len(parent))
-    for i in order[1:].tolist():
-        depth[i] = depth[parent[i]] + edge[i]
-    path = [int(depth.argmax())]
-    while parent[path[-1]] >= 0:
-        path.append(int(parent[path[-1]]))
-    return path
-
-
-def _smooth(path: Points) -> Points:
-    reach = min(SMOOTHING, len(path)) // 2
-    return np.array(
-        [
-            path[max(0, i - min(reach, i, len(path) - 1 - i)) : i + min(reach, i, len(path) - 1 - i) + 1].mean(axis=0)
-            for i in range(len(path))
-        ]
-    )  # fmt: skip
-
-
-def _line(points: Points) -> Line:
-    return points[:, 0].tolist(), points[:, 1].tolist()
-
-
-def _numbers(values: Sequence[Any] | None, n: int | None = None) -> Points:
-    """Return values as floats, NaN for whatever is none."""
-    if values is None:
-        return np.full(n or 0, np.nan)
-    return np.array([v if isinstance(v, int | float) else np.nan for v in values], dtype=float)
+def _glyphs_of(renderer: Any) -> list[Any]:
+    """Return the glyphs of points that are selected, that are not, and of all where none is."""
+    glyphs = (renderer.glyph, renderer.selection_glyph, renderer.nonselection_glyph)
+    return [glyph for glyph in glyphs if isinstance(glyph, Glyph)]

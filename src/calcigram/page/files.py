@@ -10,22 +10,26 @@ import io
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from calcigram.clusters import ClusterSet
 from calcigram.errors import BadInputError, CalcigramError
-from calcigram.options import ReadOptions
+from calcigram.options import MAMMOGRAM, ReadOptions
 from calcigram.wording import without_options
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from calcigram.page.pictures import Picture
+
 MAX_POINTS = 5_000
 """Calcifications of one cluster that the page draws and reads."""
 
-MAX_BYTES = 10_000_000
+MAX_BYTES, MAX_IMAGE_BYTES = 10_000_000, 64_000_000
+"""Of a file that is dropped: a table, report or mask, and a mammogram."""
+
 MAX_CLUSTERS = 2_000
 MAX_PAIRS = 500_000_000
 
@@ -38,6 +42,13 @@ NOTICE = "Research software, not a medical device."
 Read = Callable[[ClusterSet], "pd.DataFrame"]
 
 
+class Opened(NamedTuple):
+    """What a file holds: clusters, and the mammogram they were detected in where it is one."""
+
+    clusters: ClusterSet
+    picture: Picture | None = None
+
+
 def check_number(n: int) -> None:
     """Refuse more calcifications of one cluster than the page takes."""
     if n > MAX_POINTS:
@@ -46,19 +57,19 @@ def check_number(n: int) -> None:
         )
 
 
-def read_file(content: bytes, **options: Any) -> ClusterSet:
-    """Read a file that was dropped, of any kind that `read_clusters` takes.
+def open_file(content: bytes, **options: Any) -> Opened:
+    """Read a file that was dropped: a mammogram, or whatever else `read_clusters` takes.
 
     Parameters
     ----------
     content : bytes
-        At most `MAX_BYTES`.
+        At most `MAX_BYTES`; a mammogram `MAX_IMAGE_BYTES`.
     **options
         As `read_clusters` takes them; what is empty says nothing.
 
     Returns
     -------
-    ClusterSet
+    Opened
         1 to `MAX_CLUSTERS` clusters.
 
     Raises
@@ -67,18 +78,38 @@ def read_file(content: bytes, **options: Any) -> ClusterSet:
         It cannot be read; no path is named.
     """
     from calcigram.formats import read_clusters
+    from calcigram.formats.mammograms import read_mammogram
+    from calcigram.formats.registry import content_of
+    from calcigram.page.pictures import detected
 
-    if len(content) > MAX_BYTES:
-        raise BadInputError(f"a file of at most {MAX_BYTES // 1_000_000} MB")
+    _check_size(content, MAX_IMAGE_BYTES)
     with tempfile.TemporaryDirectory(prefix="calcigram-") as folder:
         path = Path(folder) / "file"
         path.write_bytes(content)
         try:
-            given = {name: value for name, value in options.items() if value not in (None, "")}
-            clusters = read_clusters(path, ReadOptions(**given))
+            given = ReadOptions(
+                **{n: value for n, value in options.items() if value not in (None, "")}
+            )
+            if content_of(path, given) == "mammogram":
+                given.check_applies(MAMMOGRAM, "the file")
+                opened = Opened(*detected(read_mammogram(path, spacing_mm=given.pixel_spacing)))
+            else:
+                _check_size(content, MAX_BYTES)
+                opened = Opened(read_clusters(path, given))
         except CalcigramError as error:
             message = without_options(str(error).replace(str(path), "the file"), SPACING)
             raise CalcigramError(message) from None
+    _check_clusters(opened.clusters)
+    return opened
+
+
+def _check_size(content: bytes, most: int) -> None:
+    if len(content) > most:
+        raise BadInputError(f"a file of at most {most // 1_000_000} MB")
+
+
+def _check_clusters(clusters: ClusterSet) -> None:
+    """Refuse more than the page takes."""
     if not 0 < len(clusters) <= MAX_CLUSTERS:
         raise BadInputError(f"1 to {MAX_CLUSTERS} clusters on the page", value=len(clusters))
     lengths = clusters.n_calcifications
@@ -88,7 +119,6 @@ def read_file(content: bytes, **options: Any) -> ClusterSet:
             f"clusters whose squared numbers of calcifications add up to {MAX_PAIRS:,} at most"
         )
         raise BadInputError(expected, value=pairs)
-    return clusters
 
 
 def replaced(clusters: ClusterSet | None, i: int | None, drawn: ClusterSet) -> ClusterSet:

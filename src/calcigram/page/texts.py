@@ -29,6 +29,8 @@ NOTICE = (
 HEAD_HTML = f'<header><h1>calcigram</h1><div role="note" class="notice">{NOTICE}</div></header>'
 """What the page is, and what it is not; always in sight."""
 
+READING_HTML = "<p role='status'>Reading the file; in an image, calcifications are detected, which takes some seconds …</p>"
+
 NEGLIGIBLE = 0.005
 """A probability that is shown as 0.00."""
 
@@ -67,6 +69,25 @@ def unread_html(why: str) -> str:
 def message_html(message: str) -> str:
     """Return a message, such as why a file was refused; empty without one."""
     return f'<div class="message" role="alert">{escape(message)}</div>' if message else ""
+
+
+def image_html(notes: Sequence[str], n_not_grown: int = 0, n_twice: int = 0) -> str:
+    """Return what an image was read as, what the signs on it mean, and which points were not measured.
+
+    Parameters
+    ----------
+    notes : sequence of str
+        What was assumed, found and left out.
+    n_not_grown : int
+        Points on which no outline could be grown.
+    n_twice : int
+        Points that were taken away, as they lie on a calcification that is marked already.
+
+    Returns
+    -------
+    str
+    """
+    return str(_macros().image(notes, n_not_grown, n_twice))
 
 
 def rules_html(row: Mapping[str, Any]) -> str:

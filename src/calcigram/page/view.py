@@ -17,22 +17,31 @@ from calcigram.classify import missing_note
 from calcigram.clusters import CLUSTER_NAMES, ClusterSet
 from calcigram.errors import BadInputError, CalcigramError
 from calcigram.page import files, texts
-from calcigram.page.editor import (
+from calcigram.page.editor import Editor
+from calcigram.page.examples import examples, first_example
+from calcigram.page.files import MAX_POINTS, Opened, open_file
+from calcigram.page.sketch import (
     DRAWN_SIZE_MM,
-    Editor,
+    NOT_GROWN,
     cluster_of,
     columns_from_text,
     columns_of,
+    grown_into,
     text_of,
+    to_grow,
     with_outlines,
+    without,
 )
-from calcigram.page.examples import examples, first_example
-from calcigram.page.files import MAX_POINTS, read_file
-from calcigram.page.widgets import Widgets
+from calcigram.page.widgets import Widgets, uploaded
 from calcigram.wording import plain
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from calcigram.page.pictures import Picture
+
+DETAIL_AFTER_S = 0.3
+"""After the last move of an image, the part in sight is sent in detail."""
 
 MAX_PAST = 200
 """Changes that can be taken back."""
@@ -48,31 +57,36 @@ class View:
     ----------
     read : callable
         From clusters to verdicts, as `calcigram.classify`.
-    clusters : ClusterSet, optional
+    opened : Opened, optional
         What is shown first; by default an example on which all sources agree.
     explain : callable, optional
         From one cluster to the HTML that explains its reading.
     open_file : callable
-        From the bytes of a file, and options of `read_clusters`, to clusters.
+        From the bytes of a file, and options of `read_clusters`, to what it holds.
     first : callable, optional
         Gives what `first_example` does, where it need not be read anew.
+    in_chunks : bool
+        Whether files come through the socket of a server.
     """
 
     def __init__(
         self,
         read: Callable[[ClusterSet], pd.DataFrame],
-        clusters: ClusterSet | None = None,
+        opened: Opened | None = None,
         explain: Callable[[ClusterSet], str] | None = None,
-        open_file: Callable[..., ClusterSet] = read_file,
+        open_file: Callable[..., Opened] = open_file,
         first: Callable[[], tuple[str, pd.DataFrame]] | None = None,
+        *,
+        in_chunks: bool = False,
     ) -> None:
         self._read, self._explain, self._open_file = read, explain, open_file
         self._clusters: ClusterSet | None = None
+        self._picture: Picture | None = None
         self._rows: list[dict[str, Any]] = []
         self._notes: list[str] = []
         self._drawn_id, self._context = "drawn", dict[str, float]()
         self._shown: int | None = None
-        self._turn = self._n_loads = 0
+        self._turn = self._n_loads = self._n_looks = 0
         self._file = b""
         self._past: list[_State] = []
         self.widgets = Widgets(
@@ -83,17 +97,20 @@ class View:
             ],
             can_explain=explain is not None,
             name=(name := f"v{id(self):x}"),
+            in_chunks=in_chunks,
         )
         self._is_read = True
-        self.editor = Editor(self._on_drawn, self._on_moved, self._on_settled, name)
-        if clusters is None:
+        self.editor = Editor(
+            self._on_drawn, self._on_moved, self._on_settled, self._on_looked, name
+        )
+        if opened is None:
             example, verdicts = first() if first else first_example(read)
             self.widgets.example.value = example
-            clusters = examples()[example]
+            opened = Opened(examples()[example])
         else:
-            verdicts = read(clusters)
+            verdicts = read(opened.clusters)
         self._wire()
-        self._show_all(clusters, verdicts)
+        self._show_all(opened, verdicts)
 
     def _wire(self) -> None:
         widgets = self.widgets
@@ -109,6 +126,7 @@ class View:
         widgets.apply.on_click(self._on_text)
         widgets.clear.on_click(self._on_clear)
         widgets.undo.on_click(self._on_undo)
+        widgets.delete.on_click(self._on_delete)
 
     def layout(self) -> Any:
         """Return the view for Panel to show."""
@@ -117,10 +135,10 @@ class View:
     async def _on_example(self, event: Any) -> None:
         if event.new:
             self._file = b""
-            await self._load(lambda: examples()[event.new])
+            await self._load(lambda: Opened(examples()[event.new]))
 
     async def _on_upload(self, event: Any) -> None:
-        self._file = event.new or b""
+        self._file = uploaded(event.new)
         await self._on_reading(event)
 
     async def _on_reading(self, _: Any) -> None:
@@ -128,6 +146,7 @@ class View:
         if not self._file:
             return
         file, fields = self._file, {n: widget.value for n, widget in self.widgets.reading.items()}
+        self._later(lambda: self._tell(texts.READING_HTML))
         await self._load(lambda: self._open_file(file, **fields), is_example=False)
 
     async def _on_text(self, _: Any) -> None:
@@ -157,6 +176,13 @@ class View:
             sizes[i] = float(event.new)
         self._replace(with_outlines(columns | {"diameter_mm": sizes}), frame=False)
 
+    async def _on_delete(self, _: Any) -> None:
+        """Delete the points that are selected, as Backspace does: a phone has none."""
+        columns, selected = self.editor.columns, set(self.editor.selected)
+        if selected:
+            self._remember(columns)
+            self._replace(without(columns, selected), frame=False)
+
     async def _on_undo(self, _: Any) -> None:
         if self._past:
             self._drawn_id, self._context, self._shown, columns = self._past.pop()
@@ -168,7 +194,57 @@ class View:
         columns = self.editor.columns
         if len(columns["x_mm"]) <= MAX_POINTS:
             self.widgets.points.value = text_of(columns)
-        pn.state.execute(self._update)
+        if self._picture is None:
+            pn.state.execute(self._update)
+            return
+        picture, todo = self._picture, to_grow(before, columns)
+
+        async def grow_and_update() -> None:
+            await self._grow(picture, todo)
+            await self._update()
+
+        pn.state.execute(grow_and_update)
+
+    async def _grow(self, picture: Picture, todo: list[tuple[float, float]]) -> None:
+        """Grow points that were clicked or dragged to their outlines; one that has none stays, and is marked so."""
+        if not todo:
+            self._later(self._tell_of_image)
+            return
+        x, y = ([place[k] for place in todo] for k in (0, 1))
+        measured = await asyncio.to_thread(picture.measure, x, y)
+        grown = dict(zip(todo, measured, strict=True))
+
+        def show() -> None:
+            if picture is not self._picture:
+                return
+            changes, twice = grown_into(self.editor.columns, grown)
+            self.editor.patch(changes)
+            if twice:
+                self.editor.show(without(self.editor.columns, twice), frame=False)
+            self.widgets.points.value = text_of(self.editor.columns)
+            self._tell_of_image(n_twice=len(twice))
+
+        self._later(show)
+
+    def _on_looked(self) -> None:
+        """Send what is in sight of an image in detail, when it has not moved for a while."""
+        picture = self._picture
+        if picture is None:
+            return
+        self._n_looks += 1
+        look = self._n_looks
+
+        async def send() -> None:
+            await asyncio.sleep(DETAIL_AFTER_S)
+            if look != self._n_looks:
+                return
+            box = self.editor.in_sight
+            if picture.step(box) >= picture.step(picture.box):  # the whole shows as much
+                return
+            columns = picture.shown(box)
+            self._later(lambda: look == self._n_looks and self.editor.show_detail(columns))
+
+        pn.state.execute(send)
 
     def _on_settled(self) -> None:
         if self._is_read:
@@ -221,21 +297,22 @@ class View:
 
         self._later(show)
 
-    async def _load(self, get: Callable[[], ClusterSet], *, is_example: bool = True) -> None:
+    async def _load(self, get: Callable[[], Opened], *, is_example: bool = True) -> None:
         """Read clusters and show them all, unless another load was begun since."""
         self._n_loads += 1
         load = self._n_loads
         try:
-            clusters = await asyncio.to_thread(get)
-            verdicts = await asyncio.to_thread(self._read, clusters)
+            opened = await asyncio.to_thread(get)
+            verdicts = await asyncio.to_thread(self._read, opened.clusters)
         except CalcigramError as error:
             if load == self._n_loads:
+                self._later(self._tell_of_image)
                 self._refuse(error)
             return
 
         def show() -> None:
             if load == self._n_loads:
-                self._show_all(clusters, verdicts)
+                self._show_all(opened, verdicts)
                 if not is_example:
                     self.widgets.example.value = ""
 
@@ -296,11 +373,17 @@ class View:
 
         self._later(show)
 
-    def _show_all(self, clusters: ClusterSet, verdicts: pd.DataFrame) -> None:
+    def _show_all(self, opened: Opened, verdicts: pd.DataFrame) -> None:
         from calcigram.report import review_order
 
+        clusters, picture = opened
         self._clusters, self._rows = clusters, _rows(verdicts)
         self._notes = missing_note(clusters, verdicts)
+        if picture is not None or self._picture is not None:
+            overview, box = (picture.shown(picture.box), picture.box) if picture else (None, None)
+            self.editor.show_image(overview, box)
+        self._picture = picture
+        self.editor.set_new_size(float(self.widgets.size.value or DRAWN_SIZE_MM))
         order = [int(i) for i in review_order(verdicts)]
         self._list(order)
         self._show(order[0])
@@ -319,9 +402,21 @@ class View:
         columns = columns_of(cluster)
         self._past.clear()
         self._offer_undo()
+        self.editor.show_others(self._others(i))
         self.editor.show(columns)
         self.widgets.points.value = text_of(columns)
+        self._tell_of_image()
         self._show_verdict(self._rows[i], self._notes)
+
+    def _others(self, i: int) -> dict[str, list[float]]:
+        """Return the marks of an image that are not of the cluster that is shown."""
+        if self._picture is None or self._clusters is None:
+            return {"x_mm": [], "y_mm": []}
+        marks = [columns_of(self._clusters[k]) for k in range(len(self._clusters)) if k != i]
+        return {
+            name: sum((one[name] for one in marks), list(values))
+            for name, values in self._picture.loose.items()
+        }
 
     def _show_verdict(
         self, row: dict[str, Any], notes: Sequence[str], *, explain: bool = True
@@ -360,6 +455,17 @@ class View:
                 self._hide_verdict("These points were not read; the message above says why.")
 
         self._later(show)
+
+    def _tell_of_image(self, n_twice: int = 0) -> None:
+        """Say what was read of an image, and what of its marks was not measured."""
+        if self._picture is None:
+            self._tell("")
+            return
+        n_not_grown = self.editor.columns["sign"].count(NOT_GROWN)
+        self._tell(texts.image_html(self._picture.notes, n_not_grown, n_twice))
+
+    def _tell(self, html: str) -> None:
+        self.widgets.image.object = html
 
     def _say(self, message: str) -> None:
         self.widgets.message.object = texts.message_html(message)

@@ -15,6 +15,7 @@ from calcigram.charts import BLUE, VERMILION
 from calcigram.limits import PIXEL_SPACING_MM
 from calcigram.options import UNITS
 from calcigram.page.examples import examples
+from calcigram.page.files import MAX_IMAGE_BYTES
 from calcigram.page.texts import HEAD_HTML
 
 INK, QUIET, LINE, GROUND = "#1b1f24", "#57606a", "#d0d7de", "#f3f5f7"
@@ -104,6 +105,41 @@ TEXT_HINT = (
 )
 
 
+class Upload(pn.widgets.FileDropper):  # type: ignore[misc]
+    """Takes one file in chunks, and keeps no more than `MAX_IMAGE_BYTES` of it."""
+
+    def __init__(self, **parameters: Any) -> None:
+        most = f"{MAX_IMAGE_BYTES // 1_000_000}MB"
+        super().__init__(previews=[], layout="compact", max_file_size=most, **parameters)
+
+    def _process_event(self, event: Any) -> None:
+        if event.event_name != "upload_event":  # what is taken off the list stays shown
+            return
+        data = event.data
+        if data["chunk"] == 1:
+            self._file_buffer = {data["name"]: []}
+            self.value.clear()
+        chunks = self._file_buffer.get(data["name"])
+        if chunks is None:
+            return
+        if (
+            sum(map(len, chunks)) + len(data["data"]) > MAX_IMAGE_BYTES
+        ):  # the browser was to refuse it
+            self._file_buffer.clear()
+            return
+        event.data = {**data, "type": ""}  # else text would be decoded
+        super()._process_event(event)
+
+
+def uploaded(value: Any) -> bytes:
+    """Return the file that was dropped, and let go of it: of `Upload` or of `FileInput`."""
+    if not isinstance(value, dict):
+        return bytes(value or b"")
+    content = next(iter(value.values()), b"")
+    value.clear()
+    return bytes(content)
+
+
 class Widgets:
     """The parts of the view.
 
@@ -114,19 +150,27 @@ class Widgets:
     can_explain : bool
     name : str
         Of the view.
+    in_chunks : bool
+        Whether files come in chunks, as they must through the socket of a server.
     """
 
     def __init__(
-        self, exports: list[tuple[Callable[[], Any], str, str]], *, can_explain: bool, name: str
+        self,
+        exports: list[tuple[Callable[[], Any], str, str]],
+        *,
+        can_explain: bool,
+        name: str,
+        in_chunks: bool,
     ) -> None:
         changed = stale(name)
+        self.image = _html()
         self.message, self.verdict = _html(HEAD), _html(VERDICT, changed)
         self.rules, self.probabilities = _html(changed), _html(BARS, changed)
         self.explanation = _html(BARS, changed)
         self.example = pn.widgets.Select(
             label="Load an example", options=["", *examples()], sizing_mode="stretch_width"
         )
-        self.upload = pn.widgets.FileInput(
+        self.upload = (Upload if in_chunks else pn.widgets.FileInput)(
             label="Open a file, or drop it here", multiple=False, sizing_mode="stretch_width"
         )
         self.reading = {
@@ -144,12 +188,23 @@ class Widgets:
             "single_cluster": pn.widgets.TextInput(
                 label="Id, where it is one cluster", sizing_mode="stretch_width"
             ),
+            "labels": pn.widgets.TextInput(
+                label="Labels or names of calcifications", placeholder="1, calcification", sizing_mode="stretch_width"
+            ),
+            "regions": pn.widgets.TextInput(
+                label="Labels or names of outlines of clusters", placeholder="2, cluster", sizing_mode="stretch_width"
+            ),
+            "threshold": pn.widgets.FloatInput(
+                label="Least probability", value=None, start=0.01, end=1, step=0.05, sizing_mode="stretch_width",
+            ),
+            "sheet": pn.widgets.TextInput(label="Sheet of a workbook", sizing_mode="stretch_width"),
         }  # fmt: skip
         self.size = pn.widgets.FloatInput(
             label="Diameter (mm), new and selected",
             value=0.3, start=0.05, end=20, step=0.05, width=210,
         )  # fmt: skip
         self.undo = pn.widgets.Button(label="Undo", disabled=True)
+        self.delete = pn.widgets.Button(label="Delete selected")
         self.clear = pn.widgets.Button(label="Clear")
         self.points = pn.widgets.TextAreaInput(
             label="Points, one per line", rows=8, max_length=800_000, sizing_mode="stretch_width"
@@ -173,7 +228,7 @@ class Widgets:
                 _fields(self.example, self.upload),
                 _card("How the file is to be read", _fields(*self.reading.values()), collapsed=True),
             ],
-            "drawing": [drawing, _html(text=f"<p class='quiet'>{HINT}</p>"), pn.FlexBox(self.size, self.undo, self.clear, align_items="end")],
+            "drawing": [drawing, self.image, _html(text=f"<p class='quiet'>{HINT}</p>"), pn.FlexBox(self.size, self.delete, self.undo, self.clear, align_items="end")],
             # Cards, since their headings are buttons that the keyboard reaches; those of tabs are none.
             "reading": [
                 self.verdict,

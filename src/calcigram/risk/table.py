@@ -248,8 +248,9 @@ def _interpolated(logit: Floats, spread: Floats) -> Floats:
 
 def _place(x: Floats, knots: Floats) -> tuple[npt.NDArray[np.intp], Floats]:
     """Return the knot before each value, and the share of the way to the next; NaN stays NaN."""
-    at = (np.clip(x, knots[0], knots[-1]) - knots[0]) / (knots[1] - knots[0])
-    low = np.minimum(np.nan_to_num(at).astype(np.intp), len(knots) - 2)
+    last = len(knots) - 1
+    at = np.minimum(np.maximum((x - knots[0]) / (knots[1] - knots[0]), 0), last)
+    low = np.minimum(np.where(np.isnan(at), 0, at).astype(np.intp), last - 1)
     return low, at - low
 
 

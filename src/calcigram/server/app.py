@@ -143,6 +143,7 @@ def mount_page(app: FastAPI, service: Service) -> Callable[[], Any]:
             explain=service.explain_drawn,
             open_file=service.open_file,
             first=service.first_example,
+            in_chunks=True,
         ).layout()
 
     template = BASE_TEMPLATE.environment.from_string(TEMPLATE)

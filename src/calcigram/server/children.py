@@ -25,7 +25,7 @@ from functools import lru_cache
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -39,6 +39,9 @@ from calcigram.server.problems import Fault, Problem
 from calcigram.server.responses import JSON, NOTICE, encode, table_body
 from calcigram.server.settings import Settings
 from calcigram.server.telemetry import counts_of, of_exception
+
+if TYPE_CHECKING:
+    from calcigram.page.files import Opened
 
 Result = tuple[dict[str, Any], bytes]
 """A small header, and a body."""
@@ -302,10 +305,22 @@ def explain(body: bytes, media_type: str, options: ReadOptions, settings: Settin
 
 
 def open_file(content: bytes, options: dict[str, Any]) -> Result:
-    """Read a file that was dropped on the page."""
-    from calcigram.page.files import read_file
+    """Read a file that was dropped on the page; the picture of a mammogram stands behind its clusters."""
+    from calcigram.page import files
 
-    return {}, packed(_parsed(lambda: read_file(content, **options)))
+    clusters, picture = _parsed(lambda: files.open_file(content, **options))
+    body = packed(clusters)
+    return {"n_bytes": len(body)}, body + (b"" if picture is None else picture.to_bytes())
+
+
+def opened(header: dict[str, Any], body: bytes) -> Opened:
+    """Return what `open_file` made bytes of."""
+    from calcigram.page.files import Opened
+    from calcigram.page.pictures import Picture
+
+    n_bytes = header["n_bytes"]
+    picture = Picture.from_bytes(body[n_bytes:]) if len(body) > n_bytes else None
+    return Opened(unpacked(body[:n_bytes]), picture)
 
 
 def explain_drawn(cluster: bytes, folder: str) -> Result:

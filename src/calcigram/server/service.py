@@ -21,7 +21,7 @@ from calcigram.clusters import ClusterSet
 from calcigram.columns import Column, frame_of, rows_between
 from calcigram.errors import CalcigramError
 from calcigram.server import children
-from calcigram.server.children import Children, Job
+from calcigram.server.children import Children, Job, Result
 from calcigram.server.inputs import Points, gather
 from calcigram.server.problems import Problem
 from calcigram.server.responses import NOTICE, datatype_of, encode, json_body, records_of
@@ -30,6 +30,8 @@ from calcigram.server.telemetry import Metrics, counts_of
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from calcigram.page.files import Opened
 
 SMALL_POINTS = 2_000
 """Calcifications up to which a request is read together with others, in a thread: ms at most."""
@@ -120,19 +122,20 @@ class Service:
 
         return first_example(self._uncounted_table)
 
-    def open_file(self, content: bytes, **options: Any) -> ClusterSet:
+    def open_file(self, content: bytes, **options: Any) -> Opened:
         """Read a file that was dropped on the page, in a child process."""
-        return children.unpacked(self._run_for_page(children.open_file, content, options))
+        return children.opened(*self._run_for_page(children.open_file, content, options))
 
     def explain_drawn(self, cluster: ClusterSet) -> str:
         """Explain the reading of a cluster on the page, in a child process."""
         packed = children.packed(cluster)
-        return self._run_for_page(children.explain_drawn, packed, self.settings.model).decode()
+        _, html = self._run_for_page(children.explain_drawn, packed, self.settings.model)
+        return html.decode()
 
-    def _run_for_page(self, job: Job, *arguments: Any) -> bytes:
+    def _run_for_page(self, job: Job, *arguments: Any) -> Result:
         """Return what a job gives, its refusals as the page shows them."""
         try:
-            return self._children.run_now(job, *arguments)[1]
+            return self._children.run_now(job, *arguments)
         except Problem as problem:
             raise CalcigramError(problem.detail) from None
 

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any, Literal, NamedTuple, TypedDict, Unpack, overload
 
 import numpy as np
 
 from calcigram.clusters import ClusterSet
 from calcigram.errors import BadInputError, CalcigramError
 from calcigram.lexicon import Distribution, Morphology
+from calcigram.mammogram import Mammogram
 from calcigram.simulate._random import kernel_state
 from calcigram.simulate._shape import extent_of, with_room
 from calcigram.simulate.acquisition import (
@@ -31,6 +33,15 @@ from calcigram.simulate.anatomy import Breast, View, patient_of
 from calcigram.simulate.definitions import Truth, limits_of, meets_distribution, meets_form
 from calcigram.simulate.mechanisms import Mechanism, Menu, Placement, Rng, menu_of
 from calcigram.simulate.presets import Preset, load_preset
+from calcigram.simulate.render import (
+    MARGIN_MM,
+    Labels,
+    Lazy,
+    Rendered,
+    Scene,
+    scene_of,
+    take_picture,
+)
 
 GRADES = ("easy", "typical", "hard")
 CLUSTERS_A_PATIENT = 4
@@ -41,7 +52,7 @@ FORM_TRIES = 3
 _OUTSIDE_SHARE = 0.2
 _OVERLAP = 0.85
 
-_TRUTH, _ACQUISITION = 2, 3
+_TRUTH, _ACQUISITION, _PICTURE = 2, 3, 5
 
 
 class TrueCluster(NamedTuple):
@@ -136,7 +147,7 @@ def true_cluster(
     """
     ranges = load_preset(preset)
     menu = menu_of(tuple(sorted(exclude_mechanisms)), tuple(sorted(only_mechanisms)), ranges)
-    return _true_cluster(index, seed, grade, ranges, menu)
+    return _true_cluster(index, seed, _grade(index, seed, grade), ranges, menu)
 
 
 def _true_cluster(index: int, seed: int, grade: str, ranges: Preset, menu: Menu) -> TrueCluster:
@@ -162,10 +173,15 @@ def _true_cluster(index: int, seed: int, grade: str, ranges: Preset, menu: Menu)
     raise CalcigramError(f"{ids} met no definition in {MAX_TRIES} tries")
 
 
+def _grade(index: int, seed: int, grade: str) -> str:
+    if grade != "mixed":
+        return grade
+    rng = np.random.default_rng((seed, _ACQUISITION, index, 1))
+    return GRADES[int(rng.integers(0, len(GRADES)))]
+
+
 def _one(index: int, seed: int, grade: str, preset: Preset, menu: Menu) -> tuple[Any, ...]:
-    if grade == "mixed":
-        rng = np.random.default_rng((seed, _ACQUISITION, index, 1))
-        grade = GRADES[int(rng.integers(0, len(GRADES)))]
+    grade = _grade(index, seed, grade)
     cluster = _true_cluster(index, seed, grade, preset, menu)
     view, breast = cluster.view, cluster.breast
     rng = np.random.default_rng((seed, _ACQUISITION, index))
@@ -194,7 +210,13 @@ def _one(index: int, seed: int, grade: str, preset: Preset, menu: Menu) -> tuple
         corner = marks[:, :2].min(axis=0) - rng.uniform(0.5, 8.0)
         marks[:, :2] -= corner
         nipple = nipple - corner
-    return marks, nipple, area, {
+    return marks, nipple, area, meta_of(cluster, index, seed, grade)
+
+
+def meta_of(cluster: TrueCluster, index: int, seed: int, grade: str) -> dict[str, str]:
+    """Return what is told of a cluster beside its marks."""
+    view = cluster.view
+    return {
         "cluster_id": f"sim-{seed}-{index}",
         "image_id": f"{cluster.patient}-{view.laterality}-{view.projection}",
         "group_id": cluster.patient,
@@ -204,15 +226,97 @@ def _one(index: int, seed: int, grade: str, preset: Preset, menu: Menu) -> tuple
         "true_distribution": str(cluster.arrangement.label),
         "true_morphology": str(cluster.particle.label),
         "grade": grade,
-    }  # fmt: skip
+    }
 
 
-def _batch(start: int, stop: int, seed: int, grade: str, preset: str, menu_key: Any) -> ClusterSet:
-    import pandas as pd
+class Picture(NamedTuple):
+    """A simulated cluster, its picture, and which calcification is where."""
 
+    cluster: ClusterSet
+    image: Mammogram
+    labels: Labels
+
+
+def _scene(
+    index: int, seed: int, grade: str, preset: Preset, menu: Menu, margin_mm: float
+) -> tuple[TrueCluster, Scene, Rng]:
+    cluster = _true_cluster(index, seed, _grade(index, seed, grade), preset, menu)
+    rng = np.random.default_rng((seed, _PICTURE, index))
+    return cluster, scene_of(rng, cluster.truth, preset, margin_mm), rng
+
+
+def _one_true(
+    index: int, seed: int, grade: str, preset: Preset, menu: Menu, margin_mm: float
+) -> tuple[Any, ...]:
+    """Return what `_one` does, with the marks as they are in the cluster's picture."""
+    cluster, scene, _ = _scene(index, seed, grade, preset, menu, margin_mm)
+    nipple = cluster.view.offset - scene.corner if cluster.nipple_known else np.full(2, np.nan)
+    area = cluster.breast.area_mm2 if cluster.area_known else math.nan
+    unknown = np.full((len(scene.truth.xy), 1), np.nan)
+    marks = np.hstack([scene.truth.xy, scene.truth.table, unknown]).astype(np.float32)
+    meta = meta_of(cluster, index, seed, _grade(index, seed, grade))
+    return marks, nipple, area, {**meta, "image_id": meta["cluster_id"]}
+
+
+def picture_of(
+    index: int,
+    seed: int,
+    grade: str,
+    preset: str,
+    menu_key: Any,
+    margin_mm: float = MARGIN_MM,
+    *,
+    raw: bool = False,
+) -> Picture:
+    """Return one cluster with its picture; `simulate` says what the parameters are."""
+    ranges = load_preset(preset)
+    arguments = index, seed, grade, ranges, menu_of(*menu_key, ranges), margin_mm
+    cluster, scene, rng = _scene(*arguments)
+    pixels, labels = take_picture(rng, scene, raw=raw)
+    pixel = scene.drawn["detector"].pixel_mm
+    image = Mammogram(
+        pixels,
+        (pixel, pixel),
+        raw=raw,
+        image_id=f"sim-{seed}-{index}",
+        laterality=cluster.view.laterality,
+        view=cluster.view.projection,
+    )
+    return Picture(set_of([_one_true(*arguments)]), image, labels)
+
+
+def _image(index: int, **options: Any) -> Mammogram:
+    return picture_of(index, **options).image
+
+
+def _labels(index: int, **options: Any) -> Labels:
+    return picture_of(index, **options).labels
+
+
+def _batch(
+    start: int,
+    stop: int,
+    seed: int,
+    grade: str,
+    preset: str,
+    menu_key: Any,
+    margin_mm: float | None = None,
+) -> ClusterSet:
+    """Return clusters as a detector lists them, or as they are where they are given a margin."""
     ranges = load_preset(preset)
     menu = menu_of(*menu_key, ranges)
-    records = [_one(index, seed, grade, ranges, menu) for index in range(start, stop)]
+    arguments = seed, grade, ranges, menu
+    if margin_mm is None:
+        return set_of([_one(index, *arguments) for index in range(start, stop)])
+    return set_of([_one_true(index, *arguments, margin_mm) for index in range(start, stop)])
+
+
+def set_of(records: list[tuple[Any, ...]]) -> ClusterSet:
+    """Return a set of clusters, each given by marks, nipple, breast area and meta."""
+    import pandas as pd
+
+    if not records:
+        return ClusterSet.concat([])
     lengths = [len(record[0]) for record in records]
     marks = np.concatenate([record[0] for record in records])
     nipple = np.array([record[1] for record in records])
@@ -229,16 +333,37 @@ def _batch(start: int, stop: int, seed: int, grade: str, preset: str, menu_key: 
 
 
 def _batches(
-    bounds: list[tuple[int, int]], arguments: tuple[Any, ...], n_jobs: int
+    bounds: list[tuple[int, int]], options: dict[str, Any], n_jobs: int
 ) -> Iterator[ClusterSet]:
-    if n_jobs == 1 or len(bounds) == 1:
-        return (_batch(a, b, *arguments) for a, b in bounds)
+    if n_jobs == 1 or len(bounds) <= 1:
+        return (_batch(a, b, **options) for a, b in bounds)
     from joblib import Parallel, delayed
 
     parallel = Parallel(n_jobs=n_jobs, return_as="generator")
-    return parallel(delayed(_batch)(a, b, *arguments) for a, b in bounds)  # type: ignore[no-any-return]
+    return parallel(delayed(_batch)(a, b, **options) for a, b in bounds)  # type: ignore[no-any-return]
 
 
+class Options(TypedDict, total=False):
+    """Options of `simulate` whatever it returns."""
+
+    seed: int
+    start: int
+    grade: str
+    preset: str
+    exclude_mechanisms: Iterable[str]
+    only_mechanisms: Iterable[str]
+    n_jobs: int
+    progress: bool | Callable[[int, int], None]
+    margin_mm: float
+    raw: bool
+
+
+@overload
+def simulate(
+    n: int, *, render: Literal[False] = False, **options: Unpack[Options]
+) -> ClusterSet: ...
+@overload
+def simulate(n: int, *, render: Literal[True], **options: Unpack[Options]) -> Rendered: ...
 def simulate(
     n: int,
     *,
@@ -250,7 +375,10 @@ def simulate(
     only_mechanisms: Iterable[str] = (),
     n_jobs: int = 1,
     progress: bool | Callable[[int, int], None] = False,
-) -> ClusterSet:
+    render: bool = False,
+    margin_mm: float = MARGIN_MM,
+    raw: bool = False,
+) -> ClusterSet | Rendered:
     """Simulate clusters of known distribution and form.
 
     Parameters
@@ -273,12 +401,22 @@ def simulate(
         Processes, as in joblib; -1 for one a core.
     progress : bool or callable, optional
         Show a progress bar on standard error, or call a function with (clusters done, `n`).
+    render : bool, optional
+        Return pictures too, and the true marks in place of a detector's.
+    margin_mm : float, optional
+        How far a picture reaches beyond its cluster.
+    raw : bool, optional
+        Pictures are images for processing, linear in the exposure; otherwise images for
+        presentation, linear in its logarithm.
 
     Returns
     -------
     ClusterSet
         With meta columns `image_id`, `group_id`, `laterality`, `view`, `mechanism`,
         `true_distribution`, `true_morphology`, `grade`.
+    Rendered
+        With `render`: ``clusters``, ``images`` and ``labels``. Each cluster is an image of its own,
+        `image_id`. Images are made when they are asked for, the same each time.
 
     Raises
     ------
@@ -295,6 +433,12 @@ def simulate(
     >>> again = simulate(1, seed=1, start=3)
     >>> bool((again.x_mm == clusters[3].x_mm).all())
     True
+
+    A picture, and the pixels of its first calcification:
+
+    >>> clusters, images, labels = simulate(1, seed=1, render=True)
+    >>> images[0].pixels.shape == labels[0].shape, bool((labels[0] == 1).any())
+    (True, True)
     """
     for name, value in (("n", n), ("seed", seed), ("start", start)):
         if value < 0:
@@ -303,10 +447,12 @@ def simulate(
         raise BadInputError(f"one of {', '.join(GRADES)}, mixed", column="grade", value=grade)
     menu_key = (tuple(sorted(exclude_mechanisms)), tuple(sorted(only_mechanisms)))
     menu_of(*menu_key, load_preset(preset))
+    if not 0 <= margin_mm < math.inf:
+        raise BadInputError("a length of at least 0 mm", column="margin_mm", value=margin_mm)
+    options: dict[str, Any] = {"seed": seed, "grade": grade, "preset": preset, "menu_key": menu_key}
     bounds = [(a, min(a + BATCH, start + n)) for a in range(start, start + n, BATCH)]
-    if not bounds:
-        return ClusterSet.concat([])
-    parts: Iterable[ClusterSet] = _batches(bounds, (seed, grade, preset, menu_key), n_jobs)
+    in_picture = {"margin_mm": margin_mm} if render else {}
+    parts: Iterable[ClusterSet] = _batches(bounds, options | in_picture, n_jobs)
     if callable(progress):
         parts = _counted(parts, progress, n)
     elif progress:
@@ -315,7 +461,18 @@ def simulate(
 
         console = Console(stderr=True)
         parts = track(parts, "Simulating", total=len(bounds), console=console, transient=True)
-    return ClusterSet.concat(list(parts))
+    clusters = ClusterSet.concat(list(parts))
+    if not render:
+        return clusters
+    how = options | in_picture | {"raw": raw}
+    images, labels = (
+        Lazy(partial(_at, start, partial(make, **how)), n) for make in (_image, _labels)
+    )
+    return Rendered(clusters, images, labels)
+
+
+def _at(start: int, make: Callable[[int], Any], i: int) -> Any:
+    return make(start + i)
 
 
 def _counted(

@@ -152,8 +152,13 @@ class TestMeasurementReport:
 
 
 def test_other_dicom_is_refused_by_its_name(examples, saved):
-    with pytest.raises(BadInputError, match=r"Digital Mammography.*expected a Mammography CAD SR"):
+    with pytest.raises(BadInputError, match=r"expected a mammogram.*with its pixels"):
         read_clusters(saved(examples.mammogram()))
+    other = examples.mammogram()
+    other.SOPClassUID = "1.2.840.10008.5.1.4.1.1.104.1"
+    del other.Rows
+    with pytest.raises(BadInputError, match=r"Encapsulated PDF.*expected a Mammography CAD SR"):
+        read_clusters(saved(other))
 
 
 def test_a_report_without_preamble_is_dicom_too(examples, saved, tmp_path):

@@ -123,6 +123,21 @@ class TestLabelMap:
         with pytest.raises(BadInputError, match="'--label': got 12, expected a segment: 1, 2"):
             read_intake(path, ReadOptions(labels=[12]))
 
+    def test_segments_may_be_named_and_may_outline_clusters(self, label_map):
+        mask = np.zeros((400, 600), np.uint8)
+        mask[50:200, 50:200], mask[220:390, 300:590] = 1, 1
+        for k in range(6):
+            mask[60 + 20 * k, 60 + 20 * k : 64 + 20 * k] = 2
+            mask[240:243, 320 + 40 * k] = 2
+        path = label_map(mask, 2)
+        intake = read_intake(path, ReadOptions(labels="single calcification", regions="1"))
+        assert intake.clusters.n_calcifications.tolist() == [6, 6]
+        assert set(intake.clusters.meta.formed_by) == {"in the outline drawn around it"}
+        with pytest.raises(BadInputError, match=r"'--regions': got 'mass', expected a segment"):
+            read_intake(path, ReadOptions(regions="mass"))
+        with pytest.raises(BadInputError, match=r"got 'LABELMAP', expected a fractional"):
+            read_intake(path, ReadOptions(threshold=0.4))
+
     def test_in_opposite_corners_they_have_limits(self, label_map):
         mask = np.zeros((2000, 2000), np.uint8)
         for k in range(100):

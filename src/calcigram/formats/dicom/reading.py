@@ -11,13 +11,16 @@ import numpy as np
 from calcigram.errors import BadInputError
 from calcigram.formats.annotations import Cluster, ImageMarks, Mark, gather
 from calcigram.formats.dicom.cad_sr import is_cad_sr, read_cad_sr
-from calcigram.formats.dicom.datasets import text_of
+from calcigram.formats.dicom.datasets import text_of, whole_of
 from calcigram.formats.dicom.images import (
     FindImages,
     describe_from_header,
+    displayed,
     find_in_folder,
+    is_image,
     is_of_same_pixels,
     open_dicom,
+    open_image,
 )
 from calcigram.formats.dicom.report import (
     EDGE_PX,
@@ -29,6 +32,7 @@ from calcigram.formats.dicom.report import (
     Spot,
     pixel_spacing,
     states_spacing,
+    unread_spacing,
 )
 from calcigram.formats.dicom.tid1500 import is_measurement_report, read_tid1500
 from calcigram.formats.dicom.tree import Tree, with_stated
@@ -42,8 +46,9 @@ from calcigram.formats.outlines import (
     polygon_area,
     polygon_shape,
 )
+from calcigram.formats.planes import intake_of_plane
 from calcigram.longtable import Intake, Notice
-from calcigram.options import REPORT, ReadOptions
+from calcigram.options import MASK, REPORT, ReadOptions
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -78,7 +83,8 @@ def read_dicom(path: PathLike, options: ReadOptions | None = None) -> Intake:
     Parameters
     ----------
     path : path-like
-        Mammography CAD SR, TID 1500 measurement report, or segmentation.
+        Mammography CAD SR, TID 1500 measurement report, segmentation, or a mask stored as an image
+        (Secondary Capture).
     options : ReadOptions, optional
         Referenced images are looked for among its `images`, and in the folder of `path`.
 
@@ -100,10 +106,53 @@ def read_dicom(path: PathLike, options: ReadOptions | None = None) -> Intake:
         from calcigram.formats.dicom.segmentation import read_segmentation
 
         intake = read_segmentation(path, find, options)
+    elif is_image(dataset):
+        options.check_applies(MASK, str(path))
+        intake, notes = _read_mask_image(path, options), []
     else:
         options.check_applies(REPORT, str(path))
         intake = read_report(dataset, str(path), find, options).intake
     return replace(intake, notes=(*intake.notes, *notes))
+
+
+MASK_LEVELS = 16
+"""An image of more grey values is no mask."""
+
+
+def _read_mask_image(path: PathLike, options: ReadOptions) -> Intake:
+    """Read a mask that is stored as an image, such as those of CBIS-DDSM."""
+    import pandas as pd
+    from pydicom.uid import UID
+
+    source = str(path)
+    entry = open_image(path, pixels=True)
+    header = entry.header
+    assert header is not None
+    if (n_frames := whole_of(header, "NumberOfFrames", 1)) != 1:
+        raise BadInputError("a mask of one frame", source=source, value=f"{n_frames} frames")
+    pixels = displayed(header, source)
+    n_levels = len(pd.unique(pixels.ravel()))
+    if n_levels > MASK_LEVELS:
+        raise BadInputError(
+            f"a mask (an image of at most {MASK_LEVELS} grey values), a segmentation or a report; the "
+            "calcifications of a mammogram must be detected first",
+            source=source,
+            value=f"{UID(text_of(header, 'SOPClassUID')).name}, {n_levels} grey values",
+        )
+    stated = None
+    if options.pixel_spacing is None and (states_spacing(entry) or unread_spacing(header)):
+        stated = pixel_spacing(entry, source)
+    return intake_of_plane(
+        pixels,
+        source,
+        options,
+        marks=ImageMarks(
+            group_id=text_of(header, "PatientID"), laterality=entry.laterality, view=entry.view
+        ),
+        stated=stated,
+        spacing_in="Nominal Scanned Pixel Spacing (0018,2010) or Pixel Spacing (0028,0030) in the file, ",
+        notes=[f"mask in a DICOM image ({UID(text_of(header, 'SOPClassUID')).name})"],
+    )
 
 
 def read_report(

@@ -176,6 +176,12 @@ class Spacing:
     stated_by: str
     derived: bool = False
 
+    @classmethod
+    def given(cls, size_mm: float | tuple[float, float]) -> Spacing:
+        """Return what the user states, for both directions or for rows and columns."""
+        row, column = size_mm if isinstance(size_mm, tuple) else (size_mm, size_mm)
+        return cls(column, row, "--pixel-spacing")
+
     def note(self, of: str = "") -> str:
         """Return a sentence of it; `of` is what the pixels are those of, such as ``"image 1: "``."""
         size = f"{self.x_mm:g}" + ("" if self.x_mm == self.y_mm else f" x {self.y_mm:g}")
@@ -193,11 +199,16 @@ _REPORT = "the report (111026, 111066)"
 _MASK = "the segmentation, Pixel Measures Sequence (0028,9110)"
 _DETECTOR = "the image, Imager Pixel Spacing (0018,1164)"
 _IMAGE = "the image, Pixel Spacing (0028,0030)"
+_SCANNED = "the image, Nominal Scanned Pixel Spacing (0018,2010)"
 _FRAMES = "the image, Pixel Measures Sequence (0028,9110)"
 
 
 def pixel_spacing(
-    entry: ImageEntry, source: str, given_mm: float | None = None, *, elsewhere: str = IN_REPORT
+    entry: ImageEntry,
+    source: str,
+    given_mm: float | tuple[float, float] | None = None,
+    *,
+    elsewhere: str = IN_REPORT,
 ) -> Spacing:
     """Return the size of an image's pixels.
 
@@ -206,8 +217,8 @@ def pixel_spacing(
     entry : ImageEntry
     source : str
         Name of the report, for the message.
-    given_mm : float, optional
-        What the user states; it goes before all else.
+    given_mm : float or (float, float), optional
+        What the user states (of rows, of columns); it goes before all else.
     elsewhere : str
         Where else it may be stated, for the message.
 
@@ -225,13 +236,13 @@ def pixel_spacing(
     In this order: the user; the report (111026, 111066) or the segmentation (0028,9110); the image, Imager
     Pixel Spacing (0018,1164) over the Estimated Radiographic Magnification Factor (0018,1114), or over the
     ratio of the distances from the source (0018,1110 over 0018,1111) where there is no factor; the
-    image, Pixel Spacing (0028,0030), where it has no Imager Pixel Spacing. A report's spacing is that of
+    image, Pixel Spacing (0028,0030), where it has no Imager Pixel Spacing; the image, Nominal Scanned Pixel
+    Spacing (0018,2010) of a digitised film, where it has neither. A report's spacing is that of
     the detector (PS3.16, 111026), so in a magnification view it too is divided by the factor. Where report
     and image both state a size they must agree, in the plane of the detector or in that of the breast.
     """
     if given_mm is not None:
-        given_mm = check_pixel_spacing(given_mm)
-        return Spacing(given_mm, given_mm, "--pixel-spacing")
+        return Spacing.given(check_pixel_spacing(given_mm))
     factor, factor_by = _magnification_of(entry.header)
     if factor is None and (text := unread_factor(entry.header)):
         raise PixelSizeError(
@@ -281,6 +292,19 @@ def pixel_spacing(
     return spacing
 
 
+def agreed_spacing(of_image: Spacing, stated: Spacing | None, source: str) -> Spacing:
+    """Return the pixel size of an image and of a mask that lies on it, which must agree.
+
+    Raises
+    ------
+    PixelSizeError
+        They differ.
+    """
+    if stated is None or _same(of_image, stated):
+        return of_image
+    raise _contradiction([stated, of_image], None, ImageEntry(""), source)
+
+
 def states_spacing(entry: ImageEntry) -> bool:
     """Tell whether a report or an image states the size of its pixels at all."""
     return _told(entry) is not None or bool(_of_image(entry.header))
@@ -301,7 +325,11 @@ def _of_image(header: Dataset | None) -> list[Spacing]:
         (_pair(header, "PixelSpacing"), _IMAGE),
         (measures(header), _FRAMES),
     )
-    return [Spacing(pair[1], pair[0], by) for pair, by in stated if pair]  # DICOM has rows first
+    found = [(pair, by) for pair, by in stated if pair]
+    scanned = _pair(header, "NominalScannedPixelSpacing")
+    if not found and scanned:
+        found = [(scanned, _SCANNED)]
+    return [Spacing(pair[1], pair[0], by) for pair, by in found]  # DICOM has rows first
 
 
 def _over(size: Spacing, factor: float | None, factor_by: str) -> Spacing:
@@ -335,8 +363,8 @@ def _wanted(entry: ImageEntry, elsewhere: str) -> str:
     found = f"which states {unread}" if unread else found
     elsewhere += f" (which states {entry.spacing_unread})" if entry.spacing_unread else ""
     return (
-        f"the size of a pixel: {elsewhere}, or Imager Pixel Spacing (0018,1164) or Pixel Spacing "
-        f"(0028,0030) in the referenced image, {found} (name it with --image, or put it beside the file), "
+        f"the size of a pixel: {elsewhere}, or Imager Pixel Spacing (0018,1164), Pixel Spacing "
+        f"(0028,0030) or Nominal Scanned Pixel Spacing (0018,2010) in the referenced image, {found} (name it with --image, or put it beside the file), "
         "or the option --pixel-spacing MM"
     )
 
@@ -347,6 +375,7 @@ def unread_spacing(header: Dataset | None) -> str:
     for place, name, tag in (
         (header, "ImagerPixelSpacing", "Imager Pixel Spacing (0018,1164)"),
         (header, "PixelSpacing", "Pixel Spacing (0028,0030)"),
+        (header, "NominalScannedPixelSpacing", "Nominal Scanned Pixel Spacing (0018,2010)"),
         (first_of(shared, "PixelMeasuresSequence"), "PixelSpacing", "Pixel Spacing (0028,0030)"),
     ):
         value = None if place is None else place.get(name)

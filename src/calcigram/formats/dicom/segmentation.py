@@ -32,16 +32,13 @@ from calcigram.formats.dicom.report import (
 from calcigram.formats.files import PathLike
 from calcigram.formats.masks import fill_from_labels
 from calcigram.longtable import Intake, Notice
-from calcigram.options import ReadOptions
+from calcigram.options import DEFAULT_THRESHOLD, ReadOptions
 from calcigram.wording import counted
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
 _Crop = tuple[int, int, "npt.NDArray[np.bool_]"]
-
-FRACTION = 0.5
-"""From this share of the greatest fraction on, a pixel is taken as marked."""
 
 
 def read_segmentation(path: PathLike, find_images: FindImages, options: ReadOptions) -> Intake:
@@ -70,34 +67,42 @@ def read_segmentation(path: PathLike, find_images: FindImages, options: ReadOpti
     anything but calcifications are left out. Frames of one segment on one image, as the slices of a
     tomosynthesis are, are laid over each other.
     """
-    source, labels = str(path), options.labels
+    source = str(path)
     dataset = open_dicom(path, pixels=True)
     segments = {
         whole_of(item, "SegmentNumber"): item for item in items_of(dataset, "SegmentSequence")
     }
     notes = [f"DICOM segmentation of {counted(len(segments), 'segment')}"]
-    for chosen in labels:
-        if chosen not in segments:
-            raise BadInputError(
-                f"a segment: {', '.join(map(str, sorted(segments)[:10]))}",
-                source=source,
-                column="--label",
-                value=chosen,
+    names = {number: text_of(item, "SegmentLabel") for number, item in segments.items()}
+    labels = _chosen(names, options.labels, "--label", source)
+    regions = _chosen(names, options.regions, "--regions", source)
+    is_map = text_of(dataset, "SegmentationType").upper() == "FRACTIONAL"
+    threshold = DEFAULT_THRESHOLD if options.threshold is None else options.threshold
+    if options.threshold is not None and not is_map:
+        raise BadInputError(
+            "a fractional segmentation, or no threshold",
+            source=source,
+            column="--threshold",
+            value=text_of(dataset, "SegmentationType"),
+        )
+    if is_map:
+        notes.append(
+            Notice(
+                f"fractional segmentation: fractions of at least {threshold:g} (--threshold) are marked"
             )
+        )
     left_out = {
         number
         for number, item in segments.items()
-        if (number not in labels if labels else _is_other(item))
+        if number not in regions and (number not in labels if labels else _is_other(item))
     }
     reason = "not named with --label" if labels else "of no calcification"
-    for number in sorted(left_out):
-        label = text_of(segments[number], "SegmentLabel")
-        notes.append(Notice(f"segment {number} ({label}) is {reason}, left out"))
+    notes += [Notice(f"segment {n} ({names[n]}) is {reason}, left out") for n in sorted(left_out)]
     gathered: dict[str, ImageMarks] = {}
     spacings: dict[str, Any] = {}
     masks: dict[tuple[str, int], _Crop] = {}
     n_frames: Counter[tuple[str, int]] = Counter()
-    for uid, number, crop in _masks(dataset, source):
+    for uid, number, crop in _masks(dataset, source, threshold):
         if number not in left_out:
             masks[uid, number] = _united(masks.get((uid, number), crop), crop)
             n_frames[uid, number] += 1
@@ -117,12 +122,31 @@ def read_segmentation(path: PathLike, find_images: FindImages, options: ReadOpti
             )
         part = ImageMarks()
         size = (spacings[uid].x_mm, spacings[uid].y_mm)
-        said = fill_from_labels(
-            part, crop_mask, size, source, chosen=(1,) if labels else (), corner=(top, left)
-        )
+        chosen: dict[str, Any] = {"chosen": (1,) if labels else ()}
+        if number in regions:
+            chosen = {"regions": (1,)}
+        said = fill_from_labels(part, crop_mask, size, source, **chosen, corner=(top, left))
+        if number in regions:
+            gathered[uid].clusters += part.clusters
+            continue
         notes += [Notice(f"segment {number}: {n}") for n in said if isinstance(n, Notice)]
         _take_over(part, gathered[uid], segments.get(number), number)
     return gather(gathered.values(), notes, options.linking)
+
+
+def _chosen(
+    names: dict[int, str], labels: tuple[int | str, ...], option: str, source: str
+) -> set[int]:
+    """Return the numbers of the segments that are named, by number or label."""
+    for label in labels:
+        if label not in (*names, *names.values()):
+            raise BadInputError(
+                f"a segment: {', '.join(map(str, sorted(names)[:10]))}, or its label",
+                source=source,
+                column=option,
+                value=label,
+            )
+    return {n for n, name in names.items() if {n, name} & {*labels}}
 
 
 def _crop(mask: npt.NDArray[np.bool_]) -> _Crop:
@@ -146,7 +170,7 @@ def _united(one: _Crop, other: _Crop) -> _Crop:
     return top, left, whole
 
 
-def _masks(dataset: Dataset, source: str) -> Iterator[tuple[str, int, _Crop]]:
+def _masks(dataset: Dataset, source: str, threshold: float) -> Iterator[tuple[str, int, _Crop]]:
     """Yield image UID, segment number and what is marked, frame by frame; empty masks are skipped."""
     pixels = frames(dataset, source)
     kind = text_of(dataset, "SegmentationType").upper()
@@ -161,7 +185,7 @@ def _masks(dataset: Dataset, source: str) -> Iterator[tuple[str, int, _Crop]]:
             continue
         if kind == "FRACTIONAL":
             greatest = max(1, whole_of(dataset, "MaximumFractionalValue", 255))
-            frame = frame >= FRACTION * greatest
+            frame = frame >= threshold * greatest
         identified = first_of(own, "SegmentIdentificationSequence") or first_of(
             shared, "SegmentIdentificationSequence"
         )

@@ -286,7 +286,9 @@ def source_of_report(read: DicomIntake) -> Source:
     return Source(report.dataset, images, read.spacings, places)
 
 
-def source_of_images(paths: Sequence[PathLike], given_mm: float | None = None) -> Source:
+def source_of_images(
+    paths: Sequence[PathLike], given_mm: float | tuple[float, float] | None = None
+) -> Source:
     """Return the source for clusters that come from no report, but lie on known images.
 
     Parameters
@@ -325,7 +327,10 @@ def source_of_images(paths: Sequence[PathLike], given_mm: float | None = None) -
 
 
 def source_of_segmentation(
-    dataset: Dataset, name: str, find_images: FindImages, given_mm: float | None = None
+    dataset: Dataset,
+    name: str,
+    find_images: FindImages,
+    given_mm: float | tuple[float, float] | None = None,
 ) -> Source:
     """Return the source an answer to a segmentation is written for.
 

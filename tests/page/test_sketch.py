@@ -16,8 +16,8 @@ from scipy.spatial.distance import pdist, squareform
 
 from calcigram._kernels.tree import spanning_tree
 from calcigram.errors import BadInputError
-from calcigram.page.editor import _longest_path, cluster_of, columns_from_text, overlays
 from calcigram.page.files import MAX_POINTS
+from calcigram.page.sketch import _longest_path, cluster_of, columns_from_text, overlays
 
 grid = st.integers(-50, 50).map(lambda v: v / 4)
 

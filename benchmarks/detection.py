@@ -1,0 +1,558 @@
+"""How well calcifications and their clusters are found, from pixels, and what is then read.
+
+    python benchmarks/detection.py [--split acceptance] [--quick] [--stage NAME ...]
+    python benchmarks/detection.py --inbreast DIR | --bmcd DIR | --cbis DIR
+
+The images are those of `rendered_images`, which shares no code with the simulator. Marks and clusters are
+counted by `froc`: each calcification needs a mark of its own within 0.6 mm. Thresholds are frozen
+on normal images that are not scored. Stages: ``marks`` and ``clusters`` (FROC), ``normals``, ``vessels``, ``words``
+(distribution and form of what was detected, beside the same clusters with true outlines), ``cost``.
+Figures go to ``results/detection.json``; docs/detector.md is written from it. With a data
+set (`public_images` says which layout is expected), figures go to ``results/detection_<name>.json`` beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.ndimage import gaussian_filter
+
+from calcigram.classify import Classifier
+from calcigram.clusters import ClusterSet
+from calcigram.detect import LINKING, THRESHOLD_Z, Detection, detect_calcifications
+from calcigram.formats.annotations import Cluster, ImageMarks, Mark, gather
+from calcigram.formats.maskparts import measure, pixels_of
+from calcigram.formats.outlines import Shape
+from calcigram.linking import link
+from calcigram.mammogram import Mammogram
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results"
+sys.path.insert(0, str(HERE))
+
+import froc  # noqa: E402
+from rendered_images import SIZES, Rendered, recipes, render  # noqa: E402
+
+LOWEST_Z = 4.0
+"""Marks are kept from here, so that curves can be drawn from one run of the detector."""
+
+FALSE_MARKS, FALSE_CLUSTERS = 5.0, 0.1
+"""Per normal image, at which the detector is judged."""
+
+RATES = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
+DIAMETERS_MM = (0.0, 0.15, 0.2, 0.25, 0.35, 0.5, 1.0, 10.0)
+GRADES = ("typical", "easy", "hard")
+OTHER = 5000
+"""Index of the first of the normals on which thresholds are frozen."""
+
+MARK_COLUMNS = ("x_mm", "y_mm", "diameter_mm", "aspect_ratio", "orientation_deg", "solidity", "cnr")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How many images are made of each kind."""
+
+    split: str = "development"
+    clusters: int = 27
+    other_grades: int = 9
+    normals: int = 12
+    frozen: int = 12
+    vessels: int = 8
+    full: int = 0
+    spacings_mm: tuple[float, ...] = tuple(SIZES)
+    cost_shape: tuple[int, int] = SIZES[0.07]
+
+
+PLANS = {
+    "quick": Plan(
+        clusters=4,
+        other_grades=0,
+        normals=1,
+        frozen=1,
+        vessels=1,
+        spacings_mm=(0.2,),
+        cost_shape=(400, 300),
+    ),
+    "development": Plan(),
+    "acceptance": Plan("acceptance", 54, 9, 20, 20, 12, 3),
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """What was detected in one image, and how it compares with the truth; without the image itself.
+
+    Attributes
+    ----------
+    marks : pandas.DataFrame
+        The detector's table from `LOWEST_Z` on.
+    scored : froc.Scored
+    truth : pandas.DataFrame
+        One row per cluster, as `Rendered.clusters`.
+    cluster_of : ndarray
+        True cluster of each calcification; -1 for none.
+    detected, outlined : ClusterSet
+        Clusters as the product makes them; the true ones, their outlines measured as those of any mask.
+    """
+
+    marks: pd.DataFrame
+    scored: froc.Scored
+    truth: pd.DataFrame
+    cluster_of: np.ndarray
+    detected: ClusterSet
+    outlined: ClusterSet
+
+    def groups(self, threshold: float) -> np.ndarray:
+        """Return the cluster of each mark at a threshold; -1 for none and for weaker marks."""
+        return linked(self.marks, threshold)
+
+    def overlap(self, threshold: float) -> froc.Overlap:
+        """Hold the clusters that form at a threshold against the true ones."""
+        return froc.overlap(self.groups(threshold), self.scored.hits, self.cluster_of)
+
+
+def linked(marks: pd.DataFrame, threshold: float) -> np.ndarray:
+    """Return the cluster of each mark at a threshold by the detector's own linking."""
+    strong = marks["confidence"].to_numpy() >= threshold
+    groups = np.full(len(marks), -1)
+    chosen = marks[strong]
+    groups[strong] = link(chosen["x_mm"], chosen["y_mm"], LINKING)
+    return groups
+
+
+def hold(
+    mammogram: Mammogram, marks: pd.DataFrame, truth: pd.DataFrame, labels: np.ndarray | None, patient: str, **facts: Any
+) -> froc.Scored:  # fmt: skip
+    """Score the marks of an image; `truth` has ``x_mm, y_mm, diameter_mm`` and, with `labels`, ``mark``."""
+    inside = None
+    if labels is not None and len(marks):
+        row, column = (
+            np.clip((marks[name].to_numpy() / size).astype(int), 1, n - 2)
+            for name, size, n in zip(
+                ("y_mm", "x_mm"), mammogram.spacing_mm, labels.shape, strict=True
+            )
+        )
+        around = np.stack([labels[row + i, column + j] for i in (0, -1, 1) for j in (0, -1, 1)])
+        inside = [np.flatnonzero(np.isin(truth["mark"], near[near > 0])) for near in around.T]
+    return froc.score(
+        marks[["x_mm", "y_mm"]].to_numpy(float),
+        marks["confidence"].to_numpy(float),
+        truth[["x_mm", "y_mm"]].to_numpy(float),
+        inside=inside,
+        patient=patient,
+        facts={"diameter_mm": truth["diameter_mm"].to_numpy(float), **facts},
+    )
+
+
+def examine(made: Rendered) -> Case:
+    """Run the detector on an image and score it."""
+    found = detect_calcifications(made.mammogram, threshold_z=LOWEST_Z)
+    name = made.recipe.name
+    words = {
+        "form" if axis == "morphology" else axis: made.clusters[axis].iloc[0]
+        if len(made.clusters)
+        else ""
+        for axis in ("distribution", "morphology")
+    }
+    scored = hold(
+        made.mammogram, found.table, made.marks, made.labels, name,
+        spacing_mm=made.recipe.spacing_mm, area_mm2=made.breast_area_mm2, **words,
+    )  # fmt: skip
+    return Case(
+        found.table, scored, made.clusters, made.marks["cluster"].to_numpy(), product_clusters(found, linked(found.table, THRESHOLD_Z), name), true_set(made)
+    )  # fmt: skip
+
+
+def cases(plan: Plan, content: str, n: int, grade: str = "typical", **options: Any) -> list[Case]:
+    """Make and examine the images of a kind; progress goes to standard error."""
+    done = []
+    options = {"spacings_mm": plan.spacings_mm} | options
+    for recipe in recipes(plan.split, content, n, grades=(grade,), **options):
+        done.append(examine(render(recipe)))
+        print(f"\r{content}, {grade}: {len(done)} of {n} ", end="", file=sys.stderr, flush=True)
+    print(file=sys.stderr)
+    return done
+
+
+def scored_of(these: Iterable[Case]) -> list[froc.Scored]:
+    return [case.scored for case in these]
+
+
+def _rate(
+    images: list[froc.Scored],
+    threshold: float,
+    chosen: Callable | None = None,
+    lenient: bool = False,
+) -> dict:
+    found, there = froc.sensitivity(images, threshold, chosen, lenient)
+    return froc.ratio_interval(found, there, [image.patient for image in images])
+
+
+def _per_image(counts: np.ndarray, images: list[froc.Scored]) -> dict:
+    return froc.ratio_interval(counts, np.ones(len(counts)), [image.patient for image in images])
+
+
+def _at_least(mm: float, below: float = np.inf) -> Callable:
+    return lambda image: (image.facts["diameter_mm"] >= mm) & (image.facts["diameter_mm"] < below)
+
+
+def mark_figures(
+    images: list[froc.Scored], normals: list[froc.Scored], frozen: list[froc.Scored]
+) -> dict:
+    """Return FROC figures of the marks of one grade; thresholds come from `frozen`."""
+    threshold = max(froc.threshold_for(frozen, FALSE_MARKS), LOWEST_Z)
+    visible = _at_least(0.25)
+    figures: dict[str, Any] = {
+        "threshold": threshold,
+        "images": len(images),
+        "sensitivity": _rate(images, threshold),
+        "sensitivity, 0.25 mm or more": _rate(images, threshold, visible),
+        "lenient, 0.25 mm or more": _rate(images, threshold, visible, lenient=True),
+        "false marks per normal": _per_image(froc.false_marks(normals, threshold), normals),
+        "false marks per image with clusters": _per_image(
+            froc.false_marks(images, threshold), images
+        ),
+        "curve": froc.curve(images, frozen, RATES, lowest=LOWEST_Z, chosen=visible),
+        "at the default threshold": {
+            "threshold": THRESHOLD_Z,
+            "sensitivity, 0.25 mm or more": _rate(images, THRESHOLD_Z, visible),
+            "false marks per normal": _per_image(froc.false_marks(normals, THRESHOLD_Z), normals),
+        },
+        "by diameter": {
+            f"{low:g} to {high:g} mm": _rate(images, threshold, _at_least(low, high))
+            for low, high in pairwise(DIAMETERS_MM)
+        },
+    }
+    for fact in ("spacing_mm", "form", "distribution"):
+        words = sorted({image.facts[fact] for image in images if fact in image.facts}, key=str)
+        figures[f"by {fact}"] = {
+            str(word): _rate([i for i in images if i.facts[fact] == word], threshold, visible)
+            for word in words
+        }
+    return figures
+
+
+def cluster_threshold(frozen: list[pd.DataFrame], rate: float = FALSE_CLUSTERS) -> float:
+    """Return the least threshold at which normal images have at most so many false clusters."""
+    for threshold in np.arange(LOWEST_Z, 20.0, 0.1):
+        n = sum(int(linked(marks, threshold).max(initial=-1)) + 1 for marks in frozen)
+        if n <= rate * len(frozen) + 1e-9:
+            return float(threshold)
+    return float("inf")
+
+
+def cluster_figures(these: list[Case], normals: list[Case], frozen: list[Case]) -> dict:
+    """Return how many clusters are found, and false clusters per normal, at two thresholds."""
+    figures: dict[str, Any] = {}
+    chosen = cluster_threshold([case.marks for case in frozen])
+    for name, threshold in (("frozen", chosen), ("default", THRESHOLD_Z)):
+        found, there = [], []
+        for case in these:
+            partner = case.overlap(threshold).partner
+            true = [c for c in case.truth["cluster"] if (case.cluster_of == c).sum() >= 5]
+            found.append(sum(c in partner for c in true))
+            there.append(len(true))
+        patients = [case.scored.patient for case in these]
+        parts: dict[str, Any] = {}
+        for fact in ("distribution", "form", "spacing_mm"):
+            words = np.array([str(case.scored.facts[fact]) for case in these])
+            parts[f"by {fact}"] = {
+                word: froc.ratio_interval(np.array(found)[words == word], np.array(there)[words == word], np.array(patients)[words == word])
+                for word in np.unique(words)
+            }  # fmt: skip
+        false = np.array([case.overlap(threshold).n_false for case in normals], float)
+        figures[name] = {
+            "threshold": threshold,
+            "found": froc.ratio_interval(np.array(found), np.array(there), patients),
+            "false clusters per normal": _per_image(false, scored_of(normals)),
+            "false clusters per image with clusters": _per_image(
+                np.array([case.overlap(threshold).n_false for case in these], float),
+                scored_of(these),
+            ),
+            **parts,
+        }
+    return figures
+
+
+def product_clusters(found: Detection, groups: np.ndarray, name: str) -> ClusterSet:
+    """Return marks with the index of their cluster (-1 for none) as a set."""
+    table = found.table[list(MARK_COLUMNS)].astype(float)
+    image = ImageMarks(name, nipple=found.nipple_mm, breast_area_mm2=found.breast_area_mm2)
+    for group in range(int(groups.max(initial=-1)) + 1):
+        rows = table[groups == group].itertuples(index=False)
+        image.clusters.append(Cluster([Mark(Shape(*row)) for row in rows], name=f"{name}-{group}"))
+    return gather([image]).clusters
+
+
+def true_set(made: Rendered) -> ClusterSet:
+    """Return the true clusters of an image, their outlines measured as those of any mask."""
+    pixels = pixels_of(made.labels, np.arange(-1, len(made.marks)), made.recipe.name)
+    seen = np.flatnonzero(np.diff(pixels.offsets))  # one may lie wholly under others
+    labels = np.isin(made.labels, seen + 1) * made.labels
+    things = np.full(len(made.marks) + 1, -1)
+    things[seen + 1] = np.arange(len(seen))
+    mammogram, name = made.mammogram, made.recipe.name
+    shapes = measure(
+        pixels_of(labels, things, name), mammogram.spacing_mm[::-1], (0, 0), name, mammogram.pixels, labels > 0
+    ).shapes  # fmt: skip
+    image = ImageMarks(name, nipple=made.nipple_mm, breast_area_mm2=made.breast_area_mm2)
+    cluster_of = made.marks["cluster"].to_numpy()[seen]
+    for cluster in made.clusters["cluster"]:
+        marks = [Mark(shapes[k]) for k in np.flatnonzero(cluster_of == cluster)]
+        image.clusters.append(Cluster(marks, name=f"{name}-{cluster}"))
+    return gather([image]).clusters
+
+
+def words_figures(these: list[Case]) -> dict:
+    """Return macro-F1 of both axes for what was detected, beside the same clusters with true outlines."""
+    pairs, truth, missed = [], [], []
+    for case in these:
+        partner = case.overlap(THRESHOLD_Z).partner
+        for row in case.truth.itertuples():
+            words = (row.distribution, row.morphology)
+            if row.cluster not in partner:
+                missed.append(words)
+                continue
+            truth.append(words)
+            pairs.append((case.detected[[partner[row.cluster]]], case.outlined[[row.cluster]]))
+    figures: dict[str, Any] = {"clusters": len(truth), "missed": len(missed)}
+    if not truth:
+        return figures
+    read = Classifier(None)
+    for name, sets in (
+        ("detected", [p[0] for p in pairs]),
+        ("true outlines", [p[1] for p in pairs]),
+    ):
+        verdicts = read(ClusterSet.concat(sets))
+        figures[name] = {
+            "calcifications, median": float(verdicts["n_calcifications"].median()),
+            **{
+                f"{axis}, {reader}": _axis(verdicts[column], [pair[at] for pair in truth])
+                for at, axis in enumerate(("distribution", "morphology"))
+                for reader, column in (("model", axis), ("rules", f"rule_{axis}"))
+            },
+        }
+        if name == "detected":
+            lost = [words[0] for words in missed]
+            figures["detected, missed ones counted as wrong"] = {
+                f"distribution, {reader}": _axis([*verdicts[column], *["missed"] * len(lost)], [p[0] for p in truth] + lost)["macro_f1"]
+                for reader, column in (("model", "distribution"), ("rules", "rule_distribution"))
+            }  # fmt: skip
+            lost = [words[1] for words in missed]
+            figures["detected, missed ones counted as wrong"] |= {
+                f"morphology, {reader}": _axis([*verdicts[column], *["missed"] * len(lost)], [p[1] for p in truth] + lost)["macro_f1"]
+                for reader, column in (("model", "morphology"), ("rules", "rule_morphology"))
+            }  # fmt: skip
+    return figures
+
+
+def _axis(read: Iterable[Any], truth: list[str]) -> dict:
+    """Return accuracy, macro-F1 over the true words with its interval, and the confusion."""
+    from sklearn.metrics import f1_score
+
+    said = np.array([str(word) for word in read])
+    true = np.array(truth)
+    words = np.unique(true)
+
+    def macro(rows: np.ndarray) -> float:
+        scores = f1_score(true[rows], said[rows], labels=words, average=None, zero_division=0)
+        return float(np.mean(scores[np.isin(words, true[rows])]))
+
+    rng = np.random.default_rng(0)
+    drawn = [macro(rng.integers(0, len(true), len(true))) for _ in range(200)]
+    low, high = np.percentile(drawn, [2.5, 97.5])
+    table = pd.crosstab(true, said)
+    return {
+        "accuracy": float((said == true).mean()),
+        "macro_f1": macro(np.arange(len(true))),
+        "low": float(low),
+        "high": float(high),
+        "confusion": {word: {k: int(v) for k, v in row.items() if v} for word, row in table.to_dict("index").items()},
+    }  # fmt: skip
+
+
+def vessel_figures(plain: list[Case], two: list[Case], one: list[Case]) -> dict:
+    """Return what vessels are taken for: without calcium, with calcium in both walls, and in one."""
+    free = np.array([case.groups(THRESHOLD_Z).max(initial=-1) < 0 for case in plain], float)
+    figures: dict[str, Any] = {
+        "without calcium": {
+            "images without a cluster": _per_image(free, scored_of(plain)),
+            "false marks per image": _per_image(froc.false_marks(scored_of(plain), THRESHOLD_Z), scored_of(plain)),
+        }
+    }  # fmt: skip
+    read = Classifier(None)
+    for name, these in (("two walls", two), ("one wall", one)):
+        found, suspicious, by_rules, words = [], [], [], []
+        for case in these:
+            partner = case.overlap(THRESHOLD_Z).partner
+            found.append(float(0 in partner))
+            if 0 in partner:
+                verdict = read(case.detected[[partner[0]]]).iloc[0]
+                words.append(str(verdict["morphology"]))
+                suspicious.append(float(verdict["concern"] == "suspicious"))
+                by_rules.append(float(verdict["rule_concern"] == "suspicious"))
+        figures[name] = {
+            "found": _per_image(np.array(found), scored_of(these)),
+            "read as suspicious, model": float(np.mean(suspicious)) if suspicious else None,
+            "read as suspicious, rules": float(np.mean(by_rules)) if by_rules else None,
+            "clusters read": len(words),
+            "forms": {word: words.count(word) for word in sorted(set(words))},
+        }
+    return figures
+
+
+def cost_figures(shape: tuple[int, int], n_pairs: int = 3) -> dict:
+    """Return time against one Gaussian filter, and peak memory in a process of its own."""
+    recipe = next(recipes("development", "cluster", 1, full=True, start=6))
+    scale = SIZES[recipe.spacing_mm][0] * recipe.spacing_mm / shape[0]
+    mammogram = render(replace(recipe, shape=shape, spacing_mm=scale)).mammogram
+    pairs = []
+    for _ in range(n_pairs):
+        start = time.process_time()
+        detect_calcifications(mammogram)
+        ours = time.process_time() - start
+        start = time.process_time()
+        gaussian_filter(mammogram.pixels, 2)
+        pairs.append((ours, time.process_time() - start))
+    ratios = [ours / theirs for ours, theirs in pairs]
+    with tempfile.NamedTemporaryFile(suffix=".npy") as file:
+        np.save(file.name, mammogram.pixels)
+        command = [sys.executable, __file__, "--peak-memory", file.name, str(scale)]
+        peak = json.loads(
+            subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        )
+    return {
+        "shape": list(shape),
+        "seconds": statistics.median(ours for ours, _ in pairs),
+        "gaussian_seconds": statistics.median(theirs for _, theirs in pairs),
+        "ratio": statistics.median(ratios),
+        "ratio_low": min(ratios),
+        "ratio_high": max(ratios),
+        "peak_over_image": peak["bytes"] / mammogram.pixels.nbytes,
+    }
+
+
+def peak_memory(path: str, spacing_mm: float) -> int:
+    """Return by how many bytes memory grows at most while an image is examined; the image is held beforehand.
+
+    Linux only: ``ru_maxrss`` of a child process begins with that of its parent.
+    """
+    small = np.random.default_rng(0).normal(1000, 10, (300, 300)).astype(np.float32)
+    detect_calcifications(Mammogram(small, (0.1, 0.1)))
+    mammogram = Mammogram(np.load(path), (spacing_mm, spacing_mm))
+    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+    before = _status_bytes("VmRSS")
+    detect_calcifications(mammogram)
+    return _status_bytes("VmHWM") - before
+
+
+def _status_bytes(name: str) -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:"))
+
+
+STAGES = ("marks", "clusters", "normals", "vessels", "words", "cost")
+
+
+def evaluate(plan: Plan, stages: Iterable[str] = STAGES) -> dict:
+    """Make the images of a plan and return the figures of the stages asked for."""
+    started = time.process_time()
+    figures: dict[str, Any] = {
+        "split": plan.split,
+        "plan": plan.__dict__,
+        "default_threshold": THRESHOLD_Z,
+        "linking": str(LINKING),
+    }
+    wanted = set(stages)
+    if wanted & {"marks", "clusters", "normals", "words"}:
+        for grade, n in (
+            ("typical", plan.clusters),
+            ("easy", plan.other_grades),
+            ("hard", plan.other_grades),
+        ):
+            if not n:
+                continue
+            share = 1.0 if grade == "typical" else plan.other_grades / plan.clusters
+            these = cases(plan, "cluster", n, grade)
+            normals = cases(plan, "normal", max(1, round(share * plan.normals)), grade)
+            frozen = cases(plan, "normal", max(1, round(share * plan.frozen)), grade, start=OTHER)
+            part: dict[str, Any] = {}
+            if "marks" in wanted:
+                part["marks"] = mark_figures(*map(scored_of, (these, normals, frozen)))
+            if "clusters" in wanted:
+                part["clusters"] = cluster_figures(these, normals, frozen)
+            if "words" in wanted:
+                part["words"] = words_figures(these)
+            figures[grade] = part
+    if plan.full and wanted & {"marks", "clusters"}:
+        these = cases(plan, "cluster", plan.full, full=True, start=200)
+        normals = cases(plan, "normal", plan.full, full=True, start=200)
+        figures["full size"] = {"clusters": cluster_figures(these, normals, normals)["default"]}
+        figures["full size"]["marks"] = mark_figures(*map(scored_of, (these, normals, normals)))[
+            "at the default threshold"
+        ]
+    if "vessels" in wanted:
+        kinds = ("vessels", "two walls", "one wall")
+        figures["vessels"] = vessel_figures(*(cases(plan, kind, plan.vessels) for kind in kinds))
+    if "cost" in wanted:
+        figures["cost"] = cost_figures(plan.cost_shape)
+    figures["seconds"] = round(time.process_time() - started)
+    return figures
+
+
+def keep(figures: dict, path: Path) -> None:
+    """Write figures as JSON."""
+    path.write_text(json.dumps(figures, indent=1, default=float) + "\n", encoding="utf-8")
+
+
+def main() -> None:
+    """Run what was asked for, and keep the figures."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--split", choices=("development", "acceptance"), default="development")
+    parser.add_argument(
+        "--quick", action="store_true", help="a few images, for tests; figures are printed"
+    )
+    parser.add_argument("--stage", action="append", choices=STAGES)
+    parser.add_argument("--peak-memory", nargs=2, metavar=("FILE", "MM"), help=argparse.SUPPRESS)
+    for name in ("inbreast", "bmcd", "cbis"):
+        parser.add_argument(f"--{name}", type=Path, metavar="DIR", help="layout: public_images.py")
+    parser.add_argument("--limit", type=int, help="images of a data set")
+    parser.add_argument("--out", type=Path, help="where the figures go")
+    arguments = parser.parse_args()
+    if arguments.peak_memory:
+        path, spacing = arguments.peak_memory
+        print(json.dumps({"bytes": peak_memory(path, float(spacing))}))
+        return
+    for name in ("inbreast", "bmcd", "cbis"):
+        if folder := getattr(arguments, name):
+            from detection_public import figures_of
+
+            keep(
+                figures_of(name, folder, arguments.limit),
+                arguments.out or RESULTS / f"detection_{name}.json",
+            )
+    if arguments.inbreast or arguments.bmcd or arguments.cbis:
+        return
+    plan = PLANS["quick" if arguments.quick else arguments.split]
+    figures = evaluate(plan, arguments.stage or STAGES)
+    if arguments.quick and not arguments.out:
+        print(json.dumps(figures, indent=1, default=float))
+    else:
+        keep(figures, arguments.out or RESULTS / "detection.json")
+
+
+if __name__ == "__main__":
+    main()
