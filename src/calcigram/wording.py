@@ -14,7 +14,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
-_SPACING_OPTION = re.compile(r"(the option )?--pixel-spacing( MM)?")
+_SPACING_OPTION = re.compile(
+    r"(the option )?--pixel-spacing( MM)?( or ROW,COLUMN)?( \(in Python spacing_mm\))?"
+)
+_FORCE_OPTION = re.compile(r", ([^,]*), or [^,]* with --force")
 _IMAGE_OPTION = re.compile(r"(, or the DICOM image)? \([^()]*\)")
 
 WIDE = 0.35
@@ -34,12 +37,15 @@ def without_options(message: str, spacing: str) -> str:
     --------
     >>> without_options("the option --pixel-spacing MM, or the DICOM image (--image FILE)", "a field")
     'a field'
+    >>> without_options("take another image, correct --pixel-spacing, or read it with --force", "a field")
+    'take another image, or correct a field'
     """
 
     def without_image(found: re.Match[str]) -> str:
         return "" if "--image" in found[0] else found[0]
 
-    return _SPACING_OPTION.sub(spacing, _IMAGE_OPTION.sub(without_image, message))
+    message = _FORCE_OPTION.sub(r", or \1", _IMAGE_OPTION.sub(without_image, message))
+    return _SPACING_OPTION.sub(spacing, message)
 
 
 def printable(text: str, keep: str = "") -> str:

@@ -75,7 +75,10 @@ def kernel(function: Any = None, *, fast: bool = False) -> Any:
     dispatcher._cache = KernelCache(function)
     part: Any = njit(no_cpython_wrapper=True, pipeline_class=_PartCompiler, **options)(function)
     # What the compiler asks of a kernel that another calls.
-    dispatcher.get_call_template, dispatcher.get_overload = part.get_call_template, part.get_overload
+    dispatcher.get_call_template, dispatcher.get_overload = (
+        part.get_call_template,
+        part.get_overload,
+    )
     return dispatcher
 
 

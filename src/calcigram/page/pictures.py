@@ -187,6 +187,7 @@ def detected(mammogram: Mammogram) -> tuple[ClusterSet, Picture]:
     >>> pixels = np.random.default_rng(0).normal(500, 5, (400, 400)).astype(np.float32)
     >>> for row, column in [(200, 200), (220, 210), (190, 230), (215, 240), (230, 225)]:
     ...     pixels[row : row + 4, column : column + 4] += 80
+    >>> pixels[:, 300:] = 0  # the air beside the breast
     >>> clusters, picture = detected(Mammogram(pixels, (0.07, 0.07)))
     >>> clusters.n_calcifications, picture.shown(picture.box)["image"][0].shape
     (array([5]), (400, 400))

@@ -369,6 +369,7 @@ class View:
             self.editor.show(columns, frame=frame)
             self.widgets.points.value = text_of(columns)
             self._offer_undo()
+            self._tell_of_image()
             pn.state.execute(self._update)
 
         self._later(show)
