@@ -15,14 +15,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -73,12 +72,22 @@ class Plan:
     frozen: int = 12
     vessels: int = 8
     full: int = 0
+    spacings_mm: tuple[float, ...] = tuple(SIZES)
+    cost_shape: tuple[int, int] = SIZES[0.07]
 
 
 PLANS = {
-    "quick": Plan(clusters=4, other_grades=0, normals=1, frozen=1, vessels=1),
+    "quick": Plan(
+        clusters=4,
+        other_grades=0,
+        normals=1,
+        frozen=1,
+        vessels=1,
+        spacings_mm=(0.2,),
+        cost_shape=(400, 300),
+    ),
     "development": Plan(),
-    "acceptance": Plan("acceptance", 108, 27, 40, 30, 30, 9),
+    "acceptance": Plan("acceptance", 54, 9, 20, 20, 12, 3),
 }
 
 
@@ -167,10 +176,11 @@ def examine(made: Rendered) -> Case:
     )  # fmt: skip
 
 
-def cases(split: str, content: str, n: int, grade: str = "typical", **options: Any) -> list[Case]:
+def cases(plan: Plan, content: str, n: int, grade: str = "typical", **options: Any) -> list[Case]:
     """Make and examine the images of a kind; progress goes to standard error."""
     done = []
-    for recipe in recipes(split, content, n, grades=(grade,), **options):
+    options = {"spacings_mm": plan.spacings_mm} | options
+    for recipe in recipes(plan.split, content, n, grades=(grade,), **options):
         done.append(examine(render(recipe)))
         print(f"\r{content}, {grade}: {len(done)} of {n} ", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
@@ -203,7 +213,7 @@ def mark_figures(
     images: list[froc.Scored], normals: list[froc.Scored], frozen: list[froc.Scored]
 ) -> dict:
     """Return FROC figures of the marks of one grade; thresholds come from `frozen`."""
-    threshold = froc.threshold_for(frozen, FALSE_MARKS)
+    threshold = max(froc.threshold_for(frozen, FALSE_MARKS), LOWEST_Z)
     visible = _at_least(0.25)
     figures: dict[str, Any] = {
         "threshold": threshold,
@@ -215,7 +225,7 @@ def mark_figures(
         "false marks per image with clusters": _per_image(
             froc.false_marks(images, threshold), images
         ),
-        "curve": froc.curve(images, frozen, RATES, chosen=visible),
+        "curve": froc.curve(images, frozen, RATES, lowest=LOWEST_Z, chosen=visible),
         "at the default threshold": {
             "threshold": THRESHOLD_Z,
             "sensitivity, 0.25 mm or more": _rate(images, THRESHOLD_Z, visible),
@@ -404,12 +414,10 @@ def vessel_figures(plain: list[Case], two: list[Case], one: list[Case]) -> dict:
     return figures
 
 
-def cost_figures(shape: tuple[int, int] = SIZES[0.07], n_pairs: int = 3) -> dict:
+def cost_figures(shape: tuple[int, int], n_pairs: int = 3) -> dict:
     """Return time against one Gaussian filter, and peak memory in a process of its own."""
     recipe = next(recipes("development", "cluster", 1, full=True, start=6))
     scale = SIZES[recipe.spacing_mm][0] * recipe.spacing_mm / shape[0]
-    from dataclasses import replace
-
     mammogram = render(replace(recipe, shape=shape, spacing_mm=scale)).mammogram
     pairs = []
     for _ in range(n_pairs):
@@ -438,15 +446,22 @@ def cost_figures(shape: tuple[int, int] = SIZES[0.07], n_pairs: int = 3) -> dict
 
 
 def peak_memory(path: str, spacing_mm: float) -> int:
-    """Return by how many bytes memory grows at most while an image is examined; the image is held beforehand."""
-    small = Mammogram(
-        np.random.default_rng(0).normal(1000, 10, (300, 300)).astype(np.float32), (0.1, 0.1)
-    )
-    detect_calcifications(small)
+    """Return by how many bytes memory grows at most while an image is examined; the image is held beforehand.
+
+    Linux only: ``ru_maxrss`` of a child process begins with that of its parent.
+    """
+    small = np.random.default_rng(0).normal(1000, 10, (300, 300)).astype(np.float32)
+    detect_calcifications(Mammogram(small, (0.1, 0.1)))
     mammogram = Mammogram(np.load(path), (spacing_mm, spacing_mm))
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+    before = _status_bytes("VmRSS")
     detect_calcifications(mammogram)
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
+    return _status_bytes("VmHWM") - before
+
+
+def _status_bytes(name: str) -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:"))
 
 
 STAGES = ("marks", "clusters", "normals", "vessels", "words", "cost")
@@ -471,11 +486,9 @@ def evaluate(plan: Plan, stages: Iterable[str] = STAGES) -> dict:
             if not n:
                 continue
             share = 1.0 if grade == "typical" else plan.other_grades / plan.clusters
-            these = cases(plan.split, "cluster", n, grade)
-            normals = cases(plan.split, "normal", max(1, round(share * plan.normals)), grade)
-            frozen = cases(
-                plan.split, "normal", max(1, round(share * plan.frozen)), grade, start=OTHER
-            )
+            these = cases(plan, "cluster", n, grade)
+            normals = cases(plan, "normal", max(1, round(share * plan.normals)), grade)
+            frozen = cases(plan, "normal", max(1, round(share * plan.frozen)), grade, start=OTHER)
             part: dict[str, Any] = {}
             if "marks" in wanted:
                 part["marks"] = mark_figures(*map(scored_of, (these, normals, frozen)))
@@ -485,19 +498,17 @@ def evaluate(plan: Plan, stages: Iterable[str] = STAGES) -> dict:
                 part["words"] = words_figures(these)
             figures[grade] = part
     if plan.full and wanted & {"marks", "clusters"}:
-        these = cases(plan.split, "cluster", plan.full, full=True, start=200)
-        normals = cases(plan.split, "normal", plan.full, full=True, start=200)
+        these = cases(plan, "cluster", plan.full, full=True, start=200)
+        normals = cases(plan, "normal", plan.full, full=True, start=200)
         figures["full size"] = {"clusters": cluster_figures(these, normals, normals)["default"]}
         figures["full size"]["marks"] = mark_figures(*map(scored_of, (these, normals, normals)))[
             "at the default threshold"
         ]
     if "vessels" in wanted:
         kinds = ("vessels", "two walls", "one wall")
-        figures["vessels"] = vessel_figures(
-            *(cases(plan.split, kind, plan.vessels) for kind in kinds)
-        )
+        figures["vessels"] = vessel_figures(*(cases(plan, kind, plan.vessels) for kind in kinds))
     if "cost" in wanted:
-        figures["cost"] = cost_figures()
+        figures["cost"] = cost_figures(plan.cost_shape)
     figures["seconds"] = round(time.process_time() - started)
     return figures
 

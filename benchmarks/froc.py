@@ -222,12 +222,19 @@ def ratio_interval(
 
 
 def curve(
-    images: Sequence[Scored], normals: Sequence[Scored], rates: Sequence[float], **chosen
+    images: Sequence[Scored],
+    normals: Sequence[Scored],
+    rates: Sequence[float],
+    lowest: float = 0.0,
+    **chosen,
 ) -> list[dict]:
-    """Return sensitivity at rates of false marks per normal image, the thresholds from those normals."""
+    """Return sensitivity at rates of false marks per normal image.
+
+    The thresholds come from those normals; none is less than `lowest`, from which marks were kept.
+    """
     rows = []
     for rate in rates:
-        threshold = threshold_for(normals, rate)
+        threshold = max(threshold_for(normals, rate), lowest)
         found, there = sensitivity(images, threshold, **chosen)
         rows.append(
             {

@@ -1,10 +1,11 @@
 """Pictures of the simulator: what they cost, what the detector finds in them, and how it measures.
 
-    python benchmarks/rendering.py [--patches 600] [--write]
+    python benchmarks/rendering.py [--patches 600] [--write] [--picture]
 
 Patches as `calcigram train --measured` makes them, of a fixed seed. Marks are compared with those
 that the simulator's own acquisition measures of the same calcifications (convention of pixel
-moments, without misses, jitter or response). ``--write`` puts the tables into docs/simulator.md.
+moments, without misses, jitter or response). ``--write`` puts the tables into docs/simulator.md,
+``--picture`` draws docs/img/rendered.png.
 """
 
 from __future__ import annotations
@@ -17,18 +18,21 @@ import numpy as np
 import pandas as pd
 from timing import processor
 
-from calcigram.lexicon import MIN_CALCIFICATIONS
-from calcigram.simulate import load_preset
+from calcigram.detect import detect_calcifications
+from calcigram.lexicon import MIN_CALCIFICATIONS, MORPHOLOGIES, Morphology
+from calcigram.simulate import load_preset, mechanism_ids, simulate
 from calcigram.simulate._detector import CNR
 from calcigram.simulate.acquisition import acquire
 from calcigram.simulate.measured import marks_of, patch_of
 from calcigram.wording import markdown_table
 
-PAGE = Path(__file__).parents[1] / "docs" / "simulator.md"
+DOCS = Path(__file__).parents[1] / "docs"
+PAGE, PICTURE = DOCS / "simulator.md", DOCS / "img" / "rendered.png"
 BEGIN, END = "<!-- rendering: begin -->\n", "<!-- rendering: end -->\n"
 SEED = 20_261
 BOUNDS_MM = (0.0, 0.15, 0.2, 0.25, 0.35, 0.5, 1.0, np.inf)
 NEAR_MM = 0.3
+SHOWN_MM = 16.0
 MARKS = ("diameter", "aspect", "solidity", "cnr")
 COLUMNS = (2, 3, 5, CNR)
 
@@ -72,7 +76,9 @@ def measure(n_patches: int) -> tuple[pd.DataFrame, pd.DataFrame]:
         if len(marks):
             mark, mark_away = nearest(truth.xy, marks[:, :2])
             here |= mark_away <= NEAR_MM
-            n_false = int((nearest(detection.table[["x_mm", "y_mm"]].to_numpy(), patch.moved)[1] > 1.0).sum())
+            n_false = int(
+                (nearest(detection.table[["x_mm", "y_mm"]].to_numpy(), patch.moved)[1] > 1.0).sum()
+            )
         for i in range(len(truth.xy)):
             row = {"form": form, "diameter_mm": truth.table[i, 0], "found": bool(here[i])}
             if here[i] and away[i] < 0.1 and mark_away[i] <= NEAR_MM:
@@ -127,11 +133,47 @@ def tables(marks: pd.DataFrame, patches: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
+def draw(path: Path) -> None:
+    """Draw a picture of each form: of six clusters the one in which the detector finds most, its middle."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    from matplotlib import pyplot as plt
+
+    figure, axes = plt.subplots(3, 3, figsize=(9, 9.6), layout="compressed")
+    for k, (form, axis) in enumerate(zip(MORPHOLOGIES, axes.flat, strict=True)):
+        ids = [i for i in mechanism_ids("train") if i.startswith((f"{form}.", "grouped."))]
+        ids += ["linear.vessel_rails"] if form is Morphology.VASCULAR else []
+        clusters, images, _ = simulate(6, seed=SEED + k, render=True, only_mechanisms=ids)
+        found = [len(detect_calcifications(i, find_outline=False).table) for i in images]
+        best = int(np.argmax(found))
+        cluster, image = clusters[best], images[best]
+        pixel = image.spacing_mm[0]
+        # The cut is centred on the calcification nearest to the middle of the cluster.
+        x, y = cluster.x_mm, cluster.y_mm
+        nearest_one = np.hypot(x - np.median(x), y - np.median(y)).argmin()
+        cuts = []
+        for at, size in ((y, image.pixels.shape[0]), (x, image.pixels.shape[1])):
+            first = int((at[nearest_one] - SHOWN_MM / 2) / pixel)
+            first = max(0, min(first, size - int(SHOWN_MM / pixel)))
+            cuts.append(slice(first, first + int(SHOWN_MM / pixel)))
+        shown = image.pixels[tuple(cuts)]
+        low, high = np.percentile(shown, [0.5, 99.8])
+        axis.imshow(shown, cmap="gray", vmin=low, vmax=max(high, low + 150))
+        axis.set_title(str(form).replace("_", " "))
+        axis.set_axis_off()
+    figure.savefig(path, dpi=80)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--patches", type=int, default=600)
     parser.add_argument("--write", action="store_true")
+    parser.add_argument("--picture", action="store_true")
     arguments = parser.parse_args()
+    if arguments.picture:
+        draw(PICTURE)
+        return
     text = tables(*measure(arguments.patches))
     print(text)
     if arguments.write:

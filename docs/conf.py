@@ -6,6 +6,7 @@ is the same on the site and in the repository. Nothing is fetched, at build or b
 
 import argparse
 import inspect
+import pkgutil
 from importlib import import_module
 
 from docutils import nodes
@@ -33,7 +34,7 @@ include_patterns = [
     "CODE_OF_CONDUCT.md",
 ]
 exclude_patterns = [".*", "build", "src", "tests", "benchmarks", "demo", "out", "dist", "deploy"]
-suppress_warnings = ["config.cache"]
+suppress_warnings = ["toc.empty_glob"]
 nitpicky = True
 # Types in docstrings name classes of other libraries, whose index would have to be fetched.
 nitpick_ignore_regex = [("py:.*", ".*")]
@@ -45,9 +46,9 @@ myst_links_external_new_tab = False
 
 nb_execution_mode = "cache"
 nb_execution_cache_path = "build/notebooks"
-nb_execution_in_temp = True
 nb_execution_raise_on_error = True
-nb_execution_timeout = 300
+nb_execution_timeout = 600  # kernels may have to be compiled
+nb_output_stderr = "remove"  # progress
 
 autosummary_generate = False
 autodoc_typehints = "none"  # the docstrings have them
@@ -99,7 +100,7 @@ class PublicNames(SphinxDirective):
             if inspect.ismodule(value) or any(value is one for one in documented):
                 continue
             path = f"{module.__name__}.{name}"
-            table.append(f"   {path}")
+            table.append(f"   ~{path}")
             if inspect.isclass(value):
                 kind = "exception" if issubclass(value, Exception) else "class"
                 details += [f".. auto{kind}:: {path}", "   :members:", ""]
@@ -107,6 +108,25 @@ class PublicNames(SphinxDirective):
                 details += [f".. auto{'function' if callable(value) else 'data'}:: {path}", ""]
         text = [".. autosummary::", "   :nosignatures:", "", *table, "", *details]
         return self.parse_text_to_nodes("\n".join(text))
+
+
+class Packages(SphinxDirective):
+    """``.. packages:: MODULE ...``: a section per package that has public names, and these modules."""
+
+    final_argument_whitespace = True
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        """Write a section each: what the module is for, and its names."""
+        modules = {name: import_module(name) for name in self.arguments[0].split()}
+        for info in pkgutil.iter_modules(calcigram.__path__, "calcigram."):
+            if info.ispkg and hasattr(import_module(info.name), "__all__"):
+                modules[info.name] = import_module(info.name)
+        text = []
+        for name, module in sorted(modules.items()):
+            purpose = inspect.getdoc(module).splitlines()[0]
+            text += [name, "-" * len(name), "", purpose, "", f".. public-names:: {name}", ""]
+        return self.parse_text_to_nodes("\n".join(text), allow_section_headings=True)
 
 
 class Commands(SphinxDirective):
@@ -145,6 +165,7 @@ class Commands(SphinxDirective):
 
 
 def setup(app: Sphinx) -> None:
-    """Add the two directives."""
+    """Add the directives."""
+    app.add_directive("packages", Packages)
     app.add_directive("public-names", PublicNames)
     app.add_directive("commands", Commands)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -77,3 +78,31 @@ def test_pairs_give_the_ratio_of_their_own_times() -> None:
     ticks = iter([0.0, 1.0, 1.0, 4.0, 4.0, 6.0, 6.0, 16.0])
     claim = time_pairs("a", lambda: None, lambda: None, n_pairs=2, clock=lambda: next(ticks))
     assert (claim["ratio_low"], claim["ratio"], claim["ratio_high"]) == (3.0, 4.0, 5.0)
+
+
+@pytest.mark.slow
+def test_detection_is_scored_from_pixels_to_words(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import detection
+
+    monkeypatch.setattr(sys, "argv", ["detection.py", "--quick"])
+    detection.main()
+    figures = json.loads(capsys.readouterr().out)
+    typical = figures["typical"]
+    assert typical["marks"]["images"] == 4
+    found = typical["marks"]["sensitivity, 0.25 mm or more"]
+    assert 0 <= found["low"] <= found["value"] <= found["high"] <= 1
+    assert found["n"] == sum(part["n"] for part in typical["marks"]["by form"].values())
+    assert typical["clusters"]["default"]["found"]["n"] == 4
+    assert typical["words"]["clusters"] + typical["words"]["missed"] == 4
+    assert {"without calcium", "two walls", "one wall"} == set(figures["vessels"])
+    assert figures["cost"]["ratio"] > 0
+
+
+def test_the_page_of_the_detector_holds_the_measured_figures() -> None:
+    import make_detector_page
+
+    assert make_detector_page.PAGE.read_text(encoding="utf-8") == make_detector_page.page(), (
+        "python benchmarks/make_detector_page.py"
+    )

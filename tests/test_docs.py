@@ -31,7 +31,7 @@ NOT_RUN = "# not run by the tests: "
 # They make the environment that the tests run in; .ci/run runs the targets of make.
 SETTING_UP = ("make ", ".ci/run", ".venv/bin/python -m pytest", "pip install ", 'eval "$(register-')
 # Pages that train or simulate more than a few clusters
-SLOW = {"docs/howto/own_labels.md", "docs/features.md", "docs/scaling.md"}
+SLOW = {"docs/howto/image.md", "docs/howto/own_labels.md", "docs/features.md", "docs/scaling.md"}
 
 
 def blocks(path: Path) -> list[tuple[str, str]]:
@@ -70,15 +70,16 @@ def files(tmp_path_factory):
     image.BitsAllocated, image.BitsStored, image.HighBit, image.PixelRepresentation = 16, 12, 11, 0
     rng = np.random.default_rng(0)
     noise = rng.integers(0, 200, (image.Rows, image.Columns))
-    image.PixelData = np.uint16(noise + 2000 * (imread(folder / "mask.png") > 0)).tobytes()
+    pixels = np.uint16(noise + 2000 * (imread(folder / "mask.png") > 0))
+    image.add_new("PixelData", "OW", pixels.tobytes())
     image.save_as(folder / "mammogram.dcm")
-    pixels = {
+    table = {
         "lesion": np.repeat(["A7", "B2"], 12),
         "posX": 1200 + rng.normal(0, 60, 24).round(1),
         "posY": 880 + rng.normal(0, 60, 24).round(1),
         "size": rng.uniform(3, 8, 24).round(1),
     }
-    pd.DataFrame(pixels).to_csv(folder / "marks.csv", index=False)
+    pd.DataFrame(table).to_csv(folder / "marks.csv", index=False)
     calcigram.write_clusters(calcigram.simulate(400, seed=5), folder / "labelled.csv")
     return folder
 

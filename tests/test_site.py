@@ -52,14 +52,17 @@ def site(tmp_path_factory):
     if built := os.environ.get("CALCIGRAM_SITE"):
         return Path(built).resolve()
     folder = tmp_path_factory.mktemp("site")
+    before = sorted((ROOT / "notebooks").iterdir())
     done = subprocess.run(
         [
             sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-j", "2", "-c", "docs",
             "-d", str(folder / "doctrees"), ".", str(folder / "html"),
+            "-D", "nb_execution_mode=force",
         ],
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+    assert sorted((ROOT / "notebooks").iterdir()) == before, "a notebook leaves files behind"
     return folder / "html"
 
 

@@ -96,7 +96,9 @@ def make_breast(rng, field_mm, view):
     if view == "MLO":
         top, down = rng.uniform(0.3, 0.48) * reach, rng.uniform(0.5, 0.75) * height
         inside = 1 - x / top - y / down
-        muscle = thickness * rng.uniform(0.45, 0.7) * np.clip(inside / rng.uniform(0.04, 0.12), 0, 1)
+        muscle = (
+            thickness * rng.uniform(0.45, 0.7) * np.clip(inside / rng.uniform(0.04, 0.12), 0, 1)
+        )
     place = min(int(nipple_y / STEP_MM), ny - 1)
     nipple = (float(edge[place, 0]), float(nipple_y))
     return Breast(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -269,7 +269,14 @@ def _finish(recipe, breast, canvas, grey, raw, side, view):
 
 
 def recipes(
-    split: str, content: str, n: int, *, grades=("typical",), full: bool = False, start: int = 0
+    split: str,
+    content: str,
+    n: int,
+    *,
+    grades: Sequence[str] = ("typical",),
+    spacings_mm: Sequence[float] = tuple(SIZES),
+    full: bool = False,
+    start: int = 0,
 ) -> Iterator[Recipe]:
     """Yield recipes; pixel sizes and grades come in turn.
 
@@ -278,13 +285,14 @@ def recipes(
     split, content : str
     n : int
     grades : sequence of str
+    spacings_mm : sequence of float
     full : bool
-        Images of a detector's full size; else a field of 120 x 100 mm, at most 0.1 mm per pixel.
+        Images of a detector's full size (`SIZES`); else a field of 120 x 100 mm.
     start : int
         Index of the first.
     """
     for index in range(start, start + n):
-        spacing = list(SIZES)[(index + index // len(MORPHOLOGIES)) % len(SIZES)]
+        turn = index + index // len(MORPHOLOGIES)
+        spacing = spacings_mm[turn % len(spacings_mm)]
         shape = SIZES[spacing] if full else (round(120 / spacing), round(100 / spacing))
-        turn = index // len(MORPHOLOGIES) + index
         yield Recipe(split, content, index, grades[turn % len(grades)], spacing, shape)

@@ -16,9 +16,9 @@ from calcigram.detect.detection import THRESHOLD_Z
 from calcigram.detect.images import search
 from calcigram.errors import BadInputError
 from calcigram.formats.files import PathLike
-from calcigram.formats.inputs import check_apart
+from calcigram.formats.inputs import check_apart, plain_file
 from calcigram.formats.mammograms import read_mammogram
-from calcigram.formats.registry import content_of, kind_of, read_intake
+from calcigram.formats.registry import content_of, is_table, kind_of, read_intake
 from calcigram.linking import Linking
 from calcigram.options import REPORT, ReadOptions
 
@@ -139,6 +139,7 @@ def reply_to_file(
     images = options.images
     check_apart([output], [path], images)
     verdicts_of = Classifier(model, n_threads)
+    path = plain_file(path)
     dataset = open_dicom(path) if kind_of(path) == "dicom" else None
     if content_of(path, options) == "mammogram":
         return reply_to_image(
@@ -238,8 +239,8 @@ def _reply_to_intake(
     """Answer a file that is no report; `source_of` says whose it is, and on which images it lies."""
     from calcigram.formats.dicom.writing import make_report
 
-    is_table = kind_of(path) in ("csv", "parquet")  # its image says whose it is, and no more
-    intake = read_intake(path, replace(options, images=()) if is_table else options)
+    of_table = is_table(path)  # its image says whose it is, and no more
+    intake = read_intake(path, replace(options, images=()) if of_table else options)
     source = source_of()
     clusters = intake.clusters
     named = set(clusters.meta["image_id"].dropna()) if "image_id" in clusters.meta else set()
@@ -255,7 +256,7 @@ def _source_of_images(path: PathLike, options: ReadOptions) -> Source:
     from calcigram.formats.annotated import mammograms_of
     from calcigram.formats.dicom.writing import source_of_images
 
-    kind, images = kind_of(path), options.images
-    files = mammograms_of(Path(path).stem, images) if kind == "plist" else images
-    in_mm = kind in ("csv", "parquet") and options.units != "px"
+    images = options.images
+    files = mammograms_of(Path(path).stem, images) if kind_of(path) == "plist" else images
+    in_mm = is_table(path) and options.units != "px"
     return source_of_images(files, None if in_mm else options.pixel_spacing)

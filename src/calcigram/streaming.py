@@ -24,7 +24,7 @@ from calcigram.formats.checkpoint import code_digest, kept_parts, read_ahead, wr
 from calcigram.formats.files import PathLike, suffix_of
 from calcigram.formats.inputs import Inputs, check_apart, plain_file
 from calcigram.formats.output import TABLE_SUFFIXES, arrow_table, table_writer
-from calcigram.formats.registry import BATCH_CLUSTERS, iter_intakes, kind_of
+from calcigram.formats.registry import BATCH_CLUSTERS, is_table, iter_intakes
 from calcigram.lexicon import AGREEMENTS
 from calcigram.model.calibrate import COVERAGE
 from calcigram.options import ReadOptions
@@ -170,7 +170,7 @@ def classify_files(
     files = [plain_file(path) for path in files]  # each is read more than once
     suffix_of(output, TABLE_SUFFIXES)
     inputs = Inputs([*files, *chosen_by], options.images)
-    annotated = any(kind_of(path) not in ("csv", "parquet") for path in files)
+    annotated = not all(map(is_table, files))
     verdicts_of = Classifier(
         model,
         n_threads,

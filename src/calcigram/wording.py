@@ -18,6 +18,7 @@ _SPACING_OPTION = re.compile(
     r"(the option )?--pixel-spacing( MM)?( or ROW,COLUMN)?( \(in Python spacing_mm\))?"
 )
 _FORCE_OPTION = re.compile(r", ([^,]*), or [^,]* with --force")
+_OTHER_OPTION = re.compile(r"--(label|regions|threshold|sheet)(?: NAME)?\b")
 _IMAGE_OPTION = re.compile(r"(, or the DICOM image)? \([^()]*\)")
 
 WIDE = 0.35
@@ -39,13 +40,18 @@ def without_options(message: str, spacing: str) -> str:
     'a field'
     >>> without_options("take another image, correct --pixel-spacing, or read it with --force", "a field")
     'take another image, or correct a field'
+    >>> without_options("choose with --label NAME", "a field")
+    'choose with labels'
     """
 
     def without_image(found: re.Match[str]) -> str:
         return "" if "--image" in found[0] else found[0]
 
+    def parameter(found: re.Match[str]) -> str:
+        return "labels" if found[1] == "label" else found[1]
+
     message = _FORCE_OPTION.sub(r", or \1", _IMAGE_OPTION.sub(without_image, message))
-    return _SPACING_OPTION.sub(spacing, message)
+    return _OTHER_OPTION.sub(parameter, _SPACING_OPTION.sub(spacing, message))
 
 
 def printable(text: str, keep: str = "") -> str:

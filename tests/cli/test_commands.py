@@ -16,6 +16,7 @@ import pytest
 from calcigram import feature_catalogue, read_clusters, simulate, train_model, write_clusters
 from calcigram.cli import main
 from calcigram.crosscheck import VERDICT_COLUMNS
+from calcigram.formats.mammograms import read_mammogram
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +65,9 @@ def test_simulate_writes_pictures_and_their_truth(options, suffix, tmp_path, cap
     names = [f"sim-2-{i}.{suffix}" for i in range(3)]
     assert sorted(path.name for path in images.iterdir()) == [*names, "truth.csv"]
     truth = read_clusters(images / "truth.csv")
-    assert [f"{name}.{suffix}" for name in truth.meta["image_id"]] == names
+    assert list(truth.meta["file"]) == names
+    known_as = [read_mammogram(images / name).image_id for name in names if suffix == "dcm"]
+    assert list(truth.meta["image_id"]) == (known_as or [f"sim-2-{i}" for i in range(3)])
     assert "3 pictures" in capsys.readouterr().err
 
 

@@ -1,10 +1,15 @@
-"""Cluster sets to write and read back, and how to compare them."""
+"""Cluster sets to write and read back, how to compare them, and the builder of example files."""
+
+import importlib.util
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from calcigram.clusters import CLUSTER_NAMES, POINT_NAMES, ClusterSet
+
+DATA = Path(__file__).parents[1] / "data"
 
 
 def _equal_bits(one, other):
@@ -61,3 +66,12 @@ def rich():
             "note": [['Brüste, "dicht"', "乳房\nzwei", None, " x "][i % 4] for i in range(40)],
         },
     )
+
+
+@pytest.fixture(scope="session")
+def examples():
+    """The script that writes tests/data, as a module."""
+    spec = importlib.util.spec_from_file_location("make_examples", DATA / "make_examples.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -1,6 +1,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 from pyarrow import parquet
@@ -247,3 +248,14 @@ def test_the_id_of_noise_is_told(tmp_path, layout):
     with pytest.warns(NoticeWarning, match="cluster '-1' was read as a cluster"):
         assert len(read_clusters(tmp_path / "a.parquet")) == 3
     assert len(read_intake(tmp_path / "a.parquet").notes) == 1
+
+
+def test_a_row_group_without_rows_is_read(tmp_path):
+    """Tables are appended part by part, and a part may be empty."""
+    from calcigram.formats import table_writer
+
+    frame = pd.DataFrame({"cluster_id": ["a"], "x_mm": [1.0], "y_mm": [2.0]})
+    with table_writer(tmp_path / "a.parquet") as write:
+        for part in (frame[:0], frame, frame[:0]):
+            write(part)
+    assert read_clusters(tmp_path / "a.parquet").cluster_id.tolist() == ["a"]

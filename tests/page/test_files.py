@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,24 @@ def test_a_mask_is_told_by_its_content():
     with pytest.raises(CalcigramError, match="the field 'Pixel size'"):
         open_file(content)
     assert len(open_file(content, pixel_spacing=0.07).clusters) > 0
+
+
+def test_fields_say_what_counts():
+    corners = [[x, 9, x + 4, 9, x + 4, 13, x, 13] for x in range(10, 160, 25)]
+    coco = {
+        "categories": [{"id": 5, "name": "spots"}],
+        "annotations": [{"image_id": 1, "category_id": 5, "segmentation": [c]} for c in corners],
+    }
+    fields = {
+        "labels": "spots",
+        "regions": "",
+        "threshold": None,
+        "sheet": "",
+        "pixel_spacing": 0.1,
+    }
+    assert len(open_file(json.dumps(coco).encode(), **fields).clusters) == 1
+    with pytest.raises(CalcigramError, match="expected a name in the file: 'spots'"):
+        open_file(json.dumps(coco).encode(), **(fields | {"labels": "mass"}))
 
 
 def test_refusals_name_no_path_and_no_option():

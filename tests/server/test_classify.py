@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -150,6 +151,57 @@ def test_notes_of_what_should_be_looked_at(client):
     )
     assert answer.status_code == 200, answer.text
     assert any("check the size of a pixel" in note for note in answer.json()["notes"])
+
+
+def other_formats():
+    """Return content and query of a file of several formats, each with the same six calcifications."""
+    nib = pytest.importorskip("nibabel", reason="the extra [formats] is not installed")
+    openpyxl = pytest.importorskip("openpyxl", reason="the extra [formats] is not installed")
+    mask = np.zeros((90, 200), np.uint8)
+    boxes = [(20 + 10 * k, 10 + 30 * k) for k in range(6)]
+    for top, left in boxes:
+        mask[top : top + 4, left : left + 4] = 1
+    image = nib.Nifti1Image(mask.T, np.diag([-0.1, -0.1, 1, 1]))
+    image.header.set_xyzt_units("mm")
+    yield gzip.compress(image.to_bytes()), {}
+    corners = [[x, y, x + 4, y, x + 4, y + 4, x, y + 4] for y, x in boxes]
+    coco = {
+        "images": [{"id": 1, "file_name": "a.png"}],
+        "categories": [{"id": 5, "name": "spots"}],
+        "annotations": [{"image_id": 1, "category_id": 5, "segmentation": [c]} for c in corners],
+    }
+    yield json.dumps(coco).encode(), {"labels": "spots", "pixel_spacing": "0.1,0.1"}
+    book, file = openpyxl.Workbook(), io.BytesIO()
+    book.create_sheet("marks").append(["cluster_id", "x_mm", "y_mm"])
+    for y, x in boxes:
+        book["marks"].append(["A", (x + 2) / 10, (y + 2) / 10])
+    book.save(file)
+    yield file.getvalue(), {"sheet": "marks"}
+
+
+def test_files_of_other_programs(client):
+    for content, query in other_formats():
+        headers = {"content-type": "application/octet-stream"}
+        answer = client.post("/v1/classify", params=query, content=content, headers=headers)
+        assert answer.status_code == 200, answer.text
+        assert [verdict["n_calcifications"] for verdict in answer.json()["verdicts"]] == [6]
+        form = client.post("/v1/classify", params=query, files={"file": ("any.bin", content)})
+        assert form.json()["verdicts"] == answer.json()["verdicts"]
+
+
+def test_the_address_says_what_counts(client):
+    _, (content, _), _ = other_formats()
+    headers = {"content-type": "application/octet-stream"}
+    for query, detail in (
+        ({"pixel_spacing": "0.1", "labels": "mass"}, "a name in the file: 'spots'"),
+        ({"labels": "spots"}, "the query parameter pixel_spacing"),
+        ({"threshold": "2"}, "a probability above 0 and at most 1"),
+        ({"pixel_spacing": "0.1", "threshold": "0.5"}, "annotations with a score"),
+    ):
+        answer = client.post("/v1/classify", params=query, content=content, headers=headers)
+        assert answer.status_code == 422
+        assert detail in answer.json()["detail"]
+        assert "--" not in answer.text
 
 
 def test_the_address_says_how_a_file_is_to_be_read(client):

@@ -21,14 +21,16 @@ def disc(diameter_mm, n=24):
     return 0.5 * diameter_mm * np.column_stack([np.cos(turn), np.sin(turn)])[None]
 
 
-def pictured(parts, *, side=81, per_mm=1.0, softness_mm=0.0, blur_mm=1e-6, primary_share=1.0):
+def pictured(
+    parts, *, side=81, per_mm=1.0, calibre_mm=0.1, softness_mm=0.0, blur_mm=1e-6, primary_share=1.0
+):
     """Return attenuation and labels of one calcification in the middle of an empty image."""
     image, labels = np.zeros((side, side), np.float32), np.zeros((side, side), np.int32)
     centre = np.full((1, 2), 0.5 * side * PIXEL_MM)
     owner, one = np.zeros(len(parts), np.int64), np.ones(1)
     _xray.add_calcifications(
-        image, labels, parts, owner, centre, per_mm * one, softness_mm * one, PIXEL_MM, blur_mm,
-        primary_share,
+        image, labels, parts, owner, centre, per_mm * one, calibre_mm * one, softness_mm * one,
+        PIXEL_MM, blur_mm, primary_share,
     )  # fmt: skip
     return image, labels
 
@@ -60,16 +62,33 @@ def test_a_rod_is_as_deep_as_it_is_wide_not_long():
     assert pictured(rod)[0].max() == pytest.approx(0.4, rel=0.05)
 
 
-def test_a_closed_band_has_a_hole_and_no_seam():
+def test_a_closed_band_is_a_shell():
     from calcigram.simulate._outlines import bands
 
     one = np.ones(1)
     ring = bands(2.0 * one, 0.6 * one, 2 * math.pi * one, one, 0.0 * one)
     image, _ = pictured(ring)
-    assert image[40, 40] == 0
-    across = round(0.8 / PIXEL_MM)
+    assert image[40, 40] == pytest.approx(2 * (1 - 0.6), rel=0.1)
+    across = round(0.6 / PIXEL_MM)
     around = image[40, 40 + across], image[40, 40 - across], image[40 + across, 40]
-    assert around == pytest.approx([0.4] * 3, rel=0.2)
+    assert around == pytest.approx([2 * math.sqrt(1 - 0.36)] * 3, rel=0.15)
+
+
+def test_a_cloud_of_specks_is_as_deep_as_the_whole():
+    specks = np.concatenate([disc(0.2) + np.array([0.3 * x, 0.0]) for x in (-1, 0, 1)])
+    depth = {soft: pictured(specks, softness_mm=soft, calibre_mm=0.8)[0] for soft in (0.0, 1e-9)}
+    assert depth[0.0].max() == pytest.approx(0.2, rel=0.1)
+    assert depth[1e-9].max() == pytest.approx(0.8, rel=0.1)
+
+
+def test_a_faint_cluster_is_as_dense_as_it_must_be_to_be_seen():
+    ids = ["grouped.gaussian", "amorphous.haze", "amorphous.powder", "amorphous.smudges"]
+    _, images, labels = simulate(8, seed=5, render=True, only_mechanisms=ids, margin_mm=1)
+    for image, label in zip(images, labels, strict=True):
+        means = [
+            image.pixels[label == i].mean() for i in range(1, label.max() + 1) if (label == i).any()
+        ]
+        assert np.median(means) > np.median(image.pixels[label == 0])
 
 
 def test_scatter_bounds_what_calcium_takes_away():

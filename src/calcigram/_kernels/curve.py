@@ -121,25 +121,25 @@ def project(x, y, knots_x, knots_y, reach):
     Parameters
     ----------
     x, y : float32 (n,)
+        Fastest in whole blocks: see `padded`.
     knots_x, knots_y : float32 (k,)
     reach : float
         How far the end pieces go on beyond the ends, mm.
 
     Returns
     -------
-    (float32 (n,), float32 (n,), float)
-        Arc length of the foot, distance to it, negative on the right, and mean distance.
+    (float32 (n,), float32 (n,))
+        Arc length of the foot, and distance to it, negative on the right.
     """
-    px, py = padded(x, _ZERO), padded(y, _ZERO)
-    best, arc, side = np.full(px.size, FAR), np.zeros(px.size, np.float32), np.zeros_like(px)
+    best, arc = np.empty(x.size, np.float32), np.empty(x.size, np.float32)
+    side = np.empty(x.size, np.float32)
+    best[:], arc[:], side[:] = FAR, _ZERO, _ZERO
     pieces = _measure_pieces(knots_x, knots_y, np.float32(reach))
-    _find_feet(px, py, pieces, best, arc, side)
-    total = _ZERO
+    _find_feet(x, y, pieces, best, arc, side)
     for i in range(x.size):
         distance = np.sqrt(best[i])
-        total += distance
         side[i] = -distance if side[i] < _ZERO else distance
-    return arc[: x.size], side[: x.size], float(total) / x.size
+    return arc, side
 
 
 @kernel(fast=True)
@@ -149,20 +149,22 @@ def _add_points(x, y, arc, weight, at, scale, sums):
     Knots lie side by side, sixteen to a vector, and points come one after another: seven sums over
     the points of each knot by itself would each end in a slow sum across a vector.
     """
-    for i in range(x.size):
-        px, py, foot, share = x[i], y[i], arc[i], weight[i]
+    for i in range(0, x.size, 2):  # two points a turn, so that sums are loaded and stored less often
+        ax, ay, a_arc, a_weight = x[i], y[i], arc[i], weight[i]
+        bx, by, b_arc, b_weight = x[i + 1], y[i + 1], arc[i + 1], weight[i + 1]
         for k in range(_KNOTS):
-            t = (foot - at[k]) * scale[k]
-            w = _ONE - t * t
-            w = w * share if w > _ZERO else _ZERO
-            wt = w * t
-            sums[k] += w
-            sums[k + _KNOTS] += wt
-            sums[k + 2 * _KNOTS] += wt * t
-            sums[k + 3 * _KNOTS] += w * px
-            sums[k + 4 * _KNOTS] += wt * px
-            sums[k + 5 * _KNOTS] += w * py
-            sums[k + 6 * _KNOTS] += wt * py
+            t, u = (a_arc - at[k]) * scale[k], (b_arc - at[k]) * scale[k]
+            v, w = _ONE - t * t, _ONE - u * u
+            v = v * a_weight if v > _ZERO else _ZERO
+            w = w * b_weight if w > _ZERO else _ZERO
+            vt, wu = v * t, w * u
+            sums[k] += v + w
+            sums[k + _KNOTS] += vt + wu
+            sums[k + 2 * _KNOTS] += vt * t + wu * u
+            sums[k + 3 * _KNOTS] += v * ax + w * bx
+            sums[k + 4 * _KNOTS] += vt * ax + wu * bx
+            sums[k + 5 * _KNOTS] += v * ay + w * by
+            sums[k + 6 * _KNOTS] += vt * ay + wu * by
 
 
 @kernel(fast=True)
@@ -171,16 +173,18 @@ def _smooth(x, y, arc, weight, length, bandwidth, size):
 
     Where too few points lie near, the bandwidth grows.
     """
-    at = np.arange(_KNOTS).astype(np.float32) * np.float32(length / (size - 1))
-    width, sums = np.full(_KNOTS, np.float32(bandwidth)), np.empty(7 * _KNOTS, np.float32)
-    whole, thin = np.float32(length), True
+    at, scale = np.empty(_KNOTS, np.float32), np.empty(_KNOTS, np.float32)
+    sums, whole, step = np.empty(7 * _KNOTS, np.float32), np.float32(length), length / (size - 1)
+    for k in range(_KNOTS):
+        at[k], scale[k] = np.float32(k) * np.float32(step), _ONE / np.float32(bandwidth)
+    thin = True
     while thin:
         sums[:] = _ZERO
-        _add_points(x, y, arc, weight, at, _ONE / width, sums)
+        _add_points(x, y, arc, weight, at, scale, sums)
         thin = False
         for k in range(size):
-            if sums[k] <= _ONE and width[k] <= whole:
-                width[k] *= np.float32(1.5)
+            if sums[k] <= _ONE and whole * scale[k] >= _ONE:
+                scale[k] /= np.float32(1.5)
                 thin = True
     knots_x, knots_y = np.empty(size, np.float32), np.empty(size, np.float32)
     for k in range(size):
@@ -199,34 +203,35 @@ def _smooth(x, y, arc, weight, length, bandwidth, size):
 
 
 @kernel(fast=True)
-def _bisquare(offset, least):
+def _bisquare(offset, n, least):
     """Return weights that fall to 0 at six times the upper quartile of the distances, or `least`.
 
-    And that distance.
+    And that distance. Only the first `n` points weigh anything.
     """
-    distance = np.abs(offset)
-    cut = np.float32(BISQUARE_CUT * max(quantile(rising(distance), FAR_QUANTILE), least))
+    far = quantile(rising(np.abs(offset[:n])), FAR_QUANTILE)
+    cut = np.float32(BISQUARE_CUT * max(far, least))
     scale = _ONE / cut if cut > _ZERO else _ZERO
-    weight = np.empty_like(distance)
+    weight = np.empty(offset.size, np.float32)
     for i in range(offset.size):
         t = offset[i] * scale
         w = _ONE - t * t
         weight[i] = w * w if w > _ZERO else _ZERO
+    weight[n:] = _ZERO
     return weight, cut
 
 
 @kernel(fast=True)
-def _capped_residual(offset, cap):
+def _capped_residual(offset, n, cap):
     """Root mean square distance, no distance counting for more than `cap`.
 
     Squares, not absolute values: the latter are the same for a curve along one rail and for
     one between both.
     """
     total = _ZERO
-    for i in range(offset.size):
+    for i in range(n):
         distance = min(abs(offset[i]), cap)
         total += distance * distance
-    return math.sqrt(total / offset.size)
+    return math.sqrt(total / n)
 
 
 @kernel(fast=True)
@@ -255,8 +260,9 @@ def principal_curve(x, y, path, median_edge):
     if not length > 0.0:
         nothing = np.empty(0, np.float32)
         return Curve(nothing, nothing, nothing, nothing, np.nan, np.nan)
-    arc, offset, _ = project(x, y, knots_x, knots_y, 0.0)
-    weight, cap = _bisquare(offset, median_edge)
+    px, py = padded(x, _ZERO), padded(y, _ZERO)
+    arc, offset = project(px, py, knots_x, knots_y, 0.0)
+    weight, cap = _bisquare(offset, n, median_edge)
     size = min(_KNOTS, n + 2)
     lowest, last, best_width, best_length = np.inf, -1.0, 0.0, length
     best_arc, best_offset = arc, offset
@@ -267,18 +273,21 @@ def principal_curve(x, y, path, median_edge):
         if width == last:
             continue
         last = width
-        knots_x, knots_y = _smooth(x, y, arc, weight, length, width * length, size)
+        knots_x, knots_y = _smooth(px, py, arc, weight, length, width * length, size)
         length = _length(knots_x, knots_y)
-        arc, offset, _ = project(x, y, knots_x, knots_y, REACH * length)
+        arc, offset = project(px, py, knots_x, knots_y, REACH * length)
         freedom = FREEDOM_COST * (1.5 + _EPANECHNIKOV_PEAK / width)
-        criterion = _capped_residual(offset, cap) / max(0.05, 1.0 - freedom / n)
+        criterion = _capped_residual(offset, n, cap) / max(0.05, 1.0 - freedom / n)
         if criterion < lowest:
             lowest, best_width, best_length = criterion, width, length
             best_arc, best_offset = arc, offset
     # A last fit, with the feet on the curve itself and weights from it.
-    weight, cap = _bisquare(best_offset, median_edge)
+    weight, cap = _bisquare(best_offset, n, median_edge)
     width = best_width * best_length
-    knots_x, knots_y = _smooth(x, y, best_arc, weight, best_length, width, size)
+    knots_x, knots_y = _smooth(px, py, best_arc, weight, best_length, width, size)
     length = _length(knots_x, knots_y)
-    arc, offset, residual = project(x, y, knots_x, knots_y, REACH * length)
-    return Curve(knots_x, knots_y, arc, offset, length, residual)
+    arc, offset = project(px, py, knots_x, knots_y, REACH * length)
+    arc, offset, total = arc[:n], offset[:n], _ZERO
+    for i in range(n):
+        total += abs(offset[i])
+    return Curve(knots_x, knots_y, arc, offset, length, float(total) / n)

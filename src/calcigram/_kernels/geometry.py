@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from calcigram._kernels.compiler import kernel
-from calcigram._kernels.statistics import FAR, padded
+from calcigram._kernels.statistics import FAR, MOST_COUNTED, count_smaller, merge_order, padded
 
 FLAT = 1e-5
 """Hulls less wide than this share of their length count as a line (float32 input noise)."""
@@ -49,22 +49,18 @@ class Frame(NamedTuple):
 
 @kernel(fast=True)
 def _sorted_order(u, v):
-    """Return the indices of the points by rising `u`, equal ones by `v`.
-
-    Counting how many are smaller is O(n^2), but vectorises and does not branch: faster than
-    sorting up to some hundred points.
-    """
+    """Return the indices of the points by rising `u`, equal ones by `v`."""
     n, keys = u.size, padded(u, FAR)
-    order = np.full(n, -1, np.int32)
-    for i in range(n):
-        value = u[i]
-        rank = np.float32(0.0)
-        for j in range(keys.size):
-            rank += np.float32(1.0) if keys[j] < value else np.float32(0.0)
-        place = int(rank)
-        while order[place] >= 0:
-            place += 1
-        order[place] = i
+    if n > MOST_COUNTED:
+        order = merge_order(keys, n)
+    else:
+        order, rank = np.empty(n, np.int32), count_smaller(keys, n)
+        order[:] = -1
+        for i in range(n):
+            place = int(rank[i])
+            while order[place] >= 0:
+                place += 1
+            order[place] = i
     for k in range(1, n):
         i = order[k]
         j = k
@@ -155,7 +151,8 @@ def _outer_points(x, y):
     inside, and the test vectorises, where the chain of `convex_hull` branches at each.
     """
     n = x.size
-    farthest = np.full(_DIRECTIONS, -FAR)
+    farthest, widest = np.empty(_DIRECTIONS, np.float32), np.float32(0.0)
+    farthest[:] = -FAR
     corner_x, corner_y = (
         np.zeros(_DIRECTIONS + 1, np.float32),
         np.zeros(_DIRECTIONS + 1, np.float32),
@@ -169,7 +166,9 @@ def _outer_points(x, y):
             corner_x[k] = px if farther else corner_x[k]
             corner_y[k] = py if farther else corner_y[k]
     corner_x[-1], corner_y[-1] = corner_x[0], corner_y[0]
-    margin = np.float32(_INSIDE * farthest.max() ** 2)
+    for reach in farthest:
+        widest = max(widest, reach)
+    margin = np.float32(_INSIDE) * widest * widest
     px, py = padded(x, np.float32(0.0)), padded(y, np.float32(0.0))
     outer = np.zeros(px.size, np.float32)
     for k in range(_DIRECTIONS):
@@ -194,11 +193,15 @@ def convex_hull(x, y):
     about an origin among them.
     """
     n = x.size
+    points = np.empty(n, np.int32)
+    for i in range(n):
+        points[i] = i
     if n < 3:
-        return np.arange(n).astype(np.int32)
-    points = np.arange(n).astype(np.int32) if n <= _DIRECTIONS else _outer_points(x, y)
-    if points.size < 2:  # all at one place
-        points = np.arange(n).astype(np.int32)
+        return points
+    if n > _DIRECTIONS:
+        outer = _outer_points(x, y)
+        if outer.size >= 2:  # else all are at one place
+            points = outer
     hull, size = np.empty(points.size + 2, np.int32), 0
     for i in points:
         while size >= 2 and _turn(x, y, hull[size - 2], hull[size - 1], i) <= 0.0:
@@ -343,7 +346,8 @@ def empty_space(x, y, hull, area):
         Mean distance over the spacing ``sqrt(area / n)``, and share of the places within it.
     """
     places_x, places_y = _spread_places(x, y, hull, area)
-    nearest = np.full(PLACES, FAR)
+    nearest = np.empty(PLACES, np.float32)
+    nearest[:] = FAR
     for i in range(x.size):
         cx, cy = x[i], y[i]
         for k in range(PLACES):

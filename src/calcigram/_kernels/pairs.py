@@ -7,12 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from calcigram._kernels.compiler import kernel
-from calcigram._kernels.statistics import FAR, LANES
+from calcigram._kernels.statistics import FAR, LANES, TILE, padded
 
 NEAR, WIDE = 4, 8
 """Numbers of neighbours a local direction is taken over."""
 
-_STEP = 4
 _SLACK = np.float32(1.0 + 1e-5)
 _ZERO, _ONE = np.float32(0.0), np.float32(1.0)
 
@@ -100,7 +99,8 @@ def measure_pairs(x, y, small, large):
     one, small2, large2 = np.float32(1.0), np.float32(small * small), np.float32(large * large)
     limits2 = (one, np.float32(9.0), np.float32(100.0), small2, large2, np.float32(25.0))
     qx, qy = np.empty(LANES, np.float32), np.empty(LANES, np.float32)
-    sums, totals, most5, most10 = np.empty(8 * LANES, np.float32), np.zeros(6), _ZERO, _ZERO
+    sums, totals = np.empty(8 * LANES, np.float32), np.zeros(6, np.float64)
+    most5 = most10 = _ZERO
     for start in range(0, n, LANES):
         end = min(start + LANES, n)
         for k in range(LANES):
@@ -116,10 +116,10 @@ def measure_pairs(x, y, small, large):
         for k in range(end - start):
             most5 = max(most5, sums[6 * LANES + k])
             most10 = max(most10, sums[7 * LANES + k])
-    totals[1:] -= 0.5 * n  # a point and itself are no pair
+    own = 0.5 * n  # a point and itself are no pair
     return Pairs(
-        totals[0], totals[1], totals[2], totals[3], totals[4], totals[5],
-        float(most5), float(most10),
+        totals[0], totals[1] - own, totals[2] - own, totals[3] - own, totals[4] - own,
+        totals[5] - own, float(most5), float(most10),
     )  # fmt: skip
 
 
@@ -143,45 +143,42 @@ class Directions(NamedTuple):
 @kernel(fast=True)
 def _insert(x, y, first, last, start, qx, qy, best):
     """Let some points be candidates of the sixteen from `start` on."""
-    for j in range(first, last):
-        cx, cy, own = x[j], y[j], j - start
+    for j in range(first, last, TILE):
+        own = j - start
         for k in range(LANES):
-            dx, dy = cx - qx[k], cy - qy[k]
-            d = dx * dx + dy * dy if k != own else FAR
-            # A bubble through eight rising values, without a branch.
-            b = best[k]
-            best[k], d = (d if d < b else b), (b if d < b else d)
-            b = best[k + LANES]
-            best[k + LANES], d = (d if d < b else b), (b if d < b else d)
-            b = best[k + 2 * LANES]
-            best[k + 2 * LANES], d = (d if d < b else b), (b if d < b else d)
-            b = best[k + 3 * LANES]
-            best[k + 3 * LANES], d = (d if d < b else b), (b if d < b else d)
-            b = best[k + 4 * LANES]
-            best[k + 4 * LANES], d = (d if d < b else b), (b if d < b else d)
-            b = best[k + 5 * LANES]
-            best[k + 5 * LANES], d = (d if d < b else b), (b if d < b else d)
-            b = best[k + 6 * LANES]
-            best[k + 6 * LANES], d = (d if d < b else b), (b if d < b else d)
-            b = best[k + 7 * LANES]
-            best[k + 7 * LANES] = d if d < b else b
+            for m in range(TILE):
+                dx, dy = x[j + m] - qx[k], y[j + m] - qy[k]
+                d = dx * dx + dy * dy if k != own + m else FAR
+                for place in range(WIDE):  # a bubble through rising values
+                    b = best[k + place * LANES]
+                    best[k + place * LANES] = d if d < b else b
+                    d = b if d < b else d
 
 
 @kernel(fast=True)
 def _moments(x, y, low, high, qx, qy, limit2, sums):
     """Sum 1, dx, dy, dx^2, dy^2, dx dy of sixteen points over those within the root of `limit2`."""
-    for j in range(low, high):
-        cx, cy = x[j], y[j]
+    for j in range(low, high, TILE):
         for k in range(LANES):
-            dx, dy = cx - qx[k], cy - qy[k]
-            xx, yy = dx * dx, dy * dy
-            inside = _ONE if xx + yy <= limit2[k] else _ZERO
-            sums[k] += inside
-            sums[k + LANES] += inside * dx
-            sums[k + 2 * LANES] += inside * dy
-            sums[k + 3 * LANES] += inside * xx
-            sums[k + 4 * LANES] += inside * yy
-            sums[k + 5 * LANES] += inside * (dx * dy)
+            count = sx = sy = xx = yy = xy = _ZERO
+            for m in range(TILE):
+                dx, dy = x[j + m] - qx[k], y[j + m] - qy[k]
+                d2 = dx * dx + dy * dy
+                inside = d2 <= limit2[k] and d2 < FAR
+                count += _ONE if inside else _ZERO
+                dx = dx if inside else _ZERO
+                dy = dy if inside else _ZERO
+                sx += dx
+                sy += dy
+                xx += dx * dx
+                yy += dy * dy
+                xy += dx * dy
+            sums[k] += count
+            sums[k + LANES] += sx
+            sums[k + 2 * LANES] += sy
+            sums[k + 3 * LANES] += xx
+            sums[k + 4 * LANES] += yy
+            sums[k + 5 * LANES] += xy
 
 
 @kernel(fast=True)
@@ -218,8 +215,9 @@ def local_directions(x, y):
     -------
     Directions
     """
-    n = x.size
-    cos2, sin2, near2, wide2 = np.zeros((4, n), np.float32)
+    n, px, py = x.size, padded(x, FAR), padded(y, FAR)
+    cos2, sin2 = np.empty(n, np.float32), np.empty(n, np.float32)
+    near2, wide2 = np.empty(n, np.float32), np.empty(n, np.float32)
     qx, qy = np.empty(LANES, np.float32), np.empty(LANES, np.float32)
     near, wide = np.empty(LANES, np.float32), np.empty(LANES, np.float32)
     best, sums = np.empty(8 * LANES, np.float32), np.empty(6 * LANES, np.float32)
@@ -232,7 +230,7 @@ def local_directions(x, y):
         best[:] = FAR
         low, high, j, stop = start, end, start, end
         while True:
-            _insert(x, y, j, stop, start, qx, qy, best)
+            _insert(px, py, j, stop, start, qx, qy, best)
             if low == 0 and high == n:
                 break
             left = qx[0] - x[low - 1] if low > 0 else FAR
@@ -243,10 +241,10 @@ def local_directions(x, y):
             if gap * gap > widest * _SLACK:
                 break
             if left < right:
-                j, stop = max(0, low - _STEP), low
+                j, stop = low - TILE, low
                 low = j
             else:
-                j, stop = high, min(n, high + _STEP)
+                j, stop = high, min(n, high + TILE)
                 high = stop
         for k in range(LANES):
             value = best[k]
@@ -262,14 +260,14 @@ def local_directions(x, y):
             near[k] *= _SLACK
             wide[k] *= _SLACK
         sums[:] = _ZERO
-        _moments(x, y, low, high, qx, qy, near, sums)
+        _moments(px, py, low, high, qx, qy, near, sums)
         for k in range(end - start):
             linearity = _linearity(sums, k)[2]
             if linearity >= _ZERO:
                 total_near += linearity
                 n_near += 1.0
         sums[:] = _ZERO
-        _moments(x, y, low, high, qx, qy, wide, sums)
+        _moments(px, py, low, high, qx, qy, wide, sums)
         for k in range(end - start):
             c, s, linearity = _linearity(sums, k)
             cos2[start + k], sin2[start + k] = c, s

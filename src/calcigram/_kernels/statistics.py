@@ -13,32 +13,58 @@ a turn, and what is left over would run one element at a time."""
 LANES = 16
 """Loops over this many neighbours in memory become one or two vector operations."""
 
+TILE = 4
+"""Points that a loop over lanes meets a turn: its sums are loaded and stored once for all of them."""
+
 FAR = np.float32(np.inf)
-_MOST_COUNTED = 512
+MOST_COUNTED = 512
+"""Values up to which counting how many are smaller is faster than sorting."""
 
 
 @kernel(fast=True)
 def padded(values, filler):
     """Return a copy, filled up to whole blocks with `filler`; float32."""
     n = values.size
-    copy = np.full((n + BLOCK - 1) // BLOCK * BLOCK, filler, np.float32)
+    copy = np.empty((n + BLOCK - 1) // BLOCK * BLOCK, np.float32)
     for i in range(n):
         copy[i] = values[i]
+    for i in range(n, copy.size):
+        copy[i] = filler
     return copy
 
 
 @kernel(fast=True)
-def rising(values):
-    """Return a sorted copy of float32 values without NaN.
+def merge_order(keys, n):
+    """Return the indices of the first `n` keys by rising key, equal ones as they come: merge sort."""
+    order, other = np.empty(n, np.int32), np.empty(n, np.int32)
+    for i in range(n):
+        order[i] = i
+    width = 1
+    while width < n:
+        for start in range(0, n, 2 * width):
+            middle, end = min(start + width, n), min(start + 2 * width, n)
+            i, j = start, middle
+            for k in range(start, end):
+                if j == end or (i < middle and keys[order[i]] <= keys[order[j]]):
+                    other[k] = order[i]
+                    i += 1
+                else:
+                    other[k] = order[j]
+                    j += 1
+        order, other = other, order
+        width *= 2
+    return order
+
+
+@kernel(fast=True)
+def count_smaller(keys, n):
+    """Return for each of padded keys how many of the first `n` are smaller; float32.
 
     Sorting branches on data, which a processor guesses wrong half of the time. Up to some hundred
-    values it is faster to count for each how many are smaller: O(n^2), but vectorised.
+    values it is faster to count, since that vectorises, though it is O(n^2).
     """
-    n = values.size
-    if n > _MOST_COUNTED:
-        return np.sort(values)
-    keys, zero, one = padded(values, FAR), np.float32(0.0), np.float32(1.0)
-    rank = np.zeros(keys.size, np.float32)
+    rank, zero, one = np.empty(keys.size, np.float32), np.float32(0.0), np.float32(1.0)
+    rank[:] = zero
     for j in range(0, n, 4):  # four at a time, so that ranks are loaded and stored less often
         a, b, c, d = keys[j], keys[j + 1], keys[j + 2], keys[j + 3]
         for i in range(keys.size):
@@ -46,14 +72,31 @@ def rising(values):
             smaller = (one if a < key else zero) + (one if b < key else zero)
             smaller += (one if c < key else zero) + (one if d < key else zero)
             rank[i] += smaller
-    ordered = np.full(n, -FAR)
+    return rank
+
+
+@kernel(fast=True)
+def rising(values):
+    """Return a sorted copy of float32 values, those that are NaN left out."""
+    n, known = values.size, 0
+    keys, ordered = padded(values, FAR), np.empty(n, np.float32)
     for i in range(n):
-        ordered[int(rank[i])] = values[i]
+        known += keys[i] == keys[i]
+        keys[i] = keys[i] if keys[i] == keys[i] else FAR
+    if n > MOST_COUNTED:
+        order = merge_order(keys, n)
+        for i in range(n):
+            ordered[i] = keys[order[i]]
+        return ordered[:known]
+    rank = count_smaller(keys, n)
+    ordered[:] = -FAR
+    for i in range(n):
+        ordered[int(rank[i])] = keys[i]
     highest = -FAR
     for i in range(n):  # of equal values one has been written
         highest = max(highest, ordered[i])
         ordered[i] = highest
-    return ordered
+    return ordered[:known]
 
 
 @kernel(fast=True)

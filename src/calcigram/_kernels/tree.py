@@ -89,9 +89,11 @@ def spanning_tree(x, y):
     if n == 0:
         return tree
     px, py = padded(x, FAR), padded(y, FAR)
-    key, near = np.full(px.size, FAR), np.full(px.size, -1, np.int32)
+    key = np.empty(px.size, np.float32)
+    near, name = np.empty(px.size, np.int32), np.empty(px.size, np.int32)
+    for i in range(px.size):
+        key[i], near[i], name[i] = FAR, -1, i
     key[0] = np.float32(0.0)
-    name = np.arange(px.size).astype(np.int32)
     _join_all(px, py, name, key, key.view(np.int32), near, tree)
     return tree
 
@@ -122,7 +124,8 @@ def nearest_neighbours(tree):
 @kernel(fast=True)
 def descendants(tree):
     """Return how many nodes hang on each node, itself included; int32."""
-    size = np.ones(tree.parent.size, np.int32)
+    size = np.empty(tree.parent.size, np.int32)
+    size[:] = 1
     for k in range(tree.order.size - 1, 0, -1):
         i = tree.order[k]
         size[tree.parent[i]] += size[i]
@@ -223,8 +226,9 @@ def prune_twigs(tree, min_length):
     """
     order, parent, edge = tree
     count, root, zero = order.size, order[0], np.float32(0.0)
-    height = np.full(parent.size, np.float32(-1.0))  # below zero: no child has been seen
-    arm, branch = np.full(parent.size, -1, np.int32), np.full(parent.size, -1, np.int32)
+    height = np.empty(parent.size, np.float32)
+    arm, branch = np.empty(parent.size, np.int32), np.empty(parent.size, np.int32)
+    height[:], arm[:], branch[:] = np.float32(-1.0), -1, -1  # below zero: no child has been seen
     tree_length = 0.0
     for k in range(count - 1, 0, -1):
         i = order[k]

@@ -43,8 +43,9 @@ def add(commands: _options.Commands) -> None:
 def run(args: argparse.Namespace) -> int:
     """Inspect one file; exit code 2 if it holds anything bad, or cannot be read for what is missing."""
     from calcigram.errors import PixelSizeError
-    from calcigram.formats import kind_of, read_intake
+    from calcigram.formats import read_intake
     from calcigram.formats.inputs import plain_file
+    from calcigram.formats.registry import content_of
     from calcigram.linking import Linking
 
     args.file = plain_file(args.file)
@@ -60,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     shifts = [] if missing is not None else _shifts(intake.clusters, args.model)
     contents = {
         "file": str(args.file),
-        "kind": kind_of(args.file),
+        "kind": content_of(args.file, options),
         **(described if missing is None else _without_lengths(described)),
         "missing": missing,
         "notes": _notes(intake.notes, missing),

@@ -63,7 +63,8 @@ def run(args: argparse.Namespace) -> None:
             how |= {"margin_mm": args.margin_mm, "raw": args.raw, "n_jobs": jobs}
             clusters, images, _ = simulate(args.n, render=True, **how, progress=progress)
     if args.images is not None:
-        _write_images(images, args.images, args.image_format, jobs)
+        written = _write_images(images, args.images, args.image_format, jobs)
+        clusters.meta["image_id"], clusters.meta["file"] = zip(*written, strict=True)
         if args.output is None:
             args.output = args.images / TRUTH
     with working("Writing"):
@@ -73,7 +74,10 @@ def run(args: argparse.Namespace) -> None:
     )
 
 
-def _write_images(images: Sequence[Mammogram], folder: Path, suffix: str, jobs: int) -> None:
+def _write_images(
+    images: Sequence[Mammogram], folder: Path, suffix: str, jobs: int
+) -> list[tuple[str, str]]:
+    """Write pictures; return what a reader calls each, and the name of its file."""
     from joblib import Parallel, delayed
 
     from calcigram.formats.extras import load_extra
@@ -81,17 +85,20 @@ def _write_images(images: Sequence[Mammogram], folder: Path, suffix: str, jobs: 
     if suffix == "dcm":
         load_extra("pydicom", "A DICOM file")
     folder.mkdir(parents=True, exist_ok=True)
-    written = Parallel(jobs, return_as="generator_unordered")(
-        delayed(_write_image)(images, i, folder, suffix) for i in range(len(images))
-    )
     with progress_bar("Rendering") as progress:
-        for done, _ in enumerate(written, 1):
-            progress(done, len(images))
+        # The first is made here: what it compiles is there for the other processes.
+        written = [_write_image(images, 0, folder, suffix)]
+        others = (delayed(_write_image)(images, i, folder, suffix) for i in range(1, len(images)))
+        for one in Parallel(jobs, return_as="generator")(others):
+            written.append(one)
+            progress(len(written), len(images))
     say(f"{counted(len(images), 'picture')} -> {folder}")
+    return written
 
 
-def _write_image(images: Sequence[Mammogram], i: int, folder: Path, suffix: str) -> None:
+def _write_image(images: Sequence[Mammogram], i: int, folder: Path, suffix: str) -> tuple[str, str]:
     from calcigram.formats.write_mammogram import write_mammogram
 
     image = images[i]
-    write_mammogram(image, folder / f"{image.image_id}.{suffix}")
+    file = f"{image.image_id}.{suffix}"
+    return write_mammogram(image, folder / file), file

@@ -40,4 +40,5 @@ def run(args: argparse.Namespace) -> None:
         spanning_tree(clusters[0].x_mm.copy(), clusters[0].y_mm.copy())  # the page draws it
         if args.all:
             simulate(N_SIMULATED, grade="mixed")
+            _ = simulate(1, render=True).images[0]
     say(f"ready after {perf_counter() - began:.0f} s")

@@ -26,6 +26,9 @@ FLAT_SHARE = 0.12
 LEAST_BACKGROUND = 0.01
 """Share of the image below which no background is assumed."""
 
+LEAST_BREAST = 0.15
+"""A bright part that is smaller than this share of the image, and touches no edge, is no breast."""
+
 LEVEL_SHARE = 0.06
 """The outline stands so far from background towards the mean of the breast: the skin is thin and dark."""
 
@@ -152,11 +155,21 @@ def block_means(values: npt.NDArray[Any], steps: list[int]) -> Image:
     >>> block_means(np.arange(6, dtype=np.float32).reshape(2, 3), [2, 2]).tolist()
     [[2.0, 3.5]]
     """
-    starts = [np.arange(0, n, step) for n, step in zip(values.shape, steps, strict=True)]
-    sums = np.add.reduceat(values, starts[0], axis=0, dtype=np.float32)
-    sums = np.add.reduceat(sums, starts[1], axis=1)
-    counts = [np.diff(np.append(s, n)) for s, n in zip(starts, values.shape, strict=True)]
+    rows = _sums(values, steps[0])
+    sums = _sums(rows.T, steps[1]).T
+    counts = [
+        _sums(np.ones((n, 1)), step)[:, 0] for n, step in zip(values.shape, steps, strict=True)
+    ]
     return np.asarray(sums / np.outer(*counts), np.float32)
+
+
+def _sums(values: npt.NDArray[Any], step: int) -> Image:
+    """Return sums over blocks of rows."""
+    result = np.zeros((-(-len(values) // step), values.shape[1]), np.float32)
+    for offset in range(step):
+        part = values[offset::step]
+        result[: len(part)] += part
+    return result
 
 
 def enlarge(blocks: npt.NDArray[Any], steps: list[int], shape: tuple[int, ...]) -> npt.NDArray[Any]:
@@ -172,12 +185,18 @@ def _outline_level(small: Image, valid: Mask) -> float | None:
         return np.inf  # nothing but background
     border = otsu(values)
     dark, bright = values[values <= border], values[values > border]
+    if len(bright) < LEAST_BREAST * len(values) and not (_rim(small)[_rim(valid)] > border).any():
+        return None  # what is bright are calcifications in a patch of tissue
     base = float(np.median(dark))
     height = float(np.median(bright)) - base
     spread = float(np.median(np.abs(dark - base))) / 0.6745
     if len(dark) < LEAST_BACKGROUND * len(values) or spread > FLAT_SHARE * height:
         return None
     return base + max(LEVEL_SHARE * height, 4 * spread)
+
+
+def _rim(blocks: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    return np.concatenate([blocks[0], blocks[-1], blocks[:, 0], blocks[:, -1]])
 
 
 def otsu(values: npt.NDArray[np.float32], n_bins: int = 256) -> float:
@@ -256,10 +275,11 @@ def _strips(mask: Mask, valid: Mask, block_mm: tuple[float, float]) -> npt.NDArr
 
 def _foreign(pixels: Image, mask: Mask, steps: list[int], block_mm: tuple[float, float]) -> Mask:
     """Return blocks of plateaus at the highest value: metal, text, implants, with a margin of 1 mm."""
-    top = pixels.max()
-    share = block_means(pixels >= top, steps)
-    plateau = share > 0.5
     none = np.zeros(mask.shape, bool)
+    brightest = pixels == pixels.max()
+    if np.count_nonzero(brightest) * np.prod(block_mm) < SATURATED_MM2 * np.prod(steps):
+        return none
+    plateau = block_means(brightest, steps) > 0.5
     if not mask.any() or plateau[mask].mean() > SATURATED_SHARE:
         return none
     numbered, count = ndimage.label(plateau)

@@ -34,6 +34,9 @@ THRESHOLD_Z = 5.5
 LINKING = Linking(link_mm=5.0, min_number=5)
 """How detected marks form clusters: false marks link at 10 mm, the distance for marks of people."""
 
+RIM = 2
+"""Pixels; what is so close to a large calcification is a part of it."""
+
 COLUMNS = (
     "x_mm",
     "y_mm",
@@ -127,7 +130,7 @@ def detect_calcifications(
         reason = np.where((reason == 0) & ~roi, np.uint8(NOT_OF_INTEREST), reason)
     image, spacing = mammogram.pixels, mammogram.spacing_mm
     equal = equalise(image, breast.mask, raw=mammogram.raw)
-    large = find_large(equal, breast.mask, spacing, threshold_z)
+    large = find_large(equal, breast.mask, spacing, max(threshold_z, THRESHOLD_Z))
     small = find_spots(equal, breast.mask, spacing, threshold_z)
     del equal
     regions, z, labels = _grown(image, large, small, spacing)
@@ -305,15 +308,27 @@ def _grown(
         region = grow(image, int(row), int(column), spacing_mm, taken=labels, first_window=1)
         if region is not None and _across(region, spacing_mm) > LARGE_MM:
             take(region, float(own_z))
+    n_large = len(regions)
     for row, column, own_z in zip(small.rows, small.columns, small.z, strict=True):
         owner = labels[row, column]
         if owner:
             z[owner - 1] = max(z[owner - 1], float(own_z))
             continue
         region = grow(image, int(row), int(column), spacing_mm, taken=labels)
-        if region is not None and not labels[region.rows, region.columns].any():
+        if region is not None and not _touches_any(region, labels, n_large):
             take(region, float(own_z))
     return regions, z, labels
+
+
+def _touches_any(region: Region, labels: npt.NDArray[np.int32], n_large: int) -> bool:
+    """Tell whether a region overlaps another, or is a fragment at the rim of a large one."""
+    if labels[region.rows, region.columns].any():
+        return True
+    if not n_large:
+        return False
+    top, left = (max(0, int(at.min()) - RIM) for at in (region.rows, region.columns))
+    around = labels[top : region.rows.max() + RIM + 1, left : region.columns.max() + RIM + 1]
+    return bool(((around > 0) & (around <= n_large)).any())
 
 
 def _across(region: Region, spacing_mm: tuple[float, float]) -> float:

@@ -368,9 +368,10 @@ def _failure(job: _Job, error: str, message: str) -> dict[str, str]:
 def _table(found: Found | None) -> pd.DataFrame:
     """Return the marks as a long table, of the same columns for every image."""
     clusters = ClusterSet.concat([]) if found is None else found.clusters
-    return frame_from_clusters(clusters, columns=(*POINT_NAMES, *CLUSTER_NAMES)).reindex(
-        columns=["cluster_id", *POINT_NAMES, *CLUSTER_NAMES, *META_NAMES]
-    )
+    frame = frame_from_clusters(clusters, columns=(*POINT_NAMES, *CLUSTER_NAMES))
+    texts = dict.fromkeys(("cluster_id", *META_NAMES), object)
+    columns = ["cluster_id", *POINT_NAMES, *CLUSTER_NAMES, *META_NAMES]
+    return frame.reindex(columns=columns).astype(texts)
 
 
 def _told_apart(frame: pd.DataFrame, name: str, names: Counter[str]) -> pd.DataFrame:

@@ -30,13 +30,23 @@ LEAST_NOISE = 5e-4
 BLOCK_MM = 2.0
 """Side of the blocks in which the deviation of a filtered image is estimated."""
 
+CLIP, N_CLIPS = 3.0, 2
+"""Values over so many deviations are left out, so many times, before the deviation is estimated again."""
+
+MOST_UNUSUAL = 2.0
+"""A block's deviation counts up to so many times that of its neighbours: a dense cluster is no noise."""
+
 SAMPLES = 14
 """Pixels per side of a block that are looked at."""
 
 LEAST_IN_BLOCK = 30
 """Pixels that a block needs for an estimate."""
 
-N_TABLE = 2048
+N_TABLE = 65_536
+"""Grey values of the table of a transform: as many as stored pixels have."""
+
+STRIP = 128
+"""Rows that are worked on at a time."""
 
 
 def grey_step(sample: npt.NDArray[np.float32]) -> float:
@@ -131,19 +141,16 @@ def equalise(image: Image, mask: Mask, *, raw: bool = False) -> Image:
     del inside
     grid = np.linspace(low, max(high, low + 1e-6), N_TABLE)
     rates = 1 / np.interp(grid, levels, deviations)
-    step = grid[1] - grid[0]
+    step = float(grid[1] - grid[0])
     table = np.concatenate([[0], np.cumsum((rates[1:] + rates[:-1]) / 2 * step)])
-    table -= np.interp(np.median(levels), grid, table)
-    table = table.astype(np.float32)
-    slopes = np.append(np.diff(table), 0).astype(np.float32)
+    table = (table - np.interp(np.median(levels), grid, table)).astype(np.float32)
     result = np.empty_like(image)
-    for top in range(0, len(image), 256):  # a strip at a time: no second image is needed
-        place = np.clip((image[top : top + 256] - low) / step, 0, N_TABLE - 1)
-        index = place.astype(np.int32)
-        strip = table[index]
-        strip += (place - index) * slopes[index]
-        strip[~mask[top : top + 256]] = 0
-        result[top : top + 256] = strip
+    for top in range(0, len(image), STRIP):  # a strip at a time: no second image is needed
+        rows = slice(top, top + STRIP)
+        place = (image[rows] - np.float32(low)) * np.float32(1 / step)
+        np.clip(place, 0, N_TABLE - 1, out=place)
+        np.take(table, place.astype(np.int32), out=result[rows])
+        result[rows] *= mask[rows]
     return result
 
 
@@ -186,10 +193,28 @@ def local_deviation(
     cells = sample.reshape(counts[0], widths[0], counts[1], widths[1]).swapaxes(1, 2)
     cells = np.sort(cells.reshape(*counts, -1), axis=-1)
     n_known = np.isfinite(cells).sum(axis=-1)
-    middle = np.take_along_axis(cells, n_known[..., None] // 2, axis=-1)[..., 0] / MAD
-    known = n_known >= min(LEAST_IN_BLOCK, cells.shape[-1] // 2)
+    known = n_known >= max(1, min(LEAST_IN_BLOCK, cells.shape[-1] // 2))
+    if not known.any():
+        return Blocks(np.ones(known.shape, np.float32), (1, 1))
+    deviation = _middle(cells, n_known)
+    for _ in range(N_CLIPS):
+        usual = _median_of_neighbours(deviation, known)
+        limit = CLIP * np.minimum(deviation, MOST_UNUSUAL * usual)
+        deviation = _middle(cells, (cells <= limit[..., None]).sum(axis=-1))
     steps = (widths[0] * strides[0], widths[1] * strides[1])
-    return Blocks(_smooth(np.where(known, middle, np.nan)), steps)
+    return Blocks(_smooth(np.where(known, deviation, np.nan)), steps)
+
+
+def _middle(ordered: Image, n: npt.NDArray[np.int64]) -> Image:
+    """Return the deviation by the median of the first n absolute values of each block."""
+    middle = np.take_along_axis(ordered, np.maximum(n - 1, 0)[..., None] // 2, axis=-1)
+    return np.asarray(middle[..., 0] / MAD, np.float32)
+
+
+def _median_of_neighbours(blocks: Image, known: Mask) -> Image:
+    """Return the median over 5 x 5 blocks; blocks without a value have that of all."""
+    filled = np.where(known, blocks, np.median(blocks[known]))
+    return np.asarray(ndimage.median_filter(filled, 5, mode="nearest"), np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -206,27 +231,28 @@ class Blocks:
     values: Image
     steps: tuple[int, int]
 
-    def enlarged(self, shape: tuple[int, ...]) -> Image:
-        """Return the image of full size, linear between the middles of blocks."""
+    def divide(self, image: Image) -> None:
+        """Divide an image by the one of full size, linear between the middles of blocks, in place."""
         rows, columns = (
-            _hat(n, step, k)
-            for n, step, k in zip(shape, self.steps, self.values.shape, strict=True)
+            np.clip((np.arange(n) + 0.5) / step - 0.5, 0, k - 1)
+            for n, step, k in zip(image.shape, self.steps, self.values.shape, strict=True)
         )
-        return np.asarray((rows @ self.values) @ columns.T, np.float32)
-
-
-def _hat(n: int, step: int, n_blocks: int) -> Image:
-    """Return the weights of linear interpolation between middles of blocks, shape (n, n_blocks)."""
-    place = np.clip((np.arange(n) + 0.5) / step - 0.5, 0, n_blocks - 1)
-    weights = 1 - np.abs(place[:, None] - np.arange(n_blocks))
-    return np.asarray(np.maximum(weights, 0), np.float32)
+        inverse = 1 / self.values
+        left = np.minimum(columns.astype(int), max(0, inverse.shape[1] - 2))
+        right = np.minimum(left + 1, inverse.shape[1] - 1)
+        inverse = inverse[:, left] + (columns - left) * (inverse[:, right] - inverse[:, left])
+        inverse = inverse.astype(np.float32)
+        above = np.minimum(rows.astype(int), max(0, len(inverse) - 2))
+        for block in np.unique(above):
+            part = slice(*np.searchsorted(above, [block, block + 1]))
+            share = (rows[part] - block).astype(np.float32)
+            below = inverse[min(block + 1, len(inverse) - 1)]
+            image[part] *= inverse[block] + share[:, None] * (below - inverse[block])
 
 
 def _smooth(blocks: Image) -> Image:
     """Average over neighbouring blocks that have a value, and fill the others from these."""
     known = np.isfinite(blocks)
-    if not known.any():
-        return np.ones(blocks.shape, np.float32)
     weight = ndimage.gaussian_filter(known.astype(np.float32), 1.0, mode="constant")
     mean = ndimage.gaussian_filter(np.where(known, blocks, 0), 1.0, mode="constant")
     result: Image = np.where(

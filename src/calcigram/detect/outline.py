@@ -43,6 +43,9 @@ EDGE_SHARE = 0.55
 The projection of a sphere has 0.36, of a Gaussian blob 0.77; calcifications have edges, tissue has none.
 """
 
+N_MEDIANS = 4
+"""How often the region of a large calcification is grown to half of its median height."""
+
 LEVELS = (0.5, 0.6, 0.7, 0.8)
 """Shares of the height at which a region is tried."""
 
@@ -80,6 +83,14 @@ def _weights(n: int, factor: int) -> Image:
     place = (np.arange(n * factor) + 0.5) / factor - 0.5
     weights = np.exp(-(((place[:, None] - np.arange(n)) / BLUR) ** 2) / 2)
     return np.asarray(weights / weights.sum(axis=1, keepdims=True), np.float32)
+
+
+def _finer(values: Image, factors: tuple[int, int]) -> Image:
+    """Return pixels interpolated on the finer grid."""
+    if factors == (1, 1):
+        return np.asarray(ndimage.gaussian_filter(values, BLUR, truncate=3.0), np.float32)
+    down, right = (_weights(n, k) for n, k in zip(values.shape, factors, strict=True))
+    return np.asarray(down @ values @ right.T, np.float32)
 
 
 def _factors(spacing_mm: tuple[float, float], half_mm: float) -> tuple[int, int]:
@@ -149,9 +160,7 @@ def _in_window(
     free = None if taken is None else taken[window] == 0
     background = float(np.median(values if free is None or not free.any() else values[free]))
     factors = _factors(spacing_mm, half_mm)
-    fine: Image = (
-        _weights(values.shape[0], factors[0]) @ values @ _weights(values.shape[1], factors[1]).T
-    )
+    fine = _finer(values, factors)
     if free is not None and not free.all():
         blocked = np.repeat(np.repeat(~free, factors[0], axis=0), factors[1], axis=1)
         fine[blocked] = background
@@ -163,14 +172,17 @@ def _in_window(
     is_last = half_mm >= WINDOWS_MM[-1]
     for share in LEVELS:
         inside = _component(fine >= background + share * height, at)
-        touches = inside[[0, -1]].any() or inside[:, [0, -1]].any()
+        touches = _touches(inside)
         at_image_edge = touches and _only_at_image_edge(inside, window, image.shape)
         if (touches and not at_image_edge) or inside.mean() > FULL:
             if share == LEVELS[0] and not is_last:
                 return None, True
             continue
-        if not _may_be_large(fine, inside, at, background, height, fine_mm):
-            continue
+        if _extent_mm(inside, fine_mm) > LARGE_MM:
+            grown = _large(fine, inside, at, background, fine_mm)
+            if grown is None:
+                continue
+            inside = grown
         return _region(inside, at, factors, (top, left)), False
     return None, False
 
@@ -195,6 +207,11 @@ def _component(over: npt.NDArray[np.bool_], at: tuple[int, int]) -> npt.NDArray[
     return result
 
 
+def _touches(inside: npt.NDArray[np.bool_]) -> bool:
+    """Tell whether a region reaches the edge of its window."""
+    return bool(inside[[0, -1]].any() or inside[:, [0, -1]].any())
+
+
 def _only_at_image_edge(
     inside: npt.NDArray[np.bool_], window: tuple[slice, slice], shape: tuple[int, ...]
 ) -> bool:
@@ -208,26 +225,39 @@ def _only_at_image_edge(
     return not any(side.any() for side, is_open in open_sides if is_open)
 
 
-def _may_be_large(
+def _extent_mm(inside: npt.NDArray[np.bool_], fine_mm: tuple[float, float]) -> float:
+    rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
+    return float(max(np.ptp(rows) * fine_mm[0], np.ptp(columns) * fine_mm[1]))
+
+
+def _large(
     fine: Image,
     inside: npt.NDArray[np.bool_],
     at: tuple[int, int],
     background: float,
-    height: float,
     fine_mm: tuple[float, float],
-) -> bool:
-    """Tell whether a region is small, or has the edges of a calcification."""
-    rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
-    across = max(np.ptp(rows) * fine_mm[0], np.ptp(columns) * fine_mm[1])
-    if across <= LARGE_MM:
-        return True
-    if across > LARGEST_MM:
-        return False
+) -> npt.NDArray[np.bool_] | None:
+    """Return the region of a large calcification, or None for what has no edges, as tissue.
+
+    The brightest lump is no measure of its height: the level is half of the median height within, which is
+    the same for a flat one.
+    """
+    for _ in range(N_MEDIANS):
+        level = (float(np.median(fine[inside])) - background) / 2
+        wider = _component(fine >= background + level, at)
+        if _touches(wider) or wider.mean() > FULL:
+            break
+        if wider.sum() == inside.sum():
+            break
+        inside = wider
+    if _extent_mm(inside, fine_mm) > LARGEST_MM:
+        return None
+    height = float(np.median(fine[inside])) - background
     wide, narrow = (
         math.sqrt(_component(fine >= background + share * height, at).sum())
         for share in (0.25, 0.75)
     )
-    return wide - narrow <= EDGE_SHARE * math.sqrt(inside.sum())
+    return inside if wide - narrow <= EDGE_SHARE * math.sqrt(inside.sum()) else None
 
 
 def _region(

@@ -8,6 +8,8 @@ a spot: what it has there is subtracted.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,19 +17,19 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from calcigram.detect.breast import Mask, block_means
-from calcigram.detect.noise import Blocks, local_deviation
+from calcigram.detect.noise import BLOCK_MM, Blocks, local_deviation
 from calcigram.mammogram import Image
 
-SCALES_MM = (0.09, 0.13, 0.187, 0.27)
-"""Sigma of the inner Gaussian of each difference."""
+SCALES_MM = (0.09, 0.13, 0.187, 0.27, 0.39)
+"""Sigma of the Gaussians; each difference is that of two neighbours, its scale that of the inner one."""
 
-RATIO = 1.6
-"""Outer sigma over inner one: nearest to the Laplacian at a useful bandwidth (Marr and Hildreth 1980)."""
+COARSE_MM = (0.5, 0.72, 1.04, 1.5)
+"""The same for large calcifications, on an image of block means."""
 
-COARSE_MM = (0.5, 0.8, 1.3)
-"""Scales at which large calcifications are found, on an image of block means."""
+COARSE_PIXEL_MM = 0.2
 
-COARSE_BLOCK_MM = 0.2
+COARSE_BLOCK_MM = 10.0
+"""Side of the blocks of the local noise at coarse scales."""
 
 RIDGE_MM = (0.6, 2.0)
 """Part of a line to either side of a spot in which a ridge goes on; fine linear calcifications are shorter."""
@@ -35,13 +37,16 @@ RIDGE_MM = (0.6, 2.0)
 RIDGE_WEIGHT = 1.5
 """How often the level of the ridge is subtracted; a crossing of two ridges is twice as bright as each."""
 
+LEAST_RIDGE_Z = 1.0
+"""Noise alone has ridges up to this level (its 99th percentile)."""
+
 N_DIRECTIONS = 16
 
 RIDGE_QUANTILE = 0.3
 """A ridge is continuous; calcifications on a line leave gaps, so that this quantile of theirs is 0."""
 
-MARKED_Z = 4.5
-"""Pixels over this are left out when the local noise is estimated again."""
+LEAST_SHARE = 0.2
+"""Least local deviation over the median of all places."""
 
 MAX_SPOTS = 20_000
 """Local maxima looked at; those of the highest z are kept."""
@@ -105,46 +110,46 @@ def z_at(
 ) -> npt.NDArray[np.float64]:
     """Return z of given pixels: the highest of all scales, the ridge through the pixel subtracted."""
     level = _ridge(best, rows, columns, spacing_mm)
-    result: npt.NDArray[np.float64] = best[rows, columns] - RIDGE_WEIGHT * level
+    result: npt.NDArray[np.float64] = best[rows, columns] - RIDGE_WEIGHT * np.maximum(
+        level - LEAST_RIDGE_Z, 0
+    )
     return result
 
 
 def best_z(image: Image, mask: Mask, spacing_mm: tuple[float, float]) -> Image:
     """Return the highest z of all scales at each pixel."""
     best = np.full(image.shape, -np.inf, np.float32)
-    for scale in SCALES_MM:
-        z = difference(image, scale, spacing_mm)
+    for z in differences(image, SCALES_MM, spacing_mm):
         _over_noise(z, mask, spacing_mm)
         np.maximum(best, z, out=best)
     return best
 
 
-def difference(image: Image, scale_mm: float, spacing_mm: tuple[float, float]) -> Image:
-    """Return a difference of Gaussians; positive at bright spots."""
-    sigma = [scale_mm / mm for mm in spacing_mm]
-    inner = ndimage.gaussian_filter(image, sigma, mode="nearest", truncate=3.0)
-    wider = [s * np.sqrt(RATIO**2 - 1) for s in sigma]
-    inner -= ndimage.gaussian_filter(inner, wider, mode="nearest", truncate=3.0)
-    return np.asarray(inner, np.float32)
+def differences(
+    image: Image, scales_mm: tuple[float, ...], spacing_mm: tuple[float, float]
+) -> Iterator[Image]:
+    """Yield the differences of Gaussians of neighbouring scales; positive at bright spots.
 
-
-def _over_noise(response: Image, mask: Mask, spacing_mm: tuple[float, float]) -> None:
-    """Divide a response by its local deviation, in place.
-
-    The deviation is estimated twice: the second time without what stood out the first time, so that
-    a dense cluster does not raise the deviation that it is held against.
+    Each Gaussian is made of the one before: variances add up.
     """
-    blocks = local_deviation(response, mask, spacing_mm)
-    first = response / _safe(blocks, response.shape)
-    quiet = mask & ~ndimage.binary_dilation(np.abs(first) > MARKED_Z, iterations=2)
-    response /= _safe(local_deviation(response, quiet, spacing_mm), response.shape)
+    inner, last_mm = image, 0.0
+    for number, scale_mm in enumerate(scales_mm):
+        sigma = [math.sqrt(scale_mm**2 - last_mm**2) / mm for mm in spacing_mm]
+        outer = ndimage.gaussian_filter(inner, sigma, mode="nearest", truncate=3.0)
+        if number:
+            yield np.subtract(inner, outer)
+        inner, last_mm = outer, scale_mm
 
 
-def _safe(blocks: Blocks, shape: tuple[int, ...]) -> Image:
-    """Return the deviation at each pixel, nowhere so small that flat parts of the image give marks."""
-    known = blocks.values[blocks.values > 0]
-    floor = 0.2 * float(np.median(known)) if known.size else 1.0
-    return Blocks(np.maximum(blocks.values, floor), blocks.steps).enlarged(shape)
+def _over_noise(
+    response: Image, mask: Mask, spacing_mm: tuple[float, float], block_mm: float = BLOCK_MM
+) -> None:
+    """Divide a response by its local deviation, in place."""
+    blocks = local_deviation(response, mask, spacing_mm, block_mm)
+    # nowhere so small that flat parts of the image give marks
+    positive = blocks.values[blocks.values > 0]
+    floor = LEAST_SHARE * float(np.median(positive)) if positive.size else 1.0
+    Blocks(np.maximum(blocks.values, floor), blocks.steps).divide(response)
 
 
 def _maxima(
@@ -190,10 +195,15 @@ def _ridge(
                 rows[:, None] + np.rint(sign * down).astype(int),
                 columns[:, None] + np.rint(sign * right).astype(int),
             ]
+            beyond = np.zeros(places[0].shape, bool)
             for place, n in zip(places, best.shape, strict=True):
+                beyond |= (place < 0) | (place >= n)
                 np.clip(place, 0, n - 1, out=place)
-            sides.append(np.quantile(best[places[0], places[1]], RIDGE_QUANTILE, axis=1))
-        np.maximum(level, np.minimum(*sides), out=level)
+            # beyond the edge of the image a ridge goes on: the side within decides
+            side = np.where(beyond, np.inf, best[places[0], places[1]])
+            sides.append(np.quantile(side, RIDGE_QUANTILE, axis=1, method="lower"))
+        lower = np.minimum(*sides)
+        np.maximum(level, lower, out=level, where=np.isfinite(lower))
     return level
 
 
@@ -207,18 +217,18 @@ def find_large(
     Spots
         In pixels of `image`. Many are tissue; their outlines decide (`outline`).
     """
-    steps = [max(1, round(COARSE_BLOCK_MM / mm)) for mm in spacing_mm]
+    steps = [max(1, round(COARSE_PIXEL_MM / mm)) for mm in spacing_mm]
     small = block_means(image, steps)
     small_mask = block_means(mask, steps) > 0.5
     small_mm = (steps[0] * spacing_mm[0], steps[1] * spacing_mm[1])
     best = np.full(small.shape, -np.inf, np.float32)
-    for scale in COARSE_MM:
-        z = difference(small, scale, small_mm)
-        z /= _safe(local_deviation(z, small_mask, small_mm, 10.0), z.shape)
+    for z in differences(small, COARSE_MM, small_mm):
+        _over_noise(z, small_mask, small_mm, COARSE_BLOCK_MM)
         np.maximum(best, z, out=best)
     rows, columns = _maxima(best, small_mask, threshold_z)
-    z = best[rows, columns].astype(np.float64)
+    z = np.asarray(best[rows, columns], np.float64)
     order = np.argsort(-z, kind="stable")
+    kept = z[order].astype(np.float64)
     return Spots(
-        rows[order] * steps[0] + steps[0] // 2, columns[order] * steps[1] + steps[1] // 2, z[order]
+        rows[order] * steps[0] + steps[0] // 2, columns[order] * steps[1] + steps[1] // 2, kept
     )

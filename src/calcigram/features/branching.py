@@ -10,6 +10,7 @@ import numpy as np
 from calcigram._kernels.compiler import kernel
 from calcigram._kernels.curve import MAX_KNOTS, project
 from calcigram._kernels.geometry import FLAT
+from calcigram._kernels.statistics import padded
 from calcigram._kernels.tree import descendants
 from calcigram.features.rows import COMMON, Rows, columns
 
@@ -65,11 +66,14 @@ def _whole_tree(tree, hull, median_edge, out):
         out[_C.tree_longest_edge_ratio] = longest / median_edge
     if hull.area > 0.0:
         out[_C.tree_length_ratio] = total / math.sqrt(n * hull.area)
-    degree = np.ones(n, np.int32)
+    degree, leaves = np.empty(n, np.int32), 0
+    degree[:] = 1
     for k in range(1, n):
         degree[tree.parent[tree.order[k]]] += 1
     degree[tree.order[0]] -= 1
-    out[_C.tree_leaf_share] = (degree == 1).sum() / n
+    for i in range(n):
+        leaves += degree[i] == 1
+    out[_C.tree_leaf_share] = leaves / n
 
 
 @kernel(fast=True)
@@ -181,7 +185,8 @@ def _fork_gain(x, y, trunk, branches, curve):
     # What rounding leaves of a straight line is no distance to gain on.
     if not curve.residual > FLAT * curve.length:
         return np.nan
-    nearest, below, joined = np.abs(curve.offset), np.inf, 0
+    px, py, zero = padded(x, np.float32(0.0)), padded(y, np.float32(0.0)), np.float32(0.0)
+    nearest, below, joined = padded(curve.offset, zero), np.inf, 0
     for _ in range(_FORK_BRANCHES):
         chosen, longest = np.int32(-1), 0.0
         for k in range(1, trunk.order.size):
@@ -195,14 +200,16 @@ def _fork_gain(x, y, trunk, branches, curve):
         knots_x, knots_y, nodes = _branch_knots(x, y, trunk, branches, chosen)
         if nodes < _FORK_MIN_NODES:
             continue
-        nearest = np.minimum(nearest, np.abs(project(x, y, knots_x, knots_y, 0.0)[1]))
+        _, distance = project(px, py, knots_x, knots_y, 0.0)
+        for i in range(x.size):
+            nearest[i] = min(abs(nearest[i]), abs(distance[i]))
         joined += 1
     if joined == 0:
         return 0.0
-    total = np.float32(0.0)
-    for distance in nearest:
-        total += distance
-    return max(0.0, 1.0 - float(total) / nearest.size / curve.residual)
+    total = zero
+    for i in range(x.size):
+        total += nearest[i]
+    return max(0.0, 1.0 - float(total) / x.size / curve.residual)
 
 
 @kernel(fast=True)
@@ -214,7 +221,8 @@ def _components(tree, out):
     """
     order, parent, edge = tree
     n, zero, one = order.size, np.float32(0.0), np.float32(1.0)
-    size = np.ones((n, 4), np.float32)
+    size = np.empty((n, 4), np.float32)
+    size[:] = one
     pieces, largest = np.zeros(4, np.float32), np.zeros(4, np.float32)
     for step in range(n - 1, -1, -1):
         i = order[step]

@@ -177,7 +177,8 @@ def _mixing(offset, arc, split, length, p):
     """Return how far both sides share each stretch of the curve: 1 as by chance, 0 apart."""
     n = offset.size
     bins = max(1, min(_RAIL_BINS, n // 6))
-    points, highs = np.zeros(bins, np.int64), np.zeros(bins, np.int64)
+    points, highs = np.empty(bins, np.int32), np.empty(bins, np.int32)
+    points[:], highs[:] = 0, 0
     scale, last = np.float32(bins / length), np.float32(bins - 1)
     limit = np.float32(split)
     for i in range(n):
@@ -187,9 +188,9 @@ def _mixing(offset, arc, split, length, p):
     inside = 0.0
     counted = 0
     for b in range(bins):
-        in_bin = points[b]
-        if in_bin >= 2:
-            inside += (in_bin - highs[b]) * highs[b] / (in_bin - 1)
+        in_bin, high = float(points[b]), float(highs[b])
+        if in_bin >= 2.0:
+            inside += (in_bin - high) * high / (in_bin - 1.0)
             counted += in_bin
     return min(1.0, inside / (counted * p * (1.0 - p))) if counted else 0.0
 
@@ -200,7 +201,7 @@ def _rails(curve, out):
     n = curve.offset.size
     offset = curve.offset - np.float32(quantile(rising(curve.offset), 0.5))
     limit = np.float32(_RAIL_TRIM * quantile(rising(np.abs(offset)), FAR_QUANTILE))
-    kept, arc, m = np.empty_like(offset), np.empty_like(offset), 0
+    kept, arc, m = np.empty(n, np.float32), np.empty(n, np.float32), 0
     for i in range(n):
         kept[m], arc[m] = offset[i], curve.arc[i]
         m += abs(offset[i]) <= limit

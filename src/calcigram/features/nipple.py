@@ -80,7 +80,7 @@ def _halves(x, y, gyration):
             sums[k + 3 * LANES] += one - ahead
             sums[k + 4 * LANES] += near
             sums[k + 5 * LANES] += near * across
-    return sums.reshape((6, LANES))
+    return sums
 
 
 @kernel(fast=True)
@@ -103,8 +103,10 @@ def _shape(frame, out):
     total, greatest, least = 0.0, 0.0, _LEAST_BREADTH * gyration
     sums = _halves(x, y, gyration)
     for k in range(_TURNS):
-        ahead = _breadth(sums[0, k], sums[1, k], sums[2, k]) + least
-        ratio = math.log(ahead / (_breadth(sums[3, k], sums[4, k], sums[5, k]) + least))
+        ahead = _breadth(sums[k], sums[k + LANES], sums[k + 2 * LANES]) + least
+        back = k + 3 * LANES
+        behind = _breadth(sums[back], sums[back + LANES], sums[back + 2 * LANES]) + least
+        ratio = math.log(ahead / behind)
         if k == 0:
             out[_C.widening_axis] = ratio
         total += abs(ratio)
@@ -148,7 +150,8 @@ def measure_nipple(frame, nipple_x, nipple_y, out):
         return
     if distance > 0.0 and frame.major > 0.0:
         out[_C.nipple_axis_angle_deg] = math.degrees(math.atan2(abs(to_y), abs(to_x)))
-    radius, angle, aside = np.empty_like(x), np.empty_like(x), np.empty_like(x)
+    radius, angle = np.empty(n, np.float32), np.empty(n, np.float32)
+    aside = np.empty(n, np.float32)
     ray_x = np.float32(-to_x / distance if distance > 0.0 else 1.0)
     ray_y = np.float32(-to_y / distance if distance > 0.0 else 0.0)
     at_x, at_y = np.float32(to_x), np.float32(to_y)

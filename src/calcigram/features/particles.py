@@ -89,16 +89,6 @@ _C = columns(ROWS)
 
 
 @kernel(fast=True)
-def _known(values):
-    """Return the values that are not NaN."""
-    kept, m = np.empty_like(values), 0
-    for i in range(values.size):
-        kept[m] = values[i]
-        m += values[i] == values[i]
-    return kept[:m]
-
-
-@kernel(fast=True)
 def _deviation(values):
     """Standard deviation of the known values, NaN below two."""
     zero, one = np.float32(0.0), np.float32(1.0)
@@ -144,7 +134,7 @@ def _correlation(one, other):
 
 @kernel(fast=True)
 def _sizes(diameter, log_diameter, out):
-    d = _known(diameter)
+    d = rising(diameter)
     if d.size == 0:
         return
     square = cube = np.float32(0.0)
@@ -152,7 +142,6 @@ def _sizes(diameter, log_diameter, out):
         square += d[i] * d[i]
         cube += d[i] * d[i] * d[i]
     mean, deviation = mean_and_deviation(d)
-    d = rising(d)
     out[_C.diameter_median_mm] = quantile(d, 0.5)
     out[_C.diameter_p10_mm] = quantile(d, 0.1)
     out[_C.diameter_max_mm] = d[-1]
@@ -199,13 +188,13 @@ def _kinds(diameter, aspect, solidity, out):
 
 @kernel(fast=True)
 def _forms(aspect, solidity, out):
-    known = rising(_known(aspect))
+    known = rising(aspect)
     out[_C.aspect_median] = quantile(known, 0.5)
     out[_C.aspect_p25] = quantile(known, 0.25)
     out[_C.aspect_p90] = quantile(known, 0.9)
     out[_C.aspect_sd] = _deviation(known)
     out[_C.elongated_share] = share_from(known, np.float32(ELONGATED_ASPECT))
-    known = rising(_known(solidity))
+    known = rising(solidity)
     out[_C.solidity_median] = quantile(known, 0.5)
     out[_C.solidity_p75] = quantile(known, 0.75)
     out[_C.solidity_p10] = quantile(known, 0.1)
@@ -214,7 +203,7 @@ def _forms(aspect, solidity, out):
 
 @kernel(fast=True)
 def _contrasts(cnr, log_cnr, out):
-    known = rising(_known(cnr))
+    known = rising(cnr)
     out[_C.cnr_median] = quantile(known, 0.5)
     out[_C.cnr_p10] = quantile(known, 0.1)
     out[_C.cnr_log_sd] = _deviation(log_cnr)
@@ -225,8 +214,8 @@ def _contrasts(cnr, log_cnr, out):
 def measure_particles(diameter, aspect, solidity, cnr, nearest, neighbour, out):
     """Write the family's columns to `out`, a view of one row; NaN stands for an unknown mark."""
     n, lowest = diameter.size, np.float32(LOWEST_CNR)
-    log_d, log_a, log_c = np.empty_like(diameter), np.empty_like(aspect), np.empty_like(cnr)
-    minor, major = np.empty_like(diameter), np.empty_like(diameter)
+    log_d, log_a, log_c = np.empty(n, np.float32), np.empty(n, np.float32), np.empty(n, np.float32)
+    minor, major = np.empty(n, np.float32), np.empty(n, np.float32)
     for i in range(n):
         log_d[i], log_a[i] = np.log(diameter[i]), np.log(aspect[i])
         log_c[i] = np.log(lowest if cnr[i] < lowest else cnr[i])
@@ -244,6 +233,6 @@ def measure_particles(diameter, aspect, solidity, cnr, nearest, neighbour, out):
     _contrasts(cnr, log_c, out)
     if n >= 2:
         out[_C.contact_share] = _contact_share(diameter, nearest, neighbour)
-    out[_C.calibre_median_mm] = quantile(rising(_known(minor)), 0.5)
-    out[_C.length_p90_mm] = quantile(rising(_known(major)), 0.9)
+    out[_C.calibre_median_mm] = quantile(rising(minor), 0.5)
+    out[_C.length_p90_mm] = quantile(rising(major), 0.9)
     out[_C.form_variety] = (_deviation(log_d) + _deviation(log_a) + _deviation(solidity)) / 3.0

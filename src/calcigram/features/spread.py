@@ -58,7 +58,7 @@ def _nearest(nearest, hull, out):
 def _core(x, y, hull, out):
     """Quantiles of the distance to the geometric median."""
     cx, cy = geometric_median(x, y, hull.diameter)
-    distance = np.empty_like(x)
+    distance = np.empty(x.size, np.float32)
     cx, cy = np.float32(cx), np.float32(cy)
     for i in range(x.size):
         dx, dy = x[i] - cx, y[i] - cy

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 MAX_NAMED = 10
 
+_NUMBERED = re.compile(r"[ _-]*(\d+[ _-]*)+$")
+
 AREA_TOLERANCE = 0.1
 """Stated areas that differ by more than this share from those drawn mean other pixels."""
 
@@ -228,15 +230,17 @@ def _left_out(regions: list[Region], options: ReadOptions, is_guess: bool) -> li
     guessed: Counter[str] = Counter()
     for region in regions:
         if _is_single(region, options, is_guess):
-            guessed[region.name or "no name"] += is_guess
+            guessed[_NUMBERED.sub("", region.name)] += is_guess
         elif not _is_around(region, options):
             others[region.name or "no name"] += 1
     notes = [
         f"{counted(count, 'region')} named {name!r} left out" for name, count in others.items()
     ]
+    names = [repr(name) for name in guessed if name]
+    named = f"named {', '.join(names[:MAX_NAMED])}" if names else "without a name"
     if n_guessed := guessed.total():
         notes.append(
-            f"{counted(n_guessed, 'region')} named {', '.join(map(repr, list(guessed)[:MAX_NAMED]))} read as calcifications, "
+            f"{counted(n_guessed, 'region')} {named} read as calcifications, "
             "as no other name says what is one; choose with --label NAME"
         )
     empty = sum(region.is_empty for region in regions)

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from calcigram._kernels.geometry import convex_hull
 from calcigram.errors import BadInputError
 from calcigram.formats.extras import load_extra
-from calcigram.formats.outlines import NAN, Shape, axes, chains
+from calcigram.formats.outlines import NAN, Shape, axes
 
 Ints = npt.NDArray[np.int64]
 
@@ -194,7 +195,11 @@ def hull_pixels(rows: Ints, columns: Ints) -> int:
     sides = [(0.0, low - 0.5), (0.0, high + 0.5)]
     sides += [(half, side * 1.0) for half in (-0.5, 0.5) for side in (low, high)]
     corners = np.concatenate([np.column_stack([taken + at, s[taken]]) for at, s in sides])
-    left, right = chains(corners)
+    across = (corners - (0, columns[0])).astype(np.float32)  # exact: halves, about a point among them
+    corners = across[np.lexsort(across.T[::-1])]
+    hull = convex_hull(corners[:, 0].copy(), corners[:, 1].copy())
+    end = int(hull.argmax())  # the last corner; from there the hull goes back to the first
+    left, right = corners[hull[: end + 1]], corners[np.append(hull[end:], hull[0])[::-1]]
     lines = np.arange(n_rows)
     first = np.ceil(np.interp(lines, left[:, 0], left[:, 1]) - 1e-9)
     last = np.floor(np.interp(lines, right[:, 0], right[:, 1]) + 1e-9)
@@ -325,7 +330,7 @@ class MaskParts:
             return None
         corner = (int(rows[0]), int(columns[0]))
         cut = labels[corner[0] : rows[-1] + 1, corner[1] : columns[-1] + 1]
-        numbered, count = _connected(cut)
+        numbered, count = connected(cut)
         if count > MAX_PARTS:
             raise BadInputError(f"at most {MAX_PARTS} connected parts", source=source, value=count)
         first = np.zeros(count + 1, np.int64)
@@ -390,7 +395,7 @@ class MaskParts:
         kept = np.flatnonzero(self.label)
         if not kept.size:
             return
-        together, n_connected = _connected((self.label > 0)[self.numbered])
+        together, n_connected = connected((self.label > 0)[self.numbered])
         pairs = np.column_stack([together.ravel()[self.first[kept]], self.label[kept]])
         n_parts = np.unique(self.label[kept], return_counts=True)[1]
         n_levels = len(np.unique(pairs, axis=0)) / max(1, n_connected)
@@ -427,7 +432,8 @@ class MaskParts:
         return np.unique(np.concatenate(found).astype(np.int64), axis=0)
 
 
-def _connected(image: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], int]:
+def connected(image: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], int]:
+    """Number the connected parts (of eight neighbours) of an image, and count them."""
     tools = load_extra("skimage.measure", "A mask")
     numbered, count = tools.label(image, connectivity=2, return_num=True, background=0)
     return numbered.astype(np.int32, copy=False), int(count)

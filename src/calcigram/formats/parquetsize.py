@@ -128,7 +128,10 @@ def _group(group: Fields, leaves: list[Fields], size: int, pages: _Pages | None)
         width = leaf.get(2, 0) if leaf.get(1) == _FIXED_BYTES else 0
         if min(about[5], about[6], about[7], width) < 0:
             raise ValueError("a negative size")
-        start = min(about[key] for key in (9, 11) if about.get(key, 0) > 0)
+        starts = [about[key] for key in (9, 11) if about.get(key, 0) > 0]
+        if not starts and not max(about[5], group[3]):  # no row: Arrow writes no page
+            continue
+        start = min(starts)
         if start + about[7] > size:
             raise ValueError("a column that ends after the end of the file")
         n_values, n_bytes = about[5], about[6]

@@ -41,7 +41,7 @@ from calcigram.longtable import (
     known_columns,
     tell,
 )
-from calcigram.options import ANNOTATION, DICOM, MAMMOGRAM, MASK, TABLE, ReadOptions
+from calcigram.options import ANNOTATION, DICOM, MAMMOGRAM, MASK, TABLE, WORKBOOK, ReadOptions
 from calcigram.wording import counted
 
 if TYPE_CHECKING:
@@ -82,6 +82,12 @@ def _is_array(of: Signs) -> bool:
     return of.head.startswith(IMAGE_MAGICS) and (not is_zip or _any_ends(of.names, ".npy"))
 
 
+def _is_coco(of: Signs) -> bool:
+    return of.has_keys("annotations|categories") or of.has_keys(
+        "image_id", "category_id", "bbox|segmentation"
+    )
+
+
 def _any_ends(names: tuple[str, ...], suffix: str) -> bool:
     return any(name.lower().endswith(suffix) for name in names)
 
@@ -92,6 +98,11 @@ FORMATS = {
     "mask": Format(MASK, _is_array, f"{_HERE}.planes", "read_mask", packed=False),
     "dicom": Format(DICOM, lambda of: looks_like_dicom(of.head), f"{_HERE}.dicom.reading", "read_dicom", packed=False),
     "plist": Format(ANNOTATION, lambda of: looks_like_property_list(of.head), f"{_HERE}.inbreast", "read_inbreast", packed=False),
+    "xlsx": Format(WORKBOOK, lambda of: any(name.startswith("xl/") for name in of.names), f"{_HERE}.workbook", "read_workbook"),
+    "coco": Format(ANNOTATION, _is_coco, f"{_HERE}.coco", "read_coco"),
+    "labelme": Format(ANNOTATION, lambda of: of.has_keys("shapes"), f"{_HERE}.labelme", "read_labelme"),
+    "slicer": Format(ANNOTATION, lambda of: of.has_keys("markups"), f"{_HERE}.slicer", "read_slicer"),
+    "imagej": Format(ANNOTATION, lambda of: of.head.startswith(b"Iout") or _any_ends(of.names, ".roi"), f"{_HERE}.imagej", "read_imagej"),
     "mammogram": Format(MAMMOGRAM, lambda _: False, "calcigram.detect.images", "read_image", packed=False),
     "csv": Format(TABLE, lambda _: True, f"{_HERE}.csvtext", "read_csv_clusters"),
 }  # fmt: skip
@@ -132,6 +143,11 @@ def kind_of(path: PathLike) -> str:
     return kind
 
 
+def is_table(path: PathLike) -> bool:
+    """Tell whether a file is a table: CSV, Parquet, or a sheet of a workbook."""
+    return FORMATS[kind_of(path)].called in (TABLE, WORKBOOK)
+
+
 def content_of(path: PathLike, options: ReadOptions) -> str:
     """Say what a file holds, as `kind_of` does, and tell a ``mammogram`` from a mask and a DICOM document.
 
@@ -160,8 +176,8 @@ def read_clusters(
     single_cluster: str | None = None,
     images: Sequence[PathLike] = (),
     linking: Linking | None = None,
-    labels: Collection[int | str] = (),
-    regions: Collection[int | str] = (),
+    labels: str | Collection[int | str] = (),
+    regions: str | Collection[int | str] = (),
     threshold: float | None = None,
     sheet: str | None = None,
 ) -> ClusterSet:
@@ -229,8 +245,8 @@ def read_clusters(
         single_cluster=single_cluster,
         images=tuple(images),
         linking=linking,
-        labels=tuple(labels),
-        regions=tuple(regions),
+        labels=labels,  # type: ignore[arg-type]  # a text, too, becomes a tuple
+        regions=regions,  # type: ignore[arg-type]
         threshold=threshold,
         sheet=sheet,
         skip_bad=skip_bad,

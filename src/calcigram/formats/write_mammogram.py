@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ SUFFIXES = (".dcm", ".png")
 _MM_PER_INCH = 25.4
 
 
-def write_mammogram(mammogram: Mammogram, path: PathLike) -> None:
+def write_mammogram(mammogram: Mammogram, path: PathLike) -> str:
     """Write a simulated image, whole or not at all.
 
     Parameters
@@ -29,6 +30,11 @@ def write_mammogram(mammogram: Mammogram, path: PathLike) -> None:
     path : path-like
         ``.dcm``: Digital Mammography X-Ray Image, for presentation, or for processing where it is
         raw; it names no patient. ``.png``: 16 bits, the pixel size as dots per inch.
+
+    Returns
+    -------
+    str
+        What a reader calls the image: the SOP Instance UID, or the name of the file without suffix.
 
     Raises
     ------
@@ -42,9 +48,8 @@ def write_mammogram(mammogram: Mammogram, path: PathLike) -> None:
     >>> import tempfile
     >>> image = Mammogram(np.full((2, 3), 7, np.float32), (0.07, 0.07))
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     write_mammogram(image, Path(folder) / "a.png")
-    ...     sorted(p.name for p in Path(folder).iterdir())
-    ['a.png']
+    ...     write_mammogram(image, f"{folder}/a.png")
+    'a'
     """
     suffix = suffix_of(path, SUFFIXES)
     stored = mammogram.pixels.astype(np.uint16)
@@ -56,11 +61,12 @@ def write_mammogram(mammogram: Mammogram, path: PathLike) -> None:
         dots = tuple(_MM_PER_INCH / size for size in mammogram.spacing_mm[::-1])
         with atomic_path(path) as temporary:
             Image.fromarray(stored).save(temporary, "PNG", dpi=dots)
-        return
+        return Path(path).stem
     load_extra("pydicom", "A DICOM file")
     dataset = _dataset(mammogram, stored)
     with atomic_path(path) as temporary:
         dataset.save_as(temporary, enforce_file_format=True)
+    return str(dataset.SOPInstanceUID)
 
 
 def _dataset(mammogram: Mammogram, stored: npt.NDArray[np.uint16]) -> Any:

@@ -70,7 +70,8 @@ class Picture:
     def step(self, box: Box) -> int:
         """Return how many pixels a side are averaged to one, to show a part of the image."""
         rows, columns = self._slices(box)
-        return max(1, -(-max(rows.stop - rows.start, columns.stop - columns.start) // MAX_SIDE))
+        longest = int(max(rows.stop - rows.start, columns.stop - columns.start))
+        return max(1, -(-longest // MAX_SIDE))
 
     def shown(self, box: Box) -> dict[str, list[Any]]:
         """Return a part of the image as columns of an image glyph: 8 bits, x, y, dw and dh in mm."""

@@ -105,7 +105,7 @@ TEXT_HINT = (
 )
 
 
-class Upload(pn.widgets.FileDropper):  # type: ignore[misc]
+class Upload(pn.widgets.FileDropper):
     """Takes one file in chunks, and keeps no more than `MAX_IMAGE_BYTES` of it."""
 
     def __init__(self, **parameters: Any) -> None:
@@ -117,8 +117,9 @@ class Upload(pn.widgets.FileDropper):  # type: ignore[misc]
             return
         data = event.data
         if data["chunk"] == 1:
-            self._file_buffer = {data["name"]: []}
+            self._file_buffer.clear()
             self.value.clear()
+            self._file_buffer[data["name"]] = []
         chunks = self._file_buffer.get(data["name"])
         if chunks is None:
             return
@@ -188,6 +189,16 @@ class Widgets:
             "single_cluster": pn.widgets.TextInput(
                 label="Id, where it is one cluster", sizing_mode="stretch_width"
             ),
+            "labels": pn.widgets.TextInput(
+                label="Labels or names of calcifications", placeholder="1, calcification", sizing_mode="stretch_width"
+            ),
+            "regions": pn.widgets.TextInput(
+                label="Labels or names of outlines of clusters", placeholder="2, cluster", sizing_mode="stretch_width"
+            ),
+            "threshold": pn.widgets.FloatInput(
+                label="Least probability", value=None, start=0.01, end=1, step=0.05, sizing_mode="stretch_width",
+            ),
+            "sheet": pn.widgets.TextInput(label="Sheet of a workbook", sizing_mode="stretch_width"),
         }  # fmt: skip
         self.size = pn.widgets.FloatInput(
             label="Diameter (mm), new and selected",

@@ -51,12 +51,17 @@ _SCHEMAS: _Document = {
     "columns": {"type": "string", "examples": ["x=posX,y=posY"]},
     "units": {"type": "string", "enum": list(UNITS), "examples": ["px"]},
     "pixel_spacing": {
-        "type": "number",
-        "minimum": PIXEL_SPACING_MM[0],
-        "maximum": PIXEL_SPACING_MM[1],
+        "anyOf": [
+            {"type": "number", "minimum": PIXEL_SPACING_MM[0], "maximum": PIXEL_SPACING_MM[1]},
+            {"type": "string", "pattern": r"^\d*\.?\d+,\d*\.?\d+$"},
+        ],
         "examples": [0.07],
     },
     "single_cluster": {"type": "string", "examples": ["A7"]},
+    "sheet": {"type": "string", "examples": ["Sheet1"]},
+    "labels": {"type": "string", "minLength": 1, "examples": ["calcification"]},
+    "regions": {"type": "string", "minLength": 1, "examples": ["cluster"]},
+    "threshold": {"type": "number", "exclusiveMinimum": 0, "maximum": 1, "examples": [0.5]},
 }
 
 READING_PARAMETERS = [
@@ -170,7 +175,7 @@ _CSV_BODY = {CSV: {"schema": {"type": "string"}, "example": examples.TABLE}}
         content=dict.fromkeys((ARROW, PARQUET, CSV), BINARY),
         body={
             "description": "One cluster, or many; where a body's fields have other names than ours, its field "
-            "`columns` says which: `{\"columns\": {\"x_mm\": \"posX\"}, \"posX\": [0, 1], ...}`. Files (CSV, Parquet, DICOM reports) are distinguished by "
+            "`columns` says which: `{\"columns\": {\"x_mm\": \"posX\"}, \"posX\": [0, 1], ...}`. Files (CSV, Parquet, workbooks, DICOM, masks, annotations; JSON of annotations as application/octet-stream or in a form) are distinguished by "
             "their content; Arrow, Parquet and CSV are answered in kind unless `Accept` says otherwise.",
             "content": {
                 JSON: {

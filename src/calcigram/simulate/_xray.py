@@ -1,7 +1,8 @@
 """Compiled X-ray physics of calcifications: thickness, absorption, blur of the detector, noise.
 
 A calcification is as deep as it is locally wide, times a ratio: a disc becomes a ball, a rod a
-cylinder, a band a ring of the calibre of its wall.
+cylinder, an open band a bent rod, and one that closes on itself a shell. A hazy one is a cloud of
+specks, as deep as the whole is wide.
 """
 
 from __future__ import annotations
@@ -18,23 +19,30 @@ _CELLS_ACROSS = 8
 
 
 @kernel
-def _seam(polygon):
-    """Tell which edges of a polygon run back along another one: bands are closed by such a pair."""
+def _loops(polygon):
+    """Return the outer and the inner edge of a band that closes on itself; of others the inner is empty.
+
+    A closed band has two edges that run back along one another: where it begins and ends.
+    """
     n = len(polygon)
-    seam = np.zeros(n, np.bool_)
     for i in range(n):
-        for j in range(i + 1, n):
+        for j in range(i + 2, n):
             a, b = polygon[i], polygon[(i + 1) % n]
             c, d = polygon[j], polygon[(j + 1) % n]
-            off = abs(a[0] - d[0]) + abs(a[1] - d[1]) + abs(b[0] - c[0]) + abs(b[1] - c[1])
-            if off < 1e-6:
-                seam[i] = seam[j] = True
-    return seam
+            if abs(a[0] - d[0]) + abs(a[1] - d[1]) + abs(b[0] - c[0]) + abs(b[1] - c[1]) < 1e-6:
+                one = polygon[i + 1 : j + 1].copy()
+                other = np.concatenate((polygon[j + 1 :], polygon[: i + 1]))
+                if np.ptp(one[:, 0]) + np.ptp(one[:, 1]) < np.ptp(other[:, 0]) + np.ptp(
+                    other[:, 1]
+                ):
+                    return other, one
+                return one, other
+    return polygon, polygon[:0]
 
 
 @kernel
-def _from_edge(polygon, seam, x, y):
-    """Return how far a point lies inside a polygon, 0 outside; its seam is no edge."""
+def _from_edge(polygon, x, y):
+    """Return how far a point lies inside a polygon, 0 outside."""
     inside, nearest, n = False, np.inf, len(polygon)
     xa, ya = polygon[n - 1, 0] - x, polygon[n - 1, 1] - y
     for k in range(n):
@@ -43,7 +51,7 @@ def _from_edge(polygon, seam, x, y):
         if (ya > 0.0) != (yb > 0.0) and (xa * dy - ya * dx > 0.0) == (dy > 0.0):
             inside = not inside
         squared = dx * dx + dy * dy
-        if squared > 0.0 and not seam[k - 1]:
+        if squared > 0.0:
             t = min(1.0, max(0.0, -(xa * dx + ya * dy) / squared))
             px, py = xa + t * dx, ya + t * dy
             nearest = min(nearest, px * px + py * py)
@@ -52,24 +60,31 @@ def _from_edge(polygon, seam, x, y):
 
 
 @kernel
-def _deepen(depth, spare, polygon, x0, y0, cell):
-    """Raise a map of depths to those of one polygon.
+def _cells(polygon, x0, y0, cell, rows, columns):
+    """Return the first and past-the-last row and column of the cells that a polygon may cover."""
+    x, y = polygon[:, 0], polygon[:, 1]
+    return (
+        max(0, int((y.min() - y0) / cell)),
+        min(rows, int((y.max() - y0) / cell) + 1),
+        max(0, int((x.min() - x0) / cell)),
+        min(columns, int((x.max() - x0) / cell) + 1),
+    )
+
+
+@kernel
+def _write_depth(out, polygon, x0, y0, cell):
+    """Write how deep a solid polygon is at each cell that it may cover.
 
     A point `e` from the edge, where the polygon is `2 R` wide, is ``2 sqrt(e (2 R - e))`` deep.
     """
-    rows, columns = depth.shape
-    seam = _seam(polygon)
-    low_c = max(0, int((polygon[:, 0].min() - x0) / cell))
-    high_c = min(columns, int((polygon[:, 0].max() - x0) / cell) + 1)
-    low_r = max(0, int((polygon[:, 1].min() - y0) / cell))
-    high_r = min(rows, int((polygon[:, 1].max() - y0) / cell) + 1)
+    low_r, high_r, low_c, high_c = _cells(polygon, x0, y0, cell, *out.shape)
     widest, x, y = 0.0, 0.0, 0.0
     for r in range(low_r, high_r):
         for c in range(low_c, high_c):
             here_x, here_y = x0 + (c + 0.5) * cell, y0 + (r + 0.5) * cell
-            spare[r, c] = _from_edge(polygon, seam, here_x, here_y)
-            if spare[r, c] > widest:
-                widest, x, y = spare[r, c], here_x, here_y
+            out[r, c] = _from_edge(polygon, here_x, here_y)
+            if out[r, c] > widest:
+                widest, x, y = out[r, c], here_x, here_y
     # The deepest point lies between the cells: a search by ever smaller steps.
     step = 0.5 * cell
     for _ in range(5):
@@ -77,15 +92,29 @@ def _deepen(depth, spare, polygon, x0, y0, cell):
         for k in range(4):
             try_x = at_x + step * (k == 0) - step * (k == 1)
             try_y = at_y + step * (k == 2) - step * (k == 3)
-            e = _from_edge(polygon, seam, try_x, try_y)
+            e = _from_edge(polygon, try_x, try_y)
             if e > widest:
                 widest, x, y = e, try_x, try_y
         step *= 0.6
     for r in range(low_r, high_r):
         for c in range(low_c, high_c):
-            e = spare[r, c]
-            if e > 0.0:
-                depth[r, c] = max(depth[r, c], 2.0 * math.sqrt(e * (2.0 * widest - e)))
+            e = out[r, c]
+            out[r, c] = 2.0 * math.sqrt(e * (2.0 * widest - e))
+
+
+@kernel
+def _deepen(depth, spare, polygon, x0, y0, cell):
+    """Raise a map of depths to those of one polygon; a closed band is a shell, hollow inside."""
+    outer, inner = _loops(polygon)
+    low_r, high_r, low_c, high_c = _cells(outer, x0, y0, cell, *depth.shape)
+    _write_depth(spare, outer, x0, y0, cell)
+    if len(inner):
+        hollow = np.zeros(depth.shape)
+        _write_depth(hollow, inner, x0, y0, cell)
+        spare[low_r:high_r, low_c:high_c] -= hollow[low_r:high_r, low_c:high_c]
+    for r in range(low_r, high_r):
+        for c in range(low_c, high_c):
+            depth[r, c] = max(depth[r, c], spare[r, c])
 
 
 @kernel
@@ -127,7 +156,7 @@ def blurred(image, sigma):
 
 @kernel
 def add_calcifications(
-    image, labels, parts, owner, xy, per_mm, softness_mm, pixel, blur_mm, primary_share
+    image, labels, parts, owner, xy, per_mm, calibre_mm, softness_mm, pixel, blur_mm, primary_share
 ):  # fmt: skip
     """Add the attenuation of calcifications to an image.
 
@@ -146,6 +175,8 @@ def add_calcifications(
         Centres, mm.
     per_mm : ndarray of float64, shape (n,)
         Attenuation per mm of local width, less that of the tissue.
+    calibre_mm : ndarray of float64, shape (n,)
+        Width of the whole: depth of those that are hazy.
     softness_mm : ndarray of float64, shape (n,)
         Standard deviation of a calcification's own haze.
     pixel, blur_mm : float
@@ -170,6 +201,8 @@ def add_calcifications(
         spare = np.empty((rows * fine, columns * fine))
         for part in range(len(placed)):
             _deepen(depth, spare, placed[part], column0 * pixel, row0 * pixel, pixel / fine)
+        if softness_mm[i] > 0.0:
+            depth *= calibre_mm[i] / max(depth.max(), 1e-9)
         taken, cover = np.zeros((rows, columns)), np.zeros((rows, columns))
         weight = 1.0 / (fine * fine)
         for r in range(rows * fine):

@@ -16,7 +16,7 @@ from calcigram.clusters import ClusterSet
 from calcigram.mammogram import Mammogram
 from calcigram.simulate import _xray
 from calcigram.simulate._random import kernel_state
-from calcigram.simulate._tissue import add_tissue
+from calcigram.simulate._tissue import REFERENCE_MM, add_tissue
 from calcigram.simulate.acquisition import TrueMarks
 from calcigram.simulate.mechanisms import Floats, Rng
 from calcigram.simulate.presets import Draw, Preset, load_preset
@@ -81,12 +81,15 @@ class Scene(NamedTuple):
         Rows and columns.
     drawn : dict of str to Draw
         Values of the preset's ``render.*`` sections.
+    per_mm : ndarray of float64, shape (n,)
+        Attenuation of each calcification per mm of its width.
     """
 
     truth: TrueMarks
     corner: Floats
     shape: tuple[int, int]
     drawn: dict[str, Draw]
+    per_mm: Floats
 
 
 def scene_of(rng: Rng, truth: TrueMarks, preset: Preset, margin_mm: float) -> Scene:
@@ -101,7 +104,33 @@ def scene_of(rng: Rng, truth: TrueMarks, preset: Preset, margin_mm: float) -> Sc
     low = placed.min(axis=(0, 1)) - margin_mm - pixel * rng.random(2)
     columns, rows = np.ceil((placed.max(axis=(0, 1)) + margin_mm - low) / pixel).astype(int)
     moved = TrueMarks(truth.xy - low, truth.outlines, truth.table)
-    return Scene(moved, low, (int(rows), int(columns)), drawn)
+    return Scene(moved, low, (int(rows), int(columns)), drawn, _attenuation(truth, drawn))
+
+
+def _calibre(truth: TrueMarks) -> Floats:
+    calibre: Floats = truth.table[:, 0] / np.sqrt(truth.table[:, 1])
+    return calibre
+
+
+def _attenuation(truth: TrueMarks, drawn: dict[str, Draw]) -> Floats:
+    """Return the attenuation per mm of width: that of the material, or what the eye needs if that is more.
+
+    A cluster has a label because somebody saw it. One whose median calcification stands out of noise
+    and texture of its own size by less than ``visible_snr`` (Rose 1948) is denser, up to ``solid``.
+    """
+    detector, calcium, outlines = drawn["detector"], drawn["calcium"], truth.outlines
+    per_mm = calcium.attenuation * calcium.depth_ratio * outlines.contrast
+    blur = np.hypot(detector.blur_mm, outlines.softness_mm)
+    area = 0.25 * np.pi * truth.table[:, 0] ** 2
+    left = area / (area + 2.0 * np.pi * blur**2)  # of the peak after a Gaussian blur
+    peak = per_mm * _calibre(truth) * left * detector.primary_share
+    noise = left / (detector.quanta_per_mm2 * area)
+    # Variance of the texture at wavelengths up to twice the diameter, for an exponent of 3.
+    texture = drawn["tissue"].contrast ** 2 * 2.0 * truth.table[:, 0] / REFERENCE_MM
+    snr = float(np.median(peak / np.sqrt(noise + texture)))
+    most = calcium.solid * calcium.depth_ratio / float(per_mm.max())
+    visible: Floats = per_mm * max(1.0, min(calcium.visible_snr / snr, most))
+    return visible
 
 
 def take_picture(
@@ -117,7 +146,7 @@ def take_picture(
         An image for processing: linear in the exposure. Otherwise linear in its logarithm.
     """
     state, drawn, outlines = kernel_state(rng), scene.drawn, scene.truth.outlines
-    detector, calcium, grey = drawn["detector"], drawn["calcium"], drawn["grey"]
+    detector, grey = drawn["detector"], drawn["grey"]
     image, labels = np.zeros(scene.shape, np.float32), np.zeros(scene.shape, np.int32)
     add_tissue(image, detector.pixel_mm, drawn, state)
     _xray.add_calcifications(
@@ -126,7 +155,8 @@ def take_picture(
         outlines.parts,
         outlines.owner,
         scene.truth.xy,
-        calcium.attenuation * calcium.depth_ratio * outlines.contrast,
+        scene.per_mm,
+        _calibre(scene.truth),
         outlines.softness_mm,
         detector.pixel_mm,
         detector.blur_mm,

@@ -1,21 +1,11 @@
-"""The builder of example files, and verdicts that need no model."""
+"""Where examples are kept, and verdicts that need no model."""
 
-import importlib.util
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 DATA = Path(__file__).parents[2] / "data"
-
-
-@pytest.fixture(scope="session")
-def examples():
-    """The script that writes tests/data, as a module."""
-    spec = importlib.util.spec_from_file_location("make_examples", DATA / "make_examples.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="session")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import re
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from calcigram.errors import BadInputError
+from calcigram.errors import MAX_SHOWN, BadInputError
 from calcigram.formats.dicom import concepts
 from calcigram.formats.dicom.datasets import (
     check_budget,
@@ -51,6 +54,32 @@ MAX_NEIGHBOURS = 2_000
 FindImages = Callable[[Iterable[str]], "dict[str, Dataset]"]
 
 
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Keep what pydicom warns of and logs to itself: it quotes values, among them names of patients."""
+    logger = logging.getLogger("pydicom")
+    was_disabled = logger.disabled
+    logger.disabled = True
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.disabled = was_disabled
+
+
+def told(error: Exception) -> str:
+    """Return what a library says of a file, without the values it quotes: one may name a patient.
+
+    Examples
+    --------
+    >>> told(ValueError("Invalid value for VR DA: 'DOE^JANE'"))
+    "ValueError: Invalid value for VR DA: '...'"
+    """
+    text = re.sub(r"(value\b[^']*)'[^']*'", r"\1'...'", str(error)[:MAX_SHOWN])
+    return f"{type(error).__name__}: {text[:200]}"
+
+
 def open_dicom(path: PathLike, *, pixels: bool = False) -> Dataset:
     """Open a DICOM file.
 
@@ -79,8 +108,7 @@ def parse_dicom(file: Any, source: str, *, pixels: bool = False) -> Dataset:
     pydicom = load_extra("pydicom", "A DICOM file")
     # What damaged bytes make pydicom raise is not documented: struct errors, KeyError, and more.
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with quietly():
             check_budget(file, source)
             dataset: Dataset = pydicom.dcmread(file, force=True, stop_before_pixels=not pixels)
             if "SOPClassUID" not in dataset or not str(dataset.SOPClassUID):
@@ -91,9 +119,7 @@ def parse_dicom(file: Any, source: str, *, pixels: bool = False) -> Dataset:
     except (RecursionError, MemoryError, OSError) as error:
         raise BadInputError(f"a DICOM file ({type(error).__name__})", source=source) from None
     except Exception as error:
-        raise BadInputError(
-            f"a complete DICOM file ({type(error).__name__}: {str(error)[:200]})", source=source
-        ) from None
+        raise BadInputError(f"a complete DICOM file ({told(error)})", source=source) from None
     return dataset
 
 
@@ -154,8 +180,7 @@ def _glance(path: Path) -> tuple[str, list[str]]:
     tags = ["SOPClassUID", "SOPInstanceUID", "SourceImageSequence"]
     # What damaged bytes make pydicom raise is not documented.
     try:
-        with open(path, "rb") as file, warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with open(path, "rb") as file, quietly():
             if not looks_like_dicom(file.read(DICOM_PREAMBLE + len(DICOM_MAGIC))):
                 return "", []
             check_budget(file, str(path))
@@ -286,13 +311,12 @@ def frames(dataset: Dataset, source: str, index: int | None = None) -> npt.NDArr
     try:
         from pydicom.pixels import pixel_array
 
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with quietly():
             pixels = np.asarray(pixel_array(dataset, index=index))
     except Exception as error:
         _check_plugins(dataset, source)
         raise BadInputError(
-            f"pixel data that can be read ({type(error).__name__}: {str(error)[:200]})",
+            f"pixel data that can be read ({told(error)})",
             source=source,
         ) from None
     pixels = pixels[None] if pixels.ndim == 2 else pixels

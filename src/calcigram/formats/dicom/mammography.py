@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from calcigram.errors import BadInputError, PixelSizeError
 from calcigram.formats.dicom.datasets import items_of, numbers_of, text_of, whole_of
-from calcigram.formats.dicom.images import NO_IMAGES, frames, open_image
+from calcigram.formats.dicom.images import NO_IMAGES, frames, open_image, quietly
 from calcigram.formats.dicom.report import (
     SAME,
     Spacing,
@@ -258,7 +258,8 @@ def _grey_values(
     from pydicom.pixels import apply_modality_lut
 
     try:
-        values = np.asarray(apply_modality_lut(stored, header)).astype(np.float32)
+        with quietly():
+            values = np.asarray(apply_modality_lut(stored, header)).astype(np.float32)
     except Exception as error:  # what damaged tables make pydicom raise is not documented
         raise BadInputError(
             f"a modality look-up table that can be read ({type(error).__name__})", source=source

@@ -1,0 +1,248 @@
+"""Reads COCO annotations in JSON, and lists of detections in COCO's format, as clusters.
+
+Lin et al., "Microsoft COCO: common objects in context", ECCV 2014. CVAT, Label Studio and others write such files.
+Each annotation is one calcification or one outline; masks are run lengths, as lists or packed to a text.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import PurePath
+from typing import Any
+
+import numpy as np
+
+from calcigram.errors import BadInputError
+from calcigram.formats.annotated import intake_of_regions
+from calcigram.formats.files import PathLike
+from calcigram.formats.jsontext import Json, load_json
+from calcigram.formats.maskparts import MAX_MARKED, MAX_PIXELS, Ints, connected
+from calcigram.formats.regions import BOX, MAX_POINTS, ImageRegions, Region
+from calcigram.longtable import Intake, Notice
+from calcigram.options import DEFAULT_THRESHOLD, ReadOptions
+from calcigram.wording import counted
+
+MAX_BOXES = 4 * MAX_PIXELS
+"""Pixels of the boxes around masks, all together."""
+
+
+def read_coco(path: PathLike, options: ReadOptions | None = None) -> Intake:
+    """Read the clusters of a COCO file.
+
+    Parameters
+    ----------
+    path : path-like
+        An object with ``images``, ``annotations`` and ``categories``, or a list of detections with a ``score``.
+    options : ReadOptions, optional
+        Detections of a lower score than its `threshold` are left out.
+
+    Returns
+    -------
+    Intake
+
+    Raises
+    ------
+    BadInputError
+        It is damaged, too large, or an annotation is not as COCO has it; its place is named.
+
+    Notes
+    -----
+    A polygon of several parts is one calcification. A mask is one, too, but that of a crowd (``iscrowd``, as CVAT
+    writes all masks) is as many as it has connected parts. Where there is a box alone, its position is read, and its size as
+    a guess.
+    """
+    options = options or ReadOptions()
+    content = load_json(path)
+    is_list = isinstance(content.value, list)
+    annotations = content.items() if is_list else content["annotations"].items()
+    names = {} if is_list else _names(content)
+    images = {} if is_list else _images(content)
+    notes = [f"COCO {'detections' if is_list else 'annotations'} (JSON)"]
+    n_empty, n_low, has_scores, budget = 0, 0, False, _Budget()
+    threshold = DEFAULT_THRESHOLD if options.threshold is None else options.threshold
+    for annotation in annotations:
+        key = annotation["image_id"].value
+        if (
+            not isinstance(key, int | str)
+            or isinstance(key, bool)
+            or (images and not is_list and key not in images)
+        ):
+            annotation["image_id"].refuse("the id of an image of the file")
+        image = images.setdefault(key, ImageRegions(str(key)))
+        category = annotation["category_id"]
+        number = None if category.is_missing else category.whole()
+        region = Region(names.get(number, ""), np.empty((0, 2)), annotation.where, number=number)
+        if not annotation["score"].is_missing:
+            has_scores, score = True, annotation["score"].number()
+            if not 0 <= score <= 1:
+                annotation["score"].refuse("a score from 0 to 1")
+            region = replace(region, confidence=score)
+            if score < threshold:
+                n_low += 1
+                continue
+        found = list(_regions(annotation, region, budget))
+        n_empty += not found
+        image.regions += found
+        if sum(len(one.points) for one in image.regions[-len(found) :] if found) > MAX_POINTS:
+            annotation.refuse(f"at most {MAX_POINTS} points")
+    if has_scores:
+        notes.append(
+            Notice(
+                f"{counted(n_low, 'detection')} of a score below {threshold:g} (--threshold) left out; "
+                "the score is the confidence"
+            )
+        )
+    elif options.threshold is not None:
+        raise BadInputError(
+            "annotations with a score, or no threshold", source=str(path), column="--threshold"
+        )
+    if n_empty:
+        notes.append(
+            Notice(f"{counted(n_empty, 'annotation')} without segmentation and box left out")
+        )
+    declared = [
+        Region(name, np.empty((0, 2)), "categories", number=number)
+        for number, name in names.items()
+    ]
+    shown = [image for image in images.values() if image.regions] or list(images.values())[:1]
+    return intake_of_regions(shown, str(path), options, notes, declared=declared)
+
+
+def _names(content: Json) -> dict[int | None, str]:
+    return {one["id"].whole(): one["name"].text() for one in content["categories"].items()}
+
+
+def _images(content: Json) -> dict[int | str, ImageRegions]:
+    images: dict[int | str, ImageRegions] = {}
+    for one in content["images"].items():
+        key = one["id"].value
+        if not isinstance(key, int | str) or isinstance(key, bool) or key in images:
+            one["id"].refuse("an id that no other image has")
+        size = [None if one[side].is_missing else one[side].whole() for side in ("height", "width")]
+        named = one["file_name"].text() or str(key)
+        stem = PurePath(named.replace("\\", "/")).stem
+        images[key] = ImageRegions(stem, size=(size[0], size[1]) if all(size) else None)  # type: ignore[arg-type]
+    return images
+
+
+@dataclass
+class _Budget:
+    """Pixels that the masks of a file have had so far."""
+
+    marked: int = 0
+    boxed: int = 0
+
+    def spend(self, rows: Ints, columns: Ints, annotation: Json) -> None:
+        self.marked += len(rows)
+        if len(rows):
+            self.boxed += math.prod(int(np.ptp(at)) + 1 for at in (rows, columns))
+        if self.marked > MAX_MARKED or self.boxed > MAX_BOXES:
+            raise BadInputError(
+                f"masks of at most {MAX_MARKED:,} pixels, in boxes of at most {MAX_BOXES:,}, all together",
+                source=annotation.source,
+                column=annotation.where,
+            )
+
+
+def _regions(annotation: Json, region: Region, budget: _Budget) -> Iterator[Region]:
+    """Yield what an annotation shows, with name, number and score of `region`."""
+    segmentation = annotation["segmentation"]
+    if isinstance(segmentation.value, dict):
+        rows, columns = _run_length_pixels(segmentation)
+        budget.spend(rows, columns, annotation)
+        if len(rows) and annotation["iscrowd"].value == 1:
+            yield from (replace(region, pixels=part) for part in _parts(rows, columns))
+        elif len(rows):
+            yield replace(region, pixels=(rows, columns))
+        return
+    rings = [ring.points() for ring in segmentation.items()]
+    rings = [ring for ring in rings if len(ring)]
+    if rings:
+        first, *others = (_turned(ring) for ring in rings)
+        yield replace(region, points=first, rings=tuple(others))
+    elif not annotation["bbox"].is_missing:
+        box = annotation["bbox"].points(4)
+        if box.shape != (1, 4) or (box[0, 2:] < 0).any():
+            annotation["bbox"].refuse("left, top, width and height of a box")
+        x, y, width, height = box[0]
+        corners = np.array([[x, y], [x + width, y], [x + width, y + height], [x, y + height]])
+        yield replace(region, points=corners, kind=BOX)
+
+
+def _turned(ring: Any) -> Any:
+    """Return a ring that runs the same way round as all others: COCO has no holes."""
+    x, y = (ring - ring[0]).T
+    return ring if x @ np.roll(y, -1) - y @ np.roll(x, -1) >= 0 else ring[::-1]
+
+
+def _run_length_pixels(segmentation: Json) -> tuple[Ints, Ints]:
+    """Return rows and columns of what is marked by run lengths, down one column after the other."""
+    size = segmentation["size"].points()
+    counts = segmentation["counts"]
+    if size.shape != (1, 2) or not (size % 1 == 0).all() or not (size >= 0).all():
+        segmentation["size"].refuse("height and width in pixels")
+    n_rows, n_columns = (int(side) for side in size[0])
+    if n_rows * n_columns > MAX_PIXELS:
+        segmentation["size"].refuse(f"at most {MAX_PIXELS} pixels")
+    if isinstance(counts.value, str):
+        lengths = _unpacked(counts)
+    else:
+        listed = counts.points(1, MAX_PIXELS).ravel()
+        if (listed % 1).any():
+            counts.refuse("whole numbers")
+        lengths = listed.astype(np.int64)
+    if (lengths < 0).any() or int(lengths.sum()) != n_rows * n_columns:
+        counts.refuse(f"run lengths that add up to {n_rows} x {n_columns} pixels")
+    ends = np.cumsum(lengths)
+    marked = lengths.copy()
+    marked[::2] = 0  # background comes first
+    if (n_marked := int(marked.sum())) > MAX_MARKED:
+        counts.refuse(f"at most {MAX_MARKED:,} marked pixels")
+    first = np.repeat(ends - lengths - np.cumsum(marked) + marked, marked)
+    columns, rows = np.divmod(first + np.arange(n_marked), max(1, n_rows))
+    return rows, columns
+
+
+def _unpacked(counts: Json) -> Ints:
+    """Return run lengths that are packed to a text: 5 bits a character, of which a sixth says that more follow.
+
+    From the third on, they are the difference from that before the last.
+
+    Examples
+    --------
+    >>> _unpacked(Json("R1a05", "x.json"))
+    array([34, 17,  5])
+    """
+    given = counts.of(str).encode(errors="replace")
+    signs = np.frombuffer(given, np.uint8).astype(np.int64) - 48
+    if ((signs < 0) | (signs > 63)).any() or (len(signs) and signs[-1] & 32):
+        counts.refuse("packed run lengths")
+    ends = np.flatnonzero((signs & 32) == 0) + 1
+    lengths: list[int] = []
+    for begin, end in pairwise([0, *ends.tolist()]):
+        if end - begin > 7:
+            counts.refuse("packed run lengths of at most 35 bits")
+        value = sum((int(sign) & 31) << (5 * k) for k, sign in enumerate(signs[begin:end]))
+        if signs[end - 1] & 16:
+            value -= 1 << (5 * (end - begin))
+        lengths.append(value + (lengths[-2] if len(lengths) > 2 else 0))
+        if abs(lengths[-1]) > MAX_PIXELS:
+            counts.refuse(f"run lengths of at most {MAX_PIXELS} pixels")
+    return np.array(lengths, np.int64)
+
+
+def _parts(rows: Ints, columns: Ints) -> Iterator[tuple[Ints, Ints]]:
+    """Yield rows and columns of each connected part."""
+    top, left = int(rows.min()), int(columns.min())
+    marked = np.zeros((int(np.ptp(rows)) + 1, int(np.ptp(columns)) + 1), np.uint8)
+    marked[rows - top, columns - left] = 1
+    numbered, n_parts = connected(marked)
+    owner = numbered[rows - top, columns - left]
+    order = np.argsort(owner, kind="stable")
+    ends = np.cumsum(np.bincount(owner, minlength=n_parts + 1))
+    for first, last in pairwise(ends):
+        own = order[first:last]
+        yield rows[own], columns[own]

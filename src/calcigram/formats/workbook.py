@@ -1,0 +1,165 @@
+"""Reads a sheet of an Excel workbook (``.xlsx``) as the table that it would be in CSV."""
+
+from __future__ import annotations
+
+import csv
+import warnings
+import zipfile
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Any
+
+from calcigram.errors import BadInputError
+from calcigram.formats.csvtext import read_csv_clusters
+from calcigram.formats.extras import load_extra
+from calcigram.formats.files import PathLike
+from calcigram.formats.inputs import SpooledPath
+from calcigram.limits import MAX_COLUMNS, unpacked_limit
+from calcigram.longtable import Intake, Notice
+from calcigram.options import ReadOptions
+
+MAX_ROWS = 1_048_576
+"""Of a sheet."""
+
+MAX_CELLS = 20_000_000
+
+MAX_MEMBERS = 10_000
+"""Files in the archive that a workbook is."""
+
+
+def read_workbook(path: PathLike, options: ReadOptions | None = None) -> Intake:
+    """Read the clusters of a sheet of a workbook.
+
+    Parameters
+    ----------
+    path : path-like
+    options : ReadOptions, optional
+        Its `sheet` is read, by default the first. All rules of CSV apply, and rows are numbered as in the sheet.
+
+    Returns
+    -------
+    Intake
+
+    Raises
+    ------
+    BadInputError
+        It is damaged, unpacks to too much, has no such sheet, or `read_csv_clusters` refuses what the sheet holds.
+
+    Notes
+    -----
+    Of a formula its stored result is read. Entities in the XML inside are refused, and nothing is fetched.
+    """
+    options, source = options or ReadOptions(), str(path)
+    openpyxl = load_extra("openpyxl", "A workbook (.xlsx)", "formats")
+    copy = SpooledPath(source)
+    # What damaged bytes make openpyxl raise is not documented.
+    try:
+        _check(path, source)
+        with warnings.catch_warnings(), open(path, "rb") as file:
+            warnings.simplefilter("ignore")
+            book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
+            names = list(book.sheetnames)
+            name = _chosen(names, options.sheet, source)
+            sheet = book[name]
+            if not hasattr(sheet, "iter_rows"):
+                raise BadInputError("a sheet of cells, not a chart", source=source, value=name)
+            sheet.reset_dimensions()  # what it states of its size may be wrong
+            with open(copy, "w", encoding="utf-8", newline="") as text:
+                _write(sheet, text, source)
+    except (BadInputError, ImportError):
+        raise
+    except MemoryError:
+        raise BadInputError("a smaller workbook", source=source) from None
+    except Exception as error:
+        raise BadInputError(
+            f"an undamaged workbook (.xlsx) ({type(error).__name__}: {str(error)[:200]})",
+            source=source,
+        ) from None
+    if not Path(copy).stat().st_size:
+        raise BadInputError("at least one row below the headings", source=source)
+    intake = read_csv_clusters(copy, replace(options, sheet=None))
+    if len(names) == 1:
+        return intake
+    others = ", ".join(repr(other) for other in names if other != name)
+    note = Notice(f"sheet {name!r} read, and not {others}: choose with --sheet")
+    return replace(intake, notes=(*([] if options.sheet else [note]), *intake.notes))
+
+
+def _check(path: PathLike, source: str) -> None:
+    """Refuse what unpacks to too much, and XML with a document type: no workbook has one, and entities need it.
+
+    `zipfile` unpacks no more of a member than its header says.
+    """
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+        most = unpacked_limit(0)
+        if len(members) > MAX_MEMBERS or sum(one.file_size for one in members) > most:
+            raise BadInputError(f"a workbook that unpacks to at most {most} bytes", source=source)
+        for one in members:
+            # Without zeros UTF-16 and UTF-32 look like ASCII; expat takes no encoding that is not alike.
+            if b"<!DOCTYPE" in archive.read(one).replace(b"\0", b""):
+                raise BadInputError(
+                    "XML without a document type (<!DOCTYPE ...>)",
+                    source=source,
+                    column=one.filename,
+                )
+
+
+def _chosen(names: list[str], wanted: str | None, source: str) -> str:
+    if not names or (wanted is not None and wanted not in names):
+        raise BadInputError(
+            f"a sheet: {', '.join(map(repr, names[:20])) or 'it has none'}",
+            source=source,
+            column="--sheet",
+            value=wanted,
+        )
+    return names[0] if wanted is None else wanted
+
+
+def _write(sheet: Any, text: Any, source: str) -> None:
+    """Write a sheet as CSV, each row on the line of its number."""
+    writer = csv.writer(text, lineterminator="\n")
+    n_cells = n_blank = width = 0
+    for number, row in enumerate(_rows(sheet), start=1):
+        n_cells += len(row)
+        if number > MAX_ROWS or n_cells > MAX_CELLS:
+            raise BadInputError(
+                f"at most {MAX_ROWS:,} rows and {MAX_CELLS:,} cells", source=source, row=number
+            )
+        cells = [_text(value) for value in row]
+        while cells and not cells[-1]:
+            cells.pop()
+        if not cells:
+            n_blank += 1
+            continue
+        if len(cells) > MAX_COLUMNS:
+            raise BadInputError(f"at most {MAX_COLUMNS} columns", source=source, row=number)
+        text.write("\n" * n_blank)  # lines that only keep the numbers
+        n_blank, width = 0, width or len(cells)
+        writer.writerow(cells + [""] * (width - len(cells)))
+
+
+def _rows(sheet: Any) -> Iterator[tuple[Any, ...]]:
+    result: Iterator[tuple[Any, ...]] = sheet.iter_rows(max_col=MAX_COLUMNS + 1, values_only=True)
+    return result
+
+
+def _text(value: Any) -> str:
+    """Return a value as text, on one line.
+
+    Examples
+    --------
+    >>> _text(None), _text(7.0), _text(0.25), _text(True), _text("a\\nb")
+    ('', '7', '0.25', 'true', 'a b')
+    """
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1 << 53:
+        return str(int(value))
+    if isinstance(value, datetime | date | time):
+        return value.isoformat()
+    return " ".join(str(value).split())
