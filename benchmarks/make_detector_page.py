@@ -52,7 +52,8 @@ should be told that a breast is free of calcium because it found none.
 
 The images are rendered by `benchmarks/rendered_images`, which shares no code with the simulator, its renderer or the detector's tests: breast,
 skin, chest muscle, power-law tissue, strands, vessels, solids of calcium, scatter, blur, quanta, and processing for presentation, or (a fifth)
-none. {images} The detector was run on the development split while it was written; the figures are those of the split `{split}`.
+none. The detector was run on the development split while it was written; the figures are those of the split `{split}`.
+{images}
 Three grades differ in dose, density, blur and scatter; most images show a field of 120 x 100 mm.
 
 A mark hits a calcification within 0.6 mm of its centre or inside its outline. Each calcification needs a mark of its own; the lenient count
@@ -389,9 +390,16 @@ def patients_section() -> str:
 def images_line(found: dict[str, Any]) -> str:
     """Return how many images were made."""
     plan = found["plan"]
+    sealed = (
+        ""
+        if found["split"] == "acceptance"
+        else (
+            " **The acceptance split has not been opened**: the figures are those of images that the detector was written on."
+        )
+    )
     return (
         f"Images: {plan['clusters']} of typical grade with a cluster, {plan['normals']} normals and {plan['frozen']} on which thresholds are frozen; "
-        f"{plan['other_grades']} of either other grade, with normals in proportion; {plan['vessels']} of each kind of vessel."
+        f"{plan['other_grades']} of either other grade, with normals in proportion; {plan['vessels']} of each kind of vessel. Measured at commit `{found.get('commit') or 'not noted'}`.{sealed}"
     )
 
 
