@@ -364,6 +364,7 @@ def cost_line(cost: dict[str, Any]) -> str:
         f"An image of {rows} x {columns} pixels: {cost['seconds']:.1f} s of processor time on one thread, {cost['ratio']:.1f} "
         f"({cost['ratio_low']:.1f} to {cost['ratio_high']:.1f}) times `scipy.ndimage.gaussian_filter(sigma=2)` of it in the same run. Memory grows "
         f"by {cost['peak_over_image']:.1f} times the image as float32, which is held beforehand."
+        + (f" Measured at commit `{cost['commit']}`." if "commit" in cost else "")
     )
 
 
