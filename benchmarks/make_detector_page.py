@@ -117,6 +117,9 @@ expected stand in `benchmarks/public_images.py`. Nothing of these data sets is p
   same outline. Above 0.15 mm images are refused.
 * Faint, hazy calcifications are found least: see the row `amorphous`. A cluster of them may be missed altogether.
 * Lines that lie close together, and plaques along a vessel, may be measured as one outline.
+* Wide distributions (diffuse, regional, segmental) and large calcifications may come apart or form no cluster where marks lie further apart than the
+  linking distance: see the table by distribution. `--link-mm` widens it.
+* A vessel with calcium in one wall is read as a line in a duct: see above.
 * A nipple out of profile is not guessed; segmental is then harder to read.
 * `confidence` orders marks of one image; it is no probability, and not comparable between machines.
 """
