@@ -511,10 +511,16 @@ STAGES: dict[str, Callable[[Plan], dict]] = {
 }  # fmt: skip
 
 
+def commit() -> str:
+    """Return the commit that is measured, ``-dirty`` where files were changed; empty outside of a checkout."""
+    command = ["git", "-C", str(HERE), "describe", "--always", "--dirty", "--exclude", "*"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+
+
 def evaluate(plan: Plan, stages: Iterable[str] = tuple(STAGES)) -> dict:
     """Make the images of a plan and return the figures of the stages asked for."""
     figures: dict[str, Any] = {
-        "split": plan.split, "plan": asdict(plan), "default_threshold": THRESHOLD_Z, "linking": str(LINKING),
+        "split": plan.split, "plan": asdict(plan), "commit": commit(), "default_threshold": THRESHOLD_Z, "linking": str(LINKING),
     }  # fmt: skip
     for stage in stages:
         started = time.process_time()

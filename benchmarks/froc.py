@@ -198,6 +198,9 @@ def ratio_interval(
 ) -> dict[str, float]:
     """Return a ratio of sums and its 95 % interval, with patients drawn anew.
 
+    Where all is 0 or all is 1, drawing patients anew shows no spread: the limit is then the exact binomial one of as
+    many patients (Clopper and Pearson 1934).
+
     Returns
     -------
     dict
@@ -218,6 +221,10 @@ def ratio_interval(
     sums = below[drawn].sum(axis=1)
     ratios = above[drawn].sum(axis=1)[sums > 0] / sums[sums > 0]
     low, high = np.percentile(ratios, [2.5, 97.5])
+    if low == high == 0:
+        high = 1 - 0.025 ** (1 / len(names))
+    elif low == high == 1:
+        low = 0.025 ** (1 / len(names))
     return {"value": float(above.sum() / total), "low": float(low), "high": float(high), "n": total}
 
 

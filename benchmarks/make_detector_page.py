@@ -52,7 +52,8 @@ should be told that a breast is free of calcium because it found none.
 
 The images are rendered by `benchmarks/rendered_images`, which shares no code with the simulator, its renderer or the detector's tests: breast,
 skin, chest muscle, power-law tissue, strands, vessels, solids of calcium, scatter, blur, quanta, and processing for presentation, or (a fifth)
-none. {images} The detector was run on the development split while it was written; the figures are those of the split `{split}`.
+none. The detector was run on the development split while it was written; the figures are those of the split `{split}`.
+{images}
 Three grades differ in dose, density, blur and scatter; most images show a field of 120 x 100 mm.
 
 A mark hits a calcification within 0.6 mm of its centre or inside its outline. Each calcification needs a mark of its own; the lenient count
@@ -116,6 +117,9 @@ expected stand in `benchmarks/public_images.py`. Nothing of these data sets is p
   same outline. Above 0.15 mm images are refused.
 * Faint, hazy calcifications are found least: see the row `amorphous`. A cluster of them may be missed altogether.
 * Lines that lie close together, and plaques along a vessel, may be measured as one outline.
+* Wide distributions (diffuse, regional, segmental) and large calcifications may come apart or form no cluster where marks lie further apart than the
+  linking distance: see the table by distribution. `--link-mm` widens it.
+* A vessel with calcium in one wall is read as a line in a duct: see above.
 * A nipple out of profile is not guessed; segmental is then harder to read.
 * `confidence` orders marks of one image; it is no probability, and not comparable between machines.
 """
@@ -363,6 +367,7 @@ def cost_line(cost: dict[str, Any]) -> str:
         f"An image of {rows} x {columns} pixels: {cost['seconds']:.1f} s of processor time on one thread, {cost['ratio']:.1f} "
         f"({cost['ratio_low']:.1f} to {cost['ratio_high']:.1f}) times `scipy.ndimage.gaussian_filter(sigma=2)` of it in the same run. Memory grows "
         f"by {cost['peak_over_image']:.1f} times the image as float32, which is held beforehand."
+        + (f" Measured at commit `{cost['commit']}`." if "commit" in cost else "")
     )
 
 
@@ -389,9 +394,16 @@ def patients_section() -> str:
 def images_line(found: dict[str, Any]) -> str:
     """Return how many images were made."""
     plan = found["plan"]
+    sealed = (
+        ""
+        if found["split"] == "acceptance"
+        else (
+            " **The acceptance split has not been opened**: the figures are those of images that the detector was written on."
+        )
+    )
     return (
         f"Images: {plan['clusters']} of typical grade with a cluster, {plan['normals']} normals and {plan['frozen']} on which thresholds are frozen; "
-        f"{plan['other_grades']} of either other grade, with normals in proportion; {plan['vessels']} of each kind of vessel."
+        f"{plan['other_grades']} of either other grade, with normals in proportion; {plan['vessels']} of each kind of vessel. Measured at commit `{found.get('commit') or 'not noted'}`.{sealed}"
     )
 
 

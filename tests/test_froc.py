@@ -100,6 +100,14 @@ def test_interval_draws_patients_not_images():
     assert froc.ratio_interval(np.zeros(1), np.zeros(1), ["a"])["value"] is None
 
 
+def test_where_all_agree_the_interval_is_not_empty():
+    none = froc.ratio_interval(np.zeros(10), np.ones(10), [str(k) for k in range(10)])
+    every = froc.ratio_interval(np.ones(10), np.ones(10), [str(k) for k in range(10)])
+    assert (none["value"], none["low"], every["high"]) == (0.0, 0.0, 1.0)
+    assert none["high"] == pytest.approx(0.3085, abs=1e-4)  # of a table of binomial limits
+    assert every["low"] == pytest.approx(0.6915, abs=1e-4)
+
+
 @given(st.integers(0, 2**32 - 1))
 def test_scores_do_not_depend_on_the_order(seed):
     rng = np.random.default_rng(seed)
