@@ -104,7 +104,7 @@ def run_line(line: str) -> None:
         if any(language not in NOT_CODE | DIRECTIVES for language, _ in blocks(path))
     ],
 )
-@pytest.mark.filterwarnings("default::UserWarning")
+@pytest.mark.filterwarnings("ignore::UserWarning")  # notices of what was read
 def test_the_blocks_run(path, files, tmp_path, monkeypatch, capsys):
     work = tmp_path / "work"
     shutil.copytree(files, work)
