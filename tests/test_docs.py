@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from joblib.externals.loky import get_reusable_executor
 from pydicom import dcmread
 from skimage.io import imread
 
@@ -103,11 +104,12 @@ def run_line(line: str) -> None:
         if any(language not in NOT_CODE | DIRECTIVES for language, _ in blocks(path))
     ],
 )
-@pytest.mark.filterwarnings("default::UserWarning")
+@pytest.mark.filterwarnings("ignore::UserWarning")  # notices of what was read
 def test_the_blocks_run(path, files, tmp_path, monkeypatch, capsys):
     work = tmp_path / "work"
     shutil.copytree(files, work)
     monkeypatch.chdir(work)
+    get_reusable_executor().shutdown()  # workers of an earlier page are in its folder
     text, namespace = path.read_text(encoding="utf-8"), {}
     for language, code in blocks(path):
         if code.startswith(NOT_RUN):
