@@ -47,7 +47,7 @@ curl -s localhost:8000/v1/classify -H 'Content-Type: text/csv' --data-binary @da
 | `/openapi.json` | the OpenAPI description: a schema and an example for every body; the examples of answers are computed with the served model |
 
 Query parameters describe a file: `/v1/classify?columns=id=lesion,x=posX,y=posY&units=px&pixel_spacing=0.07`,
-`?single_cluster=A7`. An unknown parameter is refused. JSON accepts `columns` too, also as a field of the body:
+`?single_cluster=A7`, `?labels=1,calcification`, `?regions=cluster`, `?threshold=0.4`, `?sheet=marks`. Every [format](formats.md) is read; send annotations in JSON (COCO, LabelMe, 3D Slicer) as `application/octet-stream` or as a form. An unknown parameter is refused. JSON accepts `columns` too, also as a field of the body:
 `{{"columns": {{"x": "posX", "y": "posY"}}, "posX": [0, 1], "posY": [0, 0]}}`. Bodies may be compressed (`Content-Encoding: gzip`); the limits
 apply to the unpacked size.
 

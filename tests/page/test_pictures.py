@@ -123,6 +123,7 @@ def test_files_of_images():
     assert "spacing_mm" not in str(refused.value)
     opened = open_file(png(pixels), pixel_spacing=0.07, units="mm", columns="", single_cluster="")
     assert opened.clusters.n_calcifications.tolist() == [5]
+    assert any("by the field 'Pixel size'" in note for note in opened.picture.notes)
     eight = open_file(png((pixels // 3).clip(0, 255).astype(np.uint8)), pixel_spacing=0.07)
     assert "256 grey levels" in eight.picture.notes[0]
     with pytest.raises(CalcigramError, match=r"0\.15 mm") as refused:

@@ -489,7 +489,7 @@ def test_an_image_that_is_refused_or_has_no_spacing(page, tmp_path):
     size = page.get_by_label("Pixel size (mm)")
     size.fill("0.07")
     size.press("Enter")
-    playwright.expect(page.locator("#image")).to_contain_text("stated by the user")
+    playwright.expect(page.locator("#image")).to_contain_text("by the field 'Pixel size'")
     playwright.expect(page.get_by_role("alert")).to_have_count(0)
     size.fill("")
     size.press("Enter")

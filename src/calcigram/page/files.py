@@ -92,7 +92,8 @@ def open_file(content: bytes, **options: Any) -> Opened:
             )
             if content_of(path, given) == "mammogram":
                 given.check_applies(MAMMOGRAM, "the file")
-                opened = Opened(*detected(read_mammogram(path, spacing_mm=given.pixel_spacing)))
+                mammogram = read_mammogram(path, spacing_mm=given.pixel_spacing)
+                opened = Opened(*detected(mammogram, spacing=SPACING))
             else:
                 _check_size(content, MAX_BYTES)
                 opened = Opened(read_clusters(path, given))

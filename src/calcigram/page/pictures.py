@@ -17,6 +17,7 @@ import numpy.typing as npt
 from calcigram.clusters import MARK_NAMES, ClusterSet
 from calcigram.longtable import Notice
 from calcigram.mammogram import Mammogram
+from calcigram.wording import without_options
 
 if TYPE_CHECKING:
     from calcigram.detect.images import Found
@@ -171,12 +172,14 @@ class Picture:
         return cls(mammogram, tuple(own["grey"]), own["loose"], tuple(own["notes"]))
 
 
-def detected(mammogram: Mammogram) -> tuple[ClusterSet, Picture]:
+def detected(mammogram: Mammogram, *, spacing: str = "spacing_mm") -> tuple[ClusterSet, Picture]:
     """Return the clusters of a mammogram and the picture; one of no calcifications where none is found.
 
     Parameters
     ----------
     mammogram : Mammogram
+    spacing : str
+        What the notes call the option that states the size of a pixel.
 
     Returns
     -------
@@ -208,7 +211,8 @@ def detected(mammogram: Mammogram) -> tuple[ClusterSet, Picture]:
     marks = found.detection.table.iloc[loose]
     columns = {name: marks[name].astype(float).tolist() for name in MARK_NAMES}
     notes.sort(key=lambda note: not isinstance(note, Notice))  # what makes it less reliable first
-    return clusters, Picture(mammogram, _grey(found), columns, tuple(map(str, notes)))
+    said = tuple(without_options(note, spacing) for note in notes)
+    return clusters, Picture(mammogram, _grey(found), columns, said)
 
 
 def _grey(found: Found) -> tuple[float, float]:

@@ -110,7 +110,11 @@ class Upload(pn.widgets.FileDropper):
 
     def __init__(self, **parameters: Any) -> None:
         most = f"{MAX_IMAGE_BYTES // 1_000_000}MB"
-        super().__init__(previews=[], layout="compact", max_file_size=most, **parameters)
+        # Its own alert would be a second one beside `message`, and speak of the upload alone.
+        sheets = [".filepond--assistant { display: none; }"]
+        super().__init__(
+            previews=[], layout="compact", max_file_size=most, stylesheets=sheets, **parameters
+        )
 
     def _process_event(self, event: Any) -> None:
         if event.event_name != "upload_event":  # what is taken off the list stays shown
