@@ -148,3 +148,12 @@ def test_a_block_that_fails_would_be_seen():
         run_line("calcigram classify no-such-file.csv")
     with pytest.raises(subprocess.CalledProcessError):
         run_line("cp no-such-file.csv here.csv")
+
+
+def test_the_readme_is_short_and_its_links_lead_somewhere():
+    """The build of the site checks the links of all other pages."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(text.splitlines()) < 120
+    targets = re.findall(r"\]\(([^)#]+)", text)
+    assert len(targets) > 20
+    assert not [target for target in targets if not (ROOT / target).exists()]

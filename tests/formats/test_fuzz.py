@@ -64,6 +64,7 @@ def sound(tmp_path_factory, mammography):
         "compressed": mammography.save_compressed(
             folder / "5", "1.2.840.10008.1.2.4.70", mammography.lossless_jpeg(image), image
         ).read_bytes(),
+        **{name: (DATA / name).read_bytes() for name in OF_OTHERS},
         "json": b'[{"cluster_id":"a","x_mm":1,"y_mm":2},{"cluster_id":"a","x_mm":1.5,"y_mm":2}]',
     }
     return files | dict(zip(("lists", "long", "csv"), tables(folder), strict=True))
@@ -99,13 +100,22 @@ def damaged(data, edits):
     return data
 
 
-KINDS = ("cad_sr", "tid1500", "segmentation", "inbreast", "png", "tiff", "npz", "mammogram", "compressed", "json", "lists", "long", "csv")  # fmt: skip
+OF_OTHERS = ("nnunet.nii.gz", "probabilities.tif", "mask_secondary_capture.dcm", "coco.json", "labelme.json", "RoiSet.zip", "slicer.mrk.json", "marks.xlsx")  # fmt: skip
+KINDS = (*OF_OTHERS, "cad_sr", "tid1500", "segmentation", "inbreast", "png", "tiff", "npz", "mammogram", "compressed", "json", "lists", "long", "csv")  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_damage_is_refused_or_read(sound, kind, tmp_path_factory):
     path = tmp_path_factory.mktemp(kind) / "file"
-    pixel_spacing = 0.07 if kind in ("png", "tiff", "npz") else None
+    is_stated = kind in (
+        "nnunet.nii.gz",
+        "mask_secondary_capture.dcm",
+        "slicer.mrk.json",
+        "marks.xlsx",
+    )
+    pixel_spacing = (
+        0.07 if kind in ("png", "tiff", "npz") or (kind in OF_OTHERS and not is_stated) else None
+    )
 
     @settings(
         max_examples=EXAMPLES_A_ROUND, deadline=None, database=None, phases=[Phase.generate],

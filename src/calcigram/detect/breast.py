@@ -45,7 +45,10 @@ SATURATED_MM2 = 1.0
 """Smallest plateau at the highest value that is metal, text or an implant; clips are larger."""
 
 SATURATED_SHARE = 0.02
-"""Where more of the breast than this has the highest value, the image is saturated and metal cannot be told."""
+"""Where plateaus are more of the breast than this, the image is saturated and metal cannot be told."""
+
+IMPLANT_MM2 = 200.0
+"""A plateau so large is an implant or saturated tissue; nothing can be seen in either."""
 
 NIPPLE_MM = (2.5, 7.0)
 """Least height of a nipple over the outline, and radius of the disc that does not enter it."""
@@ -79,8 +82,8 @@ class Breast:
     area_mm2 : float
     nipple_mm : (float, float) or None
         Tip (x, y) of a nipple in profile; None where none stands out.
-    n_labels : int
-        Bright objects beside the breast, such as letters of labels.
+    n_labels, n_foreign : int
+        Bright objects beside the breast, such as letters of labels; plateaus of the highest value in it.
     notices : tuple of str
     """
 
@@ -89,6 +92,7 @@ class Breast:
     area_mm2: float
     nipple_mm: tuple[float, float] | None = None
     n_labels: int = 0
+    n_foreign: int = 0
     notices: tuple[str, ...] = field(default=())
 
 
@@ -136,7 +140,8 @@ def find_breast(mammogram: Mammogram) -> Breast:
         return Breast(whole.mask, whole.reason, whole.area_mm2, notices=(notice,))
     mask, n_labels = _largest(small, small_valid, level, block_mm)
     reason = _strips(mask, small_valid, block_mm)
-    reason[_foreign(pixels, mask, steps, block_mm)] = FOREIGN
+    foreign, n_foreign = _foreign(pixels, mask, steps, block_mm)
+    reason[foreign & mask] = FOREIGN
     full_reason = enlarge(reason, steps, pixels.shape)
     full_mask = enlarge(mask, steps, pixels.shape)
     if valid is not None:
@@ -144,7 +149,9 @@ def find_breast(mammogram: Mammogram) -> Breast:
         full_reason[~valid] = OUTSIDE
     area = float(np.count_nonzero(full_mask)) * mammogram.spacing_mm[0] * mammogram.spacing_mm[1]
     notices = ("the pectoral muscle, where it is in the image, is part of the breast mask",)
-    return Breast(full_mask, full_reason, area, _nipple(mask, block_mm), n_labels, notices)
+    return Breast(
+        full_mask, full_reason, area, _nipple(mask, block_mm), n_labels, n_foreign, notices
+    )
 
 
 def block_means(values: npt.NDArray[Any], steps: list[int]) -> Image:
@@ -273,23 +280,26 @@ def _strips(mask: Mask, valid: Mask, block_mm: tuple[float, float]) -> npt.NDArr
     return reason
 
 
-def _foreign(pixels: Image, mask: Mask, steps: list[int], block_mm: tuple[float, float]) -> Mask:
-    """Return blocks of plateaus at the highest value: metal, text, implants, with a margin of 1 mm."""
+def _foreign(
+    pixels: Image, mask: Mask, steps: list[int], block_mm: tuple[float, float]
+) -> tuple[Mask, int]:
+    """Return blocks of plateaus at the highest value (metal, text, implants), a margin of 1 mm around, their number."""
     none = np.zeros(mask.shape, bool)
     brightest = pixels == pixels.max()
     if np.count_nonzero(brightest) * np.prod(block_mm) < SATURATED_MM2 * np.prod(steps):
-        return none
+        return none, 0
     plateau = block_means(brightest, steps) > 0.5
-    if not mask.any() or plateau[mask].mean() > SATURATED_SHARE:
-        return none
     numbered, count = ndimage.label(plateau)
     if not count:
-        return none
+        return none, 0
     sizes = np.bincount(numbered.ravel()) * block_mm[0] * block_mm[1]
     sizes[0] = 0
-    large = (sizes >= SATURATED_MM2)[numbered]
-    result: Mask = ndimage.binary_dilation(large, disc(1.0, block_mm))
-    return result
+    objects = sizes >= SATURATED_MM2
+    n_small = np.bincount(numbered[mask], minlength=count + 1)[sizes < IMPLANT_MM2][1:].sum()
+    if n_small > SATURATED_SHARE * np.count_nonzero(mask):
+        objects &= sizes >= IMPLANT_MM2
+    n_objects = len(np.unique(numbered[objects[numbered] & mask]))
+    return ndimage.binary_dilation(objects[numbered], disc(1.0, block_mm)), n_objects
 
 
 def _nipple(mask: Mask, block_mm: tuple[float, float]) -> tuple[float, float] | None:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from calcigram.detect.breast import (
+    FOREIGN,
     NOT_OF_INTEREST,
     REASONS,
     Mask,
@@ -17,7 +18,7 @@ from calcigram.detect.breast import (
     whole_image,
 )
 from calcigram.detect.noise import equalise
-from calcigram.detect.outline import LARGE_MM, SEARCH_MM, Region, grow, shapes_of
+from calcigram.detect.outline import SEARCH_MM, Region, grow, grow_large, shapes_of
 from calcigram.detect.spots import Spots, best_z, find_large, find_spots, z_at
 from calcigram.errors import BadInputError
 from calcigram.formats.outlines import NAN, Shape
@@ -66,7 +67,8 @@ class Detection:
     nipple_mm : (float, float) or None
         Tip (x, y) of a nipple in profile.
     left_out : dict of str to int
-        How many marks were left out for each reason, and bright objects beside the breast (labels).
+        How many marks were left out for each reason; of labels beside the breast, and of metal, text and implants in
+        it, the number of bright objects.
     notices : tuple of str
     """
 
@@ -129,17 +131,16 @@ def detect_calcifications(
             )
         reason = np.where((reason == 0) & ~roi, np.uint8(NOT_OF_INTEREST), reason)
     image, spacing = mammogram.pixels, mammogram.spacing_mm
-    equal = equalise(image, breast.mask, raw=mammogram.raw)
-    large = find_large(equal, breast.mask, spacing, max(threshold_z, THRESHOLD_Z))
-    small = find_spots(equal, breast.mask, spacing, threshold_z)
+    seen = breast.mask & (breast.reason != FOREIGN)  # metal would set the range, and its edges ring
+    equal = equalise(image, seen, raw=mammogram.raw)
+    large = find_large(equal, seen, spacing, max(threshold_z, THRESHOLD_Z))
+    small = find_spots(equal, seen, spacing, threshold_z)
     del equal
     regions, z, labels = _grown(image, large, small, spacing)
     codes = np.array([reason[r.rows[0], r.columns[0]] for r in regions], np.int64)
-    left_out = {
-        REASONS[code]: int(n)
-        for code, n in enumerate(np.bincount(codes, minlength=len(REASONS)))
-        if code and n
-    }
+    counts = np.bincount(codes, minlength=len(REASONS))
+    counts[FOREIGN] = breast.n_foreign
+    left_out = {reason: int(n) for reason, n in zip(REASONS, counts, strict=True) if reason and n}
     if breast.n_labels:
         left_out["label or text beside the breast"] = breast.n_labels
     kept = [k for k in np.argsort(-np.array(z), kind="stable") if codes[k] == 0]
@@ -305,8 +306,8 @@ def _grown(
     for row, column, own_z in zip(large.rows, large.columns, large.z, strict=True):
         if labels[row, column]:
             continue
-        region = grow(image, int(row), int(column), spacing_mm, taken=labels, first_window=1)
-        if region is not None and _across(region, spacing_mm) > LARGE_MM:
+        region = grow_large(image, int(row), int(column), spacing_mm, taken=labels)
+        if region is not None:
             take(region, float(own_z))
     n_large = len(regions)
     for row, column, own_z in zip(small.rows, small.columns, small.z, strict=True):
@@ -329,10 +330,6 @@ def _touches_any(region: Region, labels: npt.NDArray[np.int32], n_large: int) ->
     top, left = (max(0, int(at.min()) - RIM) for at in (region.rows, region.columns))
     around = labels[top : region.rows.max() + RIM + 1, left : region.columns.max() + RIM + 1]
     return bool(((around > 0) & (around <= n_large)).any())
-
-
-def _across(region: Region, spacing_mm: tuple[float, float]) -> float:
-    return float(max(np.ptp(region.rows) * spacing_mm[0], np.ptp(region.columns) * spacing_mm[1]))
 
 
 def _renumber(

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from calcigram.detect.breast import Mask
+from calcigram.detect.breast import Mask, block_means, enlarge
 from calcigram.mammogram import Image
 
 N_LEVELS = 24
@@ -26,6 +26,9 @@ MAD = 0.6745
 
 LEAST_NOISE = 5e-4
 """Least noise as a share of the range of grey values; stored values of 11 bits have such steps."""
+
+LEAST_OF_MEDIAN = 0.1
+"""Least noise of a grey level as a share of the median of all levels."""
 
 BLOCK_MM = 2.0
 """Side of the blocks in which the deviation of a filtered image is estimated."""
@@ -44,6 +47,12 @@ LEAST_IN_BLOCK = 30
 
 N_TABLE = 65_536
 """Grey values of the table of a transform: as many as stored pixels have."""
+
+FILL_STEPS = [12, 12]
+"""Pixels of the blocks whose means stand for what is not searched, about 1 mm."""
+
+LEAST_SHARE = 0.3
+"""Share of a block that must count for its mean to be used."""
 
 STRIP = 128
 """Rows that are worked on at a time."""
@@ -106,6 +115,8 @@ def noise_by_level(image: Image, mask: Mask, *, raw: bool) -> tuple[Image, Image
         deviations = np.sqrt(np.maximum(constant + slope * levels, (0.2 * deviations) ** 2))
     elif n_levels > 2:  # neighbours agree: one level of much texture makes no step
         deviations = np.convolve(np.pad(deviations, 1, mode="edge"), np.full(3, 1 / 3), "valid")
+    # saturated parts have no noise, yet their edges must not be stretched
+    floor = max(floor, LEAST_OF_MEDIAN * float(np.median(deviations)))
     levels, first = np.unique(levels, return_index=True)
     return levels.astype(np.float32), np.maximum(deviations[first], floor).astype(np.float32)
 
@@ -117,7 +128,7 @@ def equalise(image: Image, mask: Mask, *, raw: bool = False) -> Image:
     ----------
     image : ndarray of float32
     mask : ndarray of bool
-        Pixels that count; the others get the mean level of these.
+        Pixels that count; the others get the level of the nearest of these.
     raw : bool
         See `noise_by_level`.
 
@@ -151,7 +162,20 @@ def equalise(image: Image, mask: Mask, *, raw: bool = False) -> Image:
         np.clip(place, 0, N_TABLE - 1, out=place)
         np.take(table, place.astype(np.int32), out=result[rows])
         result[rows] *= mask[rows]
+    _fill(result, mask)
     return result
+
+
+def _fill(image: Image, mask: Mask) -> None:
+    """Give pixels that do not count the mean of the nearest block that counts, in place: there is no edge."""
+    share = block_means(mask, FILL_STEPS)
+    known = share > LEAST_SHARE
+    if mask.all() or not known.any():
+        return
+    means = block_means(image, FILL_STEPS) / np.maximum(share, LEAST_SHARE)
+    nearest = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
+    filled = enlarge(means[tuple(nearest)], FILL_STEPS, image.shape)
+    np.copyto(image, filled, where=~mask)
 
 
 def local_deviation(

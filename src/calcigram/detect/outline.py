@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from calcigram.detect.breast import block_means, enlarge
 from calcigram.formats.maskparts import Pixels, measure
 from calcigram.formats.outlines import Shape
 from calcigram.mammogram import Image
@@ -25,11 +26,17 @@ Ints = npt.NDArray[np.int64]
 FINE_MM = 0.025
 """Largest pixel of the finer grid."""
 
-WINDOWS_MM = (1.0, 2.5, 6.0, 10.0)
-"""Half sides of the windows around a peak; the next is tried where a region fills more than `FULL` of one."""
+WINDOW_MM = 1.0
+"""Half side of the window around a peak."""
+
+LARGE_WINDOWS_MM = (2.5, 6.0, 12.0)
+"""The same for large calcifications; the next is tried where a region does not fit into one."""
 
 FULL = 0.25
 """A region of a larger share of its window leaves too few pixels of background."""
+
+SURFACE_MM = 0.2
+"""Pixels of the background's surface."""
 
 LARGE_MM = 0.8
 """Regions wider than this must have sharp edges."""
@@ -37,14 +44,23 @@ LARGE_MM = 0.8
 LARGEST_MM = 10.0
 """No calcification is larger."""
 
-EDGE_SHARE = 0.55
-"""Most that the radius may fall from a quarter to three quarters of the height, over the radius at half height.
+EDGE_MM, EDGE_SHARE = (0.15, 0.35), 0.3
+"""Distances from the region at which at most this share of its height is left, in the mean."""
 
-The projection of a sphere has 0.36, of a Gaussian blob 0.77; calcifications have edges, tissue has none.
+STANDS_OUT = 2.5
+"""Least median height over the deviation around it; small calcifications on a bump of tissue have about 2."""
+
+MOST_PEAKED = 2.2
+"""Highest peak over the median height; lumps of popcorn have up to 2, a small calcification on a bump more."""
+
+WHOLE = (0.75, 0.65)
+"""At this share of the height, a large calcification has still this share of its area in one piece.
+
+A sphere or cylinder has 0.76 to 0.8; two small calcifications that run into each other have less than half.
 """
 
-N_MEDIANS = 4
-"""How often the region of a large calcification is grown to half of its median height."""
+N_ROUNDS = 5
+"""How often level and background of a large calcification are found again."""
 
 LEVELS = (0.5, 0.6, 0.7, 0.8)
 """Shares of the height at which a region is tried."""
@@ -87,16 +103,12 @@ def _weights(n: int, factor: int) -> Image:
 
 def _finer(values: Image, factors: tuple[int, int]) -> Image:
     """Return pixels interpolated on the finer grid."""
-    if factors == (1, 1):
-        return np.asarray(ndimage.gaussian_filter(values, BLUR, truncate=3.0), np.float32)
     down, right = (_weights(n, k) for n, k in zip(values.shape, factors, strict=True))
     return np.asarray(down @ values @ right.T, np.float32)
 
 
-def _factors(spacing_mm: tuple[float, float], half_mm: float) -> tuple[int, int]:
+def _factors(spacing_mm: tuple[float, float]) -> tuple[int, int]:
     """Return odd factors, so that the centre of a pixel is the centre of a finer one."""
-    if half_mm > WINDOWS_MM[0]:
-        return (1, 1)  # large regions have pixels enough
     first, second = (max(3, math.ceil(mm / FINE_MM) | 1) for mm in spacing_mm)
     return (first, second)
 
@@ -108,7 +120,6 @@ def grow(
     spacing_mm: tuple[float, float],
     *,
     taken: npt.NDArray[np.int32] | None = None,
-    first_window: int = 0,
 ) -> Region | None:
     """Grow a region from a peak.
 
@@ -120,8 +131,6 @@ def grow(
     spacing_mm : (float, float)
     taken : ndarray of int32, optional
         Pixels (not 0) of other calcifications: no part of the region or of its background.
-    first_window : int
-        Index in `WINDOWS_MM` to begin with.
 
     Returns
     -------
@@ -133,61 +142,145 @@ def grow(
     >>> y, x = np.ogrid[:60, :60]
     >>> disc = 10.0 * (np.hypot(y - 30, x - 20) < 4.5).astype(np.float32)
     >>> region = grow(disc, 30, 21, (0.1, 0.1))
-    >>> round(shape_of(region, (0.1, 0.1)).diameter_mm, 1)
-    0.9
+    >>> bool(abs(shape_of(region, (0.1, 0.1)).diameter_mm - 0.9) < 0.1)
+    True
     """
-    for index in range(first_window, len(WINDOWS_MM)):
-        half_mm = WINDOWS_MM[index]
-        region, is_full = _in_window(image, row, column, spacing_mm, half_mm, taken)
-        if region is not None or not is_full:
-            return region
-    return None
-
-
-def _in_window(
-    image: Image,
-    row: int,
-    column: int,
-    spacing_mm: tuple[float, float],
-    half_mm: float,
-    taken: npt.NDArray[np.int32] | None,
-) -> tuple[Region | None, bool]:
-    """Return the region within one window, and whether the window was too small for it."""
-    half = [max(4, round(half_mm / mm)) for mm in spacing_mm]
-    top, left = max(0, row - half[0]), max(0, column - half[1])
-    window = (slice(top, row + half[0] + 1), slice(left, column + half[1] + 1))
+    window = window_about(row, column, WINDOW_MM, spacing_mm)
     values = image[window]
     free = None if taken is None else taken[window] == 0
     background = float(np.median(values if free is None or not free.any() else values[free]))
-    factors = _factors(spacing_mm, half_mm)
+    factors = _factors(spacing_mm)
     fine = _finer(values, factors)
     if free is not None and not free.all():
         blocked = np.repeat(np.repeat(~free, factors[0], axis=0), factors[1], axis=1)
         fine[blocked] = background
-    at = _peak(fine, (row - top, column - left), factors, spacing_mm)
+    top, left = window[0].start, window[1].start
+    at = peak_about(fine, (row - top, column - left), factors, spacing_mm)
     height = float(fine[at]) - background
     if not height > 0:
-        return None, False
+        return None
     fine_mm = (spacing_mm[0] / factors[0], spacing_mm[1] / factors[1])
-    is_last = half_mm >= WINDOWS_MM[-1]
     for share in LEVELS:
-        inside = _component(fine >= background + share * height, at)
-        touches = _touches(inside)
-        at_image_edge = touches and _only_at_image_edge(inside, window, image.shape)
-        if (touches and not at_image_edge) or inside.mean() > FULL:
-            if share == LEVELS[0] and not is_last:
-                return None, True
-            continue
-        if _extent_mm(inside, fine_mm) > LARGE_MM:
-            grown = _large(fine, inside, at, background, fine_mm)
-            if grown is None:
-                continue
+        inside = component(fine >= background + share * height, at)
+        fits = not leaves(inside, window, image.shape) and inside.mean() <= FULL
+        if fits and extent_mm(inside, fine_mm) <= LARGE_MM:
+            return region_of(inside, at, factors, (top, left))
+        if share == LEVELS[0]:
+            large = grow_large(image, row, column, spacing_mm, taken=taken)
+            if large is not None:
+                return large
+    return None
+
+
+def grow_large(
+    image: Image,
+    row: int,
+    column: int,
+    spacing_mm: tuple[float, float],
+    *,
+    taken: npt.NDArray[np.int32] | None = None,
+) -> Region | None:
+    """Grow a region that may be as large as a rod or a popcorn calcification.
+
+    The tissue under it is not level: the background is a smooth surface through what lies around the
+    region. The brightest lump is no measure of its height: the level is half of the median height within, which
+    is the same for a flat one. Both are found again until the region stays the same.
+
+    Returns
+    -------
+    Region or None
+        None for what is small, has no end, or has no edges, as tissue.
+    """
+    for half_mm in LARGE_WINDOWS_MM:
+        window = window_about(row, column, half_mm, spacing_mm)
+        values = np.asarray(ndimage.gaussian_filter(image[window], 1.0, truncate=3.0), np.float32)
+        outside = np.ones(values.shape, bool) if taken is None else taken[window] == 0
+        at = peak_about(
+            values, (row - window[0].start, column - window[1].start), (1, 1), spacing_mm
+        )
+        if not outside[at]:
+            return None
+        inside = np.zeros(values.shape, bool)
+        inside[at] = True
+        for _ in range(N_ROUNDS):
+            height_at = values - _surroundings(values, outside & ~inside, half_mm, spacing_mm)
+            height_at[~outside] = 0
+            height = float(np.median(height_at[inside]))
+            if not height > 0:
+                return None
+            grown = component(height_at >= height / 2, at)
+            settled = np.array_equal(grown, inside)
             inside = grown
-        return _region(inside, at, factors, (top, left)), False
-    return None, False
+            if settled or not inside[at] or inside.mean() > FULL:
+                break
+        if not inside[at]:
+            return None
+        if leaves(inside, window, image.shape) or inside.mean() > FULL:
+            continue
+        if (
+            LARGE_MM < extent_mm(inside, spacing_mm) <= LARGEST_MM
+            and height >= STANDS_OUT * float(height_at[outside & ~inside].std())
+            and float(height_at[inside].max()) <= MOST_PEAKED * height
+            and component(height_at >= WHOLE[0] * height, at).sum() >= WHOLE[1] * inside.sum()
+            and _has_edges(height_at, inside, outside, height, spacing_mm)
+        ):
+            corner = (window[0].start, window[1].start)
+            return region_of(inside, at, (1, 1), corner)
+        return None
+    return None
 
 
-def _peak(
+def _surroundings(
+    values: Image, outside: npt.NDArray[np.bool_], half_mm: float, spacing_mm: tuple[float, float]
+) -> Image:
+    """Return a smooth surface through the pixels that count: means over about 0.6 of the window's half side."""
+    steps = [max(1, round(SURFACE_MM / mm)) for mm in spacing_mm]
+    widths = [
+        max(3, round(0.6 * half_mm / mm / step)) for mm, step in zip(spacing_mm, steps, strict=True)
+    ]
+    sums, weights = block_means(np.where(outside, values, 0), steps), block_means(outside, steps)
+    for _ in range(2):
+        sums, weights = (ndimage.uniform_filter(a, widths, mode="nearest") for a in (sums, weights))
+    if not weights.max() > 0:
+        return values
+    known = weights > 0.01
+    surface = np.where(known, sums / np.maximum(weights, 0.01), np.median(values))
+    result: Image = enlarge(surface.astype(np.float32), steps, values.shape)
+    return result
+
+
+def _has_edges(
+    height_at: Image,
+    inside: npt.NDArray[np.bool_],
+    outside: npt.NDArray[np.bool_],
+    height: float,
+    spacing_mm: tuple[float, float],
+) -> bool:
+    """Tell whether little of the height is left close around the region: calcium has edges, tissue has none."""
+    near, far = EDGE_MM
+    rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
+    margins = [math.ceil(far / mm) for mm in spacing_mm]
+    box = (
+        slice(max(0, rows[0] - margins[0]), rows[-1] + margins[0] + 1),
+        slice(max(0, columns[0] - margins[1]), columns[-1] + margins[1] + 1),
+    )
+    distance = ndimage.distance_transform_edt(~inside[box], sampling=spacing_mm)
+    shell = (distance >= near) & (distance <= far) & outside[box]
+    return bool(shell.any()) and float(height_at[box][shell].mean()) <= EDGE_SHARE * height
+
+
+def window_about(
+    row: int, column: int, half_mm: float, spacing_mm: tuple[float, float]
+) -> tuple[slice, slice]:
+    """Return the window of an image about a pixel; it may reach beyond the end, not before the beginning."""
+    half = [max(4, round(half_mm / mm)) for mm in spacing_mm]
+    return (
+        slice(max(0, row - half[0]), row + half[0] + 1),
+        slice(max(0, column - half[1]), column + half[1] + 1),
+    )
+
+
+def peak_about(
     fine: Image, pixel: tuple[int, int], factors: tuple[int, int], spacing_mm: tuple[float, float]
 ) -> tuple[int, int]:
     """Return the brightest place of the finer grid about a pixel."""
@@ -201,71 +294,39 @@ def _peak(
     return int(place[0]) + spans[0].start, int(place[1]) + spans[1].start
 
 
-def _component(over: npt.NDArray[np.bool_], at: tuple[int, int]) -> npt.NDArray[np.bool_]:
+def component(over: npt.NDArray[np.bool_], at: tuple[int, int]) -> npt.NDArray[np.bool_]:
+    """Return the connected part (of four neighbours) that holds a pixel."""
     numbered, _ = ndimage.label(over)
     result: npt.NDArray[np.bool_] = numbered == numbered[at]
     return result
 
 
-def _touches(inside: npt.NDArray[np.bool_]) -> bool:
-    """Tell whether a region reaches the edge of its window."""
-    return bool(inside[[0, -1]].any() or inside[:, [0, -1]].any())
-
-
-def _only_at_image_edge(
+def leaves(
     inside: npt.NDArray[np.bool_], window: tuple[slice, slice], shape: tuple[int, ...]
 ) -> bool:
-    """Tell whether a region touches its window only where the image ends."""
-    open_sides = (
+    """Tell whether a region reaches the edge of its window, other than where the image ends."""
+    sides = (
         (inside[0], window[0].start > 0),
         (inside[-1], window[0].stop < shape[0]),
         (inside[:, 0], window[1].start > 0),
         (inside[:, -1], window[1].stop < shape[1]),
     )
-    return not any(side.any() for side, is_open in open_sides if is_open)
+    return any(bool(side.any()) for side, is_open in sides if is_open)
 
 
-def _extent_mm(inside: npt.NDArray[np.bool_], fine_mm: tuple[float, float]) -> float:
+def extent_mm(inside: npt.NDArray[np.bool_], pixel_mm: tuple[float, float]) -> float:
+    """Return the longer side of the box around a region."""
     rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
-    return float(max(np.ptp(rows) * fine_mm[0], np.ptp(columns) * fine_mm[1]))
+    return float(max(np.ptp(rows) * pixel_mm[0], np.ptp(columns) * pixel_mm[1]))
 
 
-def _large(
-    fine: Image,
-    inside: npt.NDArray[np.bool_],
-    at: tuple[int, int],
-    background: float,
-    fine_mm: tuple[float, float],
-) -> npt.NDArray[np.bool_] | None:
-    """Return the region of a large calcification, or None for what has no edges, as tissue.
-
-    The brightest lump is no measure of its height: the level is half of the median height within, which is
-    the same for a flat one.
-    """
-    for _ in range(N_MEDIANS):
-        level = (float(np.median(fine[inside])) - background) / 2
-        wider = _component(fine >= background + level, at)
-        if _touches(wider) or wider.mean() > FULL:
-            break
-        if wider.sum() == inside.sum():
-            break
-        inside = wider
-    if _extent_mm(inside, fine_mm) > LARGEST_MM:
-        return None
-    height = float(np.median(fine[inside])) - background
-    wide, narrow = (
-        math.sqrt(_component(fine >= background + share * height, at).sum())
-        for share in (0.25, 0.75)
-    )
-    return inside if wide - narrow <= EDGE_SHARE * math.sqrt(inside.sum()) else None
-
-
-def _region(
+def region_of(
     inside: npt.NDArray[np.bool_],
     at: tuple[int, int],
     factors: tuple[int, int],
     corner: tuple[int, int],
 ) -> Region:
+    """Return a region of the finer grid as one of the image; `corner` is the first pixel of the window."""
     fine_rows, fine_columns = np.nonzero(inside)
     centres = inside[factors[0] // 2 :: factors[0], factors[1] // 2 :: factors[1]]
     rows, columns = np.nonzero(centres)
