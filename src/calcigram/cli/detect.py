@@ -68,13 +68,13 @@ def run(args: argparse.Namespace) -> int | None:
     """Search the images; exit code 2 where one of them could not be read."""
     from calcigram.detect.detection import LINKING, THRESHOLD_Z
 
-    linking = replace(LINKING, **_options.linking_given(args))
+    given = _options.linking_given(args)
     found = {
         "spacing_mm": args.pixel_spacing,
         "force": args.force,
         "roi": args.roi,
         "threshold_z": args.threshold or THRESHOLD_Z,
-        "linking": linking,
+        "linking": replace(LINKING, **given) if given else None,
     }
     if args.output.suffix.lower() == ".dcm":
         _to_dicom(args, found)

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from calcigram.clusters import ClusterSet
-from calcigram.detect.detection import LINKING, THRESHOLD_Z
+from calcigram.detect.detection import THRESHOLD_Z
 from calcigram.detect.images import META_NAMES, Found, search, short_name
 from calcigram.errors import BadInputError, CalcigramError
 from calcigram.formats.arrays import NUMPY_MAGICS
@@ -156,7 +156,7 @@ def detect_files(
         "force": force,
         "roi": roi,
         "threshold_z": threshold_z,
-        "linking": linking or LINKING,
+        "linking": linking,
     }
     summary = DetectSummary(n_passed_over=n_passed_over)
     failed: list[dict[str, str]] = []
