@@ -5,8 +5,8 @@
 
 The images are those of `rendered_images`, which shares no code with the simulator. Marks and clusters are
 counted by `froc`: each calcification needs a mark of its own within 0.6 mm. Thresholds are frozen
-on normal images that are not scored. Stages: ``marks`` and ``clusters`` (FROC), ``normals``, ``vessels``, ``words``
-(distribution and form of what was detected, beside the same clusters with true outlines), ``cost``.
+on normal images that are not scored. Stages: ``cost`` (time, memory), ``typical`` (FROC of marks and clusters; distribution and form of what was
+detected, beside the same clusters with true outlines), ``vessels``, ``grades`` (the same of easy and hard images), ``full`` (size).
 Figures go to ``results/detection.json``; docs/detector.md is written from it. With a data
 set (`public_images` says which layout is expected), figures go to ``results/detection_<name>.json`` beside it.
 """
@@ -21,7 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ from calcigram.detect import LINKING, THRESHOLD_Z, Detection, detect_calcificati
 from calcigram.formats.annotations import Cluster, ImageMarks, Mark, gather
 from calcigram.formats.maskparts import measure, pixels_of
 from calcigram.formats.outlines import Shape
-from calcigram.linking import link
+from calcigram.linking import Linking, link
 from calcigram.mammogram import Mammogram
 
 HERE = Path(__file__).parent
@@ -54,7 +54,6 @@ FALSE_MARKS, FALSE_CLUSTERS = 5.0, 0.1
 
 RATES = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
 DIAMETERS_MM = (0.0, 0.15, 0.2, 0.25, 0.35, 0.5, 1.0, 10.0)
-GRADES = ("typical", "easy", "hard")
 OTHER = 5000
 """Index of the first of the normals on which thresholds are frozen."""
 
@@ -75,6 +74,11 @@ class Plan:
     spacings_mm: tuple[float, ...] = tuple(SIZES)
     cost_shape: tuple[int, int] = SIZES[0.07]
 
+    def reduced(self, share: float) -> Plan:
+        """Return a plan of fewer images."""
+        names = ("clusters", "other_grades", "normals", "frozen", "vessels", "full")
+        return replace(self, **{name: round(share * getattr(self, name)) for name in names})
+
 
 PLANS = {
     "quick": Plan(
@@ -87,7 +91,7 @@ PLANS = {
         cost_shape=(400, 300),
     ),
     "development": Plan(),
-    "acceptance": Plan("acceptance", 54, 9, 20, 20, 12, 3),
+    "acceptance": Plan("acceptance", 36, 4, 12, 12, 8, 0),
 }
 
 
@@ -115,21 +119,22 @@ class Case:
     detected: ClusterSet
     outlined: ClusterSet
 
-    def groups(self, threshold: float) -> np.ndarray:
+    def groups(self, threshold: float, linking: Linking = LINKING) -> np.ndarray:
         """Return the cluster of each mark at a threshold; -1 for none and for weaker marks."""
-        return linked(self.marks, threshold)
+        return linked(self.marks, threshold, linking)
 
-    def overlap(self, threshold: float) -> froc.Overlap:
+    def overlap(self, threshold: float, linking: Linking = LINKING) -> froc.Overlap:
         """Hold the clusters that form at a threshold against the true ones."""
-        return froc.overlap(self.groups(threshold), self.scored.hits, self.cluster_of)
+        groups = self.groups(threshold, linking)
+        return froc.overlap(groups, self.scored.hits, self.cluster_of)
 
 
-def linked(marks: pd.DataFrame, threshold: float) -> np.ndarray:
-    """Return the cluster of each mark at a threshold by the detector's own linking."""
+def linked(marks: pd.DataFrame, threshold: float, linking: Linking = LINKING) -> np.ndarray:
+    """Return the cluster of each mark at a threshold, by default by the detector's own linking."""
     strong = marks["confidence"].to_numpy() >= threshold
     groups = np.full(len(marks), -1)
     chosen = marks[strong]
-    groups[strong] = link(chosen["x_mm"], chosen["y_mm"], LINKING)
+    groups[strong] = link(chosen["x_mm"], chosen["y_mm"], linking)
     return groups
 
 
@@ -258,10 +263,14 @@ def cluster_figures(these: list[Case], normals: list[Case], frozen: list[Case]) 
     """Return how many clusters are found, and false clusters per normal, at two thresholds."""
     figures: dict[str, Any] = {}
     chosen = cluster_threshold([case.marks for case in frozen])
-    for name, threshold in (("frozen", chosen), ("default", THRESHOLD_Z)):
+    for name, threshold, linking in (
+        ("frozen", chosen, LINKING),
+        ("default", THRESHOLD_Z, LINKING),
+        ("default, linked over 10 mm", THRESHOLD_Z, Linking()),
+    ):
         found, there = [], []
         for case in these:
-            partner = case.overlap(threshold).partner
+            partner = case.overlap(threshold, linking).partner
             true = [c for c in case.truth["cluster"] if (case.cluster_of == c).sum() >= 5]
             found.append(sum(c in partner for c in true))
             there.append(len(true))
@@ -273,13 +282,13 @@ def cluster_figures(these: list[Case], normals: list[Case], frozen: list[Case]) 
                 word: froc.ratio_interval(np.array(found)[words == word], np.array(there)[words == word], np.array(patients)[words == word])
                 for word in np.unique(words)
             }  # fmt: skip
-        false = np.array([case.overlap(threshold).n_false for case in normals], float)
+        false = np.array([case.overlap(threshold, linking).n_false for case in normals], float)
         figures[name] = {
             "threshold": threshold,
             "found": froc.ratio_interval(np.array(found), np.array(there), patients),
             "false clusters per normal": _per_image(false, scored_of(normals)),
             "false clusters per image with clusters": _per_image(
-                np.array([case.overlap(threshold).n_false for case in these], float),
+                np.array([case.overlap(threshold, linking).n_false for case in these], float),
                 scored_of(these),
             ),
             **parts,
@@ -464,58 +473,63 @@ def _status_bytes(name: str) -> int:
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:"))
 
 
-STAGES = ("marks", "clusters", "normals", "vessels", "words", "cost")
-
-
-def evaluate(plan: Plan, stages: Iterable[str] = STAGES) -> dict:
-    """Make the images of a plan and return the figures of the stages asked for."""
-    started = time.process_time()
-    figures: dict[str, Any] = {
-        "split": plan.split,
-        "plan": plan.__dict__,
-        "default_threshold": THRESHOLD_Z,
-        "linking": str(LINKING),
+def grade_figures(plan: Plan, grade: str, n: int, share: float = 1.0) -> dict:
+    """Return figures of marks, clusters and words on images of a grade; `share` of the plan's normals are made."""
+    these = cases(plan, "cluster", n, grade)
+    normals = cases(plan, "normal", max(1, round(share * plan.normals)), grade)
+    frozen = cases(plan, "normal", max(1, round(share * plan.frozen)), grade, start=OTHER)
+    return {
+        "marks": mark_figures(*map(scored_of, (these, normals, frozen))),
+        "clusters": cluster_figures(these, normals, frozen),
+        "words": words_figures(these),
     }
-    wanted = set(stages)
-    if wanted & {"marks", "clusters", "normals", "words"}:
-        for grade, n in (
-            ("typical", plan.clusters),
-            ("easy", plan.other_grades),
-            ("hard", plan.other_grades),
-        ):
-            if not n:
-                continue
-            share = 1.0 if grade == "typical" else plan.other_grades / plan.clusters
-            these = cases(plan, "cluster", n, grade)
-            normals = cases(plan, "normal", max(1, round(share * plan.normals)), grade)
-            frozen = cases(plan, "normal", max(1, round(share * plan.frozen)), grade, start=OTHER)
-            part: dict[str, Any] = {}
-            if "marks" in wanted:
-                part["marks"] = mark_figures(*map(scored_of, (these, normals, frozen)))
-            if "clusters" in wanted:
-                part["clusters"] = cluster_figures(these, normals, frozen)
-            if "words" in wanted:
-                part["words"] = words_figures(these)
-            figures[grade] = part
-    if plan.full and wanted & {"marks", "clusters"}:
-        these = cases(plan, "cluster", plan.full, full=True, start=200)
-        normals = cases(plan, "normal", plan.full, full=True, start=200)
-        figures["full size"] = {"clusters": cluster_figures(these, normals, normals)["default"]}
-        figures["full size"]["marks"] = mark_figures(*map(scored_of, (these, normals, normals)))[
-            "at the default threshold"
-        ]
-    if "vessels" in wanted:
-        kinds = ("vessels", "two walls", "one wall")
-        figures["vessels"] = vessel_figures(*(cases(plan, kind, plan.vessels) for kind in kinds))
-    if "cost" in wanted:
-        figures["cost"] = cost_figures(plan.cost_shape)
-    figures["seconds"] = round(time.process_time() - started)
+
+
+def full_figures(plan: Plan) -> dict:
+    """Return figures at the default threshold on images of a detector's full size."""
+    these = cases(plan, "cluster", plan.full, full=True, start=200)
+    normals = cases(plan, "normal", plan.full, full=True, start=200)
+    marks = mark_figures(*map(scored_of, (these, normals, normals)))
+    return {
+        "marks": marks["at the default threshold"],
+        "clusters": cluster_figures(these, normals, normals)["default"],
+    }
+
+
+STAGES: dict[str, Callable[[Plan], dict]] = {
+    "cost": lambda plan: {"cost": cost_figures(plan.cost_shape)},
+    "typical": lambda plan: {"typical": grade_figures(plan, "typical", plan.clusters)},
+    "vessels": lambda plan: {
+        "vessels": vessel_figures(*(cases(plan, kind, plan.vessels) for kind in ("vessels", "two walls", "one wall")))
+    },
+    "grades": lambda plan: {
+        grade: grade_figures(plan, grade, plan.other_grades, plan.other_grades / plan.clusters)
+        for grade in ("easy", "hard")
+        if plan.other_grades
+    },
+    "full": lambda plan: {"full size": full_figures(plan)} if plan.full else {},
+}  # fmt: skip
+
+
+def evaluate(plan: Plan, stages: Iterable[str] = tuple(STAGES)) -> dict:
+    """Make the images of a plan and return the figures of the stages asked for."""
+    figures: dict[str, Any] = {
+        "split": plan.split, "plan": asdict(plan), "default_threshold": THRESHOLD_Z, "linking": str(LINKING),
+    }  # fmt: skip
+    for stage in stages:
+        started = time.process_time()
+        figures |= STAGES[stage](plan)
+        figures[f"seconds, {stage}"] = round(time.process_time() - started)
     return figures
 
 
 def keep(figures: dict, path: Path) -> None:
-    """Write figures as JSON."""
-    path.write_text(json.dumps(figures, indent=1, default=float) + "\n", encoding="utf-8")
+    """Write figures as JSON; those of other stages of the same plan stay in the file."""
+    figures = json.loads(json.dumps(figures, default=float))
+    before = json.loads(path.read_text()) if path.exists() else {}
+    if before.get("plan") == figures.get("plan"):
+        figures = before | figures
+    path.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
 
 
 def main() -> None:
@@ -524,6 +538,9 @@ def main() -> None:
     parser.add_argument("--split", choices=("development", "acceptance"), default="development")
     parser.add_argument(
         "--quick", action="store_true", help="a few images, for tests; figures are printed"
+    )
+    parser.add_argument(
+        "--share", type=float, default=1.0, help="share of the plan's images that is made"
     )
     parser.add_argument("--stage", action="append", choices=STAGES)
     parser.add_argument("--peak-memory", nargs=2, metavar=("FILE", "MM"), help=argparse.SUPPRESS)
@@ -547,7 +564,7 @@ def main() -> None:
     if arguments.inbreast or arguments.bmcd or arguments.cbis:
         return
     plan = PLANS["quick" if arguments.quick else arguments.split]
-    figures = evaluate(plan, arguments.stage or STAGES)
+    figures = evaluate(plan.reduced(arguments.share), arguments.stage or STAGES)
     if arguments.quick and not arguments.out:
         print(json.dumps(figures, indent=1, default=float))
     else:

@@ -8,11 +8,13 @@ Reads ``benchmarks/results/detection*.json``, which `detection` writes; states n
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from calcigram.detect import LINKING
 from calcigram.wording import markdown_table
 
 ROOT = Path(__file__).parents[1]
@@ -50,7 +52,7 @@ should be told that a breast is free of calcium because it found none.
 
 The images are rendered by `benchmarks/rendered_images`, which shares no code with the simulator, its renderer or the detector's tests: breast,
 skin, chest muscle, power-law tissue, strands, vessels, solids of calcium, scatter, blur, quanta, and processing for presentation, or (a fifth)
-none. The detector was run on the development split while it was written; the figures are those of the split `{split}`.
+none. {images} The detector was run on the development split while it was written; the figures are those of the split `{split}`.
 Three grades differ in dose, density, blur and scatter; most images show a field of 120 x 100 mm.
 
 A mark hits a calcification within 0.6 mm of its centre or inside its outline. Each calcification needs a mark of its own; the lenient count
@@ -140,8 +142,6 @@ def reached(value: float | None, target: float, at_most: bool = False) -> str:
 
 def short_table(found: dict[str, Any]) -> str:
     """Return what was asked for and what was measured."""
-    marks, clusters, words = (found["typical"][name] for name in ("marks", "clusters", "words"))
-    vessels, cost = found["vessels"], found["cost"]
     rows: list[tuple[str, str, str, str]] = []
 
     def row(
@@ -150,46 +150,53 @@ def short_table(found: dict[str, Any]) -> str:
         asked = f"{'at most' if at_most else 'at least'} {target:g}"
         rows.append((name, asked, shown, reached(value, target, at_most)))
 
-    seen = marks["sensitivity, 0.25 mm or more"]
-    row(
-        "calcifications of 0.25 mm or more found, 5 false marks per image",
-        0.8,
-        seen["value"],
-        span(seen),
-    )
-    frozen = clusters["frozen"]
-    row(
-        "clusters found, 0.1 false clusters per image",
-        0.95,
-        frozen["found"]["value"],
-        span(frozen["found"]),
-    )
-    for axis, target in (("distribution", 0.88), ("morphology", 0.75)):
-        one = words["detected"][f"{axis}, model"]
-        name = "form" if axis == "morphology" else axis
-        shown = f"{one['macro_f1']:.3f} ({one['low']:.3f} to {one['high']:.3f})"
-        row(f"{name}, end to end, macro-F1 of the model", target, one["macro_f1"], shown)
-    plain = vessels["without calcium"]["images without a cluster"]
-    row("images with plain vessels and no cluster", 0.95, plain["value"], span(plain))
-    two = vessels["two walls"]["read as suspicious, model"]
-    row(
-        "vessels with two calcified walls read as suspicious, share of those found",
-        0.05,
-        two,
-        "" if two is None else f"{two:.3f}",
-        True,
-    )
-    row("time over one Gaussian filter", 20, cost["ratio"], f"{cost['ratio']:.1f}", True)
-    row(
-        "memory over the image as float32",
-        12,
-        cost["peak_over_image"],
-        f"{cost['peak_over_image']:.1f}",
-        True,
-    )
+    if typical := found.get("typical"):
+        seen = typical["marks"]["sensitivity, 0.25 mm or more"]
+        row(
+            "calcifications of 0.25 mm or more found, 5 false marks per image",
+            0.8,
+            seen["value"],
+            span(seen),
+        )
+        frozen = typical["clusters"]["frozen"]["found"]
+        row("clusters found, 0.1 false clusters per image", 0.95, frozen["value"], span(frozen))
+        for axis, target in (("distribution", 0.88), ("morphology", 0.75)):
+            one = typical["words"]["detected"][f"{axis}, model"]
+            name = "form" if axis == "morphology" else axis
+            row(
+                f"{name} of the clusters found, macro-F1 of the model",
+                target,
+                one["macro_f1"],
+                between(one),
+            )
+    if vessels := found.get("vessels"):
+        plain = vessels["without calcium"]["images without a cluster"]
+        row("images with plain vessels and no cluster", 0.95, plain["value"], span(plain))
+        two = vessels["two walls"]["read as suspicious, model"]
+        shown = "" if two is None else f"{two:.3f}"
+        row(
+            "vessels with two calcified walls read as suspicious, share of those found",
+            0.05,
+            two,
+            shown,
+            True,
+        )
+    if cost := found.get("cost"):
+        row("time over one Gaussian filter", 20, cost["ratio"], f"{cost['ratio']:.1f}", True)
+        row(
+            "memory over the image as float32",
+            12,
+            cost["peak_over_image"],
+            f"{cost['peak_over_image']:.1f}",
+            True,
+        )
     return markdown_table(
         pd.DataFrame(rows, columns=["typical grade", "asked for", "measured", ""])
     )
+
+
+def between(figure: dict[str, Any]) -> str:
+    return f"{figure['macro_f1']:.3f} ({figure['low']:.3f} to {figure['high']:.3f})"
 
 
 def grades(found: dict[str, Any]) -> list[str]:
@@ -258,8 +265,7 @@ LOWEST = 4
 def clusters_table(found: dict[str, Any]) -> str:
     rows = []
     for grade in grades(found):
-        for name in ("frozen", "default"):
-            one = found[grade]["clusters"][name]
+        for name, one in found[grade]["clusters"].items():
             rows.append(
                 {
                     "grade": grade,
@@ -285,8 +291,6 @@ def clusters_table(found: dict[str, Any]) -> str:
 
 
 def full_line(found: dict[str, Any]) -> str:
-    if "full size" not in found:
-        return ""
     marks, clusters = found["full size"]["marks"], found["full size"]["clusters"]
     return (
         f"Images of a detector's full size (a third each of 1664 x 1280, 2048 x 1664 and 3328 x 2560 pixels), default threshold: "
@@ -322,7 +326,7 @@ def words_table(words: dict[str, Any]) -> str:
             row = {"axis": title, "reader": reader}
             for name in ("detected", "true outlines"):
                 one = words[name][key]
-                row[name] = f"{one['macro_f1']:.3f} ({one['low']:.3f} to {one['high']:.3f})"
+                row[name] = between(one)
             row["detected, missed ones wrong"] = (
                 f"{words['detected, missed ones counted as wrong'][key]:.3f}"
             )
@@ -382,32 +386,39 @@ def patients_section() -> str:
     return "\n".join(parts)
 
 
+def images_line(found: dict[str, Any]) -> str:
+    """Return how many images were made."""
+    plan = found["plan"]
+    return (
+        f"Images: {plan['clusters']} of typical grade with a cluster, {plan['normals']} normals and {plan['frozen']} on which thresholds are frozen; "
+        f"{plan['other_grades']} of either other grade, with normals in proportion; {plan['vessels']} of each kind of vessel."
+    )
+
+
+SECTIONS: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
+    "marks": ("typical", marks_table),
+    "parts": ("typical", lambda found: parts_tables(found["typical"]["marks"])),
+    "curve": ("typical", lambda found: curve_table(found["typical"]["marks"])),
+    "clusters": ("typical", clusters_table),
+    "full": ("full size", full_line),
+    "vessels": ("vessels", lambda found: vessels_table(found["vessels"])),
+    "words": ("typical", lambda found: words_table(found["typical"]["words"])),
+    "confusion": ("typical", lambda found: confusion_tables(found["typical"]["words"])),
+    "cost": ("cost", lambda found: cost_line(found["cost"])),
+    "short": ("plan", short_table),
+    "images": ("plan", images_line),
+}
+"""Part of the page: the stage whose figures it needs, and what writes it."""
+
+
 def page() -> str:
     """Return docs/detector.md."""
-    found = load("detection")
-    names = (
-        "short",
-        "marks",
-        "parts",
-        "curve",
-        "clusters",
-        "full",
-        "vessels",
-        "words",
-        "confusion",
-        "cost",
-    )
-    parts: dict[str, Any] = dict.fromkeys(names, MISSING)
-    about = {"linking": "by default five within 5 mm", "split": "not measured", "rate": 5}
-    if found:
-        typical = found["typical"]
-        about |= {"linking": found["linking"], "split": found["split"]}
-        parts = {
-            "short": short_table(found), "marks": marks_table(found), "parts": parts_tables(typical["marks"]),
-            "curve": curve_table(typical["marks"]), "clusters": clusters_table(found), "full": full_line(found),
-            "vessels": vessels_table(found["vessels"]), "words": words_table(typical["words"]),
-            "confusion": confusion_tables(typical["words"]), "cost": cost_line(found["cost"]),
-        }  # fmt: skip
+    found = load("detection") or {}
+    parts = {
+        name: write(found) if needs in found else MISSING
+        for name, (needs, write) in SECTIONS.items()
+    }
+    about = {"linking": LINKING, "split": found.get("split", "development"), "rate": 5}
     return TEXT.format(**parts, **about, patients=patients_section())
 
 

@@ -70,6 +70,12 @@ reads (at most 10 MB, 2,000 clusters and 5,000 calcifications per cluster); *How
 keeps its changes while you look at another, and *Undo* reverts them. Everything works with the keyboard. On a narrow
 screen the reading is directly below the drawing. The page loads nothing from other servers.
 
+Drop a mammogram (DICOM, or a grey PNG or TIFF with its pixel size entered; at most 64 MB): its calcifications are detected, and each cluster is shown on the
+image, with what was assumed and left out below it. Delete false marks, click on missed ones: each is grown to its outline, or marked ✕ where
+there is none, and the verdict follows. The wheel zooms, *Reset* shows the whole image. The image is decoded in a child process whose temporary folder
+is removed, and kept in memory while the page is open; it is not stored or logged, and no identifier of the patient is read. In a notebook:
+`calcigram.explore("left.dcm")`.
+
 ## Safety
 
 * By default the server listens on the loopback address and answers only requests for the names of this machine.

@@ -34,7 +34,6 @@ include_patterns = [
     "CODE_OF_CONDUCT.md",
 ]
 exclude_patterns = [".*", "build", "src", "tests", "benchmarks", "demo", "out", "dist", "deploy"]
-suppress_warnings = ["toc.empty_glob"]
 nitpicky = True
 # Types in docstrings name classes of other libraries, whose index would have to be fetched.
 nitpick_ignore_regex = [("py:.*", ".*")]

@@ -1,6 +1,8 @@
 """A reader that is sure, and some clusters: for what is done with verdicts, whatever they say."""
 
+import importlib.util
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -36,6 +38,16 @@ class SureReader:
 @pytest.fixture
 def sure_reader():
     return SureReader()
+
+
+@pytest.fixture(scope="session")
+def mammography():
+    """The module that makes small mammograms and DICOM files of them; test folders are no packages."""
+    path = Path(__file__).with_name("mammography.py")
+    spec = importlib.util.spec_from_file_location("mammography", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture(scope="session")

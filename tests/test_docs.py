@@ -134,7 +134,7 @@ def test_few_blocks_are_not_run():
         name_of(path): sum(code.startswith(NOT_RUN) for _, code in blocks(path)) for path in PAGES
     }
     assert {name: n for name, n in count.items() if n} == {
-        "docs/formats.md": 1,
+        "docs/formats.md": 2,
         "docs/howto/read_answer.md": 1,
         "docs/howto/serve.md": 1,
         "docs/scaling.md": 2,
@@ -148,3 +148,12 @@ def test_a_block_that_fails_would_be_seen():
         run_line("calcigram classify no-such-file.csv")
     with pytest.raises(subprocess.CalledProcessError):
         run_line("cp no-such-file.csv here.csv")
+
+
+def test_the_readme_is_short_and_its_links_lead_somewhere():
+    """The build of the site checks the links of all other pages."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(text.splitlines()) < 120
+    targets = re.findall(r"\]\(([^)#]+)", text)
+    assert len(targets) > 20
+    assert not [target for target in targets if not (ROOT / target).exists()]

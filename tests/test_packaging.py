@@ -51,7 +51,7 @@ def test_the_oldest_constraints_are_the_lower_bounds():
     extras = PROJECT["project"]["optional-dependencies"]
     texts = [*PROJECT["project"]["dependencies"]]
     texts += chain.from_iterable(
-        extras[name] for name in ("dicom", "images", "server", "scale", "notebooks")
+        extras[name] for name in ("dicom", "formats", "images", "server", "scale", "notebooks")
     )
     bounds = {}
     for requirement in map(Requirement, texts):

@@ -23,7 +23,7 @@ ARTEFACTS = Path(os.environ.get("CALCIGRAM_TEST_ARTEFACTS", "out/site"))
 # In these an address is loaded, or followed within the site; in <a> it is only linked.
 LOADED = {"script": "src", "img": "src", "link": "href", "iframe": "src", "source": "src"}
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]  # the build is part of the first test
 
 
 class Page(HTMLParser):

@@ -281,11 +281,13 @@ def _hull_outline(distinct: Floats) -> Floats:
 
 def _draw_tree(ax: Axes, distinct: Floats) -> None:
     from matplotlib.collections import LineCollection
-    from scipy.sparse.csgraph import minimum_spanning_tree
-    from scipy.spatial.distance import pdist, squareform
 
-    edges = minimum_spanning_tree(squareform(pdist(distinct))).tocoo()
-    segments = np.stack([distinct[edges.row], distinct[edges.col]], axis=1)
+    from calcigram._kernels.tree import spanning_tree
+
+    x, y = np.ascontiguousarray((distinct - distinct.mean(axis=0)).T, np.float32)
+    parent = spanning_tree(x, y).parent
+    joined = np.flatnonzero(parent >= 0)
+    segments = np.stack([distinct[joined], distinct[parent[joined]]], axis=1)
     lines = LineCollection(
         list(segments), colors=ORANGE, linewidths=1.0, zorder=2, label="spanning tree"
     )

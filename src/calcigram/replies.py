@@ -177,11 +177,11 @@ def reply_to_image(
     labels: PathLike | None = None,
     spacing_mm: float | tuple[float, float] | None = None,
     force: bool = False,
-    model: Model | PathLike | None = None,
-    template: str = TEMPLATE_NAMES[0],
     roi: PathLike | None = None,
     threshold_z: float = THRESHOLD_Z,
     linking: Linking | None = None,
+    model: Model | PathLike | None = None,
+    template: str = TEMPLATE_NAMES[0],
 ) -> Reply:
     """Detect the clusters of a DICOM image, classify them, and write the answer as a DICOM document.
 

@@ -14,7 +14,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
-_SPACING_OPTION = re.compile(r"(the option )?--pixel-spacing( MM)?")
+_SPACING_OPTION = re.compile(
+    r"(the option )?--pixel-spacing( MM)?( or ROW,COLUMN)?( \(in Python spacing_mm\))?"
+)
+_FORCE_OPTION = re.compile(r", ([^,]*), or [^,]* with --force")
 _OTHER_OPTION = re.compile(r"--(label|regions|threshold|sheet)(?: NAME)?\b")
 _IMAGE_OPTION = re.compile(r"(, or the DICOM image)? \([^()]*\)")
 
@@ -35,6 +38,8 @@ def without_options(message: str, spacing: str) -> str:
     --------
     >>> without_options("the option --pixel-spacing MM, or the DICOM image (--image FILE)", "a field")
     'a field'
+    >>> without_options("take another image, correct --pixel-spacing, or read it with --force", "a field")
+    'take another image, or correct a field'
     >>> without_options("choose with --label NAME", "a field")
     'choose with labels'
     """
@@ -45,8 +50,8 @@ def without_options(message: str, spacing: str) -> str:
     def parameter(found: re.Match[str]) -> str:
         return "labels" if found[1] == "label" else found[1]
 
-    message = _SPACING_OPTION.sub(spacing, _IMAGE_OPTION.sub(without_image, message))
-    return _OTHER_OPTION.sub(parameter, message)
+    message = _FORCE_OPTION.sub(r", or \1", _IMAGE_OPTION.sub(without_image, message))
+    return _OTHER_OPTION.sub(parameter, _SPACING_OPTION.sub(spacing, message))
 
 
 def printable(text: str, keep: str = "") -> str:

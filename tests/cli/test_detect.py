@@ -493,6 +493,8 @@ def test_no_output_names_the_patient(tmp_path, capsys, caplog):
     odd.save_as(folder / "five.dcm", enforce_file_format=True)
     cut = (folder / "one.dcm").read_bytes()
     (folder / "six.dcm").write_bytes(cut[: len(cut) // 2])
+    segmentation = folder / "segmentation.dcm"
+    run(capsys, "detect", folder / "one.dcm", "-o", tmp_path / "m.csv", "--labels", segmentation)
     said = ""
     for arguments in (
         ("detect", folder, "-o", tmp_path / "m.csv", "--labels", tmp_path / "l", "--json"),
@@ -502,6 +504,7 @@ def test_no_output_names_the_patient(tmp_path, capsys, caplog):
         ("classify", folder / "six.dcm"),
         ("inspect", folder / "one.dcm"),
         ("report", folder / "one.dcm", "-o", tmp_path / "r.html"),
+        ("measure", segmentation, "--image", folder / "one.dcm", "-o", tmp_path / "p.csv"),
     ):  # fmt: skip
         _, out, err = run(capsys, *arguments)
         said += out + err

@@ -106,6 +106,7 @@ def test_bad_usage_exits_2_with_the_reason(arguments, message, capsys):
         ),
         (["simulate", "5", "-o", "no/such/c.csv"], "expected a folder that exists"),
         (["features"], "expected a file and -o OUTPUT"),
+        (["train", "-o", "m", "--simulated", "9", "--measured-cache", "c"], "--measured N"),
         (["train", "-o", "m"], "files of labelled clusters, --simulated N or --measured N"),
         (["report", "absent.csv", "-o", "r.html"], "expected a file that exists"),
         (["rules", "check", "absent.csv"], "expected a file that exists"),

@@ -9,6 +9,7 @@ other than the writers. Tests take the variants from `cad_sr` and its like.
 
 from __future__ import annotations
 
+import json
 import plistlib
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import numpy as np
 from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
 from pydicom.sequence import Sequence
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.uid import ExplicitVRLittleEndian, RLELossless
 
 HERE = Path(__file__).parent
 
@@ -448,6 +449,107 @@ def segmentation(mask=None, *, spacing=True, finding="cluster"):
     return ds
 
 
+def mask_image(mask=None):
+    """Return a mask of 0 and 255 as a Secondary Capture, as CBIS-DDSM stores masks."""
+    mask = label_mask() > 0 if mask is None else mask > 0
+    ds = header("1.2.840.10008.5.1.4.1.1.7", "report", "report series")
+    ds.Modality, ds.ConversionType = "MG", "WSD"
+    (ds.Rows, ds.Columns), ds.SamplesPerPixel = mask.shape, 1
+    ds.BitsAllocated, ds.BitsStored, ds.HighBit, ds.PixelRepresentation = 8, 8, 7, 0
+    ds.PhotometricInterpretation = "MONOCHROME2"
+    ds.NominalScannedPixelSpacing = [SPACING_MM, SPACING_MM]
+    ds.PixelData = (np.uint8(255) * mask).tobytes()
+    ds.compress(RLELossless, generate_instance_uid=False)
+    return ds
+
+
+def polygons(mask=None) -> list:
+    """Return the outline (x, y) in pixels of each label of a mask."""
+    from skimage.measure import find_contours
+
+    mask = label_mask() if mask is None else mask
+    return [
+        find_contours(np.pad(mask == label, 1), 0.5)[0][:-1, ::-1] - 0.5
+        for label in range(1, mask.max() + 1)
+    ]
+
+
+def coco(outlines=None) -> dict:
+    """Return COCO annotations of one image: a polygon for each calcification, and a box of something else."""
+    outlines = polygons() if outlines is None else outlines
+    annotations = [
+        {"id": k, "image_id": 1, "category_id": 1, "iscrowd": 0, "segmentation": [np.ravel(outline).tolist()]}
+        for k, outline in enumerate(outlines, start=1)
+    ]  # fmt: skip
+    annotations.append({"id": 90, "image_id": 1, "category_id": 2, "iscrowd": 0, "segmentation": [], "bbox": [20, 30, 200, 180]})  # fmt: skip
+    return {
+        "images": [{"id": 1, "file_name": "mammogram.png", "height": 700, "width": 900}],
+        "categories": [{"id": 1, "name": "calcification"}, {"id": 2, "name": "mass"}],
+        "annotations": annotations,
+    }
+
+
+def labelme(outlines=None) -> dict:
+    """Return LabelMe annotations: a polygon for each calcification, and one around them all."""
+    outlines = polygons() if outlines is None else outlines
+    shapes = [("calcification", outline) for outline in outlines]
+    shapes.append(("cluster", np.array([[300, 20], [500, 20], [500, 680], [300, 680]])))
+    return {
+        "version": "5.5.0", "flags": {}, "imagePath": "mammogram.png", "imageData": None,
+        "imageHeight": 700, "imageWidth": 900,
+        "shapes": [
+            {"label": label, "points": points.tolist(), "shape_type": "polygon", "group_id": None, "flags": {}}
+            for label, points in shapes
+        ],
+    }  # fmt: skip
+
+
+def markups(outlines=None) -> dict:
+    """Return a list of points of 3D Slicer, one in each calcification."""
+    outlines = polygons() if outlines is None else outlines
+    points = [
+        {"id": str(k), "label": f"calcification-{k}", "position": [*((outline.mean(axis=0) - 0.5) * SPACING_MM), 0.0],
+         "positionStatus": "defined"}
+        for k, outline in enumerate(outlines, start=1)
+    ]  # fmt: skip
+    markup = {"type": "Fiducial", "coordinateSystem": "LPS", "coordinateUnits": "mm", "labelFormat": "%N-%d", "controlPoints": points}  # fmt: skip
+    return {"@schema": "markups-schema-v1.0.3.json#", "markups": [markup]}
+
+
+def write_of_other_programs(folder, mask=None) -> None:
+    """Write a mask as nnU-Net, COCO, LabelMe, ImageJ, 3D Slicer and others would."""
+    import nibabel
+    import openpyxl
+    import roifile
+    import tifffile
+    from scipy.ndimage import gaussian_filter
+
+    mask = label_mask() if mask is None else mask
+    outlines = polygons(mask)
+    image = nibabel.Nifti1Image(
+        (mask > 0).astype(np.uint8).T[..., None], np.diag([-SPACING_MM, -SPACING_MM, 1, 1])
+    )
+    image.header.set_xyzt_units("mm")
+    nibabel.save(image, folder / "nnunet.nii.gz")
+    smooth = gaussian_filter((mask > 0).astype(np.float32), 1.5).round(2)
+    tifffile.imwrite(folder / "probabilities.tif", smooth, compression="zlib")
+    for name, content in {
+        "coco.json": coco(outlines),
+        "labelme.json": labelme(outlines),
+        "slicer.mrk.json": markups(outlines),
+    }.items():
+        (folder / name).write_text(json.dumps(content))
+    rois = [roifile.ImagejRoi.frompoints(o.astype(np.float32), name=f"calcification-{k}") for k, o in enumerate(outlines)]  # fmt: skip
+    (folder / "RoiSet.zip").unlink(missing_ok=True)
+    roifile.roiwrite(folder / "RoiSet.zip", rois)
+    book = openpyxl.Workbook()
+    book.active.append(["cluster_id", "x_mm", "y_mm"])
+    for outline in outlines:
+        book.active.append(["A7", *(outline.mean(axis=0) * SPACING_MM).round(4).tolist()])
+    book.save(folder / "marks.xlsx")
+    save(mask_image(mask), folder / "mask_secondary_capture.dcm")
+
+
 def save(dataset, path):
     dataset.save_as(path, enforce_file_format=True)
     return path
@@ -467,6 +569,7 @@ def main() -> None:
     Image.fromarray(mask).save(HERE / "labels.png")
     tifffile.imwrite(HERE / "labels.tif", mask, compression="zlib")
     np.savez_compressed(HERE / "labels.npz", mask=mask)
+    write_of_other_programs(HERE, mask)
 
 
 if __name__ == "__main__":

@@ -204,3 +204,13 @@ def test_features_as_a_table(all_clusters):
         Features.concat(
             [features, Features(features.values[:, :2], features.cluster_id, ("a", "b"))]
         )
+
+
+def test_a_cluster_of_very_many_calcifications_says_what_it_costs(monkeypatch):
+    clusters = ClusterSet.from_arrays(
+        [0, 3, 9], np.arange(9), np.arange(9) ** 2, cluster_id=["a", "b"]
+    )
+    extract_features(clusters)
+    monkeypatch.setattr("calcigram.features.extract.MANY_CALCIFICATIONS", 5)
+    with pytest.warns(UserWarning, match="cluster b: 6 calcifications take about 7 s of processor"):
+        extract_features(clusters)

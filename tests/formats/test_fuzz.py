@@ -44,13 +44,14 @@ def tables(folder):
 
 
 @pytest.fixture(scope="module")
-def sound(tmp_path_factory):
+def sound(tmp_path_factory, mammography):
     """The bytes of a sound file of each kind."""
     spec = importlib.util.spec_from_file_location("make_examples", DATA / "make_examples.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     folder = tmp_path_factory.mktemp("sound")
     small = module.segmentation(np.pad(module.label_mask()[::8, ::8], 1))
+    image = mammography.breast(80, 70, spots=())
     files = {
         "cad_sr": module.save(module.cad_sr(module.centres_px(3)), folder / "1").read_bytes(),
         "tid1500": module.save(module.tid1500(module.centres_px(3)), folder / "2").read_bytes(),
@@ -59,6 +60,11 @@ def sound(tmp_path_factory):
         "png": (DATA / "labels.png").read_bytes(),
         "tiff": (DATA / "labels.tif").read_bytes(),
         "npz": (DATA / "labels.npz").read_bytes(),
+        "mammogram": mammography.save(folder / "4", image).read_bytes(),
+        "compressed": mammography.save_compressed(
+            folder / "5", "1.2.840.10008.1.2.4.70", mammography.lossless_jpeg(image), image
+        ).read_bytes(),
+        **{name: (DATA / name).read_bytes() for name in OF_OTHERS},
         "json": b'[{"cluster_id":"a","x_mm":1,"y_mm":2},{"cluster_id":"a","x_mm":1.5,"y_mm":2}]',
     }
     return files | dict(zip(("lists", "long", "csv"), tables(folder), strict=True))
@@ -94,13 +100,22 @@ def damaged(data, edits):
     return data
 
 
-KINDS = ("cad_sr", "tid1500", "segmentation", "inbreast", "png", "tiff", "npz", "json", "lists", "long", "csv")  # fmt: skip
+OF_OTHERS = ("nnunet.nii.gz", "probabilities.tif", "mask_secondary_capture.dcm", "coco.json", "labelme.json", "RoiSet.zip", "slicer.mrk.json", "marks.xlsx")  # fmt: skip
+KINDS = (*OF_OTHERS, "cad_sr", "tid1500", "segmentation", "inbreast", "png", "tiff", "npz", "mammogram", "compressed", "json", "lists", "long", "csv")  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_damage_is_refused_or_read(sound, kind, tmp_path_factory):
     path = tmp_path_factory.mktemp(kind) / "file"
-    pixel_spacing = 0.07 if kind in ("png", "tiff", "npz") else None
+    is_stated = kind in (
+        "nnunet.nii.gz",
+        "mask_secondary_capture.dcm",
+        "slicer.mrk.json",
+        "marks.xlsx",
+    )
+    pixel_spacing = (
+        0.07 if kind in ("png", "tiff", "npz") or (kind in OF_OTHERS and not is_stated) else None
+    )
 
     @settings(
         max_examples=EXAMPLES_A_ROUND, deadline=None, database=None, phases=[Phase.generate],

@@ -179,6 +179,19 @@ def test_nothing_but_padding_is_refused(tmp_path):
             (0.08, 0.08),
         ),
         ({"ImagerPixelSpacing": None, "PixelSpacing": [0.05, 0.06]}, (0.05, 0.06)),
+        ({"PixelSpacing": [0.05, 0.06]}, (0.07, 0.07)),
+        (
+            {"PixelSpacing": [0.05, 0.06], "PixelSpacingCalibrationType": "GEOMETRY"},
+            (0.05, 0.06),
+        ),
+        (
+            {
+                "PixelSpacing": [0.05, 0.06],
+                "PixelSpacingCalibrationType": "FIDUCIAL",
+                "EstimatedRadiographicMagnificationFactor": 1.4,
+            },
+            (0.05, 0.05),
+        ),
         ({"ImagerPixelSpacing": None, "NominalScannedPixelSpacing": [0.05, 0.06]}, (0.05, 0.06)),
     ],
 )
@@ -333,7 +346,7 @@ def test_a_missing_plugin_is_told_by_its_extra(tmp_path, monkeypatch):
 
 
 def test_damaged_compressed_pixels_are_refused(tmp_path):
-    path = save_compressed(tmp_path / "a.dcm", "1.2.840.10008.1.2.4.70", b"\xff\xd8\xff\xc3nothing\xff\xd9")  # fmt: skip
+    path = save_compressed(tmp_path / "a.dcm", "1.2.840.10008.1.2.4.70", b"\xff\xd8nothing\xff\xd9")
     with pytest.raises(BadInputError, match="pixel data that can be read"):
         read_mammogram(path)
 
@@ -507,3 +520,40 @@ def test_arrays_with_gaps():
     assert not read.valid[:11].any()
     assert read.valid[11:].all()
     assert np.isfinite(read.pixels).all()
+
+
+# --- hostile files
+
+
+@pytest.mark.parametrize("name", ["JPEG 2000", "JPEG-LS", "JPEG Lossless"])
+def test_a_compressed_frame_of_another_size_is_refused_before_it_is_unpacked(tmp_path, name):
+    """A decoder takes memory for what the frame states, whatever the image does."""
+    import struct
+
+    path, large = tmp_path / "a.dcm", 60_000
+    if name == "JPEG Lossless":
+        frame = made_by.lossless_jpeg(PIXELS)
+        frame = frame.replace(struct.pack(">HH", 400, 320), struct.pack(">HH", large, large), 1)
+        save_compressed(path, "1.2.840.10008.1.2.4.70", frame)
+    else:
+        save_compressed(path, LOSSLESS[name])
+        whole = path.read_bytes()
+        old, new = (
+            (struct.pack(">II", 320, 400), struct.pack(">II", large, large))
+            if name == "JPEG 2000"
+            else (struct.pack(">HH", 400, 320), struct.pack(">HH", large, large))
+        )
+        assert old in whole
+        path.write_bytes(whole.replace(old, new, 1))
+    with pytest.raises(BadInputError, match=r"got '60000 x 60000', expected compressed pixels"):
+        read_mammogram(path)
+
+
+def test_a_mask_is_no_mammogram(tmp_path):
+    from PIL import Image
+
+    mask = np.zeros((200, 200), np.uint8)
+    mask[50:60, 50:60] = 255
+    Image.fromarray(mask).save(tmp_path / "a.png")
+    with pytest.raises(BadInputError, match=r"got '2 grey levels'.*read by `classify`"):
+        read_mammogram(tmp_path / "a.png", spacing_mm=0.07)

@@ -48,13 +48,15 @@ def test_parts_above_the_threshold_are_measured_as_those_of_a_mask(tmp_path, nam
         assert np.isnan(mask.confidence).all()
 
 
-def test_confidence_goes_through_tables(tmp_path):
+def test_confidence_goes_through_tables(tmp_path, capsys):
     found, _ = blobs()
     np.save(tmp_path / "map.npy", found)
     clusters = read_intake(tmp_path / "map.npy", ReadOptions(pixel_spacing=SPACING)).clusters
     write_clusters(clusters, tmp_path / "c.csv")
     assert "confidence" in (tmp_path / "c.csv").read_text().splitlines()[0]
     np.testing.assert_array_equal(read_clusters(tmp_path / "c.csv").confidence, clusters.confidence)
+    assert main(["inspect", str(tmp_path / "c.csv")]) == 0
+    assert "confidence       6 of 6" in capsys.readouterr().out
 
 
 def test_a_threshold_without_probabilities_is_refused(tmp_path, capsys):

@@ -53,9 +53,9 @@ def test_fields_say_what_counts():
         "sheet": "",
         "pixel_spacing": 0.1,
     }
-    assert len(read_file(json.dumps(coco).encode(), **fields)) == 1
+    assert len(open_file(json.dumps(coco).encode(), **fields).clusters) == 1
     with pytest.raises(CalcigramError, match="expected a name in the file: 'spots'"):
-        read_file(json.dumps(coco).encode(), **(fields | {"labels": "mass"}))
+        open_file(json.dumps(coco).encode(), **(fields | {"labels": "mass"}))
 
 
 def test_refusals_name_no_path_and_no_option():

@@ -160,3 +160,82 @@ async def test_a_choice_from_a_list_that_was_replaced_shows_nothing():
     for show in list(waiting):
         show()
     assert view._shown == 0
+
+
+def test_chunks_of_a_file_are_bounded(monkeypatch):
+    from calcigram.page import widgets
+
+    monkeypatch.setattr(widgets, "MAX_IMAGE_BYTES", 10)
+    upload, files = widgets.Upload(), []
+    upload.param.watch(lambda event: files.append(widgets.uploaded(event.new)), "value")
+
+    def send(name, *chunks, kind="text/csv"):
+        for i, data in enumerate(chunks, 1):
+            about = {"chunk": i, "total_chunks": len(chunks), "name": name, "type": kind}
+            event = SimpleNamespace(event_name="upload_event", data={**about, "data": data})
+            upload._process_event(event)
+
+    send("a", b"12345", b"67890")
+    send("b", b"12345", b"678901", b"")  # one byte too many
+    send("c", b"1")
+    upload._process_event(SimpleNamespace(event_name="delete_event", data={"name": "c"}))
+    assert files == [b"1234567890", b"1"]
+    assert upload.value == upload._file_buffer == {}
+
+
+DISC = {"x_mm": 5.0, "y_mm": 4.0, "diameter_mm": 0.3, "aspect_ratio": 1.0, "orientation_deg": np.nan,
+        "solidity": 1.0, "cnr": 9.0}  # fmt: skip
+
+
+class Image:
+    """Stands for a picture: there is one disc."""
+
+    box, loose, notes = (0.0, 0.0, 9.0, 9.0), {"x_mm": [8.0], "y_mm": [8.0]}, ("8 bits",)
+
+    def shown(self, box):
+        return {"image": [np.zeros((9, 9), np.uint8)], "x": [0], "y": [0], "dw": [9], "dh": [9]}
+
+    def step(self, box):
+        return 1
+
+    def measure(self, x_mm, y_mm):
+        return [
+            DISC if abs(x - 5) + abs(y - 4) < 0.5 else None for x, y in zip(x_mm, y_mm, strict=True)
+        ]
+
+
+def clicked(view, x, y):
+    """Do what the browser does at a click."""
+    columns, new = view.editor.columns, view.editor._draw_tool.default_overrides
+    given = new | {"x_mm": x, "y_mm": y}
+    view.editor.source.data = {name: [*values, given[name]] for name, values in columns.items()}
+
+
+@in_a_loop
+async def test_points_clicked_on_an_image_are_grown():
+    view = View(classify, Opened(simulate(2, seed=4), Image()))
+    assert "8 bits" in view.widgets.image.object
+    n = len(view.editor.columns["x_mm"])
+    others = view.editor._others.data["x_mm"]
+    assert 8.0 in others
+    assert len(others) == 1 + view._clusters[1 - view._shown].n_calcifications[0]
+    clicked(view, 5.2, 4.1)
+    await until(lambda: view._is_read)
+    columns = view.editor.columns
+    assert (columns["x_mm"][n], columns["cnr"][n], columns["sign"][n]) == (5.0, 9.0, "grown")
+    assert view._rows[view._shown]["n_calcifications"] == n + 1
+    clicked(view, 5.1, 3.9)  # the same again
+    await until(lambda: view._is_read and "marked already" in view.widgets.image.object)
+    assert len(view.editor.columns["x_mm"]) == n + 1
+    clicked(view, 1.0, 1.0)
+    await until(lambda: view._is_read and "at 1 point" in view.widgets.image.object)
+    columns = view.editor.columns
+    assert (columns["sign"][-1], columns["x_mm"][-1]) == ("not grown", 1.0)
+    assert np.isnan(columns["diameter_mm"][-1])
+    moved = columns | {"x_mm": [*columns["x_mm"][:-1], 20.0]}
+    view.editor.source.data = moved  # dragged out of the image
+    await until(lambda: view._is_read and view.editor.columns["x_mm"][-1] == 20.0)
+    await view._load(lambda: Opened(simulate(1, seed=5)))
+    await until(lambda: view.widgets.image.object == "")
+    assert view.editor._draw_tool.default_overrides["sign"] == "given"
+    assert view.editor._images[0].data["image"] == []

@@ -67,7 +67,7 @@ def test_parts_keep_their_own_layout_and_their_distance(index):
 
 def test_a_small_cluster_stays_as_it_is():
     truth = true_cluster(2, seed=3).truth  # three rods close together
-    closed = closed_up(truth)
+    closed = closed_up(truth, gap_mm=10.0)
     assert closed - closed[0] == pytest.approx(truth.xy - truth.xy[0])
 
 

@@ -13,6 +13,7 @@ that Python calls are kept.
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import logging
 import re
@@ -31,6 +32,8 @@ from numba.core.compiler import Compiler
 PACKAGE = Path(__file__).parents[1]
 
 _LOG = logging.getLogger("calcigram")
+
+_OBJECTS_PER_COLLECTION = 100_000
 
 # The kernels use vector instructions that Python lacks, and callees that numba compiles for them:
 # NUMBA_DISABLE_JIT cannot be heeded, nor heeded in part.
@@ -71,15 +74,31 @@ def kernel(function: Any = None, *, fast: bool = False) -> Any:
         "no_cfunc_wrapper": True,
         "fastmath": {"reassoc", "contract", "nsz"} if fast else False,
     }
-    dispatcher: Any = njit(**options)(function)
+    dispatcher: Any = njit(pipeline_class=_WholeCompiler, **options)(function)
     dispatcher._cache = KernelCache(function)
-    part: Any = njit(no_cpython_wrapper=True, pipeline_class=_PartCompiler, **options)(function)
+    options |= {"no_cpython_wrapper": True, "pipeline_class": _PartCompiler}
+    part: Any = njit(**options)(function)
     # What the compiler asks of a kernel that another calls.
-    dispatcher.get_call_template, dispatcher.get_overload = (
-        part.get_call_template,
-        part.get_overload,
-    )
+    dispatcher.get_call_template = part.get_call_template
+    dispatcher.get_overload = part.get_overload
     return dispatcher
+
+
+class _WholeCompiler(Compiler):
+    """Compiles what Python calls, and collects garbage less often meanwhile.
+
+    Looking through the compiler's many objects in vain takes an eighth of the time otherwise.
+    """
+
+    def compile_extra(self, func: Callable[..., Any]) -> Any:
+        """Compile one kernel for one signature."""
+        usual = gc.get_threshold()
+        if usual[0] > 0:  # else it is off
+            gc.set_threshold(_OBJECTS_PER_COLLECTION, *usual[1:])
+        try:
+            return super().compile_extra(func)
+        finally:
+            gc.set_threshold(*usual)
 
 
 class _Part(JITCodeLibrary):

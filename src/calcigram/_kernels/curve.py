@@ -73,7 +73,8 @@ def _measure_pieces(x, y, reach):
     where the curve turns sharply, each alone may say another. So a knot's direction is the sum of both.
     """
     last, start = x.size - 2, _ZERO
-    pieces = np.zeros((x.size, 11), np.float32)
+    pieces = np.empty((x.size, 11), np.float32)
+    pieces[:] = _ZERO
     for k in range(last + 1):
         dx, dy = x[k + 1] - x[k], y[k + 1] - y[k]
         length = np.sqrt(dx * dx + dy * dy)
@@ -149,24 +150,20 @@ def _add_points(x, y, arc, weight, at, scale, sums):
     Knots lie side by side, sixteen to a vector, and points come one after another: seven sums over
     the points of each knot by itself would each end in a slow sum across a vector.
     """
-    for i in range(
-        0, x.size, 2
-    ):  # two points a turn, so that sums are loaded and stored less often
-        ax, ay, a_arc, a_weight = x[i], y[i], arc[i], weight[i]
-        bx, by, b_arc, b_weight = x[i + 1], y[i + 1], arc[i + 1], weight[i + 1]
+    for i in range(x.size):
+        px, py, foot, share = x[i], y[i], arc[i], weight[i]
         for k in range(_KNOTS):
-            t, u = (a_arc - at[k]) * scale[k], (b_arc - at[k]) * scale[k]
-            v, w = _ONE - t * t, _ONE - u * u
-            v = v * a_weight if v > _ZERO else _ZERO
-            w = w * b_weight if w > _ZERO else _ZERO
-            vt, wu = v * t, w * u
-            sums[k] += v + w
-            sums[k + _KNOTS] += vt + wu
-            sums[k + 2 * _KNOTS] += vt * t + wu * u
-            sums[k + 3 * _KNOTS] += v * ax + w * bx
-            sums[k + 4 * _KNOTS] += vt * ax + wu * bx
-            sums[k + 5 * _KNOTS] += v * ay + w * by
-            sums[k + 6 * _KNOTS] += vt * ay + wu * by
+            t = (foot - at[k]) * scale[k]
+            w = _ONE - t * t
+            w = w * share if w > _ZERO else _ZERO
+            wt = w * t
+            sums[k] += w
+            sums[k + _KNOTS] += wt
+            sums[k + 2 * _KNOTS] += wt * t
+            sums[k + 3 * _KNOTS] += w * px
+            sums[k + 4 * _KNOTS] += wt * px
+            sums[k + 5 * _KNOTS] += w * py
+            sums[k + 6 * _KNOTS] += wt * py
 
 
 @kernel(fast=True)
@@ -175,18 +172,19 @@ def _smooth(x, y, arc, weight, length, bandwidth, size):
 
     Where too few points lie near, the bandwidth grows.
     """
-    at, scale = np.empty(_KNOTS, np.float32), np.empty(_KNOTS, np.float32)
+    at, width = np.empty(_KNOTS, np.float32), np.empty(_KNOTS, np.float32)
     sums, whole, step = np.empty(7 * _KNOTS, np.float32), np.float32(length), length / (size - 1)
     for k in range(_KNOTS):
-        at[k], scale[k] = np.float32(k) * np.float32(step), _ONE / np.float32(bandwidth)
+        at[k] = np.float32(k) * np.float32(step)
+    width[:] = np.float32(bandwidth)
     thin = True
     while thin:
         sums[:] = _ZERO
-        _add_points(x, y, arc, weight, at, scale, sums)
+        _add_points(x, y, arc, weight, at, _ONE / width, sums)
         thin = False
         for k in range(size):
-            if sums[k] <= _ONE and whole * scale[k] >= _ONE:
-                scale[k] /= np.float32(1.5)
+            if sums[k] <= _ONE and width[k] <= whole:
+                width[k] *= np.float32(1.5)
                 thin = True
     knots_x, knots_y = np.empty(size, np.float32), np.empty(size, np.float32)
     for k in range(size):

@@ -153,10 +153,8 @@ def _outer_points(x, y):
     n = x.size
     farthest, widest = np.empty(_DIRECTIONS, np.float32), np.float32(0.0)
     farthest[:] = -FAR
-    corner_x, corner_y = (
-        np.zeros(_DIRECTIONS + 1, np.float32),
-        np.zeros(_DIRECTIONS + 1, np.float32),
-    )
+    corner_x = np.empty(_DIRECTIONS + 1, np.float32)
+    corner_y = np.empty(_DIRECTIONS + 1, np.float32)
     for i in range(n):
         px, py = x[i], y[i]
         for k in range(_DIRECTIONS):
@@ -170,7 +168,8 @@ def _outer_points(x, y):
         widest = max(widest, reach)
     margin = np.float32(_INSIDE) * widest * widest
     px, py = padded(x, np.float32(0.0)), padded(y, np.float32(0.0))
-    outer = np.zeros(px.size, np.float32)
+    outer = np.empty(px.size, np.float32)
+    outer[:] = 0.0
     for k in range(_DIRECTIONS):
         ax, ay = corner_x[k], corner_y[k]
         dx, dy = corner_x[k + 1] - ax, corner_y[k + 1] - ay

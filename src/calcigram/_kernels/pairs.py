@@ -99,7 +99,8 @@ def measure_pairs(x, y, small, large):
     one, small2, large2 = np.float32(1.0), np.float32(small * small), np.float32(large * large)
     limits2 = (one, np.float32(9.0), np.float32(100.0), small2, large2, np.float32(25.0))
     qx, qy = np.empty(LANES, np.float32), np.empty(LANES, np.float32)
-    sums, totals = np.empty(8 * LANES, np.float32), np.zeros(6, np.float64)
+    sums, totals = np.empty(8 * LANES, np.float32), np.empty(6, np.float64)
+    totals[:] = 0.0
     most5 = most10 = _ZERO
     for start in range(0, n, LANES):
         end = min(start + LANES, n)
@@ -158,27 +159,18 @@ def _insert(x, y, first, last, start, qx, qy, best):
 @kernel(fast=True)
 def _moments(x, y, low, high, qx, qy, limit2, sums):
     """Sum 1, dx, dy, dx^2, dy^2, dx dy of sixteen points over those within the root of `limit2`."""
-    for j in range(low, high, TILE):
+    for j in range(low, high):
+        cx, cy = x[j], y[j]
         for k in range(LANES):
-            count = sx = sy = xx = yy = xy = _ZERO
-            for m in range(TILE):
-                dx, dy = x[j + m] - qx[k], y[j + m] - qy[k]
-                d2 = dx * dx + dy * dy
-                inside = d2 <= limit2[k] and d2 < FAR
-                count += _ONE if inside else _ZERO
-                dx = dx if inside else _ZERO
-                dy = dy if inside else _ZERO
-                sx += dx
-                sy += dy
-                xx += dx * dx
-                yy += dy * dy
-                xy += dx * dy
-            sums[k] += count
-            sums[k + LANES] += sx
-            sums[k + 2 * LANES] += sy
-            sums[k + 3 * LANES] += xx
-            sums[k + 4 * LANES] += yy
-            sums[k + 5 * LANES] += xy
+            dx, dy = cx - qx[k], cy - qy[k]
+            xx, yy = dx * dx, dy * dy
+            inside = _ONE if xx + yy <= limit2[k] else _ZERO
+            sums[k] += inside
+            sums[k + LANES] += inside * dx
+            sums[k + 2 * LANES] += inside * dy
+            sums[k + 3 * LANES] += inside * xx
+            sums[k + 4 * LANES] += inside * yy
+            sums[k + 5 * LANES] += inside * (dx * dy)
 
 
 @kernel(fast=True)
@@ -260,14 +252,14 @@ def local_directions(x, y):
             near[k] *= _SLACK
             wide[k] *= _SLACK
         sums[:] = _ZERO
-        _moments(px, py, low, high, qx, qy, near, sums)
+        _moments(x, y, low, high, qx, qy, near, sums)
         for k in range(end - start):
             linearity = _linearity(sums, k)[2]
             if linearity >= _ZERO:
                 total_near += linearity
                 n_near += 1.0
         sums[:] = _ZERO
-        _moments(px, py, low, high, qx, qy, wide, sums)
+        _moments(x, y, low, high, qx, qy, wide, sums)
         for k in range(end - start):
             c, s, linearity = _linearity(sums, k)
             cos2[start + k], sin2[start + k] = c, s

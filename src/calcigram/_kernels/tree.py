@@ -172,7 +172,8 @@ def root_at_path_end(tree, median_edge):
         longest = max(longest, edge[i])
     if n >= STRAY_MIN_POINTS and longest > STRAY_EDGES * median_edge:
         taken, root = _find_strays(tree, STRAY_EDGES * median_edge)
-    depth, end = np.zeros(n, np.float32), root
+    depth, end = np.empty(n, np.float32), root
+    depth[:] = 0.0
     for k in range(n):
         i = order[k]
         if not taken[i] and i != root:

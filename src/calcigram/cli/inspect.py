@@ -117,9 +117,12 @@ def describe(clusters: ClusterSet) -> dict[str, Any]:
     """
     import numpy as np
 
-    from calcigram.clusters import CLUSTER_NAMES, MARK_NAMES
     from calcigram.lexicon import MIN_CALCIFICATIONS
+    from calcigram.limits import CARRIED, CLUSTER_NAMES, MARK_NAMES
+    from calcigram.longtable import known_columns
 
+    carried = [column.name for column in CARRIED if column.name in known_columns(clusters)]
+    names = (*MARK_NAMES, *carried, *CLUSTER_NAMES)
     counts = clusters.n_calcifications
     owner = np.repeat(np.arange(len(clusters)), counts)
     extents = np.zeros(len(clusters))
@@ -134,7 +137,7 @@ def describe(clusters: ClusterSet) -> dict[str, Any]:
         "calcifications_a_cluster": _spread(counts),
         "fewer_than_3_calcifications": int((counts < MIN_CALCIFICATIONS).sum()),
         "extent_mm": _spread(extents),
-        "marks": {name: _known(getattr(clusters, name)) for name in (*MARK_NAMES, *CLUSTER_NAMES)},
+        "marks": {name: _known(getattr(clusters, name)) for name in names},
         "meta_columns": [str(name) for name in clusters.meta.columns],
     }
 

@@ -69,6 +69,8 @@ def run(args: argparse.Namespace) -> None:
     made_up = args.simulated is not None or args.measured is not None
     if not args.files and not made_up:
         raise BadInputError("files of labelled clusters, --simulated N or --measured N")
+    if args.measured_cache is not None and args.measured is None:
+        raise BadInputError("--measured N with --measured-cache", value=str(args.measured_cache))
     if args.start_from is not None and (not args.files or made_up):
         raise BadInputError(
             "files of labelled clusters, and neither --simulated nor --measured, to adapt a model to",

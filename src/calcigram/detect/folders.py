@@ -19,6 +19,7 @@ from calcigram.detect.images import META_NAMES, Found, search, short_name
 from calcigram.errors import BadInputError, CalcigramError
 from calcigram.formats.arrays import NUMPY_MAGICS
 from calcigram.formats.checkpoint import code_digest, kept_parts
+from calcigram.formats.extras import load_extra
 from calcigram.formats.files import (
     STANDARD_STREAM,
     PathLike,
@@ -88,10 +89,10 @@ def detect_files(
     *,
     spacing_mm: float | Sequence[float] | None = None,
     roi: PathLike | None = None,
-    labels: PathLike | None = None,
     threshold_z: float = THRESHOLD_Z,
     linking: Linking | None = None,
     force: bool = False,
+    labels: PathLike | None = None,
     n_jobs: int = 1,
     resume: bool = False,
     failures: PathLike | None = None,
@@ -104,8 +105,8 @@ def detect_files(
     paths : path-like or iterable of path-like
         Images as `read_mammogram` takes them, and folders, which are searched for images with all that is in them.
     output : path-like
-        ``.csv`` or ``.parquet``, one row per calcification; ``.csv`` and ``-`` are the same. It appears when all went well.
-        With images that fail, it holds the others; where all fail it is not written.
+        ``.csv`` or ``.parquet``, one row per calcification; ``-`` is standard output, in CSV. It appears when all images
+        were searched. Where some fail it holds the others; where all fail it is not written.
     spacing_mm, roi, threshold_z, linking, force
         As `detect` takes them.
     labels : path-like, optional
@@ -354,11 +355,10 @@ def write_labels(found: Found, path: PathLike, image: PathLike) -> None:
             path,
         )
         return
-    from PIL import Image
-
+    image_module = load_extra("PIL.Image", "A label image")
     kind = "PNG" if Path(path).suffix.lower() == ".png" else "TIFF"
     with atomic_path(path) as temporary:
-        Image.fromarray(found.detection.labels.astype(np.uint16)).save(temporary, kind)
+        image_module.fromarray(found.detection.labels.astype(np.uint16)).save(temporary, kind)
 
 
 def _failure(job: _Job, error: str, message: str) -> dict[str, str]:

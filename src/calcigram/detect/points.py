@@ -65,13 +65,13 @@ def measure_file(
         )  # fmt: skip
         intake = read_intake(path, own)
         table, notes = frame_from_clusters(intake.clusters), list(intake.notes)
+        if not in_file:  # reports and segmentations give the number of the patient as group
+            table = table.drop(columns="group_id", errors="ignore")
     found = measure_points(mammogram, table["x_mm"].to_numpy(), table["y_mm"].to_numpy())
-    kept = [name for name in table if name not in POINT_NAMES]
-    n_before = sum(name in kept for name in ("cluster_id",))
-    measured = found.table.reset_index(drop=True).astype(np.float32)
-    rest = table[kept].reset_index(drop=True)
-    joined = pd.concat([rest.iloc[:, :n_before], measured, rest.iloc[:, n_before:]], axis=1)
-    return joined, [*notes, *found.notices]
+    ids = [name for name in table if name == "cluster_id"]
+    others = [name for name in table if name not in (*ids, *POINT_NAMES)]
+    rows, marks = table.reset_index(drop=True), found.table.astype(np.float32)
+    return pd.concat([rows[ids], marks, rows[others]], axis=1), [*notes, *found.notices]
 
 
 def _of_text(
@@ -102,6 +102,4 @@ def _of_text(
     table = others.rename(columns=ours)
     if options.single_cluster is not None:
         table.insert(0, "cluster_id", options.single_cluster)
-    first = [name for name in table if name == "cluster_id"]
-    table = table[[*first, *(name for name in table if name not in first)]]
     return table.assign(**positions), notes

@@ -223,7 +223,8 @@ def _components(tree, out):
     n, zero, one = order.size, np.float32(0.0), np.float32(1.0)
     size = np.empty((n, 4), np.float32)
     size[:] = one
-    pieces, largest = np.zeros(4, np.float32), np.zeros(4, np.float32)
+    pieces, largest = np.empty(4, np.float32), np.empty(4, np.float32)
+    pieces[:], largest[:] = zero, zero
     for step in range(n - 1, -1, -1):
         i = order[step]
         p = parent[i] if step > 0 else i

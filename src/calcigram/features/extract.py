@@ -7,6 +7,7 @@ interpreter lock); nothing here is per calcification. What each column means sta
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 
 Float32 = npt.NDArray[np.float32]
 
+MANY_CALCIFICATIONS = 100_000
+"""A cluster of more takes so long, since all pairs of calcifications are looked at, that it is said."""
+
+_SECONDS_OF_MANY = 5.0
 _CHUNK = 512
 _COLUMNS = (
     "x_mm", "y_mm", "diameter_mm", "aspect_ratio", "orientation_deg", "solidity", "cnr",
@@ -148,6 +153,12 @@ def extract_features(
     n_threads : int, optional
         Threads to use; by default as many as there are processors this process may use.
 
+    Warns
+    -----
+    UserWarning
+        A cluster has more than `MANY_CALCIFICATIONS`: the time grows with the square of their number
+        (memory with the number).
+
     Returns
     -------
     Features
@@ -175,12 +186,29 @@ def extract_features(
         raise BadInputError("at least 1 thread", column="n_threads", value=n_threads)
     values = np.full((len(clusters), len(FEATURE_NAMES)), np.nan, np.float32)
     offsets, columns = kernel_columns(clusters)
+    _warn_of_many(np.diff(offsets), clusters.cluster_id)
 
     def run(part: slice) -> None:
         measure_clusters(part.start, part.stop, offsets, columns, values)
 
     in_chunks(run, len(clusters), _CHUNK, n_threads)
     return with_extra(Features(values, clusters.cluster_id), clusters, own)
+
+
+def _warn_of_many(
+    n_calcifications: npt.NDArray[np.int64], cluster_id: npt.NDArray[np.object_]
+) -> None:
+    """Say what a cluster of very many calcifications costs, before it is measured."""
+    if n_calcifications.max(initial=0) <= MANY_CALCIFICATIONS:
+        return
+    largest = int(n_calcifications.argmax())
+    seconds = _SECONDS_OF_MANY * (n_calcifications[largest] / MANY_CALCIFICATIONS) ** 2
+    warnings.warn(
+        f"cluster {cluster_id[largest]}: {n_calcifications[largest]:,} calcifications take about "
+        f"{seconds:,.0f} s of processor time, since all pairs are looked at; if these are several "
+        "clusters, link them with a smaller distance",
+        stacklevel=3,
+    )
 
 
 def with_extra(

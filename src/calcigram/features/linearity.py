@@ -185,14 +185,13 @@ def _mixing(offset, arc, split, length, p):
         b = int(max(np.float32(0.0), min(last, arc[i] * scale)))
         points[b] += 1
         highs[b] += offset[i] >= limit
-    inside = 0.0
-    counted = 0
+    inside = counted = 0.0
     for b in range(bins):
         in_bin, high = float(points[b]), float(highs[b])
         if in_bin >= 2.0:
             inside += (in_bin - high) * high / (in_bin - 1.0)
             counted += in_bin
-    return min(1.0, inside / (counted * p * (1.0 - p))) if counted else 0.0
+    return min(1.0, inside / (counted * p * (1.0 - p))) if counted > 0.0 else 0.0
 
 
 @kernel(fast=True)

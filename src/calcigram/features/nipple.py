@@ -65,7 +65,8 @@ def _halves(x, y, gyration):
     """
     zero, half, one = np.float32(0.0), np.float32(0.5), np.float32(1.0)
     per_seam = np.float32(0.5 / (_SEAM * gyration))
-    sums = np.zeros(6 * LANES, np.float32)
+    sums = np.empty(6 * LANES, np.float32)
+    sums[:] = zero
     for i in range(x.size):
         px, py = x[i], y[i]
         for k in range(LANES):

@@ -86,7 +86,8 @@ def intake_of_regions(
     for image in images:
         entry = mammogram_entry(image.name, options.images, said, is_only=len(images) == 1)
         spacing = image.spacing or _spacing(image, entry, source, options)
-        said.append(spacing.note("" if len(images) == 1 else f"image {image.name}: "))
+        if image.spacing is None:
+            said.append(spacing.note("" if len(images) == 1 else f"image {image.name}: "))
         marks = ImageMarks(image_id=image.name)
         describe(marks, entry, image, said)
         size = (spacing.x_mm, spacing.y_mm)

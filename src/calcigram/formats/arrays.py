@@ -102,7 +102,11 @@ def _one_channel(array: npt.NDArray[Any], source: str) -> npt.NDArray[Any]:
     if array.ndim == 3 and array.shape[2] in (2, 3, 4):
         array = _grey(array, source)
     if array.ndim != 2:
-        raise BadInputError("a mask of two dimensions", source=source, value=f"{array.shape}")
+        raise BadInputError(
+            "a mask of two dimensions (of several channels or slices save one by itself)",
+            source=source,
+            value=f"{array.shape}",
+        )
     return array
 
 

@@ -15,6 +15,7 @@ import stat
 import sys
 import tempfile
 import weakref
+import zlib
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -135,7 +136,7 @@ def _unpacked(path: PathLike, name: str, opened: Callable[[BinaryIO], Any]) -> S
                         source=name,
                     )
                 unpacked.write(chunk)
-        except (OSError, EOFError, lzma.LZMAError, ValueError) as error:
+        except (OSError, EOFError, lzma.LZMAError, zlib.error, ValueError) as error:
             if isinstance(error, BadInputError):
                 raise
             raise BadInputError(

@@ -195,9 +195,8 @@ def hull_pixels(rows: Ints, columns: Ints) -> int:
     sides = [(0.0, low - 0.5), (0.0, high + 0.5)]
     sides += [(half, side * 1.0) for half in (-0.5, 0.5) for side in (low, high)]
     corners = np.concatenate([np.column_stack([taken + at, s[taken]]) for at, s in sides])
-    across = (corners - (0, columns[0])).astype(
-        np.float32
-    )  # exact: halves, about a point among them
+    # Halves, about a point among them, are exact as float32.
+    across = (corners - (0, columns[0])).astype(np.float32)
     corners = across[np.lexsort(across.T[::-1])]
     hull = convex_hull(corners[:, 0].copy(), corners[:, 1].copy())
     end = int(hull.argmax())  # the last corner; from there the hull goes back to the first

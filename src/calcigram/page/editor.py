@@ -228,7 +228,11 @@ class Editor:
         is_image = box is not None
         self._colours.palette = [colour if is_image else BLACK for _, colour in SIGNS.values()]
         for glyph in self._glyphs:  # an outline, through which the image is seen
-            glyph.update(fill_alpha=0.0 if is_image else 0.75, line_alpha=1.0 if is_image else 0.0)
+            glyph.update(
+                fill_alpha=0.0 if is_image else 0.75,
+                line_alpha=1.0 if is_image else 0.0,
+                line_width=2,
+            )
         for glyph in self._rings:  # around a calcification, not over it
             glyph.update(
                 size=RING_PX if is_image else HANDLE_PX, line_alpha=1.0 if is_image else 0.5

@@ -98,6 +98,8 @@ def open_file(content: bytes, **options: Any) -> Opened:
                 opened = Opened(read_clusters(path, given))
         except CalcigramError as error:
             message = without_options(str(error).replace(str(path), "the file"), SPACING)
+            if message == str(error):
+                raise
             raise CalcigramError(message) from None
     _check_clusters(opened.clusters)
     return opened

@@ -70,7 +70,8 @@ class Picture:
     def step(self, box: Box) -> int:
         """Return how many pixels a side are averaged to one, to show a part of the image."""
         rows, columns = self._slices(box)
-        return max(1, -(-max(rows.stop - rows.start, columns.stop - columns.start) // MAX_SIDE))
+        longest = int(max(rows.stop - rows.start, columns.stop - columns.start))
+        return max(1, -(-longest // MAX_SIDE))
 
     def shown(self, box: Box) -> dict[str, list[Any]]:
         """Return a part of the image as columns of an image glyph: 8 bits, x, y, dw and dh in mm."""
@@ -187,6 +188,7 @@ def detected(mammogram: Mammogram) -> tuple[ClusterSet, Picture]:
     >>> pixels = np.random.default_rng(0).normal(500, 5, (400, 400)).astype(np.float32)
     >>> for row, column in [(200, 200), (220, 210), (190, 230), (215, 240), (230, 225)]:
     ...     pixels[row : row + 4, column : column + 4] += 80
+    >>> pixels[:, 300:] = 0  # the air beside the breast
     >>> clusters, picture = detected(Mammogram(pixels, (0.07, 0.07)))
     >>> clusters.n_calcifications, picture.shown(picture.box)["image"][0].shape
     (array([5]), (400, 400))

@@ -170,7 +170,7 @@ def to_grow(before: Columns, columns: Columns) -> list[Place]:
     --------
     >>> before = with_outlines({"x_mm": [0, 1], "y_mm": [0, 1]})
     >>> to_grow(before, before | {"x_mm": [0, 1.5]})  # one was dragged: it is another calcification
-    [(1.5, 1)]
+    [(1.5, 1.0)]
     """
     was, places = (list(zip(one["x_mm"], one["y_mm"], strict=True)) for one in (before, columns))
     is_drag = len(was) == len(places)

@@ -81,7 +81,7 @@ class View:
     ) -> None:
         self._read, self._explain, self._open_file = read, explain, open_file
         self._clusters: ClusterSet | None = None
-        self._picture: Picture | None = None
+        self._image: Picture | None = None
         self._rows: list[dict[str, Any]] = []
         self._notes: list[str] = []
         self._drawn_id, self._context = "drawn", dict[str, float]()
@@ -194,10 +194,10 @@ class View:
         columns = self.editor.columns
         if len(columns["x_mm"]) <= MAX_POINTS:
             self.widgets.points.value = text_of(columns)
-        if self._picture is None:
+        if self._image is None:
             pn.state.execute(self._update)
             return
-        picture, todo = self._picture, to_grow(before, columns)
+        picture, todo = self._image, to_grow(before, columns)
 
         async def grow_and_update() -> None:
             await self._grow(picture, todo)
@@ -215,7 +215,7 @@ class View:
         grown = dict(zip(todo, measured, strict=True))
 
         def show() -> None:
-            if picture is not self._picture:
+            if picture is not self._image:
                 return
             changes, twice = grown_into(self.editor.columns, grown)
             self.editor.patch(changes)
@@ -228,7 +228,7 @@ class View:
 
     def _on_looked(self) -> None:
         """Send what is in sight of an image in detail, when it has not moved for a while."""
-        picture = self._picture
+        picture = self._image
         if picture is None:
             return
         self._n_looks += 1
@@ -242,7 +242,7 @@ class View:
             if picture.step(box) >= picture.step(picture.box):  # the whole shows as much
                 return
             columns = picture.shown(box)
-            self._later(lambda: look == self._n_looks and self.editor.show_detail(columns))
+            self._later(lambda: self.editor.show_detail(columns))
 
         pn.state.execute(send)
 
@@ -369,6 +369,7 @@ class View:
             self.editor.show(columns, frame=frame)
             self.widgets.points.value = text_of(columns)
             self._offer_undo()
+            self._tell_of_image()
             pn.state.execute(self._update)
 
         self._later(show)
@@ -379,10 +380,10 @@ class View:
         clusters, picture = opened
         self._clusters, self._rows = clusters, _rows(verdicts)
         self._notes = missing_note(clusters, verdicts)
-        if picture is not None or self._picture is not None:
+        if picture is not None or self._image is not None:
             overview, box = (picture.shown(picture.box), picture.box) if picture else (None, None)
             self.editor.show_image(overview, box)
-        self._picture = picture
+        self._image = picture
         self.editor.set_new_size(float(self.widgets.size.value or DRAWN_SIZE_MM))
         order = [int(i) for i in review_order(verdicts)]
         self._list(order)
@@ -410,12 +411,12 @@ class View:
 
     def _others(self, i: int) -> dict[str, list[float]]:
         """Return the marks of an image that are not of the cluster that is shown."""
-        if self._picture is None or self._clusters is None:
+        if self._image is None or self._clusters is None:
             return {"x_mm": [], "y_mm": []}
         marks = [columns_of(self._clusters[k]) for k in range(len(self._clusters)) if k != i]
         return {
             name: sum((one[name] for one in marks), list(values))
-            for name, values in self._picture.loose.items()
+            for name, values in self._image.loose.items()
         }
 
     def _show_verdict(
@@ -458,11 +459,11 @@ class View:
 
     def _tell_of_image(self, n_twice: int = 0) -> None:
         """Say what was read of an image, and what of its marks was not measured."""
-        if self._picture is None:
+        if self._image is None:
             self._tell("")
             return
         n_not_grown = self.editor.columns["sign"].count(NOT_GROWN)
-        self._tell(texts.image_html(self._picture.notes, n_not_grown, n_twice))
+        self._tell(texts.image_html(self._image.notes, n_not_grown, n_twice))
 
     def _tell(self, html: str) -> None:
         self.widgets.image.object = html

@@ -105,7 +105,7 @@ TEXT_HINT = (
 )
 
 
-class Upload(pn.widgets.FileDropper):  # type: ignore[misc]
+class Upload(pn.widgets.FileDropper):
     """Takes one file in chunks, and keeps no more than `MAX_IMAGE_BYTES` of it."""
 
     def __init__(self, **parameters: Any) -> None:
@@ -117,8 +117,9 @@ class Upload(pn.widgets.FileDropper):  # type: ignore[misc]
             return
         data = event.data
         if data["chunk"] == 1:
-            self._file_buffer = {data["name"]: []}
+            self._file_buffer.clear()
             self.value.clear()
+            self._file_buffer[data["name"]] = []
         chunks = self._file_buffer.get(data["name"])
         if chunks is None:
             return

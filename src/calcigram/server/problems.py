@@ -143,7 +143,7 @@ class Problem(Exception):  # noqa: N818 - the standard's own word
             return cls("bad-value", _for_clients(str(error), hidden) + ".")
         where = [] if error.cluster_id is None else [f"cluster {error.cluster_id!r}"]
         where += [] if error.row is None else [f"row {error.row}"]
-        where += [] if error.column is None else [str(error.column)]
+        where += [] if error.column is None else [_for_clients(str(error.column), "")]
         field = ", ".join(where) or "body"
         return cls.of_value(
             field, _for_clients(error.expected, hidden), _for_clients(shown(error.value), hidden)

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from calcigram._version import __version__
 from calcigram.classify import Classifier
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from calcigram.page.files import Opened
+    from calcigram.page.pictures import Picture
 
 SMALL_POINTS = 2_000
 """Calcifications up to which a request is read together with others, in a thread: ms at most."""
@@ -67,6 +69,7 @@ class Service:
         self._classifier = Classifier(self.model, settings.threads or None)
         self.metrics = Metrics(self._classifier.version)
         self._children = Children(settings)
+        self._pictures: WeakSet[Picture] = WeakSet()  # of pages that are open
         self._batches = Batches(self._bodies_of)
         self.is_ready = False
         self.datatypes: dict[str, str] = {}
@@ -123,8 +126,17 @@ class Service:
         return first_example(self._uncounted_table)
 
     def open_file(self, content: bytes, **options: Any) -> Opened:
-        """Read a file that was dropped on the page, in a child process."""
-        return children.opened(*self._run_for_page(children.open_file, content, options))
+        """Read a file that was dropped on the page, in a child process; refuse an image too many."""
+        opened = children.opened(*self._run_for_page(children.open_file, content, options))
+        if opened.picture is not None:
+            held = [opened.picture, *self._pictures]
+            if sum(one.mammogram.pixels.nbytes for one in held) > self.settings.max_work_bytes:
+                most = f"{self.settings.max_work_mb:g} MB"
+                raise CalcigramError(
+                    f"The images on all open pages may take {most}: close a page and try again."
+                )
+            self._pictures.add(opened.picture)
+        return opened
 
     def explain_drawn(self, cluster: ClusterSet) -> str:
         """Explain the reading of a cluster on the page, in a child process."""

@@ -229,14 +229,6 @@ def meta_of(cluster: TrueCluster, index: int, seed: int, grade: str) -> dict[str
     }
 
 
-class Picture(NamedTuple):
-    """A simulated cluster, its picture, and which calcification is where."""
-
-    cluster: ClusterSet
-    image: Mammogram
-    labels: Labels
-
-
 def _scene(
     index: int, seed: int, grade: str, preset: Preset, menu: Menu, margin_mm: float
 ) -> tuple[TrueCluster, Scene, Rng]:
@@ -258,20 +250,19 @@ def _one_true(
     return marks, nipple, area, {**meta, "image_id": meta["cluster_id"]}
 
 
-def picture_of(
+def _picture(
     index: int,
+    *,
     seed: int,
     grade: str,
     preset: str,
     menu_key: Any,
-    margin_mm: float = MARGIN_MM,
-    *,
-    raw: bool = False,
-) -> Picture:
-    """Return one cluster with its picture; `simulate` says what the parameters are."""
+    margin_mm: float,
+    raw: bool,
+) -> tuple[Mammogram, Labels]:
     ranges = load_preset(preset)
-    arguments = index, seed, grade, ranges, menu_of(*menu_key, ranges), margin_mm
-    cluster, scene, rng = _scene(*arguments)
+    menu = menu_of(*menu_key, ranges)
+    cluster, scene, rng = _scene(index, seed, grade, ranges, menu, margin_mm)
     pixels, labels = take_picture(rng, scene, raw=raw)
     pixel = scene.drawn["detector"].pixel_mm
     image = Mammogram(
@@ -282,15 +273,11 @@ def picture_of(
         laterality=cluster.view.laterality,
         view=cluster.view.projection,
     )
-    return Picture(set_of([_one_true(*arguments)]), image, labels)
+    return image, labels
 
 
-def _image(index: int, **options: Any) -> Mammogram:
-    return picture_of(index, **options).image
-
-
-def _labels(index: int, **options: Any) -> Labels:
-    return picture_of(index, **options).labels
+def _half_of_picture(i: int, *, half: int, start: int, **options: Any) -> Any:
+    return _picture(start + i, **options)[half]
 
 
 def _batch(
@@ -451,7 +438,7 @@ def simulate(
         raise BadInputError("a length of at least 0 mm", column="margin_mm", value=margin_mm)
     options: dict[str, Any] = {"seed": seed, "grade": grade, "preset": preset, "menu_key": menu_key}
     bounds = [(a, min(a + BATCH, start + n)) for a in range(start, start + n, BATCH)]
-    in_picture = {"margin_mm": margin_mm} if render else {}
+    in_picture: dict[str, Any] = {"margin_mm": margin_mm} if render else {}
     parts: Iterable[ClusterSet] = _batches(bounds, options | in_picture, n_jobs)
     if callable(progress):
         parts = _counted(parts, progress, n)
@@ -464,15 +451,9 @@ def simulate(
     clusters = ClusterSet.concat(list(parts))
     if not render:
         return clusters
-    how = options | in_picture | {"raw": raw}
-    images, labels = (
-        Lazy(partial(_at, start, partial(make, **how)), n) for make in (_image, _labels)
-    )
+    make = partial(_half_of_picture, start=start, raw=raw, **options, **in_picture)
+    images, labels = (Lazy(partial(make, half=half), n) for half in (0, 1))
     return Rendered(clusters, images, labels)
-
-
-def _at(start: int, make: Callable[[int], Any], i: int) -> Any:
-    return make(start + i)
 
 
 def _counted(

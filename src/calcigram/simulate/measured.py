@@ -37,10 +37,13 @@ RECIPE = 1
 PART = 250
 """Patches per task, and per file of the cache."""
 
-GAP_MM = 3.0
+GAP_MM = 2.0
 """Parts of a cluster farther apart than this are moved together to it."""
 
-LEAST_SIDE_MM = 12.0
+MARGIN_MM = 2.5
+"""How far a patch reaches beyond its calcifications."""
+
+LEAST_SIDE_MM = 10.0
 """A smaller patch would leave the detector too little background."""
 
 LINK_MM = 5.0
@@ -130,7 +133,7 @@ def patch_of(index: int, *, seed: int = 0, grade: str = "typical", preset: str =
     rng = np.random.default_rng((seed, _PATCH, index))
     truth = TrueMarks(closed_up(cluster.truth), cluster.truth.outlines, cluster.truth.table)
     extent = float(np.ptp(truth.xy, axis=0).min())
-    margin = max(GAP_MM, 0.5 * (LEAST_SIDE_MM - extent))
+    margin = max(MARGIN_MM, 0.5 * (LEAST_SIDE_MM - extent))
     scene = scene_of(rng, truth, load_preset(preset), margin)
     pixels, labels = take_picture(rng, scene)
     pixel = scene.drawn["detector"].pixel_mm

@@ -11,10 +11,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from calcigram.formats.dicom.images import find_in_folder, open_dicom
 from calcigram.formats.dicom.reading import read_report
+from calcigram.formats.dicom.write_segmentation import write_segmentation
 from calcigram.formats.dicom.writing import (
     TEMPLATES,
     make_report,
@@ -92,6 +94,14 @@ def pixelmed(path):
 @pytest.mark.parametrize("template", sorted(TEMPLATES))
 def test_dciodvfy_finds_no_error(written, template, kind):
     assert dciodvfy(written(template, kind)) == []
+
+
+def test_dciodvfy_finds_no_error_in_a_segmentation(mammography, tmp_path):
+    image = mammography.save(tmp_path / "image.dcm", PatientOrientation=["A", "F"])
+    masks = np.zeros((2, 400, 320), bool)
+    masks[0, 50:60, 50:60] = masks[1, 90:95, 90:95] = True
+    write_segmentation(list(masks), ["a-1", "a-2"], image, (0.07, 0.07), tmp_path / "seg.dcm")
+    assert dciodvfy(tmp_path / "seg.dcm") == []
 
 
 @pytest.mark.slow

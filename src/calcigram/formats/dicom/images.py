@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from calcigram.errors import MAX_SHOWN, BadInputError
 from calcigram.formats.dicom import concepts
+from calcigram.formats.dicom.codestreams import check_size
 from calcigram.formats.dicom.datasets import (
     check_budget,
     coded,
@@ -312,7 +313,10 @@ def frames(dataset: Dataset, source: str, index: int | None = None) -> npt.NDArr
         from pydicom.pixels import pixel_array
 
         with quietly():
+            _check_compressed(dataset, source, (size[1], size[2]), index)
             pixels = np.asarray(pixel_array(dataset, index=index))
+    except BadInputError:
+        raise
     except Exception as error:
         _check_plugins(dataset, source)
         raise BadInputError(
@@ -325,11 +329,35 @@ def frames(dataset: Dataset, source: str, index: int | None = None) -> npt.NDArr
     return pixels
 
 
+def _check_compressed(
+    dataset: Dataset, source: str, size: tuple[int, int], index: int | None
+) -> None:
+    """Refuse compressed frames that state another size than the image, before they are unpacked."""
+    from pydicom.encaps import generate_frames
+
+    if not _compressed_by(dataset) or "PixelData" not in dataset:
+        return
+    number = whole_of(dataset, "NumberOfFrames", 1) or 1
+    for at, frame in enumerate(generate_frames(dataset.PixelData, number_of_frames=number)):
+        if index is None or at == index:
+            check_size(frame, size, source)
+        if at == index:
+            return
+
+
+def _compressed_by(dataset: Dataset) -> str:
+    """Return the name of the transfer syntax where it compresses pixels; empty for others and for damaged ones."""
+    syntax: Any = getattr(getattr(dataset, "file_meta", None), "TransferSyntaxUID", None)
+    if syntax is None or not syntax.is_transfer_syntax or not syntax.is_encapsulated:
+        return ""
+    return str(syntax.name)
+
+
 def _check_plugins(dataset: Dataset, source: str) -> None:
     """Say which extra unpacks compressed pixels, where it is not installed."""
-    syntax = getattr(getattr(dataset, "file_meta", None), "TransferSyntaxUID", None)
-    if syntax is not None and syntax.is_encapsulated and find_spec("pylibjpeg") is None:
-        raise MissingExtraError("pylibjpeg", f"{source}: pixel data in {syntax.name}", "images")
+    name = _compressed_by(dataset)
+    if name and find_spec("pylibjpeg") is None:
+        raise MissingExtraError("pylibjpeg", f"{source}: pixel data in {name}", "images")
 
 
 def displayed(dataset: Dataset, source: str) -> npt.NDArray[Any]:

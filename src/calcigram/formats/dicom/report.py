@@ -203,6 +203,10 @@ _SCANNED = "the image, Nominal Scanned Pixel Spacing (0018,2010)"
 _FRAMES = "the image, Pixel Measures Sequence (0028,9110)"
 
 
+_CALIBRATED = ("GEOMETRY", "FIDUCIAL")
+"""Pixel Spacing Calibration Type (0028,0A02)."""
+
+
 def pixel_spacing(
     entry: ImageEntry,
     source: str,
@@ -236,7 +240,8 @@ def pixel_spacing(
     In this order: the user; the report (111026, 111066) or the segmentation (0028,9110); the image, Imager
     Pixel Spacing (0018,1164) over the Estimated Radiographic Magnification Factor (0018,1114), or over the
     ratio of the distances from the source (0018,1110 over 0018,1111) where there is no factor; the
-    image, Pixel Spacing (0028,0030), where it has no Imager Pixel Spacing; the image, Nominal Scanned Pixel
+    image, Pixel Spacing (0028,0030), where it has no Imager Pixel Spacing, or neither factor nor distances but a
+    Pixel Spacing Calibration Type (0028,0A02); the image, Nominal Scanned Pixel
     Spacing (0018,2010) of a digitised film, where it has neither. A report's spacing is that of
     the detector (PS3.16, 111026), so in a magnification view it too is divided by the factor. Where report
     and image both state a size they must agree, in the plane of the detector or in that of the breast.
@@ -266,6 +271,8 @@ def pixel_spacing(
         spacing = _over(told, factor, factor_by) if of_detector else told
     elif sizes:
         spacing = in_breast[0]
+        if factor is None and _is_calibrated(entry.header):
+            spacing = next((size for size in sizes if size.stated_by == _IMAGE), spacing)
         by_frames = [size for size in sizes if size.stated_by != _DETECTOR]
         if not all(_same(size, by_frames[0]) for size in by_frames):
             raise _contradiction(by_frames, None, entry, source)
@@ -303,6 +310,11 @@ def agreed_spacing(of_image: Spacing, stated: Spacing | None, source: str) -> Sp
     if stated is None or _same(of_image, stated):
         return of_image
     raise _contradiction([stated, of_image], None, ImageEntry(""), source)
+
+
+def _is_calibrated(header: Dataset | None) -> bool:
+    """Tell whether Pixel Spacing is that in the breast, by geometry or by an object of known size."""
+    return text_of(header, "PixelSpacingCalibrationType").strip().upper() in _CALIBRATED
 
 
 def states_spacing(entry: ImageEntry) -> bool:
