@@ -246,6 +246,18 @@ def test_pixels_that_are_no_numbers_are_padding(discs):
         of_patch(image)
 
 
+@pytest.mark.parametrize("sd", [0.2, 0.3, 0.5])
+def test_noise_below_the_grey_step_has_no_marks(sd):
+    pixels = np.round(np.random.default_rng(0).normal(100, sd, (400, 400))).astype(np.float32)
+    assert len(of_patch(Mammogram(pixels, (0.07, 0.07))).table) <= 1
+
+
+def test_a_large_offset_does_not_matter(discs):
+    image = discs(THREE)
+    with_offset = replace(image, pixels=image.pixels + np.float32(1e5))
+    assert len(detect_calcifications(with_offset).table) == 3
+
+
 @pytest.mark.parametrize("bits", [8, 12])
 def test_coarse_grey_steps_are_no_marks(phantom, bits):
     made = phantom.tissue((600, 600), 0.08, 3, breast=False)

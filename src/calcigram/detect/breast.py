@@ -214,7 +214,7 @@ def otsu(values: npt.NDArray[np.float32], n_bins: int = 256) -> float:
     >>> 0 < otsu(np.array([0, 0, 0, 10, 10], np.float32)) < 10
     True
     """
-    counts, edges = np.histogram(values, n_bins)
+    counts, edges = np.histogram(values.astype(float), n_bins)
     middle = (edges[1:] + edges[:-1]) / 2
     below = np.cumsum(counts)[:-1].astype(float)
     above = counts.sum() - below

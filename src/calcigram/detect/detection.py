@@ -199,11 +199,14 @@ def measure_points(
         outside = ~((rows >= 0) & (rows < shape[0]) & (columns >= 0) & (columns < shape[1]))
     if len(x) != len(y) or outside.any():
         _refuse_points(x, y, outside, mammogram)
-    breast = whole_image(mammogram)
+    breast = find_breast(mammogram)
     equal = equalise(mammogram.pixels, breast.mask, raw=mammogram.raw)
     best = best_z(equal, breast.mask, spacing)
     reach = [max(1, round(search_mm / mm)) for mm in spacing]
-    places = [_brightest(equal, int(r), int(c), reach) for r, c in zip(rows, columns, strict=True)]
+    places = [
+        _brightest(mammogram.pixels, int(r), int(c), reach)
+        for r, c in zip(rows, columns, strict=True)
+    ]
     rows, columns = np.array(places, np.int64).reshape(-1, 2).T
     z = z_at(best, rows, columns, spacing)
     del best
@@ -231,14 +234,19 @@ def measure_points(
     confidence = [NAN] * len(shapes)
     for point, one in zip(kept, measured, strict=True):
         shapes[point], confidence[point] = one, float(z[point])
-    notices = list(mammogram.notices)
+    notices = [*mammogram.notices, *breast.notices]
     if len(kept) < len(x):
         notices.append(
             f"{len(x) - len(kept)} of {counted(len(x), 'point')} not measured: no outline that ends in the "
             "background, or that of another point"
         )
     return Detection(
-        _table(shapes, confidence), labels, breast.mask, breast.area_mm2, notices=tuple(notices)
+        _table(shapes, confidence),
+        labels,
+        breast.mask,
+        breast.area_mm2,
+        breast.nipple_mm,
+        notices=tuple(notices),
     )
 
 

@@ -108,11 +108,13 @@ def noise_by_level(image: Image, mask: Mask, *, raw: bool) -> tuple[Image, Image
     n_levels = int(np.clip(a.size // LEAST_SAMPLES, 1, N_LEVELS))
     order = np.argsort(level)
     parts = [part for part in np.array_split(order, n_levels) if part.size]
-    levels = np.array([np.median(level[part]) for part in parts])
-    deviations = np.array([np.median(residual[part]) for part in parts]) / MAD
-    if raw and n_levels > 3:
-        slope, constant = np.polyfit(levels, deviations**2, 1)
-        deviations = np.sqrt(np.maximum(constant + slope * levels, (0.2 * deviations) ** 2))
+    levels = np.array([np.median(level[part]) for part in parts], float)
+    deviations = np.array([np.median(residual[part]) for part in parts], float) / MAD
+    if raw and np.ptp(levels) > 0:
+        variances, about = deviations**2, levels - levels.mean()
+        slope = about @ (variances - variances.mean()) / (about @ about)
+        line = variances.mean() + slope * about
+        deviations = np.sqrt(np.maximum(line, (0.2 * deviations) ** 2))
     elif n_levels > 2:  # neighbours agree: one level of much texture makes no step
         deviations = np.convolve(np.pad(deviations, 1, mode="edge"), np.full(3, 1 / 3), "valid")
     # saturated parts have no noise, yet their edges must not be stretched

@@ -65,6 +65,9 @@ N_ROUNDS = 5
 LEVELS = (0.5, 0.6, 0.7, 0.8)
 """Shares of the height at which a region is tried."""
 
+PEAK_QUANTILE = 0.95
+"""Of the region over a share of the highest pixel; 0.97 of the peak of a blurred spot."""
+
 BLUR = 0.55
 """Sigma in pixels of the interpolating Gaussian: the pixel's own width."""
 
@@ -162,6 +165,9 @@ def grow(
     fine_mm = (spacing_mm[0] / factors[0], spacing_mm[1] / factors[1])
     for share in LEVELS:
         inside = component(fine >= background + share * height, at)
+        # the highest pixel is high by its noise: a quantile of the region is the peak
+        peak = float(np.quantile(fine[inside], PEAK_QUANTILE)) - background
+        inside = component(fine >= background + share * peak, at)
         fits = not leaves(inside, window, image.shape) and inside.mean() <= FULL
         if fits and extent_mm(inside, fine_mm) <= LARGE_MM:
             return region_of(inside, at, factors, (top, left))

@@ -45,6 +45,9 @@ N_DIRECTIONS = 16
 RIDGE_QUANTILE = 0.3
 """A ridge is continuous; calcifications on a line leave gaps, so that this quantile of theirs is 0."""
 
+LEAST_OF_WHITE = 0.7
+"""Least local deviation over that of white noise: where most pixels of 8 bits are equal, the median is 0."""
+
 LEAST_SHARE = 0.2
 """Least local deviation over the median of all places."""
 
@@ -119,10 +122,21 @@ def z_at(
 def best_z(image: Image, mask: Mask, spacing_mm: tuple[float, float]) -> Image:
     """Return the highest z of all scales at each pixel."""
     best = np.full(image.shape, -np.inf, np.float32)
-    for z in differences(image, SCALES_MM, spacing_mm):
-        _over_noise(z, mask, spacing_mm)
+    for number, z in enumerate(differences(image, SCALES_MM, spacing_mm)):
+        least = LEAST_OF_WHITE * _white_noise(SCALES_MM[number : number + 2], spacing_mm)
+        _over_noise(z, mask, spacing_mm, least=least)
         np.maximum(best, z, out=best)
     return best
+
+
+def _white_noise(scales_mm: tuple[float, ...], spacing_mm: tuple[float, float]) -> float:
+    """Return the deviation of a difference of two Gaussians, of white noise of deviation 1.
+
+    The integral of the product of two Gaussians of variances a and b is 1 / (2 pi (a + b)).
+    """
+    (inner, outer), pixel = (s**2 for s in scales_mm), spacing_mm[0] * spacing_mm[1]
+    variance = 1 / (2 * inner) + 1 / (2 * outer) - 2 / (inner + outer)
+    return math.sqrt(min(1.0, variance * pixel / (2 * math.pi)))
 
 
 def differences(
@@ -142,14 +156,18 @@ def differences(
 
 
 def _over_noise(
-    response: Image, mask: Mask, spacing_mm: tuple[float, float], block_mm: float = BLOCK_MM
+    response: Image,
+    mask: Mask,
+    spacing_mm: tuple[float, float],
+    block_mm: float = BLOCK_MM,
+    least: float = 0.0,
 ) -> None:
     """Divide a response by its local deviation, in place."""
     blocks = local_deviation(response, mask, spacing_mm, block_mm)
     # nowhere so small that flat parts of the image give marks
     positive = blocks.values[blocks.values > 0]
     floor = LEAST_SHARE * float(np.median(positive)) if positive.size else 1.0
-    Blocks(np.maximum(blocks.values, floor), blocks.steps).divide(response)
+    Blocks(np.maximum(blocks.values, max(floor, least)), blocks.steps).divide(response)
 
 
 def _maxima(
