@@ -70,6 +70,10 @@ class Spots:
     columns: npt.NDArray[np.int64]
     z: npt.NDArray[np.float64]
 
+    def where(self, kept: npt.NDArray[np.bool_]) -> Spots:
+        """Return some of them, in the same order."""
+        return Spots(self.rows[kept], self.columns[kept], self.z[kept])
+
 
 def find_spots(
     image: Image, mask: Mask, spacing_mm: tuple[float, float], threshold_z: float
