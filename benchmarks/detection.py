@@ -32,7 +32,8 @@ from scipy.ndimage import gaussian_filter
 
 from calcigram.classify import Classifier
 from calcigram.clusters import ClusterSet
-from calcigram.detect import LINKING, THRESHOLD_Z, Detection, detect_calcifications
+from calcigram.detect import THRESHOLD_Z, Detection, detect_calcifications
+from calcigram.detect.grouping import RULE, group_marks
 from calcigram.formats.annotations import Cluster, ImageMarks, Mark, gather
 from calcigram.formats.maskparts import measure, pixels_of
 from calcigram.formats.outlines import Shape
@@ -118,23 +119,29 @@ class Case:
     cluster_of: np.ndarray
     detected: ClusterSet
     outlined: ClusterSet
+    breast_area_mm2: float
 
-    def groups(self, threshold: float, linking: Linking = LINKING) -> np.ndarray:
+    def groups(self, threshold: float, linking: Linking | None = None) -> np.ndarray:
         """Return the cluster of each mark at a threshold; -1 for none and for weaker marks."""
-        return linked(self.marks, threshold, linking)
+        return linked(self.marks, threshold, self.breast_area_mm2, linking)
 
-    def overlap(self, threshold: float, linking: Linking = LINKING) -> froc.Overlap:
+    def overlap(self, threshold: float, linking: Linking | None = None) -> froc.Overlap:
         """Hold the clusters that form at a threshold against the true ones."""
         groups = self.groups(threshold, linking)
         return froc.overlap(groups, self.scored.hits, self.cluster_of)
 
 
-def linked(marks: pd.DataFrame, threshold: float, linking: Linking = LINKING) -> np.ndarray:
-    """Return the cluster of each mark at a threshold, by default by the detector's own linking."""
+def linked(
+    marks: pd.DataFrame, threshold: float, breast_area_mm2: float, linking: Linking | None = None
+) -> np.ndarray:
+    """Return the cluster of each mark at a threshold, by default by the detector's own rule."""
     strong = marks["confidence"].to_numpy() >= threshold
     groups = np.full(len(marks), -1)
     chosen = marks[strong]
-    groups[strong] = link(chosen["x_mm"], chosen["y_mm"], linking)
+    if linking is None:
+        groups[strong] = group_marks(chosen, breast_area_mm2)
+    else:
+        groups[strong] = link(chosen["x_mm"], chosen["y_mm"], linking)
     return groups
 
 
@@ -177,7 +184,7 @@ def examine(made: Rendered) -> Case:
         spacing_mm=made.recipe.spacing_mm, area_mm2=made.breast_area_mm2, **words,
     )  # fmt: skip
     return Case(
-        found.table, scored, made.clusters, made.marks["cluster"].to_numpy(), product_clusters(found, linked(found.table, THRESHOLD_Z), name), true_set(made)
+        found.table, scored, made.clusters, made.marks["cluster"].to_numpy(), product_clusters(found, linked(found.table, THRESHOLD_Z, found.breast_area_mm2), name), true_set(made), found.breast_area_mm2
     )  # fmt: skip
 
 
@@ -250,10 +257,10 @@ def mark_figures(
     return figures
 
 
-def cluster_threshold(frozen: list[pd.DataFrame], rate: float = FALSE_CLUSTERS) -> float:
+def cluster_threshold(frozen: list[Case], rate: float = FALSE_CLUSTERS) -> float:
     """Return the least threshold at which normal images have at most so many false clusters."""
     for threshold in np.arange(LOWEST_Z, 20.0, 0.1):
-        n = sum(int(linked(marks, threshold).max(initial=-1)) + 1 for marks in frozen)
+        n = sum(int(case.groups(threshold).max(initial=-1)) + 1 for case in frozen)
         if n <= rate * len(frozen) + 1e-9:
             return float(threshold)
     return float("inf")
@@ -262,10 +269,10 @@ def cluster_threshold(frozen: list[pd.DataFrame], rate: float = FALSE_CLUSTERS) 
 def cluster_figures(these: list[Case], normals: list[Case], frozen: list[Case]) -> dict:
     """Return how many clusters are found, and false clusters per normal, at two thresholds."""
     figures: dict[str, Any] = {}
-    chosen = cluster_threshold([case.marks for case in frozen])
+    chosen = cluster_threshold(frozen)
     for name, threshold, linking in (
-        ("frozen", chosen, LINKING),
-        ("default", THRESHOLD_Z, LINKING),
+        ("frozen", chosen, None),
+        ("default", THRESHOLD_Z, None),
         ("default, linked over 10 mm", THRESHOLD_Z, Linking()),
     ):
         found, there = [], []
@@ -520,7 +527,7 @@ def commit() -> str:
 def evaluate(plan: Plan, stages: Iterable[str] = tuple(STAGES)) -> dict:
     """Make the images of a plan and return the figures of the stages asked for."""
     figures: dict[str, Any] = {
-        "split": plan.split, "plan": asdict(plan), "commit": commit(), "default_threshold": THRESHOLD_Z, "linking": str(LINKING),
+        "split": plan.split, "plan": asdict(plan), "commit": commit(), "default_threshold": THRESHOLD_Z, "linking": RULE,
     }  # fmt: skip
     for stage in stages:
         started = time.process_time()

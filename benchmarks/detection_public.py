@@ -26,14 +26,19 @@ def annotated_figures(samples: Iterable[Sample]) -> dict[str, Any]:
     for done, sample in enumerate(samples, start=1):
         mammogram = sample.read()
         truth, labels = sample.truth(mammogram)
-        table = detect_calcifications(mammogram, threshold_z=LOWEST_Z).table
+        detection = detect_calcifications(mammogram, threshold_z=LOWEST_Z)
+        table = detection.table
         one = hold(
             mammogram, table, truth, labels, sample.patient, spacing_mm=mammogram.spacing_mm[0],
             is_normal=not len(truth),
         )  # fmt: skip
         scored.append(one)
         cluster_of = truth["cluster"].to_numpy(int)
-        overlaps.append(froc.overlap(linked(table, THRESHOLD_Z), one.hits, cluster_of))
+        overlaps.append(
+            froc.overlap(
+                linked(table, THRESHOLD_Z, detection.breast_area_mm2), one.hits, cluster_of
+            )
+        )
         n_clusters.append(len(set(cluster_of[cluster_of >= 0].tolist())))
         print(f"\r{done} images ", end="", file=sys.stderr, flush=True)
     patients = sorted({one.patient for one in scored})

@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from calcigram.detect import LINKING
+from calcigram.detect.grouping import RULE
 from calcigram.wording import markdown_table
 
 ROOT = Path(__file__).parents[1]
@@ -42,7 +42,7 @@ should be told that a breast is free of calcium because it found none.
    scales.
 4. *Outline* (`detect.outline`): the region over half of the height between background and peak, grown from the peak; a region that leaks
    is tried at higher levels. All marks are measured as those of any mask are.
-5. *Clusters*: by distance ({linking}). `confidence` is z: no probability.
+5. *Clusters*: {linking}; marks that lie all over the breast are one diffuse cluster. `confidence` is z: no probability.
 
 ## In short
 
@@ -117,8 +117,7 @@ expected stand in `benchmarks/public_images.py`. Nothing of these data sets is p
   same outline. Above 0.15 mm images are refused.
 * Faint, hazy calcifications are found least: see the row `amorphous`. A cluster of them may be missed altogether.
 * Lines that lie close together, and plaques along a vessel, may be measured as one outline.
-* Wide distributions (diffuse, regional, segmental) and large calcifications may come apart or form no cluster where marks lie further apart than the
-  linking distance: see the table by distribution. `--link-mm` widens it.
+* Wide distributions (diffuse, regional, segmental) may come apart where the gaps between marks are larger than the linking distance: see the table by distribution.
 * A vessel with calcium in one wall is read as a line in a duct: see above.
 * A nipple out of profile is not guessed; segmental is then harder to read.
 * `confidence` orders marks of one image; it is no probability, and not comparable between machines.
@@ -430,7 +429,7 @@ def page() -> str:
         name: write(found) if needs in found else MISSING
         for name, (needs, write) in SECTIONS.items()
     }
-    about = {"linking": LINKING, "split": found.get("split", "development"), "rate": 5}
+    about = {"linking": RULE, "split": found.get("split", "development"), "rate": 5}
     return TEXT.format(**parts, **about, patients=patients_section())
 
 

@@ -72,8 +72,9 @@ def test_the_calcifications_are_found_where_they_are(clean):
     assert (clean.confidence >= 5.5).all()
     meta = clean.meta.iloc[0]
     assert (meta.image_id, meta.laterality, meta.view) == (made_by.UID, "L", "CC")
-    assert meta.formed_by.startswith("detected, z >= 5.5; linked by DBSCAN: at least 5")
-    assert "within 5 mm" in meta.formed_by
+    assert meta.formed_by.startswith(
+        "detected, z >= 5.5; linked by gaps of at most 10 mm between outlines"
+    )
 
 
 def test_a_path_an_array_and_a_mammogram_give_the_same(clean, images):

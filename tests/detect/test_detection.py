@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from calcigram.detect import LINKING, detect_calcifications, measure_points
+from calcigram.detect import detect_calcifications, measure_points
+from calcigram.detect.grouping import group_marks
 from calcigram.errors import BadInputError
-from calcigram.linking import link
 from calcigram.mammogram import Mammogram
 
 THREE = [(4.013, 5.02, 0.3, 60.0), (9.05, 4.03, 0.5, 40.0), (7.03, 9.98, 0.8, 80.0)]
@@ -319,8 +319,8 @@ def test_vessels_without_calcium_give_no_cluster(phantom):
     for seed in range(6):
         made = phantom.tissue((1500, 1100), 0.1, 100 + seed)
         phantom.add_ridges(made, n_ligaments=30, n_vessels=10)
-        table = detect_calcifications(made.mammogram(quanta=8000)).table
-        n_false += (link(table["x_mm"], table["y_mm"], LINKING) >= 0).any()
+        found = detect_calcifications(made.mammogram(quanta=8000))
+        n_false += (group_marks(found.table, found.breast_area_mm2) >= 0).any()
     assert n_false == 0
 
 

@@ -235,7 +235,7 @@ READING: tuple[Option | str, ...] = (
     *_reading(of_tables=True),
     "how to read reports, annotations and masks",
     *_reading(of_tables=False),
-    *linking("10; in a mammogram 5"),
+    *linking("10; in a mammogram, by the gaps between outlines"),
 )
 """How a file of the user's own is read; a text is the heading of the options after it."""
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 from calcigram.cli import _options
 from calcigram.cli._options import TABLES, WRITTEN, option
 from calcigram.cli._output import print_json, progress_bar, say, working
 from calcigram.errors import BadInputError
+from calcigram.linking import Linking
 from calcigram.wording import counted
 
 MAX_NOTES = 100
@@ -60,13 +61,13 @@ def add(commands: _options.Commands) -> None:
             _options.positive_float,
             "Z",
         ),
-        *_options.linking("5"),
+        *_options.linking("by default by the gaps between outlines"),
     )
 
 
 def run(args: argparse.Namespace) -> int | None:
     """Search the images; exit code 2 where one of them could not be read."""
-    from calcigram.detect.detection import LINKING, THRESHOLD_Z
+    from calcigram.detect.detection import THRESHOLD_Z
 
     given = _options.linking_given(args)
     found = {
@@ -74,7 +75,7 @@ def run(args: argparse.Namespace) -> int | None:
         "force": args.force,
         "roi": args.roi,
         "threshold_z": args.threshold or THRESHOLD_Z,
-        "linking": replace(LINKING, **given) if given else None,
+        "linking": Linking(**given) if given else None,
     }
     if args.output.suffix.lower() == ".dcm":
         _to_dicom(args, found)

@@ -5,7 +5,6 @@ local noise, outlines at half of the height. `detection` joins these steps.
 """
 
 from calcigram.detect.detection import (
-    LINKING,
     THRESHOLD_Z,
     Detection,
     detect_calcifications,
@@ -14,7 +13,6 @@ from calcigram.detect.detection import (
 from calcigram.detect.images import detect
 
 __all__ = [
-    "LINKING",
     "THRESHOLD_Z",
     "Detection",
     "detect",

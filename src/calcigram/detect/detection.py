@@ -22,7 +22,7 @@ from calcigram.detect.outline import SEARCH_MM, Region, grow, grow_large, shapes
 from calcigram.detect.spots import Spots, best_z, find_large, find_spots, z_at
 from calcigram.errors import BadInputError
 from calcigram.formats.outlines import NAN, Shape
-from calcigram.linking import MAX_LOOSE, Linking
+from calcigram.linking import MAX_LOOSE
 from calcigram.mammogram import Image, Mammogram
 from calcigram.wording import counted
 
@@ -32,8 +32,11 @@ if TYPE_CHECKING:
 THRESHOLD_Z = 5.5
 """Least z of a mark."""
 
-LINKING = Linking(link_mm=5.0, min_number=5)
-"""How detected marks form clusters: false marks link at 10 mm, the distance for marks of people."""
+WIDE_MM, LEAST_WIDE_Z = 1.0, 8.0
+"""A mark of a larger diameter needs this z at least: calcium of that size is bright, and most fainter ones are tissue.
+
+Of 73 true marks over 1 mm on rendered images of the development split 2 have less, of 46 false ones 44.
+"""
 
 RIM = 2
 """Pixels; what is so close to a large calcification is a part of it."""
@@ -144,7 +147,13 @@ def detect_calcifications(
     left_out = {reason: int(n) for reason, n in zip(REASONS, counts, strict=True) if reason and n}
     if breast.n_labels:
         left_out["label or text beside the breast"] = breast.n_labels
-    kept = np.argsort(-np.array(z), kind="stable").tolist()
+    is_faint = [
+        own_z < LEAST_WIDE_Z and region.diameter_mm(spacing) > WIDE_MM
+        for region, own_z in zip(regions, z, strict=True)
+    ]
+    if any(is_faint):
+        left_out["large and faint"] = sum(is_faint)
+    kept = [k for k in np.argsort(-np.array(z), kind="stable").tolist() if not is_faint[k]]
     notices = [*mammogram.notices, *breast.notices]
     if len(kept) > MAX_LOOSE:
         notices.append(

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from calcigram.clusters import ClusterSet
-from calcigram.detect.detection import LINKING, THRESHOLD_Z, Detection, detect_calcifications
+from calcigram.detect.detection import THRESHOLD_Z, Detection, detect_calcifications
+from calcigram.detect.grouping import RULE, group_marks
 from calcigram.errors import BadInputError
 from calcigram.formats.arrays import read_array
 from calcigram.formats.files import PathLike
@@ -82,8 +83,8 @@ def detect(
     threshold_z : float
         Least response of the filter over its local deviation: lower finds more, and more that is none.
     linking : Linking, optional
-        How calcifications form clusters; by default at least 5 linked over distances of 5 mm. Those in no cluster
-        are left out.
+        How calcifications form clusters, by the distances of their centres; by default by the gaps between outlines and about
+        conspicuous ones (`calcigram.detect.grouping`). Those in no cluster are left out.
     force : bool
         Search pixels of more than 0.15 mm too.
 
@@ -170,23 +171,25 @@ def search(
     -------
     Found
     """
-    linking = linking or LINKING
     mask = None if roi is None else _region(roi, mammogram)
     detection = detect_calcifications(mammogram, roi=mask, threshold_z=threshold_z)
     table = detection.table
-    owner = link(table["x_mm"], table["y_mm"], linking)
+    if linking is None:
+        rule, owner = RULE, group_marks(table, detection.breast_area_mm2)
+    else:
+        rule, owner = str(linking), link(table["x_mm"], table["y_mm"], linking)
     rows = np.argsort(owner, kind="stable")
     rows = rows[owner[rows] >= 0]
     counts = np.bincount(owner[rows])
     said = f"{counted(len(table), 'calcification')} detected (z >= {threshold_z:g}): "
     said += f"{counted(len(rows), 'calcification')} in {counted(len(counts), 'cluster')}"
-    notes = [*detection.notices, f"{said} ({linking})"]
+    notes = [*detection.notices, f"{said} ({rule})"]
     if n_loose := len(table) - len(rows):
         notes.append(Notice(f"{counted(n_loose, 'calcification')} in no cluster, left out"))
     if detection.left_out:
         parts = ", ".join(f"{n} ({reason})" for reason, n in detection.left_out.items())
         notes.append(Notice(f"left out: {parts}"))
-    formed_by = f"detected, z >= {threshold_z:g}; {linking}"
+    formed_by = f"detected, z >= {threshold_z:g}; {rule}"
     clusters = _clusters(mammogram, detection, rows, counts, formed_by)
     return Found(mammogram, detection, clusters, rows, tuple(notes))
 

@@ -95,6 +95,11 @@ class Region:
     fine_columns: Ints
     factors: tuple[int, int]
 
+    def diameter_mm(self, spacing_mm: tuple[float, float]) -> float:
+        """Return the diameter of the circle of equal area."""
+        area = self.fine_rows.size * math.prod(spacing_mm) / math.prod(self.factors)
+        return math.sqrt(4 * area / math.pi)
+
 
 @lru_cache(maxsize=64)
 def _weights(n: int, factor: int) -> Image:
