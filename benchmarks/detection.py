@@ -92,7 +92,7 @@ PLANS = {
         cost_shape=(400, 300),
     ),
     "development": Plan(),
-    "acceptance": Plan("acceptance", 36, 4, 12, 12, 8, 0),
+    "acceptance": Plan("acceptance", 54, 9, 40, 40, 20, 0),
 }
 
 
