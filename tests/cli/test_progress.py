@@ -63,6 +63,7 @@ def test_every_command_prints_lines_but_the_server(command, monkeypatch, capsys,
         "classify": ["a.csv"], "inspect": ["a.csv"], "explain": ["a.csv"], "simulate": ["3", "-o", "a.csv"],
         "train": ["-o", "m"], "report": ["a.csv", "-o", "r.html"], "batch": ["a", "b"],
         "dicomweb": ["http://localhost", "--study", "1"],
+        "detect": ["a.csv", "-o", "b.csv"], "measure": ["a.csv", "--image", "a.csv", "-o", "b.csv"],
     }.get(name, [])  # fmt: skip
     monkeypatch.setattr(command, "run", lambda _: time.sleep(0.25))
     assert main([name, *arguments]) == 0
