@@ -10,7 +10,6 @@ from calcigram.cli import _options
 from calcigram.cli._options import TABLES, WRITTEN, option
 from calcigram.cli._output import print_json, progress_bar, say, working
 from calcigram.errors import BadInputError
-from calcigram.linking import Linking
 from calcigram.wording import counted
 
 MAX_NOTES = 100
@@ -68,6 +67,7 @@ def add(commands: _options.Commands) -> None:
 def run(args: argparse.Namespace) -> int | None:
     """Search the images; exit code 2 where one of them could not be read."""
     from calcigram.detect.detection import THRESHOLD_Z
+    from calcigram.linking import Linking
 
     given = _options.linking_given(args)
     found = {

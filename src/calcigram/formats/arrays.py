@@ -120,7 +120,7 @@ def _grey(array: npt.NDArray[Any], source: str) -> npt.NDArray[Any]:
     n_colours = array.shape[2] - 1 if array.shape[2] in (2, 4) else 3
     colours, opacity = array[..., :n_colours], array[..., n_colours:]
     if not (colours == colours[..., :1]).all():
-        raise BadInputError("a greyscale mask, not a colour image", source=source)
+        raise BadInputError("a greyscale image, not one in colour", source=source)
     grey = colours[..., 0]
     drawn_by_opacity = opacity.size and np.ptp(grey) == 0 and np.ptp(opacity) > 0
     return opacity[..., 0] if drawn_by_opacity else grey
