@@ -286,14 +286,14 @@ def test_input_replaced_while_it_is_read_is_refused(tmp_path, clusters, suffix, 
     source, other = tmp_path / f"a{suffix}", tmp_path / f"b{suffix}"
     write_clusters(clusters, source)
     write_clusters(clusters[::-1], other)
-    kind_of = streaming.kind_of
+    is_table = streaming.is_table
 
     def replaced_meanwhile(path):
         other.replace(source)
-        return kind_of(path)
+        return is_table(path)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(streaming, "kind_of", replaced_meanwhile)
+        patch.setattr(streaming, "is_table", replaced_meanwhile)
         with pytest.raises(BadInputError, match="does not change while it is read"):
             classify_files(source, tmp_path / "v.csv", batch_size=PART, resume=resume)
     assert [path.name for path in tmp_path.iterdir()] == [source.name]
