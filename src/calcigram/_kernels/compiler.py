@@ -219,9 +219,9 @@ def _can_write(folder: Path) -> bool:
 @cache
 def _announce(*, can_be_kept: bool) -> None:
     _LOG.warning(
-        "calcigram: compiling, once, about a minute"
+        "calcigram: compiling, once, half a minute"
         if can_be_kept
-        else "calcigram: compiling, about a minute, at every start: no folder can be written to "
+        else "calcigram: compiling, half a minute, at every start: no folder can be written to "
         "keep the result; let NUMBA_CACHE_DIR name one"
     )
 
