@@ -471,7 +471,9 @@ def test_other_files_are_measured_too(images, tmp_path, capsys, clean):
     run(capsys, "detect", one, "-o", tmp_path / "m.csv", "--labels", labels)
     run(capsys, "detect", one, "-o", tmp_path / "r.dcm")
     calcigram.write_clusters(clean, tmp_path / "lists.parquet")
-    for name in ("labels.png", "r.dcm", "lists.parquet"):
+    table = {"cluster_id": clean.cluster_id[0], "x_mm": clean.x_mm, "y_mm": clean.y_mm}
+    pd.DataFrame(table).to_excel(tmp_path / "sheet.xlsx", index=False)
+    for name in ("labels.png", "r.dcm", "lists.parquet", "sheet.xlsx"):
         code, _, err = run(capsys, "measure", tmp_path / name, "--image", one, "-o", tmp_path / "n.csv")  # fmt: skip
         assert code == 0, err
         found = pd.read_csv(tmp_path / "n.csv")

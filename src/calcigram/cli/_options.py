@@ -189,10 +189,10 @@ LABELLED = option(
 )  # fmt: skip
 
 
-def linking(default_mm: str) -> tuple[Option, ...]:
-    """Describe how loose calcifications become clusters, by default over so many mm."""
+def linking(default: str) -> tuple[Option, ...]:
+    """Describe how loose calcifications become clusters, and what is done where nothing is chosen."""
     return (
-        option("--link-mm", f"loose calcifications closer than this are linked to clusters ({default_mm})",
+        option("--link-mm", f"loose calcifications closer than this are linked to clusters ({default})",
                positive_float),
         option("--min-calcifications", "fewest linked calcifications that are a cluster (5)",
                positive_int),

@@ -14,7 +14,7 @@ from calcigram.formats.csvtext import read_texts
 from calcigram.formats.files import PathLike
 from calcigram.formats.inputs import plain_file
 from calcigram.formats.mammograms import read_mammogram
-from calcigram.formats.registry import kind_of, read_intake
+from calcigram.formats.registry import is_table, kind_of, read_intake
 from calcigram.limits import POINT_NAMES
 from calcigram.longtable import frame_from_clusters
 from calcigram.mammogram import Mammogram
@@ -59,7 +59,7 @@ def measure_file(
         table, notes = _of_text(path, options, mammogram)
     else:
         spacing = mammogram.spacing_mm
-        in_file = kind_of(path) == "parquet"
+        in_file = is_table(path)
         own = replace(options, pixel_spacing=None) if in_file else replace(
             options, pixel_spacing=spacing, images=()
         )  # fmt: skip
