@@ -162,12 +162,15 @@ def block_means(values: npt.NDArray[Any], steps: list[int]) -> Image:
     >>> block_means(np.arange(6, dtype=np.float32).reshape(2, 3), [2, 2]).tolist()
     [[2.0, 3.5]]
     """
-    rows = _sums(values, steps[0])
-    sums = _sums(rows.T, steps[1]).T
     counts = [
         _sums(np.ones((n, 1)), step)[:, 0] for n, step in zip(values.shape, steps, strict=True)
     ]
-    return np.asarray(sums / np.outer(*counts), np.float32)
+    return np.asarray(block_sums(values, steps) / np.outer(*counts), np.float32)
+
+
+def block_sums(values: npt.NDArray[Any], steps: list[int]) -> Image:
+    """Return sums over blocks of pixels."""
+    return _sums(_sums(values, steps[0]).T, steps[1]).T
 
 
 def _sums(values: npt.NDArray[Any], step: int) -> Image:
