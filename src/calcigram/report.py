@@ -428,8 +428,8 @@ def _cell(value: Any) -> str:
     return f"{value:.3f}" if isinstance(value, float) else plain([value])[0]
 
 
-def picture(ax: Axes, *, dpi: int = 90) -> str:
-    """Return the figure of some axes as base64 PNG text, for a ``data:`` address.
+def picture(ax: Axes, *, dpi: int = 90, **options: Any) -> str:
+    """Return the figure of some axes as base64 text, for a ``data:`` address.
 
     Parameters
     ----------
@@ -437,6 +437,8 @@ def picture(ax: Axes, *, dpi: int = 90) -> str:
         Any axes of the figure.
     dpi : int
         Dots an inch.
+    **options
+        Of ``Figure.savefig``; by default those of PNG.
 
     Examples
     --------
@@ -447,7 +449,8 @@ def picture(ax: Axes, *, dpi: int = 90) -> str:
     buffer = io.BytesIO()
     figure = ax.get_figure(root=True)
     assert figure is not None
-    figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
+    options = options or {"format": "png", "metadata": {"Software": None}}
+    figure.savefig(buffer, dpi=dpi, **options)
     return base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
@@ -468,9 +471,20 @@ def render(template: str, path: str | PathLike[str], **values: Any) -> Path:
     pathlib.Path
         The file.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+    return write_text(path, filled(template, **values))
 
-    from calcigram.formats import atomic_path
+
+def filled(template: str, **values: Any) -> str:
+    """Return a filled template of ``templates/``.
+
+    Parameters
+    ----------
+    template : str
+        File name of the template.
+    **values : object
+        What the template names; a name without a value is an error.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
         loader=PackageLoader("calcigram", "templates"),
@@ -480,11 +494,28 @@ def render(template: str, path: str | PathLike[str], **values: Any) -> Path:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    html = environment.get_template(template).render(
+    return environment.get_template(template).render(
         notice=NOTICE, version=__version__, signs=CONCERN_SIGNS, **values
     )
+
+
+def write_text(path: str | PathLike[str], text: str) -> Path:
+    """Write a text file, whole or not at all.
+
+    Parameters
+    ----------
+    path : str or path-like
+    text : str
+
+    Returns
+    -------
+    pathlib.Path
+        The file.
+    """
+    from calcigram.formats import atomic_path
+
     with atomic_path(path) as temporary:
-        Path(temporary).write_text(html, encoding="utf-8")
+        Path(temporary).write_text(text, encoding="utf-8")
     return Path(path)
 
 
