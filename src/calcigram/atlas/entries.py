@@ -91,7 +91,8 @@ def atlas_entries() -> tuple[Entry, ...]:
     ('diffuse', 'Diffuse or Scattered Clusters')
     """
     tables = _tables()
-    return tuple(_entry(word, tables[word]) for word in (*DISTRIBUTIONS, *MORPHOLOGIES))
+    words: tuple[Distribution | Morphology, ...] = (*DISTRIBUTIONS, *MORPHOLOGIES)
+    return tuple(_entry(word, tables[word]) for word in words)
 
 
 def image_values() -> dict[str, dict[str, float]]:
@@ -106,13 +107,12 @@ def _tables() -> dict[str, Any]:
 
 
 def _entry(word: Distribution | Morphology, table: dict[str, Any]) -> Entry:
-    sides = {
-        name: Side(
-            mechanisms=tuple(side.pop("mechanisms")),
-            index=side.pop("index"),
-            says=Statement(**side),
-        )
-        for name, side in ((name, table.pop(name)) for name in ("example", "mimic"))
-    }
-    sources = {name: Statement(**table.pop(name)) for name in ("article", "birads")}
-    return Entry(word, **sides, **sources, features=tuple(table.pop("features")), **table)
+    example, mimic = (_side(**table.pop(name)) for name in ("example", "mimic"))
+    article, birads = (Statement(**table.pop(name)) for name in ("article", "birads"))
+    features = tuple(table.pop("features"))
+    return Entry(word, example, mimic, article, birads, features, **table)
+
+
+def _side(mechanisms: list[str], index: int, **says: str) -> Side:
+    arrangement, particle_model = mechanisms
+    return Side((arrangement, particle_model), index, Statement(**says))

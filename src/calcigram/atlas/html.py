@@ -28,7 +28,7 @@ NOT_IN_THE_DATA = "not in the data"
 _FEATURES = {spec.name: spec for spec in CATALOGUE}
 
 _JPEG = {"format": "jpeg", "pil_kwargs": {"quality": 80}}
-_SCHEMATIC_DPI, _XRAY_DPI, _THUMBNAIL_DPI = 180, 110, 38
+_SCHEMATIC_DPI, _XRAY_DPI, _THUMBNAIL_DPI = 180, 110, 44
 _INCHES = PICTURE_PX / _XRAY_DPI
 
 Progress = Callable[[int, int], None]
@@ -51,7 +51,9 @@ def write_atlas(path: str | PathLike[str], *, progress: Progress | None = None) 
 
     Examples
     --------
-    >>> write_atlas("atlas.html").name  # doctest: +SKIP
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_atlas(folder + "/atlas.html").name
     'atlas.html'
     """
     return write_text(path, atlas_html(progress=progress))
@@ -63,7 +65,7 @@ def atlas_html(template: str = "atlas.html.j2", *, progress: Progress | None = N
     Parameters
     ----------
     template : str
-        ``"atlas.html.j2"`` for a whole page, ``"atlas_entries.html.j2"`` for its entries alone.
+        ``"atlas.html.j2"`` for a whole page, ``"atlas_body.html.j2"`` for a part of one.
     progress : callable, optional
         Called with (done, total) after each entry.
     """
@@ -151,7 +153,9 @@ def outcomes_of(word: str) -> str:
     if n == 0:
         return NOT_IN_THE_DATA
     share = malignant / n
-    low, high = (100 * float(end) for end in wilson_interval(np.array(share), np.array(n)))
+    low, high = (
+        100 * max(0.0, float(end)) for end in wilson_interval(np.array(share), np.array(n))
+    )
     return (
         f"{malignant} of {n} lesions ({100 * share:.0f} %; 95 % interval {low:.0f} to {high:.0f} %)"
     )
@@ -187,7 +191,7 @@ def _quoted(statement: Statement) -> dict[str, str]:
 
 def _jpeg(specimen: Specimen, dpi: int) -> str:
     ax = _axes()
-    draw_xray(specimen, ax)
+    draw_xray(specimen, ax, most_px=round(_INCHES * dpi), scale_bar=dpi > _THUMBNAIL_DPI)
     return picture(ax, dpi=dpi, **_JPEG)
 
 

@@ -13,6 +13,7 @@ from calcigram.atlas.entries import Entry, Side, image_values
 from calcigram.charts import BLACK, BLUE
 from calcigram.clusters import ClusterSet
 from calcigram.detect.detection import measure_points
+from calcigram.features.catalogue import CATALOGUE
 from calcigram.lexicon import Distribution
 from calcigram.mammogram import Mammogram
 from calcigram.plots import draw_nipple_direction, draw_scale_bar, draw_tree, hull_outline
@@ -41,6 +42,9 @@ _LOWER = 0.04
 _LEAST_SPREADS = 8.0
 """White is at least so many standard deviations above the tissue: the faint stay faint."""
 
+_BAR_TEXT = 1.3
+"""Size of the text at scale bars, as a share of the default font size: pictures are shown reduced."""
+
 _MEASURED_MM = 3.0
 """Least tissue beyond a cluster, about which contrast is measured."""
 
@@ -52,7 +56,8 @@ class Specimen:
     Attributes
     ----------
     cluster : ClusterSet
-        One cluster with its true marks in the millimetres of the picture, `cnr` measured in it.
+        One cluster with its true marks in the millimetres of the picture; `cnr`, where it is
+        wanted, is measured in it.
     outlines : ndarray of float64, shape (P, corners, 2)
         True outlines, mm; those of one calcification may overlap.
     image : Mammogram
@@ -83,9 +88,10 @@ def specimens(entry: Entry) -> tuple[Specimen, Specimen]:
         for side in sides
     ]
     window = entry.window_mm
+    contrast = any("cnr" in spec.needs for spec in CATALOGUE if spec.name in entry.features)
     side_mm = window or _PAD * max(float(np.ptp(_placed(one), axis=(0, 1)).max()) for one in found)
     example, mimic = (
-        _specimen(one, side, side_mm, whole=window is None)
+        _specimen(one, side, side_mm, whole=window is None, contrast=contrast)
         for one, side in zip(found, sides, strict=True)
     )
     return example, mimic
@@ -98,7 +104,7 @@ def _clear() -> Preset:
     sections = dict(ranges.sections)
     for name, values in image_values().items():
         section = sections[f"render.{name}"]
-        sections[f"render.{name}"] = section | {
+        sections[f"render.{name}"] = {**section} | {
             quantity: section[quantity]._replace(low=value, high=value)
             for quantity, value in values.items()
         }
@@ -111,7 +117,9 @@ def _placed(cluster: TrueCluster) -> Floats:
     return placed
 
 
-def _specimen(cluster: TrueCluster, side: Side, side_mm: float, *, whole: bool) -> Specimen:
+def _specimen(
+    cluster: TrueCluster, side: Side, side_mm: float, *, whole: bool, contrast: bool
+) -> Specimen:
     least_mm = float(np.ptp(_placed(cluster), axis=(0, 1)).min()) if whole else 0.0
     margin_mm = max(_MEASURED_MM, (0.5 + _LOWER) * side_mm - 0.5 * least_mm + 0.5)
     rng = np.random.default_rng((SEED, side.index))
@@ -132,7 +140,9 @@ def _specimen(cluster: TrueCluster, side: Side, side_mm: float, *, whole: bool) 
     if not whole:
         centre = xy[np.hypot(*(xy - centre).T).argmin()]
     centre[1] += _LOWER * side_mm
-    cnr = measure_points(image, *xy.T).table["cnr"].to_numpy()
+    cnr = np.full(len(xy), np.nan)
+    if contrast:  # in a large image it takes seconds
+        cnr = measure_points(image, *xy.T).table["cnr"].to_numpy()
     nipple = cluster.view.offset - scene.corner
     marks = ClusterSet.from_arrays(
         [0, len(xy)],
@@ -172,16 +182,21 @@ def draw_schematic(specimen: Specimen, ax: Axes, *, guide: Distribution | None =
     )
     if guide is not None:
         draw_nipple_direction(ax, specimen.cluster, xy)
-    draw_scale_bar(ax, 0.05, share=1.0)
+    draw_scale_bar(ax, 0.05, share=_BAR_TEXT)
 
 
-def draw_xray(specimen: Specimen, ax: Axes) -> None:
+def draw_xray(
+    specimen: Specimen, ax: Axes, *, most_px: int = PICTURE_PX, scale_bar: bool = True
+) -> None:
     """Draw the picture of a cluster as a mammogram shows it, magnified.
 
     Parameters
     ----------
     specimen : Specimen
     ax : matplotlib.axes.Axes
+    most_px : int
+        Rows and columns that the figure shows; an image of twice as many or more is reduced.
+    scale_bar : bool
 
     Notes
     -----
@@ -195,7 +210,7 @@ def draw_xray(specimen: Specimen, ax: Axes) -> None:
     )
     rows, columns = slice(max(top, 0), bottom), slice(max(left, 0), right)
     shown, is_calcified = (
-        _reduced(array[rows, columns]) for array in (pixels, specimen.labels > 0)
+        _reduced(array[rows, columns], most_px) for array in (pixels, specimen.labels > 0)
     )
     tissue = shown[~is_calcified]
     middle, spread = float(np.median(tissue)), float(tissue.std())
@@ -204,12 +219,13 @@ def draw_xray(specimen: Specimen, ax: Axes) -> None:
         shown, cmap="gray", vmin=middle - 3 * spread, vmax=bright, interpolation="bicubic", aspect="auto",
         extent=(specimen.low[0], specimen.high[0], specimen.high[1], specimen.low[1]),
     )  # fmt: skip
-    draw_scale_bar(ax, 0.05, "white", share=1.0)
+    if scale_bar:
+        draw_scale_bar(ax, 0.05, "white", share=_BAR_TEXT)
 
 
-def _reduced(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def _reduced(pixels: npt.NDArray[Any], most_px: int) -> npt.NDArray[Any]:
     """Return the brightest of each block of pixels, where there are more than are shown."""
-    step = max(1, min(pixels.shape) // PICTURE_PX)
+    step = max(1, min(pixels.shape) // most_px)
     rows, columns = (n // step for n in pixels.shape)
     blocks = pixels[: rows * step, : columns * step].reshape(rows, step, columns, step)
     reduced: npt.NDArray[Any] = blocks.max(axis=(1, 3))
