@@ -337,20 +337,16 @@ def draw_nipple_direction(ax: Axes, cluster: ClusterSet, points: Floats) -> None
 
 
 def draw_scale_bar(
-    ax: Axes, below: float = 0.5 * _STRIP, colour: str = BLACK, share: float = 0.72
+    ax: Axes, below: float = 0.5 * _STRIP, share: float = 0.72, colour: str = BLACK
 ) -> None:
-    """Draw a scale bar and its length.
+    """Draw a scale bar and its length; by default in the strip that is kept clear below the points.
 
     Parameters
     ----------
     ax : matplotlib.axes.Axes
-        In mm.
-    below : float
-        How far above the lower edge, as a share of the width; by default in the strip that is
-        kept clear below the points.
+    below, share : float
+        How far above the lower edge, as a share of the width; and of the default font size.
     colour : str
-    share : float
-        Of the default font size.
     """
     from calcigram.figure import font_points
 

@@ -16,8 +16,8 @@ from calcigram.consequences import shipped_rulebooks
 from calcigram.explain.contributions import with_unit
 from calcigram.features.catalogue import CATALOGUE
 from calcigram.features.extract import extract_features
+from calcigram.htmlfile import filled, picture, write_text
 from calcigram.lexicon import DISTRIBUTIONS, TERMS
-from calcigram.report import filled, picture, write_text
 from calcigram.risk.table import COLUMNS, ROWS, load_risk
 from calcigram.wording import plain
 

@@ -182,7 +182,7 @@ def draw_schematic(specimen: Specimen, ax: Axes, *, guide: Distribution | None =
     )
     if guide is not None:
         draw_nipple_direction(ax, specimen.cluster, xy)
-    draw_scale_bar(ax, 0.05, share=_BAR_TEXT)
+    draw_scale_bar(ax, 0.05, _BAR_TEXT)
 
 
 def draw_xray(
@@ -220,7 +220,7 @@ def draw_xray(
         extent=(specimen.low[0], specimen.high[0], specimen.high[1], specimen.low[1]),
     )  # fmt: skip
     if scale_bar:
-        draw_scale_bar(ax, 0.05, "white", share=_BAR_TEXT)
+        draw_scale_bar(ax, 0.05, _BAR_TEXT, "white")
 
 
 def _reduced(pixels: npt.NDArray[Any], most_px: int) -> npt.NDArray[Any]:
