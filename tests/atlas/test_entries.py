@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from calcigram.atlas import atlas_entries
+from calcigram.atlas.entries import source_names
 from calcigram.consequences import TAGS, load_rulebook
 from calcigram.features.catalogue import FEATURE_NAMES
 from calcigram.lexicon import ADMISSIBLE_PAIRS, DISTRIBUTIONS, MORPHOLOGIES
@@ -28,6 +29,12 @@ def test_each_statement_is_one_sentence_or_two_with_a_source(entry):
         assert statement.source.strip()
         assert statement.text.endswith(".")
         assert statement.text.count(". ") <= 1
+
+
+@each
+def test_each_source_is_listed(entry):
+    for statement in (entry.example.says, entry.mimic.says, entry.birads):
+        assert any(name in statement.source for name in source_names())
 
 
 @each

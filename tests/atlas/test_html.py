@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import os
 import re
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +16,7 @@ from calcigram.lexicon import DISTRIBUTIONS, MORPHOLOGIES
 from calcigram.risk.table import load_risk
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+ARTEFACTS = Path(os.environ.get("CALCIGRAM_TEST_ARTEFACTS", "out/atlas"))
 MAX_BYTES = 6_000_000
 
 
@@ -145,6 +148,7 @@ def test_it_fits_a_desk_a_phone_and_paper(whole):
             page = browser.new_page(viewport={"width": width, "height": 900})
             page.goto(whole.as_uri())
             assert page.evaluate("document.documentElement.scrollWidth") <= width
+            page.screenshot(path=ARTEFACTS / f"atlas-{width}.png", full_page=True)
         n_pages = len(re.findall(rb"/Type\s*/Page\b", page.pdf(prefer_css_page_size=True)))
         assert n_pages <= 10
         browser.close()

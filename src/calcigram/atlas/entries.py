@@ -95,6 +95,12 @@ def atlas_entries() -> tuple[Entry, ...]:
     return tuple(_entry(word, tables[word]) for word in words)
 
 
+def source_names() -> dict[str, str]:
+    """Return what the sources of statements are, by what they are called; those of the article are its headings."""
+    names: dict[str, str] = _tables()["sources"]
+    return names
+
+
 def image_values() -> dict[str, dict[str, float]]:
     """Return how all pictures are taken: values by section and quantity of a preset's ``render``."""
     values: dict[str, dict[str, float]] = _tables()["image"]

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from calcigram.atlas.entries import Entry, Side, Statement, atlas_entries
+from calcigram.atlas.entries import Entry, Side, Statement, atlas_entries, source_names
 from calcigram.atlas.pictures import PICTURE_PX, Specimen, draw_schematic, draw_xray, specimens
 from calcigram.charts import wilson_interval
 from calcigram.consequences import shipped_rulebooks
@@ -85,6 +85,7 @@ def atlas_html(template: str = "atlas.html.j2", *, progress: Progress | None = N
             (name, [item for item in items if item["axis"] == name])
             for name in ("distribution", "morphology")
         ],
+        sources=source_names(),
         article=article.title,
         birads=birads.title,
         cohort=f"{int(table.malignant.sum())} of {int(table.lesions.sum())}",
