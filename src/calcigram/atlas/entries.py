@@ -67,8 +67,6 @@ class Entry:
         What the two sources of the rulebooks say of the word.
     features : tuple of str
         The measurements that distinguish the two clusters, by names of the feature catalogue.
-    window_mm : float or None
-        Side of the square that is shown, about the middle of each cluster; None shows all of both.
     """
 
     word: Distribution | Morphology
@@ -77,7 +75,6 @@ class Entry:
     article: Statement
     birads: Statement
     features: tuple[str, ...]
-    window_mm: float | None = None
 
 
 @lru_cache(maxsize=1)
@@ -113,10 +110,9 @@ def _tables() -> dict[str, Any]:
 
 
 def _entry(word: Distribution | Morphology, table: dict[str, Any]) -> Entry:
-    example, mimic = (_side(**table.pop(name)) for name in ("example", "mimic"))
-    article, birads = (Statement(**table.pop(name)) for name in ("article", "birads"))
-    features = tuple(table.pop("features"))
-    return Entry(word, example, mimic, article, birads, features, **table)
+    example, mimic = (_side(**table[name]) for name in ("example", "mimic"))
+    article, birads = (Statement(**table[name]) for name in ("article", "birads"))
+    return Entry(word, example, mimic, article, birads, tuple(table["features"]))
 
 
 def _side(mechanisms: list[str], index: int, **says: str) -> Side:

@@ -87,11 +87,10 @@ def specimens(entry: Entry) -> tuple[Specimen, Specimen]:
         true_cluster(side.index, seed=SEED, preset=PRESET, only_mechanisms=side.mechanisms)
         for side in sides
     ]
-    window = entry.window_mm
     contrast = any("cnr" in spec.needs for spec in CATALOGUE if spec.name in entry.features)
-    side_mm = window or _PAD * max(float(np.ptp(_placed(one), axis=(0, 1)).max()) for one in found)
+    side_mm = _PAD * max(float(np.ptp(_placed(one), axis=(0, 1)).max()) for one in found)
     example, mimic = (
-        _specimen(one, side, side_mm, whole=window is None, contrast=contrast)
+        _specimen(one, side, side_mm, contrast=contrast)
         for one, side in zip(found, sides, strict=True)
     )
     return example, mimic
@@ -117,10 +116,8 @@ def _placed(cluster: TrueCluster) -> Floats:
     return placed
 
 
-def _specimen(
-    cluster: TrueCluster, side: Side, side_mm: float, *, whole: bool, contrast: bool
-) -> Specimen:
-    least_mm = float(np.ptp(_placed(cluster), axis=(0, 1)).min()) if whole else 0.0
+def _specimen(cluster: TrueCluster, side: Side, side_mm: float, *, contrast: bool) -> Specimen:
+    least_mm = float(np.ptp(_placed(cluster), axis=(0, 1)).min())
     margin_mm = max(_MEASURED_MM, (0.5 + _LOWER) * side_mm - 0.5 * least_mm + 0.5)
     rng = np.random.default_rng((SEED, side.index))
     scene = scene_of(rng, cluster.truth, _clear(), margin_mm)
@@ -137,8 +134,6 @@ def _specimen(
     xy = scene.truth.xy
     outlines = _placed(cluster) - scene.corner
     centre = 0.5 * (outlines.min(axis=(0, 1)) + outlines.max(axis=(0, 1)))
-    if not whole:
-        centre = xy[np.hypot(*(xy - centre).T).argmin()]
     centre[1] += _LOWER * side_mm
     cnr = np.full(len(xy), np.nan)
     if contrast:  # in a large image it takes seconds
