@@ -84,7 +84,7 @@ were inspected one by one ([misread clusters](misread.md)), and the training was
 real segments are missed. `--prior uniform`
 gives the probabilities of a balanced mix, `--prior clinical` those of published counts; the table shows the default and `uniform`.
 
-{elsewhere_section(other, load("second_blind_first_look")) if other else MISSING}
+{elsewhere_section(other, load("second_blind_first_look"), load("sealed_first_look")) if other else MISSING}
 
 ## How the training was chosen
 
@@ -238,7 +238,7 @@ def training_command() -> str:
     card = json.loads((ROOT / "models" / "default" / "model.json").read_text())["card"]
     trees = card["trees"]
     return (
-        f"`calcigram train --simulated {card['simulated']} --grade {card['simulation_grade']} "
+        f"`calcigram train --simulated {card['simulated']} --measured {card.get('measured', 0)} --grade {card['simulation_grade']} "
         f"--seed {card['seed']} --iterations {trees['n_iterations']} "
         f"--form-iterations {trees.get('form_iterations', trees['n_iterations'])} -o models/default`"
     )
@@ -263,7 +263,8 @@ distribution and the morphology of a cluster of breast calcifications from featu
 guide the management of patients.
 
 **Training.** {training["clusters"]:,} simulated clusters ({command}), {training["held_out_for_calibration"]:,} of them
-held out, by patient, for calibration; seed {card["seed"]}. {trees["n_iterations"]} iterations for the distribution,
+held out, by patient, for calibration; seed {card["seed"]}. {training["clusters"] - card["simulated"]:,} of them bear the marks that our own detector found
+in {card["measured"]:,} rendered pictures, the others those of the simulator's own acquisition. {trees["n_iterations"]} iterations for the distribution,
 {trees["form_iterations"]} for the morphology, {trees["max_leaf_nodes"]} leaves, {trees["max_features"]:.0%} of the features at each split, learning rate {trees["learning_rate"]}. Each cluster is also used as a copy that lacks marks, or
 most of its calcifications, so that the model can read positions alone and few detections. No real cluster was used.
 

@@ -118,8 +118,10 @@ the share of clusters to be reviewed by a person:
 {table(["grade", "kappa, distribution", "kappa, morphology", "to review"], between)}"""
 
 
-def elsewhere_section(found: dict[str, Any], first_look: dict[str, Any]) -> str:
-    """Return the scores on other generators' clusters; `first_look` is of the one that was unseen."""
+def elsewhere_section(
+    found: dict[str, Any], first_look: dict[str, Any], opened: dict[str, Any]
+) -> str:
+    """Return the scores on other generators' clusters; the others are of those that were unseen then."""
     rows = []
     for name in ELSEWHERE:
         for reader, title in (
@@ -140,13 +142,15 @@ def elsewhere_section(found: dict[str, Any], first_look: dict[str, Any]) -> str:
         ["clusters of", "reader", "distribution", "morphology", "concern", "calibration error, distribution", "clusters"],
         rows,
     )  # fmt: skip
-    seen = first_look["second_blind"]["model"]
+    seen, sealed = first_look["second_blind"]["model"], opened["sealed_generator"]["model"]
     return f"""{whole}
 
 {clouds_table(found["clouds"]) if "clouds" in found else ""}
 
 When `second_blind` was opened, model `{first_look["model"]}` read its distributions with macro-F1 {axis_figure(seen, "distribution"):.3f}, its morphologies
 with {axis_figure(seen, "morphology"):.3f} (`benchmarks/results/second_blind_first_look.json`): this is the only held-out result on it.
+`sealed_generator` was opened once, when model `{opened["model"]}` had been trained, and nothing has been chosen by it: {axis_figure(sealed, "distribution"):.3f}
+and {axis_figure(sealed, "morphology"):.3f} (`benchmarks/results/sealed_first_look.json`). Its amorphous, punctate and fine pleomorphic calcifications are hardly told apart.
 
 F1 of the model by word:
 

@@ -1,10 +1,10 @@
-"""A generator of clusters that stays sealed until the final model has been trained.
+"""A generator of clusters that was opened once, after the default model had been trained.
 
 It was written from published figures (sizes, extents, counts, anatomy and detectors) and
 from the definitions of the lexicon, without sight of the features, of the simulator that
-makes the training clusters, or of any other generator. It is kept closed: no model reads
-its clusters until the final model has been trained. Then it is opened once, and what it
-says is reported, whatever it says. Whoever tunes anything on its clusters ends its use.
+makes the training clusters, or of any other generator. No model read its clusters before the
+one that ships was trained; what it said then stands in docs/validation.md. Whoever tunes anything
+on its clusters ends its use.
 
 How a cluster comes about: a compressed breast with a nipple, lobes, ducts and vessels
 (`anatomy`); sites of calcium on or off these (`scattered`, `ductal`); solids at the sites
