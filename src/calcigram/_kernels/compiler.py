@@ -28,6 +28,7 @@ from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataC
 from numba.core.caching import UserWideCacheLocator as _UserWide
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
+from numba.core.runtime import rtsys
 
 PACKAGE = Path(__file__).parents[1]
 
@@ -150,11 +151,16 @@ class KernelCache(FunctionCache):
         return [_CacheFile(str(folder), base, stamp) for folder in _folders(self._source)]
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """Return the compiled kernel, or None."""
+        """Return the compiled kernel, or None.
+
+        What numba knows to compile is not loaded for that (half of the processor time of a start,
+        scipy.linalg with it): the compiler loads it itself. Kept code needs only the allocator of arrays.
+        """
+        rtsys.initialize(target_context)
         for file in self._files:
             self._cache_file = file
             try:
-                found = super().load_overload(sig, target_context)
+                found = self._load_overload(sig, target_context)
             except Exception:  # unpickling what others wrote may raise anything
                 continue
             if found is not None:
