@@ -110,7 +110,7 @@ memory that they share. The overhead per task is the difference, divided by the 
 ## Object storage
 
 `tests/batch/test_s3.py` (slow tests) starts a server that speaks S3 (moto) in a process of its own and classifies from one bucket
-folder to another: the parts have the bytes of those on a disk, a run that was broken off is resumed, an existing output is refused or
+folder to another: the verdicts are those on a disk, a run that was broken off is resumed, an existing output is refused or
 replaced, and nothing of the work folder is left. For S3 install `s3fs`; its address and credentials come from the environment
 (`AWS_ENDPOINT_URL`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`). The output is copied object by object, the manifest
 `_calcigram.json` last: a folder with a manifest is complete. Google's and Azure's stores were not tested.
