@@ -47,7 +47,13 @@ of two threads are unreliable.
 
 ## Where the time goes
 
+{features}
+
 {stages}
+
+From Parquet to verdict Parquet (`benchmarks/pipeline.py`, one thread, processor time, load {pipeline_load}):
+
+{pipeline}
 
 What the kernels do already: one order of the points along the major axis for all steps, nearest neighbours read off the spanning
 tree, one pass over the pairs for all counts and distances, sixteen points or knots side by side in loops that LLVM vectorises, and
@@ -67,6 +73,10 @@ Each computes a part of the work, as the last column says; no claim is made.
 
 PyRadiomics runs in a separate environment with an older NumPy, built from source (`benchmarks/pyradiomics_shapes.py`
 explains how): `benchmarks/peers.py --pyradiomics PYTHON`.
+
+## The first verdict
+
+{first_use}
 
 ## Cost against the number of calcifications
 
@@ -168,6 +178,58 @@ def machine() -> str:
     )
 
 
+def first_use() -> str:
+    """Return what the first and the next verdict cost, and what is compiled."""
+    found = load("startup")
+    if found is None or "first_s" not in found:
+        return "Not measured yet."
+    first, later = found["first_s"], found["next_s"]
+    return (
+        f"`calcigram classify` of the sample clusters by a copy of the package for which nothing is compiled takes {first:.1f} s of "
+        f"processor time ({found['first_target_s']:g} asked: {verdict(first <= found['first_target_s'])}), the same command again "
+        f"{later:.2f} s ({found['next_target_s']:g} asked: {verdict(later <= found['next_target_s'])}; load "
+        f"{found['machine']['load']:g}).\n\n"
+        "What is compiled, and when: a kernel that Python calls, with all that it calls, when it is first called with given types of "
+        f"arguments. The first verdict compiles {', '.join(f'`{name}`' for name in found['kernels'])}; the first of these is "
+        "all features. `explain`, a request of a single cluster, the page and the simulator compile some more when first used; "
+        "`calcigram warm-up` does it all beforehand ([deploying](serving.md#deploying) says where it is kept). Two thirds "
+        "of the time is numba's own Python code (types, lowering), which grows with the length of the kernels, and a third is LLVM. "
+        "What was tried: parts that are neither optimised nor made machine code apart from their callers, signatures that are "
+        "remembered, passes left out that no kernel needs, and fewer collections of garbage are all in "
+        "`_kernels/compiler.py`; leaving out LLVM's optimisation of single functions gained nothing."
+    )
+
+
+def features() -> str:
+    """Return the features against the pair pass."""
+    found = load("features_vs_scipy")
+    pairs = [c for c in found["claims"] if "pairs alone" in c["name"]] if found else []
+    if not pairs:
+        return ""
+    return (
+        f"All features take {1 / pairs[0]['ratio']:.1f} times the pass over all pairs of calcifications alone "
+        f"({pairs[0]['theirs_us']:.1f} us), the least that any of this can cost."
+    )
+
+
+def pipeline() -> str:
+    """Return the stages from Parquet to verdict Parquet."""
+    found = load("pipeline")
+    if found is None or "stages_us" not in found:
+        return "Not measured yet."
+    alone, us = found["read_alone_us"], found["stages_us"]
+    rows = [
+        [name, f"{t:.2f}", f"{t / alone:.2f}", f"{t / sum(us.values()):.0%}"]
+        for name, t in us.items()
+    ]
+    shown = pd.DataFrame(rows, columns=["stage", "us per cluster", "times reading alone", "share"])
+    return (
+        f"{markdown_table(shown)}\n\nAll stages take {found['readings']:.1f} times reading alone ({alone:.2f} us), "
+        f"{found['target_readings']:g} asked: {verdict(found['readings'] <= found['target_readings'])}. Reading with all checks is the first "
+        f"stage; the features alone take {us['features'] / alone:.1f} times reading."
+    )
+
+
 def stages() -> str:
     """Return the steps of the features, the slowest first."""
     found = load("feature_stages")
@@ -217,6 +279,13 @@ def cost_table() -> str:
         cost["sizes"], cost["cost_us"], [None, *cost["exponents"]], strict=True
     ):
         lines.append(f"| {n:,} | {us:,.1f} | {'' if slope is None else f'{slope:.2f}'} |")
+    if "target_s" in cost:
+        largest = cost["cost_us"][-1] / 1e6
+        lines += [
+            "",
+            f"{cost['sizes'][-1]:,} calcifications take {largest:.2f} s of processor time, {cost['target_s']:g} asked: "
+            f"{verdict(largest <= cost['target_s'])}. Above 100,000, a warning says what the cluster costs.",
+        ]
     return "\n".join([*lines, "", PICTURE_LINE])
 
 
@@ -253,9 +322,13 @@ def memory() -> str:
             + "."
         )
     if million:
+        peak, target = million["peak_memory_gb"], million.get("target_gb", 0.5)
+        asked = f", {target:g} asked: {verdict(peak <= target)}"
         lines.append(
-            f"{million['clusters']:,} clusters: {million['peak_memory_gb']:.2f} GB at most, {million['seconds']:g} s "
-            "(`benchmarks/stream_million.py`, measured apart)."
+            f"{million['clusters']:,} clusters: {million['peak_memory_gb']:.2f} GB at most{asked}, {million['seconds']:g} s "
+            "(`benchmarks/stream_million.py`, measured apart). A quarter of a GB is Python with its libraries, the model and the compiled "
+            "kernels; the rest is a few batches of 5,000 clusters, which are read, computed and written at the same time. Of a "
+            "batch, only the names of its clusters are Python objects."
         )
     return "\n".join(lines)
 
@@ -264,7 +337,8 @@ def main() -> None:
     draw_costs()
     page = PAGE.format(
         claims=claim_table(CLAIMS), totals=totals(), simulator=simulator(), not_measured=not_measured(),
-        machine=machine(), stages=stages(), peers=claim_table(PEERS), missing=missing_peers(), costs=cost_table(), memory=memory(),
+        machine=machine(), features=features(), stages=stages(), pipeline=pipeline(),
+        pipeline_load=(load("pipeline") or {"machine": {"load": "-"}})["machine"]["load"], first_use=first_use(), peers=claim_table(PEERS), missing=missing_peers(), costs=cost_table(), memory=memory(),
     )  # fmt: skip
     (ROOT / "docs" / "performance.md").write_text(page)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -98,6 +99,22 @@ A task should take more than 0.1 s, and at most a minute, which is what a lost w
 (`--partition-clusters`) meets both for features and verdicts. Simulation takes {slower:.0f} times as long as classification: use 5,000. A part consists of whole row
 groups: write input in row groups no larger than a part.
 
+## One process against workers
+
+{workers}
+
+One process uses all processors, a worker one. Efficiency is the processor time of one process divided by that of the workers, the
+scheduler and the client together: what is lost to sending tasks, to reading and writing in several processes, and to the
+memory that they share. The overhead per task is the difference, divided by the parts. More workers than processors gain nothing.
+
+## Object storage
+
+`tests/batch/test_s3.py` (slow tests) starts a server that speaks S3 (moto) in a process of its own and classifies from one bucket
+folder to another: the verdicts are those on a disk, a run that was broken off is resumed, an existing output is refused or
+replaced, and nothing of the work folder is left. For S3 install `s3fs`; its address and credentials come from the environment
+(`AWS_ENDPOINT_URL`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`). The output is copied object by object, the manifest
+`_calcigram.json` last: a folder with a manifest is complete. Google's and Azure's stores were not tested.
+
 ## 100 million clusters, calculated
 
 {many}
@@ -110,6 +127,31 @@ long as the storage is fast enough. A worker needs the memory of 20,000 clusters
 def table(rows: list[list[str]]) -> str:
     """Return a Markdown table; the first row is the heading."""
     return markdown_table(pd.DataFrame(rows[1:], columns=rows[0]))
+
+
+def workers_text(result: dict[str, Any]) -> str:
+    """Return the table of one process and of workers."""
+    if "workers" not in result:
+        return "Not measured yet (`benchmarks/scaling.py`)."
+    workers = result["workers"]
+    engines = workers["engines"]
+    alone = engines["one process"]["processor_s"]
+    rows = [
+        [
+            name,
+            f"{one['s']:.2f}",
+            f"{one['processor_s']:.2f}",
+            f"{alone / one['processor_s']:.0%}",
+            f"{1e3 * one['overhead_per_task_s']:.1f}",
+        ]
+        for name, one in engines.items()
+    ]
+    heading = ["engine", "s", "processor s", "efficiency", "overhead per task, ms"]
+    return (
+        f"{workers['n_parts']} parts of {workers['clusters_per_part']:,} clusters, classified on one machine of "
+        f"{result['processors']} processors, everything loaded and compiled before; median of three rounds, load "
+        f"{result['load']:g}:\n\n{table([heading, *rows])}"
+    )
 
 
 def main() -> None:
@@ -135,6 +177,7 @@ def main() -> None:
             + [[name, f"{one['us']:,.0f}", f"{one['bytes']:,.0f}"] for name, one in cost.items()]
         ),
         parts=table([heading, *parts]),
+        workers=workers_text(result),
         slower=cost["simulate"]["us"] / cost["classify"]["us"],
         many=table(
             [["task", "core hours", "GB written"]]

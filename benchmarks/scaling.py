@@ -3,22 +3,28 @@
     python benchmarks/scaling.py [--clusters 4000] [--tasks 300] [--seed 7]
 
 Measures, on a LocalCluster of two worker processes: the overhead of a task (empty ones, sent and
-gathered); and in this process: the processor time and the bytes of simulating, measuring and
-classifying. From these it calculates what 100 million clusters cost.
+gathered); in this process: the processor time and the bytes of simulating, measuring and
+classifying; and the same clusters classified in parts by this process and by 1, 2 and 4 workers.
+From these it calculates what 100 million clusters cost.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 MANY = 100_000_000
+WORKERS = (1, 2, 4)
+N_PARTS = 8
+N_ROUNDS = 3
 SIZES = (1_000, 5_000, 20_000, 50_000, 200_000)
 N_RUNS = 5
 
@@ -72,21 +78,72 @@ def tasks(n: int, seed: int, folder: Path) -> dict[str, dict[str, float]]:
     return figures
 
 
+def on_dask(folder: Path, n_parts: int) -> dict[str, Any]:
+    """Classify parts in this process and on workers of one thread each, warm: time and processor time."""
+    import pyarrow.parquet as pq
+    from distributed import Client, LocalCluster
+
+    from calcigram.batch import run_batch
+
+    source = folder / "parts"
+    source.mkdir()
+    (whole,) = (folder / "clusters").glob("*.parquet")
+    part = pq.read_table(whole)
+    for number in range(n_parts):
+        pq.write_table(part, source / f"{number}.parquet", compression="lz4")
+
+    def classified(address: str | None, processor: Callable[[], float]) -> tuple[float, float]:
+        start, before = time.perf_counter(), processor()
+        run_batch(
+            source, folder / "out", partition_clusters=part.num_rows, dask=address, overwrite=True
+        )
+        return time.perf_counter() - start, processor() - before
+
+    def median(address: str | None, processor: Callable[[], float]) -> dict[str, float]:
+        rounds = [classified(address, processor) for _ in range(N_ROUNDS + 1)][1:]
+        wall, spent = (statistics.median(column) for column in zip(*rounds, strict=True))
+        return {"s": wall, "processor_s": spent}
+
+    engines = {"one process": median(None, processor_s)}
+    for n in WORKERS:
+        with (
+            LocalCluster(n_workers=n, threads_per_worker=1, dashboard_address=None) as cluster,
+            Client(cluster) as client,
+        ):
+            address: str = cluster.scheduler_address
+
+            def of_all(client: Any = client) -> float:
+                return processor_s() + sum(client.run(processor_s).values())
+
+            classified(address, of_all)  # twice with the first of the median: each has met a part
+            engines[f"{n} workers"] = median(address, of_all)
+    one = engines["one process"]
+    for name, figures in engines.items():
+        figures["overhead_per_task_s"] = (figures["processor_s"] - one["processor_s"]) / n_parts
+        print(name, {key: round(value, 3) for key, value in figures.items()})
+    return {"n_parts": n_parts, "clusters_per_part": part.num_rows, "engines": engines}
+
+
 def main() -> None:
     """Measure, calculate, print, write the JSON beside the other results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--clusters", type=int, default=4_000)
     parser.add_argument("--tasks", type=int, default=300)
+    parser.add_argument("--parts", type=int, default=N_PARTS)
     parser.add_argument("--seed", type=int, default=7)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         a_cluster = tasks(arguments.clusters, arguments.seed, Path(folder))
+        workers = on_dask(Path(folder), arguments.parts)
     overhead = overhead_us(arguments.tasks)
     result = {
         "clusters": arguments.clusters,
         "tasks": arguments.tasks,
         "seed": arguments.seed,
         "overhead_us": {name: round(value, 1) for name, value in overhead.items()},
+        "processors": os.cpu_count(),
+        "load": round(os.getloadavg()[0], 1),
+        "workers": workers,
         "a_cluster": {
             task: {name: round(value, 2) for name, value in figures.items()}
             for task, figures in a_cluster.items()

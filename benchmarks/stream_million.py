@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 UNIT = 20_000
+TARGET_GB = 0.5
 
 CHILD = """
 import resource, sys, time
@@ -78,6 +79,7 @@ def main() -> None:
             "seconds_with_start": round(whole_s, 1),
             "clusters_per_second": round(arguments.clusters / float(seconds)),
             "peak_memory_gb": round(int(peak_kib) * 1024 / 1e9, 3),
+            "target_gb": TARGET_GB,
             "input_mb": round(source.stat().st_size / 1e6, 1),
             "output_mb": round(target.stat().st_size / 1e6, 1),
         }

@@ -34,6 +34,9 @@ assert doubling.twice(21) == 42
 stats = doubling.twice.stats
 print(sum(stats.cache_hits.values()), sum(stats.cache_misses.values()), stats.cache_path)
 """
+LOADED = """
+print([name for name in ("numba.np.linalg", "scipy.linalg") if name in sys.modules])
+"""
 
 
 @pytest.fixture
@@ -72,6 +75,12 @@ def test_a_read_only_installation_uses_the_users_cache_folder(module, tmp_path):
     assert (hits, misses) == (0, 1)
     assert Path(path).is_relative_to(tmp_path / "home" / ".cache")
     assert run(module, tmp_path / "home")[:2] == (1, 0)
+
+
+def test_a_kept_kernel_is_loaded_without_what_the_compiler_knows(module, tmp_path):
+    run(module, tmp_path)
+    done = python(module, "-c", RUN.format(folder=str(module)) + LOADED)
+    assert done.stdout.splitlines()[-1] == "[]", done.stderr
 
 
 def test_where_nothing_can_be_written_kernels_work_all_the_same(module, tmp_path):

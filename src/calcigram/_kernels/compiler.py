@@ -21,13 +21,16 @@ import tempfile
 from collections.abc import Callable, Iterator
 from functools import cache, cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from numba import config, njit
+from numba import config, jit, njit
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataCacheFile
 from numba.core.caching import UserWideCacheLocator as _UserWide
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
+from numba.core.runtime import rtsys
+from numba.core.target_extension import CPU, dispatcher_registry, jit_registry
+from numba.core.targetconfig import ConfigStack
 
 PACKAGE = Path(__file__).parents[1]
 
@@ -76,15 +79,41 @@ def kernel(function: Any = None, *, fast: bool = False) -> Any:
     }
     dispatcher: Any = njit(pipeline_class=_WholeCompiler, **options)(function)
     dispatcher._cache = KernelCache(function)
-    options |= {"no_cpython_wrapper": True, "pipeline_class": _PartCompiler}
-    part: Any = njit(**options)(function)
+    part = _part(function, **options)
     # What the compiler asks of a kernel that another calls.
     dispatcher.get_call_template = part.get_call_template
     dispatcher.get_overload = part.get_overload
     return dispatcher
 
 
-class _WholeCompiler(Compiler):
+class _Target(CPU):
+    """The processor, by another name: for it numba makes its own functions, such as `min`, with `_part`.
+
+    Else each is optimised and made machine code apart, fifty of them for the features.
+    """
+
+
+def _part(function: Any = None, **options: Any) -> Any:
+    """Compile a function for the kernels that call it: see `_Part`."""
+    if function is None:
+        return partial(_part, **options)
+    options |= {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    return jit(pipeline_class=_PartCompiler, **options)(function)
+
+
+jit_registry[_Target] = _part
+dispatcher_registry[_Target] = dispatcher_registry[CPU]
+
+
+class _KernelCompiler(Compiler):
+    """Numba's compiler, but what it knows and compiles for itself is kept for the other kernels."""
+
+    def __init__(self, typing_context: Any, *rest: Any) -> None:
+        super().__init__(_Memory(typing_context), *rest)
+        self.state.targetctx.target = _Target
+
+
+class _WholeCompiler(_KernelCompiler):
     """Compiles what Python calls, and collects garbage less often meanwhile.
 
     Looking through the compiler's many objects in vain takes an eighth of the time otherwise.
@@ -124,9 +153,37 @@ class _Part(JITCodeLibrary):
         """Do nothing: that is for what Python calls."""
 
 
-class _PartCompiler(Compiler):
+class _PartCompiler(_KernelCompiler):
     def __init__(self, typing_context: Any, target: Any, library: Any, *rest: Any) -> None:
         super().__init__(typing_context, target, _Part(target.codegen(), "part"), *rest)
+
+
+class _Memory:
+    """A typing context that remembers which signature a function has for which types.
+
+    Else numba tries every meaning of an operator, from lists to dates, each time one is met: ten thousand
+    times for the features.
+    """
+
+    _known: ClassVar[dict[Any, Any]] = {}
+
+    def __init__(self, context: Any) -> None:
+        self._context = context
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._context, name)
+
+    def resolve_function_type(self, func: Any, args: Any, kws: Any) -> Any:
+        """Return the signature of a function for types of arguments."""
+        flags = ConfigStack.top_or_none()
+        fast = flags is not None and bool(flags.fastmath)
+        key = func, tuple(args), tuple(dict(kws).items()), fast
+        found = self._known.get(key)
+        if found is None:
+            found = self._context.resolve_function_type(func, args, kws)
+            if found is not None:
+                self._known[key] = found
+        return found
 
 
 class KernelCache(FunctionCache):
@@ -150,11 +207,16 @@ class KernelCache(FunctionCache):
         return [_CacheFile(str(folder), base, stamp) for folder in _folders(self._source)]
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """Return the compiled kernel, or None."""
+        """Return the compiled kernel, or None.
+
+        What numba knows to compile is not loaded for that (half of the processor time of a start,
+        scipy.linalg with it): the compiler loads it itself. Kept code needs only the allocator of arrays.
+        """
+        rtsys.initialize(target_context)
         for file in self._files:
             self._cache_file = file
             try:
-                found = super().load_overload(sig, target_context)
+                found = self._load_overload(sig, target_context)
             except Exception:  # unpickling what others wrote may raise anything
                 continue
             if found is not None:

@@ -204,7 +204,7 @@ def run_batch(
         _write_rejects(work, done)
         _check_complete(work, parts, done, job.digest)
         _is_done(target, manifest, resume=False, overwrite=overwrite)  # may have come meanwhile
-        work.move_to(target)
+        work.move_to(target, last=MANIFEST_FILE)
         target.remove({LOCK_FILE} & target.names())
     finally:
         checkpoint.close()

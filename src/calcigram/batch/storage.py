@@ -134,10 +134,16 @@ class Storage:
         elif self.exists():
             self.fs.rm(self.path, recursive=True)
 
-    def move_to(self, target: Storage) -> None:
-        """Give the folder another name, which an older one loses: at once on a local disk."""
+    def move_to(self, target: Storage, *, last: str) -> None:
+        """Give the folder another name, which an older one loses: at once on a local disk.
+
+        Elsewhere file by file, the one named `last` at the end, so that it tells a whole folder.
+        """
         if self.is_local:
             replace_folder(Path(self.path), Path(target.path))
-        else:
-            target.remove()
-            self.fs.mv(self.path, target.path, recursive=True)
+            return
+        target.remove()
+        # Not `mv`: an object store has no folder that could be copied, and s3fs tries to.
+        for name in sorted(self.names(), key=lambda name: (name == last, name)):
+            self.fs.cp_file(self.join(name), target.join(name))
+        self.remove()

@@ -47,7 +47,7 @@ from calcigram.wording import counted
 if TYPE_CHECKING:
     import pandas as pd
 
-BATCH_CLUSTERS = 20_000
+BATCH_CLUSTERS = 5_000
 CLUSTER_SUFFIXES = (".csv", ".parquet")
 
 
