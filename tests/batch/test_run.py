@@ -288,7 +288,7 @@ def test_two_runs_of_one_output_are_refused(tmp_path, folder):
     assert len(refused) == 7 * 3
     assert (summary.n_clusters, len(table(tmp_path / "out"))) == (400, 400)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "out"]
-    assert not (tmp_path / "out" / "lock").exists()
+    assert not (tmp_path / "out" / ".lock").exists()
 
 
 def test_a_part_that_vanishes_or_is_of_another_run_stops_the_job(tmp_path, folder):

@@ -5,6 +5,7 @@ Errors say what is wrong with a path. Files that people try and that are not rea
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import fcntl
 import os
@@ -19,11 +20,15 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from calcigram.errors import BadInputError
+from calcigram.errors import BadInputError, TemporaryFilesError
 
 PathLike = str | os.PathLike[str]
 
-LOCK_FILE = "lock"
+LOCK_FILE = ".lock"
+"""Hidden: what reads folders of tables passes over it, should a killed process leave it."""
+
+NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""What a full disk says, or the limit of a user or a process."""
 
 
 def is_same(path: Path, there: os.stat_result) -> bool:
@@ -70,7 +75,53 @@ def take_lock(folder: Path, output: PathLike) -> int:
 
 
 @contextmanager
-def unfinished(target: Path, *, is_folder: bool = False, tidy: bool = True) -> Iterator[Path]:
+def temporary_files() -> Iterator[None]:
+    """Tell a disk without space for temporary files from what is wrong with inputs.
+
+    Raises
+    ------
+    TemporaryFilesError
+        Within the context, something could not be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in NO_SPACE:
+            raise TemporaryFilesError(error) from None
+        raise
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """Give a new folder for temporary files, for this user alone, removed at the end.
+
+    The first of a process removes those of processes that were killed.
+
+    Raises
+    ------
+    TemporaryFilesError
+        It cannot be made, or what is written in the context has no space.
+    """
+    with ExitStack() as stack:
+        try:
+            target = Path(tempfile.gettempdir(), "calcigram")
+            tidy = not _tidied
+            folder = unfinished(target, is_folder=True, mode=0o700, tidy=tidy)
+            path = stack.enter_context(folder)
+        except OSError as error:
+            raise TemporaryFilesError(error) from None
+        _tidied.add(target)
+        stack.enter_context(temporary_files())
+        yield path
+
+
+_tidied: set[Path] = set()
+
+
+@contextmanager
+def unfinished(
+    target: Path, *, is_folder: bool = False, mode: int = 0o777, tidy: bool = True
+) -> Iterator[Path]:
     """Give a new hidden file or folder beside `target`, removed at the end if it is still there.
 
     It is held with a lock, by which others tell it from what killed processes left; with `tidy`
@@ -81,7 +132,7 @@ def unfinished(target: Path, *, is_folder: bool = False, tidy: bool = True) -> I
     while True:
         path = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
         if is_folder:
-            path.mkdir()
+            path.mkdir(mode)
         else:
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         lock = os.open(path, os.O_RDONLY)
@@ -100,17 +151,16 @@ def unfinished(target: Path, *, is_folder: bool = False, tidy: bool = True) -> I
 def _remove_abandoned(target: Path) -> None:
     name = re.compile(rf"\.{re.escape(target.name)}\.[0-9a-f]{{8}}\.part")
     with suppress(OSError):
-        for path in [
-            Path(entry) for entry in os.scandir(target.parent) if name.fullmatch(entry.name)
-        ]:
-            lock = os.open(path, os.O_RDONLY)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                _remove(path)
-            except BlockingIOError:
-                continue
-            finally:
-                os.close(lock)
+        found = [Path(entry) for entry in os.scandir(target.parent) if name.fullmatch(entry.name)]
+        for path in found:
+            with suppress(OSError):  # held by its process, or another user's
+                lock = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    if os.fstat(lock).st_uid == os.geteuid():
+                        _remove(path)
+                finally:
+                    os.close(lock)
 
 
 def _remove(path: Path) -> None:
@@ -123,11 +173,17 @@ def _remove(path: Path) -> None:
 def replace_folder(fresh: Path, target: Path) -> None:
     """Give a folder the name `target`; a folder of this name is removed after that.
 
-    A full folder cannot be renamed over, so the old one is called ``.<name>.old`` for a moment.
+    A full folder cannot be renamed over: the two exchange their names at once. Where the system
+    cannot do that, the old one is called ``.<name>.old`` for a moment.
     """
+    for file in fresh.iterdir():
+        _to_disk(file)
     old = target.with_name(f".{target.name}.old")
+    shutil.rmtree(old, ignore_errors=True)  # left by a process killed at the end of this
+    if target.exists() and _exchange(fresh, target):
+        shutil.rmtree(fresh, ignore_errors=True)
+        return
     if target.exists():
-        shutil.rmtree(old, ignore_errors=True)  # left by a process killed at the end of this
         target.rename(old)
     try:
         fresh.rename(target)
@@ -136,6 +192,27 @@ def replace_folder(fresh: Path, target: Path) -> None:
             old.rename(target)
         raise
     shutil.rmtree(old, ignore_errors=True)
+
+
+def fill_folder(fresh: Path, target: Path, *, last: str) -> None:
+    """Give the files of a folder to another, at once where that is not there or empty.
+
+    Else the file `last` is there only while all of one run are: it is removed first, and moved last.
+    """
+    if not target.exists() or not any(target.iterdir()):
+        replace_folder(fresh, target)
+        return
+    (target / last).unlink(missing_ok=True)
+    for file in sorted(fresh.iterdir(), key=lambda file: (file.name == last, file.name)):
+        file.replace(target / file.name)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Let two paths exchange their names; tell whether the system could."""
+    at_here, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+    rename = getattr(ctypes.CDLL(None), "renameat2", None)
+    names = os.fsencode(one.absolute()), os.fsencode(other.absolute())
+    return rename is not None and not rename(at_here, names[0], at_here, names[1], exchange)
 
 
 PARQUET_MAGIC = b"PAR1"
@@ -187,11 +264,9 @@ def atomic_path(path: PathLike, *, tidy: bool = True) -> Iterator[Path]:
     ['a.txt']
     """
     if str(path) == STANDARD_STREAM:
-        with tempfile.TemporaryDirectory(prefix="calcigram-") as folder:
-            yield (temporary := Path(folder) / "output.csv")
-            with temporary.open("rb") as file:
-                shutil.copyfileobj(file, sys.stdout.buffer)
-            sys.stdout.buffer.flush()
+        with temporary_folder() as folder:
+            yield (temporary := folder / "output.csv")
+            _to_standard_output(temporary)
         return
     target = Path(os.path.realpath(path))
     if target.is_dir():
@@ -205,11 +280,29 @@ def atomic_path(path: PathLike, *, tidy: bool = True) -> Iterator[Path]:
             raise BadInputError(
                 f"permission to write there ({error.strerror})", source=str(path)
             ) from None
-        yield temporary
-        _to_disk(temporary)
+        try:
+            yield temporary
+            _to_disk(temporary)
+        except OSError as error:
+            if error.errno in NO_SPACE and error.filename is None:
+                error.filename, error.strerror = str(path), os.strerror(error.errno)
+            raise
         os.replace(temporary, target)
     with suppress(OSError):  # some file systems cannot do this to folders
         _to_disk(target.parent)
+
+
+def _to_standard_output(path: Path) -> None:
+    try:
+        with path.open("rb") as file:
+            shutil.copyfileobj(file, sys.stdout.buffer)
+        sys.stdout.buffer.flush()
+    except OSError as error:
+        if error.errno not in NO_SPACE:
+            raise
+        raise BadInputError(
+            f"standard output that takes all of it ({error.strerror})", source=str(path.name)
+        ) from None
 
 
 def _to_disk(path: Path) -> None:

@@ -11,10 +11,10 @@ from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
 
-from calcigram.errors import BadInputError
+from calcigram.errors import BadInputError, CalcigramError
 from calcigram.formats.csvtext import read_csv_clusters
 from calcigram.formats.extras import load_extra
-from calcigram.formats.files import PathLike
+from calcigram.formats.files import PathLike, temporary_files
 from calcigram.formats.inputs import SpooledPath
 from calcigram.limits import MAX_COLUMNS, unpacked_limit
 from calcigram.longtable import Intake, Notice
@@ -66,9 +66,9 @@ def read_workbook(path: PathLike, options: ReadOptions | None = None) -> Intake:
             if not hasattr(sheet, "iter_rows"):
                 raise BadInputError("a sheet of cells, not a chart", source=source, value=name)
             sheet.reset_dimensions()  # what it states of its size may be wrong
-            with open(copy, "w", encoding="utf-8", newline="") as text:
+            with temporary_files(), open(copy, "w", encoding="utf-8", newline="") as text:
                 _write(sheet, text, source)
-    except (BadInputError, ImportError):
+    except (CalcigramError, ImportError):
         raise
     except MemoryError:
         raise BadInputError("a smaller workbook", source=source) from None

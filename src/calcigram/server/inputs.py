@@ -8,11 +8,9 @@ the file that a body is written to.
 from __future__ import annotations
 
 import io
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +20,7 @@ from pydantic_core import ErrorDetails, from_json
 
 from calcigram.clusters import CLUSTER_NAMES, MARK_NAMES, ClusterSet
 from calcigram.errors import BadInputError, CalcigramError
+from calcigram.formats.files import temporary_folder
 from calcigram.longtable.columns import NUMERIC_COLUMNS, SHORT_NAMES
 from calcigram.options import ReadOptions
 from calcigram.server.problems import Problem
@@ -342,8 +341,8 @@ def read_upload(
         return _gathered(_arrow_parts(body, settings, options), settings)
     if body[:4] == b"PAR1":
         return _gathered(_parquet_parts(io.BytesIO(body), settings, options), settings)
-    with tempfile.TemporaryDirectory(prefix="calcigram-") as folder:
-        path = Path(folder) / SOURCE
+    with temporary_folder() as folder:
+        path = folder / SOURCE
         path.write_bytes(body)
         from calcigram.formats import iter_intakes
 
