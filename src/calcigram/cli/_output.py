@@ -39,7 +39,7 @@ _LOOKS: dict[str, dict[Any, tuple[str, str]]] = {
     "agreement": _AGREEMENT_LOOK,
 }
 
-_CONTROLS = re.compile("[\x7f-\x9f]")
+_NOT_ASCII = re.compile(r"[^\x20-\x7e\n]")
 
 _SHOWN = {
     "cluster_id": "cluster",
@@ -92,8 +92,12 @@ def json_text(value: Any) -> str:
     """Return a value as JSON text that ends with a newline."""
     in_ascii = "utf" not in (sys.stdout.encoding or "").lower()
     text = json.dumps(_plain(value), indent=2, ensure_ascii=in_ascii, allow_nan=False)
-    # JSON itself escapes the other control characters
-    return _CONTROLS.sub(lambda sign: f"\\u{ord(sign[0]):04x}", text) + "\n"
+    return _NOT_ASCII.sub(_escaped, text) + "\n"
+
+
+def _escaped(sign: re.Match[str]) -> str:
+    """Return what JSON writes for a character that steers a terminal, or turns text around."""
+    return sign[0] if sign[0].isprintable() else json.dumps(sign[0])[1:-1]
 
 
 def write_or_print(
@@ -216,7 +220,8 @@ def print_verdicts(verdicts: pd.DataFrame, *, limit: int | None = None) -> None:
     """
     out = console()
     if not len(verdicts):
-        out.print("\n".join([summary_line(verdicts), *verdicts.attrs.get("notes", ())]))
+        for line in (summary_line(verdicts), *verdicts.attrs.get("notes", ())):
+            out.print(printable(line), highlight=False, markup=False)
         return
     shown = verdicts if limit is None else verdicts.head(limit)
     names = [name for name in _SHOWN if name in verdicts]
@@ -236,7 +241,7 @@ def print_verdicts(verdicts: pd.DataFrame, *, limit: int | None = None) -> None:
         *verdicts.attrs.get("notes", ()),
         *reported_lines(shown),
     ):
-        out.print(line, highlight=False, markup=False)
+        out.print(printable(line), highlight=False, markup=False)
 
 
 class _Layout(NamedTuple):

@@ -301,12 +301,11 @@ def _has_decimal_commas(numbers: pd.DataFrame) -> bool:
 
 def _tidied_frame(layout: _Layout) -> tuple[_Tidy, pd.DataFrame]:
     """Return a file without what holds nothing, and its rows, all as text."""
-    with ExitStack() as stack:
+    with temporary_files(), ExitStack() as stack:
         try:
             file = stack.enter_context(tempfile.TemporaryFile())
         except OSError as error:
             raise TemporaryFilesError(error) from None
-        stack.enter_context(temporary_files())
         tidy = _tidied(layout, file)
         return tidy, tidy.frame(layout)
 

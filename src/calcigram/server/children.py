@@ -12,6 +12,7 @@ import asyncio
 import atexit
 import io
 import json
+import logging
 import math
 import os
 import resource
@@ -41,7 +42,7 @@ from calcigram.server.inputs import gather, read_json, read_upload
 from calcigram.server.problems import Fault, Problem
 from calcigram.server.responses import JSON, NOTICE, encode, table_body
 from calcigram.server.settings import Settings
-from calcigram.server.telemetry import counts_of, of_exception
+from calcigram.server.telemetry import counts_of, log, of_exception
 
 if TYPE_CHECKING:
     from calcigram.page.files import Opened
@@ -117,6 +118,10 @@ class Children:
         self._calls.add(call)
         try:
             return call.result()
+        except (Problem, TemporaryFilesError) as error:
+            if getattr(error, "kind", "no-disk") == "no-disk":
+                log(logging.ERROR, "temporary files cannot be written")
+            raise
         finally:
             self._calls.discard(call)
 
