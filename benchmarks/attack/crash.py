@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import os
 import random
+import resource
 import shutil
 import signal
 import sys
@@ -141,18 +142,20 @@ def make_inputs() -> None:
     lines = Path("in/few.csv").read_text().splitlines()
     lines[3] = ",".join([lines[3].split(",")[0], "bad", *lines[3].split(",")[2:]])
     Path("in/bad.csv.gz").write_bytes(gzip.compress("\n".join(lines).encode()))
+    Path("in/large.csv.gz").write_bytes(gzip.compress("\n".join(lines).encode() * 9))
     pictures = ["--images", "in/images", "-o", "in/truth.csv", "--seed", "5", "--jobs", "1"]
     assert main(["simulate", "3", *pictures]) == 0
 
 
-def started(arguments: tuple[str, ...]) -> int:
-    """Run the command line in a fork; return its process id."""
+def started(arguments: tuple[str, ...], *, output: str = "log", limit_kb: int = 0) -> int:
+    """Run the command line in a fork; return its process id. No file may grow beyond `limit_kb`."""
     child = os.fork()
     if child:
         return child
-    log = os.open("log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    for stream in (1, 2):
-        os.dup2(log, stream)
+    for stream, path in ((1, output), (2, "log")):
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND), stream)
+    if limit_kb:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit_kb * 1024, limit_kb * 1024))
     from calcigram.cli import main
 
     return leaving(lambda: main(list(arguments)))

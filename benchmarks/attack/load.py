@@ -7,7 +7,6 @@ import contextlib
 import itertools
 import json
 import os
-import resource
 import shutil
 import signal
 import socket
@@ -23,8 +22,9 @@ from typing import Any
 
 import httpx
 
-from attack.frame import MEMORY_MB, Outcome, kind
-from attack.serving import LINE, Server, Watch, serving
+from attack.crash import finished, said, started, workshop
+from attack.frame import Outcome, kind
+from attack.serving import LINE, Server, Watch, free_port, serving
 
 CONNECTIONS = 64
 
@@ -64,12 +64,16 @@ def requests_of_clients() -> list[tuple[str, str, bytes, dict[str, str], int]]:
     return often * 9 + seldom  # a file takes a process of its own
 
 
-async def asked(url: str, n: int, connections: int, until: threading.Event | None = None) -> Counter[str]:
+async def asked(
+    url: str, n: int, connections: int, until: threading.Event | None = None
+) -> Counter[str]:
     """Ask with the mix over kept connections; return how it went, by what was not as expected."""
     went: Counter[str] = Counter()
     mix, numbers = requests_of_clients(), iter(range(n))
     limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
-    async with httpx.AsyncClient(base_url=url, limits=limits, timeout=60, trust_env=False) as client:
+    async with httpx.AsyncClient(
+        base_url=url, limits=limits, timeout=60, trust_env=False
+    ) as client:
 
         async def one_connection() -> None:
             for k in numbers:
@@ -77,11 +81,15 @@ async def asked(url: str, n: int, connections: int, until: threading.Event | Non
                     return
                 method, path, body, headers, expected = mix[k % len(mix)]
                 try:
-                    got = (await client.request(method, path, content=body, headers=headers)).status_code
-                    went["" if got == expected else f"{method} {path}: {got}, expected {expected}"] += 1
+                    got = (
+                        await client.request(method, path, content=body, headers=headers)
+                    ).status_code
+                    went[
+                        "" if got == expected else f"{method} {path}: {got}, expected {expected}"
+                    ] += 1
                 except httpx.ConnectError:
                     went["refused"] += 1
-                    if until is not None:
+                    if until is not None:  # the server has stopped
                         return
                 except httpx.TransportError as error:
                     went[f"broken: {type(error).__name__}"] += 1
@@ -123,22 +131,35 @@ LOAD_S = 420
 """At most so long: the list is to run in 20 minutes on any machine."""
 
 
-@kind("load", "SIGTERM under load", f"{CONNECTIONS} connections at work: every request that was sent is answered", full=3, bounded=1)
+@kind(
+    "load",
+    "SIGTERM under load",
+    f"{CONNECTIONS} connections at work: every request that was sent is answered",
+    full=3,
+    bounded=1,
+)
 def stopped_under_load(n: int) -> Iterator[Outcome]:
     for _ in range(n):
         with serving("--no-page") as server:
             stop = threading.Timer(3, server.process.terminate)
             over = threading.Event()
             stop.start()
-            threading.Thread(target=lambda: (server.process.wait(60), over.set())).start()
             went = asyncio.run(asked(server.url, 10**9, CONNECTIONS, until=over))
             code = server.process.wait(60)
         lost = {what: times for what, times in went.items() if what not in ("", "refused")}
         what = f"{went['']} answered, {went['refused']} refused after it"
-        yield Outcome(what, f"exit code {code}" if code else "; ".join(f"{t} {w}" for w, t in lost.items()))
+        yield Outcome(
+            what, f"exit code {code}" if code else "; ".join(f"{t} {w}" for w, t in lost.items())
+        )
 
 
-@kind("load", "kill -9 of a worker", "one of two processes killed under load: only its own requests break, another takes its place", full=2, bounded=0)
+@kind(
+    "load",
+    "kill -9 of a worker",
+    "one of two processes killed under load: only its own requests break, another takes its place",
+    full=2,
+    bounded=0,
+)
 def worker_killed(n: int) -> Iterator[Outcome]:
     with serving("--workers", "2") as server:
         for _ in range(n):
@@ -169,10 +190,21 @@ def wait_for_workers(server: Server, without: set[int]) -> set[int]:
     return without
 
 
-HEADS = ("", "POST /v1/cl", "GET / HTTP/1.1\r\nHost: {host}\r\nX: ", "POST /v1/classify HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: 60000000\r\n\r\n")
+HEADS = (
+    "",
+    "POST /v1/cl",
+    "GET / HTTP/1.1\r\nHost: {host}\r\nX: ",
+    "POST /v1/classify HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: 60000000\r\n\r\n",
+)
 
 
-@kind("load", "slow and half-open connections", "connections without a head, with half of one, or with a body that does not come: others are served", full=500, bounded=100)
+@kind(
+    "load",
+    "slow and half-open connections",
+    "connections without a head, with half of one, or with a body that does not come: others are served",
+    full=500,
+    bounded=100,
+)
 def half_open(n: int) -> Iterator[Outcome]:
     with serving("--no-page") as server:
         host, port = server.url.removeprefix("http://").split(":")
@@ -196,48 +228,235 @@ def half_open(n: int) -> Iterator[Outcome]:
 # --- other faults of the machine
 
 
-def command(*arguments: object, env: dict[str, str] | None = None, **options: Any) -> subprocess.CompletedProcess[str]:
-    """Run the command line."""
-    return subprocess.run(
-        [sys.executable, "-m", "calcigram", *map(str, arguments)],
-        env=os.environ | (env or {}), capture_output=True, text=True, check=False, timeout=300, **options,
-    )  # fmt: skip
-
-
-def told(done: subprocess.CompletedProcess[str], *words: str) -> str:
-    """Return what is wrong with a refusal: it exits with 2 and one plain message, which has the words."""
-    if done.returncode != 2 or "calcigram: error: " not in done.stderr or "Traceback" in done.stderr:
-        return f"exit code {done.returncode}: {done.stderr[-300:]}"
-    return "" if all(word in done.stderr for word in words) else f"not told: {done.stderr[-300:]}"
-
-
-@kind("load", "two servers on one port", "started at the same moment, with one process and with two: one serves, the other says why not", full=2, bounded=0)
+@kind(
+    "load",
+    "two servers on one port",
+    "started at the same moment, with one process and with two: one serves, the other says why not",
+    full=2,
+)
 def two_servers(n: int) -> Iterator[Outcome]:
     for workers in range(1, n + 1):
-        with serving("--no-page", "--workers", str(workers), start=False) as first:
-            port = first.url.rpartition(":")[2]
-            with tempfile.TemporaryFile() as log:
-                second = subprocess.Popen(
-                    [sys.executable, "-m", "calcigram", "serve", "--no-page", "--workers", str(workers), "--port", port],
+        port = free_port()
+        with tempfile.TemporaryFile() as log:
+            both = [
+                subprocess.Popen(
+                    [sys.executable, "-m", "calcigram", "serve", "--no-page", "--workers", str(workers), "--port", str(port)],
                     stdout=log, stderr=subprocess.STDOUT,
-                )  # fmt: skip
-                codes = ended_first(first.process, second)
-                log.seek(0)
-                said = first.log.read_text() + log.read().decode()
-                second.kill() if second.poll() is None else None
-                second.wait()
-        failure = "" if codes == 2 and "already in use" in said else f"exit code {codes}: {said[-300:]}"
+                )
+                for _ in range(2)
+            ]  # fmt: skip
+            end = time.monotonic() + STARTS_S
+            while time.monotonic() < end and all(one.poll() is None for one in both):
+                time.sleep(0.2)
+            time.sleep(1)
+            codes = [one.poll() for one in both]
+            for one in both:
+                one.terminate()
+                one.wait()
+            log.seek(0)
+            said = log.read().decode()
+        is_told = "expected an address that is free" in said and "Traceback" not in said
+        failure = (
+            "" if set(codes) == {2, None} and is_told else f"exit codes {codes}: {said[-300:]}"
+        )
         yield Outcome(f"{workers} processes each", failure)
 
 
-def ended_first(*processes: subprocess.Popen[bytes]) -> int | None:
-    """Return the exit code of whichever of two ends while the other lives."""
-    end = time.monotonic() + 150
-    while time.monotonic() < end:
-        codes = [one.poll() for one in processes]
-        if any(code is not None for code in codes):
-            time.sleep(1)
-            codes = [one.poll() for one in processes]
-            return None if all(code is not None for code in codes) else max(c for c in codes if c is not None)
-        time.sleep(0.2)
-    return None
+STARTS_S = 150
+
+
+def told(code: int, *words: str) -> str:
+    """Return what is wrong with a refusal: it exits with 2 and one plain message, which has the words."""
+    message = said()
+    if code != 2 or "calcigram: error: " not in message or "Traceback" in message:
+        return f"exit code {code}: {message}"
+    return "" if any(word in message for word in words) else f"not told: {message}"
+
+
+WRITERS = {
+    "classify": ("classify", "in/labelled.parquet", "-o", "disk/v.csv"),
+    "features": ("features", "in/labelled.parquet", "-o", "disk/f.parquet"),
+    "batch": ("batch", "in/parts", "disk/verdicts"),
+    "simulate": ("simulate", "300", "-o", "disk/s.csv", "--jobs", "1"),
+    "simulate --images": ("simulate", "2", "--images", "disk/pictures", "--jobs", "1"),
+    "train": ("train", "in/labelled.parquet", "-o", "disk/model", "--iterations", "3", "--drop-rare", "--jobs", "1"),
+    "report": ("report", "in/few.csv", "-o", "disk/r.html"),
+    "detect": ("detect", "in/images", "-o", "in/m.csv", "--labels", "disk/labels", "--jobs", "1"),
+}  # fmt: skip
+"""What writes more than `DISK_KB`, but for `detect`, which writes a picture before its table."""
+
+DISK_KB = 48
+
+
+@kind(
+    "load",
+    "full disk",
+    f"outputs on a disk of {DISK_KB} kB, temporary files there, standard output that is full: told, nothing half",
+    full=len(WRITERS) + 4,
+    bounded=4,
+)
+def full_disk(n: int) -> Iterator[Outcome]:
+    with workshop(), small_disk("disk", f"size={DISK_KB}k") as is_mounted:
+        for name, arguments in itertools.islice(WRITERS.items(), max(1, n - 4)):
+            code = finished(started(arguments, limit_kb=0 if is_mounted else DISK_KB))
+            failure = told(code, "No space left", "File too large")
+            if name == "detect" and code == 2 and "could not be read" not in said():
+                failure = told(code, "No space left", "File too large")
+            half = [path.name for path in Path("disk").iterdir() if not path.name.startswith(".")]
+            if half and name != "detect":
+                failure += f"; left: {half}"
+            yield Outcome(f"{name}, {'disk' if is_mounted else 'limit of the process'}", failure)
+            for path in Path("disk").iterdir():
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        before, tempfile.tempdir = tempfile.tempdir, str(Path("disk").absolute())
+        packed = ("inspect", "in/large.csv.gz")
+        yield Outcome(
+            "temporary files", told(finished(started(packed, limit_kb=DISK_KB)), "TMPDIR")
+        )
+        tempfile.tempdir = before
+        for arguments in (
+            ("rules",),
+            ("features", "in/few.csv", "-o", "-"),
+            ("classify", "in/few.csv", "--json"),
+        ):
+            code = finished(started(arguments, output="/dev/full"))
+            yield Outcome(f"{arguments[0]} to a full standard output", told(code, "No space left"))
+
+
+@contextlib.contextmanager
+def small_disk(name: str, options: str) -> Iterator[bool]:
+    """Make a folder a small disk; tell whether this user may. Else the limit of the process must stand for one."""
+    Path(name).mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", options, "calcigram-attack", name]
+    try:
+        is_mounted = subprocess.run(mount, capture_output=True, check=False).returncode == 0
+    except OSError:
+        is_mounted = False
+    try:
+        yield is_mounted
+    finally:
+        if is_mounted:
+            subprocess.run(["umount", name], check=True)
+
+
+@kind(
+    "load",
+    "read-only disk",
+    "outputs on a disk that is mounted read-only: told; left out where mounting is not permitted",
+    full=len(WRITERS),
+)
+def read_only_disk(n: int) -> Iterator[Outcome]:
+    with workshop(), small_disk("disk", "ro") as is_mounted:
+        for name, arguments in itertools.islice(WRITERS.items(), n * is_mounted):
+            code = finished(started(arguments))
+            yield Outcome(name, told(code, "Read-only file system"))
+
+
+@kind(
+    "load",
+    "no home, no cache, a damaged kernel cache",
+    "classify in a fresh process with each: the same verdicts",
+    full=5,
+)
+def without_cache(n: int) -> Iterator[Outcome]:
+    from calcigram import _kernels
+
+    source = Path(_kernels.__file__).parent
+    with workshop():
+        assert finished(started(("classify", "in/few.csv", "-o", "expected.csv"))) == 0
+        expected = Path("expected.csv").read_bytes()
+        nobody = {
+            "HOME": "/nonexistent",
+            "XDG_CACHE_HOME": "/nonexistent",
+            "MPLCONFIGDIR": "/nonexistent",
+        }
+        damages = [
+            ("no home", nobody, None),
+            ("cut off", {}, lambda content: content[: len(content) // 2]),
+            ("one bit", {}, lambda content: content[:-9] + bytes([content[-9] ^ 1]) + content[-8:]),
+            ("empty", {}, lambda content: b""),
+            ("zeros", {}, lambda content: bytes(len(content))),
+        ]  # fmt: skip
+        for name, environment, damage in damages[:n]:
+            variables = os.environ | environment
+            if (
+                damage is not None
+            ):  # kernels beside the source are the second choice, so that nothing is compiled
+                cache = Path("cache").absolute()
+                shutil.rmtree(cache, ignore_errors=True)
+                variables["NUMBA_CACHE_DIR"] = str(cache)
+                fill_cache(cache, source, damage)
+            done = subprocess.run(
+                [sys.executable, "-m", "calcigram", "classify", "in/few.csv", "-o", "found.csv"],
+                env=variables, capture_output=True, text=True, check=False, timeout=600,
+            )  # fmt: skip
+            same = done.returncode == 0 and Path("found.csv").read_bytes() == expected
+            yield Outcome(
+                name, "" if same else f"exit code {done.returncode}: {done.stderr[-300:]}"
+            )
+
+
+def fill_cache(cache: Path, source: Path, damage: Any) -> None:
+    """Copy the kept kernels to where they are looked for first, damaged."""
+    from calcigram._kernels import compiler
+
+    for folder in [source, *(path for path in source.parent.iterdir() if path.is_dir())]:
+        for kept in (folder / "__pycache__").glob("*.nb[ci]"):
+            user_wide = compiler._UserWide(fill_cache, str(folder / "module.py")).get_cache_path()
+            place = cache / Path(user_wide).name / kept.name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            content = kept.read_bytes()
+            place.write_bytes(damage(content) if kept.suffix == ".nbc" else content)
+
+
+@kind(
+    "load",
+    "threads and processes",
+    "16 threads with four models at once, then in forked and in spawned processes: the verdicts of one thread",
+    full=24,
+    bounded=6,
+)
+def threads_and_processes(n: int) -> Iterator[Outcome]:
+    from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+    from multiprocessing import get_context
+
+    n_threads = max(2, min(16, n - 4))
+    with workshop():
+        make_models("models")
+        expected = {name: verdicts_of(name) for name in MODELS}
+        jobs = [MODELS[k % len(MODELS)] for k in range(n_threads * 3)]
+        with ThreadPoolExecutor(n_threads) as pool:
+            found = list(pool.map(verdicts_of, jobs))
+        wrong = sum(expected[name] != one for name, one in zip(jobs, found, strict=True))
+        yield Outcome(
+            f"{n_threads} threads",
+            f"{wrong} of {len(jobs)} differ" if wrong else "",
+            tries=n_threads,
+        )
+        for way in ("fork", "spawn"):
+            with ProcessPoolExecutor(2, mp_context=get_context(way)) as pool:
+                found = list(pool.map(verdicts_of, MODELS))
+            wrong = sum(expected[name] != one for name, one in zip(MODELS, found, strict=True))
+            yield Outcome(way, f"{wrong} differ" if wrong else "", tries=len(MODELS))
+
+
+MODELS = ("default", "models/0", "models/1", "models/2")
+
+
+def make_models(folder: str) -> None:
+    """Write three small models."""
+    from calcigram import simulate, train_model
+
+    for seed in range(3):
+        model = train_model(
+            simulate(600, seed=seed), seed=seed, n_iterations=2, drop_rare=True, n_jobs=1
+        )
+        model.save(f"{folder}/{seed}")
+
+
+def verdicts_of(model: str) -> str:
+    """Return the verdicts of a model as text."""
+    from calcigram import classify, load_model, simulate
+
+    clusters = simulate(30, seed=8)
+    return classify(clusters, load_model(None if model == "default" else model)).to_csv()

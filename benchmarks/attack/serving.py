@@ -50,12 +50,17 @@ class Server:
         return sum(memory_of(pid, "RssAnon") for pid in self.processes())
 
 
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 @contextmanager
 def serving(*arguments: str, **settings: object) -> Iterator[Server]:
     """Run ``calcigram serve`` with settings (``max_work_mb=600``) until the end of the block."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     env = {name: value for name, value in os.environ.items() if not name.startswith("CALCIGRAM_")}
     env |= {f"CALCIGRAM_{name.upper()}": str(value) for name, value in settings.items()}
     with tempfile.TemporaryDirectory() as folder:

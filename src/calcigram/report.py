@@ -22,10 +22,10 @@ from calcigram.crosscheck.layout import CONCERN_COLUMNS
 from calcigram.lexicon import CONCERNS, DISTRIBUTIONS, MORPHOLOGIES, Agreement, Compared
 from calcigram.wording import (
     counted,
+    for_pages,
     novelty_words,
     outcome_words,
     plain,
-    printable,
     set_words,
 )
 
@@ -475,7 +475,7 @@ def render(template: str, path: str | PathLike[str], **values: Any) -> Path:
     environment = Environment(
         loader=PackageLoader("calcigram", "templates"),
         autoescape=True,
-        finalize=_without_controls,
+        finalize=for_pages,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -486,8 +486,3 @@ def render(template: str, path: str | PathLike[str], **values: Any) -> Path:
     with atomic_path(path) as temporary:
         Path(temporary).write_text(html, encoding="utf-8")
     return Path(path)
-
-
-def _without_controls(value: object) -> object:
-    """Replace what HTML may not hold, and what turns text around; markup of our own stays."""
-    return printable(value, keep="\n\t") if type(value) is str else value
