@@ -16,7 +16,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +65,11 @@ def requests_of_clients() -> list[tuple[str, str, bytes, dict[str, str], int]]:
 
 
 async def asked(
-    url: str, n: int, connections: int, until: threading.Event | None = None
+    url: str,
+    n: int,
+    connections: int,
+    until: threading.Event | None = None,
+    after: tuple[int, Callable[[], object]] = (0, print),
 ) -> Counter[str]:
     """Ask with the mix over kept connections; return how it went, by what was not as expected."""
     went: Counter[str] = Counter()
@@ -84,12 +88,13 @@ async def asked(
                     got = (
                         await client.request(method, path, content=body, headers=headers)
                     ).status_code
-                    went[
-                        "" if got == expected else f"{method} {path}: {got}, expected {expected}"
-                    ] += 1
+                    if went.total() == after[0] and after[0]:
+                        after[1]()
+                    how = f"{method} {path}: {got}, expected {expected}"
+                    went["" if got == expected else how] += 1
                 except httpx.ConnectError:
                     went["refused"] += 1
-                    if until is not None:  # the server has stopped
+                    if after[0] or until is not None:  # the server has stopped
                         return
                 except httpx.TransportError as error:
                     went[f"broken: {type(error).__name__}"] += 1
@@ -141,10 +146,9 @@ LOAD_S = 420
 def stopped_under_load(n: int) -> Iterator[Outcome]:
     for _ in range(n):
         with serving("--no-page") as server:
-            stop = threading.Timer(3, server.process.terminate)
-            over = threading.Event()
-            stop.start()
-            went = asyncio.run(asked(server.url, 10**9, CONNECTIONS, until=over))
+            went = asyncio.run(
+                asked(server.url, 10**9, CONNECTIONS, after=(500, server.process.terminate))
+            )
             code = server.process.wait(60)
         lost = {what: times for what, times in went.items() if what not in ("", "refused")}
         what = f"{went['']} answered, {went['refused']} refused after it"

@@ -24,7 +24,7 @@ TEXTS = (
     "<script>alert(1)</script>", "<img src=x onerror=alert(1)>", '"><svg/onload=alert(1)>', "javascript:alert(1)",
     "&lt;b&gt;", "{{7*7}}", "{% raw %}", "${jndi:ldap://x}", "'; DROP TABLE clusters; --", "%s%n%x", "$\\undefined{x}$",
     "[bold red]markup[/bold red]", "[link=http://evil.example]x[/link]", "\x1b[2J\x1b]0;owned\x07", "\x1b]8;;http://evil.example\x07x",
-    "\x9b31m", "a\x08\x08\x08b", "a\rb", "line\nbreak", "\ttab", "=cmd|'/C calc'!A0", "+1+1", "-2+3", "@SUM(A1)",
+    "\x9b31m", "a\x08\x08\x08b", "a\rb", "line\nbreak", "a\ttab", "=cmd|'/C calc'!A0", "+1+1", "-2+3", "@SUM(A1)",
     "abc\u202egnp.exe", "\u2066hidden\u2069", "\u061cx", "\u200bzero", "\ufeffmark", "a\u2028b", "\U000e0041tag", "x" * 500,
 )  # fmt: skip
 """As ids, names of columns, values, files and sheets."""
@@ -107,7 +107,7 @@ def checked(output: str) -> Iterator[str]:
     if output == "v.csv":
         with open(output, newline="", encoding="utf-8") as file:
             ids = [row["cluster_id"] for row in csv.DictReader(file)]
-        if sorted(ids) != sorted({text for text in TEXTS}):
+        if sorted(ids) != sorted(set(TEXTS)):
             yield f"other ids in CSV: {sorted(set(TEXTS) ^ set(ids))[:3]}"
     elif output == "v.json":
         ids = {row["cluster_id"] for row in json.loads(Path(output).read_text(encoding="utf-8"))}

@@ -9,7 +9,7 @@ import re
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -78,9 +78,10 @@ _doing: list[Callable[[], str]] = []
 
 
 def say(*messages: str) -> None:
-    """Print messages for the person, on standard error, one per line."""
+    """Print messages for the person, on standard error, one per line; what nobody can be told ends no work."""
     for message in messages:
-        print(printable(message), file=sys.stderr)
+        with suppress(OSError):
+            print(printable(message), file=sys.stderr, flush=True)
 
 
 def print_json(value: Any) -> None:
@@ -142,7 +143,7 @@ def plain_progress(command: str) -> Iterator[None]:
         while not is_done.wait(SECONDS_BETWEEN_LINES):
             current = _doing[-1:]  # a copy: the other thread may leave a context any time
             what = current[0]() if current else "working"
-            print(f"{command}: {what} ({monotonic() - began:.0f} s)", file=sys.stderr, flush=True)
+            say(f"{command}: {what} ({monotonic() - began:.0f} s)")
 
     printer = threading.Thread(target=print_lines, daemon=True)
     printer.start()

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from calcigram._version import __version__
 from calcigram.errors import BadInputError
 from calcigram.formats.dicom.answer import ALGORITHM, MANUFACTURER, derived_uid
-from calcigram.formats.dicom.datasets import text_of
+from calcigram.formats.dicom.datasets import save_dataset, text_of
 from calcigram.formats.dicom.images import open_dicom
 from calcigram.formats.dicom.writing import REQUIRED
 from calcigram.formats.extras import load_extra
@@ -96,7 +96,7 @@ def write_segmentation(
     if "FrameOfReferenceUID" not in header and "PatientOrientation" not in made:
         made.PatientOrientation = header.get("PatientOrientation")
     with atomic_path(path) as temporary:
-        made.save_as(temporary)
+        save_dataset(made, temporary)
 
 
 def _measures(highdicom: Any, spacing_mm: tuple[float, float]) -> Any:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,7 +26,7 @@ from calcigram.formats.dicom.answer import (
     digest_of,
 )
 from calcigram.formats.dicom.concepts import PRIVATE_SCHEME
-from calcigram.formats.dicom.datasets import text_of
+from calcigram.formats.dicom.datasets import save_dataset, text_of
 from calcigram.formats.dicom.drawing import evidence
 from calcigram.formats.dicom.images import FindImages, open_image
 from calcigram.formats.dicom.reading import DicomIntake
@@ -158,11 +157,6 @@ def finish(
     document.file_meta = meta
     document.preamble = b"\0" * 128
     return document
-
-
-def save(document: Dataset, path: Path) -> None:
-    """Write a document as a DICOM file with preamble and meta information."""
-    document.save_as(path, enforce_file_format=True)
 
 
 def _copy_identity(identity: Dataset, document: Dataset) -> None:
@@ -424,7 +418,7 @@ def make_report(
 def write_report_file(document: Dataset, path: PathLike) -> None:
     """Write a document, whole or not at all."""
     with atomic_path(path) as temporary:
-        save(document, Path(temporary))
+        save_dataset(document, temporary)
 
 
 def _nipples(clusters: ClusterSet, source: Source) -> dict[str, tuple[float, float]]:
