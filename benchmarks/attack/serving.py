@@ -20,7 +20,7 @@ from attack.frame import memory_of
 
 LINE = {"x_mm": [0, 1, 2, 3], "y_mm": [0, 0, 0, 1]}
 
-START_S = 120
+START_S = 400
 
 
 class Server:

@@ -133,6 +133,9 @@ Manifest = Mapping[str, Any]
 class Folder(Protocol):
     """Where parts are kept: `LocalFolder`, or `batch.storage.Storage` for what fsspec reaches."""
 
+    def exists(self) -> bool:
+        """Tell whether it is there."""
+
     def names(self) -> set[str]:
         """Return the names of its files; of none where it is not there."""
 
@@ -154,6 +157,10 @@ class LocalFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+
+    def exists(self) -> bool:
+        """Tell whether it is there."""
+        return self.path.is_dir()
 
     def names(self) -> set[str]:
         """Return the names of its files; of none where it is not there."""
@@ -238,7 +245,7 @@ class Checkpoint:
 
     def discard(self) -> None:
         """Remove the folder with all that it holds."""
-        if self.folder.names():
+        if self.folder.exists():
             self.hold()
             self.folder.remove()
         self.close()

@@ -204,13 +204,19 @@ def _job_folder() -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+LONGEST_FOLDER = 85
+"""Bytes; the address of a socket in it may have about 20 more."""
+
+
 @cache
 def _own_folder() -> Path:
     """Return the folder of this process; what a killed one left, the next removes."""
     stack = ExitStack()
     folder = stack.enter_context(temporary_folder())
     atexit.register(stack.close)
-    vars(current_process())["_config"]["tempdir"] = str(folder)  # multiprocessing's own files too
+    if len(os.fsencode(folder)) <= LONGEST_FOLDER:
+        # multiprocessing's own files go with it, too
+        vars(current_process())["_config"]["tempdir"] = str(folder)
     return folder
 
 

@@ -10,7 +10,6 @@ import math
 import os
 import signal
 import socket
-import tempfile
 from functools import partial
 from inspect import signature
 from typing import Any
@@ -19,6 +18,7 @@ import uvicorn
 from uvicorn.supervisors import Multiprocess
 
 from calcigram.errors import BadInputError
+from calcigram.formats.files import temporary_folder
 from calcigram.server.settings import Settings, variable
 from calcigram.server.telemetry import catch_all, configuration
 from calcigram.server.transport import LimitedProtocol
@@ -49,8 +49,8 @@ def serve(settings: Settings) -> None:
     # Processes of their own read the settings anew, from the environment.
     for name, value in settings.model_dump().items():
         os.environ[variable(name)] = str(value)
-    with tempfile.TemporaryDirectory(prefix="calcigram-metrics-") as shared:
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = shared
+    with temporary_folder() as shared:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(shared)
         config = uvicorn.Config(f"{__package__}.launch:application", factory=True, **options)
         address = config.bind_socket()
         try:
