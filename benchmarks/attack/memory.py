@@ -377,17 +377,24 @@ def jpeg_of_absurd_size() -> bytes:
     return bytes(frame)
 
 
-def jpeg2000_of_absurd_size(n_tiles: bool = False) -> bytes:
-    import imagecodecs
-
-    frame = bytearray(
-        imagecodecs.jpeg2k_encode(np.zeros((64, 64), np.uint16), level=0, codecformat="j2k")
+def jpeg2000(width: int, height: int, tile: int, n_colours: int = 1) -> bytes:
+    """Return the header of a JPEG 2000 stream of this size, and one empty tile."""
+    size = struct.pack(">H8IH", 0, width, height, 0, 0, tile, tile, 0, 0, n_colours)
+    size += b"\x0f\1\1" * n_colours
+    style = struct.pack(">BBHBBBBBB", 0, 0, 1, 0, 0, 4, 4, 0, 1)
+    steps = struct.pack(">BB", 0x40, 0x80)
+    segments = ((0x51, size), (0x52, style), (0x5C, steps))
+    head = b"".join(struct.pack(">BBH", 255, kind, len(data) + 2) + data for kind, data in segments)
+    return (
+        b"\xff\x4f" + head + struct.pack(">HHHIBB", 0xFF90, 10, 0, 14, 0, 1) + b"\xff\x93\xff\xd9"
     )
-    at = frame.index(b"\xff\x51") + 6
-    frame[at : at + 8] = struct.pack(">II", 60_000, 60_000)
-    if not n_tiles:  # one tile as large as the image
-        frame[at + 16 : at + 24] = struct.pack(">II", 60_000, 60_000)
-    return bytes(frame)
+
+
+def of_jpeg2000(width: int, height: int, tile: int, n_colours: int) -> bytes:
+    frame = jpeg2000(width, height, tile, n_colours)
+    return compressed(
+        "1.2.840.10008.1.2.4.90", frame, Rows=height, Columns=width, ImagerPixelSpacing=[0.05, 0.05]
+    )
 
 
 def rle_bomb(n: int = 65_000) -> bytes:
@@ -447,8 +454,8 @@ DICOMS = [
     Input("2,000,000,000 frames", lambda: mammogram(NumberOfFrames="2000000000")),
     Input("lossless JPEG of 65,535 x 65,535", lambda: compressed("1.2.840.10008.1.2.4.70", jpeg_of_absurd_size())),
     Input("lossless JPEG of 65,535 x 65,535, header too", lambda: compressed("1.2.840.10008.1.2.4.70", jpeg_of_absurd_size(), Rows=65535, Columns=65535)),
-    Input("JPEG 2000 of 60,000 x 60,000", lambda: compressed("1.2.840.10008.1.2.4.90", jpeg2000_of_absurd_size())),
-    Input("JPEG 2000 of 900,000 tiles", lambda: compressed("1.2.840.10008.1.2.4.90", jpeg2000_of_absurd_size(True))),
+    *(Input(f"JPEG 2000 of {width:,} x {height:,}, {tile:,} per tile, {n:,} colours", partial(of_jpeg2000, width, height, tile, n))
+      for width, height, tile, n in ((60_000, 60_000, 60_000, 1), (60_000, 60_000, 8, 1), (5_000, 8_000, 8_000, 1), (5_000, 8_000, 1, 1), (5_000, 8_000, 8_000, 16_384))),
     Input("run lengths that give 128 times their size", lambda: compressed("1.2.840.10008.1.2.5", rle_bomb())),
 ]  # fmt: skip
 
