@@ -24,7 +24,7 @@ from calcigram.errors import CalcigramError
 MEMORY_MB, SECONDS = 1000, 60
 """What one try may take: memory above that of an idle process, and processor time."""
 
-STUCK_S = 180
+STUCK_S = 600
 """By the clock: a try that waits for something and uses no processor."""
 
 SECTIONS = {
@@ -229,8 +229,8 @@ def silence() -> None:
 
 def limit(memory_mb: float = MEMORY_MB) -> None:
     """Limit this process: so much memory above what it has now."""
-    most = int((memory_of("self", "VmSize") + memory_mb) * 1e6)
-    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    most = int((memory_of("self", "VmData") + memory_mb) * 1e6)
+    resource.setrlimit(resource.RLIMIT_DATA, (most, most))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     for stopped in (signal.SIGPROF, signal.SIGALRM):
         signal.signal(stopped, signal.SIG_DFL)
