@@ -74,7 +74,7 @@ def pinned(n: int) -> Iterator[Outcome]:
         pin = pins.get(name, "")
         is_fixed = numbers(pin) >= numbers(fixed)
         yield Outcome(
-            name, "" if is_fixed else f"{pin or 'not pinned'}, {advisory} is mended in {fixed}"
+            name, "" if is_fixed else f"{pin or 'not pinned'}, {advisory} is fixed in {fixed}"
         )
 
 

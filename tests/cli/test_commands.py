@@ -90,7 +90,7 @@ def test_pictures_are_there_with_their_truth_or_not_at_all(tmp_path, monkeypatch
     ]
     with monkeypatch.context() as patch:
         patch.setattr(command, "fill_folder", stop, raising=False)
-        patch.setattr("calcigram.formats.files.fill_folder", stop)
+        patch.setattr("calcigram.formats.temporary.fill_folder", stop)
         assert main([*arguments, "--jobs", "1"]) == 130
     assert list(tmp_path.iterdir()) == []
     assert main([*arguments, "--jobs", "1"]) == 0

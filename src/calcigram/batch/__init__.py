@@ -30,9 +30,9 @@ from calcigram.formats.checkpoint import (
     file_digest,
     to_text,
 )
-from calcigram.formats.files import LOCK_FILE
 from calcigram.formats.inputs import check_apart
 from calcigram.formats.parquet import is_long, opened_parquet, row_group_runs
+from calcigram.formats.temporary import LOCK_FILE
 
 __all__ = ["BatchSummary", "on_dask", "run_batch"]
 

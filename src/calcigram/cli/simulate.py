@@ -52,7 +52,7 @@ def add(commands: _options.Commands) -> None:
 def run(args: argparse.Namespace) -> None:
     """Simulate and write."""
     from calcigram import simulate, write_clusters
-    from calcigram.formats.files import fill_folder, unfinished
+    from calcigram.formats.temporary import fill_folder, unfinished
 
     if args.output is None and args.images is None:
         raise BadInputError("-o FILE for the clusters, or --images DIR for pictures of them")

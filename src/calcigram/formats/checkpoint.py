@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from calcigram.errors import BadInputError, CalcigramError
-from calcigram.formats.files import LOCK_FILE, PathLike, atomic_path, first_bytes, take_lock
+from calcigram.formats.files import PathLike, atomic_path, first_bytes
+from calcigram.formats.temporary import LOCK_FILE, take_lock
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -24,15 +24,12 @@ from calcigram.errors import BadInputError, CalcigramError
 from calcigram.formats.checkpoint import file_digest
 from calcigram.formats.files import (
     IMAGE_MAGICS,
-    NO_SPACE,
     STANDARD_STREAM,
     PathLike,
     first_bytes,
-    is_same,
     looks_like_dicom,
-    temporary_files,
-    temporary_folder,
 )
+from calcigram.formats.temporary import NO_SPACE, is_same, temporary_files, temporary_folder
 from calcigram.limits import unpacked_limit
 
 _CHUNK = 1 << 20

@@ -14,8 +14,9 @@ from typing import Any
 from calcigram.errors import BadInputError, CalcigramError
 from calcigram.formats.csvtext import read_csv_clusters
 from calcigram.formats.extras import load_extra
-from calcigram.formats.files import PathLike, temporary_files
+from calcigram.formats.files import PathLike
 from calcigram.formats.inputs import SpooledPath
+from calcigram.formats.temporary import temporary_files
 from calcigram.limits import MAX_COLUMNS, unpacked_limit
 from calcigram.longtable import Intake, Notice
 from calcigram.options import ReadOptions

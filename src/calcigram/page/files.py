@@ -14,7 +14,7 @@ import numpy as np
 
 from calcigram.clusters import ClusterSet
 from calcigram.errors import BadInputError, CalcigramError
-from calcigram.formats.files import temporary_folder
+from calcigram.formats.temporary import temporary_folder
 from calcigram.options import MAMMOGRAM, ReadOptions
 from calcigram.wording import without_options
 

@@ -35,7 +35,7 @@ import numpy as np
 from calcigram.classify import Classifier
 from calcigram.clusters import CLUSTER_NAMES, MARK_NAMES, ClusterSet
 from calcigram.errors import CalcigramError, TemporaryFilesError
-from calcigram.formats.files import temporary_folder
+from calcigram.formats.temporary import temporary_folder
 from calcigram.options import ReadOptions
 from calcigram.server import openinference
 from calcigram.server.inputs import gather, read_json, read_upload

@@ -20,7 +20,7 @@ from pydantic_core import ErrorDetails, from_json
 
 from calcigram.clusters import CLUSTER_NAMES, MARK_NAMES, ClusterSet
 from calcigram.errors import BadInputError, CalcigramError
-from calcigram.formats.files import temporary_folder
+from calcigram.formats.temporary import temporary_folder
 from calcigram.longtable.columns import NUMERIC_COLUMNS, SHORT_NAMES
 from calcigram.options import ReadOptions
 from calcigram.server.problems import Problem

@@ -18,7 +18,7 @@ import uvicorn
 from uvicorn.supervisors import Multiprocess
 
 from calcigram.errors import BadInputError
-from calcigram.formats.files import temporary_folder
+from calcigram.formats.temporary import temporary_folder
 from calcigram.server.settings import Settings, variable
 from calcigram.server.telemetry import catch_all, configuration
 from calcigram.server.transport import LimitedProtocol
