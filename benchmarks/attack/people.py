@@ -220,7 +220,7 @@ def nothing_is_told(n: int) -> Iterator[Outcome]:
         for path, body, content_type in bodies:
             with contextlib.suppress(httpx.HTTPError):
                 answer = client.post(
-                    f"{path}?{SECRETS[3]}=/etc/passwd",
+                    f"{path}?{SECRETS[3]}=1",
                     content=body,
                     headers={"content-type": content_type},
                 )

@@ -163,7 +163,7 @@ def _no_gzip(why: str) -> Problem:
 
 MAX_HEAD_BYTES = 65_536
 
-LAST_REQUESTS_S = 0.5
+LAST_REQUESTS_S = 1.0
 """When the server stops, connections without a request are closed after so many seconds."""
 
 CLOSE = (b"connection", b"close")
@@ -208,10 +208,14 @@ class LimitedProtocol(HttpToolsProtocol):
         """
         self._is_stopping = True
         if self.cycle is None or self.cycle.response_complete:
-            self.loop.call_later(LAST_REQUESTS_S, self._close_if_idle)
+            self.loop.call_later(LAST_REQUESTS_S, self._close_soon)
         else:
             self.cycle.scope["headers"].append(CLOSE)
             super().shutdown()
+
+    def _close_soon(self) -> None:
+        # A loop that was kept from running calls timers before it reads what has come meanwhile.
+        self.loop.call_later(0.1, self._close_if_idle)
 
     def _close_if_idle(self) -> None:
         if self.cycle is None or self.cycle.response_complete:
