@@ -210,7 +210,8 @@ class LimitedProtocol(HttpToolsProtocol):
         if self.cycle is None or self.cycle.response_complete:
             self.loop.call_later(LAST_REQUESTS_S, self._close_soon)
         else:
-            self.cycle.scope["headers"].append(CLOSE)
+            headers: Any = self.cycle.scope["headers"]
+            headers.append(CLOSE)
             super().shutdown()
 
     def _close_soon(self) -> None:

@@ -16,6 +16,7 @@ from calcigram.formats.dicom.images import open_dicom
 from calcigram.formats.dicom.writing import REQUIRED
 from calcigram.formats.extras import load_extra
 from calcigram.formats.files import PathLike, atomic_path, first_bytes, looks_like_dicom
+from calcigram.wording import printable
 
 SERIES_NUMBER = 9112
 
@@ -110,9 +111,10 @@ def _described(number: int, name: str, seed: Sequence[str]) -> Any:
     import highdicom
     from highdicom.sr.coding import CodedConcept
 
+    label = printable(name).replace("\\", "?")[:64]  # a backslash would separate two values
     return highdicom.seg.SegmentDescription(
         segment_number=number,
-        segment_label=name[:64],
+        segment_label=label,
         segmented_property_category=CodedConcept(
             "49755003", "SCT", "Morphologically Abnormal Structure"
         ),
@@ -123,6 +125,6 @@ def _described(number: int, name: str, seed: Sequence[str]) -> Any:
             version=__version__,
             family=CodedConcept("123106", "DCM", "Multi-Scale/Resolution Filtering"),
         ),
-        tracking_id=name[:64],
+        tracking_id=label,
         tracking_uid=derived_uid("segment", str(number), *seed),
     )

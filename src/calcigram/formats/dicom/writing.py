@@ -125,6 +125,9 @@ def finish(
     from pydicom.sequence import Sequence
     from pydicom.uid import PYDICOM_IMPLEMENTATION_UID, UID, ExplicitVRLittleEndian
 
+    for element in content.iterall():
+        if element.keyword == "TextValue":
+            element.value = _without_controls(element.value)
     document = Dataset()
     document.update(content)
     if "RelationshipType" in document:
@@ -157,6 +160,19 @@ def finish(
     document.file_meta = meta
     document.preamble = b"\0" * 128
     return document
+
+
+def _without_controls(text: str) -> str:
+    """Return text as DICOM may hold it: an escape would announce another character set (PS3.5, 6.1.3).
+
+    Examples
+    --------
+    >>> _without_controls("a\x1b[2J\u202eb")
+    'a\\x1b[2J\\u202eb'
+    """
+    return "".join(
+        c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text
+    )
 
 
 def _copy_identity(identity: Dataset, document: Dataset) -> None:
