@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import plistlib
+import re
 import struct
 import tempfile
 import time
@@ -32,6 +33,7 @@ class Input(NamedTuple):
     make: Callable[[], bytes]
     options: dict[str, Any] = {}  # noqa: RUF012 - never changed
     media_type: str = "application/octet-stream"
+    entrances: tuple[str, ...] = ("Python", "command", "page", "HTTP")
 
 
 SPACING = {"pixel_spacing": 0.07}
@@ -129,21 +131,18 @@ def warm() -> None:
 
 
 def attacked(inputs: list[Input], n: int) -> Iterator[Outcome]:
-    """Bring each input in by each entrance: first all by Python, then all by the command line, ..."""
+    """Bring in each input by Python, by the command line or the page in turn, and over HTTP."""
     warm()
+    streams = all(one.media_type == ARROW for one in inputs)  # which are read from HTTP alone
+    ways = [("HTTP",)] if streams else [("Python",), ("command", "page"), ("HTTP",)]
+    tries = [(one, way[k % len(way)]) for way in ways for k, one in enumerate(inputs)]
+    tries = [(one, entrance) for one, entrance in tries if entrance in one.entrances]
     with tempfile.TemporaryDirectory() as folder:
-        paths = {}
-        for one in inputs:
-            (Path(folder) / one.name.replace(" ", "-")).mkdir()
-            paths[one.name] = Path(folder) / one.name.replace(" ", "-") / "given"
-        tries = [
-            (f"{one.name}, {entrance}", entrance, one)
-            for entrance in (*IN_CHILDREN, "HTTP")
-            for one in inputs
-        ][:n]
-        for what, entrance, one in tries:
-            path = paths[one.name]
+        for one, entrance in tries[:n]:
+            path = Path(folder) / re.sub(r"\W+", "-", one.name) / "given"
+            what = f"{one.name}, {entrance}"
             if not path.exists():
+                path.parent.mkdir()
                 path.write_bytes(one.make())
             if entrance == "HTTP":
                 yield replace(by_http(path, one.options, one.media_type), what=what)
@@ -291,7 +290,7 @@ STREAMS = [
 
 
 @kind("memory", "Parquet that unpacks 1000:1",
-      "constant columns, one list of 50 million, nulls, one long text in all rows, deep types", full=32, bounded=3)  # fmt: skip
+      "constant columns, one list of 50 million, nulls, one long text in all rows, deep types", full=24, bounded=3)  # fmt: skip
 def parquet(n: int) -> Iterator[Outcome]:
     yield from attacked(TABLES, n)
 
@@ -462,7 +461,7 @@ DICOMS = [
 
 @kind("memory", "DICOM that asks for much",
       "deflated gigabytes, trees 100,000 deep, 900,000 empty items, elements that claim 4 GB, compressed frames of absurd size",
-      full=4 * len(DICOMS), bounded=5)  # fmt: skip
+      full=3 * len(DICOMS), bounded=5)  # fmt: skip
 def dicom(n: int) -> Iterator[Outcome]:
     yield from attacked(DICOMS, n)
 
@@ -641,6 +640,12 @@ def long_shared_string() -> bytes:
     return workbook(f"<sheetData>{cells}</sheetData>", f"<si><t>{'w' * 20_000_000}</t></si>")
 
 
+def shared_string(n: int = 50_000) -> bytes:
+    """Return a workbook in which each cell holds the same text of 32,000 characters: 1.6 GB as CSV."""
+    cells = '<row><c t="s"><v>0</v></c><c><v>1</v></c><c><v>1</v></c></row>' * n
+    return workbook(f"<sheetData>{cells}</sheetData>", f"<si><t>{'w' * 32_000}</t></si>")
+
+
 def many_cells(n: int = 3_000_000) -> bytes:
     return workbook("<sheetData>" + "<row><c><v>1</v></c><c><v>1</v></c><c><v>1</v></c></row>" * (n // 3) + "</sheetData>")  # fmt: skip
 
@@ -665,7 +670,7 @@ ANNOTATIONS = [
 
 
 @kind("memory", "Annotations that ask for much",
-      "4,000 outlines around all points in each format, property lists 100,000 deep, entities", full=4 * len(ANNOTATIONS), bounded=4)  # fmt: skip
+      "4,000 outlines around all points in each format, property lists 100,000 deep, entities", full=3 * len(ANNOTATIONS), bounded=4)  # fmt: skip
 def annotations(n: int) -> Iterator[Outcome]:
     yield from attacked(ANNOTATIONS, n)
 
@@ -684,6 +689,7 @@ ARCHIVES = [
     Input("1.4 GB in a workbook", lambda: zeros_in_zip("xl/workbook.xml")),
     Input("a cell in the last row and column", far_cell),
     Input("one text of 20 MB in 50,000 cells", long_shared_string),
+    Input("one text of 32,000 characters in 50,000 cells", shared_string),
     Input("3,000,000 cells", many_cells),
     Input("a sheet 100,000 deep", deep_workbook),
     Input("a workbook that is the same bytes", lambda: overlapping("xl/worksheets/sheet{:04}.xml")),
@@ -736,7 +742,7 @@ def nifti(shape: tuple[int, ...], code: int = 2, slope: float = 1) -> bytes:
 
 
 @kind("memory", "Archives that unpack to gigabytes",
-      "gzip in gzip, npz in zip, workbooks, region sets, NIfTI, xz, overlapping members", full=4 * len(ARCHIVES), bounded=4)  # fmt: skip
+      "gzip in gzip, npz in zip, workbooks, region sets, NIfTI, xz, overlapping members", full=3 * len(ARCHIVES), bounded=4)  # fmt: skip
 def archives(n: int) -> Iterator[Outcome]:
     yield from attacked(ARCHIVES, n)
 
@@ -935,13 +941,13 @@ IMAGES = [
 
 
 @kind("memory", "Masks that ask for much",
-      "14.8 million parts, labels at opposite corners, noise, spirals and combs in every container", full=4 * len(MASKS), bounded=2)  # fmt: skip
+      "14.8 million parts, labels at opposite corners, noise, spirals and combs in every container", full=3 * len(MASKS), bounded=2)  # fmt: skip
 def masks(n: int) -> Iterator[Outcome]:
     yield from attacked(MASKS, n)
 
 
 @kind("memory", "Images of absurd size",
-      "PNG, TIFF, NumPy and NIfTI that claim gigabytes, pages in a circle, tiles, strips, text chunks", full=4 * len(IMAGES), bounded=8)  # fmt: skip
+      "PNG, TIFF, NumPy and NIfTI that claim gigabytes, pages in a circle, tiles, strips, text chunks", full=3 * len(IMAGES), bounded=8)  # fmt: skip
 def images(n: int) -> Iterator[Outcome]:
     yield from attacked(IMAGES, n)
 
@@ -970,7 +976,7 @@ def http_clusters(n: int) -> bytes:
 
 TEXTS = [
     Input("CSV of 10^6 equal points", lambda: csv(b"a,1,2\n" * 1_000_000), {}, "text/csv"),
-    Input("CSV of a cluster of 10^6 points", lambda: csv(b"".join(b"a,%d,%d\n" % (k % 1000, k // 1000) for k in range(1_000_000))), {}, "text/csv"),
+    Input("CSV of a cluster of 10^6 points", lambda: csv(b"".join(b"a,%d,%d\n" % (k % 1000, k // 1000) for k in range(1_000_000))), {}, "text/csv", ("page", "HTTP")),
     Input("CSV of 10^6 clusters", lambda: csv(b"".join(b"c%d,1,2\n" % k for k in range(1_000_000))), {}, "text/csv"),
     Input("CSV of 10^6 columns", lambda: b",".join(b"c%d" % k for k in range(1_000_000)) + b"\n" + b"1," * 999_999 + b"1\n", {}, "text/csv"),
     Input("CSV of one line of 60 MB", lambda: b"x" * 60_000_000, {}, "text/csv"),
@@ -1009,6 +1015,6 @@ TEXTS = [
 
 @kind("memory", "Texts that ask for much",
       "CSV and JSON of 10^6 points, columns, keys and clusters, deep nesting, numbers of 10^7 digits, long names for every pattern",
-      full=4 * len(TEXTS), bounded=6)  # fmt: skip
+      full=3 * len(TEXTS), bounded=6, cannot="at the command line and in Python a cluster of more than about 300,000 calcifications takes longer than a minute, as all pairs are looked at: a warning states the time before it begins; the page refuses more than 5,000, HTTP more than 20,000")  # fmt: skip
 def texts(n: int) -> Iterator[Outcome]:
     yield from attacked(TEXTS, n)

@@ -176,7 +176,11 @@ class ClusterSet:
         for k, value in enumerate(ids):
             if value is None or value is pd.NA or value != value:
                 raise BadInputError("an id", column="cluster_id", row=k, value=value)
-        table = pd.DataFrame(index=range(n_clusters)) if meta is None else pd.DataFrame(meta)
+        try:
+            table = pd.DataFrame(index=range(n_clusters)) if meta is None else pd.DataFrame(meta)
+        except (TypeError, ValueError) as error:
+            expected = f"a table with one row per cluster ({str(error)[:200]})"
+            raise BadInputError(expected, column="meta") from None
         clusters = cls(
             offsets,  # type: ignore[arg-type]
             np.array([str(i) for i in ids], dtype=object),

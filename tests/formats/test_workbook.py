@@ -148,3 +148,19 @@ def test_bombs_and_damage_are_refused(tmp_path):
     empty.save(path)
     with pytest.raises(BadInputError, match="at least one row"):
         read_clusters(path)
+
+
+def test_a_text_that_many_cells_share_is_not_written_out(tmp_path):
+    """The text stands in the file but once: 50,000 cells of it would fill the disk."""
+    path, text = tmp_path / "t.xlsx", "w" * 32_000
+    workbook(path, [[text, 1, 2]] * 4_500, heading=HEADING[:3])
+    assert path.stat().st_size < 100_000
+    with pytest.raises(BadInputError, match=r"row 41\d\d: expected a sheet of at most 134217728"):
+        read_clusters(path)
+    changed = io.BytesIO()
+    with zipfile.ZipFile(path) as given, zipfile.ZipFile(changed, "w") as made:
+        for name in given.namelist():
+            made.writestr(name, given.read(name).replace(text.encode(), 2 * text.encode()))
+    path.write_bytes(changed.getvalue())
+    with pytest.raises(BadInputError, match=r"row 2: expected cells of at most 32,767 characters"):
+        read_clusters(path)

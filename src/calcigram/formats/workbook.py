@@ -26,6 +26,9 @@ MAX_ROWS = 1_048_576
 
 MAX_CELLS = 20_000_000
 
+MAX_TEXT = 32_767
+"""Characters of a cell, as of Excel. A text that many cells share stands in the file but once."""
+
 MAX_MEMBERS = 10_000
 """Files in the archive that a workbook is."""
 
@@ -122,14 +125,23 @@ def _chosen(names: list[str], wanted: str | None, source: str) -> str:
 def _write(sheet: Any, text: Any, source: str) -> None:
     """Write a sheet as CSV, each row on the line of its number."""
     writer = csv.writer(text, lineterminator="\n")
-    n_cells = n_blank = width = 0
+    n_cells = n_blank = width = n_characters = 0
     for number, row in enumerate(_rows(sheet), start=1):
         n_cells += len(row)
         if number > MAX_ROWS or n_cells > MAX_CELLS:
             raise BadInputError(
                 f"at most {MAX_ROWS:,} rows and {MAX_CELLS:,} cells", source=source, row=number
             )
+        if any(isinstance(value, str) and len(value) > MAX_TEXT for value in row):
+            raise BadInputError(
+                f"cells of at most {MAX_TEXT:,} characters", source=source, row=number
+            )
         cells = [_text(value) for value in row]
+        n_characters += sum(map(len, cells))
+        if n_characters > unpacked_limit(0):
+            raise BadInputError(
+                f"a sheet of at most {unpacked_limit(0)} characters", source=source, row=number
+            )
         while cells and not cells[-1]:
             cells.pop()
         if not cells:
