@@ -43,8 +43,8 @@ def add(commands: _options.Commands) -> None:
             "DIR",
             role=(),
         ),
-        option("--image-format", "of the pictures: DICOM, or PNG of 16 bits", ("dcm", "png"), default="dcm"),
-        option("--margin-mm", "how far a picture reaches beyond its cluster", _options.positive_float, default=10),
+        option("--image-format", "of the pictures: DICOM (the default), or PNG of 16 bits", ("dcm", "png")),
+        option("--margin-mm", "how far a picture reaches beyond its cluster (10)", _options.positive_float),
         option("--raw", "pictures for processing, linear in the exposure"),
     )  # fmt: skip
 
@@ -53,22 +53,27 @@ def run(args: argparse.Namespace) -> None:
     """Simulate and write."""
     from calcigram import simulate, write_clusters
     from calcigram.formats.temporary import fill_folder, unfinished
+    from calcigram.simulate.render import MARGIN_MM
 
     if args.output is None and args.images is None:
         raise BadInputError("-o FILE for the clusters, or --images DIR for pictures of them")
+    of_pictures = ("image_format", "margin_mm", "raw")
+    if args.images is None and (given := [n for n in of_pictures if getattr(args, n)]):
+        names = ", ".join("--" + name.replace("_", "-") for name in given)
+        raise BadInputError(f"--images DIR together with {names}")
     how: dict[str, Any] = {"seed": args.seed, "grade": args.grade, "preset": args.preset}
     jobs = _options.jobs(args)
     with progress_bar("Simulating") as progress:
         if args.images is None:
             clusters = simulate(args.n, **how, n_jobs=jobs, progress=progress)
         else:
-            how |= {"margin_mm": args.margin_mm, "raw": args.raw, "n_jobs": jobs}
+            how |= {"margin_mm": args.margin_mm or MARGIN_MM, "raw": args.raw, "n_jobs": jobs}
             clusters, images, _ = simulate(args.n, render=True, **how, progress=progress)
     if args.images is not None:
         folder = Path(os.path.realpath(args.images))
         folder.parent.mkdir(parents=True, exist_ok=True)
         with unfinished(folder, is_folder=True) as fresh:
-            written = _write_images(images, fresh, args.image_format, jobs)
+            written = _write_images(images, fresh, args.image_format or "dcm", jobs)
             clusters.meta["image_id"], clusters.meta["file"] = zip(*written, strict=True)
             if args.output is None:
                 write_clusters(clusters, fresh / TRUTH)
