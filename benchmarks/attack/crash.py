@@ -118,6 +118,8 @@ def leaving(work: object) -> int:
     code = 1
     try:
         code = int(work() or 0)  # type: ignore[operator]
+    except SystemExit as leaving:  # as argparse does
+        code = int(leaving.code or 0)
     except BaseException:
         traceback.print_exc()
     finally:
