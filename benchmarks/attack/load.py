@@ -23,7 +23,7 @@ from typing import Any
 
 from attack.crash import finished, said, started, workshop
 from attack.frame import Outcome, kind
-from attack.serving import LINE, Server, Watch, free_port, serving
+from attack.serving import LINE, START_S, Server, Watch, free_port, serving
 
 CONNECTIONS = 64
 
@@ -165,7 +165,7 @@ def many_requests(n: int) -> Iterator[Outcome]:
         yield Outcome(f"after {done} requests", f"memory grew by {grown:.0f} MB")
 
 
-LOAD_S = 300
+LOAD_S = 240
 """At most so long: the list is to run in 20 minutes on any machine."""
 
 
@@ -218,7 +218,7 @@ def worker_killed(n: int) -> Iterator[Outcome]:
 
 
 def wait_for_workers(server: Server, without: set[int]) -> set[int]:
-    end = time.monotonic() + 120
+    end = time.monotonic() + START_S
     while time.monotonic() < end:
         found = {
             pid
@@ -286,7 +286,7 @@ def two_servers(n: int) -> Iterator[Outcome]:
                 )
                 for _ in range(2)
             ]  # fmt: skip
-            end = time.monotonic() + STARTS_S
+            end = time.monotonic() + START_S
             while time.monotonic() < end and all(one.poll() is None for one in both):
                 time.sleep(0.2)
             time.sleep(1)
@@ -301,9 +301,6 @@ def two_servers(n: int) -> Iterator[Outcome]:
             "" if set(codes) == {2, None} and is_told else f"exit codes {codes}: {said[-300:]}"
         )
         yield Outcome(f"{workers} processes each", failure)
-
-
-STARTS_S = 150
 
 
 def told(code: int, *words: str) -> str:
