@@ -1018,3 +1018,49 @@ TEXTS = [
       full=3 * len(TEXTS), bounded=6, cannot="at the command line and in Python a cluster of more than about 300,000 calcifications takes longer than a minute, as all pairs are looked at: a warning states the time before it begins; the page refuses more than 5,000, HTTP more than 20,000")  # fmt: skip
 def texts(n: int) -> Iterator[Outcome]:
     yield from attacked(TEXTS, n)
+
+
+# --- detection
+
+FULL_FIELD = (5_000, 4_000)
+
+
+def dots(step: int = 6) -> Any:
+    """Return an image of half a million bright spots."""
+    image = noise(np.uint16, FULL_FIELD) // 16 + 1000
+    image[::step, ::step] += 2000
+    image[1::step, ::step] += 2000
+    return image
+
+
+def pictured(array: Any) -> bytes:
+    return saved(from_tests("mammography").dataset(array, ImagerPixelSpacing=[0.05, 0.05]))
+
+
+PICTURES: dict[str, Callable[[], bytes]] = {
+    "noise": lambda: pictured(noise(np.uint16, FULL_FIELD) * 10),
+    "half a million spots": lambda: pictured(dots()),
+    "a checkerboard": lambda: pictured((np.indices(FULL_FIELD).sum(0) % 2 * 3000).astype(np.uint16)),
+    "one grey value": lambda: pictured(np.full(FULL_FIELD, 1000, np.uint16)),
+    "a gradient": lambda: pictured(np.broadcast_to(np.arange(4_000, dtype=np.uint16), FULL_FIELD).copy()),
+    "few rows": lambda: pictured(noise(np.uint16, (64, 200_000))),
+}  # fmt: skip
+
+
+def detect_by_command(given: Path) -> str:
+    from calcigram.cli import main
+
+    code = main(["detect", str(given), "-o", str(given.with_suffix(".csv")), "--jobs", "1"])
+    return "" if code in (0, 2) else f"exit code {code}"
+
+
+@kind("memory", "Images for detection", "20 million pixels of noise, spots, checkerboards, gradients and grey, by the command line",
+      full=len(PICTURES), cannot="detection takes 28 bytes per pixel: 1.3 GB for the largest image that is read, of 40 million pixels. The page refuses "
+      "one that takes more than CALCIGRAM_MAX_WORK_MB, about 30 million pixels")  # fmt: skip
+def pictures(n: int) -> Iterator[Outcome]:
+    warm()
+    with tempfile.TemporaryDirectory() as folder:
+        for name, make in list(PICTURES.items())[:n]:
+            path = Path(folder) / "given.dcm"
+            path.write_bytes(make())
+            yield from in_children(detect_by_command, [(name, path)])
