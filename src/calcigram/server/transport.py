@@ -259,8 +259,10 @@ class LimitedProtocol(HttpToolsProtocol):
         self._stop_timer()
         self._head_bytes = None
         if self._is_stopping:
-            self.headers.append(CLOSE)
+            self.headers.append(CLOSE)  # what older versions of uvicorn go by
         super().on_headers_complete()
+        if self._is_stopping and self.cycle is not None:
+            self.cycle.keep_alive = False
 
     def on_response_complete(self) -> None:
         """Begin to wait for the next request."""
