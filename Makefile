@@ -23,7 +23,7 @@ export OMP_NUM_THREADS ?= 1
 # What was compiled from Python source is kept, in the .venv as well: without it each start takes 6 s longer.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo kernels test test-all test-oldest coverage hooks lint types bench docs site dist clean
+.PHONY: help demo kernels test test-all test-oldest coverage hooks lint types bench attack docs site dist clean
 
 help: ## print this list
 	@echo "calcigram: make TARGET"
@@ -69,6 +69,10 @@ types: $(READY) ## check the types
 bench: $(READY) ## run the benchmarks, one script a claim, on a machine that does nothing else
 	@$(PIP_INSTALL) -e '.[bench]'
 	set -e; for script in $(BENCHMARKS); do $(BIN)/python benchmarks/$$script.py; done
+
+attack: kernels ## attack every entrance, write docs/robustness.md (under 20 minutes)
+	cd benchmarks && ../$(BIN)/python -m attack $(ATTACK); code=$$?; \
+		../$(BIN)/python make_robustness_page.py && exit $$code
 
 docs: $(READY) ## write the generated pages of docs/ again
 	$(BIN)/python benchmarks/make_features_page.py

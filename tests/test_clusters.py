@@ -244,3 +244,13 @@ def test_what_was_checked_cannot_be_changed_any_more():
     with pytest.raises(ValueError, match="read-only"):
         clusters.x_mm[0] = np.nan
     x[0] = 1  # the caller's own array stays his own
+
+
+@pytest.mark.parametrize("name", ["offsets", "x_mm", "cluster_id", "diameter_mm"])
+def test_lists_of_different_lengths_are_refused(name):
+    ragged = [[1], [2, 3], []]
+    given = {"offsets": [0, 3], "x_mm": [0, 1, 2], "y_mm": [0, 1, 2]} | {name: ragged}
+    with pytest.raises(BadInputError, match=name):
+        ClusterSet.from_arrays(**given)
+    with pytest.raises(BadInputError, match="meta"):
+        ClusterSet.from_arrays([0, 1], [0], [0], meta={"a": np.zeros((1, 2))})

@@ -87,3 +87,9 @@ def test_thousands_that_lie_together_take_little_memory():
     assert set(link(*points.T)) == {0}
     assert tracemalloc.get_traced_memory()[1] < 20 << 20
     tracemalloc.stop()
+
+
+@pytest.mark.parametrize("y", [[1, 2], [[1], [2], [3]], 3, ["a", "b", "c"], [[1], [2, 3], []]])
+def test_other_arrays_are_refused(y):
+    with pytest.raises(BadInputError):
+        link([0, 1, 2], y)

@@ -163,6 +163,12 @@ def test_without_resume_all_is_done_anew(tmp_path, source):
     assert not work_folder(tmp_path / "v.csv").exists()
 
 
+def test_an_empty_folder_that_a_kill_left_goes_too(tmp_path, source):
+    work_folder(tmp_path / "v.csv").mkdir()
+    classify_files(source, tmp_path / "v.csv", batch_size=PART * N_PARTS)  # in one part
+    assert not work_folder(tmp_path / "v.csv").exists()
+
+
 def test_nothing_to_resume_is_no_fault(tmp_path, source):
     assert resumed(source, tmp_path / "v.csv").n_resumed == 0
 

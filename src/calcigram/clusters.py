@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from calcigram.columns import as_array
 from calcigram.errors import BadInputError, UnknownClusterError
 from calcigram.lexicon import MICRO_MACRO_LIMIT_MM, SIZE_CLASSES, SizeClass
 from calcigram.limits import (
@@ -106,7 +107,7 @@ class ClusterSet:
         keep = partial(object.__setattr__, self)
         if self.confidence is None:
             keep("confidence", np.full(np.size(self.x_mm), np.nan, np.float32))
-        offsets = _checked_offsets(self.offsets, int(np.size(self.x_mm)))
+        offsets = _checked_offsets(self.offsets, as_array("x_mm", self.x_mm).size)
         n_clusters = offsets.size - 1
         ids = np.asarray(self.cluster_id, dtype=object)
         _check_length("cluster_id", ids, n_clusters)
@@ -163,7 +164,7 @@ class ClusterSet:
         """
         import pandas as pd
 
-        n_marks = int(np.size(x_mm))
+        n_marks = as_array("x_mm", x_mm).size
         n_clusters = _checked_offsets(offsets, n_marks).size - 1
         if unknown := set(columns) - set(_OPTIONAL):
             raise BadInputError(f"one of {', '.join(_OPTIONAL)}", column=sorted(unknown)[0])
@@ -172,11 +173,15 @@ class ClusterSet:
             if given.get(name) is None:
                 length = n_marks if name in POINT_NAMES else n_clusters
                 given[name] = np.full(length, np.nan, np.float32)
-        ids = range(n_clusters) if cluster_id is None else np.asarray(cluster_id)
+        ids = range(n_clusters) if cluster_id is None else as_array("cluster_id", cluster_id)
         for k, value in enumerate(ids):
             if value is None or value is pd.NA or value != value:
                 raise BadInputError("an id", column="cluster_id", row=k, value=value)
-        table = pd.DataFrame(index=range(n_clusters)) if meta is None else pd.DataFrame(meta)
+        try:
+            table = pd.DataFrame(meta, index=range(n_clusters) if meta is None else None)
+        except (TypeError, ValueError) as error:
+            expected = f"a table with one row per cluster ({str(error)[:200]})"
+            raise BadInputError(expected, column="meta") from None
         clusters = cls(
             offsets,  # type: ignore[arg-type]
             np.array([str(i) for i in ids], dtype=object),
@@ -316,16 +321,12 @@ class ClusterSet:
         )
 
     def size_class(self) -> npt.NDArray[np.int8]:
-        """Say micro, macro or mixed for each cluster.
+        """Say micro, macro or mixed for each cluster, by the limit of DICOM (PS3.16, code 111345).
 
         Returns
         -------
         ndarray of int8, shape (C,)
             Indices of `lexicon.SIZE_CLASSES`; -1 where no diameter is known.
-
-        Notes
-        -----
-        The limit is 0.5 mm (DICOM PS3.16, code 111345).
         """
         known = np.isfinite(self.diameter_mm)
         owner = np.repeat(np.arange(len(self)), self.n_calcifications)
@@ -387,7 +388,7 @@ class ClusterSet:
 
 def _checked_offsets(offsets: npt.ArrayLike, n_marks: int) -> npt.NDArray[np.int64]:
     """Return offsets that divide `n_marks` calcifications, as a copy nobody can change."""
-    given = np.asarray(offsets)
+    given = as_array("offsets", offsets)
     with np.errstate(invalid="ignore"):
         whole = given.astype(np.int64) if given.dtype.kind in "iuf" else np.empty(0, np.int64)
     if (

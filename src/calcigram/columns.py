@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from calcigram.errors import BadInputError
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -108,3 +110,11 @@ def frame_of(columns: Columns) -> pd.DataFrame:
 def rows_between(columns: Columns, start: int, stop: int) -> dict[str, Column]:
     """Return some consecutive rows."""
     return {name: column[start:stop] for name, column in columns.items()}
+
+
+def as_array(name: str, values: npt.ArrayLike) -> npt.NDArray[Any]:
+    """Return values of a column as an array; lists of different lengths, which make none, are refused."""
+    try:
+        return np.asarray(values)
+    except ValueError:
+        raise BadInputError("one dimension", column=name, value=values) from None

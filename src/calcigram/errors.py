@@ -115,6 +115,17 @@ class PixelSizeError(BadInputError):
     """Nobody states the size of a pixel, or what is stated can be none of a mammogram."""
 
 
+class TemporaryFilesError(CalcigramError):
+    """The folder for temporary files cannot be written to; no path is named."""
+
+    def __init__(self, error: OSError) -> None:
+        self.errno = error.errno
+        super().__init__(
+            f"the folder for temporary files cannot be written to ({error.strerror}): free some "
+            "space, or let TMPDIR name another folder"
+        )
+
+
 class ModelFileError(CalcigramError):
     """A model folder is damaged, foreign, too large or of a newer format."""
 

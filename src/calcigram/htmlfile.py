@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from calcigram._version import __version__
 from calcigram.charts import CONCERN_SIGNS
-from calcigram.wording import printable
+from calcigram.wording import for_pages
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -86,7 +86,7 @@ def filled(template: str, **values: Any) -> str:
     environment = Environment(
         loader=PackageLoader("calcigram", "templates"),
         autoescape=True,
-        finalize=_without_controls,
+        finalize=for_pages,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -114,8 +114,3 @@ def write_text(path: str | PathLike[str], text: str) -> Path:
     with atomic_path(path) as temporary:
         Path(temporary).write_text(text, encoding="utf-8")
     return Path(path)
-
-
-def _without_controls(value: object) -> object:
-    """Replace what HTML may not hold, and what turns text around; markup of our own stays."""
-    return printable(value, keep="\n\t") if type(value) is str else value

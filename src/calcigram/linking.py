@@ -82,7 +82,7 @@ def link(
     Raises
     ------
     BadInputError
-        There are more than `MAX_LOOSE`.
+        There are more than `MAX_LOOSE`, or x and y are not as many finite numbers.
 
     Notes
     -----
@@ -95,7 +95,15 @@ def link(
     array([ 0,  0,  0,  0,  0, -1])
     """
     linking = linking or Linking()
-    points = np.column_stack([np.asarray(x_mm, float), np.asarray(y_mm, float)])
+    try:
+        x, y = (np.asarray(values, float) for values in (x_mm, y_mm))
+    except (TypeError, ValueError):
+        raise BadInputError("numbers in mm", column="x_mm, y_mm") from None
+    if x.ndim != 1 or x.shape != y.shape:
+        raise BadInputError(
+            "two rows of as many numbers", column="x_mm, y_mm", value=f"{x.shape}, {y.shape}"
+        )
+    points = np.column_stack([x, y])
     bad = ~(np.abs(points) <= LARGEST_POSITION_MM).all(axis=1)
     if bad.any():
         row = int(bad.argmax())

@@ -51,17 +51,18 @@ class Mammogram:
 
     def __post_init__(self) -> None:
         """Check shape, type and spacing."""
-        if self.pixels.ndim != 2 or self.pixels.dtype != np.float32:
+        pixels = self.pixels
+        if not isinstance(pixels, np.ndarray) or pixels.ndim != 2 or pixels.dtype != np.float32:
             raise BadInputError(
                 f"{self.image_id}: a mammogram is one plane of float32, got an array of shape "
-                f"{self.pixels.shape} and type {self.pixels.dtype}"
+                f"{getattr(pixels, 'shape', 'unknown')} and type {getattr(pixels, 'dtype', type(pixels).__name__)}"
             )
         if len(self.spacing_mm) != 2 or not all(0.0 < s < np.inf for s in self.spacing_mm):
             raise BadInputError(
                 f"{self.image_id}: the spacing is two positive lengths in mm, (row, column), got {self.spacing_mm}"
             )
-        if self.valid is not None and self.valid.shape != self.pixels.shape:
+        if self.valid is not None and getattr(self.valid, "shape", None) != pixels.shape:
             raise BadInputError(
-                f"{self.image_id}: the mask of valid pixels has the shape {self.valid.shape}, "
-                f"the image {self.pixels.shape}"
+                f"{self.image_id}: the mask of valid pixels has the shape {getattr(self.valid, 'shape', 'unknown')}, "
+                f"the image {pixels.shape}"
             )

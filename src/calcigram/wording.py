@@ -73,6 +73,17 @@ def printable(text: str, keep: str = "") -> str:
     return "".join(sign if sign.isprintable() or sign in keep else "?" for sign in text)
 
 
+def for_pages(value: object) -> object:
+    """Replace in text what HTML may not hold, and what turns text around; markup of our own stays.
+
+    Examples
+    --------
+    >>> for_pages("a\u202eb")
+    'a?b'
+    """
+    return printable(value, keep="\n\t") if type(value) is str else value
+
+
 def counted(number: int, noun: str) -> str:
     """Return a number with its noun.
 

@@ -288,7 +288,22 @@ def test_two_runs_of_one_output_are_refused(tmp_path, folder):
     assert len(refused) == 7 * 3
     assert (summary.n_clusters, len(table(tmp_path / "out"))) == (400, 400)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "out"]
-    assert not (tmp_path / "out" / "lock").exists()
+    assert not (tmp_path / "out" / ".lock").exists()
+
+
+def test_what_a_run_that_was_killed_at_its_very_end_left_goes_with_the_next(
+    tmp_path, folder, contents
+):
+    options = {"task": "features", "partition_clusters": PART}
+    run_batch(folder, tmp_path / "out", **options)
+    before = contents(tmp_path / "out")
+    (tmp_path / "out" / ".lock").touch()
+    assert len(pd.read_parquet(tmp_path / "out")) == 400  # passed over
+    (tmp_path / ".out.work").mkdir()
+    (tmp_path / ".out.work" / "part-000000.parquet").touch()
+    assert run_batch(folder, tmp_path / "out", resume=True, **options).n_resumed == 7
+    assert contents(tmp_path / "out") == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "out"]
 
 
 def test_a_part_that_vanishes_or_is_of_another_run_stops_the_job(tmp_path, folder):

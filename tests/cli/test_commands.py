@@ -71,6 +71,36 @@ def test_simulate_writes_pictures_and_their_truth(options, suffix, tmp_path, cap
     assert "3 pictures" in capsys.readouterr().err
 
 
+def test_pictures_are_there_with_their_truth_or_not_at_all(tmp_path, monkeypatch):
+    from calcigram.cli import simulate as command
+
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    images = tmp_path / "images"
+    arguments = [
+        "simulate",
+        "1",
+        "--images",
+        str(images),
+        "--image-format",
+        "png",
+        "--margin-mm",
+        "2",
+    ]
+    with monkeypatch.context() as patch:
+        patch.setattr(command, "fill_folder", stop, raising=False)
+        patch.setattr("calcigram.formats.temporary.fill_folder", stop)
+        assert main([*arguments, "--jobs", "1"]) == 130
+    assert list(tmp_path.iterdir()) == []
+    assert main([*arguments, "--jobs", "1"]) == 0
+    (images / "mine.txt").write_text("mine")
+    assert main([*arguments, "--jobs", "1", "--seed", "3"]) == 0  # into a folder that has others
+    names = ["mine.txt", "sim-0-0.png", "sim-3-0.png", "truth.csv"]
+    assert sorted(path.name for path in images.iterdir()) == names
+    assert [path.name for path in tmp_path.iterdir()] == ["images"]
+
+
 def test_simulate_writes_the_truth_of_pictures_where_told(tmp_path):
     out = tmp_path / "marks.parquet"
     images = str(tmp_path / "images")

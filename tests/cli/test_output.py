@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import io
+import json
+import os
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -126,6 +130,49 @@ def test_the_summary_counts(verdicts):
 def test_a_long_table_is_cut_and_says_so(verdicts, capsys):
     _output.print_verdicts(pd.concat([verdicts] * 5), limit=4)
     assert "... and 11 more; -o FILE writes them all" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "sign",
+    ["\x7f", "\x9b", "\u061c", "\u200b", "\u2028", "\u202e", "\u2066", "\ufeff", "\U000e0041"],
+)
+def test_json_escapes_what_steers_a_terminal_or_turns_text_around(sign):
+    text = _output.json_text({f"a{sign}b": f"µ{sign}"})
+    assert text.replace("\n", "").isprintable()
+    assert json.loads(text) == {f"a{sign}b": f"µ{sign}"}
+
+
+def test_notes_cannot_steer_the_terminal(verdicts, capsys):
+    for table in (verdicts, verdicts[:0]):
+        table.attrs["notes"] = ["sheet '\x1b[2J' [bold]read[/bold]\u202e"]
+        _output.print_verdicts(table)
+        assert "sheet '?[2J' [bold]read[/bold]?" in capsys.readouterr().out
+
+
+def test_a_wrong_argument_cannot_steer_the_terminal(capsys):
+    from calcigram.cli import main
+
+    with pytest.raises(SystemExit):
+        main(["rules", "--\x1b[2Jx"])
+    assert "--?[2Jx" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [(["rules"], 2), (["features", "--json"], 2), (["inspect", "nothing.csv"], 2)],
+)
+def test_a_full_standard_output_is_told_and_a_full_standard_error_ends_nothing(arguments, code):
+    command = [sys.executable, "-m", "calcigram", *arguments]
+    with open("/dev/full", "w") as full:
+        told = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        assert told.returncode == code
+        assert told.stderr.startswith("calcigram: error: ")
+        assert len(told.stderr.splitlines()) == 1
+        untold = subprocess.run(command, stdout=full, stderr=full, check=False)
+        assert untold.returncode == code
+    if arguments == ["rules"]:
+        assert told.stderr == "calcigram: error: standard output: No space left on device\n"
 
 
 def test_nothing_of_a_file_steers_the_terminal(tmp_path, capsys):

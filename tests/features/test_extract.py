@@ -214,3 +214,11 @@ def test_a_cluster_of_very_many_calcifications_says_what_it_costs(monkeypatch):
     monkeypatch.setattr("calcigram.features.extract.MANY_CALCIFICATIONS", 5)
     with pytest.warns(UserWarning, match="cluster b: 6 calcifications take about 7 s of processor"):
         extract_features(clusters)
+
+
+@pytest.mark.parametrize("given", [None, np.zeros((3, 2)), {"x_mm": [1]}])
+def test_other_objects_are_refused(given):
+    with pytest.raises(BadInputError, match="expected a ClusterSet"):
+        extract_features(given)
+    with pytest.raises(BadInputError, match="expected a table with one row per calcification"):
+        ClusterSet.from_dataframe(given)

@@ -13,7 +13,12 @@ import pytest
 
 from calcigram.errors import BadInputError
 from calcigram.formats import read_clusters
-from calcigram.formats.files import atomic_path, replace_folder, suffix_of, take_lock, unfinished
+from calcigram.formats.files import atomic_path, suffix_of
+from calcigram.formats.temporary import (
+    replace_folder,
+    take_lock,
+    unfinished,
+)
 
 
 def test_an_exception_leaves_the_older_file_and_nothing_else(tmp_path):

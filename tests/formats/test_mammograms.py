@@ -238,6 +238,24 @@ def test_an_absurd_size_is_refused(tmp_path):
         read_mammogram(tmp_path / "c.dcm", spacing_mm=0.005)
 
 
+def test_a_decoder_that_panics_refuses_the_file(tmp_path):
+    """Run lengths that give more pixels than there are: the decoder in Rust raises what is no Exception."""
+    segment = b"\x81\0" * 100_000
+    offsets = np.array([2, 64, 64 + len(segment), *[0] * 13], "<u4").tobytes()
+    path = save_compressed(tmp_path / "a.dcm", "1.2.840.10008.1.2.5", offsets + 2 * segment)
+    with pytest.raises(BadInputError, match="expected pixel data that can be read"):
+        read_mammogram(path)
+
+
+def test_compressed_pixels_in_many_colours_are_refused(tmp_path):
+    rows, columns = PIXELS.shape
+    size = np.array([columns, rows, 0, 0, columns, rows, 0, 0], ">u4").tobytes()
+    stream = b"\xff\x4f\xff\x51\0\x29\0\0" + size + b"\x40\0" + b"\x0f\1\1" * 16_384
+    path = save_compressed(tmp_path / "a.dcm", "1.2.840.10008.1.2.4.90", stream)
+    with pytest.raises(BadInputError, match="got '400 x 320, in 16384 colours'"):
+        read_mammogram(path)
+
+
 @pytest.mark.parametrize("bad", [0, -1, "x", (0.07, 0.07, 0.07), 70, float("nan"), True])
 def test_a_stated_size_is_checked(tmp_path, bad):
     with pytest.raises(BadInputError):

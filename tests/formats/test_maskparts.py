@@ -1,6 +1,7 @@
 """Marks measured from coordinates, held against scikit-image; and at a cost that has limits."""
 
 import time
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from skimage.measure import label, regionprops
 
 from calcigram.errors import BadInputError
 from calcigram.formats import read_intake
-from calcigram.formats.maskparts import hull_pixels, measure, pixels_of
+from calcigram.formats.maskparts import connected, hull_pixels, measure, pixels_of
 from calcigram.options import ReadOptions
 
 
@@ -80,3 +81,32 @@ class TestCost:
         with pytest.raises(BadInputError, match="at most 200000 connected parts"):
             read_intake(tmp_path / "mask.png", ReadOptions(pixel_spacing=0.07))
         assert time.process_time() - start < 10
+
+
+@pytest.mark.parametrize("kind", [bool, np.uint8, np.int32])
+def test_connected_parts_are_numbered_as_scikit_image_does(kind):
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        shape = rng.integers(1, 14, 2)
+        image = ((rng.random(shape) < rng.random()) * rng.integers(1, 4, shape)).astype(kind)
+        expected, n_expected = label(image, connectivity=2, return_num=True, background=0)
+        numbered, n = connected(image, "mask")
+        assert (n, numbered.dtype) == (n_expected, np.int32)
+        np.testing.assert_array_equal(numbered, expected)
+
+
+def test_rows_that_change_with_each_pixel_are_no_mask(tmp_path):
+    np.save(tmp_path / "mask.npy", np.tile(np.array([0, 1], np.uint8), (1500, 1000)))
+    with pytest.raises(BadInputError, match=r"got 2998500, expected a mask: .* 2,000,000 runs"):
+        read_intake(tmp_path / "mask.npy", ReadOptions(pixel_spacing=0.07))
+
+
+def test_a_mask_of_forty_million_pixels_takes_few_bytes_per_pixel():
+    image = np.zeros((2000, 2500), np.uint8)
+    image[5::40, 5::40] = 1
+    tracemalloc.start()
+    try:
+        connected(image, "mask")
+        assert tracemalloc.get_traced_memory()[1] < 6 * image.size
+    finally:
+        tracemalloc.stop()

@@ -148,3 +148,36 @@ def test_bombs_and_damage_are_refused(tmp_path):
     empty.save(path)
     with pytest.raises(BadInputError, match="at least one row"):
         read_clusters(path)
+
+
+def sharing(path, text, n):
+    """Write a workbook in which the first cell of each row is the same text, which stands in it once."""
+    workbook(path, [])
+    cells = '<row><c t="s"><v>0</v></c><c><v>1</v></c><c><v>2</v></c></row>' * n
+    heading = "".join(f'<c t="inlineStr"><is><t>{name}</t></is></c>' for name in HEADING[:3])
+    main = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
+    sheet = f"<worksheet {main}><sheetData><row>{heading}</row>{cells}</sheetData></worksheet>"
+    shared = f"<sst {main}><si><t>{text}</t></si></sst>"
+    changed = {"xl/worksheets/sheet1.xml": sheet, "xl/sharedStrings.xml": shared}
+    with zipfile.ZipFile(path) as given:
+        members = {name: given.read(name) for name in given.namelist()} | changed
+    kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sharedStrings+xml"
+    part = f'<Override PartName="/xl/sharedStrings.xml" ContentType="{kind}"/></Types>'
+    members["[Content_Types].xml"] = members["[Content_Types].xml"].replace(
+        b"</Types>", part.encode()
+    )
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as made:
+        for name, content in members.items():
+            made.writestr(name, content)
+    return path
+
+
+def test_a_text_that_many_cells_share_is_not_written_out(tmp_path):
+    """50,000 cells of it would fill the disk."""
+    path = sharing(tmp_path / "t.xlsx", "w" * 32_000, 4_500)
+    assert path.stat().st_size < 30_000
+    with pytest.raises(BadInputError, match=r"row 4196: expected a sheet of at most 134217728"):
+        read_clusters(path)
+    with pytest.raises(BadInputError, match=r"row 2: expected cells of at most 32,767 characters"):
+        read_clusters(sharing(path, "w" * 32_768, 1))
+    assert read_clusters(sharing(path, "w" * 32_767, 1)).cluster_id[0] == "w" * 32_767

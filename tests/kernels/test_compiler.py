@@ -273,3 +273,25 @@ def test_compiling_is_announced_once_and_says_where_nothing_can_be_kept(module, 
     forbid(module)
     (tmp_path / "home").write_text("")
     assert "at every start" in said(tmp_path / "home")
+
+
+@pytest.mark.parametrize("place", [0.02, 0.5, 0.98])
+def test_one_bit_of_a_kernel_that_has_changed_is_noticed(module, tmp_path, place):
+    """Machine code with another bit would run, and crash or compute something else."""
+    run(module, tmp_path)
+    (kept,) = (module / "__pycache__").glob("*.nbc")
+    content = bytearray(kept.read_bytes())
+    content[int(place * len(content))] ^= 1
+    kept.write_bytes(content)
+    assert run(module, tmp_path)[0] == 0
+    assert run(module, tmp_path)[:2] == (1, 0)
+
+
+def test_code_of_an_older_source_is_not_run_where_a_kill_left_only_the_new_index(module, tmp_path):
+    run(module, tmp_path)
+    (kept,) = (module / "__pycache__").glob("*.nbc")
+    older = kept.read_bytes()
+    (module / "doubling.py").write_text(KERNEL.replace("2 * x", "x + x"))
+    run(module, tmp_path)
+    kept.write_bytes(older)
+    assert run(module, tmp_path)[0] == 0

@@ -48,6 +48,12 @@ def test_the_most_probable_word_stands_out_once(row):
     assert html.count("<tr class='first'>") == 3
 
 
+def test_texts_cannot_be_turned_around(row):
+    html = texts.verdict_html(row | {"reason": "a\u202eb\x1b"}) + texts.message_html("c\u2066d\ne")
+    assert "a?b?" in html
+    assert "c?d\ne" in html
+
+
 def test_texts_are_escaped(row):
     hostile = row | {"reason": "<script>alert(1)</script>", "rules_fired": "<b>|x"}
     assert "<script>" not in texts.verdict_html(hostile)

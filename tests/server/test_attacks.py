@@ -343,6 +343,16 @@ def test_a_page_of_another_origin_makes_the_server_do_nothing(client, headers):
         refused(client.get("/v1/rules", headers=headers), 403)
 
 
+def test_browsers_are_told_that_no_other_origin_may_read(client):
+    for answer in (
+        client.get("/v1/rules"),
+        client.post("/v1/classify", json=LINE),
+        client.get("/no"),
+    ):
+        assert answer.headers["cross-origin-resource-policy"] == "same-origin"
+        assert not any(name.startswith("access-control-") for name in answer.headers)
+
+
 def test_our_own_pages_and_links_to_them_are_served(attacked, client):
     ours = {"origin": attacked.url, "sec-fetch-site": "same-origin"}
     assert client.post("/v1/classify", json=LINE, headers=ours).status_code == 200

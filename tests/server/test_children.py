@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
-import tempfile
 import time
 from pathlib import Path
 
@@ -15,6 +15,7 @@ import pytest
 pytest.importorskip("fastapi", reason="the extra [server] is not installed")
 
 from calcigram import simulate
+from calcigram.errors import TemporaryFilesError
 from calcigram.server import children as jobs
 from calcigram.server.children import Children, JobError
 from calcigram.server.problems import Problem
@@ -98,7 +99,7 @@ def test_it_ends_when_nobody_waits_any_more(children, tmp_path):
 
 def test_nothing_is_left_of_one_that_was_killed(children, tmp_path, monkeypatch):
     text = "import os, tempfile; tempfile.mkstemp(); os.abort()"
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # other tests use the usual one now
+    monkeypatch.setattr(jobs, "_own_folder", lambda: tmp_path)  # that of the process has more
     with pytest.raises(Problem):
         run(children, text)
     assert not list(tmp_path.iterdir())
@@ -132,3 +133,23 @@ def test_close_ends_what_is_under_way():
             await task
 
     asyncio.run(ask())
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_not_blamed_on_the_file(children, number):
+    text = (
+        "from calcigram.formats.files import temporary_folder\n"
+        f"with temporary_folder(): raise OSError({number}, 'No space left on device')"
+    )
+    with pytest.raises(Problem) as refused:
+        run(children, text)
+    assert (refused.value.kind, refused.value.status) == ("no-disk", 503)
+    assert "/" not in refused.value.detail
+
+
+def test_a_folder_for_temporary_files_that_is_gone_is_told(children, tmp_path, monkeypatch):
+    monkeypatch.setattr(jobs, "_own_folder", lambda: tmp_path / "gone")
+    with pytest.raises(TemporaryFilesError) as told:
+        run(children, "")
+    problem = Problem.of_error(told.value)
+    assert (problem.kind, str(tmp_path) in problem.detail) == ("no-disk", False)

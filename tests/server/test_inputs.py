@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import pytest
+
+from calcigram.errors import BadInputError
+from calcigram.options import ReadOptions
+from calcigram.server.inputs import ARROW, read_upload
+from calcigram.server.problems import Problem
+from calcigram.server.settings import Settings
 
 POINTS = {"points": [{"x_mm": 0, "y_mm": 0}, {"x_mm": 1, "y_mm": 2}, {"x_mm": 3, "y_mm": 1}]}
 THEIRS = {"posX": [0, 1, 3], "posY": [0, 2, 1]}
@@ -69,3 +76,51 @@ def test_the_documentation_can_be_used_without_another_server(client):
     assert "validatorUrl" in page.text
     schema = client.get("/openapi.json").json()
     assert "/docs" not in schema["paths"]
+
+
+def arrow_body(table):
+    import pyarrow as pa
+
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(
+        sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")
+    ) as out:
+        out.write_table(table)
+    return sink.getvalue().to_pybytes()
+
+
+def hostile_streams():
+    """Arrow streams that take far more memory or time as Parquet than they have bytes."""
+    import pyarrow as pa
+
+    n = 20_000_000
+    zeros = pa.array(np.zeros(n, np.float32))
+    marks = pa.ListArray.from_arrays(pa.array([0, n], pa.int32()), zeros)
+    yield "unpacks to at most", pa.table({"cluster_id": ["a"], "x_mm": marks, "y_mm": marks})
+    text = b"w" * 100_000
+    view = np.array([len(text), 0x77777777, 0, 0], "<i4").tobytes()
+    buffers = [None, pa.py_buffer(view * 5_000), pa.py_buffer(text)]
+    texts = pa.Array.from_buffers(pa.string_view(), 5_000, buffers)
+    zeros = pa.array(np.zeros(5_000))
+    yield "unpacks to at most", pa.table({"cluster_id": texts, "x_mm": zeros, "y_mm": zeros})
+    yield "at most 2000 columns", pa.table({f"c{k}": [k] for k in range(3_000)})
+    runs = pa.RunEndEncodedArray.from_arrays(pa.array([5_000], pa.int32()), pa.array([1.0]))
+    yield "numbers, texts or lists", pa.table({"cluster_id": runs, "x_mm": zeros, "y_mm": zeros})
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_streams_that_ask_for_much_are_refused(number):
+    match, table = list(hostile_streams())[number]
+    with pytest.raises((BadInputError, Problem), match=match):
+        read_upload(arrow_body(table), ARROW, Settings(), ReadOptions())
+
+
+def test_texts_of_dictionaries_and_views_are_read():
+    import pyarrow as pa
+
+    ids = pa.array(["a"] * 3 + ["b"] * 3).cast(pa.string_view())
+    notes = pa.array(["p"] * 6).dictionary_encode()
+    table = pa.table({"cluster_id": ids, "note": notes, "x_mm": np.arange(6.0), "y_mm": [0.0] * 6})
+    clusters, _ = read_upload(arrow_body(table.slice(1)), ARROW, Settings(), ReadOptions())
+    assert clusters.cluster_id.tolist() == ["a", "b"]
+    assert clusters.n_calcifications.tolist() == [2, 3]

@@ -311,6 +311,22 @@ def test_an_address_that_is_taken_is_refused_before_the_model_is_loaded(server, 
     assert "203.0.113.7 port 8000" in capsys.readouterr().err
 
 
+def test_an_address_that_another_server_took_meanwhile(monkeypatch, capsys):
+    """While the model was loaded: two servers that were started at once."""
+    with socket.socket() as other:
+
+        def taken(*_, **__):
+            other.listen()
+            raise SystemExit(1)  # as uvicorn does
+
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.1", 0))
+        monkeypatch.setattr("uvicorn.run", taken)
+        monkeypatch.setattr("calcigram.server.app.create_app", lambda _: None)
+        assert main(["serve", "--port", str(other.getsockname()[1])]) == 2
+    assert "an address that is free" in capsys.readouterr().err
+
+
 def test_logs_tell_of_requests_and_of_nobody(server, client):
     name = "Jane Doe 19700101"
     bad = [{"cluster_id": name, "x_mm": [0, 1, 2], "y_mm": [0, 0, "Jane Doe"]}]

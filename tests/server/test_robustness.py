@@ -75,6 +75,22 @@ def test_memory_stays_flat(server):
 
 
 @pytest.mark.slow
+def test_every_request_that_was_sent_is_answered_when_the_server_stops(start):
+    with start("--no-page") as server:
+
+        async def stop_under_load():
+            asking = asyncio.create_task(load(server.url, 10**9, until=time.monotonic() + 6))
+            await asyncio.sleep(2)
+            server.process.terminate()
+            return await asking
+
+        statuses, broken = asyncio.run(stop_under_load())
+        assert server.process.wait(30) == 0
+    assert set(statuses) == {200}
+    assert {error.partition("(")[0] for error in broken} == {"ConnectError"}  # sent nothing
+
+
+@pytest.mark.slow
 def test_a_killed_process_takes_only_its_own_requests_along(start):
     with start("--workers", "2") as server:
         end = time.monotonic() + 60

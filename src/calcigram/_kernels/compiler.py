@@ -4,7 +4,7 @@ Compiled kernels are looked for in ``NUMBA_CACHE_DIR`` (where that is set), besi
 the user's cache folder, and written to the first of these that can be written. So a read-only
 installation uses what was compiled when it was made. Four things differ from numba's own cache: a
 folder need not be writable to be read; a cache that cannot be read (cut off, or left by something
-else) is compiled over; a kernel is compiled anew when a module it calls into has changed, not
+else, or with another digest than it was written with: damaged machine code would run) is compiled over; a kernel is compiled anew when a module it calls into has changed, not
 only its own; and the first compiling of a kernel is announced, once per process.
 
 What a kernel calls is optimised and made machine code with it, not apart: see `_Part`. Only kernels
@@ -16,6 +16,7 @@ from __future__ import annotations
 import gc
 import hashlib
 import logging
+import pickle
 import re
 import tempfile
 from collections.abc import Callable, Iterator
@@ -254,6 +255,23 @@ class _CacheFile(IndexDataCacheFile):
         except Exception:  # unpickling what others wrote may raise anything
             return {}
         return found if isinstance(found, dict) else {}
+
+    def _load_data(self, name: str) -> Any:
+        content = Path(self._data_path(name)).read_bytes()
+        if content[:_DIGEST_BYTES] != self._digest(name, content[_DIGEST_BYTES:]):
+            raise ValueError("a kernel that was damaged, or of another source")
+        return pickle.loads(content[_DIGEST_BYTES:])
+
+    def _save_data(self, name: str, data: Any) -> None:
+        dumped = self._dump(data)
+        with self._open_for_write(self._data_path(name)) as file:
+            file.write(self._digest(name, dumped) + dumped)
+
+    def _digest(self, name: str, data: bytes) -> bytes:
+        return hashlib.sha256(f"{self._source_stamp} {name} ".encode() + data).digest()
+
+
+_DIGEST_BYTES = 32
 
 
 def _folders(source: Path) -> list[Path]:

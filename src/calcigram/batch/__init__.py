@@ -30,9 +30,9 @@ from calcigram.formats.checkpoint import (
     file_digest,
     to_text,
 )
-from calcigram.formats.files import LOCK_FILE
 from calcigram.formats.inputs import check_apart
 from calcigram.formats.parquet import is_long, opened_parquet, row_group_runs
+from calcigram.formats.temporary import LOCK_FILE
 
 __all__ = ["BatchSummary", "on_dask", "run_batch"]
 
@@ -45,7 +45,7 @@ REJECTS = "_rejects.csv"
 """Stands among the parts, where readers of Parquet folders pass it over."""
 
 _OURS = re.compile(
-    rf"{MANIFEST_FILE}|{REJECTS}|{LOCK_FILE}|part-\d+\.parquet|\..+\.[0-9a-f]{{8}}\.part"
+    rf"{MANIFEST_FILE}|{REJECTS}|\.?lock|part-\d+\.parquet|\..+\.[0-9a-f]{{8}}\.part"
 )
 """Names of the files that this module writes."""
 
@@ -178,9 +178,12 @@ def run_batch(
         "simulation": settings,
     }
     job = replace(job, digest=hashlib.sha256(to_text(manifest).encode()).hexdigest())
-    if _is_done(target, manifest, resume=resume, overwrite=overwrite):
-        return _summary([read_note(target, part) for part in parts], n_resumed=len(parts))
     checkpoint = Checkpoint(work, target.url(), lambda: manifest)
+    if _is_done(target, manifest, resume=resume, overwrite=overwrite):
+        with suppress(BadInputError):  # what a run that was killed at the very end has left
+            checkpoint.discard()
+            target.remove({LOCK_FILE} & target.names())
+        return _summary([read_note(target, part) for part in parts], n_resumed=len(parts))
     checkpoint.hold()
     try:
         done = _taken_up(checkpoint, work, parts, job.digest, resume=resume)

@@ -14,7 +14,7 @@ from typing import Any
 from calcigram.errors import BadInputError, CalcigramError
 from calcigram.formats.checkpoint import LocalFolder
 from calcigram.formats.extras import how_to_install
-from calcigram.formats.files import replace_folder
+from calcigram.formats.temporary import replace_folder
 
 
 class Storage:

@@ -9,6 +9,7 @@ which does it. Nothing here imports a numerical library before a command runs, s
 from __future__ import annotations
 
 import argparse
+import errno
 import io
 import os
 import sys
@@ -115,7 +116,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("\ncalcigram: interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
     except OSError as error:
-        return _refuse(f"{error.filename or 'file'}: {error.strerror or error}")
+        # files that are written and temporary ones are named by those who write them
+        place = "standard output" if error.errno == errno.ENOSPC else "file"
+        return _refuse(f"{error.filename or place}: {error.strerror or error}")
     return code or EXIT_OK
 
 

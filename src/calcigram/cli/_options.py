@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from calcigram.errors import BadInputError, did_you_mean
 from calcigram.options import OPTIONS, TABLE, UNITS, WORKBOOK, ReadOptions, column_map
+from calcigram.wording import printable
 
 if TYPE_CHECKING:
     from calcigram.clusters import ClusterSet
@@ -56,7 +57,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print usage, message and suggestions on standard error, and exit with code 2."""
-        super().error(message + self._suggestion(message))
+        super().error(printable(message + self._suggestion(message), keep="\n"))
 
     def _suggestion(self, message: str) -> str:
         choice = re.search(r"invalid choice: '?(.*?)'? \(choose from (.*)\)", message)

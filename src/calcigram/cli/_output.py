@@ -9,7 +9,7 @@ import re
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -39,7 +39,7 @@ _LOOKS: dict[str, dict[Any, tuple[str, str]]] = {
     "agreement": _AGREEMENT_LOOK,
 }
 
-_CONTROLS = re.compile("[\x7f-\x9f]")
+_NOT_ASCII = re.compile(r"[^\x20-\x7e\n]")
 
 _SHOWN = {
     "cluster_id": "cluster",
@@ -78,9 +78,10 @@ _doing: list[Callable[[], str]] = []
 
 
 def say(*messages: str) -> None:
-    """Print messages for the person, on standard error, one per line."""
+    """Print messages for the person, on standard error, one per line; what nobody can be told ends no work."""
     for message in messages:
-        print(printable(message), file=sys.stderr)
+        with suppress(OSError):
+            print(printable(message), file=sys.stderr, flush=True)
 
 
 def print_json(value: Any) -> None:
@@ -92,8 +93,12 @@ def json_text(value: Any) -> str:
     """Return a value as JSON text that ends with a newline."""
     in_ascii = "utf" not in (sys.stdout.encoding or "").lower()
     text = json.dumps(_plain(value), indent=2, ensure_ascii=in_ascii, allow_nan=False)
-    # JSON itself escapes the other control characters
-    return _CONTROLS.sub(lambda sign: f"\\u{ord(sign[0]):04x}", text) + "\n"
+    return _NOT_ASCII.sub(_escaped, text) + "\n"
+
+
+def _escaped(sign: re.Match[str]) -> str:
+    """Return what JSON writes for a character that steers a terminal, or turns text around."""
+    return sign[0] if sign[0].isprintable() else json.dumps(sign[0])[1:-1]
 
 
 def write_or_print(
@@ -138,7 +143,7 @@ def plain_progress(command: str) -> Iterator[None]:
         while not is_done.wait(SECONDS_BETWEEN_LINES):
             current = _doing[-1:]  # a copy: the other thread may leave a context any time
             what = current[0]() if current else "working"
-            print(f"{command}: {what} ({monotonic() - began:.0f} s)", file=sys.stderr, flush=True)
+            say(f"{command}: {what} ({monotonic() - began:.0f} s)")
 
     printer = threading.Thread(target=print_lines, daemon=True)
     printer.start()
@@ -216,7 +221,8 @@ def print_verdicts(verdicts: pd.DataFrame, *, limit: int | None = None) -> None:
     """
     out = console()
     if not len(verdicts):
-        out.print("\n".join([summary_line(verdicts), *verdicts.attrs.get("notes", ())]))
+        for line in (summary_line(verdicts), *verdicts.attrs.get("notes", ())):
+            out.print(printable(line), highlight=False, markup=False)
         return
     shown = verdicts if limit is None else verdicts.head(limit)
     names = [name for name in _SHOWN if name in verdicts]
@@ -236,7 +242,7 @@ def print_verdicts(verdicts: pd.DataFrame, *, limit: int | None = None) -> None:
         *verdicts.attrs.get("notes", ()),
         *reported_lines(shown),
     ):
-        out.print(line, highlight=False, markup=False)
+        out.print(printable(line), highlight=False, markup=False)
 
 
 class _Layout(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +52,7 @@ def add(commands: _options.Commands) -> None:
 def run(args: argparse.Namespace) -> None:
     """Simulate and write."""
     from calcigram import simulate, write_clusters
+    from calcigram.formats.temporary import fill_folder, unfinished
     from calcigram.simulate.render import MARGIN_MM
 
     if args.output is None and args.images is None:
@@ -68,12 +70,19 @@ def run(args: argparse.Namespace) -> None:
             how |= {"margin_mm": args.margin_mm or MARGIN_MM, "raw": args.raw, "n_jobs": jobs}
             clusters, images, _ = simulate(args.n, render=True, **how, progress=progress)
     if args.images is not None:
-        written = _write_images(images, args.images, args.image_format or "dcm", jobs)
-        clusters.meta["image_id"], clusters.meta["file"] = zip(*written, strict=True)
-        if args.output is None:
-            args.output = args.images / TRUTH
-    with working("Writing"):
-        write_clusters(clusters, args.output)
+        folder = Path(os.path.realpath(args.images))
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with unfinished(folder, is_folder=True) as fresh:
+            written = _write_images(images, fresh, args.image_format or "dcm", jobs)
+            clusters.meta["image_id"], clusters.meta["file"] = zip(*written, strict=True)
+            if args.output is None:
+                write_clusters(clusters, fresh / TRUTH)
+            fill_folder(fresh, folder, last=TRUTH)
+        say(f"{counted(len(images), 'picture')} -> {args.images}")
+    if args.output is not None:
+        with working("Writing"):
+            write_clusters(clusters, args.output)
+    args.output = args.output or args.images / TRUTH
     say(
         f"{counted(len(clusters), 'cluster')}, {len(clusters.x_mm)} calcifications -> {args.output}"
     )
@@ -89,16 +98,13 @@ def _write_images(
 
     if suffix == "dcm":
         load_extra("pydicom", "A DICOM file")
-    folder.mkdir(parents=True, exist_ok=True)
-    place = folder.absolute()  # processes of an earlier run may have started in another folder
     with progress_bar("Rendering") as progress:
         # The first is made here: what it compiles is there for the other processes.
-        written = [_write_image(images, 0, place, suffix)]
-        others = (delayed(_write_image)(images, i, place, suffix) for i in range(1, len(images)))
+        written = [_write_image(images, 0, folder, suffix)]
+        others = (delayed(_write_image)(images, i, folder, suffix) for i in range(1, len(images)))
         for one in Parallel(jobs, return_as="generator")(others):
             written.append(one)
             progress(len(written), len(images))
-    say(f"{counted(len(images), 'picture')} -> {folder}")
     return written
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from calcigram.clusters import ClusterSet
 from calcigram.errors import BadInputError
 from calcigram.features.catalogue import FEATURE_NAMES
 from calcigram.features.extra import Extra, ExtraFeature, check_extra, measure_extra
@@ -23,8 +24,6 @@ from calcigram.threads import in_chunks
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from calcigram.clusters import ClusterSet
 
 Float32 = npt.NDArray[np.float32]
 
@@ -181,6 +180,8 @@ def extract_features(
     >>> extract_features(square, extra=width).column("width_mm")
     array([2.], dtype=float32)
     """
+    if not isinstance(clusters, ClusterSet):
+        raise BadInputError("a ClusterSet", column="clusters", value=type(clusters).__name__)
     own = check_extra(extra)
     if n_threads is not None and n_threads < 1:
         raise BadInputError("at least 1 thread", column="n_threads", value=n_threads)

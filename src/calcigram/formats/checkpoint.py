@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from calcigram.errors import BadInputError, CalcigramError
-from calcigram.formats.files import LOCK_FILE, PathLike, atomic_path, first_bytes, take_lock
+from calcigram.formats.files import PathLike, atomic_path, first_bytes
+from calcigram.formats.temporary import LOCK_FILE, take_lock
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -133,6 +134,9 @@ Manifest = Mapping[str, Any]
 class Folder(Protocol):
     """Where parts are kept: `LocalFolder`, or `batch.storage.Storage` for what fsspec reaches."""
 
+    def exists(self) -> bool:
+        """Tell whether it is there."""
+
     def names(self) -> set[str]:
         """Return the names of its files; of none where it is not there."""
 
@@ -154,6 +158,10 @@ class LocalFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+
+    def exists(self) -> bool:
+        """Tell whether it is there."""
+        return self.path.is_dir()
 
     def names(self) -> set[str]:
         """Return the names of its files; of none where it is not there."""
@@ -238,7 +246,7 @@ class Checkpoint:
 
     def discard(self) -> None:
         """Remove the folder with all that it holds."""
-        if self.folder.names():
+        if self.folder.exists():
             self.hold()
             self.folder.remove()
         self.close()

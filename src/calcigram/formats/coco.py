@@ -154,7 +154,9 @@ def _regions(annotation: Json, region: Region, budget: _Budget) -> Iterator[Regi
         rows, columns = _run_length_pixels(segmentation)
         budget.spend(rows, columns, annotation)
         if len(rows) and annotation["iscrowd"].value == 1:
-            yield from (replace(region, pixels=part) for part in _parts(rows, columns))
+            yield from (
+                replace(region, pixels=part) for part in _parts(rows, columns, annotation.source)
+            )
         elif len(rows):
             yield replace(region, pixels=(rows, columns))
         return
@@ -234,12 +236,12 @@ def _unpacked(counts: Json) -> Ints:
     return np.array(lengths, np.int64)
 
 
-def _parts(rows: Ints, columns: Ints) -> Iterator[tuple[Ints, Ints]]:
+def _parts(rows: Ints, columns: Ints, source: str) -> Iterator[tuple[Ints, Ints]]:
     """Yield rows and columns of each connected part."""
     top, left = int(rows.min()), int(columns.min())
     marked = np.zeros((int(np.ptp(rows)) + 1, int(np.ptp(columns)) + 1), np.uint8)
     marked[rows - top, columns - left] = 1
-    numbered, n_parts = connected(marked)
+    numbered, n_parts = connected(marked, source)
     owner = numbered[rows - top, columns - left]
     order = np.argsort(owner, kind="stable")
     ends = np.cumsum(np.bincount(owner, minlength=n_parts + 1))

@@ -14,15 +14,17 @@ import shutil
 import tempfile
 from array import array
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
 from calcigram.clusters import META_COLUMNS, clusters_from_frame
-from calcigram.errors import BadInputError
+from calcigram.errors import BadInputError, TemporaryFilesError
 from calcigram.formats.files import PathLike, first_bytes
 from calcigram.formats.inputs import SpooledPath
+from calcigram.formats.temporary import temporary_files
 from calcigram.longtable import Intake, Notice
 from calcigram.longtable.columns import (
     MISSING_WORDS,
@@ -75,9 +77,7 @@ def read_csv_clusters(path: PathLike, options: ReadOptions | None = None) -> Int
     try:
         intake = clusters_from_frame(_read(layout), replace(options, skip_bad=False), source=source)
     except ValueError:  # something is odd or bad: once more, row by row, all as text, to quote it
-        with tempfile.TemporaryFile() as file:
-            tidy = _tidied(layout, file)
-            frame = tidy.frame(layout)
+        tidy, frame = _tidied_frame(layout)
         intake = clusters_from_frame(
             frame, options, source=source, row_number=tidy.lines.__getitem__
         )
@@ -126,9 +126,7 @@ def read_texts(
             raise
         options = replace(options, single_cluster=source)
         layout = _find_layout(path, options)
-    with tempfile.TemporaryFile() as file:
-        tidy = _tidied(layout, file)
-        frame = tidy.frame(layout)
+    tidy, frame = _tidied_frame(layout)
     if frame.empty:
         raise BadInputError("at least one row below the headings", source=source)
     return (
@@ -175,6 +173,7 @@ def _as_utf8(path: PathLike) -> PathLike:
     copy = SpooledPath(str(path))
     try:
         with (
+            temporary_files(),
             open(path, encoding=encoding, newline="") as text,
             open(copy, "w", encoding="utf-8", newline="") as file,
         ):
@@ -299,6 +298,17 @@ def _has_decimal_commas(numbers: pd.DataFrame) -> bool:
     commas = [numbers[name].str.contains(",", regex=False).any() for name in numbers]
     points = [numbers[name].str.contains(".", regex=False).any() for name in numbers]
     return any(commas) and not any(points)
+
+
+def _tidied_frame(layout: _Layout) -> tuple[_Tidy, pd.DataFrame]:
+    """Return a file without what holds nothing, and its rows, all as text."""
+    with temporary_files(), ExitStack() as stack:
+        try:
+            file = stack.enter_context(tempfile.TemporaryFile())
+        except OSError as error:
+            raise TemporaryFilesError(error) from None
+        tidy = _tidied(layout, file)
+        return tidy, tidy.frame(layout)
 
 
 def _tidied(layout: _Layout, file: BinaryIO) -> _Tidy:

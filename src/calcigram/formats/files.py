@@ -1,18 +1,14 @@
-"""Files as such: locks, atomic replacement, and what a file is by its first bytes.
+"""Files as such: written whole or not at all, and what a file is by its first bytes.
 
 Errors say what is wrong with a path. Files that people try and that are not read are named, with what to do instead.
 """
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import os
 import re
-import secrets
 import shutil
 import sys
-import tempfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -20,123 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from calcigram.errors import BadInputError
-
-PathLike = str | os.PathLike[str]
-
-LOCK_FILE = "lock"
-
-
-def is_same(path: Path, there: os.stat_result) -> bool:
-    """Tell whether a path leads to a file or folder that was looked at."""
-    try:
-        return os.path.samestat(path.stat(), there)
-    except OSError:
-        return False
-
-
-def take_lock(folder: Path, output: PathLike) -> int:
-    """Hold a folder, made if need be, until the returned descriptor is closed.
-
-    The system lets go of it when the process ends, however it ends.
-
-    Parameters
-    ----------
-    folder : Path
-    output : path-like
-        What the message names.
-
-    Raises
-    ------
-    BadInputError
-        Another process holds it.
-    """
-    path = folder / LOCK_FILE
-    while True:
-        folder.mkdir(exist_ok=True)
-        with suppress(FileNotFoundError):  # another process has just removed the folder
-            lock = os.open(path, os.O_CREAT | os.O_RDWR, 0o666)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                os.close(lock)
-                raise BadInputError(
-                    "an output that no other process is writing", source=str(output)
-                ) from None
-            except OSError:  # a file system without locks
-                pass
-            if is_same(path, os.fstat(lock)):
-                return lock
-            os.close(lock)
-
-
-@contextmanager
-def unfinished(target: Path, *, is_folder: bool = False, tidy: bool = True) -> Iterator[Path]:
-    """Give a new hidden file or folder beside `target`, removed at the end if it is still there.
-
-    It is held with a lock, by which others tell it from what killed processes left; with `tidy`
-    those of the same target are removed first.
-    """
-    if tidy:
-        _remove_abandoned(target)
-    while True:
-        path = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
-        if is_folder:
-            path.mkdir()
-        else:
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-        lock = os.open(path, os.O_RDONLY)
-        with suppress(OSError):  # a file system without locks
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        if is_same(path, os.fstat(lock)):
-            break
-        os.close(lock)  # removed by another process before it was held
-    try:
-        yield path
-    finally:
-        os.close(lock)
-        _remove(path)
-
-
-def _remove_abandoned(target: Path) -> None:
-    name = re.compile(rf"\.{re.escape(target.name)}\.[0-9a-f]{{8}}\.part")
-    with suppress(OSError):
-        for path in [
-            Path(entry) for entry in os.scandir(target.parent) if name.fullmatch(entry.name)
-        ]:
-            lock = os.open(path, os.O_RDONLY)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                _remove(path)
-            except BlockingIOError:
-                continue
-            finally:
-                os.close(lock)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
-
-
-def replace_folder(fresh: Path, target: Path) -> None:
-    """Give a folder the name `target`; a folder of this name is removed after that.
-
-    A full folder cannot be renamed over, so the old one is called ``.<name>.old`` for a moment.
-    """
-    old = target.with_name(f".{target.name}.old")
-    if target.exists():
-        shutil.rmtree(old, ignore_errors=True)  # left by a process killed at the end of this
-        target.rename(old)
-    try:
-        fresh.rename(target)
-    except BaseException:
-        if old.exists():
-            old.rename(target)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
-
+from calcigram.formats.temporary import NO_SPACE, PathLike, temporary_folder, to_disk, unfinished
 
 PARQUET_MAGIC = b"PAR1"
 
@@ -187,11 +67,9 @@ def atomic_path(path: PathLike, *, tidy: bool = True) -> Iterator[Path]:
     ['a.txt']
     """
     if str(path) == STANDARD_STREAM:
-        with tempfile.TemporaryDirectory(prefix="calcigram-") as folder:
-            yield (temporary := Path(folder) / "output.csv")
-            with temporary.open("rb") as file:
-                shutil.copyfileobj(file, sys.stdout.buffer)
-            sys.stdout.buffer.flush()
+        with temporary_folder() as folder:
+            yield (temporary := folder / "output.csv")
+            _to_standard_output(temporary)
         return
     target = Path(os.path.realpath(path))
     if target.is_dir():
@@ -205,22 +83,29 @@ def atomic_path(path: PathLike, *, tidy: bool = True) -> Iterator[Path]:
             raise BadInputError(
                 f"permission to write there ({error.strerror})", source=str(path)
             ) from None
-        yield temporary
-        _to_disk(temporary)
+        try:
+            yield temporary
+            to_disk(temporary)
+        except OSError as error:
+            if error.errno in NO_SPACE and error.filename is None:
+                error.filename, error.strerror = str(path), os.strerror(error.errno)
+            raise
         os.replace(temporary, target)
     with suppress(OSError):  # some file systems cannot do this to folders
-        _to_disk(target.parent)
+        to_disk(target.parent)
 
 
-def _to_disk(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
+def _to_standard_output(path: Path) -> None:
     try:
-        os.fsync(descriptor)
+        with path.open("rb") as file:
+            shutil.copyfileobj(file, sys.stdout.buffer)
+        sys.stdout.buffer.flush()
     except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP):
+        if error.errno not in NO_SPACE:
             raise
-    finally:
-        os.close(descriptor)
+        raise BadInputError(
+            f"standard output that takes all of it ({error.strerror})", source=str(path.name)
+        ) from None
 
 
 def first_bytes(path: PathLike, size: int = 1 << 16) -> bytes:

@@ -13,7 +13,6 @@ import os
 import shutil
 import stat
 import sys
-import tempfile
 import weakref
 import zlib
 from collections.abc import Callable, Iterable, Sequence
@@ -21,16 +20,16 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from calcigram.errors import BadInputError
+from calcigram.errors import BadInputError, CalcigramError
 from calcigram.formats.checkpoint import file_digest
 from calcigram.formats.files import (
     IMAGE_MAGICS,
     STANDARD_STREAM,
     PathLike,
     first_bytes,
-    is_same,
     looks_like_dicom,
 )
+from calcigram.formats.temporary import NO_SPACE, is_same, temporary_files, temporary_folder
 from calcigram.limits import unpacked_limit
 
 _CHUNK = 1 << 20
@@ -45,9 +44,10 @@ class SpooledPath(os.PathLike[str]):
     def __init__(self, name: str, origin: PathLike | None = None) -> None:
         self._name = name
         self.origin = origin  # a plain file of the same content, where there is one
-        descriptor, self._path = tempfile.mkstemp(prefix="calcigram-")
-        os.close(descriptor)
-        weakref.finalize(self, os.unlink, self._path)
+        folder = ExitStack()
+        self._path = str(folder.enter_context(temporary_folder()) / "copy")
+        weakref.finalize(self, folder.close)
+        Path(self._path).touch()
 
     def __fspath__(self) -> str:
         return self._path
@@ -102,6 +102,7 @@ def plain_file(path: PathLike) -> PathLike:
                     if str(path) == STANDARD_STREAM
                     else stack.enter_context(open(path, "rb"))
                 )
+                stack.enter_context(temporary_files())
                 shutil.copyfileobj(given, stack.enter_context(open(copy, "wb")), _CHUNK)
         except OSError as error:
             raise BadInputError(
@@ -125,7 +126,7 @@ def _name_of(path: PathLike) -> str:
 def _unpacked(path: PathLike, name: str, opened: Callable[[BinaryIO], Any]) -> SpooledPath:
     copy = SpooledPath(name)
     most = left = unpacked_limit(Path(path).stat().st_size)
-    with open(path, "rb") as packed, open(copy, "wb") as unpacked:
+    with temporary_files(), open(path, "rb") as packed, open(copy, "wb") as unpacked:
         try:
             source = opened(packed)
             while chunk := source.read(_CHUNK):
@@ -137,7 +138,7 @@ def _unpacked(path: PathLike, name: str, opened: Callable[[BinaryIO], Any]) -> S
                     )
                 unpacked.write(chunk)
         except (OSError, EOFError, lzma.LZMAError, zlib.error, ValueError) as error:
-            if isinstance(error, BadInputError):
+            if isinstance(error, CalcigramError) or getattr(error, "errno", None) in NO_SPACE:
                 raise
             raise BadInputError(
                 "an undamaged compressed file", source=name, value=str(error)

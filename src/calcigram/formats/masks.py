@@ -137,7 +137,7 @@ def fill_from_labels(
         )
         marks = [
             Mark(replace(shape, confidence=float(peak)))
-            for shape, peak in zip(measured.shapes, peaks, strict=True)
+            for shape, peak in zip(measured.shapes, np.clip(peaks, 0, 1), strict=True)
         ]
     _take_over(image, marks, names, linking or Linking(), notes)
     return notes

@@ -159,7 +159,7 @@ def _as_mask(
             "their peak is the confidence"
         )
     )
-    return _as_labels(array >= threshold, source, options.labels), np.clip(array, 0, 1)
+    return _as_labels(array >= threshold, source, options.labels), array
 
 
 PROBABILITY_SLACK = 1e-3

@@ -11,11 +11,12 @@ from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
 
-from calcigram.errors import BadInputError
+from calcigram.errors import BadInputError, CalcigramError
 from calcigram.formats.csvtext import read_csv_clusters
 from calcigram.formats.extras import load_extra
 from calcigram.formats.files import PathLike
 from calcigram.formats.inputs import SpooledPath
+from calcigram.formats.temporary import temporary_files
 from calcigram.limits import MAX_COLUMNS, unpacked_limit
 from calcigram.longtable import Intake, Notice
 from calcigram.options import ReadOptions
@@ -24,6 +25,9 @@ MAX_ROWS = 1_048_576
 """Of a sheet."""
 
 MAX_CELLS = 20_000_000
+
+MAX_TEXT = 32_767
+"""Characters of a cell, as of Excel. A text that many cells share stands in the file but once."""
 
 MAX_MEMBERS = 10_000
 """Files in the archive that a workbook is."""
@@ -66,9 +70,9 @@ def read_workbook(path: PathLike, options: ReadOptions | None = None) -> Intake:
             if not hasattr(sheet, "iter_rows"):
                 raise BadInputError("a sheet of cells, not a chart", source=source, value=name)
             sheet.reset_dimensions()  # what it states of its size may be wrong
-            with open(copy, "w", encoding="utf-8", newline="") as text:
+            with temporary_files(), open(copy, "w", encoding="utf-8", newline="") as text:
                 _write(sheet, text, source)
-    except (BadInputError, ImportError):
+    except (CalcigramError, ImportError):
         raise
     except MemoryError:
         raise BadInputError("a smaller workbook", source=source) from None
@@ -121,14 +125,23 @@ def _chosen(names: list[str], wanted: str | None, source: str) -> str:
 def _write(sheet: Any, text: Any, source: str) -> None:
     """Write a sheet as CSV, each row on the line of its number."""
     writer = csv.writer(text, lineterminator="\n")
-    n_cells = n_blank = width = 0
+    n_cells = n_blank = width = n_characters = 0
     for number, row in enumerate(_rows(sheet), start=1):
         n_cells += len(row)
         if number > MAX_ROWS or n_cells > MAX_CELLS:
             raise BadInputError(
                 f"at most {MAX_ROWS:,} rows and {MAX_CELLS:,} cells", source=source, row=number
             )
+        if any(isinstance(value, str) and len(value) > MAX_TEXT for value in row):
+            raise BadInputError(
+                f"cells of at most {MAX_TEXT:,} characters", source=source, row=number
+            )
         cells = [_text(value) for value in row]
+        n_characters += sum(map(len, cells))
+        if n_characters > unpacked_limit(0):
+            raise BadInputError(
+                f"a sheet of at most {unpacked_limit(0)} characters", source=source, row=number
+            )
         while cells and not cells[-1]:
             cells.pop()
         if not cells:

@@ -63,9 +63,11 @@ def write_mammogram(mammogram: Mammogram, path: PathLike) -> str:
             Image.fromarray(stored).save(temporary, "PNG", dpi=dots)
         return Path(path).stem
     load_extra("pydicom", "A DICOM file")
+    from calcigram.formats.dicom.datasets import save_dataset
+
     dataset = _dataset(mammogram, stored)
     with atomic_path(path) as temporary:
-        dataset.save_as(temporary, enforce_file_format=True)
+        save_dataset(dataset, temporary)
     return str(dataset.SOPInstanceUID)
 
 

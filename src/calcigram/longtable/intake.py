@@ -153,7 +153,12 @@ def intake_from_frame(
     make: Callable[..., ClusterSet],
 ) -> Intake:
     """Make clusters of a long table; `clusters.clusters_from_frame` documents it, and gives `make`."""
+    import pandas as pd
+
     options = options or ReadOptions()
+    if not isinstance(frame, pd.DataFrame):
+        expected = "a table with one row per calcification (pandas.DataFrame)"
+        raise BadInputError(expected, source=source, value=type(frame).__name__)
     factor = factors(options)
     frame = frame.set_axis([str(name) for name in frame.columns], axis=1)
     names = resolve_columns(list(frame.columns), options, source=source)

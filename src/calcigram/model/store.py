@@ -26,7 +26,7 @@ from calcigram.concerns import CONCERN_CASES
 from calcigram.errors import ModelFileError
 from calcigram.features.catalogue import FEATURE_NAMES, catalogue_hash
 from calcigram.features.extra import is_name
-from calcigram.formats.files import replace_folder, unfinished
+from calcigram.formats.temporary import replace_folder, unfinished
 from calcigram.lexicon import AXES, CONCERNS
 from calcigram.model.calibrate import ConformalScores, Scaling
 from calcigram.model.exemplars import Exemplars

@@ -7,15 +7,14 @@ child processes, which need no Panel.
 from __future__ import annotations
 
 import io
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from calcigram.clusters import ClusterSet
 from calcigram.errors import BadInputError, CalcigramError
+from calcigram.formats.temporary import temporary_folder
 from calcigram.options import MAMMOGRAM, ReadOptions
 from calcigram.wording import without_options
 
@@ -83,8 +82,8 @@ def open_file(content: bytes, **options: Any) -> Opened:
     from calcigram.page.pictures import detected
 
     _check_size(content, MAX_IMAGE_BYTES)
-    with tempfile.TemporaryDirectory(prefix="calcigram-") as folder:
-        path = Path(folder) / "file"
+    with temporary_folder() as folder:
+        path = folder / "file"
         path.write_bytes(content)
         try:
             given = ReadOptions(
@@ -167,6 +166,6 @@ def report(read: Read, clusters: ClusterSet) -> io.BytesIO:
     """Return the report on clusters as HTML."""
     from calcigram.report import write_report
 
-    with tempfile.TemporaryDirectory(prefix="calcigram-") as folder:
-        path = write_report(clusters, read(clusters), Path(folder) / "report.html")
+    with temporary_folder() as folder:
+        path = write_report(clusters, read(clusters), folder / "report.html")
         return io.BytesIO(path.read_bytes())

@@ -16,7 +16,7 @@ from calcigram.explain.contributions import with_unit
 from calcigram.explain.text import LOG_ODDS, N_FEATURES, N_MISSED, NO_EXEMPLARS
 from calcigram.lexicon import CONCERNS, DISTRIBUTIONS, MORPHOLOGIES
 from calcigram.report import rule_words
-from calcigram.wording import outcome_words, plain
+from calcigram.wording import for_pages, outcome_words, plain, printable
 
 if TYPE_CHECKING:
     from calcigram.explain.explanation import Explanation
@@ -83,7 +83,8 @@ def unread_html(why: str) -> str:
 
 def message_html(message: str) -> str:
     """Return a message, such as why a file was refused; empty without one."""
-    return f'<div class="message" role="alert">{escape(message)}</div>' if message else ""
+    shown = escape(printable(message, keep="\n"))
+    return f'<div class="message" role="alert">{shown}</div>' if message else ""
 
 
 def image_html(notes: Sequence[str], n_not_grown: int = 0, n_twice: int = 0) -> str:
@@ -159,6 +160,7 @@ def _macros() -> Any:
     environment = Environment(
         loader=PackageLoader("calcigram", "templates"),
         autoescape=True,
+        finalize=for_pages,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -33,7 +33,7 @@ from calcigram.page.sketch import (
     without,
 )
 from calcigram.page.widgets import Widgets, uploaded
-from calcigram.wording import plain
+from calcigram.wording import plain, printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -495,4 +495,5 @@ def _named(row: Any, i: int) -> str:
     distribution, morphology, concern = plain(
         [row["distribution"], row["morphology"], row["concern"]]
     )
-    return f"{look}{row['cluster_id']}: {distribution}, {morphology}; {concern} (no. {i + 1})"
+    name = printable(str(row["cluster_id"]))
+    return f"{look}{name}: {distribution}, {morphology}; {concern} (no. {i + 1})"

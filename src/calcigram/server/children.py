@@ -9,20 +9,23 @@ stand at the end: functions of plain arguments that return bytes, since nothing 
 from __future__ import annotations
 
 import asyncio
+import atexit
 import io
 import json
+import logging
 import math
 import os
 import resource
+import shutil
 import signal
 import struct
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from functools import lru_cache
-from multiprocessing import get_context
+from contextlib import ExitStack, contextmanager, suppress
+from functools import cache, lru_cache
+from multiprocessing import current_process, get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,14 +34,15 @@ import numpy as np
 
 from calcigram.classify import Classifier
 from calcigram.clusters import CLUSTER_NAMES, MARK_NAMES, ClusterSet
-from calcigram.errors import CalcigramError
+from calcigram.errors import CalcigramError, TemporaryFilesError
+from calcigram.formats.temporary import temporary_folder
 from calcigram.options import ReadOptions
 from calcigram.server import openinference
 from calcigram.server.inputs import gather, read_json, read_upload
 from calcigram.server.problems import Fault, Problem
 from calcigram.server.responses import JSON, NOTICE, encode, table_body
 from calcigram.server.settings import Settings
-from calcigram.server.telemetry import counts_of, of_exception
+from calcigram.server.telemetry import counts_of, log, of_exception
 
 if TYPE_CHECKING:
     from calcigram.page.files import Opened
@@ -114,6 +118,10 @@ class Children:
         self._calls.add(call)
         try:
             return call.result()
+        except (Problem, TemporaryFilesError) as error:
+            if getattr(error, "kind", "no-disk") == "no-disk":
+                log(logging.ERROR, "temporary files cannot be written")
+            raise
         finally:
             self._calls.discard(call)
 
@@ -136,7 +144,7 @@ class _Call:
 
     def result(self) -> Result:
         # The folder is this process's, so that it is gone also when the child was killed.
-        with tempfile.TemporaryDirectory(prefix="calcigram-") as folder:
+        with _job_folder() as folder:
             ours, its = _context().Pipe(duplex=False)
             with ours:
                 arguments = (its, folder, self._settings, self._job, self._arguments)
@@ -183,7 +191,37 @@ class _Call:
         )
 
 
+@contextmanager
+def _job_folder() -> Iterator[str]:
+    """Give a folder within that of this process, where one job has its temporary files."""
+    try:
+        folder = tempfile.mkdtemp(dir=_own_folder())
+    except OSError as error:
+        raise TemporaryFilesError(error) from None
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+LONGEST_FOLDER = 85
+"""Bytes; the address of a socket in it may have about 20 more."""
+
+
+@cache
+def _own_folder() -> Path:
+    """Return the folder of this process; what a killed one left, the next removes."""
+    stack = ExitStack()
+    folder = stack.enter_context(temporary_folder())
+    atexit.register(stack.close)
+    if len(os.fsencode(folder)) <= LONGEST_FOLDER:
+        # multiprocessing's own files go with it, too
+        vars(current_process())["_config"]["tempdir"] = str(folder)
+    return folder
+
+
 def _context() -> Any:
+    _own_folder()
     context = get_context("forkserver")
     context.set_forkserver_preload([f"{__package__}.preload"])
     return context

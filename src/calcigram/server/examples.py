@@ -101,6 +101,7 @@ PROBLEMS: dict[str, Problem] = {
     "internal": FAILED,
     "too-slow": Problem("too-slow", "Nothing of the body came within 10 s."),
     "too-long": Problem("too-long", "No answer within 60 s.", retry_after=1),
+    "no-disk": Problem("no-disk", "The server cannot write temporary files.", retry_after=10),
     "stopping": Problem("stopping", "The server starts or stops.", retry_after=1),
 }
 """A refusal of each kind that an operation may answer with."""

@@ -8,11 +8,10 @@ the file that a body is written to.
 from __future__ import annotations
 
 import io
-import tempfile
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +21,8 @@ from pydantic_core import ErrorDetails, from_json
 
 from calcigram.clusters import CLUSTER_NAMES, MARK_NAMES, ClusterSet
 from calcigram.errors import BadInputError, CalcigramError
+from calcigram.formats.temporary import temporary_folder
+from calcigram.limits import MAX_COLUMNS, unpacked_limit
 from calcigram.longtable.columns import NUMERIC_COLUMNS, SHORT_NAMES
 from calcigram.options import ReadOptions
 from calcigram.server.problems import Problem
@@ -30,6 +31,8 @@ from calcigram.server.schemas import CLUSTER_FIELDS, CLUSTERS, MAX_ID_LENGTH
 from calcigram.server.settings import Settings
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from calcigram.longtable import Intake
 
 SOURCE = "body"
@@ -342,8 +345,8 @@ def read_upload(
         return _gathered(_arrow_parts(body, settings, options), settings)
     if body[:4] == b"PAR1":
         return _gathered(_parquet_parts(io.BytesIO(body), settings, options), settings)
-    with tempfile.TemporaryDirectory(prefix="calcigram-") as folder:
-        path = Path(folder) / SOURCE
+    with temporary_folder() as folder:
+        path = folder / SOURCE
         path.write_bytes(body)
         from calcigram.formats import iter_intakes
 
@@ -394,24 +397,60 @@ def _check_rows(n_rows: int, settings: Settings) -> None:
         raise Problem.too_many(SOURCE, f"{n_rows} rows", most)
 
 
+def _n_bytes(array: pa.Array) -> int:
+    """Return how many bytes an array of Arrow takes in Parquet, which may be more than it takes here.
+
+    Raises
+    ------
+    BadInputError
+        It is of a type whose parts may overlap within another.
+    """
+    import pyarrow as pa
+
+    if not pa.types.is_nested(array.type):
+        if not str(array.type).endswith("_view"):
+            return int(array.nbytes)
+        views = array.buffers()[1]  # of 16 bytes, the length first (Arrow Columnar Format 1.4)
+        lengths = np.frombuffer(views, "<i4")[4 * array.offset :][: 4 * len(array) : 4]
+        return int(lengths.astype(np.int64).clip(0).sum())
+    if re.search("(string|binary|list)_view|run_end_encoded", str(array.type)):
+        raise BadInputError(
+            "columns of numbers, texts or lists of them", column=SOURCE, value=str(array.type)[:100]
+        )
+    return int(array.nbytes)
+
+
 def _arrow_parts(body: bytes, settings: Settings, options: ReadOptions) -> Iterator[Intake]:
     """Read an Arrow stream as the Parquet file that it would make."""
     import pyarrow as pa
     from pyarrow import parquet
 
-    file = io.BytesIO()
+    file, most, n_bytes = io.BytesIO(), unpacked_limit(len(body)), 0
     expected = "a sound Arrow stream"
     try:
         with pa.ipc.open_stream(body) as stream:
+            if len(stream.schema) > MAX_COLUMNS:
+                raise BadInputError(
+                    f"at most {MAX_COLUMNS} columns", column=SOURCE, value=len(stream.schema)
+                )
             batches = []
             for batch in stream:
                 batches.append(batch)
                 _check_rows(sum(part.num_rows for part in batches), settings)
+                n_bytes += sum(map(_n_bytes, batch.columns))
+                if n_bytes > most:
+                    raise BadInputError(
+                        f"an Arrow stream that unpacks to at most {most} bytes",
+                        column=SOURCE,
+                        value=f"{n_bytes} bytes",
+                    )
             table = pa.Table.from_batches(batches, stream.schema)
             table.validate(full=True)
         expected = "columns of a table"
-        parquet.write_table(table, file, compression="none", use_dictionary=False)
-    except MemoryError:  # Arrow's own is an ArrowException as well
+        # A dictionary stays one: written out, its texts may take any amount of memory.
+        kept = [field.name for field in table.schema if pa.types.is_dictionary(field.type)]
+        parquet.write_table(table, file, compression="none", use_dictionary=kept)
+    except (BadInputError, MemoryError):  # Arrow's own is an ArrowException as well
         raise
     except (pa.ArrowException, OSError, ValueError) as error:
         problem = str(error).splitlines()[0]

@@ -10,13 +10,15 @@ import math
 import os
 import signal
 import socket
-import tempfile
 from functools import partial
+from inspect import signature
 from typing import Any
 
 import uvicorn
+from uvicorn.supervisors import Multiprocess
 
 from calcigram.errors import BadInputError
+from calcigram.formats.temporary import temporary_folder
 from calcigram.server.settings import Settings, variable
 from calcigram.server.telemetry import catch_all, configuration
 from calcigram.server.transport import LimitedProtocol
@@ -38,14 +40,28 @@ def serve(settings: Settings) -> None:
 
         catch_all()
         os.environ[variable("model")] = settings.model  # for what children are forked from
-        uvicorn.run(create_app(settings), **options)
+        try:
+            uvicorn.run(create_app(settings), **options)
+        except SystemExit:
+            check_address(settings)  # another server may have taken it meanwhile
+            raise
         return
     # Processes of their own read the settings anew, from the environment.
     for name, value in settings.model_dump().items():
         os.environ[variable(name)] = str(value)
-    with tempfile.TemporaryDirectory(prefix="calcigram-metrics-") as shared:
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = shared
-        uvicorn.run(f"{__package__}.launch:application", factory=True, **options)
+    with temporary_folder() as shared:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(shared)
+        config = uvicorn.Config(f"{__package__}.launch:application", factory=True, **options)
+        address = config.bind_socket()
+        try:
+            address.listen(options["backlog"])  # from now on no other server can
+        except OSError:
+            check_address(settings)
+            raise
+        needed: dict[str, Any] = {"sockets": [address]}
+        if "target" in signature(Multiprocess).parameters:  # of older versions
+            needed["target"] = uvicorn.Server(config).run
+        Multiprocess(config, **needed).run()
 
 
 def application() -> Any:

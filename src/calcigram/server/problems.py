@@ -5,6 +5,7 @@ Nothing of the inside of the server stands in one: no path, no stack.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -14,7 +15,7 @@ from pydantic_core import ErrorDetails, to_json
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from calcigram.errors import BadInputError, CalcigramError
+from calcigram.errors import BadInputError, CalcigramError, TemporaryFilesError
 from calcigram.wording import without_options
 
 MEDIA_TYPE = "application/problem+json"
@@ -42,6 +43,7 @@ KINDS: dict[str, tuple[int, str]] = {
     "busy": (429, "Too many requests at once"),
     "internal": (500, "The server failed"),
     "too-long": (503, "The request took too long"),
+    "no-disk": (503, "The server has no space for temporary files"),
     "stopping": (503, "The server is not ready"),
 }
 """Kind of problem -> status and title; the kind ends the address of its type."""
@@ -139,6 +141,10 @@ class Problem(Exception):  # noqa: N818 - the standard's own word
     @classmethod
     def of_error(cls, error: CalcigramError, hidden: str = "") -> Problem:
         """Return the problem of a refusal; `hidden`, a path, is called "the body"."""
+        if isinstance(error, TemporaryFilesError):
+            if error.errno == errno.EFBIG:  # the limit of a process, not the disk
+                return cls("too-large", "It takes more than a temporary file may have.")
+            return cls("no-disk", "The server cannot write temporary files.", retry_after=10)
         if not isinstance(error, BadInputError):
             return cls("bad-value", _for_clients(str(error), hidden) + ".")
         where = [] if error.cluster_id is None else [f"cluster {error.cluster_id!r}"]

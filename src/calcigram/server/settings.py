@@ -63,7 +63,7 @@ class Settings(BaseSettings):
     """calcifications per request (answer 422)"""
     max_pairs: Annotated[int, Field(ge=1, le=10**15)] = 4_000_000_000
     """squared calcifications of each cluster, summed over a request (answer 422)"""
-    max_work_mb: Annotated[float, Field(ge=100, le=1e6)] = 1500.0
+    max_work_mb: Annotated[float, Field(ge=100, le=1e6)] = 1000.0
     """memory that reading one file or large request may take, in MB (answer 413)"""
     max_bodies_mb: Annotated[float, Field(ge=0.001, le=1e6)] = 256.0
     """request bodies held at the same time per process, in MB (answer 429)"""

@@ -163,6 +163,11 @@ def _no_gzip(why: str) -> Problem:
 
 MAX_HEAD_BYTES = 65_536
 
+LAST_REQUESTS_S = 1.0
+"""When the server stops, connections without a request are closed after so many seconds."""
+
+CLOSE = (b"connection", b"close")
+
 
 class LimitedProtocol(HttpToolsProtocol):
     """One connection.
@@ -184,6 +189,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._timer: Any = None
         self._head_bytes: int | None = 0
         self._moved_at = 0.0
+        self._is_stopping = False
 
     def connection_made(self, transport: Any) -> None:
         """Begin to wait for a request; make room where there are too many connections."""
@@ -194,6 +200,27 @@ class LimitedProtocol(HttpToolsProtocol):
             others: list[Any] = [one for one in self.connections if isinstance(one, type(self))]
             waiting = [one for one in others if one.is_waiting]
             min(waiting, key=lambda one: one._moved_at).close()
+
+    def shutdown(self) -> None:
+        """Answer what was sent before the client could know that the server stops, then close.
+
+        Every answer from now on says that the connection ends with it, so that nothing more is sent.
+        """
+        self._is_stopping = True
+        if self.cycle is None or self.cycle.response_complete:
+            self.loop.call_later(LAST_REQUESTS_S, self._close_soon)
+        else:
+            headers: Any = self.cycle.scope["headers"]
+            headers.append(CLOSE)
+            super().shutdown()
+
+    def _close_soon(self) -> None:
+        # A loop that was kept from running calls timers before it reads what has come meanwhile.
+        self.loop.call_later(0.1, self._close_if_idle)
+
+    def _close_if_idle(self) -> None:
+        if self.cycle is None or self.cycle.response_complete:
+            self.close()
 
     @property
     def is_waiting(self) -> bool:
@@ -231,7 +258,11 @@ class LimitedProtocol(HttpToolsProtocol):
         """Stop the clock."""
         self._stop_timer()
         self._head_bytes = None
+        if self._is_stopping:
+            self.headers.append(CLOSE)  # what older versions of uvicorn go by
         super().on_headers_complete()
+        if self._is_stopping and self.cycle is not None:
+            self.cycle.keep_alive = False
 
     def on_response_complete(self) -> None:
         """Begin to wait for the next request."""

@@ -1,6 +1,8 @@
 """Files that are small and would be large: refused before they are parsed."""
 
 import struct
+import subprocess
+import sys
 import time
 import tracemalloc
 import zlib
@@ -122,3 +124,25 @@ def test_many_findings_in_one_container_take_linear_time(examples, saved):
     intake = read_intake(path)
     assert any(note.startswith("4000 calcifications without a position") for note in intake.notes)
     assert time.process_time() - start < 20
+
+
+FULL = """
+import resource, sys
+import numpy as np
+from calcigram.formats.write_mammogram import write_mammogram
+from calcigram.mammogram import Mammogram
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+try:
+    write_mammogram(Mammogram(np.full((99, 99), 7, np.float32), (0.07, 0.07)), sys.argv[1])
+except OSError as error:
+    print(error.filename, error.strerror)
+"""
+
+
+def test_a_full_disk_is_an_error_of_the_system_without_a_stack(tmp_path):
+    path = tmp_path / "a.dcm"
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, path], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == f"{path} File too large\n"
+    assert list(tmp_path.iterdir()) == []

@@ -1,5 +1,7 @@
 """What is written reads back the same, and says nothing it must not."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -50,6 +52,23 @@ def answer(examples, saved, tmp_path, verdicts_of):
         return clusters, out, path
 
     return make
+
+
+@every_template
+def test_an_id_cannot_announce_another_character_set(
+    examples, saved, tmp_path, verdicts_of, template
+):
+    path = saved(examples.cad_sr())
+    read = read_report(open_dicom(path), str(path), find_in_folder(path))
+    clusters = read.intake.clusters
+    hostile = "a\x1b[2J\x9b\u202eb\r"
+    clusters = replace(clusters, cluster_id=np.array([hostile, *clusters.cluster_id[1:]], object))
+    verdicts = verdicts_of(clusters, "branching", "fine_linear")
+    document = make_report(clusters, verdicts, source_of_report(read), template)
+    write_report_file(document, tmp_path / "a.dcm")
+    texts = [e.value for e in open_dicom(tmp_path / "a.dcm").iterall() if e.keyword == "TextValue"]
+    assert "a\\x1b[2J\\x9b\\u202eb\\r" in texts
+    assert all(text.replace("\n", "").isprintable() for text in texts)
 
 
 def codes(dataset):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 
 from calcigram.errors import BadInputError
+from calcigram.wording import counted
 
 _J2K_START, _JPEG_START = b"\xff\x4f\xff\x51", b"\xff\xd8"
 
@@ -17,8 +18,8 @@ _ALONE = {0x01, *range(0xD0, 0xD9)}
 _SCAN = 0xDA
 
 
-def stated_size(frame: bytes) -> tuple[int, int] | None:
-    """Return rows and columns as the header of a JPEG, JPEG-LS or JPEG 2000 stream states them.
+def stated_size(frame: bytes) -> tuple[int, int, int] | None:
+    """Return rows, columns and number of colours as the header of a JPEG, JPEG-LS or JPEG 2000 stream states them.
 
     Parameters
     ----------
@@ -27,28 +28,29 @@ def stated_size(frame: bytes) -> tuple[int, int] | None:
 
     Returns
     -------
-    (int, int) or None
+    (int, int, int) or None
         None where it is no such stream, or has no such header.
 
     Examples
     --------
     >>> stated_size(b"\\xff\\xd8\\xff\\xc3" + struct.pack(">HBHHB", 11, 16, 30, 20, 1))
-    (30, 20)
+    (30, 20, 1)
     """
     at = frame.find(_J2K_START)
-    if at >= 0 and len(frame) >= at + 24:
+    if at >= 0 and len(frame) >= at + 42:
         right, bottom, left, top = struct.unpack_from(">4I", frame, at + 8)
-        return bottom - top, right - left
+        (n_colours,) = struct.unpack_from(">H", frame, at + 40)
+        return bottom - top, right - left, n_colours
     at = len(_JPEG_START)
     if not frame.startswith(_JPEG_START):
         return None
-    while at + 9 <= len(frame) and frame[at] == 0xFF:
+    while at + 10 <= len(frame) and frame[at] == 0xFF:
         marker = frame[at + 1]
         if marker == 0xFF or marker in _ALONE:  # fill, or a marker without a segment
             at += 1 if marker == 0xFF else 2
         elif marker in _JPEG_FRAMES:
-            rows, columns = struct.unpack_from(">HH", frame, at + 5)
-            return rows, columns
+            rows, columns, n_colours = struct.unpack_from(">HHB", frame, at + 5)
+            return rows, columns, n_colours
         elif marker == _SCAN:
             return None
         else:
@@ -57,7 +59,7 @@ def stated_size(frame: bytes) -> tuple[int, int] | None:
 
 
 def check_size(frame: bytes, size: tuple[int, int], source: str) -> None:
-    """Refuse a compressed frame whose size is another than that of the image.
+    """Refuse a compressed frame whose size is another than that of the image, or that has colours.
 
     Raises
     ------
@@ -65,9 +67,9 @@ def check_size(frame: bytes, size: tuple[int, int], source: str) -> None:
         It would take memory for pixels that the image does not have.
     """
     stated = stated_size(frame)
-    if stated is not None and stated != size:
+    if stated is not None and stated != (*size, 1):
         raise BadInputError(
-            f"compressed pixels of the image's {size[0]} x {size[1]}",
+            f"compressed pixels of the image's {size[0]} x {size[1]}, in one colour",
             source=source,
-            value=f"{stated[0]} x {stated[1]}",
+            value=f"{stated[0]} x {stated[1]}, in {counted(stated[2], 'colour')}",
         )

@@ -11,6 +11,7 @@ import os
 import struct
 import zlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from calcigram.errors import BadInputError
@@ -227,3 +228,13 @@ def _several(value: Any) -> list[Any]:
 
 def _value(dataset: Any, name: str) -> Any:
     return dataset.get(name) if dataset is not None and name in dataset else None
+
+
+def save_dataset(dataset: Dataset, path: Path) -> None:
+    """Write a dataset as a DICOM file with preamble and meta information.
+
+    In memory first: where a disk is full, pydicom puts a stack into the message in place of the error's number.
+    """
+    buffer = io.BytesIO()
+    dataset.save_as(buffer, enforce_file_format=True)
+    path.write_bytes(buffer.getvalue())

@@ -315,9 +315,9 @@ def frames(dataset: Dataset, source: str, index: int | None = None) -> npt.NDArr
         with quietly():
             _check_compressed(dataset, source, (size[1], size[2]), index)
             pixels = np.asarray(pixel_array(dataset, index=index))
-    except BadInputError:
+    except (BadInputError, KeyboardInterrupt, SystemExit):
         raise
-    except Exception as error:
+    except BaseException as error:  # a decoder in Rust panics with what is no Exception
         _check_plugins(dataset, source)
         raise BadInputError(
             f"pixel data that can be read ({told(error)})",

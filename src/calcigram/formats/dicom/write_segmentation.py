@@ -11,11 +11,12 @@ import numpy.typing as npt
 from calcigram._version import __version__
 from calcigram.errors import BadInputError
 from calcigram.formats.dicom.answer import ALGORITHM, MANUFACTURER, derived_uid
-from calcigram.formats.dicom.datasets import text_of
+from calcigram.formats.dicom.datasets import save_dataset, text_of
 from calcigram.formats.dicom.images import open_dicom
 from calcigram.formats.dicom.writing import REQUIRED
 from calcigram.formats.extras import load_extra
 from calcigram.formats.files import PathLike, atomic_path, first_bytes, looks_like_dicom
+from calcigram.wording import printable
 
 SERIES_NUMBER = 9112
 
@@ -96,7 +97,7 @@ def write_segmentation(
     if "FrameOfReferenceUID" not in header and "PatientOrientation" not in made:
         made.PatientOrientation = header.get("PatientOrientation")
     with atomic_path(path) as temporary:
-        made.save_as(temporary)
+        save_dataset(made, temporary)
 
 
 def _measures(highdicom: Any, spacing_mm: tuple[float, float]) -> Any:
@@ -110,9 +111,10 @@ def _described(number: int, name: str, seed: Sequence[str]) -> Any:
     import highdicom
     from highdicom.sr.coding import CodedConcept
 
+    label = printable(name).replace("\\", "?")[:64]  # a backslash would separate two values
     return highdicom.seg.SegmentDescription(
         segment_number=number,
-        segment_label=name[:64],
+        segment_label=label,
         segmented_property_category=CodedConcept(
             "49755003", "SCT", "Morphologically Abnormal Structure"
         ),
@@ -123,6 +125,6 @@ def _described(number: int, name: str, seed: Sequence[str]) -> Any:
             version=__version__,
             family=CodedConcept("123106", "DCM", "Multi-Scale/Resolution Filtering"),
         ),
-        tracking_id=name[:64],
+        tracking_id=label,
         tracking_uid=derived_uid("segment", str(number), *seed),
     )

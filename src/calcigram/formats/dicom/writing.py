@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,7 +26,7 @@ from calcigram.formats.dicom.answer import (
     digest_of,
 )
 from calcigram.formats.dicom.concepts import PRIVATE_SCHEME
-from calcigram.formats.dicom.datasets import text_of
+from calcigram.formats.dicom.datasets import save_dataset, text_of
 from calcigram.formats.dicom.drawing import evidence
 from calcigram.formats.dicom.images import FindImages, open_image
 from calcigram.formats.dicom.reading import DicomIntake
@@ -126,6 +125,9 @@ def finish(
     from pydicom.sequence import Sequence
     from pydicom.uid import PYDICOM_IMPLEMENTATION_UID, UID, ExplicitVRLittleEndian
 
+    for element in content.iterall():
+        if element.keyword == "TextValue":
+            element.value = _without_controls(element.value)
     document = Dataset()
     document.update(content)
     if "RelationshipType" in document:
@@ -160,9 +162,17 @@ def finish(
     return document
 
 
-def save(document: Dataset, path: Path) -> None:
-    """Write a document as a DICOM file with preamble and meta information."""
-    document.save_as(path, enforce_file_format=True)
+def _without_controls(text: str) -> str:
+    """Return text as DICOM may hold it: an escape would announce another character set (PS3.5, 6.1.3).
+
+    Examples
+    --------
+    >>> _without_controls("a\x1b[2J\u202eb")
+    'a\\x1b[2J\\u202eb'
+    """
+    return "".join(
+        c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text
+    )
 
 
 def _copy_identity(identity: Dataset, document: Dataset) -> None:
@@ -424,7 +434,7 @@ def make_report(
 def write_report_file(document: Dataset, path: PathLike) -> None:
     """Write a document, whole or not at all."""
     with atomic_path(path) as temporary:
-        save(document, Path(temporary))
+        save_dataset(document, temporary)
 
 
 def _nipples(clusters: ClusterSet, source: Source) -> dict[str, tuple[float, float]]:
