@@ -13,9 +13,7 @@ from calcigram.mammogram import Mammogram
 MM = 0.1
 
 
-def half_disc(
-    rows=1200, columns=900, radius_mm=45.0, nipple_mm=0.0, side="left", air=20.0, low=False
-):
+def half_disc(rows=1200, columns=900, radius_mm=45.0, nipple_mm=0.0, side="left", air=20.0, low=False):
     """Return pixels of a breast that hangs from the left or right edge, and its mask."""
     y, x = np.mgrid[:rows, :columns] * MM
     inside = np.hypot(y - rows * MM / 2, x) < radius_mm
