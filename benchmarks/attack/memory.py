@@ -1043,7 +1043,7 @@ PICTURES: dict[str, Callable[[], bytes]] = {
     "a checkerboard": lambda: pictured((np.indices(FULL_FIELD).sum(0) % 2 * 3000).astype(np.uint16)),
     "one grey value": lambda: pictured(np.full(FULL_FIELD, 1000, np.uint16)),
     "a gradient": lambda: pictured(np.broadcast_to(np.arange(4_000, dtype=np.uint16), FULL_FIELD).copy()),
-    "few rows": lambda: pictured(noise(np.uint16, (64, 200_000))),
+    "few rows": lambda: pictured(noise(np.uint16, (64, 60_000))),
 }  # fmt: skip
 
 

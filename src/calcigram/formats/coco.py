@@ -17,9 +17,10 @@ import numpy as np
 
 from calcigram.errors import BadInputError
 from calcigram.formats.annotated import intake_of_regions
+from calcigram.formats.connected import connected
 from calcigram.formats.files import PathLike
 from calcigram.formats.jsontext import Json, load_json
-from calcigram.formats.maskparts import MAX_MARKED, MAX_PIXELS, Ints, connected
+from calcigram.formats.maskparts import MAX_MARKED, MAX_PIXELS, Ints
 from calcigram.formats.regions import BOX, MAX_POINTS, ImageRegions, Region
 from calcigram.longtable import Intake, Notice
 from calcigram.options import DEFAULT_THRESHOLD, ReadOptions

@@ -69,7 +69,7 @@ def quietly() -> Iterator[None]:
         logger.disabled = was_disabled
 
 
-def told(error: Exception) -> str:
+def told(error: BaseException) -> str:
     """Return what a library says of a file, without the values it quotes: one may name a patient.
 
     Examples
