@@ -355,8 +355,7 @@ class ClusterSet:
         return bool((self.cluster_id == cluster_id).any())
 
     def __repr__(self) -> str:
-        columns = ("diameter_mm", "aspect_ratio", "orientation_deg", "solidity", "cnr")
-        known = [name for name in columns if not np.isnan(getattr(self, name)).all()]
+        known = [name for name in OPTIONAL_MARKS if not np.isnan(getattr(self, name)).all()]
         n_clusters = counted(len(self), "cluster")
         return (
             f"<ClusterSet: {n_clusters}, {self.x_mm.size} calcifications; "
@@ -386,7 +385,7 @@ class ClusterSet:
 
 
 def _checked_offsets(offsets: npt.ArrayLike, n_marks: int) -> npt.NDArray[np.int64]:
-    """Return offsets that divide `n_marks` calcifications, as a copy nobody can change."""
+    """Return offsets that divide `n_marks` calcifications, as a read-only copy."""
     given = np.asarray(offsets)
     with np.errstate(invalid="ignore"):
         whole = given.astype(np.int64) if given.dtype.kind in "iuf" else np.empty(0, np.int64)

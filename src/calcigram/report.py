@@ -31,6 +31,7 @@ from calcigram.wording import (
 
 if TYPE_CHECKING:
     import pandas as pd
+    from jinja2 import Environment
     from matplotlib.axes import Axes
 
     from calcigram.clusters import ClusterSet
@@ -468,24 +469,29 @@ def render(template: str, path: str | PathLike[str], **values: Any) -> Path:
     pathlib.Path
         The file.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
     from calcigram.formats import atomic_path
 
-    environment = Environment(
-        loader=PackageLoader("calcigram", "templates"),
-        autoescape=True,
-        finalize=_without_controls,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates(finalize=_without_controls)
     html = environment.get_template(template).render(
         notice=NOTICE, version=__version__, signs=CONCERN_SIGNS, **values
     )
     with atomic_path(path) as temporary:
         Path(temporary).write_text(html, encoding="utf-8")
     return Path(path)
+
+
+def templates(**more: Any) -> Environment:
+    """Return an environment of jinja2 for the templates of this package; `more` are options of it."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    return Environment(
+        loader=PackageLoader("calcigram", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        **more,
+    )
 
 
 def _without_controls(value: object) -> object:

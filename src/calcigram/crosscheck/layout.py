@@ -137,28 +137,3 @@ VERDICT_COLUMNS: tuple[str, ...] = tuple(column.name for column in COLUMNS)
 
 CONCERN_COLUMNS: tuple[str, ...] = tuple(c.name for c in COLUMNS if c.holds == CONCERNS)
 """Those that hold a concern."""
-
-
-def dictionary_markdown() -> str:
-    """Return the table of the columns that stands in ``data/README.md``.
-
-    Examples
-    --------
-    >>> dictionary_markdown().splitlines()[3]
-    '| `n_calcifications` | whole number | clusters | number of calcifications |'
-    """
-    kinds: dict[object, str] = {
-        str: "text",
-        int: "whole number",
-        bool: "true or false",
-        float: "0 to 1",
-    }
-    rows: dict[tuple[str, str, str], list[str]] = {}
-    for column in COLUMNS:
-        holds = kinds.get(column.holds) or ", ".join(f"`{word}`" for word in column.holds)  # type: ignore[union-attr]
-        name = f"`{column.family or column.name}`"
-        names = rows.setdefault((holds, column.step, column.meaning), [])
-        names += [name] if name not in names else []
-    lines = ["| column | holds | from | meaning |", "|---|---|---|---|"]
-    lines += [f"| {', '.join(names)} | {' | '.join(row)} |" for row, names in rows.items()]
-    return "\n".join(lines) + "\n"

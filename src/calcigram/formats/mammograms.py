@@ -1,6 +1,6 @@
 """Reads mammograms (DICOM, PNG, TIFF) as `Mammogram`: what is bright, what is padding, how large a pixel is.
 
-An image that is no mammogram, or of which nobody says how large its pixels are, is refused. What is unusual
+An image that is no mammogram, or whose pixel size is not stated, is refused. What is unusual
 but readable (coarse pixels, lossy compression, eight bits, saturation) is a notice. Finding calcifications in it:
 `calcigram.detect`.
 """
@@ -62,7 +62,7 @@ def read_mammogram(
     BadInputError
         It is damaged, or no mammogram: a report, a CT, a colour picture, several frames.
     PixelSizeError
-        Nobody states the size of a pixel, or it is larger than `COARSEST_MM`.
+        The size of a pixel is not stated, or it is larger than `COARSEST_MM`.
 
     Notes
     -----

@@ -15,7 +15,7 @@ from calcigram.consequences import shipped_rulebooks
 from calcigram.explain.contributions import with_unit
 from calcigram.explain.text import LOG_ODDS, N_FEATURES, N_MISSED, NO_EXEMPLARS
 from calcigram.lexicon import CONCERNS, DISTRIBUTIONS, MORPHOLOGIES
-from calcigram.report import rule_words
+from calcigram.report import rule_words, templates
 from calcigram.wording import outcome_words, plain
 
 if TYPE_CHECKING:
@@ -139,15 +139,7 @@ def explanation_html(explanation: Explanation) -> str:
 
 @cache
 def _macros() -> Any:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("calcigram", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates()
     environment.filters |= {
         "plain": lambda word: plain([word])[0],
         "with_unit": with_unit,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import struct
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,7 +18,6 @@ import numpy.typing as npt
 
 from calcigram.errors import MAX_SHOWN, BadInputError
 from calcigram.formats.dicom import concepts
-from calcigram.formats.dicom.codestreams import check_size
 from calcigram.formats.dicom.datasets import (
     check_budget,
     coded,
@@ -345,6 +345,73 @@ def _check_compressed(
             return
 
 
+_J2K_START, _JPEG_START = b"\xff\x4f\xff\x51", b"\xff\xd8"
+
+_JPEG_FRAMES = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}
+"""Markers that begin a frame (ITU-T T.81, B.1.1.3; T.87, C.1.1), which states its size."""
+
+_ALONE = {0x01, *range(0xD0, 0xD9)}
+"""Markers without a segment."""
+
+_SCAN = 0xDA
+
+
+def stated_size(frame: bytes) -> tuple[int, int] | None:
+    """Return rows and columns as the header of a JPEG, JPEG-LS or JPEG 2000 stream states them.
+
+    Parameters
+    ----------
+    frame : bytes
+        One compressed frame.
+
+    Returns
+    -------
+    (int, int) or None
+        None where it is no such stream, or has no such header.
+
+    Examples
+    --------
+    >>> stated_size(b"\\xff\\xd8\\xff\\xc3" + struct.pack(">HBHHB", 11, 16, 30, 20, 1))
+    (30, 20)
+    """
+    at = frame.find(_J2K_START)
+    if at >= 0 and len(frame) >= at + 24:
+        right, bottom, left, top = struct.unpack_from(">4I", frame, at + 8)
+        return bottom - top, right - left
+    at = len(_JPEG_START)
+    if not frame.startswith(_JPEG_START):
+        return None
+    while at + 9 <= len(frame) and frame[at] == 0xFF:
+        marker = frame[at + 1]
+        if marker == 0xFF or marker in _ALONE:  # fill, or a marker without a segment
+            at += 1 if marker == 0xFF else 2
+        elif marker in _JPEG_FRAMES:
+            rows, columns = struct.unpack_from(">HH", frame, at + 5)
+            return rows, columns
+        elif marker == _SCAN:
+            return None
+        else:
+            at += 2 + struct.unpack_from(">H", frame, at + 2)[0]
+    return None
+
+
+def check_size(frame: bytes, size: tuple[int, int], source: str) -> None:
+    """Refuse a compressed frame whose size is another than that of the image.
+
+    Raises
+    ------
+    BadInputError
+        It would take memory for pixels that the image does not have.
+    """
+    stated = stated_size(frame)
+    if stated is not None and stated != size:
+        raise BadInputError(
+            f"compressed pixels of the image's {size[0]} x {size[1]}",
+            source=source,
+            value=f"{stated[0]} x {stated[1]}",
+        )
+
+
 def _compressed_by(dataset: Dataset) -> str:
     """Return the name of the transfer syntax where it compresses pixels; empty for others and for damaged ones."""
     syntax: Any = getattr(getattr(dataset, "file_meta", None), "TransferSyntaxUID", None)
@@ -360,6 +427,19 @@ def _check_plugins(dataset: Dataset, source: str) -> None:
         raise MissingExtraError("pylibjpeg", f"{source}: pixel data in {name}", "images")
 
 
+def modality_values(dataset: Dataset, pixels: npt.NDArray[Any], source: str) -> npt.NDArray[Any]:
+    """Return stored pixels after rescaling or the modality look-up table of their header."""
+    from pydicom.pixels import apply_modality_lut
+
+    try:
+        with quietly():
+            return np.asarray(apply_modality_lut(pixels, dataset))
+    except Exception as error:  # what damaged tables make pydicom raise is not documented
+        raise BadInputError(
+            f"a modality look-up table that can be read ({type(error).__name__})", source=source
+        ) from None
+
+
 def displayed(dataset: Dataset, source: str) -> npt.NDArray[Any]:
     """Return the pixels of a mammogram's first frame such that what is displayed brighter is greater.
 
@@ -371,14 +451,7 @@ def displayed(dataset: Dataset, source: str) -> npt.NDArray[Any]:
     """
     pixels: npt.NDArray[Any] = frames(dataset, source, 0)[0]
     if "ModalityLUTSequence" in dataset:
-        from pydicom.pixels import apply_modality_lut
-
-        try:
-            pixels = np.asarray(apply_modality_lut(pixels, dataset))
-        except Exception as error:  # what damaged tables make pydicom raise is not documented
-            raise BadInputError(
-                f"a modality look-up table that can be read ({type(error).__name__})", source=source
-            ) from None
+        pixels = modality_values(dataset, pixels, source)
     slope = numbers_of(dataset, "RescaleSlope")
     turned = bool(slope) and slope[0] < 0 and "ModalityLUTSequence" not in dataset
     shape = text_of(dataset, "PresentationLUTShape").strip().upper()

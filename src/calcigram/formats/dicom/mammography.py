@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from calcigram.errors import BadInputError, PixelSizeError
 from calcigram.formats.dicom.datasets import items_of, numbers_of, text_of, whole_of
-from calcigram.formats.dicom.images import NO_IMAGES, frames, open_image, quietly
+from calcigram.formats.dicom.images import NO_IMAGES, frames, modality_values, open_image
 from calcigram.formats.dicom.report import (
     SAME,
     Spacing,
@@ -255,15 +255,7 @@ def _grey_values(
     header: Dataset, stored: npt.NDArray[Any], valid: npt.NDArray[np.bool_], source: str
 ) -> tuple[Image, _Polarity]:
     """Return the values after the modality look-up table, calcium bright."""
-    from pydicom.pixels import apply_modality_lut
-
-    try:
-        with quietly():
-            values = np.asarray(apply_modality_lut(stored, header)).astype(np.float32)
-    except Exception as error:  # what damaged tables make pydicom raise is not documented
-        raise BadInputError(
-            f"a modality look-up table that can be read ({type(error).__name__})", source=source
-        ) from None
+    values = modality_values(header, stored, source).astype(np.float32)
     if not np.isfinite(values[valid]).all():
         raise BadInputError("grey values that are finite numbers", source=source)
     polarity = _polarity(header, stored, values, valid)
