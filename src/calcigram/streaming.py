@@ -240,8 +240,8 @@ def classify_files(
             from calcigram.longtable.columns import REJECT_COLUMNS
 
             # the rejects appear together with the verdicts
-            write = stack.enter_context(table_writer(rejects_path))
-            write(pd.DataFrame(bad_values, columns=list(REJECT_COLUMNS)).astype(object))
+            write_rejects = stack.enter_context(table_writer(rejects_path))
+            write_rejects(pd.DataFrame(bad_values, columns=list(REJECT_COLUMNS)).astype(object))
             summary.rejects = rejects_path
     summary.notes += filter(None, [missing_words(missing)])
     return summary

@@ -19,14 +19,6 @@ from calcigram.lexicon import (
 )
 from calcigram.readings import READING_COLUMNS, RISK_COLUMNS
 
-STEPS: dict[str, str] = {
-    "clusters": "counted or carried over from the clusters",
-    "model": "the model's reading",
-    "rules": "the rules' reading",
-    "cross-check": "the comparison of both",
-}
-"""Where a column comes from."""
-
 
 @dataclass(frozen=True)
 class VerdictColumn:
@@ -38,8 +30,9 @@ class VerdictColumn:
     holds : tuple of str, or type
         The words that may stand in it; else ``str``, ``int``, ``bool`` or ``float`` (a
         probability or share from 0 to 1). All but ``int`` and ``bool`` may be missing.
-    step : str
-        One of `STEPS`.
+    step : {"clusters", "model", "rules", "cross-check"}
+        Where it comes from: counted or carried over from the clusters, read by the model or by the
+        rules, or compared.
     meaning : str
         In Markdown; columns of one meaning stand in one row of the data dictionary.
     reads : str

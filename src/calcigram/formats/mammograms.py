@@ -18,7 +18,7 @@ from calcigram.errors import PixelSizeError
 from calcigram.formats.arrays import NUMPY_MAGICS, is_stored_inverted, read_array
 from calcigram.formats.dicom.datasets import text_of
 from calcigram.formats.dicom.images import frames, open_dicom
-from calcigram.formats.dicom.mammography import SECONDARY_CAPTURE, is_image, read_dicom_mammogram
+from calcigram.formats.dicom.mammography import SECONDARY_CAPTURE, has_size, read_dicom_mammogram
 from calcigram.formats.dicom.report import Spacing
 from calcigram.formats.files import PathLike, Signs, first_bytes, looks_like_dicom, refuse_foreign
 from calcigram.formats.greys import (
@@ -119,7 +119,7 @@ def is_mammogram(path: PathLike, kind: str, options: ReadOptions) -> bool:
     if kind == "mask":
         return not first_bytes(path, 8).startswith(NUMPY_MAGICS) and is_picture(read_array(path))
     header = open_dicom(path)
-    if not is_image(header):
+    if not has_size(header):
         return False
     if not text_of(header, "SOPClassUID").startswith(SECONDARY_CAPTURE):
         return True

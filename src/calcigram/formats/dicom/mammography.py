@@ -116,11 +116,10 @@ def read_dicom_mammogram(
     )
 
 
-def is_image(header: Dataset) -> bool:
+def has_size(header: Dataset) -> bool:
     """Tell whether a DICOM file is an image of any kind: no report, segmentation or presentation state."""
-
-    has_size = whole_of(header, "Rows") > 0 and whole_of(header, "Columns") > 0
-    return has_size and not text_of(header, "SOPClassUID").startswith(NO_IMAGES)
+    n_pixels = whole_of(header, "Rows") * whole_of(header, "Columns")
+    return n_pixels > 0 and not text_of(header, "SOPClassUID").startswith(NO_IMAGES)
 
 
 def check_header(header: Dataset | None, source: str) -> list[str]:
@@ -141,7 +140,7 @@ def check_header(header: Dataset | None, source: str) -> list[str]:
     assert header is not None
     kind, modality = (text_of(header, name).strip() for name in ("SOPClassUID", "Modality"))
     called = _class_name(kind)
-    if not is_image(header):
+    if not has_size(header):
         raise BadInputError(f"{_MAMMOGRAM}; name the image itself", source=source, value=called)
     n_frames = whole_of(header, "NumberOfFrames", 1)
     if n_frames > 1 or kind in TOMOSYNTHESIS:

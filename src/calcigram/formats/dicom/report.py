@@ -21,7 +21,7 @@ from calcigram.longtable import Notice
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-Pixels = npt.NDArray[np.float64]
+Points = npt.NDArray[np.float64]
 Point = tuple[float, float]
 
 EDGE_PX = 0.5
@@ -82,7 +82,7 @@ class Outline:
     """An outline as it is drawn: graphic type and points in pixels."""
 
     graphic: str
-    points: Pixels
+    points: Points
 
 
 @dataclass
@@ -144,8 +144,8 @@ class Report:
     groups: list[Group] = field(default_factory=list)
     loose: list[Spot] = field(default_factory=list)
     nipples: dict[str, tuple[float, float]] = field(default_factory=dict)
-    breasts: dict[str, Pixels] = field(default_factory=dict)
-    pectorals: dict[str, Pixels] = field(default_factory=dict)
+    breasts: dict[str, Points] = field(default_factory=dict)
+    pectorals: dict[str, Points] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
     def add(self, group: Group) -> None:
