@@ -150,6 +150,7 @@ def test_no_page_is_wider_than_the_window(site, pages, width):
         "index",
         "start",
         "howto/own_table",
+        "explain/atlas",
         "reference/api",
         "reference/commands",
         "validation",

@@ -113,16 +113,16 @@ def plot_cluster(
     points = np.column_stack([cluster.x_mm, cluster.y_mm]).astype(float)
     distinct = np.unique(points, axis=0)
     if hull and len(distinct) >= 2:
-        outline = _hull_outline(distinct)
+        outline = hull_outline(distinct)
         ax.plot(*outline.T, color=BLUE, linestyle=(0, (5, 3)), linewidth=1.1, label="convex hull")
     if tree and len(distinct) >= 2:
-        _draw_tree(ax, distinct)
+        draw_tree(ax, distinct)
     draw_marks(ax, cluster, _form(cluster, verdict))
     # lobes and haze reach farther than the ellipse of the same area
     reach = 0.7 * cluster.diameter_mm * np.sqrt(np.nan_to_num(cluster.aspect_ratio, nan=1.0))
     _frame(ax, points, float(np.nan_to_num(reach).max(initial=0.0)))
-    _draw_nipple_direction(ax, cluster, points)
-    _draw_scale_bar(ax)
+    draw_nipple_direction(ax, cluster, points)
+    draw_scale_bar(ax)
     if title is None:
         trust = trust_lines({} if verdict is None else verdict)
         title = "\n".join([verdict_title(cluster, verdict), *trust])
@@ -268,7 +268,8 @@ def _form(cluster: ClusterSet, verdict: Mapping[str, Any] | pd.Series | None) ->
     return next((word for word in words if isinstance(word, str)), None)
 
 
-def _hull_outline(distinct: Floats) -> Floats:
+def hull_outline(distinct: Floats) -> Floats:
+    """Return the corners of the convex hull of at least two distinct points, the first one again last."""
     from scipy.spatial import ConvexHull, QhullError
 
     try:
@@ -279,7 +280,8 @@ def _hull_outline(distinct: Floats) -> Floats:
     return np.vstack([ring, ring[:1]])
 
 
-def _draw_tree(ax: Axes, distinct: Floats) -> None:
+def draw_tree(ax: Axes, distinct: Floats) -> None:
+    """Draw the spanning tree of at least two distinct points."""
     from matplotlib.collections import LineCollection
 
     from calcigram._kernels.tree import spanning_tree
@@ -313,7 +315,8 @@ def _frame(ax: Axes, points: Floats, reach_mm: float) -> None:
     ax.tick_params("y", labelsize=font_points("ytick.labelsize", 0.72))
 
 
-def _draw_nipple_direction(ax: Axes, cluster: ClusterSet, points: Floats) -> None:
+def draw_nipple_direction(ax: Axes, cluster: ClusterSet, points: Floats) -> None:
+    """Draw an arrow at the edge of some axes, towards the nipple of the one cluster, if it is known."""
     nipple = np.array([cluster.nipple_x_mm[0], cluster.nipple_y_mm[0]], dtype=float)
     if not np.isfinite(nipple).all() or len(points) == 0:
         return
@@ -333,8 +336,18 @@ def _draw_nipple_direction(ax: Axes, cluster: ClusterSet, points: Floats) -> Non
     )
 
 
-def _draw_scale_bar(ax: Axes) -> None:
-    """Draw the scale in the strip that `_frame` keeps clear below the points."""
+def draw_scale_bar(
+    ax: Axes, below: float = 0.5 * _STRIP, share: float = 0.72, colour: str = BLACK
+) -> None:
+    """Draw a scale bar and its length; by default in the strip that is kept clear below the points.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+    below, share : float
+        How far above the lower edge, as a share of the width; and of the default font size.
+    colour : str
+    """
     from calcigram.figure import font_points
 
     left, right = ax.get_xlim()
@@ -342,11 +355,11 @@ def _draw_scale_bar(ax: Axes) -> None:
     width = right - left
     fitting = [bar for bar in _SCALE_BARS_MM if bar <= 0.3 * width]
     length = fitting[-1] if fitting else _SCALE_BARS_MM[0]
-    x, y = left + 0.04 * width, bottom - 0.5 * _STRIP * width
-    ax.plot([x, x + length], [y, y], color=BLACK, linewidth=2.5, solid_capstyle="butt")
+    x, y = left + 0.04 * width, bottom - below * width
+    ax.plot([x, x + length], [y, y], color=colour, linewidth=2.5, solid_capstyle="butt", zorder=6)
     ax.text(
-        x + length + 0.02 * width, y, f"{length:g} mm", va="center_baseline",
-        fontsize=font_points("font.size", 0.72),
+        x + length + 0.02 * width, y, f"{length:g} mm", va="center_baseline", color=colour,
+        fontsize=font_points("font.size", share), zorder=6,
     )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from calcigram.model.exemplars import Exemplars
     from calcigram.model.reader import Head
 
-_UNIT_SUFFIXES = {"mm": "_mm", "mm2": "_mm2", "deg": "_deg", "1/cm2": "_per_cm2"}
+_UNIT_SUFFIXES = {"mm": "_mm", "mm2": "_mm2", "deg": "_deg"}
 
 
 @dataclass(frozen=True)
@@ -169,8 +169,8 @@ def feature_words(name: str) -> str:
 
     Examples
     --------
-    >>> feature_words("max_distance_mm"), feature_words("density_per_cm2")
-    ('max distance', 'density')
+    >>> feature_words("max_distance_mm"), feature_words("ring_gap_deg")
+    ('max distance', 'ring gap')
     """
     unit = next((spec.unit for spec in CATALOGUE if spec.name == name), "1")
     return name.removesuffix(_UNIT_SUFFIXES.get(unit, "")).replace("_", " ")
