@@ -385,7 +385,7 @@ class ClusterSet:
 
 
 def _checked_offsets(offsets: npt.ArrayLike, n_marks: int) -> npt.NDArray[np.int64]:
-    """Return offsets that divide `n_marks` calcifications, as a read-only copy."""
+    """Return offsets that divide `n_marks` calcifications, as a copy nobody can change."""
     given = np.asarray(offsets)
     with np.errstate(invalid="ignore"):
         whole = given.astype(np.int64) if given.dtype.kind in "iuf" else np.empty(0, np.int64)

@@ -16,7 +16,6 @@ from calcigram.charts import CONCERN_SIGNS
 from calcigram.wording import printable
 
 if TYPE_CHECKING:
-    from jinja2 import Environment
     from matplotlib.axes import Axes
 
 NOTICE = (
@@ -82,7 +81,16 @@ def filled(template: str, **values: Any) -> str:
     **values : object
         What the template names; a name without a value is an error.
     """
-    environment = templates(finalize=_without_controls)
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("calcigram", "templates"),
+        autoescape=True,
+        finalize=_without_controls,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     return environment.get_template(template).render(
         notice=NOTICE, version=__version__, signs=CONCERN_SIGNS, **values
     )
@@ -106,20 +114,6 @@ def write_text(path: str | PathLike[str], text: str) -> Path:
     with atomic_path(path) as temporary:
         Path(temporary).write_text(text, encoding="utf-8")
     return Path(path)
-
-
-def templates(**more: Any) -> Environment:
-    """Return an environment of jinja2 for the templates of this package; `more` are options of it."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    return Environment(
-        loader=PackageLoader("calcigram", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        **more,
-    )
 
 
 def _without_controls(value: object) -> object:

@@ -11,7 +11,7 @@ from calcigram.consequences import load_rulebook
 from calcigram.crosscheck.reasons import label_words
 from calcigram.explain.contributions import WhyThisWord, feature_words, with_unit
 from calcigram.model.calibrate import COVERAGE
-from calcigram.wording import counted, outcome_words, plain, printable, set_words
+from calcigram.wording import outcome_words, plain, set_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -59,7 +59,8 @@ def explanation_text(explanation: Explanation, width: int = 79) -> str:
 
 def _head(explanation: Explanation) -> Iterator[str]:
     model, rules = explanation.model, explanation.rules
-    yield f"{printable(explanation.cluster_id)}: {counted(explanation.n_calcifications, 'calcification')}"
+    noun = "calcification" if explanation.n_calcifications == 1 else "calcifications"
+    yield f"{_safe(explanation.cluster_id)}: {explanation.n_calcifications} {noun}"
     yield (
         f"  Model: {_label('distribution', model)}, {_label('morphology', model)}; "
         f"concern {_word(model['concern'], model['concern_probability'])}, under BI-RADS "
@@ -126,7 +127,7 @@ def _examples(explanation: Explanation) -> Iterator[str]:
     yield "Most alike among the training clusters (share of trees that end in the same leaf):"
     for one in explanation.examples:
         words = " and ".join(_plain(w) for w in (one.distribution, one.morphology) if w)
-        yield f"  {one.likeness:5.0%}  {words}  ({printable(one.name)})"
+        yield f"  {one.likeness:5.0%}  {words}  ({_safe(one.name)})"
     yield ""
 
 
@@ -165,6 +166,11 @@ def _word(word: Any, probability: float) -> str:
 def _label(axis: str, words: dict[str, Any]) -> str:
     """Return a reader's label in words, with its probability where there is one."""
     return _word(label_words(axis, words[axis]), words.get(f"{axis}_probability", float("nan")))
+
+
+def _safe(text: str) -> str:
+    """Keep control characters of a hostile id from the terminal."""
+    return "".join(c if c.isprintable() else "?" for c in text)
 
 
 N_DRAWN = 4

@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from calcigram.errors import BadInputError
 from calcigram.formats.dicom.datasets import inflated
-from calcigram.formats.extras import load_extra
-from calcigram.formats.files import PathLike, first_bytes, refusing_damaged
+from calcigram.formats.extras import load_extra, refusing_damaged
+from calcigram.formats.files import PathLike, first_bytes
 from calcigram.formats.maskparts import MAX_PIXELS
 
 MAX_UNPACKED = 8 * MAX_PIXELS

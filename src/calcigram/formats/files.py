@@ -13,14 +13,13 @@ import secrets
 import shutil
 import sys
 import tempfile
-import warnings
 import zipfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from calcigram.errors import BadInputError, CalcigramError
+from calcigram.errors import BadInputError
 
 PathLike = str | os.PathLike[str]
 
@@ -252,47 +251,6 @@ def read_at_most(path: PathLike, most: int) -> bytes:
     if len(data) > most:
         raise BadInputError(f"an annotation file of at most {most >> 20} MB", source=str(path))
     return data
-
-
-@contextmanager
-def refusing_damaged(
-    expected: str, source: str, *, column: str | None = None, smaller: str = "a smaller file"
-) -> Iterator[None]:
-    """Refuse a file at which a library fails: what damaged bytes make it raise is not documented.
-
-    Parameters
-    ----------
-    expected : str
-        What the file should be; what the library said is added.
-    source : str
-    column : str, optional
-        Place in the file.
-    smaller : str
-        What is expected where memory does not suffice.
-
-    Raises
-    ------
-    BadInputError
-
-    Examples
-    --------
-    >>> with refusing_damaged("a whole number", "a.txt"):
-    ...     _ = int("x")
-    Traceback (most recent call last):
-    calcigram.errors.BadInputError: a.txt: expected a whole number (ValueError: invalid literal ...)
-    """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    except (CalcigramError, ImportError):
-        raise
-    except Exception as error:
-        name = type(error).__name__
-        if name in ("MemoryError", "DecompressionBombError"):
-            raise BadInputError(smaller, source=source, column=column) from None
-        said = f"{expected} ({name}: {str(error)[:200]})"
-        raise BadInputError(said, source=source, column=column) from None
 
 
 def looks_like_property_list(head: bytes) -> bool:

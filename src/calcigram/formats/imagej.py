@@ -12,8 +12,8 @@ import numpy as np
 
 from calcigram.errors import BadInputError
 from calcigram.formats.annotated import intake_of_regions
-from calcigram.formats.extras import load_extra
-from calcigram.formats.files import ZIP_MAGIC, PathLike, first_bytes, read_at_most, refusing_damaged
+from calcigram.formats.extras import load_extra, refusing_damaged
+from calcigram.formats.files import ZIP_MAGIC, PathLike, first_bytes, read_at_most
 from calcigram.formats.outlines import Points, inside
 from calcigram.formats.regions import (
     BOX,

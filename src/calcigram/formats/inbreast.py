@@ -18,7 +18,8 @@ import numpy as np
 
 from calcigram.errors import BadInputError
 from calcigram.formats.annotated import intake_of_regions
-from calcigram.formats.files import PathLike, read_at_most, refusing_damaged
+from calcigram.formats.extras import refusing_damaged
+from calcigram.formats.files import PathLike, read_at_most
 from calcigram.formats.regions import (
     MAX_BYTES,
     MAX_POINTS,

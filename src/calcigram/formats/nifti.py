@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from calcigram.errors import BadInputError
 from calcigram.formats.arrays import MAX_UNPACKED
-from calcigram.formats.extras import load_extra
-from calcigram.formats.files import PathLike, refusing_damaged
+from calcigram.formats.extras import load_extra, refusing_damaged
+from calcigram.formats.files import PathLike
 from calcigram.formats.maskparts import MAX_PIXELS
 from calcigram.formats.planes import intake_of_plane
 from calcigram.limits import PIXEL_SPACING_MM

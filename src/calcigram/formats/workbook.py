@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import warnings
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,7 +14,7 @@ from typing import Any
 from calcigram.errors import BadInputError
 from calcigram.formats.csvtext import read_csv_clusters
 from calcigram.formats.extras import load_extra
-from calcigram.formats.files import PathLike, refusing_damaged
+from calcigram.formats.files import PathLike
 from calcigram.formats.inputs import SpooledPath
 from calcigram.limits import MAX_COLUMNS, unpacked_limit
 from calcigram.longtable import Intake, Notice
@@ -53,9 +54,11 @@ def read_workbook(path: PathLike, options: ReadOptions | None = None) -> Intake:
     options, source = options or ReadOptions(), str(path)
     openpyxl = load_extra("openpyxl", "A workbook (.xlsx)", "formats")
     copy = SpooledPath(source)
-    with refusing_damaged("an undamaged workbook (.xlsx)", source, smaller="a smaller workbook"):
+    # What damaged bytes make openpyxl raise is not documented.
+    try:
         _check(path, source)
-        with open(path, "rb") as file:
+        with warnings.catch_warnings(), open(path, "rb") as file:
+            warnings.simplefilter("ignore")
             book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
             names = list(book.sheetnames)
             name = _chosen(names, options.sheet, source)
@@ -65,6 +68,15 @@ def read_workbook(path: PathLike, options: ReadOptions | None = None) -> Intake:
             sheet.reset_dimensions()  # what it states of its size may be wrong
             with open(copy, "w", encoding="utf-8", newline="") as text:
                 _write(sheet, text, source)
+    except (BadInputError, ImportError):
+        raise
+    except MemoryError:
+        raise BadInputError("a smaller workbook", source=source) from None
+    except Exception as error:
+        raise BadInputError(
+            f"an undamaged workbook (.xlsx) ({type(error).__name__}: {str(error)[:200]})",
+            source=source,
+        ) from None
     if not Path(copy).stat().st_size:
         raise BadInputError("at least one row below the headings", source=source)
     intake = read_csv_clusters(copy, replace(options, sheet=None))

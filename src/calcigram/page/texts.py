@@ -14,7 +14,6 @@ from calcigram.charts import CONCERN_COLOURS, CONCERN_SIGNS
 from calcigram.consequences import shipped_rulebooks
 from calcigram.explain.contributions import with_unit
 from calcigram.explain.text import LOG_ODDS, N_FEATURES, N_MISSED, NO_EXEMPLARS
-from calcigram.htmlfile import templates
 from calcigram.lexicon import CONCERNS, DISTRIBUTIONS, MORPHOLOGIES
 from calcigram.report import rule_words
 from calcigram.wording import outcome_words, plain
@@ -155,7 +154,15 @@ def explanation_html(explanation: Explanation) -> str:
 
 @cache
 def _macros() -> Any:
-    environment = templates()
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("calcigram", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     environment.filters |= {
         "plain": lambda word: plain([word])[0],
         "with_unit": with_unit,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -157,6 +158,11 @@ def finish(
     document.file_meta = meta
     document.preamble = b"\0" * 128
     return document
+
+
+def save(document: Dataset, path: Path) -> None:
+    """Write a document as a DICOM file with preamble and meta information."""
+    document.save_as(path, enforce_file_format=True)
 
 
 def _copy_identity(identity: Dataset, document: Dataset) -> None:
@@ -416,9 +422,9 @@ def make_report(
 
 
 def write_report_file(document: Dataset, path: PathLike) -> None:
-    """Write a document as a DICOM file with preamble and meta information, whole or not at all."""
+    """Write a document, whole or not at all."""
     with atomic_path(path) as temporary:
-        document.save_as(temporary, enforce_file_format=True)
+        save(document, Path(temporary))
 
 
 def _nipples(clusters: ClusterSet, source: Source) -> dict[str, tuple[float, float]]:
