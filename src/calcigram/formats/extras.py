@@ -1,4 +1,4 @@
-"""Packages of the extras, imported when first needed, and how to install them."""
+"""Packages of the extras: imported when first needed, how to install them, and what they raise as refusals."""
 
 from __future__ import annotations
 
