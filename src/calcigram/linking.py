@@ -13,7 +13,6 @@ import numpy.typing as npt
 
 from calcigram.errors import BadInputError
 from calcigram.limits import LARGEST_POSITION_MM, MARKS
-from calcigram.wording import counted
 
 LINK_MM = 10.0
 """Calcifications within 1 cm of each other may be of one group (BI-RADS 5th ed., grouped)."""
@@ -56,8 +55,9 @@ class Linking:
             raise BadInputError(f"one of {', '.join(METHODS)}", column="method", value=self.method)
 
     def __str__(self) -> str:
+        noun = "calcification" if self.min_number == 1 else "calcifications"
         return (
-            f"linked by {self.method.upper()}: at least {counted(self.min_number, 'calcification')} "
+            f"linked by {self.method.upper()}: at least {self.min_number} {noun} "
             f"within {self.link_mm:g} mm"
         )
 
@@ -105,11 +105,7 @@ def link(
     if len(points) < linking.min_number:
         return np.full(len(points), -1, np.int64)
     labels = _dbscan(points, linking) if linking.method == METHODS[0] else _hdbscan(points, linking)
-    import pandas as pd
-
-    linked, numbers = labels >= 0, np.full(len(labels), -1, np.int64)
-    numbers[linked] = pd.factorize(labels[linked])[0]  # in the order of appearance
-    return numbers
+    return _by_appearance(labels)
 
 
 def _dbscan(points: npt.NDArray[np.float64], linking: Linking) -> npt.NDArray[np.int64]:
@@ -167,3 +163,11 @@ def _hdbscan(points: npt.NDArray[np.float64], linking: Linking) -> npt.NDArray[n
     )
     result: npt.NDArray[np.int64] = model.fit_predict(points)
     return result
+
+
+def _by_appearance(labels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    _, first = np.unique(labels[labels >= 0], return_index=True)
+    old = labels[labels >= 0][np.sort(first)]
+    new = np.full(int(labels.max(initial=-1)) + 2, -1, np.int64)
+    new[old] = np.arange(len(old))
+    return new[labels]
