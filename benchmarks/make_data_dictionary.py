@@ -5,10 +5,29 @@ python benchmarks/make_data_dictionary.py
 
 from pathlib import Path
 
-from calcigram.crosscheck.layout import dictionary_markdown
+from calcigram.crosscheck.layout import COLUMNS
 
 PAGE = Path(__file__).parents[1] / "data" / "README.md"
 BEGIN, END = "<!-- columns: begin -->\n", "<!-- columns: end -->\n"
+
+
+def dictionary_markdown() -> str:
+    """Return the table of the columns that stands in ``data/README.md``."""
+    kinds: dict[object, str] = {
+        str: "text",
+        int: "whole number",
+        bool: "true or false",
+        float: "0 to 1",
+    }
+    rows: dict[tuple[str, str, str], list[str]] = {}
+    for column in COLUMNS:
+        holds = kinds.get(column.holds) or ", ".join(f"`{word}`" for word in column.holds)  # type: ignore[union-attr]
+        name = f"`{column.family or column.name}`"
+        names = rows.setdefault((holds, column.step, column.meaning), [])
+        names += [name] if name not in names else []
+    lines = ["| column | holds | from | meaning |", "|---|---|---|---|"]
+    lines += [f"| {', '.join(names)} | {' | '.join(row)} |" for row, names in rows.items()]
+    return "\n".join(lines) + "\n"
 
 
 def with_columns(page: str) -> str:

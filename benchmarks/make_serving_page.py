@@ -12,7 +12,7 @@ from pathlib import Path
 
 from calcigram.server.examples import PROBLEMS
 from calcigram.server.problems import KINDS
-from calcigram.server.settings import settings_table
+from calcigram.server.settings import Settings, variable
 
 ROOT = Path(__file__).parents[1]
 RESULT = Path(__file__).parent / "results" / "http.json"
@@ -145,11 +145,16 @@ def statuses() -> str:
     )
 
 
+def _default(value: object) -> str:
+    shown = str(value).lower() if isinstance(value, bool) else str(value)
+    return f"`{shown}`" if shown else ""
+
+
 def main() -> None:
     """Write the page."""
     settings = "\n".join(
-        f"| `{name}` | {f'`{default}`' if default else ''} | {meaning} |"
-        for name, default, meaning in settings_table()
+        f"| `{variable(name)}` | {_default(field.default)} | {field.description} |"
+        for name, field in Settings.model_fields.items()
     )
     errors = json.loads(PROBLEMS["bad-value"].body("..."))["errors"]
     page = PAGE.format(

@@ -356,8 +356,7 @@ class ClusterSet:
         return bool((self.cluster_id == cluster_id).any())
 
     def __repr__(self) -> str:
-        columns = ("diameter_mm", "aspect_ratio", "orientation_deg", "solidity", "cnr")
-        known = [name for name in columns if not np.isnan(getattr(self, name)).all()]
+        known = [name for name in OPTIONAL_MARKS if not np.isnan(getattr(self, name)).all()]
         n_clusters = counted(len(self), "cluster")
         return (
             f"<ClusterSet: {n_clusters}, {self.x_mm.size} calcifications; "

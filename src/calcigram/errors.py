@@ -112,7 +112,7 @@ class UnknownClusterError(BadInputError, KeyError):
 
 
 class PixelSizeError(BadInputError):
-    """Nobody states the size of a pixel, or what is stated can be none of a mammogram."""
+    """The size of a pixel is not stated, or cannot be that of a mammogram."""
 
 
 class TemporaryFilesError(CalcigramError):

@@ -55,6 +55,10 @@ class Column:
         result: npt.NDArray[np.bool_] = bad | np.isnan(values) if self.required else bad
         return result
 
+    def or_missing(self, values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Return values of which those that an optional column may not hold are NaN."""
+        return values if self.required else np.where(self.bad(values), np.float32(np.nan), values)
+
     def holds(self, values: npt.NDArray[Any]) -> bool:
         """Tell whether all of one value or more keep the rules."""
         least = float(values.min() if self.required else np.fmin.reduce(values))

@@ -85,16 +85,11 @@ def reply_to_report(
         It is no report of calcifications, or lacks what an answer needs.
     """
     from calcigram.formats.dicom.reading import read_report
-    from calcigram.formats.dicom.writing import make_report, source_of_report
+    from calcigram.formats.dicom.writing import source_of_report
 
     read = read_report(dataset, name, find_images, options)
-    clusters = read.intake.clusters
     source = source_of_report(read)
-    verdicts = verdicts_of(clusters)
-    document = make_report(clusters, verdicts, source, template)
-    return Reply(
-        document, clusters, verdicts, (*read.intake.notes, *verdicts.attrs.get("notes", ()))
-    )
+    return _reply(read.intake.clusters, verdicts_of, source, template, read.intake.notes)
 
 
 def reply_to_file(
@@ -207,7 +202,7 @@ def reply_to_image(
         The image is no DICOM file, is refused, or has no cluster.
     """
     from calcigram.detect.folders import write_labels
-    from calcigram.formats.dicom.writing import make_report, source_of_images, write_report_file
+    from calcigram.formats.dicom.writing import source_of_images, write_report_file
 
     outputs = [output] if labels is None else [output, labels]
     check_apart(outputs, [path])
@@ -220,13 +215,11 @@ def reply_to_image(
         linking=linking,
     )
     source = source_of_images([path], spacing_mm)
-    verdicts = Classifier(model)(found.clusters)
-    document = make_report(found.clusters, verdicts, source, template)
+    reply = _reply(found.clusters, Classifier(model), source, template, found.notes)
     if labels is not None:
         write_labels(found, labels, path)
-    write_report_file(document, output)
-    notes = (*found.notes, *verdicts.attrs.get("notes", ()))
-    return Reply(document, found.clusters, verdicts, notes)
+    write_report_file(reply.document, output)
+    return reply
 
 
 def _reply_to_intake(
@@ -237,8 +230,6 @@ def _reply_to_intake(
     source_of: Callable[[], Source],
 ) -> Reply:
     """Answer a file that is no report; `source_of` says whose it is, and on which images it lies."""
-    from calcigram.formats.dicom.writing import make_report
-
     of_table = is_table(path)  # its image says whose it is, and no more
     intake = read_intake(path, replace(options, images=()) if of_table else options)
     source = source_of()
@@ -247,9 +238,21 @@ def _reply_to_intake(
     if len(source.images) == 1 and len(named) <= 1:  # one image is the one they lie on
         meta = clusters.meta.assign(image_id=next(iter(source.images)))
         clusters = replace(clusters, meta=meta)
+    return _reply(clusters, verdicts_of, source, template, intake.notes)
+
+
+def _reply(
+    clusters: ClusterSet,
+    verdicts_of: Classifier,
+    source: Source,
+    template: str,
+    notes: tuple[str, ...],
+) -> Reply:
+    from calcigram.formats.dicom.writing import make_report
+
     verdicts = verdicts_of(clusters)
     document = make_report(clusters, verdicts, source, template)
-    return Reply(document, clusters, verdicts, (*intake.notes, *verdicts.attrs.get("notes", ())))
+    return Reply(document, clusters, verdicts, (*notes, *verdicts.attrs.get("notes", ())))
 
 
 def _source_of_images(path: PathLike, options: ReadOptions) -> Source:

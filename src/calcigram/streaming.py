@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -189,7 +189,14 @@ def classify_files(
             "prior": None if prior is None else str(prior),
         }
         chosen |= {name: path and str(path) for name, path in rules.items()}
-        return _manifest(inputs, chosen | {"batch_size": batch_size}, verdicts_of.version)
+        return {
+            "format": "calcigram verdicts, broken off",
+            "files": inputs.described,
+            "model": verdicts_of.version,
+            "code": code_digest(),
+            "batch_size": batch_size,
+            **chosen,
+        }
 
     missing: Counter[str] = Counter()
 
@@ -228,7 +235,13 @@ def classify_files(
             count(verdicts, note)
         inputs.check_unchanged()
         if bad_values or rejects is not None:
-            _write_rejects(bad_values, stack, rejects_path)
+            import pandas as pd
+
+            from calcigram.longtable.columns import REJECT_COLUMNS
+
+            # the rejects appear together with the verdicts
+            write_rejects = stack.enter_context(table_writer(rejects_path))
+            write_rejects(pd.DataFrame(bad_values, columns=list(REJECT_COLUMNS)).astype(object))
             summary.rejects = rejects_path
     summary.notes += filter(None, [missing_words(missing)])
     return summary
@@ -256,17 +269,6 @@ def _noted(
         skip = 0
 
 
-def _manifest(inputs: Inputs, options: Mapping[str, Any], model_version: str) -> dict[str, Any]:
-    """Say what verdicts are made from."""
-    return {
-        "format": "calcigram verdicts, broken off",
-        "files": inputs.described,
-        "model": model_version,
-        "code": code_digest(),
-        **options,
-    }
-
-
 def _rejects_path(output: PathLike, rejects: PathLike | None, skip_bad: bool) -> Path:
     """Return where rejects go."""
     if rejects is not None and not skip_bad:
@@ -275,13 +277,3 @@ def _rejects_path(output: PathLike, rejects: PathLike | None, skip_bad: bool) ->
     if rejects is not None and path.suffix.lower() not in TABLE_SUFFIXES:
         raise BadInputError(f"a name that ends in one of {TABLE_SUFFIXES}", source=str(path))
     return path
-
-
-def _write_rejects(bad_values: list[dict[str, Any]], stack: ExitStack, path: Path) -> None:
-    """Write the rejects such that they appear together with the verdicts."""
-    import pandas as pd
-
-    from calcigram.longtable.columns import REJECT_COLUMNS, empty_rejects
-
-    write = stack.enter_context(table_writer(path))
-    write(pd.DataFrame(bad_values, columns=list(REJECT_COLUMNS)) if bad_values else empty_rejects())

@@ -1,6 +1,6 @@
 """Work on many clusters or rows a chunk at a time, in threads where there are several.
 
-It knows nothing of what is done; the work must let go of the interpreter's lock, as compiled
+It knows nothing of what is done; the work must release the GIL, as compiled
 kernels do, for threads to gain anything.
 """
 
@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -51,20 +50,13 @@ def in_chunks(
     """
     chunks = [slice(start, min(start + size, n)) for start in range(0, n, size)]
     n_workers = min(n_processors() if n_threads is None else n_threads, len(chunks))
-    with _one_thread_a_product():
+    # Else the linear algebra library starts a thread per processor for each product, which wait for one
+    # another and for ours: twice the processor time for the same result. Its limit is the process's.
+    with _libraries().limit(limits=1, user_api="blas"):
         if n_workers <= 1:
             return [work(chunk) for chunk in chunks]
         with ThreadPoolExecutor(n_workers) as pool:
             return list(pool.map(work, chunks))
-
-
-def _one_thread_a_product() -> AbstractContextManager[Any]:
-    """Keep matrix products to the thread that asks for one, while a context lasts.
-
-    Else the linear algebra library starts a thread per processor for each, which wait for one another
-    and for ours: twice the processor time for the same result. Its limit is the process's.
-    """
-    return _libraries().limit(limits=1, user_api="blas")  # type: ignore[no-any-return]
 
 
 @lru_cache(maxsize=1)

@@ -55,7 +55,7 @@ def without_options(message: str, spacing: str) -> str:
 
 
 def printable(text: str, keep: str = "") -> str:
-    """Return text without characters that would steer a terminal, such as those in a hostile id.
+    """Return text without characters that would steer a terminal, such as those in an id from an untrusted file.
 
     Parameters
     ----------

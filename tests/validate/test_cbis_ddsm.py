@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 from pathlib import Path
 
 import pytest
@@ -12,13 +13,14 @@ from calcigram.validate.cbis_ddsm import (
     CREDIT,
     DISTRIBUTION_WORDS,
     TYPE_WORDS,
-    count_lesions,
     join_terms,
     read_cbis_ddsm,
     read_counts,
-    write_counts,
 )
 
+SCRIPT = runpy.run_path(
+    str(Path(__file__).parents[2] / "benchmarks" / "make_cbis_ddsm_counts.py"), run_name="script"
+)
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "cbis_ddsm"
 FILES = sorted(SHARED.glob("calc_case_description_*_set.csv"))
 
@@ -61,10 +63,10 @@ def test_views_become_lesions(write):
 
 
 def test_counts_round_trip_with_the_credit(write, tmp_path):
-    counts = count_lesions(read_cbis_ddsm(write()))
+    counts = SCRIPT["count_lesions"](read_cbis_ddsm(write()))
     assert counts["lesions"].tolist() == [1, 1, 1]
     path = tmp_path / "counts.csv"
-    write_counts(counts, path)
+    SCRIPT["write_counts"](counts, path)
     assert CREDIT in path.read_text(encoding="utf-8")
     assert read_counts(path).astype(object).equals(counts.astype(object))
 

@@ -19,14 +19,6 @@ from calcigram.lexicon import (
 )
 from calcigram.readings import READING_COLUMNS, RISK_COLUMNS
 
-STEPS: dict[str, str] = {
-    "clusters": "counted or carried over from the clusters",
-    "model": "the model's reading",
-    "rules": "the rules' reading",
-    "cross-check": "the comparison of both",
-}
-"""Where a column comes from."""
-
 
 @dataclass(frozen=True)
 class VerdictColumn:
@@ -38,8 +30,9 @@ class VerdictColumn:
     holds : tuple of str, or type
         The words that may stand in it; else ``str``, ``int``, ``bool`` or ``float`` (a
         probability or share from 0 to 1). All but ``int`` and ``bool`` may be missing.
-    step : str
-        One of `STEPS`.
+    step : {"clusters", "model", "rules", "cross-check"}
+        Where it comes from: counted or carried over from the clusters, read by the model or by the
+        rules, or compared.
     meaning : str
         In Markdown; columns of one meaning stand in one row of the data dictionary.
     reads : str
@@ -137,28 +130,3 @@ VERDICT_COLUMNS: tuple[str, ...] = tuple(column.name for column in COLUMNS)
 
 CONCERN_COLUMNS: tuple[str, ...] = tuple(c.name for c in COLUMNS if c.holds == CONCERNS)
 """Those that hold a concern."""
-
-
-def dictionary_markdown() -> str:
-    """Return the table of the columns that stands in ``data/README.md``.
-
-    Examples
-    --------
-    >>> dictionary_markdown().splitlines()[3]
-    '| `n_calcifications` | whole number | clusters | number of calcifications |'
-    """
-    kinds: dict[object, str] = {
-        str: "text",
-        int: "whole number",
-        bool: "true or false",
-        float: "0 to 1",
-    }
-    rows: dict[tuple[str, str, str], list[str]] = {}
-    for column in COLUMNS:
-        holds = kinds.get(column.holds) or ", ".join(f"`{word}`" for word in column.holds)  # type: ignore[union-attr]
-        name = f"`{column.family or column.name}`"
-        names = rows.setdefault((holds, column.step, column.meaning), [])
-        names += [name] if name not in names else []
-    lines = ["| column | holds | from | meaning |", "|---|---|---|---|"]
-    lines += [f"| {', '.join(names)} | {' | '.join(row)} |" for row, names in rows.items()]
-    return "\n".join(lines) + "\n"

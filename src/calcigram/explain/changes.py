@@ -16,7 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from calcigram.clusters import ClusterSet
-from calcigram.lexicon import CONCERNS, MIN_CALCIFICATIONS
+from calcigram.lexicon import CONCERNS, DISTRIBUTION_LABELS, MIN_CALCIFICATIONS, MORPHOLOGY_LABELS
+from calcigram.limits import CLUSTER_NAMES, MARK_NAMES
+from calcigram.wording import counted
 
 if TYPE_CHECKING:
     from calcigram.readings import Readings
@@ -60,8 +62,7 @@ class Change:
         """The change as a phrase."""
         if self.kind == "remove":
             places = ", ".join(str(i + 1) for i in self.calcifications)
-            noun = "calcification" if len(self.calcifications) == 1 else "calcifications"
-            return f"without {len(self.calcifications)} {noun} (no. {places})"
+            return f"without {counted(len(self.calcifications), 'calcification')} (no. {places})"
         return f"{_SCALED[self.kind][0]} times {self.amount:.2f}"
 
 
@@ -122,10 +123,8 @@ def _without_each(
 def _copies(cluster: ClusterSet, rows: npt.NDArray[np.int64]) -> ClusterSet:
     """Return a cluster for each line of `rows`, made of those calcifications."""
     n = len(rows)
-    marks = ("x_mm", "y_mm", "diameter_mm", "aspect_ratio", "orientation_deg", "solidity", "cnr")
-    known = ("nipple_x_mm", "nipple_y_mm", "breast_area_mm2")
-    columns: dict[str, Any] = {name: getattr(cluster, name)[rows.ravel()] for name in marks}
-    columns |= {name: np.repeat(getattr(cluster, name), n) for name in known}
+    columns: dict[str, Any] = {name: getattr(cluster, name)[rows.ravel()] for name in MARK_NAMES}
+    columns |= {name: np.repeat(getattr(cluster, name), n) for name in CLUSTER_NAMES}
     return ClusterSet.from_arrays(np.arange(n + 1) * rows.shape[1], **columns)
 
 
@@ -188,8 +187,6 @@ def _factor(cluster: ClusterSet, read: Read, concern: int, kind: str) -> Change 
 def _change(
     kind: str, amount: float, gone: tuple[int, ...], readings: Readings, row: int
 ) -> Change:
-    from calcigram.lexicon import DISTRIBUTION_LABELS, MORPHOLOGY_LABELS
-
     return Change(
         kind,
         amount,

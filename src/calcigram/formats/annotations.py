@@ -167,7 +167,7 @@ def _count(where: str, number: int, what: str) -> list[str]:
 def _into_outlines(image: ImageMarks) -> list[Mark]:
     """Put loose marks into the clusters whose outline holds them; return the others."""
     drawn = [cluster for cluster in image.clusters if cluster.outline is not None]
-    drawn.sort(key=lambda cluster: float(np.prod(np.ptp(cluster.outline, axis=0))))  # type: ignore[arg-type]
+    drawn.sort(key=lambda cluster: float(np.prod(np.ptp(np.asarray(cluster.outline), axis=0))))
     places = [(mark.shape.x_mm, mark.shape.y_mm) for mark in image.loose]
     points = np.array(places, float).reshape(-1, 2)
     outlines = [cluster.outline for cluster in drawn if cluster.outline is not None]
@@ -265,13 +265,10 @@ def _missing(rows: list[tuple[ImageMarks, Cluster]]) -> list[str]:
 def _mark_columns(marks: list[Mark]) -> dict[str, Any]:
     """Return the marks as columns; what no column may hold is missing."""
     records = [asdict(mark.shape) for mark in marks]
-    columns: dict[str, Any] = {}
-    for column in POINT_COLUMNS:
-        values = np.array([record[column.name] for record in records], np.float32)
-        if not column.required:
-            values[column.bad(values)] = np.nan
-        columns[column.name] = values
-    return columns
+    return {
+        column.name: column.or_missing(np.array([one[column.name] for one in records], np.float32))
+        for column in POINT_COLUMNS
+    }
 
 
 def _cluster_columns(rows: list[tuple[ImageMarks, Cluster]]) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import warnings
 import zipfile
 from collections.abc import Sequence
 from typing import Any
@@ -13,7 +12,7 @@ import numpy.typing as npt
 
 from calcigram.errors import BadInputError
 from calcigram.formats.dicom.datasets import inflated
-from calcigram.formats.extras import load_extra
+from calcigram.formats.extras import load_extra, refusing_damaged
 from calcigram.formats.files import PathLike, first_bytes
 from calcigram.formats.maskparts import MAX_PIXELS
 
@@ -66,24 +65,8 @@ def read_array(path: PathLike, *, channels: bool = False) -> npt.NDArray[Any]:
     reader = next((read for magic, read in _READERS.items() if head.startswith(magic)), None)
     if reader is None:
         raise BadInputError("a PNG, TIFF or NumPy file", source=source)
-    # The libraries do not document what damaged bytes make them raise.
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            array = reader(path, source)
-    except (BadInputError, ImportError):
-        raise
-    except MemoryError:
-        raise BadInputError(f"at most {MAX_PIXELS} pixels", source=source) from None
-    except Exception as error:
-        if type(error).__module__.startswith("calcigram"):
-            raise
-        if type(error).__name__ == "DecompressionBombError":
-            raise BadInputError(f"at most {MAX_PIXELS} pixels", source=source) from None
-        raise BadInputError(
-            f"a complete image file ({type(error).__name__}: {str(error)[:200]})", source=source
-        ) from None
-    array = np.asarray(array)
+    with refusing_damaged("a complete image file", source, smaller=f"at most {MAX_PIXELS} pixels"):
+        array = np.asarray(reader(path, source))
     is_of_channels = channels and array.dtype.kind == "f" and array.squeeze().ndim == 3
     array = array.squeeze() if is_of_channels else _one_channel(array, source)
     if array.dtype.kind not in "buif":

@@ -122,10 +122,12 @@ def _images(content: Json) -> dict[int | str, ImageRegions]:
         key = one["id"].value
         if not isinstance(key, int | str) or isinstance(key, bool) or key in images:
             one["id"].refuse("an id that no other image has")
-        size = [None if one[side].is_missing else one[side].whole() for side in ("height", "width")]
+        sides = [one["height"], one["width"]]
+        is_known = not any(side.is_missing or not side.whole() for side in sides)
         named = one["file_name"].text() or str(key)
         stem = PurePath(named.replace("\\", "/")).stem
-        images[key] = ImageRegions(stem, size=(size[0], size[1]) if all(size) else None)  # type: ignore[arg-type]
+        size = (sides[0].whole(), sides[1].whole()) if is_known else None
+        images[key] = ImageRegions(stem, size=size)
     return images
 
 

@@ -67,10 +67,7 @@ def read_csv_clusters(path: PathLike, options: ReadOptions | None = None) -> Int
     is written as this package writes numbers, else as text; an empty field is missing. What was
     guessed (decimal commas) or ignored (comments, rows of nothing) stands in `Intake.notes`.
     """
-    source = str(path)
-    path = _as_utf8(path)
-    if b"\0" in first_bytes(path):
-        raise BadInputError("a text file (CSV) or a Parquet file, not binary data", source=source)
+    source, path = str(path), _as_text(path)
     options = options or ReadOptions()
     layout = _find_layout(path, options)
     notes = layout.notes(layout.n_comments)
@@ -114,10 +111,7 @@ def read_texts(
     BadInputError
         As `read_csv_clusters`.
     """
-    source = str(path)
-    path = _as_utf8(path)
-    if b"\0" in first_bytes(path):
-        raise BadInputError("a text file (CSV) or a Parquet file, not binary data", source=source)
+    source, path = str(path), _as_text(path)
     options = replace(options, pixel_spacing=1.0 if options.units == "px" else None)
     try:
         layout = _find_layout(path, options)
@@ -159,8 +153,17 @@ class _Layout:
         return notes
 
 
+def _as_text(path: PathLike) -> PathLike:
+    """Return the path of a text; that of a copy in UTF-8 where it is UTF-16, as spreadsheets write it."""
+    readable = _as_utf8(path)
+    if b"\0" in first_bytes(readable):
+        raise BadInputError(
+            "a text file (CSV) or a Parquet file, not binary data", source=str(path)
+        )
+    return readable
+
+
 def _as_utf8(path: PathLike) -> PathLike:
-    """Return the path of a copy in UTF-8 where the text is UTF-16, as spreadsheets write it."""
     head = first_bytes(path, 4096)
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         encoding = "utf-16"

@@ -1,13 +1,16 @@
-"""Packages of the extras, imported when first needed, and how to install them."""
+"""Packages of the extras: imported when first needed, how to install them, and what they raise as refusals."""
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from calcigram._version import __version__
-from calcigram.errors import CalcigramError
+from calcigram.errors import BadInputError, CalcigramError
 
 
 class MissingExtraError(CalcigramError):
@@ -70,3 +73,44 @@ def load_extra(module: str, what_for: str, extra: str = "dicom") -> Any:
         return import_module(module)
     except ImportError:
         raise MissingExtraError(module.partition(".")[0], what_for, extra) from None
+
+
+@contextmanager
+def refusing_damaged(
+    expected: str, source: str, *, column: str | None = None, smaller: str = "a smaller file"
+) -> Iterator[None]:
+    """Refuse a file at which a library fails: what damaged bytes make it raise is not documented.
+
+    Parameters
+    ----------
+    expected : str
+        What the file should be; what the library said is added.
+    source : str
+    column : str, optional
+        Place in the file.
+    smaller : str
+        What is expected where memory does not suffice.
+
+    Raises
+    ------
+    BadInputError
+
+    Examples
+    --------
+    >>> with refusing_damaged("a whole number", "a.txt"):
+    ...     _ = int("x")
+    Traceback (most recent call last):
+    calcigram.errors.BadInputError: a.txt: expected a whole number (ValueError: invalid literal ...)
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except (CalcigramError, ImportError):
+        raise
+    except Exception as error:
+        name = type(error).__name__
+        if name in ("MemoryError", "DecompressionBombError"):
+            raise BadInputError(smaller, source=source, column=column) from None
+        said = f"{expected} ({name}: {str(error)[:200]})"
+        raise BadInputError(said, source=source, column=column) from None

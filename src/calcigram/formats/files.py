@@ -130,6 +130,14 @@ def first_bytes(path: PathLike, size: int = 1 << 16) -> bytes:
     return head
 
 
+def read_at_most(path: PathLike, most: int) -> bytes:
+    """Return all of a file, which may not be empty nor have more bytes than `most`."""
+    data = first_bytes(path, most + 1)
+    if len(data) > most:
+        raise BadInputError(f"an annotation file of at most {most >> 20} MB", source=str(path))
+    return data
+
+
 def looks_like_property_list(head: bytes) -> bool:
     """Tell whether a file's beginning is that of a property list (plist), in UTF-8 or UTF-16.
 

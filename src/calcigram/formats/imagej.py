@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
@@ -13,8 +12,8 @@ import numpy as np
 
 from calcigram.errors import BadInputError
 from calcigram.formats.annotated import intake_of_regions
-from calcigram.formats.extras import load_extra
-from calcigram.formats.files import ZIP_MAGIC, PathLike, first_bytes
+from calcigram.formats.extras import load_extra, refusing_damaged
+from calcigram.formats.files import ZIP_MAGIC, PathLike, first_bytes, read_at_most
 from calcigram.formats.outlines import Points, inside
 from calcigram.formats.regions import (
     BOX,
@@ -60,25 +59,15 @@ def read_imagej(path: PathLike, options: ReadOptions | None = None) -> Intake:
     angles are left out. Regions on several slices of a stack are those of several images.
     """
     options, source = options or ReadOptions(), str(path)
-    if options.threshold is not None:
-        raise BadInputError("no threshold: there is no score", source=source, column="--threshold")
+    options.refuse_threshold(source)
     module = load_extra("roifile", "A region of interest of ImageJ", "formats")
     images: dict[int, ImageRegions] = {}
     others: Counter[str] = Counter()
     n_points = 0
     for name, data in _members(path, source):
-        # What damaged bytes make roifile raise is not documented.
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                roi = module.ImagejRoi.frombytes(data)
-                regions = _regions(roi, name)
-        except Exception as error:
-            raise BadInputError(
-                f"a complete region of interest of ImageJ ({type(error).__name__}: {str(error)[:200]})",
-                source=source,
-                column=name,
-            ) from None
+        with refusing_damaged("a complete region of interest of ImageJ", source, column=name):
+            roi = module.ImagejRoi.frombytes(data)
+            regions = _regions(roi, name)
         n_points += sum(len(ring) for one in regions for ring in (one.points, *one.rings))
         if n_points > MAX_POINTS:
             raise BadInputError(f"at most {MAX_POINTS} points", source=source, column=name)
@@ -103,11 +92,7 @@ def read_imagej(path: PathLike, options: ReadOptions | None = None) -> Intake:
 def _members(path: PathLike, source: str) -> Iterator[tuple[str, bytes]]:
     """Yield name and content of each region."""
     if not first_bytes(path, 4).startswith(ZIP_MAGIC):
-        with open(path, "rb") as file:
-            data = file.read(MAX_BYTES + 1)
-        if len(data) > MAX_BYTES:
-            raise BadInputError(f"at most {MAX_BYTES >> 20} MB", source=source)
-        yield "", data
+        yield "", read_at_most(path, MAX_BYTES)
         return
     try:
         with zipfile.ZipFile(path) as archive:
@@ -121,9 +106,9 @@ def _members(path: PathLike, source: str) -> Iterator[tuple[str, bytes]]:
                 if one.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                     raise BadInputError("an archive as ImageJ writes it", source=source)
                 yield PurePath(one.filename).stem, archive.read(one)
+    except BadInputError:
+        raise
     except (zipfile.BadZipFile, OSError, RuntimeError, ValueError, EOFError) as error:
-        if isinstance(error, BadInputError):
-            raise
         raise BadInputError(
             "an undamaged ZIP archive", source=source, value=str(error)[:200]
         ) from None

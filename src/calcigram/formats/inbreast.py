@@ -18,7 +18,8 @@ import numpy as np
 
 from calcigram.errors import BadInputError
 from calcigram.formats.annotated import intake_of_regions
-from calcigram.formats.files import PathLike, first_bytes
+from calcigram.formats.extras import refusing_damaged
+from calcigram.formats.files import PathLike, read_at_most
 from calcigram.formats.regions import (
     MAX_BYTES,
     MAX_POINTS,
@@ -53,21 +54,12 @@ def load_regions(path: PathLike) -> list[list[Region]]:
         It is no XML property list of regions, or a point is not two numbers; the region is named.
     """
     source = str(path)
-    first_bytes(path, 1)
-    with open(path, "rb") as file:
-        data = file.read(MAX_BYTES + 1)
-    if len(data) > MAX_BYTES:
-        raise BadInputError(f"an annotation file of at most {MAX_BYTES >> 20} MB", source=source)
+    data = read_at_most(path, MAX_BYTES)
     if data.count(b"<") > MAX_TAGS:
         raise BadInputError(f"an annotation file of at most {MAX_TAGS} tags", source=source)
-    # plistlib refuses entities; expat fetches nothing. What else it raises is not documented.
-    try:
+    # plistlib refuses entities; expat fetches nothing
+    with refusing_damaged("a property list in XML without entities", source):
         content = plistlib.loads(data.lstrip(), fmt=plistlib.FMT_XML)
-    except Exception as error:
-        raise BadInputError(
-            f"a property list in XML without entities ({type(error).__name__}: {str(error)[:200]})",
-            source=source,
-        ) from None
     images = content.get("Images") if isinstance(content, dict) else None
     if not isinstance(images, list) or not all(isinstance(image, dict) for image in images):
         raise BadInputError("a list 'Images' of dictionaries with 'ROIs'", source=source)

@@ -91,7 +91,7 @@ def plain_file(path: PathLike) -> PathLike:
         is_plain = str(path) != STANDARD_STREAM and (
             stat.S_ISREG(mode := os.stat(path).st_mode) or stat.S_ISDIR(mode)
         )
-    except (OSError, ValueError):  # said by whoever opens it
+    except (OSError, ValueError):  # refused when it is opened
         is_plain = True
     if not is_plain or (name != str(path) and str(path) != STANDARD_STREAM):
         copy = SpooledPath(name, path if is_plain else None)

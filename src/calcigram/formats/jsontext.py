@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from calcigram.errors import BadInputError
-from calcigram.formats.files import PathLike
+from calcigram.formats.files import PathLike, read_at_most
 from calcigram.formats.outlines import Points
 from calcigram.formats.regions import MAX_BYTES, MAX_POINTS
 
@@ -110,10 +110,7 @@ def load_json(path: PathLike) -> Json:
         It is too large, damaged, nested too deeply, or holds NaN.
     """
     source = str(path)
-    with open(path, "rb") as file:
-        data = file.read(MAX_BYTES + 1)
-    if len(data) > MAX_BYTES:
-        raise BadInputError(f"an annotation file of at most {MAX_BYTES >> 20} MB", source=source)
+    data = read_at_most(path, MAX_BYTES)
     if sum(map(data.count, (b",", b"[", b"{"))) > MAX_VALUES:
         raise BadInputError(f"an annotation file of at most {MAX_VALUES:,} values", source=source)
 

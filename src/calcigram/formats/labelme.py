@@ -56,8 +56,7 @@ def read_labelme(path: PathLike, options: ReadOptions | None = None) -> Intake:
         image.regions += _KINDS[kind](shape, points)
     notes = ["LabelMe annotation (JSON)"]
     notes += [Notice(f"{counted(n, 'shape')} of the type {kind!r} left out") for kind, n in others.items()]  # fmt: skip
-    if options.threshold is not None:
-        Json(options.threshold, str(path), "--threshold").refuse("no threshold: there is no score")
+    options.refuse_threshold(str(path))
     return intake_of_regions([image], str(path), options, notes)
 
 

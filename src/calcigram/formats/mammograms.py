@@ -1,6 +1,6 @@
 """Reads mammograms (DICOM, PNG, TIFF) as `Mammogram`: what is bright, what is padding, how large a pixel is.
 
-An image that is no mammogram, or of which nobody says how large its pixels are, is refused. What is unusual
+An image that is no mammogram, or whose pixel size is not stated, is refused. What is unusual
 but readable (coarse pixels, lossy compression, eight bits, saturation) is a notice. Finding calcifications in it:
 `calcigram.detect`.
 """
@@ -18,7 +18,7 @@ from calcigram.errors import PixelSizeError
 from calcigram.formats.arrays import NUMPY_MAGICS, is_stored_inverted, read_array
 from calcigram.formats.dicom.datasets import text_of
 from calcigram.formats.dicom.images import frames, open_dicom
-from calcigram.formats.dicom.mammography import SECONDARY_CAPTURE, is_image, read_dicom_mammogram
+from calcigram.formats.dicom.mammography import SECONDARY_CAPTURE, has_size, read_dicom_mammogram
 from calcigram.formats.dicom.report import Spacing
 from calcigram.formats.files import PathLike, Signs, first_bytes, looks_like_dicom, refuse_foreign
 from calcigram.formats.greys import (
@@ -62,7 +62,7 @@ def read_mammogram(
     BadInputError
         It is damaged, or no mammogram: a report, a CT, a colour picture, several frames.
     PixelSizeError
-        Nobody states the size of a pixel, or it is larger than `COARSEST_MM`.
+        The size of a pixel is not stated, or it is larger than `COARSEST_MM`.
 
     Notes
     -----
@@ -119,7 +119,7 @@ def is_mammogram(path: PathLike, kind: str, options: ReadOptions) -> bool:
     if kind == "mask":
         return not first_bytes(path, 8).startswith(NUMPY_MAGICS) and is_picture(read_array(path))
     header = open_dicom(path)
-    if not is_image(header):
+    if not has_size(header):
         return False
     if not text_of(header, "SOPClassUID").startswith(SECONDARY_CAPTURE):
         return True

@@ -6,7 +6,6 @@ patient and rows to the back (in other planes to the feet), which is how ITK wri
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ import numpy.typing as npt
 
 from calcigram.errors import BadInputError
 from calcigram.formats.arrays import MAX_UNPACKED
-from calcigram.formats.extras import load_extra
+from calcigram.formats.extras import load_extra, refusing_damaged
 from calcigram.formats.files import PathLike
 from calcigram.formats.maskparts import MAX_PIXELS
 from calcigram.formats.planes import intake_of_plane
@@ -54,27 +53,19 @@ def read_nifti(path: PathLike, options: ReadOptions | None = None) -> Intake:
     """
     options, source = options or ReadOptions(), str(path)
     nibabel = load_extra("nibabel", "A NIfTI image", "formats")
-    # What damaged bytes make nibabel raise is not documented.
-    try:
-        quiet = nibabel.imageglobals.LoggingOutputSuppressor()
-        with warnings.catch_warnings(), quiet, open(path, "rb") as file:
-            warnings.simplefilter("ignore")
-            is_second = int.from_bytes(file.read(4), "little") in (540, 0x1C020000)
-            file.seek(0)
-            kind = nibabel.Nifti2Image if is_second else nibabel.Nifti1Image
-            header = kind.header_class.from_fileobj(file)
-            _check(header, source)
-            file.seek(0)
-            image = kind.from_stream(file)
-            array = np.asarray(image.dataobj)
-    except (BadInputError, ImportError):
-        raise
-    except MemoryError:
-        raise BadInputError(f"at most {MAX_PIXELS} pixels", source=source) from None
-    except Exception as error:
-        raise BadInputError(
-            f"a complete NIfTI file ({type(error).__name__}: {str(error)[:200]})", source=source
-        ) from None
+    quiet = nibabel.imageglobals.LoggingOutputSuppressor()
+    refusing = refusing_damaged(
+        "a complete NIfTI file", source, smaller=f"at most {MAX_PIXELS} pixels"
+    )
+    with refusing, quiet, open(path, "rb") as file:
+        is_second = int.from_bytes(file.read(4), "little") in (540, 0x1C020000)
+        file.seek(0)
+        kind = nibabel.Nifti2Image if is_second else nibabel.Nifti1Image
+        header = kind.header_class.from_fileobj(file)
+        _check(header, source)
+        file.seek(0)
+        image = kind.from_stream(file)
+        array = np.asarray(image.dataobj)
     return _intake(array, header, source, options)
 
 

@@ -100,6 +100,8 @@ def rings_shape(rings: Sequence[Points]) -> Shape:
     >>> shape.x_mm, round(shape.diameter_mm, 3), shape.solidity
     (2.0, 1.596, 0.5)
     """
+    from scipy.spatial import ConvexHull
+
     rings = [np.asarray(ring, float) for ring in rings]
     points = np.concatenate(rings)
     middle = points.mean(axis=0)
@@ -122,7 +124,7 @@ def rings_shape(rings: Sequence[Points]) -> Shape:
         2 * math.sqrt(abs(area) / math.pi),
         aspect,
         orientation,
-        min(1.0, float(abs(area)) / hull_area(points)),
+        min(1.0, float(abs(area) / ConvexHull(points - middle).volume)),
     )
 
 
@@ -172,43 +174,6 @@ def polygon_area(points: Points) -> float:
     """
     x, y = (np.asarray(points, float) - np.asarray(points, float)[0]).T
     return abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1))) / 2
-
-
-def hull_area(points: Points) -> float:
-    """Return the area of the convex hull (Andrew's monotone chain).
-
-    Examples
-    --------
-    >>> hull_area(np.array([[0, 0], [2, 0], [1, 0.1], [2, 1], [0, 1]]))
-    2.0
-    """
-    lower, upper = chains(points)
-    return polygon_area(np.concatenate([lower, upper[::-1]]))
-
-
-def chains(points: Points) -> tuple[Points, Points]:
-    """Return the convex hull as two chains, both from the first point to the last in order of x, then y.
-
-    Examples
-    --------
-    >>> lower, upper = chains(np.array([[0, 0], [2, 0], [1, 0.1], [1, 1]]))
-    >>> lower.tolist(), upper.tolist()
-    ([[0.0, 0.0], [2.0, 0.0]], [[0.0, 0.0], [1.0, 1.0], [2.0, 0.0]])
-    """
-    ordered = np.unique(np.asarray(points, float), axis=0).tolist()
-    return np.array(_chain(ordered)), np.array(_chain(ordered[::-1])[::-1])
-
-
-def _chain(ordered: list[list[float]]) -> list[list[float]]:
-    hull: list[list[float]] = []
-    for x, y in ordered:
-        while len(hull) >= 2:
-            (ax, ay), (bx, by) = hull[-2:]
-            if (bx - ax) * (y - ay) - (by - ay) * (x - ax) > 0:
-                break
-            hull.pop()
-        hull.append([x, y])
-    return hull
 
 
 def inside(points: Points, polygon: Points) -> npt.NDArray[np.bool_]:
@@ -276,6 +241,13 @@ def ellipse_polygon(points: Points, n_corners: int = 72) -> Points:
     rim = np.outer(np.cos(angle), first) + np.outer(np.sin(angle), second)
     result: Points = middle + swell * rim
     return result
+
+
+def circle_polygon(points: Points) -> Points:
+    """Return a polygon as large as a circle, given by its centre and a point of its rim."""
+    centre, across = points[0], points[1] - points[0]
+    turned = np.array([-across[1], across[0]])
+    return ellipse_polygon(centre + np.array([across, -across, turned, -turned]))
 
 
 def axes(ixx: float, iyy: float, ixy: float) -> tuple[float, float]:

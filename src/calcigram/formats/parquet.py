@@ -35,7 +35,7 @@ from calcigram.longtable.columns import (
     meta_column,
     resolve_columns,
 )
-from calcigram.longtable.intake import check_ids, notices_of_ids
+from calcigram.longtable.intake import check_names, notices_of_ids
 from calcigram.options import ReadOptions
 
 if TYPE_CHECKING:
@@ -277,10 +277,7 @@ def write_parquet_clusters(
 def _list_table(clusters: ClusterSet, names: list[str]) -> pa.Table:
     import pyarrow as pa
 
-    check_ids(clusters)
-    clash = sorted(set(map(str, clusters.meta.columns)) & {"cluster_id", *NUMERIC_COLUMNS})
-    if clash:
-        raise BadInputError("a name in meta that no mark or id has", column=clash[0])
+    check_names(clusters)
     if clusters.offsets[-1] > np.iinfo(np.int32).max:
         raise BadInputError(
             "at most 2**31 - 1 calcifications at once", value=int(clusters.offsets[-1])

@@ -17,6 +17,7 @@ from calcigram.formats.maskparts import Ints, Pixels, measure, outline_px
 from calcigram.formats.outlines import (
     Points,
     Shape,
+    circle_polygon,
     circle_shape,
     ellipse_polygon,
     ellipse_shape,
@@ -133,10 +134,7 @@ class Region:
             marked[rows - top, columns - left] = True
             points = outline_px(marked, (top, left))
         elif self.kind == CIRCLE:
-            across = points[1] - points[0]
-            turned = np.array([-across[1], across[0]])
-            ends = [points[0] + across, points[0] - across, points[0] + turned, points[0] - turned]
-            points = ellipse_polygon(np.array(ends))
+            points = circle_polygon(points)
         elif self.kind == ELLIPSE:
             points = ellipse_polygon(points)
         return points * size
@@ -167,7 +165,7 @@ class ImageRegions:
     spacing : Spacing, optional
         Of the coordinates, where they are lengths and not pixels.
     default : Spacing, optional
-        Of the pixels, where nobody states another.
+        Of the pixels, where no other is stated.
     """
 
     name: str

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -31,7 +32,6 @@ from calcigram.formats.files import (
     suffix_of,
 )
 from calcigram.formats.inputs import SpooledPath, plain_file
-from calcigram.linking import Linking
 from calcigram.longtable import (
     Intake,
     RejectedClustersWarning,
@@ -165,22 +165,7 @@ def content_of(path: PathLike, options: ReadOptions) -> str:
     return "mammogram" if is_mammogram(path, kind, options) else kind
 
 
-def read_clusters(
-    path: PathLike,
-    options: ReadOptions | None = None,
-    *,
-    columns: Mapping[str, str] | None = None,
-    units: str = "mm",
-    pixel_spacing: float | tuple[float, float] | None = None,
-    skip_bad: bool = False,
-    single_cluster: str | None = None,
-    images: Sequence[PathLike] = (),
-    linking: Linking | None = None,
-    labels: str | Collection[int | str] = (),
-    regions: str | Collection[int | str] = (),
-    threshold: float | None = None,
-    sheet: str | None = None,
-) -> ClusterSet:
+def read_clusters(path: PathLike, options: ReadOptions | None = None, **given: Any) -> ClusterSet:
     """Read clusters from a table, a report, an annotation file or a mask.
 
     Parameters
@@ -190,30 +175,8 @@ def read_clusters(
         SR, TID 1500) or segmentation, an INbreast annotation, a label mask (PNG, TIFF, NumPy);
         recognised by content.
     options : ReadOptions, optional
-        All of the following at once.
-    columns : mapping, optional
-        Our column names to the file's, such as ``{"x": "posX", "y": "posY"}``.
-    units : {"mm", "cm", "um", "px"}
-        What a table's lengths are given in; ``px`` needs `pixel_spacing`.
-    pixel_spacing : float or (float, float), optional
-        Millimetres per pixel; of two numbers, from row to row and from column to column. What a report or mask states itself is ignored then.
-    skip_bad : bool
-        Leave clusters with bad values out, with a warning; `read_intake` also lists them.
-    single_cluster : str, optional
-        Id for a table that has no column of ids because it is one cluster.
-    images : sequence of path-like
-        The images that a report or mask is of, or folders of them.
-    linking : Linking, optional
-        How calcifications that stand in no cluster are brought together.
-    labels : collection of int or str, optional
-        Of a mask, a segmentation or an annotation: the labels, the segments (by number or name), or the
-        names or categories that are calcifications, whatever they look like. The others are left out.
-    regions : collection of int or str, optional
-        Labels or names that outline clusters: the calcifications within each are one.
-    threshold : float, optional
-        Least probability of a calcification, in a map of probabilities or in scores; 0.5 by default.
-    sheet : str, optional
-        The sheet of a workbook that holds the table; the first by default.
+    **given
+        Fields of `calcigram.options.ReadOptions`, which lists them all, such as ``units="px"``.
 
     Returns
     -------
@@ -238,20 +201,7 @@ def read_clusters(
     ...     read_clusters(Path(folder) / "a.csv").cluster_id
     array(['007'], dtype=object)
     """
-    options = options or ReadOptions(
-        columns=columns,
-        units=units,
-        pixel_spacing=pixel_spacing,
-        single_cluster=single_cluster,
-        images=tuple(images),
-        linking=linking,
-        labels=labels,  # type: ignore[arg-type]  # a text, too, becomes a tuple
-        regions=regions,  # type: ignore[arg-type]
-        threshold=threshold,
-        sheet=sheet,
-        skip_bad=skip_bad,
-    )
-    intake = read_intake(path, options)
+    intake = read_intake(path, replace(options or ReadOptions(), **given))
     tell(intake, "standard input" if str(path) == STANDARD_STREAM else path)
     if intake.n_rejected:
         warnings.warn(

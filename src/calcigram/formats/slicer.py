@@ -60,8 +60,7 @@ def read_slicer(path: PathLike, options: ReadOptions | None = None) -> Intake:
 
     options, source = options or ReadOptions(), str(path)
     content = load_json(path)
-    if options.threshold is not None:
-        raise BadInputError("no threshold: there is no score", source=source, column="--threshold")
+    options.refuse_threshold(source)
     found: list[Region] = []
     others: Counter[str] = Counter()
     n_undefined = n_points = n_curves = 0

@@ -181,7 +181,7 @@ def factors(options: ReadOptions) -> dict[str, float]:
 
 
 def _headings_of(name: str, units: str) -> tuple[str, ...]:
-    """Return the headings under which a column is looked for when nobody mapped it."""
+    """Return the headings under which a column is looked for where it is not mapped."""
     stem = name.removesuffix("_mm2").removesuffix("_mm")
     if units == "mm" or stem == name or name not in NUMERIC_COLUMNS:
         return (name,)

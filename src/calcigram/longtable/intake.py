@@ -374,7 +374,7 @@ def check_long(clusters: ClusterSet) -> None:
     """Raise `BadInputError` where a set cannot be a long table (see `frame_from_clusters`)."""
     import pandas as pd
 
-    check_ids(clusters)
+    check_names(clusters)
     empty = clusters.n_calcifications == 0
     if empty.any():
         raise BadInputError(
@@ -387,16 +387,16 @@ def check_long(clusters: ClusterSet) -> None:
             "each cluster id once in a long table",
             cluster_id=clusters.cluster_id[int(repeated.argmax())],
         )
-    clash = sorted(set(map(str, clusters.meta.columns)) & {"cluster_id", *NUMERIC_COLUMNS})
-    if clash:
-        raise BadInputError("a name in meta that no mark or id has", column=clash[0])
 
 
-def check_ids(clusters: ClusterSet) -> None:
-    """Raise `BadInputError` where an id could not be told from a missing one when it is read."""
+def check_names(clusters: ClusterSet) -> None:
+    """Raise `BadInputError` where an id or a name in meta would be read as something else."""
     missing = MISSING_IDS.intersection(clusters.cluster_id)
     if missing:
         raise BadInputError(ID_EXPECTED, cluster_id=sorted(missing)[0])
+    clash = sorted(set(map(str, clusters.meta.columns)) & {"cluster_id", *NUMERIC_COLUMNS})
+    if clash:
+        raise BadInputError("a name in meta that no mark or id has", column=clash[0])
 
 
 def known_columns(clusters: ClusterSet) -> list[str]:

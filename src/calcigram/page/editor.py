@@ -360,7 +360,7 @@ class Editor:
             source.data = {"xs": xs, "ys": ys}
 
     def _frame(self) -> None:
-        """Show all points, with room around them; of an image without points, all of it."""
+        """Show all points, with a margin; of an image without points, all of it."""
         x, y = (np.array(self.source.data[name], float) for name in ("x_mm", "y_mm"))
         whole = self._whole
         if whole is not None and not x.size:

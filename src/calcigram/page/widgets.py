@@ -80,10 +80,10 @@ GRID = """
   :host { grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); grid-template-rows: auto auto 1fr;
     grid-template-areas: "open reading" "drawing reading" "points reading"; } }
 """
-"""Two columns where there is room; else one, the reading right below the drawing it is of."""
+"""Two columns on a wide screen; else one, the reading right below the drawing it is of."""
 
 FIELD = {"flex": "1 1 13em", "min-width": "15em", "width": "auto"}
-"""Of one of several fields: side by side where there is room."""
+"""Of one of several fields: side by side on a wide screen."""
 
 LIST = "select { padding: .4em .6em; } option { padding: .1em 0; }"
 """Of the list of clusters."""
@@ -137,7 +137,7 @@ class Upload(pn.widgets.FileDropper):
 
 
 def uploaded(value: Any) -> bytes:
-    """Return the file that was dropped, and let go of it: of `Upload` or of `FileInput`."""
+    """Return the file that was dropped, and release it: of `Upload` or of `FileInput`."""
     if not isinstance(value, dict):
         return bytes(value or b"")
     content = next(iter(value.values()), b"")

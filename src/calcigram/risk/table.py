@@ -2,7 +2,7 @@
 
 A table of numbers with their uncertainty; `fit` fits it. The interval
 speaks of the rate among lesions of the cohort that radiologists described so; it holds
-nothing of the errors of whoever reads the pattern here.
+nothing of the errors of the reader of the pattern.
 """
 
 from __future__ import annotations

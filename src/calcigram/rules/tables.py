@@ -21,9 +21,7 @@ from calcigram.lexicon import (
     MORPHOLOGY_LABELS,
     Status,
 )
-from calcigram.rulebooks import SHIPPED
 from calcigram.rules.recognition import load_recognition
-from calcigram.wording import markdown_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -134,43 +132,6 @@ def recognition_table() -> pd.DataFrame:
 
 def _any_of(words: tuple[str, ...], n_all: int) -> str:
     return "any" if len(words) == n_all else ", ".join(words)
-
-
-def rules_markdown() -> str:
-    """Return all rules as Markdown: what stands between the marks of ``docs/rules.md``.
-
-    Examples
-    --------
-    >>> rules_markdown().splitlines()[0]
-    '### Recognition: distribution'
-    """
-    recognition = recognition_table()
-    parts = []
-    for axis in recognition["axis"].unique():
-        parts += [f"### Recognition: {axis}", _recognition_markdown(recognition, axis)]
-    for name in SHIPPED:
-        lines = rulebook_table(name).drop(columns=["document", "why"])
-        lines = lines.rename(columns={"form": "morphology"})
-        parts += [f"### Consequences: {name}", load_rulebook(name).title + "."]
-        parts += [markdown_table(lines), f"The concern of every pair under `{name}`:"]
-        parts += [markdown_table(consequence_table(name).reset_index())]
-    return "\n\n".join(parts) + "\n"
-
-
-def _recognition_markdown(recognition: pd.DataFrame, axis: str) -> str:
-    """Name a rule and its word once, on the first of its conditions."""
-    table = recognition[recognition["axis"] == axis].drop(columns="axis").reset_index(drop=True)
-    repeated = table["rule"].duplicated()
-    value = table["value"].map(lambda number: "" if number != number else f"{number:g}")
-    unit = table["unit"].where(table["unit"] != "1", "")
-    shown = table.assign(
-        rule=table["rule"].str.removeprefix(f"{axis}.").where(~repeated, ""),
-        word=table["word"].where(~repeated, ""),
-        condition=(
-            table["feature"] + " " + table["comparison"] + " " + value + " " + unit
-        ).str.strip(),
-    )
-    return markdown_table(shown[["rule", "word", "condition", "basis", "why", "source"]])
 
 
 def _images(meta: pd.DataFrame) -> npt.NDArray[np.int64]:

@@ -59,7 +59,7 @@ _OUT_OF_TIME = (-signal.SIGALRM, -signal.SIGXCPU)
 
 
 class JobError(Exception):
-    """A job failed by a fault of ours.
+    """A job failed by an error of the server.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ class Children:
         Problem
             The job refuses, takes too long or too much memory, or its process dies.
         JobError
-            It fails by a fault of ours.
+            It fails by an error of the server.
         """
         call = _Call(self._settings, job, arguments)
         future = asyncio.get_running_loop().run_in_executor(self._pool, self._call, call)

@@ -74,7 +74,7 @@ class Access:
     def __init__(self, token: str) -> None:
         self.is_open = not token
         self._digest = _digest(token)
-        # Worth nothing elsewhere, and nothing after the server was started anew.
+        # Valid for this process only: not elsewhere, and not after a restart.
         self.cookie = hmac.new(secrets.token_bytes(32), token.encode(), hashlib.sha256).hexdigest()
 
     def holds_token(self, headers: Mapping[str, str]) -> bool:
@@ -356,7 +356,7 @@ def _has_body(headers: dict[str, str]) -> bool:
 
 
 def _is_foreign(scope: Scope, headers: dict[str, str]) -> bool:
-    """Tell whether a page of another origin asks; a link there may open an address of ours."""
+    """Tell whether a page of another origin asks; a link there may open an address of this server."""
     if not _is_same_origin(headers):
         return True
     if headers.get("sec-fetch-site", "none") in ("same-origin", "none"):

@@ -111,7 +111,7 @@ class Problem(Exception):  # noqa: N818 - the standard's own word
         'points[1].y_mm: got nothing, expected a number.'
         """
         cause = error.get("ctx", {}).get("error")
-        if isinstance(cause, BadInputError):  # of a validator of ours
+        if isinstance(cause, BadInputError):  # of `schemas` or `settings`
             return cls.of_error(cause)
         steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
         field = "".join(steps).lstrip(".") or "body"
@@ -190,7 +190,7 @@ class Problem(Exception):  # noqa: N818 - the standard's own word
 
 
 def refusal(error: Exception, request_id: str) -> Response:
-    """Return the response to a request that is refused, or that failed by a fault of ours.
+    """Return the response to a request that is refused, or that failed by an error of the server.
 
     Parameters
     ----------

@@ -129,7 +129,7 @@ def choose_media_type(accept: str, preferred: str) -> str:
     Raises
     ------
     Problem
-        None of ours is accepted.
+        None of `MEDIA_TYPES` is accepted.
 
     Examples
     --------

@@ -375,14 +375,14 @@ def reading_options(request: Request, media_type: str) -> ReadOptions:
     """
     if not request.scope["query_string"]:
         return ReadOptions()
-    query = dict(request.query_params)
+    query: dict[str, Any] = dict(request.query_params)
     for name in query:
         if name not in _SCHEMAS:
             raise Problem.of_value(name, f"one of {', '.join(_SCHEMAS)}", query[name])
         if media_type == JSON and name != "columns":
             raise Problem.of_value(name, "nothing beside JSON, which is in mm", query[name])
     try:
-        return ReadOptions(**query)  # type: ignore[arg-type]
+        return ReadOptions(**query)
     except BadInputError as error:
         raise Problem.of_error(error) from None
 

@@ -43,6 +43,8 @@ NUMPY_TYPES: dict[str, Any] = {
 }  # fmt: skip
 """Data types of tensors in requests; texts (BYTES) stand in responses only."""
 
+_TypedDict: Any = TypedDict  # whose fields a type checker cannot know
+
 _STRICT = with_config(ConfigDict(extra="forbid", strict=True))
 
 # --- clusters
@@ -82,15 +84,15 @@ _CONTEXT = {
 }
 
 Point: Any = _STRICT(
-    TypedDict("Point", {column.name: _required(column, _value(column)) for column in MARKS})  # type: ignore[operator]
+    _TypedDict("Point", {column.name: _required(column, _value(column)) for column in MARKS})
 )
 ClusterOfPoints: Any = _STRICT(
-    TypedDict(
+    _TypedDict(
         "ClusterOfPoints", {"points": Annotated[list[Point], Field(fail_fast=True)], **_CONTEXT}
-    )  # type: ignore[operator]
+    )
 )
 ClusterOfColumns: Any = _STRICT(
-    TypedDict(  # type: ignore[operator]
+    _TypedDict(
         "ClusterOfColumns",
         {**{column.name: _required(column, _array(column)) for column in MARKS}, **_CONTEXT},
     )
@@ -126,7 +128,7 @@ Cluster: Any = Annotated[
     BeforeValidator(_without_nulls),
 ]
 Clusters: Any = _STRICT(
-    TypedDict("Clusters", {"clusters": Annotated[list[Cluster], Field(fail_fast=True)]})  # type: ignore[operator]
+    _TypedDict("Clusters", {"clusters": Annotated[list[Cluster], Field(fail_fast=True)]})
 )
 Clusters.__doc__ = "Several clusters, each in either form."
 CLUSTERS: TypeAdapter[Any] = TypeAdapter(
@@ -151,7 +153,7 @@ _HOLDS: dict[Any, Any] = {
     float: Annotated[float, Field(ge=0, le=1)] | None,
 }
 
-Verdict: Any = TypedDict(  # type: ignore[misc]
+Verdict: Any = _TypedDict(
     "Verdict",
     {
         column.name: _HOLDS[column.holds]

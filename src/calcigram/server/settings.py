@@ -192,18 +192,6 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def settings_table() -> list[tuple[str, str, str]]:
-    """Return (variable, default, meaning) of each setting, for the documentation."""
-    return [
-        (variable(name), _shown(field.default), field.description or "")
-        for name, field in Settings.model_fields.items()
-    ]
-
-
-def _shown(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
 def _bad_setting(error: ErrorDetails) -> BadInputError:
     """Return the refusal of a setting, in words."""
     cause = error.get("ctx", {}).get("error")

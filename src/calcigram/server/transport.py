@@ -192,7 +192,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._is_stopping = False
 
     def connection_made(self, transport: Any) -> None:
-        """Begin to wait for a request; make room where there are too many connections."""
+        """Begin to wait for a request; close another where there are too many connections."""
         super().connection_made(transport)
         self._moved_at = self.loop.time()
         self.on_head_begins()

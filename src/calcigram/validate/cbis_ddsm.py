@@ -149,35 +149,8 @@ def join_terms(joined: Iterable[str]) -> str:
     return "-".join(sorted(terms - {NOT_GIVEN})) or NOT_GIVEN
 
 
-def count_lesions(lesions: pd.DataFrame) -> pd.DataFrame:
-    """Count the lesions of each combination of type, distribution, pathology and split.
-
-    Parameters
-    ----------
-    lesions : pandas.DataFrame
-        As `read_cbis_ddsm` gives them.
-
-    Returns
-    -------
-    pandas.DataFrame
-        `COUNT_COLUMNS`; sorted, only combinations that occur.
-    """
-    keys = list(COUNT_COLUMNS[:-1])
-    return lesions.groupby(keys, sort=True).size().rename(COUNT_COLUMNS[-1]).reset_index()
-
-
-def write_counts(counts: pd.DataFrame, path: str | Path) -> None:
-    """Write a table of counts as CSV, the credit on top as a comment."""
-    lines = [
-        f"# Lesions counted from: {CREDIT}",
-        "# Terms joined by '-' are the union over a lesion's views; pathology is the worst of them.",
-        counts.to_csv(index=False, lineterminator="\n"),
-    ]
-    Path(path).write_text("\n".join(lines), encoding="utf-8")
-
-
 def read_counts(path: str | Path) -> pd.DataFrame:
-    """Read a table of counts that `write_counts` wrote.
+    """Read a table of counts, as `benchmarks/make_cbis_ddsm_counts.py` writes it.
 
     Raises
     ------

@@ -159,7 +159,7 @@ def evaluate(
         Of C clusters.
     true_distribution, true_morphology : array_like of str, shape (C,), optional
         Words; missing where the truth is unknown. ``"insufficient"`` or ``"unread"`` says that
-        nobody could read the axis of this cluster: it is left out of that axis' scores, and the
+        the axis of this cluster is not readable: it is left out of that axis' scores, and the
         true concern is that of the other axis alone.
     parts : mapping of str to array_like, optional
         Names of parts to score by themselves, such as ``{"grade": [...]}``.
@@ -208,7 +208,7 @@ def evaluate_reader(
 ) -> Evaluation:
     """Let a reader read labelled clusters, and score it by grade and number of calcifications.
 
-    An axis that nobody could read (fewer than 3 calcifications; no morphology mark) is not scored.
+    An axis that is not readable (fewer than 3 calcifications; no morphology mark) is not scored.
 
     Parameters
     ----------

@@ -20,6 +20,7 @@ from scipy.spatial.distance import pdist
 from calcigram.clusters import ClusterSet
 from calcigram.errors import BadInputError
 from calcigram.lexicon import DIFFUSE_MIN_MM, GROUPED_MAX_MM, Distribution
+from calcigram.limits import CLUSTER_NAMES, OPTIONAL_MARKS
 from calcigram.readings import Readings
 
 Floats = npt.NDArray[np.float64]
@@ -172,9 +173,6 @@ def extents_mm(clusters: ClusterSet) -> Floats:
     return result
 
 
-_MARKS = ("diameter_mm", "aspect_ratio", "orientation_deg", "solidity", "cnr")
-
-
 def _drawn(draw: Callable[[Rng], Floats], ordinary: ClusterSet, rng: Rng) -> ClusterSet:
     points, rows = [], []
     for start, stop in zip(ordinary.offsets[:-1], ordinary.offsets[1:], strict=True):
@@ -208,8 +206,8 @@ def _assembled(
 ) -> ClusterSet:
     source = ordinary if marks_of is None else marks_of
     xy, taken = np.concatenate(points), np.concatenate(rows)
-    marks: dict[str, Any] = {name: getattr(source, name)[taken] for name in _MARKS}
-    frame = {n: getattr(ordinary, n) for n in ("nipple_x_mm", "nipple_y_mm", "breast_area_mm2")}
+    marks: dict[str, Any] = {name: getattr(source, name)[taken] for name in OPTIONAL_MARKS}
+    frame = {n: getattr(ordinary, n) for n in CLUSTER_NAMES}
     offsets = np.r_[0, np.cumsum([len(part) for part in points])]
     return ClusterSet.from_arrays(
         offsets, xy[:, 0], xy[:, 1], cluster_id=ordinary.cluster_id, **marks, **frame
@@ -256,7 +254,7 @@ SHAPES: dict[str, Callable[[Rng, int], Floats]] = {
 KNOWN: tuple[tuple[str, ...], ...] = (
     (),
     ("diameter_mm",),
-    ("diameter_mm", "aspect_ratio", "orientation_deg", "solidity", "cnr"),
+    OPTIONAL_MARKS,
 )
 """Marks handed over, in turn; the nipple and the breast area are never known."""
 

@@ -99,18 +99,7 @@ class OutcomeCheck:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain lists, texts and numbers, fit for JSON; NaN becomes None."""
-        figures = self.figures.astype(object).where(self.figures.notna(), None)
-        return {
-            "n_lesions": self.n_lesions,
-            "n_patients": self.n_patients,
-            "n_partly_outside": self.n_partly_outside,
-            "n_boot": self.n_boot,
-            "seed": self.seed,
-            "tables": self.tables.to_dict("records"),
-            "figures": figures.to_dict("records"),
-            "outside": self.outside.to_dict("records"),
-            "credit": CREDIT,
-        }
+        return plain_fields(self)
 
     def to_markdown(self) -> str:
         """Return the tables as Markdown, the credit below."""
@@ -152,6 +141,16 @@ class OutcomeCheck:
                 for value, low, high in triples
             ]
         return shown
+
+
+def plain_fields(result: Any) -> dict[str, Any]:
+    """Return the fields of a result and the credit of the data, tables as lists of rows; NaN becomes None."""
+    return {
+        name: value.astype(object).where(value.notna(), None).to_dict("records")
+        if hasattr(value, "columns")
+        else value
+        for name, value in vars(result).items()
+    } | {"credit": CREDIT}
 
 
 def check_outcomes(

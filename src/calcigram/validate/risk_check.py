@@ -36,6 +36,7 @@ from calcigram.validate.outcomes import (
     auc_of_counts,
     concern_code,
     counts_path,
+    plain_fields,
 )
 from calcigram.wording import markdown_table
 
@@ -78,16 +79,7 @@ class RiskCheck:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain lists, texts and numbers, fit for JSON; NaN becomes None."""
-        figures = self.figures.astype(object).where(self.figures.notna(), None)
-        return {
-            "n_train": self.n_train,
-            "n_test": self.n_test,
-            "n_boot": self.n_boot,
-            "seed": self.seed,
-            "figures": figures.to_dict("records"),
-            "bands": self.bands.to_dict("records"),
-            "credit": CREDIT,
-        }
+        return plain_fields(self)
 
     def to_markdown(self) -> str:
         """Return the tables as Markdown."""

@@ -70,7 +70,7 @@ class Transfer:
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as JSON values."""
-        return _without_nan(  # type: ignore[no-any-return]
+        result: dict[str, Any] = _without_nan(
             {
                 "options": self.options,
                 "folds": [vars(fold) for fold in self.folds],
@@ -79,6 +79,7 @@ class Transfer:
                 "scores": self.scores.to_dict("records"),
             }
         )
+        return result
 
     def to_markdown(self) -> str:
         """Return the two tables in Markdown."""

@@ -163,7 +163,7 @@ def unseen_alarm_shares(n: int, *, seed: int, n_jobs: int = 1) -> dict[str, floa
 
 
 def known_truth(clusters: ClusterSet, features: Features) -> dict[str, npt.NDArray[np.int8]]:
-    """Return the true codes by axis; -1 where unknown, or where nobody could read the axis."""
+    """Return the true codes by axis; -1 where unknown, or where the axis is not readable."""
     labelled = Labelled.of(clusters, features)
     return {axis: labelled.codes(axis) for axis in AXES}
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from calcigram.errors import BadInputError
 from calcigram.formats.dicom import concepts
@@ -18,6 +19,7 @@ from calcigram.formats.dicom.drawing import drawing_of, image_of, only_image, re
 from calcigram.formats.dicom.report import Group, Report, Spot
 from calcigram.formats.dicom.tree import Item, Tree, stated_marks
 from calcigram.longtable import Notice
+from calcigram.wording import counted
 
 WITHOUT_FAILURE = (
     Concept("111242", "DCM", "All algorithms succeeded; with findings"),
@@ -184,14 +186,11 @@ def _group(item: Item, members: list[Item], report: Report) -> Group:
         raise _no_image(item, report)
     outline, parts = drawn.parts()
     return Group(
-        image=image,
-        tracking=tracking_of(item),
+        image,
+        **stated_of(item),
         spots=spots or [Spot(image, *part) for part in parts],
         centre=drawn.centre,
         outline=outline,
-        types=types_of(item),
-        distributions=words_of(i.code for i in item.all(concepts.CALCIFICATION_DISTRIBUTION)),
-        n_reported=count_of(item),
     )
 
 
@@ -212,9 +211,8 @@ def _spots(items: list[Item], report: Report, image: str = "") -> list[Spot]:
                 centre = drawn.centre or next(iter(drawn.points), None)
                 spots.append(Spot(on, centre, drawn.outline, *words, stated_marks(item)))
     if without:
-        noun = "calcification" if len(without) == 1 else "calcifications"
-        text = f"{len(without)} {noun} without a position left out, first {without[0]}"
-        report.notes.append(Notice(text))
+        n = counted(len(without), "calcification")
+        report.notes.append(Notice(f"{n} without a position left out, first {without[0]}"))
     return spots
 
 
@@ -233,6 +231,16 @@ def count_of(item: Item) -> int | None:
     number = item.first(concepts.NUMBER)
     told = number is not None and math.isfinite(number.number)
     return int(min(max(number.number, 0), 1e9)) if number is not None and told else None
+
+
+def stated_of(item: Item) -> dict[str, Any]:
+    """Return the fields of a `Group` that a finding states in words and numbers."""
+    return {
+        "tracking": tracking_of(item),
+        "types": types_of(item),
+        "distributions": words_of(i.code for i in item.all(concepts.CALCIFICATION_DISTRIBUTION)),
+        "n_reported": count_of(item),
+    }
 
 
 def tracking_of(item: Item) -> str:

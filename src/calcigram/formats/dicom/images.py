@@ -360,6 +360,19 @@ def _check_plugins(dataset: Dataset, source: str) -> None:
         raise MissingExtraError("pylibjpeg", f"{source}: pixel data in {name}", "images")
 
 
+def modality_values(dataset: Dataset, pixels: npt.NDArray[Any], source: str) -> npt.NDArray[Any]:
+    """Return stored pixels after rescaling or the modality look-up table of their header."""
+    from pydicom.pixels import apply_modality_lut
+
+    try:
+        with quietly():
+            return np.asarray(apply_modality_lut(pixels, dataset))
+    except Exception as error:  # what damaged tables make pydicom raise is not documented
+        raise BadInputError(
+            f"a modality look-up table that can be read ({type(error).__name__})", source=source
+        ) from None
+
+
 def displayed(dataset: Dataset, source: str) -> npt.NDArray[Any]:
     """Return the pixels of a mammogram's first frame such that what is displayed brighter is greater.
 
@@ -371,14 +384,7 @@ def displayed(dataset: Dataset, source: str) -> npt.NDArray[Any]:
     """
     pixels: npt.NDArray[Any] = frames(dataset, source, 0)[0]
     if "ModalityLUTSequence" in dataset:
-        from pydicom.pixels import apply_modality_lut
-
-        try:
-            pixels = np.asarray(apply_modality_lut(pixels, dataset))
-        except Exception as error:  # what damaged tables make pydicom raise is not documented
-            raise BadInputError(
-                f"a modality look-up table that can be read ({type(error).__name__})", source=source
-            ) from None
+        pixels = modality_values(dataset, pixels, source)
     slope = numbers_of(dataset, "RescaleSlope")
     turned = bool(slope) and slope[0] < 0 and "ModalityLUTSequence" not in dataset
     shape = text_of(dataset, "PresentationLUTShape").strip().upper()

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from calcigram.errors import BadInputError, PixelSizeError
 from calcigram.formats.dicom.datasets import items_of, numbers_of, text_of, whole_of
-from calcigram.formats.dicom.images import NO_IMAGES, frames, open_image, quietly
+from calcigram.formats.dicom.images import NO_IMAGES, frames, modality_values, open_image
 from calcigram.formats.dicom.report import (
     SAME,
     Spacing,
@@ -116,11 +116,10 @@ def read_dicom_mammogram(
     )
 
 
-def is_image(header: Dataset) -> bool:
+def has_size(header: Dataset) -> bool:
     """Tell whether a DICOM file is an image of any kind: no report, segmentation or presentation state."""
-
-    has_size = whole_of(header, "Rows") > 0 and whole_of(header, "Columns") > 0
-    return has_size and not text_of(header, "SOPClassUID").startswith(NO_IMAGES)
+    n_pixels = whole_of(header, "Rows") * whole_of(header, "Columns")
+    return n_pixels > 0 and not text_of(header, "SOPClassUID").startswith(NO_IMAGES)
 
 
 def check_header(header: Dataset | None, source: str) -> list[str]:
@@ -141,7 +140,7 @@ def check_header(header: Dataset | None, source: str) -> list[str]:
     assert header is not None
     kind, modality = (text_of(header, name).strip() for name in ("SOPClassUID", "Modality"))
     called = _class_name(kind)
-    if not is_image(header):
+    if not has_size(header):
         raise BadInputError(f"{_MAMMOGRAM}; name the image itself", source=source, value=called)
     n_frames = whole_of(header, "NumberOfFrames", 1)
     if n_frames > 1 or kind in TOMOSYNTHESIS:
@@ -255,15 +254,7 @@ def _grey_values(
     header: Dataset, stored: npt.NDArray[Any], valid: npt.NDArray[np.bool_], source: str
 ) -> tuple[Image, _Polarity]:
     """Return the values after the modality look-up table, calcium bright."""
-    from pydicom.pixels import apply_modality_lut
-
-    try:
-        with quietly():
-            values = np.asarray(apply_modality_lut(stored, header)).astype(np.float32)
-    except Exception as error:  # what damaged tables make pydicom raise is not documented
-        raise BadInputError(
-            f"a modality look-up table that can be read ({type(error).__name__})", source=source
-        ) from None
+    values = modality_values(header, stored, source).astype(np.float32)
     if not np.isfinite(values[valid]).all():
         raise BadInputError("grey values that are finite numbers", source=source)
     polarity = _polarity(header, stored, values, valid)

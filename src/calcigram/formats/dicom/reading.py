@@ -40,6 +40,7 @@ from calcigram.formats.files import PathLike
 from calcigram.formats.outlines import (
     Points,
     Shape,
+    circle_polygon,
     circle_shape,
     ellipse_polygon,
     ellipse_shape,
@@ -350,10 +351,7 @@ def _mark(spot: Spot, spacing: Spacing) -> Mark:
 def _polygon(outline: Outline, spacing: Spacing) -> Points | None:
     points = _mm(outline.points, spacing)
     if outline.graphic == "CIRCLE":
-        across = points[1] - points[0]
-        turned = np.array([-across[1], across[0]])
-        ends = [points[0] + across, points[0] - across, points[0] + turned, points[0] - turned]
-        return ellipse_polygon(np.array(ends))
+        return circle_polygon(points)
     if outline.graphic == "ELLIPSE":
         return ellipse_polygon(points)
     return points if len(points) >= 3 else None

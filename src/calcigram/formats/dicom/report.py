@@ -21,7 +21,7 @@ from calcigram.longtable import Notice
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-Pixels = npt.NDArray[np.float64]
+Points = npt.NDArray[np.float64]
 Point = tuple[float, float]
 
 EDGE_PX = 0.5
@@ -71,13 +71,18 @@ class ImageEntry:
     orientation: tuple[str, str] = ("", "")
     header: Dataset | None = field(default=None, repr=False)
 
+    @property
+    def where(self) -> str:
+        """The place that a message names."""
+        return f"image {self.uid or '?'}"
+
 
 @dataclass(frozen=True)
 class Outline:
     """An outline as it is drawn: graphic type and points in pixels."""
 
     graphic: str
-    points: Pixels
+    points: Points
 
 
 @dataclass
@@ -139,8 +144,8 @@ class Report:
     groups: list[Group] = field(default_factory=list)
     loose: list[Spot] = field(default_factory=list)
     nipples: dict[str, tuple[float, float]] = field(default_factory=dict)
-    breasts: dict[str, Pixels] = field(default_factory=dict)
-    pectorals: dict[str, Pixels] = field(default_factory=dict)
+    breasts: dict[str, Points] = field(default_factory=dict)
+    pectorals: dict[str, Points] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
     def add(self, group: Group) -> None:
@@ -233,7 +238,7 @@ def pixel_spacing(
     Raises
     ------
     PixelSizeError
-        Nobody states it; two state it otherwise; or the view is magnified and the factor is not known.
+        It is not stated; two sources contradict each other; or the view is magnified and the factor is not known.
 
     Notes
     -----
@@ -254,7 +259,7 @@ def pixel_spacing(
             "a number with a decimal point as Estimated Radiographic Magnification Factor (0018,1114), or "
             "the option --pixel-spacing MM",
             source=source,
-            column=f"image {entry.uid or '?'}",
+            column=entry.where,
             value=text,
         )
     sizes, told = _of_image(entry.header), _told(entry)
@@ -277,15 +282,13 @@ def pixel_spacing(
         if not all(_same(size, by_frames[0]) for size in by_frames):
             raise _contradiction(by_frames, None, entry, source)
     else:
-        raise PixelSizeError(
-            _wanted(entry, elsewhere), source=source, column=f"image {entry.uid or '?'}"
-        )
+        raise PixelSizeError(_wanted(entry, elsewhere), source=source, column=entry.where)
     if entry.magnified and factor is None and spacing.stated_by in (_REPORT, _DETECTOR):
         raise PixelSizeError(
             "the Estimated Radiographic Magnification Factor (0018,1114) of this magnification view "
             "in the referenced image (name it with --image), or the option --pixel-spacing MM",
             source=source,
-            column=f"image {entry.uid}",
+            column=entry.where,
         )
     smallest, largest = PIXEL_SPACING_MM
     if not all(smallest <= size <= largest for size in (spacing.x_mm, spacing.y_mm)):
@@ -293,7 +296,7 @@ def pixel_spacing(
             f"a pixel of {smallest:g} to {largest:g} mm ({spacing.stated_by}); or "
             "state it with --pixel-spacing",
             source=source,
-            column=f"image {entry.uid}",
+            column=entry.where,
             value=(spacing.x_mm, spacing.y_mm),
         )
     return spacing
@@ -364,7 +367,7 @@ def _contradiction(
     return PixelSizeError(
         "one size of a pixel; state the right one with --pixel-spacing MM",
         source=source,
-        column=f"image {entry.uid or '?'}",
+        column=entry.where,
         value="; ".join(stated) + over,
     )
 

@@ -13,8 +13,8 @@ import numpy as np
 
 from calcigram.errors import BadInputError
 from calcigram.formats.dicom import concepts
-from calcigram.formats.dicom.cad_sr import count_of, tracking_of, types_of
-from calcigram.formats.dicom.concepts import is_plural, kind_of_finding, plain, words_of
+from calcigram.formats.dicom.cad_sr import stated_of, tracking_of, types_of
+from calcigram.formats.dicom.concepts import is_plural, kind_of_finding, plain
 from calcigram.formats.dicom.datasets import first_of, text_of
 from calcigram.formats.dicom.drawing import (
     OUTLINES,
@@ -196,13 +196,7 @@ def _image(shape: Item, item: Item, report: Report) -> str:
 
 def _group(item: Item, report: Report) -> Group:
     """Return a cluster; points and outlines drawn in its own group are its calcifications."""
-    group = Group(
-        image="",
-        tracking=tracking_of(item),
-        types=types_of(item),
-        distributions=words_of(i.code for i in item.all(concepts.CALCIFICATION_DISTRIBUTION)),
-        n_reported=count_of(item),
-    )
+    group = Group("", **stated_of(item))
     for drawn in _drawings(item, report):
         outline, parts = drawn.parts()
         if not group.image:

@@ -335,7 +335,7 @@ def stated_marks(item: Item) -> dict[str, float]:
     Returns
     -------
     dict of str to float
-        In the units of the cluster set. Long and short axes are no marks of ours: an outline of any
+        In the units of the cluster set. Long and short axes are no marks: an outline of any
         form has them.
     """
     stated = {}
