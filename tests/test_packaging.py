@@ -126,9 +126,11 @@ def test_the_workflow_runs_the_gate_on_each_python_that_is_allowed():
 
     workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())
     gate, oldest = workflow["jobs"]["all"], workflow["jobs"]["oldest"]
-    assert gate["steps"][-1]["run"] == ".ci/run"
+    assert [step.get("run") for step in gate["steps"]][-2:] == [".ci/run", None]
+    assert gate["steps"][-1]["with"]["path"] == "out"  # the screenshots that tests take
     assert oldest["steps"][-1]["run"] == "make test-oldest"
-    assert workflow["jobs"]["site"]["steps"][-2]["run"] == "make site"
+    site = workflow["jobs"]["site"]["steps"][-2]
+    assert (site["run"], site["timeout-minutes"]) == ("make site", 5)
     assert workflow["jobs"]["dist"]["steps"][-1]["run"] == "make dist"
     allowed = SpecifierSet(PROJECT["project"]["requires-python"])
     tested = gate["strategy"]["matrix"]["python"]

@@ -6,10 +6,29 @@ colours and widths follow ``matplotlib.rcParams`` and style sheets; no meaning r
 alone. Pictures of results (confusion matrices, calibration curves) are in `calcigram.charts`.
 """
 
-from calcigram.plots.cluster import plot_cluster
+from calcigram.plots.cluster import (
+    draw_nipple_direction,
+    draw_scale_bar,
+    draw_tree,
+    hull_outline,
+    plot_cluster,
+)
 from calcigram.plots.features import plot_features
 from calcigram.plots.gallery import plot_gallery
+from calcigram.plots.marks import draw_marks, lobed_outlines
 from calcigram.plots.reading import plot_reading
 from calcigram.plots.saving import save_picture
 
-__all__ = ["plot_cluster", "plot_features", "plot_gallery", "plot_reading", "save_picture"]
+__all__ = [
+    "draw_marks",
+    "draw_nipple_direction",
+    "draw_scale_bar",
+    "draw_tree",
+    "hull_outline",
+    "lobed_outlines",
+    "plot_cluster",
+    "plot_features",
+    "plot_gallery",
+    "plot_reading",
+    "save_picture",
+]

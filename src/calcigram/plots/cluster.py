@@ -83,19 +83,19 @@ def plot_cluster(
     points = np.column_stack([cluster.x_mm, cluster.y_mm]).astype(float)
     distinct = np.unique(points, axis=0)
     if hull and len(distinct) >= 2:
-        outline = _hull_outline(distinct)
+        outline = hull_outline(distinct)
         ax.plot(
             *outline.T, color=colours()[0], linestyle=(0, (5, 3)), linewidth=_line(0.75), marker="",
             label="convex hull",
         )  # fmt: skip
     if tree and len(distinct) >= 2:
-        _draw_tree(ax, distinct)
+        draw_tree(ax, distinct)
     draw_marks(ax, cluster, _form(cluster, verdict))
     # lobes and haze reach farther than the ellipse of the same area
     reach = 0.7 * cluster.diameter_mm * np.sqrt(np.nan_to_num(cluster.aspect_ratio, nan=1.0))
     _frame(ax, points, float(np.nan_to_num(reach).max(initial=0.0)))
-    _draw_nipple_direction(ax, cluster, points)
-    _draw_scale_bar(ax)
+    draw_nipple_direction(ax, cluster, points)
+    draw_scale_bar(ax)
     if title is None:
         trust = trust_lines({} if verdict is None else verdict)
         title = "\n".join([verdict_title(cluster, verdict), *trust])
@@ -119,7 +119,8 @@ def _line(share: float) -> float:
     return share * float(rcParams["lines.linewidth"])
 
 
-def _hull_outline(distinct: Floats) -> Floats:
+def hull_outline(distinct: Floats) -> Floats:
+    """Return the corners of the convex hull of at least two distinct points, the first one again last."""
     from scipy.spatial import ConvexHull, QhullError
 
     try:
@@ -130,7 +131,8 @@ def _hull_outline(distinct: Floats) -> Floats:
     return np.vstack([ring, ring[:1]])
 
 
-def _draw_tree(ax: Axes, distinct: Floats) -> None:
+def draw_tree(ax: Axes, distinct: Floats) -> None:
+    """Draw the spanning tree of at least two distinct points."""
     from matplotlib.collections import LineCollection
 
     from calcigram._kernels.tree import spanning_tree
@@ -164,7 +166,8 @@ def _frame(ax: Axes, points: Floats, reach_mm: float) -> None:
     ax.set(xlabel="x (mm)", ylabel="y (mm, downwards)")
 
 
-def _draw_nipple_direction(ax: Axes, cluster: ClusterSet, points: Floats) -> None:
+def draw_nipple_direction(ax: Axes, cluster: ClusterSet, points: Floats) -> None:
+    """Draw an arrow at the edge of some axes, towards the nipple of the one cluster, if it is known."""
     nipple = np.array([cluster.nipple_x_mm[0], cluster.nipple_y_mm[0]], dtype=float)
     if not np.isfinite(nipple).all() or len(points) == 0:
         return
@@ -185,19 +188,39 @@ def _draw_nipple_direction(ax: Axes, cluster: ClusterSet, points: Floats) -> Non
     )
 
 
-def _draw_scale_bar(ax: Axes) -> None:
-    """Draw the scale in the strip that `_frame` keeps clear below the points."""
+def draw_scale_bar(
+    ax: Axes, below: float = 0.5 * _STRIP, colour: str | None = None, share: float = 1.0
+) -> None:
+    """Draw a scale bar and its length.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        In mm.
+    below : float
+        How far above the lower edge, as a share of the width; by default in the strip that
+        `plot_cluster` keeps clear below the points.
+    colour : str, optional
+        Default: that of text.
+    share : float
+        Size of the text, as a share of ``font.size``.
+    """
     from matplotlib import rcParams
 
-    ink = rcParams["text.color"]
+    from calcigram.figure import font_points
+
+    ink = colour or rcParams["text.color"]
     left, right = ax.get_xlim()
     bottom, _ = ax.get_ylim()
     width = right - left
     fitting = [bar for bar in _SCALE_BARS_MM if bar <= 0.3 * width]
     length = fitting[-1] if fitting else _SCALE_BARS_MM[0]
-    x, y = left + 0.04 * width, bottom - 0.5 * _STRIP * width
+    x, y = left + 0.04 * width, bottom - below * width
     ax.plot(
         [x, x + length], [y, y], color=ink, linewidth=_line(1.7), linestyle="-", marker="",
-        solid_capstyle="butt", label="_scale bar",
+        solid_capstyle="butt", label="_scale bar", zorder=6,
     )  # fmt: skip
-    ax.text(x + length + 0.02 * width, y, f"{length:g} mm", va="center_baseline")
+    ax.text(
+        x + length + 0.02 * width, y, f"{length:g} mm", va="center_baseline", color=ink,
+        fontsize=share * font_points("font.size"), zorder=6,
+    )  # fmt: skip
