@@ -218,7 +218,7 @@ def plot_reliability(
     if ax is None:
         ax = new_axes(4.8, 4.8)
     x, y = np.asarray(confidence, dtype=float), np.asarray(accuracy, dtype=float)
-    low, high = _wilson(y, np.asarray(count))
+    low, high = wilson_interval(y, np.asarray(count))
     ax.plot([0, 1], [0, 1], color=GREY, linestyle=":", label="perfect calibration")
     ax.errorbar(
         x, y, yerr=[np.maximum(y - low, 0), np.maximum(high - y, 0)],
@@ -230,9 +230,16 @@ def plot_reliability(
     return ax
 
 
-def _wilson(
+def wilson_interval(
     share: npt.NDArray[np.float64], n: npt.NDArray[np.int64]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return both ends of the 95 % Wilson interval of shares of n.
+
+    Parameters
+    ----------
+    share : ndarray of float64
+    n : ndarray of int64
+    """
     z = 1.959964  # 97.5 % point of the normal distribution
     centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))

@@ -189,7 +189,7 @@ def draw_nipple_direction(ax: Axes, cluster: ClusterSet, points: Floats) -> None
 
 
 def draw_scale_bar(
-    ax: Axes, below: float = 0.5 * _STRIP, colour: str | None = None, share: float = 1.0
+    ax: Axes, below: float = 0.5 * _STRIP, share: float = 1.0, colour: str | None = None
 ) -> None:
     """Draw a scale bar and its length.
 
@@ -200,10 +200,10 @@ def draw_scale_bar(
     below : float
         How far above the lower edge, as a share of the width; by default in the strip that
         `plot_cluster` keeps clear below the points.
-    colour : str, optional
-        Default: that of text.
     share : float
         Size of the text, as a share of ``font.size``.
+    colour : str, optional
+        Default: that of text.
     """
     from matplotlib import rcParams
 
