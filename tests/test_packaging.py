@@ -235,6 +235,7 @@ def test_the_sdist_passes_the_checks_of_an_index_and_makes_the_same_wheel(source
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)  # it compiles all kernels and trains
 def test_the_demo_runs_from_the_wheel_alone_without_network(far, tmp_path):
     offline = re.search(
         r"^define OFFLINE\n(.*?)^endef", (ROOT / "Makefile").read_text(), re.M | re.S
