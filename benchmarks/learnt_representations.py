@@ -44,11 +44,10 @@ N_TREES = 300
 
 GRAPH = tuple(
     spec.name for spec in CATALOGUE
-    if spec.name.startswith(("components_", "giant_share_", "ripley_l_", "tree_", "nn_"))
-    or spec.name in ("n_calcifications", "correlation_dimension")
+    if spec.name.startswith(("components_", "giant_share_", "tree_"))
+    or spec.name == "n_calcifications"
 )  # fmt: skip
-"""Graphs of several scales after Chen et al. 2015: components and the largest of them; the mean degree (Ripley);
-edges of the spanning tree and to the nearest neighbour."""
+"""Graphs of several scales after Chen et al. 2015: components and the largest of them; edges of the spanning tree."""
 
 PARTICLES = tuple(spec.name for spec in CATALOGUE if spec.family == "particles")
 

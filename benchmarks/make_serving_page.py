@@ -37,6 +37,7 @@ curl -s localhost:8000/v1/classify -H 'Content-Type: text/csv' --data-binary @da
 | address | content |
 |---|---|
 | `/` | the page: draw, drag, load any file that `classify` takes, explain, export |
+| `/atlas` | the [atlas](explain/atlas.md), linked from the page; drawn when it is first asked for, some seconds |
 | `POST /v1/classify` | clusters as JSON (points or columns), an Arrow stream, Parquet, CSV, DICOM reports and the other files `classify` reads; answered in kind (DICOM in JSON), or as `Accept` says |
 | `POST /v1/explain` | why one cluster is read as it is |
 | `/v1/model`, `/v1/rules` | the model's card, digest and features; the rules and both rulebooks |

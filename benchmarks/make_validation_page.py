@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from stress_picture import draw_stress
-from validation import GENERATORS
+from validation import ELSEWHERE
 from validation_sections import (
     STRESS_PICTURE,
     axis_figure,
@@ -180,7 +180,7 @@ def readme_figures() -> str:
             + [axis_figure(marks, axis) for axis in ("distribution", "morphology", "concern")]
             + [axis_figure(bare, "distribution"), axis_figure(marks, "distribution", "calibration_error")]
         )  # fmt: skip
-    for name, (_, title) in GENERATORS.items():
+    for name, (_, title) in ELSEWHERE.items():
         if other:
             figures, bare = other[name]["model"], other[name]["positions_only"]
             rows.append(
@@ -215,7 +215,7 @@ def weak_rows(bench: Any, other: Any) -> list[list[Any]]:
     axes = [axis_figure(few, axis) for axis in ("distribution", "morphology", "concern")]
     rows = [["**Fails:** `bench_v1`, typical, 3 to 5 calcifications", *axes, None, None]]
     sets = {"`bench_v1`, typical": typical}
-    sets |= {GENERATORS[name][1]: other[name]["model"] for name in GENERATORS if other}
+    sets |= {ELSEWHERE[name][1]: other[name]["model"] for name in ELSEWHERE if other}
     for name, figures in sets.items():
         words = [row for row in figures["per_class"] if row["axis"] == "morphology"]
         worst = min(words, key=lambda row: row["f1"])

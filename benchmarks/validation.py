@@ -43,7 +43,17 @@ GENERATORS: dict[str, tuple[int, str]] = {
     "blind_generator": (71, "a second one, written blind"),
     "second_blind": (81, "a third one, never tuned for"),
 }
-"""Modules beside this one that make clusters without the simulator: the seed, and what they are called."""
+"""Modules beside this one that make clusters without the simulator: the seed, and what they are called.
+
+All have been looked at; training is chosen by them (`selection`).
+"""
+
+SEALED: dict[str, tuple[int, str]] = {
+    "sealed_generator": (91, "a generator that nothing was chosen by"),
+}
+"""Opened once, after the model had been trained. Nothing may be chosen by it."""
+
+ELSEWHERE = GENERATORS | SEALED
 
 sys.path.insert(0, str(HERE))
 
@@ -57,7 +67,7 @@ def elsewhere(model: Any, plan: Plan) -> dict[str, Any]:
 
     uniform = SimpleNamespace(read=partial(model.read, prior=load_prior("uniform")))
     out: dict[str, Any] = {"model": model.version}
-    for name, (seed, _) in GENERATORS.items():
+    for name, (seed, _) in ELSEWHERE.items():
         clusters = import_module(name).generate(min(plan.n, 4000), seed=seed)
         features = extract_features(clusters)
         out[name] = {

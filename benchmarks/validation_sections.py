@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from validation import GENERATORS
+from validation import ELSEWHERE
 
 from calcigram.validate.disagreement import CAUSES
 from calcigram.validate.full import card_tables
@@ -121,7 +121,7 @@ the share of clusters to be reviewed by a person:
 def elsewhere_section(found: dict[str, Any], first_look: dict[str, Any]) -> str:
     """Return the scores on other generators' clusters; `first_look` is of the one that was unseen."""
     rows = []
-    for name in GENERATORS:
+    for name in ELSEWHERE:
         for reader, title in (
             ("model", "model"),
             ("uniform_prior", "model, prior `uniform`"),
@@ -150,7 +150,7 @@ with {axis_figure(seen, "morphology"):.3f} (`benchmarks/results/second_blind_fir
 
 F1 of the model by word:
 
-{table(["axis", "word", *(f"`{name}`" for name in GENERATORS)], word_rows(found))}"""
+{table(["axis", "word", *(f"`{name}`" for name in ELSEWHERE)], word_rows(found))}"""
 
 
 def clouds_table(found: dict[str, Any]) -> str:
@@ -170,10 +170,10 @@ def word_rows(found: dict[str, Any]) -> Rows:
     """Return the model's F1, one row per word and one column per generator."""
     f1 = {
         name: {(row["axis"], row["label"]): row["f1"] for row in found[name]["model"]["per_class"]}
-        for name in GENERATORS
+        for name in ELSEWHERE
     }
     words = dict.fromkeys(word for by_word in f1.values() for word in by_word)
-    return [[*word, *(f1[name].get(word) for name in GENERATORS)] for word in words]
+    return [[*word, *(f1[name].get(word) for name in ELSEWHERE)] for word in words]
 
 
 def selection_section(trials: dict[str, Any]) -> str:

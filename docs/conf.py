@@ -14,6 +14,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 import calcigram
+from calcigram.atlas.html import atlas_html
 from calcigram.cli import build_parser
 
 project = "calcigram"
@@ -163,8 +164,17 @@ class Commands(SphinxDirective):
         return ", ".join(f"{flag} {value}".strip() for flag in action.option_strings) or value
 
 
+class Atlas(SphinxDirective):
+    """``{atlas}``: the entries of the atlas and where they come from, drawn at build."""
+
+    def run(self) -> list[nodes.Node]:
+        """Write what ``calcigram atlas`` writes, without its head."""
+        return [nodes.raw("", atlas_html("atlas_body.html.j2"), format="html")]
+
+
 def setup(app: Sphinx) -> None:
     """Add the directives."""
     app.add_directive("packages", Packages)
     app.add_directive("public-names", PublicNames)
     app.add_directive("commands", Commands)
+    app.add_directive("atlas", Atlas)

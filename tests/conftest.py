@@ -1,7 +1,8 @@
-"""A reader that is sure, and some clusters: for what is done with verdicts, whatever they say."""
+"""A reader that is sure, some clusters, and a parser of pages: for what is done with verdicts, whatever they say."""
 
 import importlib.util
 from dataclasses import dataclass, replace
+from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
@@ -65,3 +66,41 @@ def some_clusters():
         solidity=rng.uniform(0.8, 1, n),
         meta={"group_id": [str(i // 2) for i in range(60)]},
     )
+
+
+VOID = {"meta", "img", "br", "link", "input", "hr"}
+
+
+class Page(HTMLParser):
+    """Collect the tags, and check that each that opens also closes."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.open, self.text = [], [], []
+        self.feed(text)
+        self.close()
+        assert not self.open, f"never closed: {self.open}"
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.tags if name == tag]
+
+    @property
+    def words(self):
+        return " ".join(" ".join(self.text).split())
+
+
+@pytest.fixture(scope="session")
+def parse():
+    """Return the parser of a page."""
+    return Page

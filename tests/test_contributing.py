@@ -23,7 +23,16 @@ def test_each_picture_has_its_script():
 
 
 def test_there_is_a_recipe_for_each_kind_of_change():
-    kinds = ("feature", "mechanism", "rule", "file format", "verdict column", "route", "command")
+    kinds = (
+        "feature",
+        "mechanism",
+        "rule",
+        "entry of the atlas",
+        "file format",
+        "verdict column",
+        "route",
+        "command",
+    )
     assert [name.removesuffix(" of the simulator") for name in RECIPES] == list(kinds)
 
 

@@ -26,13 +26,19 @@ from calcigram.cli import main
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(r"^( *)```(\{?[\w-]*\}?)[^\n]*\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
-DIRECTIVES = {"{code-cell}", "{toctree}", "{warning}", "{eval-rst}"}
+DIRECTIVES = {"{code-cell}", "{toctree}", "{warning}", "{eval-rst}", "{atlas}"}
 NOT_CODE = {"", "text", "json"}
 NOT_RUN = "# not run by the tests: "
 # They make the environment that the tests run in; .ci/run runs the targets of make.
 SETTING_UP = ("make ", ".ci/run", ".venv/bin/python -m pytest", "pip install ", 'eval "$(register-')
 # Pages that train or simulate more than a few clusters
-SLOW = {"docs/howto/image.md", "docs/howto/own_labels.md", "docs/features.md", "docs/scaling.md"}
+SLOW = {
+    "docs/explain/atlas.md",
+    "docs/howto/image.md",
+    "docs/howto/own_labels.md",
+    "docs/features.md",
+    "docs/scaling.md",
+}
 
 
 def blocks(path: Path) -> list[tuple[str, str]]:

@@ -28,6 +28,7 @@ SCREENSHOTS = (
     "howto/own_table",
     "howto/pictures",
     "explain/reading",
+    "explain/atlas",
     "reference/api",
     "reference/commands",
     "evidence",

@@ -7,41 +7,31 @@ and no script, and every text is escaped. Nothing is classified or scored here.
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Callable, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from calcigram._version import __version__
-from calcigram.charts import CONCERN_SIGNS, plot_confusion, plot_reliability
+from calcigram.charts import plot_confusion, plot_reliability
 from calcigram.classify import missing_note
 from calcigram.consequences import load_rulebook
 from calcigram.crosscheck.layout import CONCERN_COLUMNS
+from calcigram.htmlfile import picture, render
 from calcigram.lexicon import CONCERNS, DISTRIBUTIONS, MORPHOLOGIES, Agreement, Compared
 from calcigram.wording import (
     counted,
     novelty_words,
     outcome_words,
     plain,
-    printable,
     set_words,
 )
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.axes import Axes
 
     from calcigram.clusters import ClusterSet
     from calcigram.validate import Evaluation
     from calcigram.validate.scores import AxisScores
-
-NOTICE = (
-    "Not a medical device; not cleared or approved by any authority. Trained on simulated data. It "
-    "describes patterns and states no diagnosis; do not use it for diagnosis or for the management "
-    "of patients."
-)
 
 MAX_PICTURES = 200
 """Clusters drawn by default: a browser still opens the file quickly."""
@@ -428,68 +418,3 @@ def _cell(value: Any) -> str:
     if value is None or value != value:
         return "—"
     return f"{value:.3f}" if isinstance(value, float) else plain([value])[0]
-
-
-def picture(ax: Axes, *, dpi: int = 90) -> str:
-    """Return the figure of some axes as base64 PNG text, for a ``data:`` address.
-
-    Parameters
-    ----------
-    ax : matplotlib.axes.Axes
-        Any axes of the figure.
-    dpi : int
-        Dots an inch.
-
-    Examples
-    --------
-    >>> from calcigram.charts import plot_confusion
-    >>> picture(plot_confusion([[1]]))[:5]
-    'iVBOR'
-    """
-    buffer = io.BytesIO()
-    figure = ax.get_figure(root=True)
-    assert figure is not None
-    figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
-    return base64.b64encode(buffer.getvalue()).decode("ascii")
-
-
-def render(template: str, path: str | PathLike[str], **values: Any) -> Path:
-    """Fill a template of ``templates/`` and write it, whole or not at all.
-
-    Parameters
-    ----------
-    template : str
-        File name of the template.
-    path : str or path-like
-        File to write.
-    **values : object
-        What the template names; a name without a value is an error.
-
-    Returns
-    -------
-    pathlib.Path
-        The file.
-    """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    from calcigram.formats import atomic_path
-
-    environment = Environment(
-        loader=PackageLoader("calcigram", "templates"),
-        autoescape=True,
-        finalize=_without_controls,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    html = environment.get_template(template).render(
-        notice=NOTICE, version=__version__, signs=CONCERN_SIGNS, **values
-    )
-    with atomic_path(path) as temporary:
-        Path(temporary).write_text(html, encoding="utf-8")
-    return Path(path)
-
-
-def _without_controls(value: object) -> object:
-    """Replace what HTML may not hold, and what turns text around; markup of our own stays."""
-    return printable(value, keep="\n\t") if type(value) is str else value

@@ -90,6 +90,13 @@ def test_simulate_writes_the_truth_of_pictures_where_told(tmp_path):
     assert len(read_clusters(out)) == 1
 
 
+@pytest.mark.parametrize("option", [["--raw"], ["--margin-mm", "4"], ["--image-format", "png"]])
+def test_options_of_pictures_want_pictures(option, tmp_path, capsys):
+    assert main(["simulate", "3", "-o", str(tmp_path / "a.csv"), *option]) == 2
+    assert f"--images DIR together with {option[0]}" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
 def test_simulate_refuses_an_unknown_preset(tmp_path, capsys):
     assert main(["simulate", "5", "-o", str(tmp_path / "a.csv"), "--preset", "nowhere"]) == 2
     assert "nowhere" in capsys.readouterr().err

@@ -61,7 +61,7 @@ def test_every_command_prints_lines_but_the_server(command, monkeypatch, capsys,
     name = command.__name__.rpartition(".")[2].replace("_", "-")
     arguments = {
         "classify": ["a.csv"], "inspect": ["a.csv"], "explain": ["a.csv"], "simulate": ["3", "-o", "a.csv"],
-        "train": ["-o", "m"], "report": ["a.csv", "-o", "r.html"], "batch": ["a", "b"],
+        "train": ["-o", "m"], "atlas": ["-o", "a.html"], "report": ["a.csv", "-o", "r.html"], "batch": ["a", "b"],
         "dicomweb": ["http://localhost", "--study", "1"],
         "detect": ["a.csv", "-o", "b.csv"], "measure": ["a.csv", "--image", "a.csv", "-o", "b.csv"],
     }.get(name, [])  # fmt: skip

@@ -13,13 +13,19 @@ from calcigram.mammogram import Mammogram
 MM = 0.1
 
 
-def half_disc(rows=1200, columns=900, radius_mm=45.0, nipple_mm=0.0, side="left", air=20.0):
+def half_disc(
+    rows=1200, columns=900, radius_mm=45.0, nipple_mm=0.0, side="left", air=20.0, low=False
+):
     """Return pixels of a breast that hangs from the left or right edge, and its mask."""
     y, x = np.mgrid[:rows, :columns] * MM
     inside = np.hypot(y - rows * MM / 2, x) < radius_mm
     if nipple_mm:
-        nipple = np.hypot((y - rows * MM / 2) / 4.0, (x - radius_mm) / nipple_mm) < 1
-        inside |= nipple
+        aside = y - rows * MM / 2
+        if low:
+            height = np.sqrt(radius_mm**2 - aside**2 * (abs(aside) < 15)) - radius_mm
+            inside |= x < radius_mm + height + nipple_mm * np.exp(-((aside / 3.0) ** 2))
+        else:
+            inside |= np.hypot(aside / 4.0, (x - radius_mm) / nipple_mm) < 1
     depth = (
         ndimage.distance_transform_edt(np.pad(inside, ((0, 0), (1, 0)), mode="edge"))[:, 1:] * MM
     )
@@ -61,10 +67,11 @@ def test_pixels_need_not_be_square():
 
 
 @pytest.mark.parametrize("side", ["left", "right"])
-def test_a_nipple_in_profile_is_found(side):
-    pixels, _ = half_disc(nipple_mm=6.0, side=side)
+@pytest.mark.parametrize(("height", "low"), [(6.0, False), (4.0, True)])
+def test_a_nipple_in_profile_is_found(side, height, low):
+    pixels, _ = half_disc(nipple_mm=height, side=side, low=low)
     x, y = find_breast(Mammogram(pixels, (MM, MM))).nipple_mm
-    assert x == pytest.approx(51 if side == "left" else 90 - 51, abs=2)
+    assert x == pytest.approx(45 + height if side == "left" else 45 - height, abs=2)
     assert y == pytest.approx(60, abs=2)
 
 

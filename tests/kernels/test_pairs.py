@@ -17,13 +17,11 @@ def cluster(n, seed=0):
 @pytest.mark.parametrize("n", SIZES)
 def test_pairs_equal_scipy(n):
     points, x, y = cluster(n)
-    got = measure_pairs(x, y, 2.0, 7.0)
+    got = measure_pairs(x, y)
     d = cdist(points, points)
     between = pdist(points) if n > 1 else np.zeros(0)
     assert got.distance_sum == pytest.approx(between.sum(), rel=1e-5)
-    expected = [(between <= r).sum() for r in (1, 3, 10, 2, 7)]
-    assert list(got[1:6]) == expected
-    assert list(got[6:]) == [(d <= r).sum(axis=1).max() for r in (5, 10)]
+    assert got.most_within_10mm == (d <= 10).sum(axis=1).max()
 
 
 @pytest.mark.parametrize("n", SIZES[1:])

@@ -1,10 +1,9 @@
 import numpy as np
 import pytest
 from scipy.sparse.csgraph import dijkstra, minimum_spanning_tree
-from scipy.spatial.distance import cdist, pdist, squareform
+from scipy.spatial.distance import pdist, squareform
 
 from calcigram._kernels.tree import (
-    nearest_neighbours,
     prune_twigs,
     root_at_path_end,
     spanning_tree,
@@ -79,13 +78,3 @@ def test_strays_are_cut_from_either_end_of_the_tree():
 
 def test_few_points_have_no_strays():
     assert len(branches([[0, 0], [1, 0], [2, 0], [90, 0]])[1]) == 4
-
-
-@pytest.mark.parametrize("n", [1, 2, 3, 20, 150])
-def test_nearest_neighbours_equal_the_distance_matrix(n):
-    points = np.random.default_rng(n).normal(size=(n, 2))
-    nearest, nearest_of = nearest_neighbours(grow(points))
-    d = cdist(points, points)
-    np.fill_diagonal(d, np.inf)
-    np.testing.assert_allclose(nearest, d.min(axis=1), rtol=1e-5)
-    np.testing.assert_array_equal(nearest_of, d.argmin(axis=1) if n > 1 else [-1])

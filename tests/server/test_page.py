@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from calcigram.lexicon import DISTRIBUTIONS, MORPHOLOGIES
+
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -518,6 +520,19 @@ def test_the_log_tells_of_no_address(page, page_server):
     lines = [line for line in page_server.log().splitlines() if "WebSocket" in line]
     assert lines
     assert not [line for line in lines if "127.0.0.1" in line]
+
+
+def test_the_atlas_is_linked_and_drawn_once(page, page_server, parse):
+    link = page.get_by_role("link", name="Atlas of patterns")
+    assert link.evaluate("a => a.href") == f"{page_server.url}/atlas"
+    with page_server.client() as client:
+        first = client.get("/atlas", timeout=120)
+        assert (first.status_code, first.headers["content-type"]) == (
+            200,
+            "text/html; charset=utf-8",
+        )
+        assert len(parse(first.text).all("article")) == len(DISTRIBUTIONS) + len(MORPHOLOGIES)
+        assert client.get("/atlas", timeout=2).content == first.content
 
 
 def test_nothing_comes_from_elsewhere(page, page_server, asked):

@@ -268,6 +268,12 @@ class TestToken:
         problem(answer, 401)
         assert answer.headers["www-authenticate"].startswith("Bearer")
 
+    @pytest.mark.parametrize("path", ["/", "/atlas"])
+    def test_a_browser_is_asked_for_it(self, guarded, path):
+        answer = guarded[1].get(path)
+        problem(answer, 401)
+        assert answer.headers["www-authenticate"].startswith("Basic")
+
     @pytest.mark.parametrize("sent", ["Bearer wrong", "Bearer", "Basic ???", f"Token {TOKEN}"])
     def test_wrong_ones(self, guarded, sent):
         problem(guarded[1].post("/v1/classify", json=ONE, headers={"authorization": sent}), 401)

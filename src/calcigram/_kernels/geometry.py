@@ -1,4 +1,4 @@
-"""Compiled geometry of one cluster's points: its own axes, hull, empty space, centre."""
+"""Compiled geometry of one cluster's points: its own axes, hull, centre."""
 
 from __future__ import annotations
 
@@ -13,18 +13,11 @@ from calcigram._kernels.statistics import FAR, MOST_COUNTED, count_smaller, merg
 FLAT = 1e-5
 """Hulls less wide than this share of their length count as a line (float32 input noise)."""
 
-PLACES = 64
-"""Places at which the empty space of a hull is probed."""
-
 _WEISZFELD_STEPS = 200
 _DIRECTIONS = 16
 _COS = np.cos(2.0 * np.pi * np.arange(_DIRECTIONS) / _DIRECTIONS).astype(np.float32)
 _SIN = np.sin(2.0 * np.pi * np.arange(_DIRECTIONS) / _DIRECTIONS).astype(np.float32)
 _INSIDE = 1e-5  # in squares of the extent: what is less surely inside is kept
-_BITS = PLACES.bit_length() - 1
-_OUTWARDS = np.sqrt(
-    [(int(f"{i:0{_BITS}b}"[::-1], 2) + 0.5) / PLACES for i in range(PLACES)]
-)  # the square root of the van der Corput sequence: even over an area
 
 
 class Frame(NamedTuple):
@@ -121,13 +114,11 @@ def principal_frame(x, y):
 
 
 class Hull(NamedTuple):
-    """Measures of a convex hull; areas and moments are 0 where it is a line or a point."""
+    """Measures of a convex hull; areas are 0 where it is a line or a point."""
 
     area: float
     perimeter: float
-    width: float
     diameter: float
-    eccentricity: float
     triangle: float
 
 
@@ -260,30 +251,12 @@ def _largest_triangle(x, y, hull):
 
 
 @kernel(fast=True)
-def _area_eccentricity(x, y, hull):
-    """Return the area of the hull and the eccentricity of its second central moments."""
-    size = hull.size
-    u0, v0 = float(x[hull[0]]), float(y[hull[0]])
-    twice = mu = mv = muu = mvv = muv = 0.0
-    for k in range(size):
-        a, b = int(hull[k]), int(hull[(k + 1) % size])
-        ua, va, ub, vb = x[a] - u0, y[a] - v0, x[b] - u0, y[b] - v0
-        cross = ua * vb - ub * va
-        twice += cross
-        mu += cross * (ua + ub)
-        mv += cross * (va + vb)
-        muu += cross * (ua * ua + ua * ub + ub * ub)
-        mvv += cross * (va * va + va * vb + vb * vb)
-        muv += cross * (ua * vb + 2.0 * ua * va + 2.0 * ub * vb + ub * va)
-    if twice <= 0.0:
-        return 0.0, np.nan
-    mu, mv = mu / (3.0 * twice), mv / (3.0 * twice)
-    muu = muu / (6.0 * twice) - mu * mu
-    mvv = mvv / (6.0 * twice) - mv * mv
-    muv = muv / (12.0 * twice) - mu * mv
-    spread = math.hypot(muu - mvv, 2.0 * muv)
-    major, minor = 0.5 * (muu + mvv + spread), 0.5 * (muu + mvv - spread)
-    return 0.5 * twice, math.sqrt(max(0.0, 1.0 - minor / major))
+def _area(x, y, hull):
+    """Return the area of the hull, by the fan of triangles about its first vertex."""
+    twice = 0.0
+    for k in range(1, hull.size - 1):
+        twice += _turn(x, y, int(hull[0]), int(hull[k]), int(hull[k + 1]))
+    return 0.5 * max(0.0, twice)
 
 
 @kernel(fast=True)
@@ -295,72 +268,8 @@ def measure_hull(x, y, hull):
         perimeter += _distance(x, y, a, b)
     width, diameter = _width_and_diameter(x, y, hull)
     if size < 3 or width < FLAT * diameter:
-        return Hull(0.0, perimeter, 0.0, diameter, np.nan, 0.0)
-    area, eccentricity = _area_eccentricity(x, y, hull)
-    triangle = _largest_triangle(x, y, hull)
-    return Hull(area, perimeter, width, diameter, eccentricity, triangle)
-
-
-@kernel(fast=True)
-def _spread_places(x, y, hull, area):
-    """Return PLACES places spread evenly over a convex polygon.
-
-    The fan of triangles about the first corner is cut into pieces of equal area; how far out a
-    place lies in its piece is a van der Corput sequence.
-    """
-    size = hull.size
-    places_u, places_v = np.empty(PLACES, np.float32), np.empty(PLACES, np.float32)
-    a, k = int(hull[0]), 1
-    done, triangle = 0.0, 0.5 * _turn(x, y, a, int(hull[1]), int(hull[2]))
-    for i in range(PLACES):
-        wanted = (i + 0.5) / PLACES * area
-        while done + triangle < wanted and k < size - 2:
-            done += triangle
-            k += 1
-            triangle = 0.5 * _turn(x, y, a, int(hull[k]), int(hull[k + 1]))
-        b, c = int(hull[k]), int(hull[k + 1])
-        along = min(1.0, (wanted - done) / triangle) if triangle > 0.0 else 0.0
-        out = _OUTWARDS[i]
-        edge_u, edge_v = x[b] + along * (x[c] - x[b]), y[b] + along * (y[c] - y[b])
-        places_u[i], places_v[i] = x[a] + out * (edge_u - x[a]), y[a] + out * (edge_v - y[a])
-    return places_u, places_v
-
-
-@kernel(fast=True)
-def empty_space(x, y, hull, area):
-    """Measure how far places spread evenly over the hull lie from the nearest point.
-
-    The points come one after another and the places side by side: each keeps its nearest, with no
-    minimum over a loop, which does not vectorise.
-
-    Parameters
-    ----------
-    x, y : float32 (n,)
-    hull : int32
-        The vertices of a hull of this `area`, above 0.
-
-    Returns
-    -------
-    (float, float)
-        Mean distance over the spacing ``sqrt(area / n)``, and share of the places within it.
-    """
-    places_x, places_y = _spread_places(x, y, hull, area)
-    nearest = np.empty(PLACES, np.float32)
-    nearest[:] = FAR
-    for i in range(x.size):
-        cx, cy = x[i], y[i]
-        for k in range(PLACES):
-            dx, dy = places_x[k] - cx, places_y[k] - cy
-            d2 = dx * dx + dy * dy
-            nearest[k] = d2 if d2 < nearest[k] else nearest[k]
-    spacing = math.sqrt(area / x.size)
-    limit = np.float32(spacing)
-    distances = within = np.float32(0.0)
-    for k in range(PLACES):
-        distance = np.sqrt(nearest[k])
-        distances += distance
-        within += np.float32(1.0) if distance <= limit else np.float32(0.0)
-    return float(distances) / (PLACES * spacing), float(within) / PLACES
+        return Hull(0.0, perimeter, diameter, 0.0)
+    return Hull(_area(x, y, hull), perimeter, diameter, _largest_triangle(x, y, hull))
 
 
 @kernel(fast=True)

@@ -17,111 +17,48 @@ _ZERO, _ONE = np.float32(0.0), np.float32(1.0)
 
 
 class Pairs(NamedTuple):
-    """Over all unordered pairs of points; the last two count a circle's centre, too."""
+    """Over all unordered pairs of points; the last counts a circle's centre, too."""
 
     distance_sum: float
-    within_1mm: float
-    within_3mm: float
-    within_10mm: float
-    within_small: float
-    within_large: float
-    most_within_5mm: float
     most_within_10mm: float
 
 
 @kernel(fast=True)
-def _two_points(x, y, j, last):
-    """Return points j and j + 1 and the weight of the second: 0 where it is no longer before `last`.
-
-    Loops meet two points a turn, so that sums in memory are loaded and stored half as often.
-    """
-    if j + 1 < last:
-        return x[j], y[j], x[j + 1], y[j + 1], _ONE
-    return x[j], y[j], x[j], y[j], _ZERO
-
-
-@kernel(fast=True)
-def _count_pairs(x, y, first, last, share, qx, qy, limits2, sums):
-    """Add the pairs of sixteen points with others: distances, and counts within six distances."""
-    r0, r1, r2, r3, r4, r5 = limits2
-    for j in range(first, last, 2):
-        ax, ay, bx, by, second = _two_points(x, y, j, last)
-        other = share * second
-        for k in range(LANES):
-            dx, dy = ax - qx[k], ay - qy[k]
-            a2 = dx * dx + dy * dy
-            dx, dy = bx - qx[k], by - qy[k]
-            b2 = dx * dx + dy * dy
-            sums[k] += share * np.sqrt(a2) + other * np.sqrt(b2)
-            sums[k + LANES] += (share if a2 <= r0 else _ZERO) + (other if b2 <= r0 else _ZERO)
-            sums[k + 2 * LANES] += (share if a2 <= r1 else _ZERO) + (other if b2 <= r1 else _ZERO)
-            sums[k + 3 * LANES] += (share if a2 <= r2 else _ZERO) + (other if b2 <= r2 else _ZERO)
-            sums[k + 4 * LANES] += (share if a2 <= r3 else _ZERO) + (other if b2 <= r3 else _ZERO)
-            sums[k + 5 * LANES] += (share if a2 <= r4 else _ZERO) + (other if b2 <= r4 else _ZERO)
-            sums[k + 6 * LANES] += (_ONE if a2 <= r5 else _ZERO) + (second if b2 <= r5 else _ZERO)
-            sums[k + 7 * LANES] += (_ONE if a2 <= r2 else _ZERO) + (second if b2 <= r2 else _ZERO)
-
-
-@kernel(fast=True)
-def _count_near(x, y, last, qx, qy, limits2, sums):
-    """Count for sixteen points which of the first `last` are near."""
-    r2, r5 = limits2[2], limits2[5]
-    for j in range(0, last, 2):
-        ax, ay, bx, by, second = _two_points(x, y, j, last)
-        for k in range(LANES):
-            dx, dy = ax - qx[k], ay - qy[k]
-            a2 = dx * dx + dy * dy
-            dx, dy = bx - qx[k], by - qy[k]
-            b2 = dx * dx + dy * dy
-            sums[k + 6 * LANES] += (_ONE if a2 <= r5 else _ZERO) + (second if b2 <= r5 else _ZERO)
-            sums[k + 7 * LANES] += (_ONE if a2 <= r2 else _ZERO) + (second if b2 <= r2 else _ZERO)
-
-
-@kernel(fast=True)
-def measure_pairs(x, y, small, large):
+def measure_pairs(x, y):
     """Sum the distances and count the near ones, in O(n^2) without a matrix.
 
     Sixteen points at a time, one a vector lane, meet all others, so that sums across a vector are
-    taken once per sixteen. A pair is counted with the earlier sixteen; those among them come twice, so
-    each counts for half.
+    taken once per sixteen. Each pair is met twice.
 
     Parameters
     ----------
     x, y : float32 (n,)
-    small, large : float
-        Two further distances to count pairs within.
 
     Returns
     -------
     Pairs
     """
-    n = x.size
-    one, small2, large2 = np.float32(1.0), np.float32(small * small), np.float32(large * large)
-    limits2 = (one, np.float32(9.0), np.float32(100.0), small2, large2, np.float32(25.0))
+    n, total, most, near2 = x.size, 0.0, _ZERO, np.float32(100.0)
     qx, qy = np.empty(LANES, np.float32), np.empty(LANES, np.float32)
-    sums, totals = np.empty(8 * LANES, np.float32), np.empty(6, np.float64)
-    totals[:] = 0.0
-    most5 = most10 = _ZERO
+    sums, near = np.empty(LANES, np.float32), np.empty(LANES, np.float32)
     for start in range(0, n, LANES):
         end = min(start + LANES, n)
         for k in range(LANES):
             i = min(start + k, n - 1)  # beyond the last it is repeated
             qx[k], qy[k] = x[i], y[i]
         sums[:] = _ZERO
-        _count_near(x, y, start, qx, qy, limits2, sums)
-        _count_pairs(x, y, start, end, np.float32(0.5), qx, qy, limits2, sums)
-        _count_pairs(x, y, end, n, _ONE, qx, qy, limits2, sums)
-        for m in range(6):
-            for k in range(end - start):
-                totals[m] += sums[m * LANES + k]
+        near[:] = _ZERO
+        for j in range(n):
+            px, py = x[j], y[j]
+            for k in range(LANES):
+                dx, dy = px - qx[k], py - qy[k]
+                d2 = dx * dx + dy * dy
+                sums[k] += np.sqrt(d2)
+                near[k] += _ONE if d2 <= near2 else _ZERO
         for k in range(end - start):
-            most5 = max(most5, sums[6 * LANES + k])
-            most10 = max(most10, sums[7 * LANES + k])
-    own = 0.5 * n  # a point and itself are no pair
-    return Pairs(
-        totals[0], totals[1] - own, totals[2] - own, totals[3] - own, totals[4] - own,
-        totals[5] - own, float(most5), float(most10),
-    )  # fmt: skip
+            total += sums[k]
+            most = max(most, near[k])
+    return Pairs(0.5 * total, float(most))
 
 
 class Directions(NamedTuple):

@@ -99,29 +99,6 @@ def spanning_tree(x, y):
 
 
 @kernel(fast=True)
-def nearest_neighbours(tree):
-    """Read each point's nearest neighbour off the spanning tree, which always holds that edge.
-
-    Returns
-    -------
-    (float32 (n,), int32 (n,))
-        Distance, inf when n is 1, and which point it is, -1 when n is 1.
-    """
-    order, parent, edge = tree
-    # A node's own edge comes before those of its children: no choice is left to a branch, which
-    # the processor would guess wrong half of the time.
-    distance, neighbour = edge.copy(), parent.copy()
-    distance[order[0]] = FAR
-    for k in range(1, order.size):
-        i = order[k]
-        p, length = parent[i], edge[i]
-        nearer = length < distance[p]
-        distance[p] = length if nearer else distance[p]
-        neighbour[p] = i if nearer else neighbour[p]
-    return distance, neighbour
-
-
-@kernel(fast=True)
 def descendants(tree):
     """Return how many nodes hang on each node, itself included; int32."""
     size = np.empty(tree.parent.size, np.int32)

@@ -31,7 +31,7 @@ from calcigram.errors import BadInputError, CalcigramError
 
 NAMES = (
     "demo", "detect", "measure", "classify", "inspect", "explain", "simulate", "features", "train", "evaluate", "rules",
-    "report", "batch", "serve", "dicomweb", "warm_up",
+    "report", "atlas", "batch", "serve", "dicomweb", "warm_up",
 )  # fmt: skip
 COMMANDS = tuple(import_module(f"calcigram.cli.{name}") for name in NAMES)
 

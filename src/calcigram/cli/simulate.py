@@ -42,8 +42,8 @@ def add(commands: _options.Commands) -> None:
             "DIR",
             role=(),
         ),
-        option("--image-format", "of the pictures: DICOM, or PNG of 16 bits", ("dcm", "png"), default="dcm"),
-        option("--margin-mm", "how far a picture reaches beyond its cluster", _options.positive_float, default=10),
+        option("--image-format", "of the pictures: DICOM (the default), or PNG of 16 bits", ("dcm", "png")),
+        option("--margin-mm", "how far a picture reaches beyond its cluster (10)", _options.positive_float),
         option("--raw", "pictures for processing, linear in the exposure"),
     )  # fmt: skip
 
@@ -51,19 +51,24 @@ def add(commands: _options.Commands) -> None:
 def run(args: argparse.Namespace) -> None:
     """Simulate and write."""
     from calcigram import simulate, write_clusters
+    from calcigram.simulate.render import MARGIN_MM
 
     if args.output is None and args.images is None:
         raise BadInputError("-o FILE for the clusters, or --images DIR for pictures of them")
+    of_pictures = ("image_format", "margin_mm", "raw")
+    if args.images is None and (given := [n for n in of_pictures if getattr(args, n)]):
+        names = ", ".join("--" + name.replace("_", "-") for name in given)
+        raise BadInputError(f"--images DIR together with {names}")
     how: dict[str, Any] = {"seed": args.seed, "grade": args.grade, "preset": args.preset}
     jobs = _options.jobs(args)
     with progress_bar("Simulating") as progress:
         if args.images is None:
             clusters = simulate(args.n, **how, n_jobs=jobs, progress=progress)
         else:
-            how |= {"margin_mm": args.margin_mm, "raw": args.raw, "n_jobs": jobs}
+            how |= {"margin_mm": args.margin_mm or MARGIN_MM, "raw": args.raw, "n_jobs": jobs}
             clusters, images, _ = simulate(args.n, render=True, **how, progress=progress)
     if args.images is not None:
-        written = _write_images(images, args.images, args.image_format, jobs)
+        written = _write_images(images, args.images, args.image_format or "dcm", jobs)
         clusters.meta["image_id"], clusters.meta["file"] = zip(*written, strict=True)
         if args.output is None:
             args.output = args.images / TRUTH
@@ -85,10 +90,11 @@ def _write_images(
     if suffix == "dcm":
         load_extra("pydicom", "A DICOM file")
     folder.mkdir(parents=True, exist_ok=True)
+    place = folder.absolute()  # processes of an earlier run may have started in another folder
     with progress_bar("Rendering") as progress:
         # The first is made here: what it compiles is there for the other processes.
-        written = [_write_image(images, 0, folder, suffix)]
-        others = (delayed(_write_image)(images, i, folder, suffix) for i in range(1, len(images)))
+        written = [_write_image(images, 0, place, suffix)]
+        others = (delayed(_write_image)(images, i, place, suffix) for i in range(1, len(images)))
         for one in Parallel(jobs, return_as="generator")(others):
             written.append(one)
             progress(len(written), len(images))

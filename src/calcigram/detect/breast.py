@@ -50,7 +50,7 @@ SATURATED_SHARE = 0.02
 IMPLANT_MM2 = 200.0
 """A plateau so large is an implant or saturated tissue; nothing can be seen in either."""
 
-NIPPLE_MM = (2.5, 7.0)
+NIPPLE_MM = (2.0, 10.0)
 """Least height of a nipple over the outline, and radius of the disc that does not enter it."""
 
 MAX_NIPPLE_MM = 18.0
@@ -162,12 +162,15 @@ def block_means(values: npt.NDArray[Any], steps: list[int]) -> Image:
     >>> block_means(np.arange(6, dtype=np.float32).reshape(2, 3), [2, 2]).tolist()
     [[2.0, 3.5]]
     """
-    rows = _sums(values, steps[0])
-    sums = _sums(rows.T, steps[1]).T
     counts = [
         _sums(np.ones((n, 1)), step)[:, 0] for n, step in zip(values.shape, steps, strict=True)
     ]
-    return np.asarray(sums / np.outer(*counts), np.float32)
+    return np.asarray(block_sums(values, steps) / np.outer(*counts), np.float32)
+
+
+def block_sums(values: npt.NDArray[Any], steps: list[int]) -> Image:
+    """Return sums over blocks of pixels."""
+    return _sums(_sums(values, steps[0]).T, steps[1]).T
 
 
 def _sums(values: npt.NDArray[Any], step: int) -> Image:
@@ -307,8 +310,8 @@ def _nipple(mask: Mask, block_mm: tuple[float, float]) -> tuple[float, float] | 
     if not mask.any():
         return None
     height_mm, radius_mm = NIPPLE_MM
-    # an opening on blocks of about 1 mm: the disc is 15 across there, 50 here
-    step = max(1, round(1.0 / min(block_mm)))
+    # an opening on blocks of about 0.5 mm
+    step = max(1, round(0.5 / min(block_mm)))
     coarse = mask[::step, ::step]
     coarse_mm = (block_mm[0] * step, block_mm[1] * step)
     pad = int(2 * radius_mm / min(coarse_mm)) + 1

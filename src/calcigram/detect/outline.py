@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from calcigram.detect.breast import block_means, enlarge
+from calcigram.detect.breast import block_sums, enlarge
 from calcigram.formats.maskparts import Pixels, measure
 from calcigram.formats.outlines import Shape
 from calcigram.mammogram import Image
@@ -73,6 +73,8 @@ BLUR = 0.55
 
 SEARCH_MM = 0.3
 """How far from a given point the peak may be."""
+
+FOUR_NEIGHBOURS = ndimage.generate_binary_structure(2, 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -213,8 +215,9 @@ def grow_large(
             return None
         inside = np.zeros(values.shape, bool)
         inside[at] = True
+        around = _Surroundings(values, outside, half_mm, spacing_mm)
         for _ in range(N_ROUNDS):
-            height_at = values - _surroundings(values, outside & ~inside, half_mm, spacing_mm)
+            height_at = values - around.surface(inside)
             height_at[~outside] = 0
             height = float(np.median(height_at[inside]))
             if not height > 0:
@@ -226,10 +229,13 @@ def grow_large(
                 break
         if not inside[at]:
             return None
+        extent = extent_mm(inside, spacing_mm)
+        if extent > LARGEST_MM:
+            return None
         if leaves(inside, window, image.shape) or inside.mean() > FULL:
             continue
         if (
-            LARGE_MM < extent_mm(inside, spacing_mm) <= LARGEST_MM
+            extent > LARGE_MM
             and height >= STANDS_OUT * float(height_at[outside & ~inside].std())
             and float(height_at[inside].max()) <= MOST_PEAKED * height
             and component(height_at >= WHOLE[0] * height, at).sum() >= WHOLE[1] * inside.sum()
@@ -241,23 +247,60 @@ def grow_large(
     return None
 
 
-def _surroundings(
-    values: Image, outside: npt.NDArray[np.bool_], half_mm: float, spacing_mm: tuple[float, float]
-) -> Image:
-    """Return a smooth surface through the pixels that count: means over about 0.6 of the window's half side."""
-    steps = [max(1, round(SURFACE_MM / mm)) for mm in spacing_mm]
-    widths = [
-        max(3, round(0.6 * half_mm / mm / step)) for mm, step in zip(spacing_mm, steps, strict=True)
-    ]
-    sums, weights = block_means(np.where(outside, values, 0), steps), block_means(outside, steps)
+class _Surroundings:
+    """A smooth surface through what lies around a region: means over about 0.6 of the window's half side."""
+
+    def __init__(
+        self,
+        values: Image,
+        outside: npt.NDArray[np.bool_],
+        half_mm: float,
+        spacing_mm: tuple[float, float],
+    ) -> None:
+        self.values, self.outside = values, outside
+        self.steps = [max(1, round(SURFACE_MM / mm)) for mm in spacing_mm]
+        # Sums over blocks once per window; those of the region, which changes, are subtracted.
+        self.sums = block_sums(np.where(outside, values, 0), self.steps)
+        self.counts = block_sums(outside, self.steps)
+        widths = [
+            max(3, round(0.6 * half_mm / mm / step))
+            for mm, step in zip(spacing_mm, self.steps, strict=True)
+        ]
+        self.down, self.right = (
+            _smoother(n, width) for n, width in zip(self.sums.shape, widths, strict=True)
+        )
+
+    def surface(self, inside: npt.NDArray[np.bool_]) -> Image:
+        """Return the surface, through what counts and is not inside."""
+        rows, columns = np.nonzero(inside & self.outside)
+        block = rows // self.steps[0] * self.sums.shape[1] + columns // self.steps[1]
+        sums, counts = (
+            self.down @ (whole - _per_block(block, part, whole.shape)) @ self.right.T
+            for whole, part in ((self.sums, self.values[rows, columns]), (self.counts, None))
+        )
+        known = counts > 0.01 * math.prod(self.steps)
+        if not known.any():
+            return self.values
+        surface = np.divide(sums, counts, where=known, out=np.zeros_like(sums))
+        if not known.all():
+            surface[~known] = np.median(self.values)
+        result: Image = enlarge(surface, self.steps, self.values.shape)
+        return result
+
+
+def _per_block(block: Ints, values: Image | None, shape: tuple[int, ...]) -> Image:
+    """Return the sum of values (or their number) in each block."""
+    sums = np.bincount(block, values, minlength=math.prod(shape))
+    return sums.reshape(shape).astype(np.float32)
+
+
+@lru_cache(maxsize=256)
+def _smoother(n: int, width: int) -> Image:
+    """Return the matrix that takes n values to their running means, twice."""
+    matrix = np.eye(n, dtype=np.float32)
     for _ in range(2):
-        sums, weights = (ndimage.uniform_filter(a, widths, mode="nearest") for a in (sums, weights))
-    if not weights.max() > 0:
-        return values
-    known = weights > 0.01
-    surface = np.where(known, sums / np.maximum(weights, 0.01), np.median(values))
-    result: Image = enlarge(surface.astype(np.float32), steps, values.shape)
-    return result
+        matrix = ndimage.uniform_filter1d(matrix, width, axis=0, mode="nearest")
+    return matrix
 
 
 def _has_edges(
@@ -307,7 +350,7 @@ def peak_about(
 
 def component(over: npt.NDArray[np.bool_], at: tuple[int, int]) -> npt.NDArray[np.bool_]:
     """Return the connected part (of four neighbours) that holds a pixel."""
-    numbered, _ = ndimage.label(over)
+    numbered, _ = ndimage.label(over, FOUR_NEIGHBOURS)
     result: npt.NDArray[np.bool_] = numbered == numbered[at]
     return result
 

@@ -17,10 +17,6 @@ from calcigram.features.rows import COMMON, Rows, columns
 SCALES_MM = (1.0, 2.0, 4.0, 8.0)
 _SCALES = np.array(SCALES_MM, np.float32)
 
-CORRELATION_RATIO = 4.0
-"""The greater of the two radii of the correlation dimension over the smaller."""
-
-_ARM_NODES = 3
 _FORK_BRANCHES = 3
 _FORK_MIN_NODES = 4
 _PRUNED = (
@@ -34,14 +30,11 @@ ROWS: Rows = (
     ("tree_leaf_share", "1", 0, 1, "The share of the calcifications at the end of a chain of neighbours.", "Leaves of the unpruned spanning tree / n; n >= 3", COMMON, ()),
     ("junctions", "1", 0, inf, "How many forks there are.", "Nodes of degree >= 3 of the pruned tree; n >= 3. " + _PRUNED, COMMON, ()),
     ("leaves", "1", 0, inf, "How many free ends the main line and its branches have.", "Ends of the pruned tree; n >= 3", COMMON, ()),
-    ("junction_angle_mean_deg", "deg", 0, 180, "The angle at which branches leave, on average.", "Mean over the side branches of the least angle between two arms where they leave, each drawn from its first node to the mean of its next three, one of a single node from the junction", COMMON, ()),
-    ("junction_angle_sd_deg", "deg", 0, 90, "How much the angles of the branches differ.", "Standard deviation of those angles; two side branches or more", COMMON, ()),
     ("side_branch_share", "1", 0, 1, "How much of the length lies on side branches, not on the main line.", "Length off the main path / length of the pruned tree; n >= 3", COMMON, ()),
     ("longest_side_branch_ratio", "1", 0, 1, "How long the longest side branch is, compared with the main line.", "Longest side branch of the pruned tree / main path; n >= 3", COMMON, ()),
     ("side_branch_member_share", "1", 0, 1, "The share of the calcifications on the side branch with the most of them.", "Share of the calcifications that are on the most populous side branch of the tree without strays, twigs and its own branches counted; n >= 3", COMMON, ()),
     ("longest_side_branch_edges", "1", 0, inf, "How long the longest side branch is, counted in usual gaps between neighbours.", "Longest side branch of the pruned tree / median edge of the spanning tree; n >= 3", COMMON, ()),
     ("fork_gain", "1", 0, 1, "How much better a line with side branches follows the calcifications than one curve.", "1 - mean distance to the principal curve with those of its three longest side branches that have four nodes or more (smoothed) / mean distance to the curve alone; n >= 3", COMMON, ()),
-    ("correlation_dimension", "1", 0, inf, "Whether the calcifications fill a line (about 1) or an area (about 2).", "log(C(R) / C(R/4)) / log 4, C(r) the share of pairs within r, R the radius of gyration; unknown without a pair within R/4; n >= 3", "Batchelder 2014 (fractal dimension); " + COMMON, ()),
     *(
         (f"components_{r}mm", "1", 0, 1, f"How far the cluster falls into pieces if gaps of {r} mm part it.", f"Components / n of the graph that joins points within {r} mm", "Chen et al. 2015", ())
         for r in (1, 2, 4, 8)
@@ -77,60 +70,16 @@ def _whole_tree(tree, hull, median_edge, out):
 
 
 @kernel(fast=True)
-def _arm(x, y, junction, first, step):
-    """Return the unit vector along an arm: from its first node to the mean of its next three.
-
-    `step` leads from node to node. The edge that joins the arm to the junction goes across and is left
-    out, unless there is no other.
-    """
-    origin, i = first, step[first]
-    if i < 0:
-        origin, i = junction, first
-    sx = sy = 0.0
-    count = 0
-    while i >= 0 and count < _ARM_NODES:
-        sx += x[i]
-        sy += y[i]
-        count += 1
-        i = step[i]
-    dx, dy = sx / count - x[origin], sy / count - y[origin]
-    length = math.sqrt(dx * dx + dy * dy)
-    if length == 0.0:
-        return 0.0, 0.0
-    return dx / length, dy / length
-
-
-@kernel(fast=True)
-def _junctions(x, y, trunk, branches, out):
-    """Count junctions and take the angle at which each side branch leaves."""
-    arm, parent = branches.arm, trunk.parent
-    seen = np.zeros(x.size, np.bool_)
-    junctions = sides = 0
-    total = square = 0.0
+def _junctions(trunk, branches, out):
+    """Count junctions and free ends, and measure what lies off the main path."""
+    seen, junctions = np.zeros(trunk.parent.size, np.bool_), 0  # strays are in no order
     for k in range(1, trunk.order.size):
         i = trunk.order[k]
-        if branches.branch[i] != i:
-            continue
-        p = parent[i]
-        junctions += not seen[p]
-        seen[p] = True
-        side_x, side_y = _arm(x, y, p, i, arm)
-        on_x, on_y = _arm(x, y, p, arm[p], arm)
-        closest = side_x * on_x + side_y * on_y
-        if parent[p] >= 0:
-            back_x, back_y = _arm(x, y, p, parent[p], parent)
-            closest = max(closest, side_x * back_x + side_y * back_y, on_x * back_x + on_y * back_y)
-        angle = math.degrees(math.acos(max(-1.0, min(1.0, closest))))
-        total += angle
-        square += angle * angle
-        sides += 1
+        if branches.branch[i] == i:
+            junctions += not seen[trunk.parent[i]]
+            seen[trunk.parent[i]] = True
     out[_C.junctions] = junctions
     out[_C.leaves] = branches.leaves
-    if sides >= 1:
-        out[_C.junction_angle_mean_deg] = total / sides
-    if sides >= 2:
-        mean = total / sides
-        out[_C.junction_angle_sd_deg] = math.sqrt(max(0.0, square / sides - mean * mean))
     if branches.length > 0.0:
         out[_C.side_branch_share] = 1.0 - branches.main_length / branches.length
         out[_C.longest_side_branch_ratio] = branches.longest_side / branches.main_length
@@ -241,15 +190,12 @@ def _components(tree, out):
 
 
 @kernel(fast=True)
-def measure_branching(x, y, tree, trunk, branches, hull, pairs, curve, median_edge, out):
+def measure_branching(x, y, tree, trunk, branches, hull, curve, median_edge, out):
     """Write the family's columns to `out`, a view of one row."""
     _components(tree, out)
     if x.size < 3:
         return
     _whole_tree(tree, hull, median_edge, out)
-    _junctions(x, y, trunk, branches, out)
+    _junctions(trunk, branches, out)
     _side_branches(x.size, trunk, branches, median_edge, out)
     out[_C.fork_gain] = _fork_gain(x, y, trunk, branches, curve)
-    if pairs.within_small > 0 and hull.diameter > 0.0:
-        ratio = pairs.within_large / pairs.within_small
-        out[_C.correlation_dimension] = math.log(ratio) / math.log(CORRELATION_RATIO)

@@ -71,7 +71,7 @@ CATALOGUE: tuple[FeatureSpec, ...] = tuple(
 FEATURE_NAMES: tuple[str, ...] = tuple(spec.name for spec in CATALOGUE)
 FAMILIES: tuple[str, ...] = tuple(ROWS)
 
-_UNIT_SUFFIXES = {"mm": "_mm", "mm2": "_mm2", "deg": "_deg", "1/cm2": "_per_cm2"}
+_UNIT_SUFFIXES = {"mm": "_mm", "mm2": "_mm2", "deg": "_deg"}
 
 
 def family_slice(family: str) -> slice:
@@ -121,8 +121,8 @@ def feature_words(name: str) -> str:
 
     Examples
     --------
-    >>> feature_words("max_distance_mm"), feature_words("density_per_cm2")
-    ('max distance', 'density')
+    >>> feature_words("max_distance_mm"), feature_words("ring_gap_deg")
+    ('max distance', 'ring gap')
     """
     unit = next((spec.unit for spec in CATALOGUE if spec.name == name), "1")
     return name.removesuffix(_UNIT_SUFFIXES.get(unit, "")).replace("_", " ")

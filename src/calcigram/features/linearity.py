@@ -26,15 +26,12 @@ _AXES = ("orientation_deg", "aspect_ratio")
 
 ROWS: Rows = (
     ("pca_axis_ratio", "1", 0, 1, "How narrow the cluster is for its length: 0 is a straight line, 1 is as wide as long.", "sqrt(l2 / l1), l1 >= l2 the eigenvalues of the covariance: 0 is a line; n >= 3", COMMON, ()),
-    ("line_residual_mm", "mm", 0, inf, "How far the calcifications lie from a straight line through the cluster.", "Root mean square distance to the major axis, sqrt(l2); n >= 3", COMMON, ()),
-    ("line_residual_ratio", "1", 0, 1, "The same distance, compared with the length of the line.", "line_residual_mm / extent along the major axis", COMMON, ()),
     ("curve_residual_mm", "mm", 0, inf, "How far the calcifications lie from a smooth curve through the cluster.", "Root mean square distance to the principal curve, whose ends go on by a tenth of its length; n >= 3", "Hastie & Stuetzle 1989; " + COMMON, ()),
     ("curve_residual_median_mm", "mm", 0, inf, "How far half of the calcifications lie from that curve at most.", "Median of those distances", "Hastie & Stuetzle 1989", ()),
     ("curve_residual_ratio", "1", 0, inf, "The distance from the curve, compared with the length of the curve.", "curve_residual_mm / curve_length_mm", COMMON, ()),
     ("curve_length_mm", "mm", 0, inf, "How long that curve is, as a duct or a vessel would be.", "Length of the principal curve", "Hastie & Stuetzle 1989", ()),
     ("tortuosity", "1", 1, inf, "How much longer the way along the curve is than the straight way: 1 is straight.", "curve_length_mm / distance between the ends of the curve", COMMON, ()),
     ("curve_turning_deg", "deg", 0, inf, "How much the curve turns in all, to the left and to the right.", "Sum of the absolute turns between the pieces of the principal curve", COMMON, ()),
-    ("path_share", "1", 0, 1, "How much of the links between neighbours lies on one path through the cluster.", "Longest path / total length of the spanning tree without strays; n >= 3", "Prim 1957; " + COMMON, ()),
     ("path_members", "1", 0, 1, "The share of the calcifications on the longest path from neighbour to neighbour.", "Share of the calcifications on that path", COMMON, ()),
     ("local_linearity_4", "1", 0, 1, "How well each calcification and its four neighbours lie on a line.", "Mean of 1 - l2/l1 of a point and its 4 nearest neighbours, ties (within 1e-5 of the squared distance) all included, over the points where those have an extent; n >= 3", COMMON, ()),
     ("local_linearity_8", "1", 0, 1, "How well each calcification and its eight neighbours lie on a line.", "As local_linearity_4 with 8 neighbours", COMMON, ()),
@@ -43,23 +40,11 @@ ROWS: Rows = (
     ("orientation_coherence", "1", -1, 1, "Whether elongated calcifications lie along the line that they are part of.", "Mean cos 2(o_k - t_k) of major axis o_k and local direction t_k, weighted by (1 - 1/aspect) a_k", "after Valvano et al. 2019 (tram tracks)", _AXES),
     ("orientation_order", "1", 0, 1, "Whether elongated calcifications all point the same way.", "|sum w_k exp(2i o_k)| / sum w_k, w_k = 1 - 1/aspect", COMMON, _AXES),
     ("rail_score", "1", 0, 1, "How clearly the calcifications form two parallel rows, as vessel walls do.", "Bimodality of the signed offsets from the principal curve, from their median, those beyond twice the upper quartile of distance left out, in two halves by at most 8 steps of two means from 0: product of the share of variance between the halves above the uniform's 3/4, the emptiness of the middle third (of all n), the mixing of both along the curve, and 4pq; n >= 6", "after Valvano et al. 2019 (tram tracks)", ()),
-    ("rail_between_share", "1", 0, 1, "How sharply the calcifications part into two rows beside the curve.", "Share of the variance of those offsets between their two halves: 0.64 normal, 0.75 uniform, 1 two thin rails; n >= 6", "after Valvano et al. 2019 (tram tracks)", ()),
-    ("rail_mixing", "1", 0, 1, "Whether both rows run along the whole curve, or one follows the other.", "How far both halves share each stretch of the curve, one of 8 or of n / 6 if fewer: 1 as by chance, 0 apart; n >= 6", "after Valvano et al. 2019 (tram tracks)", ()),
     ("rail_separation_mm", "mm", 0, inf, "How far apart the two rows are, as the walls of a vessel.", "Distance between the mean offsets of the two halves; n >= 6", "after Valvano et al. 2019 (tram tracks)", ()),
 )  # fmt: skip
 """The features of this family: name, unit, lowest and highest value, meaning, formula, source, marks needed."""
 
 _C = columns(ROWS)
-
-
-@kernel(fast=True)
-def _line(frame, out):
-    extent = float(frame.x[-1]) - frame.x[0]
-    if frame.major > 0.0:
-        residual = math.sqrt(frame.minor)
-        out[_C.pca_axis_ratio] = min(1.0, math.sqrt(frame.minor / frame.major))
-        out[_C.line_residual_mm] = residual
-        out[_C.line_residual_ratio] = residual / extent
 
 
 @kernel(fast=True)
@@ -219,8 +204,6 @@ def _rails(curve, out):
     bimodality = max(0.0, (share - _UNIFORM_SHARE) / (1.0 - _UNIFORM_SHARE))
     emptiness = max(0.0, 1.0 - central / n / _UNIFORM_CENTER)
     mixing = _mixing(kept, arc, split, curve.length, p)
-    out[_C.rail_between_share] = min(1.0, max(0.0, share))
-    out[_C.rail_mixing] = mixing
     out[_C.rail_score] = min(1.0, bimodality * emptiness * mixing * 4.0 * p * (1.0 - p))
 
 
@@ -231,10 +214,10 @@ def measure_linearity(frame, curve, branches, directions, orientation, aspect, o
     n = frame.x.size
     if n < 3:
         return
-    _line(frame, out)
+    if frame.major > 0.0:
+        out[_C.pca_axis_ratio] = min(1.0, math.sqrt(frame.minor / frame.major))
     _curve(curve, out)
     if branches.main_length > 0.0:
-        out[_C.path_share] = min(1.0, branches.main_length / branches.tree_length)
         out[_C.path_members] = branches.path.size / n
     out[_C.local_linearity_4] = directions.linearity_near
     out[_C.local_linearity_8] = directions.linearity_wide

@@ -5,8 +5,6 @@ It is the only kernel of the features that is called from Python, by `extract`.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from calcigram._kernels.compiler import kernel
@@ -16,12 +14,11 @@ from calcigram._kernels.pairs import local_directions, measure_pairs
 from calcigram._kernels.statistics import quantile, rising
 from calcigram._kernels.tree import (
     TWIG_EDGES,
-    nearest_neighbours,
     prune_twigs,
     root_at_path_end,
     spanning_tree,
 )
-from calcigram.features.branching import CORRELATION_RATIO, measure_branching
+from calcigram.features.branching import measure_branching
 from calcigram.features.catalogue import family_slice
 from calcigram.features.linearity import measure_linearity
 from calcigram.features.nipple import measure_nipple
@@ -70,32 +67,29 @@ def measure_clusters(start, stop, offsets, columns, values):
             continue
         frame = principal_frame(all_x[begin:end], all_y[begin:end])
         x, y, order = frame.x, frame.y, frame.order
-        radius = math.sqrt(frame.major + frame.minor)
-        pairs = measure_pairs(x, y, radius / CORRELATION_RATIO, radius)
+        pairs = measure_pairs(x, y)
         tree = spanning_tree(x, y)
-        nearest, neighbour = nearest_neighbours(tree)
         median_edge = quantile(rising(tree.edge[tree.order[1:]]), 0.5)
         trunk = root_at_path_end(tree, median_edge)
         branches = prune_twigs(trunk, TWIG_EDGES * median_edge)
         directions = local_directions(x, y)
         curve = principal_curve(x, y, branches.path, median_edge)
-        corners = convex_hull(x, y)
-        hull = measure_hull(x, y, corners)
-        measure_spread(frame, hull, pairs, nearest, breast[c], row[_SPREAD:_SPREAD_END])
+        hull = measure_hull(x, y, convex_hull(x, y))
+        measure_spread(frame, hull, pairs, breast[c], row[_SPREAD:_SPREAD_END])
         measure_linearity(
             frame, curve, branches, directions,
             _ordered(orientations, begin, order), _ordered(aspects, begin, order),
             row[_LINEARITY:_LINEARITY_END],
         )  # fmt: skip
         measure_branching(
-            x, y, tree, trunk, branches, hull, pairs, curve, median_edge,
+            x, y, tree, trunk, branches, hull, curve, median_edge,
             row[_BRANCHING:_BRANCHING_END],
         )  # fmt: skip
-        measure_roundness(x, y, corners, hull, row[_ROUNDNESS:_ROUNDNESS_END])
+        measure_roundness(x.size, hull, row[_ROUNDNESS:_ROUNDNESS_END])
         measure_nipple(frame, nipple_x[c], nipple_y[c], row[_NIPPLE:_NIPPLE_END])
         measure_particles(
             _ordered(diameters, begin, order), _ordered(aspects, begin, order),
             _ordered(solidities, begin, order), _ordered(cnrs, begin, order),
-            nearest, neighbour, row[_PARTICLES:_PARTICLES_END],
+            row[_PARTICLES:_PARTICLES_END],
         )  # fmt: skip
         measure_regularity(x, y, tree, median_edge, row[_REGULARITY:_REGULARITY_END])

@@ -26,8 +26,9 @@ NOTICE = (
     "do not use it for diagnosis or for the management of patients."
 )
 
-HEAD_HTML = f'<header><h1>calcigram</h1><div role="note" class="notice">{NOTICE}</div></header>'
-"""What the page is, and what it is not; always in sight."""
+ATLAS_PATH = "/atlas"
+"""Where a server has the atlas."""
+
 
 READING_HTML = "<p role='status'>Reading the file; in an image, calcifications are detected, which takes some seconds …</p>"
 
@@ -42,6 +43,20 @@ _FURTHER = {
     "reported_distribution": "Distribution, as the file reports it",
     "reported_morphology": "Morphology, as the file reports it",
 }
+
+
+def head_html(*, has_atlas: bool) -> str:
+    """Return what the page is, and what it is not; always in sight.
+
+    Parameters
+    ----------
+    has_atlas : bool
+        Whether the server of the page has the atlas.
+    """
+    # relative, so that it holds behind a proxy that serves the page below a path
+    link = f'<a href="{ATLAS_PATH[1:]}" target="_blank">Atlas of patterns</a>' if has_atlas else ""
+    note = f'<div role="note" class="notice">{NOTICE}</div>'
+    return f"<header><h1>calcigram</h1>{link}{note}</header>"
 
 
 def verdict_html(row: Mapping[str, Any], notes: Sequence[str] = ()) -> str:

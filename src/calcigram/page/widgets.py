@@ -16,7 +16,7 @@ from calcigram.limits import PIXEL_SPACING_MM
 from calcigram.options import UNITS
 from calcigram.page.examples import examples
 from calcigram.page.files import MAX_IMAGE_BYTES
-from calcigram.page.texts import HEAD_HTML
+from calcigram.page.texts import head_html
 
 INK, QUIET, LINE, GROUND = "#1b1f24", "#57606a", "#d0d7de", "#f3f5f7"
 
@@ -168,6 +168,9 @@ class Widgets:
         in_chunks: bool,
     ) -> None:
         changed = stale(name)
+        self._head = head_html(
+            has_atlas=in_chunks
+        )  # what comes through a server's socket is served
         self.image = _html()
         self.message, self.verdict = _html(HEAD), _html(VERDICT, changed)
         self.rules, self.probabilities = _html(changed), _html(BARS, changed)
@@ -254,7 +257,7 @@ class Widgets:
             sizing_mode="stretch_width",
         )
         head = pn.Column(
-            _html(HEAD, text=HEAD_HTML),
+            _html(HEAD, text=self._head),
             self.message,
             stylesheets=[HEAD],
             sizing_mode="stretch_width",

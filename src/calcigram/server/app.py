@@ -17,6 +17,7 @@ from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.openapi.utils import get_openapi
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.responses import HTMLResponse
 
 from calcigram._version import __version__
 from calcigram.errors import CalcigramError
@@ -132,6 +133,7 @@ def mount_page(app: FastAPI, service: Service) -> Callable[[], Any]:
     from panel.io.fastapi import add_applications
     from panel.io.resources import BASE_TEMPLATE
 
+    from calcigram.page.texts import ATLAS_PATH
     from calcigram.page.view import View
 
     pn.config.notifications = False
@@ -174,6 +176,7 @@ def mount_page(app: FastAPI, service: Service) -> Callable[[], Any]:
     added = [r for r in app.router.routes[before:] if "/components" not in getattr(r, "path", "")]
     app.router.routes[before:] = added
     app.add_api_route("/favicon.ico", _no_icon, include_in_schema=False)
+    app.add_api_route(ATLAS_PATH, _atlas, include_in_schema=False)
     for route in added:
         if hasattr(route, "include_in_schema"):
             route.include_in_schema = False
@@ -256,6 +259,11 @@ def _opened(handler: Any) -> Any:
 
 def _log_failure(error: BaseException) -> None:
     log(logging.ERROR, "page failed", **of_exception(error))
+
+
+async def _atlas(request: Request) -> Response:
+    """Answer with the atlas."""
+    return HTMLResponse(await routes.service_of(request).atlas())
 
 
 async def _no_icon() -> Response:

@@ -332,6 +332,13 @@ def explain_drawn(cluster: bytes, folder: str) -> Result:
     return {}, explainer(_model(folder))(found).encode()
 
 
+def draw_atlas() -> Result:
+    """Draw the atlas, as HTML."""
+    from calcigram.atlas.html import atlas_html
+
+    return {}, atlas_html().encode()
+
+
 def _check_explained(cluster: ClusterSet) -> None:
     n = int(cluster.n_calcifications[0])
     if n > MAX_EXPLAINED_POINTS:

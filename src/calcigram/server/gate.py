@@ -32,7 +32,7 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 DOCS = "/docs"
 
-PAGE_PATHS = ("/", "/ws", "/static/", "/components/", DOCS, f"{DOCS}/")
+PAGE_PATHS = ("/", "/atlas", "/ws", "/static/", "/components/", DOCS, f"{DOCS}/")
 """Paths of the page, or their beginnings: a browser is asked for the token there."""
 
 DESCRIPTION = "/openapi.json"

@@ -71,6 +71,7 @@ class Service:
         self._children = Children(settings)
         self._pictures: WeakSet[Picture] = WeakSet()  # of pages that are open
         self._batches = Batches(self._bodies_of)
+        self._atlas, self._atlas_made = b"", asyncio.Lock()
         self.is_ready = False
         self.datatypes: dict[str, str] = {}
         self.model_document = encode(self._describe_model())
@@ -143,6 +144,13 @@ class Service:
         packed = children.packed(cluster)
         _, html = self._run_for_page(children.explain_drawn, packed, self.settings.model)
         return html.decode()
+
+    async def atlas(self) -> bytes:
+        """Return the atlas as HTML: drawn once, in a child process, when it is first asked for."""
+        async with self._atlas_made:
+            if not self._atlas:
+                _, self._atlas = await self._children.run(children.draw_atlas)
+        return self._atlas
 
     def _run_for_page(self, job: Job, *arguments: Any) -> Result:
         """Return what a job gives, its refusals as the page shows them."""

@@ -35,7 +35,7 @@ FIVE_FEATURES: dict[str, tuple[str, ...]] = {
         "aspect_median",
         "solidity_median",
         "cnr_median",
-        "form_variety",
+        "diameter_log_sd",
     ),
 }
 """What the logistic regression sees: for the distribution one feature a clause of the

@@ -1,0 +1,10 @@
+"""The atlas: each distribution and each morphology as a synthetic example beside a mimic.
+
+What it shows of each word, and the sources, stand in ``atlas.toml``; pictures and figures are
+made when it is written. It reads no file of a user and classifies nothing.
+"""
+
+from calcigram.atlas.entries import atlas_entries
+from calcigram.atlas.html import write_atlas
+
+__all__ = ["atlas_entries", "write_atlas"]

@@ -1,0 +1,232 @@
+"""The clusters of the atlas: simulated, pictured as X-rays and as outlines, and measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from calcigram.atlas.entries import Entry, Side, image_values
+from calcigram.charts import BLACK, BLUE
+from calcigram.clusters import ClusterSet
+from calcigram.detect.detection import measure_points
+from calcigram.features.catalogue import CATALOGUE
+from calcigram.lexicon import Distribution
+from calcigram.mammogram import Mammogram
+from calcigram.plots import draw_nipple_direction, draw_scale_bar, draw_tree, hull_outline
+from calcigram.simulate.acquisition import COLUMNS
+from calcigram.simulate.generator import TrueCluster, true_cluster
+from calcigram.simulate.mechanisms import Floats
+from calcigram.simulate.presets import Preset, load_preset
+from calcigram.simulate.render import Labels, scene_of, take_picture
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+SEED = 16
+
+PRESET = "bench_v1"
+"""Frozen: its clusters stay the same whatever becomes of the ranges for training."""
+
+PICTURE_PX = 480
+
+_PAD = 1.2
+"""Side of the picture of a whole cluster, as a multiple of its greater extent."""
+
+_LOWER = 0.04
+"""How far clusters stand above the middle of the picture, as a share of its side: the scale bar is below them."""
+
+_LEAST_SPREADS = 8.0
+"""White is at least so many standard deviations above the tissue: the faint stay faint."""
+
+_BAR_TEXT = 1.3
+"""Size of the text at scale bars, as a share of the default font size: pictures are shown reduced."""
+
+_MEASURED_MM = 3.0
+"""Least tissue beyond a cluster, about which contrast is measured."""
+
+
+@dataclass(frozen=True, eq=False)
+class Specimen:
+    """One simulated cluster with its picture.
+
+    Attributes
+    ----------
+    cluster : ClusterSet
+        One cluster with its true marks in the millimetres of the picture; `cnr`, where it is
+        wanted, is measured in it.
+    outlines : ndarray of float64, shape (P, corners, 2)
+        True outlines, mm; those of one calcification may overlap.
+    image : Mammogram
+    labels : ndarray of int32
+        Truth per pixel: 0 where there is no calcification.
+    low, high : ndarray of float64, shape (2,)
+        Corners of the square that is shown, mm.
+    """
+
+    cluster: ClusterSet
+    outlines: Floats
+    image: Mammogram
+    labels: Labels
+    low: Floats
+    high: Floats
+
+
+def specimens(entry: Entry) -> tuple[Specimen, Specimen]:
+    """Return the example and the mimic of an entry, both to be shown at the same scale.
+
+    Parameters
+    ----------
+    entry : Entry
+    """
+    sides = (entry.example, entry.mimic)
+    found = [
+        true_cluster(side.index, seed=SEED, preset=PRESET, only_mechanisms=side.mechanisms)
+        for side in sides
+    ]
+    contrast = any("cnr" in spec.needs for spec in CATALOGUE if spec.name in entry.features)
+    side_mm = _PAD * max(float(np.ptp(_placed(one), axis=(0, 1)).max()) for one in found)
+    example, mimic = (
+        _specimen(one, side, side_mm, contrast=contrast)
+        for one, side in zip(found, sides, strict=True)
+    )
+    return example, mimic
+
+
+@lru_cache(maxsize=1)
+def _clear() -> Preset:
+    """Return the ranges of pictures, narrowed to what is wanted for teaching."""
+    ranges = load_preset("train")
+    sections = dict(ranges.sections)
+    for name, values in image_values().items():
+        section = sections[f"render.{name}"]
+        sections[f"render.{name}"] = {**section} | {
+            quantity: section[quantity]._replace(low=value, high=value)
+            for quantity, value in values.items()
+        }
+    return replace(ranges, sections=sections)
+
+
+def _placed(cluster: TrueCluster) -> Floats:
+    truth = cluster.truth
+    placed: Floats = truth.outlines.parts + truth.xy[truth.outlines.owner][:, None]
+    return placed
+
+
+def _specimen(cluster: TrueCluster, side: Side, side_mm: float, *, contrast: bool) -> Specimen:
+    least_mm = float(np.ptp(_placed(cluster), axis=(0, 1)).min())
+    margin_mm = max(_MEASURED_MM, (0.5 + _LOWER) * side_mm - 0.5 * least_mm + 0.5)
+    rng = np.random.default_rng((SEED, side.index))
+    scene = scene_of(rng, cluster.truth, _clear(), margin_mm)
+    pixels, labels = take_picture(rng, scene)
+    pixel_mm = scene.drawn["detector"].pixel_mm
+    name = "/".join(side.mechanisms)
+    image = Mammogram(
+        pixels,
+        (pixel_mm, pixel_mm),
+        image_id=name,
+        laterality=cluster.view.laterality,
+        view=cluster.view.projection,
+    )
+    xy = scene.truth.xy
+    outlines = _placed(cluster) - scene.corner
+    centre = 0.5 * (outlines.min(axis=(0, 1)) + outlines.max(axis=(0, 1)))
+    centre[1] += _LOWER * side_mm
+    cnr = np.full(len(xy), np.nan)
+    if contrast:  # in a large image it takes seconds
+        cnr = measure_points(image, *xy.T).table["cnr"].to_numpy()
+    nipple = cluster.view.offset - scene.corner
+    marks = ClusterSet.from_arrays(
+        [0, len(xy)],
+        **dict(zip(COLUMNS, np.column_stack([xy, scene.truth.table, cnr]).T, strict=True)),
+        nipple_x_mm=nipple[[0]],
+        nipple_y_mm=nipple[[1]],
+        breast_area_mm2=[cluster.breast.area_mm2],
+        cluster_id=[name],
+    )
+    half = 0.5 * side_mm
+    return Specimen(marks, outlines, image, labels, centre - half, centre + half)
+
+
+def draw_schematic(specimen: Specimen, ax: Axes, *, guide: Distribution | None = None) -> None:
+    """Draw the true outlines of a cluster in mm.
+
+    Parameters
+    ----------
+    specimen : Specimen
+    ax : matplotlib.axes.Axes
+    guide : Distribution, optional
+        Draw what shows this distribution as well: the spanning tree of a line or branches, the
+        hull of others, and the way to the nipple.
+    """
+    from matplotlib.collections import PolyCollection
+
+    _frame(ax, specimen)
+    xy = np.column_stack([specimen.cluster.x_mm, specimen.cluster.y_mm]).astype(float)
+    if guide in (Distribution.LINEAR, Distribution.BRANCHING):
+        draw_tree(ax, xy)
+    elif guide is not None:
+        ax.plot(*hull_outline(xy).T, color=BLUE, linestyle=(0, (5, 3)), linewidth=1.1)
+    ax.add_collection(
+        PolyCollection(
+            list(specimen.outlines), facecolor=BLACK, edgecolor=BLACK, linewidth=0.4, zorder=3
+        )
+    )
+    if guide is not None:
+        draw_nipple_direction(ax, specimen.cluster, xy)
+    draw_scale_bar(ax, 0.05, _BAR_TEXT)
+
+
+def draw_xray(
+    specimen: Specimen, ax: Axes, *, most_px: int = PICTURE_PX, scale_bar: bool = True
+) -> None:
+    """Draw the picture of a cluster as a mammogram shows it, magnified.
+
+    Parameters
+    ----------
+    specimen : Specimen
+    ax : matplotlib.axes.Axes
+    most_px : int
+        Rows and columns that the figure shows; an image of twice as many or more is reduced.
+    scale_bar : bool
+
+    Notes
+    -----
+    Where several pixels fall on one of the screen, the brightest is shown, or small calcifications
+    would vanish.
+    """
+    _frame(ax, specimen)
+    pixels, (pixel_mm, _) = specimen.image.pixels, specimen.image.spacing_mm
+    (left, top), (right, bottom) = (
+        np.round(corner / pixel_mm).astype(int) for corner in (specimen.low, specimen.high)
+    )
+    rows, columns = slice(max(top, 0), bottom), slice(max(left, 0), right)
+    shown, is_calcified = (
+        _reduced(array[rows, columns], most_px) for array in (pixels, specimen.labels > 0)
+    )
+    tissue = shown[~is_calcified]
+    middle, spread = float(np.median(tissue)), float(tissue.std())
+    bright = max(middle + _LEAST_SPREADS * spread, float(np.percentile(shown[is_calcified], 75)))
+    ax.imshow(
+        shown, cmap="gray", vmin=middle - 3 * spread, vmax=bright, interpolation="bicubic", aspect="auto",
+        extent=(specimen.low[0], specimen.high[0], specimen.high[1], specimen.low[1]),
+    )  # fmt: skip
+    if scale_bar:
+        draw_scale_bar(ax, 0.05, _BAR_TEXT, "white")
+
+
+def _reduced(pixels: npt.NDArray[Any], most_px: int) -> npt.NDArray[Any]:
+    """Return the brightest of each block of pixels, where there are more than are shown."""
+    step = max(1, min(pixels.shape) // most_px)
+    rows, columns = (n // step for n in pixels.shape)
+    blocks = pixels[: rows * step, : columns * step].reshape(rows, step, columns, step)
+    reduced: npt.NDArray[Any] = blocks.max(axis=(1, 3))
+    return reduced
+
+
+def _frame(ax: Axes, specimen: Specimen) -> None:
+    ax.set(xlim=(specimen.low[0], specimen.high[0]), ylim=(specimen.high[1], specimen.low[1]))
+    ax.set_axis_off()
