@@ -68,7 +68,7 @@ SHARE_OF_SITES: dict[str, float] = {
     "vascular": 2.2,
 }
 SPACING_MM: dict[str, float] = {"popcorn": 3.5, "rod_like": 2.4, "round": 0.5, "amorphous": 0.4}
-N_ATTEMPTS = 200
+N_ATTEMPTS = 2000
 
 
 @dataclass(frozen=True)
