@@ -158,6 +158,19 @@ def test_a_block_that_fails_would_be_seen():
         run_line("cp no-such-file.csv here.csv")
 
 
+def test_nothing_is_said_twice():
+    pages_of: dict[str, set[str]] = {}
+    for path in [*PAGES, ROOT / "data" / "README.md"]:
+        prose = FENCE.sub("", path.read_text(encoding="utf-8"))
+        for sentence in re.split(r"[.:|!]\s|\n\n", prose):
+            words = " ".join(re.sub(r"\]\([^)]*\)", "]", sentence).split())
+            if len(words) > 50 and not words.startswith(
+                ("![Nine simulated", "BI-RADS is a trademark")
+            ):
+                pages_of.setdefault(words, set()).add(name_of(path))
+    assert not {words: pages for words, pages in pages_of.items() if len(pages) > 1}
+
+
 def test_the_readme_is_short_and_its_links_lead_somewhere():
     """The build of the site checks the links of all other pages."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")

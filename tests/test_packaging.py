@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import tomllib
 import zipfile
 from itertools import chain
@@ -126,9 +127,11 @@ def test_the_workflow_runs_the_gate_on_each_python_that_is_allowed():
 
     workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())
     gate, oldest = workflow["jobs"]["all"], workflow["jobs"]["oldest"]
-    assert gate["steps"][-1]["run"] == ".ci/run"
+    assert [step.get("run") for step in gate["steps"]][-2:] == [".ci/run", None]
+    assert gate["steps"][-1]["with"]["path"] == "out"  # the screenshots that tests take
     assert oldest["steps"][-1]["run"] == "make test-oldest"
-    assert workflow["jobs"]["site"]["steps"][-2]["run"] == "make site"
+    site = workflow["jobs"]["site"]["steps"][-2]
+    assert (site["run"], site["timeout-minutes"]) == ("make site", 5)
     assert workflow["jobs"]["dist"]["steps"][-1]["run"] == "make dist"
     allowed = SpecifierSet(PROJECT["project"]["requires-python"])
     tested = gate["strategy"]["matrix"]["python"]
@@ -165,9 +168,17 @@ def test_the_makefile_explains_itself():
         assert re.search(rf"^  {target} +\w", done.stdout, re.MULTILINE), target
 
 
+def built(source, folder, target):
+    """Return the file of a target, wheel or sdist, that hatchling builds in a folder."""
+    command = [sys.executable, "-m", "hatchling", "build", "-t", target, "-d", str(folder)]
+    subprocess.run(command, cwd=source, check=True, capture_output=True, text=True)
+    (path,) = folder.glob({"wheel": "*.whl", "sdist": "*.tar.gz"}[target])
+    return path
+
+
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory):
-    """Build from a copy of what git holds, as a stranger's clone would."""
+def source(tmp_path_factory):
+    """Return a copy of what git holds, as a stranger's clone would."""
     source = tmp_path_factory.mktemp("source")
     listed = subprocess.run(
         ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False
@@ -178,16 +189,59 @@ def wheel(tmp_path_factory):
     for name in names:
         (source / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, source / name)
-    folder = tmp_path_factory.mktemp("wheel")
+    return source
+
+
+@pytest.fixture(scope="module")
+def wheel(source, tmp_path_factory):
+    return built(source, tmp_path_factory.mktemp("wheel"), "wheel")
+
+
+@pytest.fixture
+def far(wheel, tmp_path):
+    """Return a function that runs Python in an empty folder, with calcigram from the wheel."""
+    site, work = tmp_path / "site", tmp_path / "work"
+    zipfile.ZipFile(wheel).extractall(site)
+    work.mkdir()
+    environment = os.environ | {"PYTHONPATH": str(site), "NUMBA_CACHE_DIR": str(tmp_path / "numba")}
+
+    def python(*arguments):
+        done = subprocess.run(
+            [sys.executable, *arguments], cwd=work, env=environment, check=False,
+            capture_output=True, text=True,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert python("-c", "import calcigram; print(calcigram.__file__)").startswith(str(site))
+    return python
+
+
+@pytest.mark.slow
+def test_the_sdist_passes_the_checks_of_an_index_and_makes_the_same_wheel(source, wheel, tmp_path):
+    sdist = built(source, tmp_path, "sdist")
     subprocess.run(
-        [
-            sys.executable, "-m", "pip", "wheel", str(source), "--no-deps", "--quiet",
-            "--no-build-isolation", "--wheel-dir", str(folder),
-        ],
-        check=True, capture_output=True, text=True,
+        [sys.executable, "-m", "twine", "check", "--strict", str(sdist)],
+        check=True, capture_output=True,
     )  # fmt: skip
-    (path,) = folder.glob("*.whl")
-    return path
+    with tarfile.open(sdist) as archive:
+        archive.extractall(tmp_path, filter="data")
+    again = built(tmp_path / sdist.name.removesuffix(".tar.gz"), tmp_path, "wheel")
+    contents = [
+        {info.filename: info.CRC for info in zipfile.ZipFile(path).infolist()}
+        for path in (wheel, again)
+    ]
+    assert contents[0] == contents[1]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)  # it compiles all kernels and trains
+def test_the_demo_runs_from_the_wheel_alone_without_network(far, tmp_path):
+    offline = re.search(
+        r"^define OFFLINE\n(.*?)^endef", (ROOT / "Makefile").read_text(), re.M | re.S
+    )
+    far("-c", offline[1])
+    assert (tmp_path / "work/demo/report.html").stat().st_size > 50_000
 
 
 @pytest.mark.slow
@@ -217,27 +271,12 @@ def test_the_wheel_holds_model_samples_rules_and_templates(wheel):
 
 
 @pytest.mark.slow
-def test_the_wheel_classifies_its_samples_far_from_the_checkout(wheel, tmp_path):
-    site = tmp_path / "site"
-    zipfile.ZipFile(wheel).extractall(site)
-    work = tmp_path / "work"
-    work.mkdir()
-    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
-    environment |= {"PYTHONPATH": str(site), "NUMBA_CACHE_DIR": str(tmp_path / "numba")}
-
-    def python(*arguments):
-        return subprocess.run(
-            [sys.executable, *arguments], cwd=work, env=environment, check=True,
-            capture_output=True, text=True,
-        ).stdout  # fmt: skip
-
-    assert python("-c", "import calcigram; print(calcigram.__file__)").startswith(str(site))
-    sample = python(
-        "-c", "from calcigram.cli.demo import sample_clusters; print(sample_clusters())"
-    ).strip()
-    assert sample.startswith(str(site))
-    python("-m", "calcigram", "classify", sample, "-o", "verdicts.csv")
-    header, *rows = (work / "verdicts.csv").read_text().splitlines()
+def test_the_wheel_classifies_its_samples_far_from_the_checkout(far, tmp_path):
+    sample = far("-c", "from calcigram.cli.demo import sample_clusters; print(sample_clusters())")
+    sample = sample.strip()
+    assert sample.startswith(str(tmp_path / "site"))
+    far("-m", "calcigram", "classify", sample, "-o", "verdicts.csv")
+    header, *rows = (tmp_path / "work/verdicts.csv").read_text().splitlines()
     assert header.startswith("cluster_id,n_calcifications,size_class,distribution,")
     assert len(rows) == 24
-    assert "1,045 lesions" in python("-m", "calcigram", "rules", "check")
+    assert "1,045 lesions" in far("-m", "calcigram", "rules", "check")

@@ -20,6 +20,20 @@ from calcigram.cli import NAMES
 ROOT = Path(__file__).parents[1]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ARTEFACTS = Path(os.environ.get("CALCIGRAM_TEST_ARTEFACTS", "out/site"))
+# Pages of docs/ whose pictures are kept, to be looked at.
+SCREENSHOTS = (
+    "index",
+    "start",
+    "howto/index",
+    "howto/own_table",
+    "howto/pictures",
+    "explain/reading",
+    "explain/atlas",
+    "reference/api",
+    "reference/commands",
+    "evidence",
+    "validation",
+)
 # In these an address is loaded, or followed within the site; in <a> it is only linked.
 LOADED = {"script": "src", "img": "src", "link": "href", "iframe": "src", "source": "src"}
 
@@ -143,18 +157,9 @@ def test_the_notebooks_show_what_they_compute(pages, site):
 @pytest.mark.skipif(CHROMIUM is None, reason="no chromium here: apt-get install chromium")
 @pytest.mark.parametrize("width", [1280, 390])
 def test_no_page_is_wider_than_the_window(site, pages, width):
-    """Wide tables and code scroll by themselves. The pictures are kept, to be looked at."""
+    """Wide tables and code scroll by themselves."""
     playwright = pytest.importorskip("playwright.sync_api")
     ARTEFACTS.mkdir(parents=True, exist_ok=True)
-    shown = (
-        "index",
-        "start",
-        "howto/own_table",
-        "explain/atlas",
-        "reference/api",
-        "reference/commands",
-        "validation",
-    )
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         tab = browser.new_page(viewport={"width": width, "height": 900})
@@ -163,8 +168,11 @@ def test_no_page_is_wider_than_the_window(site, pages, width):
             tab.goto(path.as_uri(), wait_until="load")
             if tab.evaluate("document.documentElement.scrollWidth") > width:
                 wide.append(path.relative_to(site).as_posix())
-        for name in shown:
+        for name in SCREENSHOTS:
             tab.goto((site / "docs" / f"{name}.html").as_uri(), wait_until="load")
             tab.screenshot(path=ARTEFACTS / f"{name.replace('/', '_')}_{width}.png")
+        tab.goto((site / "index.html").as_uri(), wait_until="load")
+        tab.get_by_role("link", name="How to read your own table").click()
+        assert tab.url.endswith("howto/own_table.html")
         browser.close()
     assert not wide

@@ -14,7 +14,9 @@ from .model.reader import load_model as load_model
 from .model.train import train_model as train_model
 from .page.notebook import explore as explore
 from .plots import plot_cluster as plot_cluster
+from .plots import plot_features as plot_features
 from .plots import plot_gallery as plot_gallery
+from .plots import plot_reading as plot_reading
 from .report import write_report as write_report
 from .simulate import simulate as simulate
 from .validate import evaluate as evaluate

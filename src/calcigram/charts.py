@@ -2,12 +2,13 @@
 
 It draws numbers it is given and computes none but the intervals it shows. Pictures of
 clusters are in `plots`. Colours are those of Okabe and Ito ("Color Universal Design",
-2008), and no meaning rests on colour alone.
+2008) or of the user's style sheet, and no meaning rests on colour alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import cycle, islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,6 +35,25 @@ CONCERN_SIGNS: dict[str, str] = {
     Concern.SUSPICIOUS: "●",
 }
 """A symbol for each concern, so that it is distinguishable without colour."""
+
+_PALETTE = (BLUE, ORANGE, GREEN, PURPLE, VERMILION, SKY)
+
+
+def colours() -> list[str]:
+    """Return six colours: those of the user's style sheet, or else those of Okabe and Ito.
+
+    Examples
+    --------
+    >>> from matplotlib import style
+    >>> with style.context("grayscale"):
+    ...     colours()[:2]
+    ['0.00', '0.40']
+    """
+    from calcigram.figure import setting
+
+    chosen = setting("axes.prop_cycle", None)
+    own = [] if chosen is None else chosen.by_key().get("color", [])
+    return list(islice(cycle(own or _PALETTE), len(_PALETTE)))
 
 
 def plot_confusion(
@@ -72,7 +92,7 @@ def plot_confusion(
     """
     import pandas as pd
 
-    from calcigram.figure import font_points, new_axes
+    from calcigram.figure import new_axes, setting
 
     rows: Iterable[object] | None = row_labels
     columns: Iterable[object] | None = column_labels
@@ -84,11 +104,13 @@ def plot_confusion(
         ax = new_axes(1.6 + 0.55 * matrix.shape[1], 1.4 + 0.45 * matrix.shape[0])
     totals = matrix.sum(axis=1, keepdims=True)
     shares = np.divide(matrix, totals, out=np.zeros_like(matrix), where=totals > 0)
-    ax.imshow(shares, cmap="Blues", vmin=0.0, vmax=1.0, aspect="auto")
+    shade = ax.imshow(
+        shares, cmap=setting("image.cmap", "Blues"), vmin=0.0, vmax=1.0, aspect="auto"
+    )
     for (i, j), value in np.ndenumerate(matrix):
+        luminance = np.dot(shade.to_rgba(shares[i, j])[:3], (0.299, 0.587, 0.114))
         ax.text(
-            j, i, f"{value:g}", ha="center", va="center", fontsize=font_points("font.size"),
-            color="white" if shares[i, j] > 0.55 else "black",
+            j, i, f"{value:g}", ha="center", va="center", color="white" if luminance < 0.5 else "black"
         )  # fmt: skip
     ax.set_xticks(
         range(matrix.shape[1]),
@@ -98,10 +120,11 @@ def plot_confusion(
     for label in ax.get_xticklabels():
         label.set(ha="right", rotation_mode="anchor")
     ax.set_yticks(range(matrix.shape[0]), plain(range(matrix.shape[0]) if rows is None else rows))
-    ax.tick_params(labelsize=font_points("xtick.labelsize"), length=0)
+    ax.tick_params(length=0)
+    ax.grid(visible=False)
     ax.set_xlabel(column_title)
     ax.set_ylabel(row_title)
-    ax.set_title(title, fontsize=font_points("axes.titlesize"), loc="left")
+    ax.set_title(title)
     return ax
 
 
@@ -190,20 +213,20 @@ def plot_reliability(
     >>> plot_reliability([0.5, 0.9], [0.4, 1.0], [10, 20]).get_xlabel()
     'top probability'
     """
-    from calcigram.figure import font_points, new_axes
+    from calcigram.figure import new_axes, setting
 
     if ax is None:
-        ax = new_axes(4.2, 4.2)
+        ax = new_axes(4.8, 4.8)
     x, y = np.asarray(confidence, dtype=float), np.asarray(accuracy, dtype=float)
     low, high = wilson_interval(y, np.asarray(count))
-    ax.plot([0, 1], [0, 1], color=GREY, linestyle=":", linewidth=1, label="perfect calibration")
+    ax.plot([0, 1], [0, 1], color=GREY, linestyle=":", label="perfect calibration")
     ax.errorbar(
         x, y, yerr=[np.maximum(y - low, 0), np.maximum(high - y, 0)],
-        color=BLUE, marker="o", markersize=4, linewidth=1.2, capsize=2, label=label,
+        color=colours()[0], marker="o", capsize=2, label=label,
     )  # fmt: skip
     ax.set(xlim=(0, 1), ylim=(0, 1), xlabel="top probability", ylabel="share right", aspect="equal")
-    ax.legend(fontsize=font_points("legend.fontsize"), frameon=False, loc="upper left")
-    ax.set_title(title, fontsize=font_points("axes.titlesize"), loc="left")
+    ax.legend(frameon=setting("legend.frameon", False), loc="upper left")
+    ax.set_title(title)
     return ax
 
 

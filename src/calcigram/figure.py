@@ -1,4 +1,4 @@
-"""Figures that notebooks show and pyplot does not know, font sizes, and text that fits a width.
+"""Figures that notebooks show and pyplot does not know, settings of the user, text that fits.
 
 It imports matplotlib: import it only where something is drawn.
 """
@@ -7,17 +7,49 @@ from __future__ import annotations
 
 import io
 import re
+from contextlib import AbstractContextManager
 from functools import lru_cache
 from typing import Any
 
-from matplotlib import rcParams
+from matplotlib import rc_context, rcParams, rcParamsDefault
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 
 
+def text_as_text() -> AbstractContextManager[None]:
+    """Return a context in which SVG and PDF are saved with text as text, not as outlines."""
+    return rc_context({"svg.fonttype": "none", "pdf.fonttype": 42, "ps.fonttype": 42})
+
+
+def setting(name: str, ours: Any) -> Any:
+    """Return a setting of matplotlib where the user or a style sheet changed it, else ours.
+
+    Parameters
+    ----------
+    name : str
+        Key of ``matplotlib.rcParams``.
+    ours : object
+        In place of the value that matplotlib has by default.
+
+    Examples
+    --------
+    >>> with rc_context({"figure.figsize": (3.5, 2.5)}):
+    ...     setting("figure.figsize", (5, 5)), setting("image.cmap", "Blues")
+    ([3.5, 2.5], 'Blues')
+    """
+    settings: Any = rcParams
+    usual: Any = rcParamsDefault
+    return ours if settings[name] == usual[name] else settings[name]
+
+
 class Picture(Figure):
     """A figure that a notebook shows as it stands, without pyplot and its global state."""
+
+    def savefig(self, fname: Any, **options: Any) -> None:
+        """Save the figure as `matplotlib.figure.Figure` does, with text as text."""
+        with text_as_text():
+            super().savefig(fname, **options)
 
     def _repr_png_(self) -> bytes:
         buffer = io.BytesIO()
@@ -33,39 +65,36 @@ class PictureAxes(Axes):
         return figure._repr_png_() if isinstance(figure, Picture) else None
 
 
-def new_axes(width: float, height: float, **options: Any) -> Axes:
+def new_axes(width: float, height: float) -> Axes:
     """Return axes of a new `Picture`.
 
     Parameters
     ----------
     width, height : float
-        Of the figure, in inches.
-    **options
-        Of `matplotlib.figure.Figure`.
+        Of the figure, in inches at the usual font size of 10 points; larger fonts make it larger.
+        ``figure.figsize`` takes precedence where it is set.
     """
-    options = {"layout": "constrained"} | options
-    return Picture(figsize=(width, height), **options).add_subplot(axes_class=PictureAxes)
+    scale = font_points("font.size") / 10
+    size = setting("figure.figsize", (width * scale, height * scale))
+    return Picture(figsize=size, layout="constrained").add_subplot(axes_class=PictureAxes)
 
 
-def font_points(name: str, share: float = 0.8) -> float:
-    """Return a share of the font size that a setting of matplotlib gives, in points.
+def font_points(name: str) -> float:
+    """Return the font size that a setting of matplotlib gives, in points.
 
     Parameters
     ----------
     name : str
         Key of ``matplotlib.rcParams``, such as ``axes.titlesize``.
-    share : float
-        Pictures of clusters are small: by default their text is a fifth smaller.
 
     Examples
     --------
-    >>> from matplotlib import rc_context
     >>> with rc_context({"font.size": 20, "axes.labelsize": "medium"}):
-    ...     font_points("axes.labelsize", 0.5)
-    10.0
+    ...     font_points("axes.labelsize")
+    20.0
     """
     settings: Any = rcParams
-    return share * float(FontProperties(size=settings[name]).get_size_in_points())
+    return float(FontProperties(size=settings[name]).get_size_in_points())
 
 
 def wrapped(text: str, width: float, size: float) -> str:
@@ -104,7 +133,10 @@ def text_width(text: str, size: float) -> float:
 def _pieces(line: str, width: float, size: float) -> list[str]:
     """Return the words of a line; one wider than a line in several pieces."""
     pieces = []
-    for word in re.sub(r" (\W) ", " \\1\u00a0", line).split(" "):  # a sign stays with its word
+    line = re.sub(r" (\W) ", " \\1\u00a0", line).replace(
+        " %", "\u00a0%"
+    )  # signs stay with their words
+    for word in line.split(" "):
         rest = word
         while text_width(rest, size) > width and len(rest) > 1:
             n = len(rest) - 1

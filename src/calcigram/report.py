@@ -28,7 +28,6 @@ from calcigram.wording import (
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.axes import Axes
 
     from calcigram.clusters import ClusterSet
     from calcigram.validate import Evaluation
@@ -315,9 +314,6 @@ def _review_row(row: pd.Series, anchor: str | None) -> dict[str, Any]:
 
 
 def _item(cluster: ClusterSet, row: pd.Series, texts: Mapping[str, str]) -> dict[str, Any]:
-    from calcigram.plots import plot_cluster
-
-    ax = plot_cluster(cluster, row, _small_axes(), title="", legend=False)
     fired = _word(row["rules_fired"]) or ""
     name = str(row["cluster_id"])
     size = _word(row["size_class"])
@@ -325,7 +321,7 @@ def _item(cluster: ClusterSet, row: pd.Series, texts: Mapping[str, str]) -> dict
     marks = f"{n_marks}, {size}" if size else n_marks
     return {
         "name": name,
-        "picture": picture(ax),
+        "picture": _small_picture(cluster, row),
         "alt": f"Cluster {name}: {marks}. Model reads "
         f"{_words(row, 'distribution', 'morphology')}; rules read "
         f"{_words(row, 'rule_distribution', 'rule_morphology')}.",
@@ -354,11 +350,16 @@ def _trust_words(row: pd.Series) -> str:
     return "".join(f"{part}. " for part in parts).strip()
 
 
-def _small_axes() -> Axes:
-    """Return axes at a fixed place: laying each picture out anew would take most of the time."""
+def _small_picture(cluster: ClusterSet, row: pd.Series) -> str:
+    """Draw axes at a fixed place: laying each picture out anew would take most of the time."""
+    from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(3.6, 3.9)).add_axes((0.15, 0.12, 0.83, 0.87))
+    from calcigram.plots import plot_cluster
+
+    with rc_context({"font.size": 7.5}):
+        ax = Figure(figsize=(3.6, 3.9)).add_axes((0.15, 0.12, 0.83, 0.87))
+        return picture(plot_cluster(cluster, row, ax, title="", legend=False))
 
 
 def _bars(row: pd.Series, prefix: str, words: tuple[Any, ...]) -> list[dict[str, Any]]:

@@ -12,14 +12,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from calcigram.features.catalogue import CATALOGUE, FAMILIES, FeatureSpec
+from calcigram.features.catalogue import (
+    CATALOGUE,
+    FAMILIES,
+    FeatureSpec,
+    feature_words,
+    with_unit,
+)
 from calcigram.model.attribution import attribute, node_cover
 
 if TYPE_CHECKING:
     from calcigram.model.exemplars import Exemplars
     from calcigram.model.reader import Head
-
-_UNIT_SUFFIXES = {"mm": "_mm", "mm2": "_mm2", "deg": "_deg"}
 
 
 @dataclass(frozen=True)
@@ -162,28 +166,3 @@ def _medians(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     for f in np.flatnonzero(known.any(axis=0)):
         medians[f] = np.median(values[known[:, f], f])
     return medians
-
-
-def feature_words(name: str) -> str:
-    """Return a feature's name without its unit, as words.
-
-    Examples
-    --------
-    >>> feature_words("max_distance_mm"), feature_words("ring_gap_deg")
-    ('max distance', 'ring gap')
-    """
-    unit = next((spec.unit for spec in CATALOGUE if spec.name == name), "1")
-    return name.removesuffix(_UNIT_SUFFIXES.get(unit, "")).replace("_", " ")
-
-
-def with_unit(value: float, unit: str) -> str:
-    """Return a value to three digits with its unit, ``unknown`` for NaN.
-
-    Examples
-    --------
-    >>> with_unit(12.345, "mm"), with_unit(0.5, "1"), with_unit(float("nan"), "mm")
-    ('12.3 mm', '0.5', 'unknown')
-    """
-    if value != value:
-        return "unknown"
-    return f"{value:.3g}" + ("" if unit == "1" else f" {unit}")

@@ -15,7 +15,8 @@ import numpy as np
 from calcigram.columns import frame_of
 from calcigram.errors import BadInputError
 from calcigram.explain.changes import Change, smallest_changes
-from calcigram.explain.contributions import WhyThisWord, feature_words, why_this_word, with_unit
+from calcigram.explain.contributions import WhyThisWord, why_this_word
+from calcigram.features.catalogue import feature_words, with_unit
 from calcigram.lexicon import DISTRIBUTION_LABELS, MORPHOLOGY_LABELS
 from calcigram.readings import RISK_COLUMNS
 from calcigram.rules.engine import condition_holds

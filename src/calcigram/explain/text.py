@@ -6,10 +6,11 @@ import textwrap
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from calcigram.charts import BLUE, ORANGE, VERMILION
+from calcigram.charts import colours
 from calcigram.consequences import load_rulebook
 from calcigram.crosscheck.reasons import label_words
-from calcigram.explain.contributions import WhyThisWord, feature_words, with_unit
+from calcigram.explain.contributions import WhyThisWord
+from calcigram.features.catalogue import feature_words, with_unit
 from calcigram.model.calibrate import COVERAGE
 from calcigram.wording import outcome_words, plain, printable, set_words
 
@@ -184,10 +185,10 @@ def explanation_picture(explanation: Explanation) -> Picture:
         Left the cluster, the calcifications whose loss would turn the concern ringed; right the
         families of features and the single features that moved each axis most.
     """
-    from calcigram.figure import Picture
+    from calcigram.figure import Picture, setting
     from calcigram.plots import plot_cluster
 
-    figure = Picture(figsize=(11, 6.6), layout="constrained")
+    figure = Picture(figsize=setting("figure.figsize", (13, 8)), layout="constrained")
     left, *right = figure.subplot_mosaic(
         [["cluster", "first"], ["cluster", "second"]] if len(explanation.why) > 1
         else [["cluster", "first"]] if explanation.why else [["cluster"]],
@@ -203,7 +204,9 @@ def explanation_picture(explanation: Explanation) -> Picture:
 
 
 def _ring(explanation: Explanation, ax: Axes) -> None:
-    from calcigram.plots import draw_legend
+    from matplotlib import rcParams
+
+    from calcigram.plots.titles import draw_legend
 
     removal = next((c for c in explanation.changes if c.kind == "remove"), None)
     if removal is None:
@@ -211,34 +214,33 @@ def _ring(explanation: Explanation, ax: Axes) -> None:
     gone = list(removal.calcifications)
     cluster = explanation.cluster
     ax.plot(
-        cluster.x_mm[gone], cluster.y_mm[gone], "o", markersize=13, markerfacecolor="none",
-        markeredgecolor=VERMILION, markeredgewidth=1.6, linestyle="none", zorder=4,
+        cluster.x_mm[gone], cluster.y_mm[gone], "o", markersize=2.2 * rcParams["lines.markersize"],
+        markerfacecolor="none", markeredgecolor=colours()[4], linestyle="none", zorder=4,
+        markeredgewidth=rcParams["lines.linewidth"],
         label=f"without these: {removal.concern}",
     )  # fmt: skip
     draw_legend(ax)
 
 
 def _draw_why(why: WhyThisWord, ax: Axes) -> None:
-    from calcigram.figure import font_points
-    from calcigram.plots import set_title
+    from matplotlib import rcParams
 
-    small = font_points("ytick.labelsize", 0.72)
+    from calcigram.plots.titles import set_title
+
+    blue, orange, *_ = colours()
     families = [(name, value) for name, value in why.families.items() if value]
     bars = sorted(families, key=lambda item: -abs(item[1]))
     bars += [(f"   {one.words}", one.log_odds) for one in why.contributions[:N_DRAWN]]
     places = [i + 0.6 * (i >= len(families)) for i in range(len(bars))]
     values = [value for _, value in bars]
-    drawn = ax.barh(places, values, color=[BLUE if v > 0 else ORANGE for v in values], height=0.7)
-    ax.bar_label(drawn, [f"{v:+.2f}" for v in values], fontsize=small, padding=2)
-    ax.set_yticks(places, [name for name, _ in bars], fontsize=small)
+    drawn = ax.barh(places, values, color=[blue if v > 0 else orange for v in values], height=0.7)
+    ax.bar_label(drawn, [f"{v:+.2f}" for v in values], padding=2)
+    ax.set_yticks(places, [name for name, _ in bars])
     ax.invert_yaxis()
-    ax.axvline(0, color="black", linewidth=0.8)
+    ax.axvline(0, color=rcParams["text.color"], linewidth=rcParams["axes.linewidth"])
     ax.margins(x=0.18)
-    ax.tick_params(axis="x", labelsize=small)
     for side in ("top", "right"):
         ax.spines[side].set_visible(False)
     read, other = plain([why.word, why.other])
     set_title(ax, f"{read} rather than {other}: log-odds {why.log_odds:+.2f}")
-    ax.set_xlabel(
-        "families, and below them the features that moved it most (log-odds)", fontsize=small
-    )
+    ax.set_xlabel("families, and below them the features that moved it most (log-odds)")

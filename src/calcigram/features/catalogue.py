@@ -71,6 +71,8 @@ CATALOGUE: tuple[FeatureSpec, ...] = tuple(
 FEATURE_NAMES: tuple[str, ...] = tuple(spec.name for spec in CATALOGUE)
 FAMILIES: tuple[str, ...] = tuple(ROWS)
 
+_UNIT_SUFFIXES = {"mm": "_mm", "mm2": "_mm2", "deg": "_deg"}
+
 
 def family_slice(family: str) -> slice:
     """Return where the columns of `family` stand in the matrix.
@@ -112,3 +114,28 @@ def catalogue_hash() -> str:
     """
     text = "\n".join(f"{spec.name}\t{spec.unit}" for spec in CATALOGUE)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def feature_words(name: str) -> str:
+    """Return a feature's name without its unit, as words.
+
+    Examples
+    --------
+    >>> feature_words("max_distance_mm"), feature_words("ring_gap_deg")
+    ('max distance', 'ring gap')
+    """
+    unit = next((spec.unit for spec in CATALOGUE if spec.name == name), "1")
+    return name.removesuffix(_UNIT_SUFFIXES.get(unit, "")).replace("_", " ")
+
+
+def with_unit(value: float, unit: str) -> str:
+    """Return a value to three digits with its unit, ``unknown`` for NaN.
+
+    Examples
+    --------
+    >>> with_unit(12.345, "mm"), with_unit(0.5, "1"), with_unit(float("nan"), "mm")
+    ('12.3 mm', '0.5', 'unknown')
+    """
+    if value != value:
+        return "unknown"
+    return f"{value:.3g}" + ("" if unit == "1" else f" {unit}")

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from calcigram.charts import CONCERN_COLOURS, CONCERN_SIGNS
 from calcigram.consequences import shipped_rulebooks
-from calcigram.explain.contributions import with_unit
 from calcigram.explain.text import LOG_ODDS, N_FEATURES, N_MISSED, NO_EXEMPLARS
+from calcigram.features.catalogue import with_unit
 from calcigram.lexicon import CONCERNS, DISTRIBUTIONS, MORPHOLOGIES
 from calcigram.report import rule_words
 from calcigram.wording import for_pages, outcome_words, plain, printable

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from scipy.spatial import ConvexHull
 
 from calcigram import ClusterSet
-from calcigram.plots import draw_marks, lobed_outlines
+from calcigram.plots.marks import draw_marks, lobed_outlines
 
 
 def drawn(form=None, **columns):

@@ -1,0 +1,34 @@
+"""Pictures of clusters in mm, of their features and of one reading; nothing is classified here.
+
+Every function draws into the axes it is given, or into a figure of its own that pyplot does not
+know, so it works without a display, inside servers, and in notebooks, which show it. Fonts,
+colours and widths follow ``matplotlib.rcParams`` and style sheets; no meaning rests on colour
+alone. Pictures of results (confusion matrices, calibration curves) are in `calcigram.charts`.
+"""
+
+from calcigram.plots.cluster import (
+    draw_nipple_direction,
+    draw_scale_bar,
+    draw_tree,
+    hull_outline,
+    plot_cluster,
+)
+from calcigram.plots.features import plot_features
+from calcigram.plots.gallery import plot_gallery
+from calcigram.plots.marks import draw_marks, lobed_outlines
+from calcigram.plots.reading import plot_reading
+from calcigram.plots.saving import save_picture
+
+__all__ = [
+    "draw_marks",
+    "draw_nipple_direction",
+    "draw_scale_bar",
+    "draw_tree",
+    "hull_outline",
+    "lobed_outlines",
+    "plot_cluster",
+    "plot_features",
+    "plot_gallery",
+    "plot_reading",
+    "save_picture",
+]
