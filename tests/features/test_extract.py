@@ -222,3 +222,14 @@ def test_other_objects_are_refused(given):
         extract_features(given)
     with pytest.raises(BadInputError, match="expected a table with one row per calcification"):
         ClusterSet.from_dataframe(given)
+
+
+@pytest.mark.parametrize("power", [-44, -38, -30, -22, -12, -9, -8, -7, -5])
+def test_points_closer_than_numbers_can_say_are_at_one_place(power, cluster_of):
+    rng = np.random.default_rng(-power)
+    features = extract_features(
+        cluster_of([rng.normal(size=(n, 2)) * 10.0**power for n in range(2, 12)])
+    )
+    assert not np.isinf(features.values).any()
+    spread = features.column("max_distance_mm")
+    assert (spread == 0).all() if power < -9 else np.isfinite(spread).all()

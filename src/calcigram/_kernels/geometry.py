@@ -13,6 +13,9 @@ from calcigram._kernels.statistics import FAR, MOST_COUNTED, count_smaller, merg
 FLAT = 1e-5
 """Hulls less wide than this share of their length count as a line (float32 input noise)."""
 
+ONE_PLACE = 1e-9
+"""Points whose spread is less, in mm, are at one place: their fourth powers are no float32 numbers."""
+
 _WEISZFELD_STEPS = 200
 _DIRECTIONS = 16
 _COS = np.cos(2.0 * np.pi * np.arange(_DIRECTIONS) / _DIRECTIONS).astype(np.float32)
@@ -99,15 +102,16 @@ def principal_frame(x, y):
         minor += pv * pv
         skew_u += pu * pu * pu
         skew_v += pv * pv * pv
-    flat = minor < FLAT * FLAT * major
-    minor = 0.0 if flat else minor
+    one_place = major < n * ONE_PLACE * ONE_PLACE
+    flat = one_place or minor < FLAT * FLAT * major
+    major, minor = 0.0 if one_place else major, 0.0 if flat else minor
     sign = -1.0 if skew_u < 0.0 else 1.0
     cos, sin = sign * cos, sign * sin
     hand = -sign if skew_v < 0.0 else sign
     u, v = np.empty(n, np.float32), np.empty(n, np.float32)
     for i in range(n):
         dx, dy = float(x[i]) - mean_x, float(y[i]) - mean_y
-        u[i] = cos * dx + sin * dy
+        u[i] = 0.0 if one_place else cos * dx + sin * dy
         v[i] = 0.0 if flat else hand * (cos * dy - sin * dx)
     order = _sorted_order(u, v)
     return Frame(u[order], v[order], order, mean_x, mean_y, cos, sin, hand, major / n, minor / n)
