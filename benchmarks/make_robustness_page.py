@@ -34,7 +34,7 @@ documented answer comes back: a result, or a `CalcigramError` (at the command li
 {tries:,} tries, {failures:,} failures. Measured on {processors} processors with Python {python}; load of the machine during the run: {low} to {high}.
 
 {sections}
-## What cannot be mended
+## What cannot be fixed
 
 {cannot}
 """

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from attack.frame import Outcome, kind
+from calcigram.formats import temporary
 
 SEED = 17
 
@@ -156,6 +157,9 @@ def started(arguments: tuple[str, ...], *, output: str = "log", limit_kb: int = 
         return child
     for stream, path in ((1, output), (2, "log")):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND), stream)
+    # As in a process of its own: other streams than those of a test, and nothing tidied up yet.
+    sys.stdout, sys.stderr = (open(stream, "w", closefd=False) for stream in (1, 2))  # noqa: SIM115
+    temporary._tidied.clear()
     if limit_kb:
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit_kb * 1024, limit_kb * 1024))
     from calcigram.cli import main

@@ -67,7 +67,7 @@ class Kind:
     run : callable
         Takes the number of tries and yields outcomes. It may yield fewer where it has no more.
     cannot : str
-        What cannot be mended, and why; empty where all must hold.
+        What cannot be fixed, and why; empty where all must hold.
     """
 
     section: str

@@ -563,7 +563,9 @@ def test_a_compressed_frame_of_another_size_is_refused_before_it_is_unpacked(tmp
         )
         assert old in whole
         path.write_bytes(whole.replace(old, new, 1))
-    with pytest.raises(BadInputError, match=r"got '60000 x 60000', expected compressed pixels"):
+    with pytest.raises(
+        BadInputError, match=r"got '60000 x 60000, in 1 colour', expected compressed pixels"
+    ):
         read_mammogram(path)
 
 

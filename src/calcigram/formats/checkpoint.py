@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from calcigram.errors import BadInputError, CalcigramError
 from calcigram.formats.files import PathLike, atomic_path, first_bytes
-from calcigram.formats.temporary import LOCK_FILE, take_lock
+from calcigram.formats.temporary import LOCK_FILE, take_lock, tidied_up
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -330,6 +330,7 @@ def kept_parts(
     interrupt, a full disk or a killed process, it stays.
     """
     target = Path(output).resolve()
+    tidied_up()  # what is resumed may need no temporary file, and would leave those of the killed run
     folder = LocalFolder(target.with_name(f".{target.name}.work"))
     parts = KeptParts(folder, str(target), manifest)
     if not resume:

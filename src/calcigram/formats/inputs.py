@@ -77,6 +77,7 @@ def plain_file(path: PathLike) -> PathLike:
 
     Examples
     --------
+    >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder) / "a.csv.gz"
     ...     _ = path.write_bytes(gzip.compress(b"cluster_id,x_mm,y_mm"))

@@ -98,15 +98,22 @@ def temporary_folder() -> Iterator[Path]:
     """
     with ExitStack() as stack:
         try:
-            target = Path(tempfile.gettempdir(), "calcigram")
-            tidy = not _tidied
-            folder = unfinished(target, is_folder=True, mode=0o700, tidy=tidy)
+            target = tidied_up()
+            folder = unfinished(target, is_folder=True, mode=0o700, tidy=False)
             path = stack.enter_context(folder)
         except OSError as error:
             raise TemporaryFilesError(error) from None
-        _tidied.add(target)
         stack.enter_context(temporary_files())
         yield path
+
+
+def tidied_up() -> Path:
+    """Remove temporary folders of killed processes, once per process; return what they are named after."""
+    target = Path(tempfile.gettempdir(), "calcigram")
+    if target not in _tidied:
+        _remove_abandoned(target)
+        _tidied.add(target)
+    return target
 
 
 _tidied: set[Path] = set()

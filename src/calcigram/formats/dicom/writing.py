@@ -163,7 +163,7 @@ def finish(
 
 
 def _without_controls(text: str) -> str:
-    """Return text as DICOM may hold it: an escape would announce another character set (PS3.5, 6.1.3).
+    r"""Return text as DICOM may hold it: an escape would announce another character set (PS3.5, 6.1.3).
 
     Examples
     --------
