@@ -254,3 +254,9 @@ def test_lists_of_different_lengths_are_refused(name):
         ClusterSet.from_arrays(**given)
     with pytest.raises(BadInputError, match="meta"):
         ClusterSet.from_arrays([0, 1], [0], [0], meta={"a": np.zeros((1, 2))})
+
+
+def test_a_table_of_indices_is_refused():
+    clusters = ClusterSet.from_arrays([0, 1, 2, 3], [0, 1, 2], [0, 0, 0])
+    with pytest.raises(IndexError, match=r"one list of indices, got shape \(2, 2\)"):
+        clusters[np.zeros((2, 2), int)]

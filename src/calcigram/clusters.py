@@ -242,6 +242,10 @@ class ClusterSet:
         `UnknownClusterError`, which is a `KeyError`, too.
         """
         chosen = np.atleast_1d(np.arange(len(self))[self._places(key)])
+        if chosen.ndim > 1:
+            raise IndexError(
+                f"clusters are chosen by one list of indices, got shape {chosen.shape}"
+            )
         lengths = self.n_calcifications[chosen]
         offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         shift = np.repeat(self.offsets[chosen] - offsets[:-1], lengths)

@@ -124,3 +124,18 @@ def test_texts_of_dictionaries_and_views_are_read():
     clusters, _ = read_upload(arrow_body(table.slice(1)), ARROW, Settings(), ReadOptions())
     assert clusters.cluster_id.tolist() == ["a", "b"]
     assert clusters.n_calcifications.tolist() == [2, 3]
+
+
+def test_damaged_offsets_of_an_arrow_stream_are_refused_before_they_are_followed():
+    import pyarrow as pa
+
+    table = pa.table({"cluster_id": ["a", "b", "c"], "x_mm": [0.0, 1, 2], "y_mm": [0.0, 1, 0]})
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as stream:
+        stream.write_table(table)
+    sound, body = np.arange(4, dtype="<i4").tobytes(), sink.getvalue().to_pybytes()
+    assert body.count(sound) == 1
+    damaged = body.replace(sound, np.array([0, 1, 2, 2**31 - 1], "<i4").tobytes())
+    assert len(read_upload(body, ARROW, Settings(), ReadOptions())[0]) == 3
+    with pytest.raises((BadInputError, Problem)):
+        read_upload(damaged, ARROW, Settings(), ReadOptions())

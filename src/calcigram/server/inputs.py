@@ -437,6 +437,9 @@ def _arrow_parts(body: bytes, settings: Settings, options: ReadOptions) -> Itera
             for batch in stream:
                 batches.append(batch)
                 _check_rows(sum(part.num_rows for part in batches), settings)
+                batch.validate(
+                    full=True
+                )  # to look at the bytes of damaged offsets ends the process
                 n_bytes += sum(map(_n_bytes, batch.columns))
                 if n_bytes > most:
                     raise BadInputError(
@@ -445,7 +448,6 @@ def _arrow_parts(body: bytes, settings: Settings, options: ReadOptions) -> Itera
                         value=f"{n_bytes} bytes",
                     )
             table = pa.Table.from_batches(batches, stream.schema)
-            table.validate(full=True)
         expected = "columns of a table"
         # A dictionary stays one: written out, its texts may take any amount of memory.
         kept = [field.name for field in table.schema if pa.types.is_dictionary(field.type)]
