@@ -85,9 +85,13 @@ def test_it_ends_when_nobody_waits_any_more(children, tmp_path):
     text = f"import os, time; open({str(mark)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
 
     async def gives_up():
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(2):
-                await children.run(_statements, text)
+        running = asyncio.create_task(children.run(_statements, text))
+        async with asyncio.timeout(60):
+            while not (mark.exists() and mark.read_text()):  # a child may start slowly
+                await asyncio.sleep(0.05)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
 
     asyncio.run(gives_up())
     pid = int(mark.read_text())
