@@ -243,13 +243,10 @@ class ClusterSet:
         """
         chosen = np.atleast_1d(np.arange(len(self))[self._places(key)])
         if chosen.ndim > 1:
-            raise IndexError(
-                f"clusters are chosen by one list of indices, got shape {chosen.shape}"
-            )
+            raise IndexError(f"expected one list of indices, got shape {chosen.shape}")
         lengths = self.n_calcifications[chosen]
         offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        shift = np.repeat(self.offsets[chosen] - offsets[:-1], lengths)
-        rows = np.arange(offsets[-1]) + shift
+        rows = np.arange(offsets[-1]) + np.repeat(self.offsets[chosen] - offsets[:-1], lengths)
         return ClusterSet(
             offsets,
             self.cluster_id[chosen],
