@@ -16,6 +16,7 @@ from calcigram.charts import CONCERN_SIGNS
 from calcigram.wording import for_pages
 
 if TYPE_CHECKING:
+    from jinja2 import Environment
     from matplotlib.axes import Axes
 
 NOTICE = (
@@ -81,18 +82,24 @@ def filled(template: str, **values: Any) -> str:
     **values : object
         What the template names; a name without a value is an error.
     """
+    return (
+        templates()
+        .get_template(template)
+        .render(notice=NOTICE, version=__version__, signs=CONCERN_SIGNS, **values)
+    )
+
+
+def templates() -> Environment:
+    """Return an environment of ``templates/`` that escapes what it is given; a name without a value is an error."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    environment = Environment(
+    return Environment(
         loader=PackageLoader("calcigram", "templates"),
         autoescape=True,
         finalize=for_pages,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-    )
-    return environment.get_template(template).render(
-        notice=NOTICE, version=__version__, signs=CONCERN_SIGNS, **values
     )
 
 

@@ -14,9 +14,10 @@ from calcigram.charts import CONCERN_COLOURS, CONCERN_SIGNS
 from calcigram.consequences import shipped_rulebooks
 from calcigram.explain.text import LOG_ODDS, N_FEATURES, N_MISSED, NO_EXEMPLARS
 from calcigram.features.catalogue import with_unit
+from calcigram.htmlfile import templates
 from calcigram.lexicon import CONCERNS, DISTRIBUTIONS, MORPHOLOGIES
 from calcigram.report import rule_words
-from calcigram.wording import for_pages, outcome_words, plain, printable
+from calcigram.wording import outcome_words, plain, printable
 
 if TYPE_CHECKING:
     from calcigram.explain.explanation import Explanation
@@ -155,16 +156,7 @@ def explanation_html(explanation: Explanation) -> str:
 
 @cache
 def _macros() -> Any:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("calcigram", "templates"),
-        autoescape=True,
-        finalize=for_pages,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates()
     environment.filters |= {
         "plain": lambda word: plain([word])[0],
         "with_unit": with_unit,
