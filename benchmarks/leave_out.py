@@ -46,6 +46,7 @@ GROUPS: dict[str, str] = {
     "core radius": "core_radius_mm core_radius_90_mm",
     "mean distances": "mean_distance_mm radius_of_gyration_mm radial_kurtosis",
     "curve, others": "curve_residual_mm curve_turning_deg",
+    "walls": "wall_unevenness wall_width_mm",
     "local directions": "direction_order direction_fan",
     "orientation of particles": "orientation_coherence orientation_order",
     "spanning tree": "tree_longest_edge_ratio tree_length_ratio tree_leaf_share",

@@ -115,7 +115,7 @@ def test_order_changes_nothing(cluster, random):
 
 ABSOLUTE = (
     "ripley", "max_count", "share_2cm", "components", "giant", "macro", "contact",
-    "thin", "rod", "dot", "ball",
+    "thin", "rod", "dot", "ball", "wall",
 )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ def test_equals_the_slow_twin(agree, twins):
         rtol=1e-3,
         atol=2e-4,
     )
-    assert len(covered) == 7
+    assert len(covered) == 9
 
 
 def _degrade(rng, points, jitter=0.08, missed=0.2, false=0.1):
@@ -50,6 +50,27 @@ def test_two_rails_score_high_and_nothing_else_does(patterns, cluster_of):
     others = np.concatenate([score[kind] for kind in ("arc", "line", "blob")])
     rails = score["rails"][:, None]
     assert ((rails > others) + 0.5 * (rails == others)).mean() > 0.9
+
+
+def _fork(rng, half):
+    """Three arms of 24 points, each in two rows `half` from its middle."""
+    arms = []
+    for angle in np.radians([180.0, 25.0, -25.0]):
+        along = np.tile(np.linspace(2, 18, 12), 2) + rng.normal(size=24) * 0.4
+        across = np.repeat([-half, half], 12) + rng.normal(size=24) * 0.15
+        c, s = np.cos(angle), np.sin(angle)
+        arms.append(np.c_[along, across] @ np.array([[c, s], [-s, c]]))
+    return np.concatenate(arms)
+
+
+def test_walls_are_seen_where_they_fork(cluster_of):
+    rng = np.random.default_rng(3)
+    walls, lines = ([_fork(rng, half) for _ in range(40)] for half in (1.0, 0.0))
+    uneven = [_column(cluster_of, kind, "wall_unevenness") for kind in (walls, lines)]
+    assert np.median(uneven[0]) < 0.4 < 0.6 < np.median(uneven[1])
+    assert (uneven[0][:, None] < uneven[1]).mean() > 0.9
+    width = _column(cluster_of, walls, "wall_width_mm")
+    assert np.median(width) == pytest.approx(2.0, abs=0.3)
 
 
 def test_rail_separation_is_found(patterns, cluster_of):

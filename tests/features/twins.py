@@ -85,6 +85,24 @@ def local_linearity(p, k):
     return (np.mean(values) if values else NAN), np.array(tensors)
 
 
+def walls(p):
+    """Median of |u^2 / l2 - 1| and of 2 sqrt(l2), over the points whose surroundings have an axis."""
+    along = (p - p.mean(axis=0)) @ np.linalg.eigh(np.cov(p.T, ddof=0))[1][:, 1]
+    p = p[np.argsort(along if (along**3).sum() >= 0 else -along)]
+    places = [i * len(p) // min(len(p), 512) for i in range(min(len(p), 512))]
+    uneven, widths = [], []
+    for here in p[places]:
+        near = p[np.hypot(*(p - here).T) <= 3.5 * (1 + 1e-5)]
+        if len(near) < 5:
+            continue
+        (across, along), axes = np.linalg.eigh(np.cov(near.T, ddof=0))
+        if 1e-5 * along <= across <= 0.8 * along:
+            offset = (here - near.mean(axis=0)) @ axes[:, 0]
+            uneven.append(abs(offset**2 / across - 1))
+            widths.append(2 * math.sqrt(across))
+    return (np.median(uneven), np.median(widths)) if len(uneven) >= 4 else (NAN, NAN)
+
+
 def linearity(p, orientation, aspect):
     n = len(p)
     out = {}
@@ -97,6 +115,7 @@ def linearity(p, orientation, aspect):
             out["pca_axis_ratio"] = math.sqrt(minor / major)
         out["local_linearity_4"] = local_linearity(p, 4)[0]
         out["local_linearity_8"], t8 = local_linearity(p, 8)
+        out["wall_unevenness"], out["wall_width_mm"] = walls(p)
         weights = np.hypot(*t8.T)
         out["direction_order"] = ratio(np.hypot(*t8.sum(axis=0)), weights.sum())
         if ((q @ axis) ** 3).sum() < 0:

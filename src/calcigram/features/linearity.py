@@ -1,4 +1,4 @@
-"""Features of linearity: how far a cluster follows a line, a curve, or two rails.
+"""Features of linearity: how far a cluster follows a line, a curve, two rails, or the walls of a vessel.
 
 Side branches are measured in `branching`.
 """
@@ -41,6 +41,8 @@ ROWS: Rows = (
     ("orientation_order", "1", 0, 1, "Whether elongated calcifications all point the same way.", "|sum w_k exp(2i o_k)| / sum w_k, w_k = 1 - 1/aspect", COMMON, _AXES),
     ("rail_score", "1", 0, 1, "How clearly the calcifications form two parallel rows, as vessel walls do.", "Bimodality of the signed offsets from the principal curve, from their median, those beyond twice the upper quartile of distance left out, in two halves by at most 8 steps of two means from 0: product of the share of variance between the halves above the uniform's 3/4, the emptiness of the middle third (of all n), the mixing of both along the curve, and 4pq; n >= 6", "after Valvano et al. 2019 (tram tracks)", ()),
     ("rail_separation_mm", "mm", 0, inf, "How far apart the two rows are, as the walls of a vessel.", "Distance between the mean offsets of the two halves; n >= 6", "after Valvano et al. 2019 (tram tracks)", ()),
+    ("wall_unevenness", "1", 0, inf, "Whether they lie in two walls that may bend and fork: 0 is two thin walls, 1 a loose line.", "Median of |u^2 / l2 - 1|, u the distance of a point from the major axis of all points within 3.5 mm, l2 their variance across that axis; over the points (512 at most) with 5 or more within reach whose l2 is at most 0.8 l1; 4 such points", "own formula, after Valvano et al. 2019 (tram tracks)", ()),
+    ("wall_width_mm", "mm", 0, 7, "How wide the cluster is across, at the median of its places: for two walls, their distance.", "Median of 2 sqrt(l2) over the same points", "own formula, after Valvano et al. 2019 (tram tracks)", ()),
 )  # fmt: skip
 """The features of this family: name, unit, lowest and highest value, meaning, formula, source, marks needed."""
 
@@ -208,7 +210,7 @@ def _rails(curve, out):
 
 
 @kernel(fast=True)
-def measure_linearity(frame, curve, branches, directions, orientation, aspect, out):
+def measure_linearity(frame, curve, branches, directions, walls, orientation, aspect, out):
     """Write the family's columns to `out`, a view of one row."""
     _orientations(frame, directions, orientation, aspect, out)
     n = frame.x.size
@@ -222,5 +224,7 @@ def measure_linearity(frame, curve, branches, directions, orientation, aspect, o
     out[_C.local_linearity_4] = directions.linearity_near
     out[_C.local_linearity_8] = directions.linearity_wide
     _directions(frame.y, directions, out)
+    out[_C.wall_unevenness] = walls.unevenness
+    out[_C.wall_width_mm] = walls.width
     if n >= RAIL_MIN_POINTS and curve.length > 0.0:
         _rails(curve, out)

@@ -10,7 +10,7 @@ import numpy as np
 from calcigram._kernels.compiler import kernel
 from calcigram._kernels.curve import principal_curve
 from calcigram._kernels.geometry import convex_hull, measure_hull, principal_frame
-from calcigram._kernels.pairs import local_directions, measure_pairs
+from calcigram._kernels.pairs import local_directions, measure_pairs, measure_walls
 from calcigram._kernels.statistics import quantile, rising
 from calcigram._kernels.tree import (
     TWIG_EDGES,
@@ -77,7 +77,7 @@ def measure_clusters(start, stop, offsets, columns, values):
         hull = measure_hull(x, y, convex_hull(x, y))
         measure_spread(frame, hull, pairs, breast[c], row[_SPREAD:_SPREAD_END])
         measure_linearity(
-            frame, curve, branches, directions,
+            frame, curve, branches, directions, measure_walls(x, y),
             _ordered(orientations, begin, order), _ordered(aspects, begin, order),
             row[_LINEARITY:_LINEARITY_END],
         )  # fmt: skip
