@@ -54,8 +54,8 @@ CUT_TO = (3, 10)
 CUT_SHARE = 0.05
 """How many of these there are for each cluster that has so few by itself."""
 
-BRANCHING_LEAST = 9
-"""A branching cluster keeps so many at least: three arms of three calcifications, which still show."""
+BRANCHING_LEAST = 12
+"""A branching cluster keeps so many at least: three arms of four calcifications, which still show."""
 
 
 def hide_marks(features: Features, marks: Iterable[str]) -> Features:
