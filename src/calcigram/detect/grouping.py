@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from scipy.spatial import ConvexHull, QhullError
+from scipy.spatial import ConvexHull, QhullError, cKDTree
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,6 +31,12 @@ STRONG_Z = 6.0
 STRONG_IN_CORE = 3
 """Conspicuous marks of a cluster with a dense core; without a core, `MIN_NUMBER` must be conspicuous."""
 
+WEAKER_Z, NEAR_NUMBER = 1.0, 3
+"""A mark of up to so much less than the threshold is kept where so many of the threshold lie within `CORE_MM`.
+
+Plaques of a vessel and amorphous calcifications are often that weak (docs/detector.md); false marks seldom lie so.
+"""
+
 DIFFUSE_NUMBER = 15
 DIFFUSE_SHARE = 0.4
 """So many conspicuous marks whose hull is so large a share of the breast are one diffuse cluster, with all others."""
@@ -39,6 +45,34 @@ RULE = (
     f"linked by gaps of at most {LINK_MM:g} mm between outlines: at least {MIN_NUMBER} calcifications, {MIN_NUMBER} of "
     f"z >= {STRONG_Z:g}, or {STRONG_IN_CORE} about a dense core"
 )
+
+
+def are_kept(
+    points: npt.NDArray[np.float64], z: npt.NDArray[np.float64], threshold_z: float
+) -> npt.NDArray[np.bool_]:
+    """Say which marks are kept: those of the threshold, and weaker ones near several of these.
+
+    Parameters
+    ----------
+    points : ndarray of float64, shape (N, 2)
+        Centres in mm.
+    z : ndarray of float64, shape (N,)
+    threshold_z : float
+
+    Examples
+    --------
+    >>> points = np.column_stack([np.arange(5.0), np.zeros(5)])
+    >>> are_kept(points, np.array([6, 6, 6, 5, 4]), 5.5)
+    array([ True,  True,  True,  True, False])
+    """
+    strong = z >= threshold_z
+    kept = strong.copy()
+    if strong.sum() < NEAR_NUMBER:
+        return kept
+    weak = np.flatnonzero(~strong & (z >= threshold_z - WEAKER_Z))
+    away, _ = cKDTree(points[strong]).query(points[weak], [NEAR_NUMBER])
+    kept[weak] = away[:, 0] <= CORE_MM
+    return kept
 
 
 def group_marks(table: pd.DataFrame, breast_area_mm2: float) -> npt.NDArray[np.int64]:
