@@ -215,7 +215,7 @@ def test_weaker_ones_are_kept_near_three_of_the_threshold(discs, apart_mm, n_fou
     places = [(x, 4.0, 0.3, 80.0) for x in (3, 4.5, 6)]
     image = discs([*places, (4.5, 4.0 + apart_mm, 0.3, 20.0)])
     z = of_patch(image, threshold_z=4.0).table["confidence"]
-    assert len(z) == 4
+    assert z[2] > z[3] + 2
     threshold = float(z[3]) + 0.5
     assert len(of_patch(image, threshold_z=threshold).table) == 3
     found = of_patch(image, threshold_z=threshold, with_weaker=True)
