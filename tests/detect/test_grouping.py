@@ -50,7 +50,9 @@ def test_weaker_marks_are_kept_near_three_of_the_threshold(n_strong, weak_z, at_
     assert kept.tolist() == [True] * n_strong + [is_kept]
 
 
-@pytest.mark.parametrize(("n", "least", "n_clusters"), [(3, 3, 1), (3, 5, 0), (7, 8, 0), (8, 8, 1), (2, 3, 0)])
+@pytest.mark.parametrize(
+    ("n", "least", "n_clusters"), [(3, 3, 1), (3, 5, 0), (7, 8, 0), (8, 8, 1), (2, 3, 0)]
+)
 def test_the_least_number_can_be_chosen(n, least, n_clusters):
     found = group_marks(marks(np.arange(n) * 9.0, z=7.0), BREAST_MM2, least)
     assert found.max() + 1 == n_clusters
