@@ -12,7 +12,7 @@ from rendered_images import Rendered
 
 from calcigram.clusters import ClusterSet
 from calcigram.detect import THRESHOLD_Z, Detection, detect_calcifications
-from calcigram.detect.grouping import group_marks
+from calcigram.detect.grouping import are_kept, group_marks
 from calcigram.formats.annotations import Cluster, ImageMarks, Mark, gather
 from calcigram.formats.maskparts import measure, pixels_of
 from calcigram.formats.outlines import Shape
@@ -64,7 +64,9 @@ def linked(
     marks: pd.DataFrame, threshold: float, breast_area_mm2: float, linking: Linking | None = None
 ) -> np.ndarray:
     """Return the cluster of each mark at a threshold, by default by the detector's own rule."""
-    strong = marks["confidence"].to_numpy() >= threshold
+    strong = are_kept(
+        marks[["x_mm", "y_mm"]].to_numpy(float), marks["confidence"].to_numpy(float), threshold
+    )
     groups = np.full(len(marks), -1)
     chosen = marks[strong]
     if linking is None:

@@ -32,8 +32,8 @@ class Linking:
 
     Attributes
     ----------
-    link_mm : float
-        Calcifications closer than this are linked.
+    link_mm : float, optional
+        Calcifications closer than this are linked; by default 10 mm, and in a mammogram the gaps between outlines decide.
     min_number : int
         A cluster begins where so many lie within `link_mm` of one, itself counted.
     method : {"dbscan", "hdbscan"}
@@ -41,12 +41,12 @@ class Linking:
         within, and does not split below `link_mm`.
     """
 
-    link_mm: float = LINK_MM
+    link_mm: float | None = None
     min_number: int = MIN_NUMBER
     method: str = METHODS[0]
 
     def __post_init__(self) -> None:
-        if not 0 < self.link_mm <= LARGEST_POSITION_MM:
+        if not 0 < self.reach_mm <= LARGEST_POSITION_MM:
             expected = f"a distance above 0 and at most {LARGEST_POSITION_MM:,.0f} mm"
             raise BadInputError(expected, column="link_mm", value=self.link_mm)
         if self.min_number < 1:
@@ -54,11 +54,16 @@ class Linking:
         if self.method not in METHODS:
             raise BadInputError(f"one of {', '.join(METHODS)}", column="method", value=self.method)
 
+    @property
+    def reach_mm(self) -> float:
+        """Largest distance of the centres of linked calcifications."""
+        return LINK_MM if self.link_mm is None else self.link_mm
+
     def __str__(self) -> str:
         noun = "calcification" if self.min_number == 1 else "calcifications"
         return (
             f"linked by {self.method.upper()}: at least {self.min_number} {noun} "
-            f"within {self.link_mm:g} mm"
+            f"within {self.reach_mm:g} mm"
         )
 
 
@@ -123,7 +128,7 @@ def _dbscan(points: npt.NDArray[np.float64], linking: Linking) -> npt.NDArray[np
     """
     from scipy.spatial import cKDTree
 
-    reach = linking.link_mm
+    reach = linking.reach_mm
     counts = cKDTree(points).query_ball_point(points, reach, return_length=True)
     core = counts >= linking.min_number
     labels = np.full(len(points), -1, np.int64)
@@ -165,7 +170,7 @@ def _hdbscan(points: npt.NDArray[np.float64], linking: Linking) -> npt.NDArray[n
 
     model = HDBSCAN(
         min_cluster_size=max(2, linking.min_number),
-        cluster_selection_epsilon=linking.link_mm,
+        cluster_selection_epsilon=linking.reach_mm,
         allow_single_cluster=True,
         copy=True,
     )

@@ -73,7 +73,7 @@ def test_the_calcifications_are_found_where_they_are(clean):
     meta = clean.meta.iloc[0]
     assert (meta.image_id, meta.laterality, meta.view) == (made_by.UID, "L", "CC")
     assert meta.formed_by.startswith(
-        "detected, z >= 5.5; linked by gaps of at most 10 mm between outlines"
+        "detected, z >= 5.5, near 3 such z >= 4.5; linked by gaps of at most 10 mm between outlines"
     )
 
 

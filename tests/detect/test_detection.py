@@ -5,6 +5,7 @@ import tracemalloc
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -207,6 +208,22 @@ def test_a_higher_threshold_leaves_fewer(discs):
     z = of_patch(image, threshold_z=5.0).table["confidence"]
     assert len(z) == 3
     assert of_patch(image, threshold_z=float(z[0]) - 0.01).table["confidence"].tolist() == [z[0]]
+
+
+@pytest.mark.parametrize(("apart_mm", "n_found"), [(2.0, 4), (6.0, 3)])
+def test_weaker_ones_are_kept_near_three_of_the_threshold(discs, apart_mm, n_found):
+    places = [(x, 4.0, 0.3, 80.0) for x in (3, 4.5, 6)]
+    image = discs([*places, (4.5, 4.0 + apart_mm, 0.3, 20.0)])
+    z = of_patch(image, threshold_z=4.0).table["confidence"]
+    assert z[2] > z[3] + 2
+    threshold = float(z[3]) + 0.5
+    assert len(of_patch(image, threshold_z=threshold).table) == 3
+    found = of_patch(image, threshold_z=threshold, with_weaker=True)
+    assert len(found.table) == found.labels.max() == n_found
+    pd.testing.assert_frame_equal(  # cnr is held against pixels of no other calcification
+        found.table.iloc[:3].drop(columns="cnr"),
+        of_patch(image, threshold_z=threshold).table.drop(columns="cnr"),
+    )
 
 
 def test_a_region_of_interest_keeps_what_is_inside_and_counts_the_rest(discs):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calcigram.detect.grouping import LINK_MM, group_marks
+from calcigram.detect.grouping import LINK_MM, are_kept, group_marks
 
 BREAST_MM2 = 12_000.0
 
@@ -39,6 +39,23 @@ def test_faint_marks_need_a_dense_core(apart_mm, n_strong, is_cluster):
     z = np.where(np.arange(7) < n_strong, 7.0, 5.6)
     found = group_marks(marks(np.arange(7) * apart_mm, z=z), BREAST_MM2)
     assert (found >= 0).all() == is_cluster
+
+
+@pytest.mark.parametrize(("n_strong", "weak_z", "at_mm", "is_kept"), [
+    (3, 4.5, 4.9, True), (3, 4.4, 4.9, False), (2, 5.4, 1.0, False), (3, 5.0, 5.1, False), (0, 5.0, 0.0, False),
+])  # fmt: skip
+def test_weaker_marks_are_kept_near_three_of_the_threshold(n_strong, weak_z, at_mm, is_kept):
+    points = np.array([[0.0, 0.0]] * n_strong + [[at_mm, 0.0]])
+    kept = are_kept(points, np.array([5.5] * n_strong + [weak_z]), 5.5)
+    assert kept.tolist() == [True] * n_strong + [is_kept]
+
+
+@pytest.mark.parametrize(
+    ("n", "least", "n_clusters"), [(3, 3, 1), (3, 5, 0), (7, 8, 0), (8, 8, 1), (2, 3, 0)]
+)
+def test_the_least_number_can_be_chosen(n, least, n_clusters):
+    found = group_marks(marks(np.arange(n) * 9.0, z=7.0), BREAST_MM2, least)
+    assert found.max() + 1 == n_clusters
 
 
 def test_few_are_no_cluster():

@@ -11,7 +11,7 @@ import pytest
 
 from calcigram.errors import BadInputError
 from calcigram.formats import read_clusters, read_intake
-from calcigram.longtable.intake import NoticeWarning
+from calcigram.longtable.intake import NO_ROWS, NoticeWarning
 from calcigram.options import ReadOptions
 
 GOOD = "cluster_id,x_mm,y_mm,cnr\n007,1,2,3\n007,1.5,2,\n8,0,0,1\n"
@@ -76,8 +76,6 @@ def test_a_heading_with_commas_is_no_comma_file(csv):
 BAD_FILES = [
     ("", "expected a file that is not empty"),
     ("\n\n", "column 'cluster_id': expected a column of this name"),
-    ("cluster_id,x_mm,y_mm\n", "expected at least one row below the headings"),
-    ("cluster_id,x_mm,y_mm\n\n\n", "expected at least one row below the headings"),
     ("cluster_id,x_mm\na,1\n", "column 'y_mm': expected a column of this name"),
     ("cluster_id,x_mm,x_mm,y_mm\na,1,1,1\n", "column 'x_mm': expected each heading once"),
     ("cluster_id,x_mm,y_mm\na,1,2\n\na,1\n", "row 4: got '2 fields', expected 3 fields"),
@@ -277,3 +275,15 @@ def test_a_file_that_unpacks_to_far_more_is_refused(csv):
 def test_damaged_packed_files_are_refused(csv, content):
     with pytest.raises(BadInputError, match="expected an undamaged compressed file"):
         read_clusters(csv(content))
+
+
+@pytest.mark.parametrize("rows", ["", "\n\n", "# a comment\n"])
+def test_a_table_without_rows_has_no_clusters(tmp_path, rows):
+    path = tmp_path / "marks.csv"
+    path.write_text(f"cluster_id,x_mm,y_mm,diameter_mm,image_id\n{rows}")
+    intake = read_intake(path)
+    assert len(intake.clusters) == len(intake.rejects) == 0
+    assert NO_ROWS in intake.notes
+    path.write_text("cluster_id,x_mm\n")
+    with pytest.raises(BadInputError, match="y_mm"):
+        read_intake(path)

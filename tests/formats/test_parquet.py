@@ -113,7 +113,14 @@ def test_a_newer_format_is_refused(table, version):
         read_clusters(table(metadata={"calcigram": note}))
 
 
-def test_no_rows_are_refused(table):
+def test_a_long_table_without_rows_has_no_clusters(table):
+    nothing = pa.array([], pa.float32())
+    path = table(cluster_id=pa.array([], pa.string()), x_mm=nothing, y_mm=nothing)
+    with pytest.warns(NoticeWarning, match="no clusters"):
+        assert len(read_clusters(path)) == 0
+
+
+def test_lists_without_rows_are_refused(table):
     empty = pa.array([], pa.list_(pa.float32()))
     path = table(cluster_id=pa.array([], pa.string()), x_mm=empty, y_mm=empty)
     with pytest.raises(BadInputError, match="expected at least one row"):

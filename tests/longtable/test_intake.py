@@ -13,6 +13,7 @@ from calcigram.longtable import (
     frame_from_clusters,
     known_columns,
 )
+from calcigram.longtable.intake import NO_ROWS
 from calcigram.options import ReadOptions
 
 
@@ -188,9 +189,15 @@ def test_skip_bad_may_leave_nothing():
     assert (len(intake.clusters), intake.n_rejected) == (0, 2)
 
 
-def test_an_empty_table_is_refused():
-    with pytest.raises(BadInputError, match="at least one row"):
-        clusters_from_frame(frame().iloc[:0])
+def test_a_table_without_rows_has_no_clusters():
+    nothing = frame().iloc[:0]
+    for table, options in (
+        (nothing, ReadOptions()),
+        (nothing.drop(columns="cluster_id"), ReadOptions(single_cluster="a")),
+    ):
+        intake = clusters_from_frame(table, options)
+        assert len(intake.clusters) == len(intake.rejects) == 0
+        assert intake.notes == (NO_ROWS,)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
+from scipy.spatial import cKDTree
 
 from calcigram.detect.breast import (
     FOREIGN,
@@ -17,6 +18,7 @@ from calcigram.detect.breast import (
     find_breast,
     whole_image,
 )
+from calcigram.detect.grouping import CORE_MM, WEAKER_Z, are_kept
 from calcigram.detect.noise import equalise
 from calcigram.detect.outline import SEARCH_MM, Region, grow, grow_large, shapes_of
 from calcigram.detect.spots import Spots, best_z, find_large, find_spots, z_at
@@ -90,6 +92,7 @@ def detect_calcifications(
     roi: Mask | None = None,
     threshold_z: float = THRESHOLD_Z,
     find_outline: bool = True,
+    with_weaker: bool = False,
 ) -> Detection:
     """Detect the calcifications of a mammogram.
 
@@ -102,6 +105,8 @@ def detect_calcifications(
         Least response over its local deviation.
     find_outline : bool
         Find the breast first. False for a patch of tissue: all of it is searched.
+    with_weaker : bool
+        Keep weaker marks near several of the threshold too (`grouping.are_kept`).
 
     Returns
     -------
@@ -137,12 +142,16 @@ def detect_calcifications(
     seen = breast.mask & (breast.reason != FOREIGN)  # metal would set the range, and its edges ring
     equal = equalise(image, seen, raw=mammogram.raw)
     large = find_large(equal, seen, spacing, max(threshold_z, THRESHOLD_Z))
-    small = find_spots(equal, seen, spacing, threshold_z)
+    lowest_z = threshold_z - WEAKER_Z if with_weaker else threshold_z
+    small = find_spots(equal, seen, spacing, lowest_z)
     del equal
-    counts = np.bincount(reason[small.rows, small.columns], minlength=len(REASONS))
+    strong = small.z >= threshold_z
+    counts = np.bincount(reason[small.rows[strong], small.columns[strong]], minlength=len(REASONS))
     counts[FOREIGN] = breast.n_foreign
     # Left out before they are grown: a skin edge has hundreds of spots, and growing is most of the work.
     large, small = (spots.where(reason[spots.rows, spots.columns] == 0) for spots in (large, small))
+    if with_weaker:
+        small = small.where(_near_strong(large, small, threshold_z, spacing))
     regions, z, labels = _grown(image, large, small, spacing)
     left_out = {reason: int(n) for reason, n in zip(REASONS, counts, strict=True) if reason and n}
     if breast.n_labels:
@@ -151,9 +160,13 @@ def detect_calcifications(
         own_z < LEAST_WIDE_Z and region.diameter_mm(spacing) > WIDE_MM
         for region, own_z in zip(regions, z, strict=True)
     ]
-    if any(is_faint):
-        left_out["large and faint"] = sum(is_faint)
+    if n_faint := sum(f and own_z >= threshold_z for f, own_z in zip(is_faint, z, strict=True)):
+        left_out["large and faint"] = n_faint
     kept = [k for k in np.argsort(-np.array(z), kind="stable").tolist() if not is_faint[k]]
+    if with_weaker:
+        middles = np.array([(regions[k].columns.mean(), regions[k].rows.mean()) for k in kept])
+        confirmed = are_kept(middles.reshape(-1, 2) * spacing[::-1], np.array(z)[kept], threshold_z)
+        kept = [k for k, is_kept in zip(kept, confirmed, strict=True) if is_kept]
     notices = [*mammogram.notices, *breast.notices]
     if len(kept) > MAX_LOOSE:
         notices.append(
@@ -306,6 +319,20 @@ def _finite(mammogram: Mammogram) -> Mammogram:
     notice = f"{counted(n_bad, 'pixel')} without a finite value, taken as padding"
     notices = (*mammogram.notices, notice) if n_bad else mammogram.notices
     return replace(mammogram, pixels=pixels, valid=valid, notices=notices)
+
+
+def _near_strong(
+    large: Spots, small: Spots, threshold_z: float, spacing_mm: tuple[float, float]
+) -> npt.NDArray[np.bool_]:
+    """Tell which small spots may be kept, so that others need not be grown: a strong one is near, or is itself."""
+    strong = small.z >= threshold_z
+    first, second = (np.column_stack([s.rows, s.columns]) * spacing_mm for s in (large, small))
+    sure = np.concatenate([first, second[strong]])
+    if not len(sure):
+        return strong
+    # the middle of a large one may be farther away than its spot
+    near: npt.NDArray[np.bool_] = cKDTree(sure).query(second)[0] <= 2 * CORE_MM
+    return near
 
 
 def _grown(

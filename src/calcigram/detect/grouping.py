@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from scipy.spatial import ConvexHull, QhullError
+from scipy.spatial import ConvexHull, QhullError, cKDTree
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,17 +31,60 @@ STRONG_Z = 6.0
 STRONG_IN_CORE = 3
 """Conspicuous marks of a cluster with a dense core; without a core, `MIN_NUMBER` must be conspicuous."""
 
+WEAKER_Z, NEAR_NUMBER = 1.0, 3
+"""A mark of up to so much less than the threshold is kept where so many of the threshold lie within `CORE_MM`.
+
+Plaques of a vessel and amorphous calcifications are often that weak (docs/detector.md); false marks seldom lie so.
+"""
+
 DIFFUSE_NUMBER = 15
 DIFFUSE_SHARE = 0.4
 """So many conspicuous marks whose hull is so large a share of the breast are one diffuse cluster, with all others."""
 
-RULE = (
-    f"linked by gaps of at most {LINK_MM:g} mm between outlines: at least {MIN_NUMBER} calcifications, {MIN_NUMBER} of "
-    f"z >= {STRONG_Z:g}, or {STRONG_IN_CORE} about a dense core"
-)
+
+def rule(min_number: int = MIN_NUMBER) -> str:
+    """Return in words how marks are linked."""
+    least = min(min_number, MIN_NUMBER)
+    return (
+        f"linked by gaps of at most {LINK_MM:g} mm between outlines: at least {min_number} calcifications, {least} of "
+        f"z >= {STRONG_Z:g}, or {min(least, STRONG_IN_CORE)} about a dense core"
+    )
 
 
-def group_marks(table: pd.DataFrame, breast_area_mm2: float) -> npt.NDArray[np.int64]:
+RULE = rule()
+
+
+def are_kept(
+    points: npt.NDArray[np.float64], z: npt.NDArray[np.float64], threshold_z: float
+) -> npt.NDArray[np.bool_]:
+    """Say which marks are kept: those of the threshold, and weaker ones near several of these.
+
+    Parameters
+    ----------
+    points : ndarray of float64, shape (N, 2)
+        Centres in mm.
+    z : ndarray of float64, shape (N,)
+    threshold_z : float
+
+    Examples
+    --------
+    >>> points = np.column_stack([np.arange(5.0), np.zeros(5)])
+    >>> are_kept(points, np.array([6, 6, 6, 5, 4]), 5.5)
+    array([ True,  True,  True,  True, False])
+    """
+    strong = z >= threshold_z
+    kept = strong.copy()
+    if strong.sum() < NEAR_NUMBER:
+        return kept
+    weak = np.flatnonzero(~strong & (z >= threshold_z - WEAKER_Z))
+    away, _ = cKDTree(points[strong]).query(points[weak], [NEAR_NUMBER])
+    kept[weak] = away[:, 0] <= CORE_MM
+    return kept
+
+
+def group_marks(
+    table: pd.DataFrame, breast_area_mm2: float, min_number: int = MIN_NUMBER
+) -> npt.NDArray[np.int64]:
     """Say which cluster each detected mark belongs to.
 
     Parameters
@@ -49,6 +92,8 @@ def group_marks(table: pd.DataFrame, breast_area_mm2: float) -> npt.NDArray[np.i
     table : pandas.DataFrame
         As `Detection.table`; ``x_mm, y_mm, diameter_mm, aspect_ratio, confidence`` are looked at.
     breast_area_mm2 : float
+    min_number : int
+        Least marks of a cluster; where it is less than 5, so many conspicuous ones are enough.
 
     Returns
     -------
@@ -65,8 +110,9 @@ def group_marks(table: pd.DataFrame, breast_area_mm2: float) -> npt.NDArray[np.i
     groups = np.full(len(table), -1, np.int64)
     points = table[["x_mm", "y_mm"]].to_numpy(float)
     strong = table["confidence"].to_numpy(float) >= STRONG_Z
+    least = min(min_number, MIN_NUMBER)
     if (
-        strong.sum() >= DIFFUSE_NUMBER
+        strong.sum() >= max(DIFFUSE_NUMBER, min_number)
         and _hull_mm2(points[strong]) >= DIFFUSE_SHARE * breast_area_mm2
     ):
         groups[:] = 0
@@ -80,8 +126,9 @@ def group_marks(table: pd.DataFrame, breast_area_mm2: float) -> npt.NDArray[np.i
         own = _linked_to(first, near)
         left &= ~own
         n_strong = (strong & own).sum()
-        has_core = (n_close[own] >= MIN_NUMBER).any()
-        if own.sum() >= MIN_NUMBER and n_strong >= (STRONG_IN_CORE if has_core else MIN_NUMBER):
+        has_core = (n_close[own] >= least).any()
+        needed = min(STRONG_IN_CORE, least) if has_core else least
+        if own.sum() >= min_number and n_strong >= needed:
             groups[own] = n_clusters
             n_clusters += 1
     return groups

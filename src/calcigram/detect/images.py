@@ -13,14 +13,14 @@ import numpy.typing as npt
 
 from calcigram.clusters import ClusterSet
 from calcigram.detect.detection import THRESHOLD_Z, Detection, detect_calcifications
-from calcigram.detect.grouping import RULE, group_marks
+from calcigram.detect.grouping import NEAR_NUMBER, WEAKER_Z, group_marks, rule
 from calcigram.errors import BadInputError
 from calcigram.formats.arrays import read_array
 from calcigram.formats.files import PathLike
 from calcigram.formats.greys import spacing_pair
 from calcigram.formats.mammograms import from_array, read_mammogram
 from calcigram.limits import POINT_COLUMNS
-from calcigram.linking import Linking, link
+from calcigram.linking import METHODS, Linking, link
 from calcigram.longtable import Intake, Notice, tell
 from calcigram.longtable.columns import empty_rejects
 from calcigram.mammogram import Mammogram
@@ -81,7 +81,8 @@ def detect(
     roi : path-like or ndarray, optional
         Mask of the image's shape; only what is not 0 is searched.
     threshold_z : float
-        Least response of the filter over its local deviation: lower finds more, and more that is none.
+        Least response of the filter over its local deviation: lower finds more, and more that is none. Marks of up to 1
+        less are kept where three of the threshold lie within 5 mm.
     linking : Linking, optional
         How calcifications form clusters, by the distances of their centres; by default by the gaps between outlines and about
         conspicuous ones (`calcigram.detect.grouping`). Those in no cluster are left out.
@@ -172,24 +173,28 @@ def search(
     Found
     """
     mask = None if roi is None else _region(roi, mammogram)
-    detection = detect_calcifications(mammogram, roi=mask, threshold_z=threshold_z)
+    detection = detect_calcifications(
+        mammogram, roi=mask, threshold_z=threshold_z, with_weaker=True
+    )
     table = detection.table
-    if linking is None:
-        rule, owner = RULE, group_marks(table, detection.breast_area_mm2)
+    if linking is None or (linking.link_mm is None and linking.method == METHODS[0]):
+        least = (linking or Linking()).min_number
+        words, owner = rule(least), group_marks(table, detection.breast_area_mm2, least)
     else:
-        rule, owner = str(linking), link(table["x_mm"], table["y_mm"], linking)
+        words, owner = str(linking), link(table["x_mm"], table["y_mm"], linking)
     rows = np.argsort(owner, kind="stable")
     rows = rows[owner[rows] >= 0]
     counts = np.bincount(owner[rows])
-    said = f"{counted(len(table), 'calcification')} detected (z >= {threshold_z:g}): "
+    level = f"z >= {threshold_z:g}, near {NEAR_NUMBER} such z >= {threshold_z - WEAKER_Z:g}"
+    said = f"{counted(len(table), 'calcification')} detected ({level}): "
     said += f"{counted(len(rows), 'calcification')} in {counted(len(counts), 'cluster')}"
-    notes = [*detection.notices, f"{said} ({rule})"]
+    notes = [*detection.notices, f"{said} ({words})"]
     if n_loose := len(table) - len(rows):
         notes.append(Notice(f"{counted(n_loose, 'calcification')} in no cluster, left out"))
     if detection.left_out:
         parts = ", ".join(f"{n} ({reason})" for reason, n in detection.left_out.items())
         notes.append(Notice(f"left out: {parts}"))
-    formed_by = f"detected, z >= {threshold_z:g}; {rule}"
+    formed_by = f"detected, {level}; {words}"
     clusters = _clusters(mammogram, detection, rows, counts, formed_by)
     return Found(mammogram, detection, clusters, rows, tuple(notes))
 

@@ -11,12 +11,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from calcigram.detect.breast import block_sums, enlarge
+from calcigram._kernels import regions
 from calcigram.formats.maskparts import Pixels, measure
 from calcigram.formats.outlines import Shape
 from calcigram.mammogram import Image
@@ -71,10 +72,46 @@ PEAK_QUANTILE = 0.95
 BLUR = 0.55
 """Sigma in pixels of the interpolating Gaussian: the pixel's own width."""
 
+LEAST_WEIGHT = 1e-20
+"""Smaller weights of interpolation change nothing in single precision."""
+
 SEARCH_MM = 0.3
 """How far from a given point the peak may be."""
 
-FOUR_NEIGHBOURS = ndimage.generate_binary_structure(2, 1)
+_SMOOTHING = np.exp(-(np.arange(4.0) ** 2) / 2)
+_SMOOTHING /= _SMOOTHING[0] + 2 * _SMOOTHING[1:].sum()
+
+
+class Part(NamedTuple):
+    """A connected part of a window: `regions.flooded`.
+
+    Attributes
+    ----------
+    flat : ndarray of int64
+        Rising indices of its pixels.
+    box : tuple of int
+        First and last row, first and last column.
+    """
+
+    flat: Ints
+    box: tuple[int, int, int, int]
+
+    def extent_mm(self, pixel_mm: tuple[float, float]) -> float:
+        """Return the longer side of the box."""
+        top, bottom, left, right = self.box
+        return max((bottom - top) * pixel_mm[0], (right - left) * pixel_mm[1])
+
+    def leaves(
+        self, window: tuple[slice, slice], own: tuple[int, ...], shape: tuple[int, ...]
+    ) -> bool:
+        """Tell whether it reaches the edge of its window, other than where the image ends."""
+        top, bottom, left, right = self.box
+        return (
+            (top == 0 and window[0].start > 0)
+            or (bottom == own[0] - 1 and window[0].stop < shape[0])
+            or (left == 0 and window[1].start > 0)
+            or (right == own[1] - 1 and window[1].stop < shape[1])
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,13 +145,16 @@ def _weights(n: int, factor: int) -> Image:
     """Return the weights of Gaussian interpolation from n pixels to ``n * factor``."""
     place = (np.arange(n * factor) + 0.5) / factor - 0.5
     weights = np.exp(-(((place[:, None] - np.arange(n)) / BLUR) ** 2) / 2)
-    return np.asarray(weights / weights.sum(axis=1, keepdims=True), np.float32)
+    weights /= weights.sum(axis=1, keepdims=True)
+    weights[weights < LEAST_WEIGHT] = 0.0
+    return np.asarray(weights, np.float32)
 
 
 def _finer(values: Image, factors: tuple[int, int]) -> Image:
     """Return pixels interpolated on the finer grid."""
     down, right = (_weights(n, k) for n, k in zip(values.shape, factors, strict=True))
-    return np.asarray(down @ values @ right.T, np.float32)
+    finer: Image = regions.weighted(down, np.array(values, np.float32), right)
+    return finer
 
 
 def _factors(spacing_mm: tuple[float, float]) -> tuple[int, int]:
@@ -171,18 +211,26 @@ def grow(
         return None
     fine_mm = (spacing_mm[0] / factors[0], spacing_mm[1] / factors[1])
     for share in LEVELS:
-        inside = component(fine >= background + share * height, at)
+        inside = _part(fine, background + share * height, at)
         # the highest pixel is high by its noise: a quantile of the region is the peak
-        peak = float(np.quantile(fine[inside], PEAK_QUANTILE)) - background
-        inside = component(fine >= background + share * peak, at)
-        fits = not leaves(inside, window, image.shape) and inside.mean() <= FULL
-        if fits and extent_mm(inside, fine_mm) <= LARGE_MM:
-            return region_of(inside, at, factors, (top, left))
+        peak = float(regions.quantile_at(fine, inside.flat, PEAK_QUANTILE)) - background
+        inside = _part(fine, background + share * peak, at)
+        fits = inside.flat.size <= FULL * fine.size
+        if (
+            fits
+            and inside.extent_mm(fine_mm) <= LARGE_MM
+            and not inside.leaves(window, fine.shape, image.shape)
+        ):
+            return region_of(inside.flat, fine.shape, at, factors, (top, left))
         if share == LEVELS[0]:
             large = grow_large(image, row, column, spacing_mm, taken=taken)
             if large is not None:
                 return large
     return None
+
+
+def _part(height: Image, level: float, at: tuple[int, int]) -> Part:
+    return Part(*regions.flooded(height, np.float32(level), *at))
 
 
 def grow_large(
@@ -206,43 +254,42 @@ def grow_large(
     """
     for half_mm in LARGE_WINDOWS_MM:
         window = window_about(row, column, half_mm, spacing_mm)
-        values = np.asarray(ndimage.gaussian_filter(image[window], 1.0, truncate=3.0), np.float32)
+        values = regions.smoothed(np.array(image[window], np.float32), _SMOOTHING)
         outside = np.ones(values.shape, bool) if taken is None else taken[window] == 0
         at = peak_about(
             values, (row - window[0].start, column - window[1].start), (1, 1), spacing_mm
         )
         if not outside[at]:
             return None
-        inside = np.zeros(values.shape, bool)
-        inside[at] = True
+        inside = Part(np.array([at[0] * values.shape[1] + at[1]]), (at[0], at[0], at[1], at[1]))
         around = _Surroundings(values, outside, half_mm, spacing_mm)
         for _ in range(N_ROUNDS):
-            height_at = values - around.surface(inside)
-            height_at[~outside] = 0
-            height = float(np.median(height_at[inside]))
+            height_at = around.heights(inside.flat)
+            height = float(regions.median_at(height_at, inside.flat))
             if not height > 0:
                 return None
-            grown = component(height_at >= height / 2, at)
-            settled = np.array_equal(grown, inside)
-            inside = grown
-            if settled or not inside[at] or inside.mean() > FULL:
+            before, inside = inside, _part(height_at, height / 2, at)
+            if np.array_equal(before.flat, inside.flat) or inside.flat.size > FULL * values.size:
                 break
-        if not inside[at]:
-            return None
-        extent = extent_mm(inside, spacing_mm)
+        extent = inside.extent_mm(spacing_mm)
         if extent > LARGEST_MM:
             return None
-        if leaves(inside, window, image.shape) or inside.mean() > FULL:
+        if inside.flat.size > FULL * values.size or inside.leaves(
+            window, values.shape, image.shape
+        ):
             continue
+        if extent <= LARGE_MM:
+            return None
+        mask = np.zeros(values.shape, bool)
+        mask.ravel()[inside.flat] = True
         if (
-            extent > LARGE_MM
-            and height >= STANDS_OUT * float(height_at[outside & ~inside].std())
-            and float(height_at[inside].max()) <= MOST_PEAKED * height
-            and component(height_at >= WHOLE[0] * height, at).sum() >= WHOLE[1] * inside.sum()
-            and _has_edges(height_at, inside, outside, height, spacing_mm)
+            height >= STANDS_OUT * float(height_at[outside & ~mask].std())
+            and float(height_at.ravel()[inside.flat].max()) <= MOST_PEAKED * height
+            and _part(height_at, WHOLE[0] * height, at).flat.size >= WHOLE[1] * inside.flat.size
+            and _has_edges(height_at, mask, outside, height, spacing_mm)
         ):
             corner = (window[0].start, window[1].start)
-            return region_of(inside, at, (1, 1), corner)
+            return region_of(inside.flat, values.shape, at, (1, 1), corner)
         return None
     return None
 
@@ -260,8 +307,7 @@ class _Surroundings:
         self.values, self.outside = values, outside
         self.steps = [max(1, round(SURFACE_MM / mm)) for mm in spacing_mm]
         # Sums over blocks once per window; those of the region, which changes, are subtracted.
-        self.sums = block_sums(np.where(outside, values, 0), self.steps)
-        self.counts = block_sums(outside, self.steps)
+        self.sums, self.counts = regions.block_sums_of(values, outside, *self.steps)
         widths = [
             max(3, round(0.6 * half_mm / mm / step))
             for mm, step in zip(spacing_mm, self.steps, strict=True)
@@ -270,28 +316,20 @@ class _Surroundings:
             _smoother(n, width) for n, width in zip(self.sums.shape, widths, strict=True)
         )
 
-    def surface(self, inside: npt.NDArray[np.bool_]) -> Image:
-        """Return the surface, through what counts and is not inside."""
-        rows, columns = np.nonzero(inside & self.outside)
-        block = rows // self.steps[0] * self.sums.shape[1] + columns // self.steps[1]
-        sums, counts = (
-            self.down @ (whole - _per_block(block, part, whole.shape)) @ self.right.T
-            for whole, part in ((self.sums, self.values[rows, columns]), (self.counts, None))
+    def heights(self, inside: Ints) -> Image:
+        """Return the height of each pixel over the surface through what counts and is not inside; 0 of others."""
+        left = regions.without(
+            self.sums, self.counts, self.values, self.outside, inside, *self.steps
         )
+        sums, counts = (regions.weighted(self.down, each, self.right) for each in left)
         known = counts > 0.01 * math.prod(self.steps)
         if not known.any():
-            return self.values
+            return np.zeros_like(self.values)
         surface = np.divide(sums, counts, where=known, out=np.zeros_like(sums))
         if not known.all():
             surface[~known] = np.median(self.values)
-        result: Image = enlarge(surface, self.steps, self.values.shape)
+        result: Image = regions.heights(self.values, self.outside, surface, *self.steps)
         return result
-
-
-def _per_block(block: Ints, values: Image | None, shape: tuple[int, ...]) -> Image:
-    """Return the sum of values (or their number) in each block."""
-    sums = np.bincount(block, values, minlength=math.prod(shape))
-    return sums.reshape(shape).astype(np.float32)
 
 
 @lru_cache(maxsize=256)
@@ -348,42 +386,19 @@ def peak_about(
     return int(place[0]) + spans[0].start, int(place[1]) + spans[1].start
 
 
-def component(over: npt.NDArray[np.bool_], at: tuple[int, int]) -> npt.NDArray[np.bool_]:
-    """Return the connected part (of four neighbours) that holds a pixel."""
-    numbered, _ = ndimage.label(over, FOUR_NEIGHBOURS)
-    result: npt.NDArray[np.bool_] = numbered == numbered[at]
-    return result
-
-
-def leaves(
-    inside: npt.NDArray[np.bool_], window: tuple[slice, slice], shape: tuple[int, ...]
-) -> bool:
-    """Tell whether a region reaches the edge of its window, other than where the image ends."""
-    sides = (
-        (inside[0], window[0].start > 0),
-        (inside[-1], window[0].stop < shape[0]),
-        (inside[:, 0], window[1].start > 0),
-        (inside[:, -1], window[1].stop < shape[1]),
-    )
-    return any(bool(side.any()) for side, is_open in sides if is_open)
-
-
-def extent_mm(inside: npt.NDArray[np.bool_], pixel_mm: tuple[float, float]) -> float:
-    """Return the longer side of the box around a region."""
-    rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
-    return float(max(np.ptp(rows) * pixel_mm[0], np.ptp(columns) * pixel_mm[1]))
-
-
 def region_of(
-    inside: npt.NDArray[np.bool_],
+    inside: Ints,
+    shape: tuple[int, ...],
     at: tuple[int, int],
     factors: tuple[int, int],
     corner: tuple[int, int],
 ) -> Region:
-    """Return a region of the finer grid as one of the image; `corner` is the first pixel of the window."""
-    fine_rows, fine_columns = np.nonzero(inside)
-    centres = inside[factors[0] // 2 :: factors[0], factors[1] // 2 :: factors[1]]
-    rows, columns = np.nonzero(centres)
+    """Return a region of the finer grid (of a shape) as one of the image; `corner` is the window's first pixel."""
+    fine_rows, fine_columns = np.divmod(inside, shape[1])
+    centres = (fine_rows % factors[0] == factors[0] // 2) & (
+        fine_columns % factors[1] == factors[1] // 2
+    )
+    rows, columns = fine_rows[centres] // factors[0], fine_columns[centres] // factors[1]
     if not rows.size:
         rows, columns = np.array([at[0] // factors[0]]), np.array([at[1] // factors[1]])
     return Region(

@@ -142,7 +142,7 @@ def form_clusters(image: ImageMarks, linking: Linking | None = None) -> list[str
     n_new = 0
     for label in range(int(labels.max(initial=-1)) + 1):
         marks = [mark for mark, own in zip(left, labels, strict=True) if own == label]
-        claimed = _claimant(marks, image.clusters, linking.link_mm)
+        claimed = _claimant(marks, image.clusters, linking.reach_mm)
         if claimed is not None:
             claimed.marks, claimed.formed_by = marks, f"{linking}, about the reported centre"
         else:

@@ -121,8 +121,6 @@ def read_texts(
         options = replace(options, single_cluster=source)
         layout = _find_layout(path, options)
     tidy, frame = _tidied_frame(layout)
-    if frame.empty:
-        raise BadInputError("at least one row below the headings", source=source)
     return (
         frame,
         resolve_columns(list(frame.columns), options, source=source),
@@ -281,6 +279,10 @@ class _Tidy:
 
     def frame(self, layout: _Layout) -> pd.DataFrame:
         """Return all as text, but for decimal commas, which become points."""
+        if not len(self.lines):
+            import pandas as pd
+
+            return pd.DataFrame(columns=[n for n in self.names if n not in self.nothing], dtype=str)
         self.file.seek(0)
         how: dict[str, Any] = {"use_threads": False, "block_size": 1 << 22}
         frame = _frame_of(self.file, layout, self.names, "string", **how)
@@ -346,8 +348,6 @@ def _tidied(layout: _Layout, file: BinaryIO) -> _Tidy:
         writer.writerow(fields)
         lines.append(line)
     text.detach()
-    if not lines:
-        raise BadInputError("at least one row below the headings", source=source)
     names = [name or f"column {k}" for k, name in enumerate(layout.headings, start=1)]
     notes = layout.notes(n_comments)
     if n_blank:

@@ -308,7 +308,7 @@ def _take_over(
     for mark, name in zip(marks, names, strict=True):
         clusters.setdefault(name, []).append(mark)
     image.loose += clusters.pop("", [])
-    near = Linking(linking.link_mm, 1)
+    near = Linking(linking.reach_mm, 1)
     for name, own in clusters.items():
         groups = link([m.shape.x_mm for m in own], [m.shape.y_mm for m in own], near)
         n_groups = int(groups.max()) + 1

@@ -333,7 +333,11 @@ def iter_parquet_clusters(
     with opened_parquet(path, source, most=most, with_pages=row_groups is None) as file:
         _check_version(file.schema_arrow.metadata or {}, source)
         if file.metadata.num_rows == 0 or not file.num_row_groups:
-            raise BadInputError("at least one row", source=source)
+            if not is_long(file.schema_arrow):
+                raise BadInputError("at least one row", source=source)
+            empty = file.schema_arrow.empty_table().to_pandas(ignore_metadata=True)
+            yield clusters_from_frame(empty, options or ReadOptions(), source=source)
+            return
         _check_count(
             sum(n for _, n in row_group_runs(file.metadata, 1)), file.metadata.num_rows, source
         )

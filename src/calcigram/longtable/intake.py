@@ -92,6 +92,9 @@ def tell(intake: Intake, source: object = None) -> None:
             warnings.warn(f"{where}{note}", NoticeWarning, stacklevel=3)
 
 
+NO_ROWS = "no row below the headings: no clusters"
+
+
 @dataclass(frozen=True, eq=False)
 class Intake:
     """What came of a table.
@@ -162,9 +165,11 @@ def intake_from_frame(
     factor = factors(options)
     frame = frame.set_axis([str(name) for name in frame.columns], axis=1)
     names = resolve_columns(list(frame.columns), options, source=source)
-    if not len(frame):
-        raise BadInputError("at least one row below the headings", source=source)
     faults = Faults(source)
+    if not len(frame):  # a mammogram in which nothing was detected
+        texts = np.zeros(0, object)
+        clusters = make([0], *([np.zeros(0)] * 2), cluster_id=texts)
+        return Intake(clusters, faults.table(str, abs), notes=(Notice(NO_ROWS),))
     owner, ids = _owners(frame, names, options.single_cluster, faults)
     values = {
         ours: checked_numbers(frame[theirs], NUMERIC_COLUMNS[ours], factor[ours], theirs, faults)
