@@ -37,6 +37,15 @@ def test_impostors_are_told_by_what_they_are(kind, ordinary):
     assert (found.codes == list(ODDITIES).index(word)).mean() >= share
 
 
+def test_two_groups_of_six_twelve_mm_apart_are_two():
+    rng = np.random.default_rng(0)
+    half = rng.normal(0, 1, (50, 12, 2))
+    half[:, 6:, 0] += 12
+    clusters = ClusterSet.from_arrays(np.arange(51) * 12, *half.reshape(-1, 2).T)
+    found = find_oddities(clusters, extract_features(clusters)).tolist()
+    assert np.mean([word == ODDITIES["two"] for word in found]) >= 0.9
+
+
 def test_ordinary_clusters_are_left_alone(ordinary):
     assert (find_oddities(ordinary, extract_features(ordinary)).codes >= 0).mean() <= 0.04
 

@@ -50,6 +50,8 @@ SPIRAL_CIRCULARITY, SPIRAL_RESIDUAL = 0.8, 0.05
 EVEN_SHARE, EVEN_MIN_POINTS = 0.7, 9
 RING_CV, RING_MAX_GAP_DEG, RING_MIN_POINTS = 0.12, 110.0, 8
 GAP_MM, GAP_RATIO, GAP_RATIO_TIMES_N, GAP_MIN_SHARE, GAP_MIN_POINTS = 12.0, 1.5, 8.0, 0.1, 3
+CLEAR_GAP_MM, CLEAR_GAP_RATIO, CLEAR_GAP_SHARE = 7.0, 3.0, 0.25
+"""A shorter gap parts two clusters where it is far wider than any other and cuts off a quarter."""
 DUST_FILL, DUST_MIN_WIDTH_MM, DUST_MIN_POINTS = 0.82, 30.0, 20
 DUST_MAX_CHI2 = 30.0
 """Of 16 equal cells of the rectangle: the 98.8 % quantile for an even spread."""
@@ -161,9 +163,13 @@ def find_oddities(
             & (column("hull_circularity") >= SPIRAL_CIRCULARITY)
             & (column("curve_residual_ratio") <= SPIRAL_RESIDUAL),
             "even": (n >= EVEN_MIN_POINTS) & (column("tree_even_share") >= EVEN_SHARE),
-            "two": (gap >= GAP_MM)
-            & (column("gap_ratio") >= GAP_RATIO + GAP_RATIO_TIMES_N / n)
-            & (column("gap_share") * n >= np.maximum(GAP_MIN_POINTS, GAP_MIN_SHARE * n)),
+            "two": (column("gap_share") * n >= np.maximum(GAP_MIN_POINTS, GAP_MIN_SHARE * n))
+            & (
+                (gap >= GAP_MM) & (column("gap_ratio") >= GAP_RATIO + GAP_RATIO_TIMES_N / n)
+                | (gap >= CLEAR_GAP_MM)
+                & (column("gap_ratio") >= CLEAR_GAP_RATIO)
+                & (column("gap_share") >= CLEAR_GAP_SHARE)
+            ),
             "dust": (n >= DUST_MIN_POINTS)
             & (across > DUST_MIN_WIDTH_MM)
             & (column("hull_area_mm2") > DUST_FILL * width * height)
