@@ -206,7 +206,7 @@ def explanation_picture(explanation: Explanation) -> Picture:
 def _ring(explanation: Explanation, ax: Axes) -> None:
     from matplotlib import rcParams
 
-    from calcigram.plots.titles import draw_legend
+    from calcigram.figure import draw_legend
 
     removal = next((c for c in explanation.changes if c.kind == "remove"), None)
     if removal is None:
@@ -225,7 +225,7 @@ def _ring(explanation: Explanation, ax: Axes) -> None:
 def _draw_why(why: WhyThisWord, ax: Axes) -> None:
     from matplotlib import rcParams
 
-    from calcigram.plots.titles import set_title
+    from calcigram.figure import set_title
 
     blue, orange, *_ = colours()
     families = [(name, value) for name, value in why.families.items() if value]

@@ -14,8 +14,7 @@ import panel as pn
 from calcigram.charts import BLUE, VERMILION
 from calcigram.limits import PIXEL_SPACING_MM
 from calcigram.options import UNITS
-from calcigram.page.examples import examples
-from calcigram.page.files import MAX_IMAGE_BYTES
+from calcigram.page.files import MAX_IMAGE_BYTES, examples
 from calcigram.page.texts import head_html
 
 INK, QUIET, LINE, GROUND = "#1b1f24", "#57606a", "#d0d7de", "#f3f5f7"

@@ -39,8 +39,7 @@ from calcigram.formats.temporary import temporary_folder
 from calcigram.options import ReadOptions
 from calcigram.server import openinference
 from calcigram.server.inputs import gather, read_json, read_upload
-from calcigram.server.problems import Fault, Problem
-from calcigram.server.responses import JSON, NOTICE, encode, table_body
+from calcigram.server.responses import JSON, NOTICE, Fault, Problem, encode, table_body
 from calcigram.server.settings import Settings
 from calcigram.server.telemetry import counts_of, log, of_exception
 
@@ -363,7 +362,7 @@ def opened(header: dict[str, Any], body: bytes) -> Opened:
 
 def explain_drawn(cluster: bytes, folder: str) -> Result:
     """Explain the reading of a cluster on the page, as HTML."""
-    from calcigram.page.notebook import explainer
+    from calcigram.page import explainer
 
     found = unpacked(cluster)
     _check_explained(found)

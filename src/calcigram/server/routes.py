@@ -17,16 +17,19 @@ from starlette.formparsers import MultiPartException
 from calcigram.errors import BadInputError
 from calcigram.limits import PIXEL_SPACING_MM
 from calcigram.options import OPTIONS, UNITS, ReadOptions
-from calcigram.server import children, examples, problems, schemas
+from calcigram.server import children, examples, schemas
 from calcigram.server import openinference as v2
 from calcigram.server.inputs import ANY, DEFAULT_RESPONSE, DICOM, read_json
-from calcigram.server.problems import Fault, Problem
 from calcigram.server.responses import (
     ARROW,
     CSV,
     JSON,
+    KINDS,
     NOTICE,
     PARQUET,
+    PROBLEM_TYPE,
+    Fault,
+    Problem,
     choose_media_type,
     encode,
     table_body,
@@ -119,7 +122,7 @@ def documented(
 
 
 def _refusals(status: int) -> _Document:
-    titles = {kind: title for kind, (code, title) in problems.KINDS.items() if code == status}
+    titles = {kind: title for kind, (code, title) in KINDS.items() if code == status}
     shown = {
         kind: {
             "summary": title,
@@ -130,7 +133,7 @@ def _refusals(status: int) -> _Document:
     content = {"schema": ref(schemas.Problem), "examples": shown}
     return {
         "description": "; or: ".join(titles.values()),
-        "content": {problems.MEDIA_TYPE: content},
+        "content": {PROBLEM_TYPE: content},
     }
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from calcigram.server.problems import Fault, Problem
+from calcigram.server.responses import Fault, Problem
 from calcigram.server.settings import Settings
 
 Message = MutableMapping[str, Any]
