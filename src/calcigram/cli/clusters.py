@@ -13,7 +13,7 @@ from calcigram.cli import _options
 from calcigram.cli._options import option, source
 from calcigram.cli._output import json_text, print_json, print_table, say, working, write_or_print
 from calcigram.errors import BadInputError, UnknownClusterError
-from calcigram.wording import counted, printable
+from calcigram.wording import counted
 
 if TYPE_CHECKING:
     from calcigram.clusters import ClusterSet
@@ -191,43 +191,19 @@ def _known(values: Any) -> dict[str, Any]:
 
 
 def _print_contents(contents: dict[str, Any]) -> None:
-    _print(
-        f"{contents['file']}: {counted(contents['clusters'], 'cluster')}, "
-        f"{counted(contents['calcifications'], 'calcification')}"
+    from calcigram.htmlfile import templates
+
+    environment = templates(escape=False)
+    environment.filters["repr"] = repr
+    template = environment.get_template("contents.txt.j2")
+    text = template.render(
+        it=contents,
+        problems=contents["problems"].to_dict("records"),
+        most=MAX_PROBLEMS,
+        counted=counted,
+        spread=_range_text,
     )
-    for key, label in (("calcifications_a_cluster", "calcifications per cluster"), ("extent_mm", "extent in mm")):  # fmt: skip
-        if contents[key]:
-            _print(f"  {label}: {_range_text(contents[key])}")
-    if contents["fewer_than_3_calcifications"]:
-        _print(
-            f"  {contents['fewer_than_3_calcifications']} with fewer than 3 calcifications: morphology only"
-        )
-    for note in contents["notes"]:
-        _print(f"  {note}")
-    if contents["missing"] is not None:
-        _print(f"  missing: {contents['missing']}")
-        _print("  (until it is known, loose calcifications of an image count as one cluster)")
-    for way, number in contents["formed_by"].items():
-        _print(f"  {counted(number, 'cluster')} formed: {way}")
-    _print("  marks:")
-    for name, mark in contents["marks"].items():
-        share = "none" if not mark["known"] else f"{mark['known']} of {mark['of']}"
-        _print(f"    {name:<16} {share:<18} {_range_text(mark['range'])}".rstrip())
-    _print(f"  carried along: {', '.join(contents['meta_columns']) or 'nothing'}")
-    if contents["bad_clusters"]:
-        _print(f"  {counted(contents['bad_clusters'], 'bad cluster')}, not counted above:")
-    for row in contents["problems"].head(MAX_PROBLEMS).itertuples():
-        _print(
-            f"    row {row.row}, column {row.column!r}: got {row.value!r}, expected {row.expected}"
-        )
-    if len(contents["problems"]) > MAX_PROBLEMS:
-        _print(
-            f"    ... and {len(contents['problems']) - MAX_PROBLEMS} more; --json lists them all"
-        )
-
-
-def _print(line: str) -> None:
-    print(printable(line))
+    print(text)
 
 
 def _range_text(spread: dict[str, float] | None) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -16,7 +15,7 @@ from calcigram.lexicon import AXES, CONCERNS
 from calcigram.model.labels import Labelled
 from calcigram.readings import Readings, check_readings
 from calcigram.validate.scores import AxisScores, score_axis
-from calcigram.wording import markdown_table
+from calcigram.wording import json_values, markdown_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -105,7 +104,7 @@ class Evaluation:
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as JSON values; what is undefined is None."""
-        result: dict[str, Any] = _without_nan(
+        result: dict[str, Any] = json_values(
             {
                 "reader": self.reader,
                 "n_clusters": self.n_clusters,
@@ -359,11 +358,3 @@ def _codes(words: npt.ArrayLike | None, axis: str, n: int) -> npt.NDArray[np.int
             value=column.iloc[row],
         )
     return np.asarray(codes.fillna(-1), dtype=np.int64)
-
-
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_without_nan(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

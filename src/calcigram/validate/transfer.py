@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from calcigram.lexicon import AXES
-from calcigram.validate.evaluation import _without_nan, evaluate_reader
-from calcigram.wording import markdown_table
+from calcigram.validate.evaluation import evaluate_reader
+from calcigram.wording import json_values, markdown_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,7 +70,7 @@ class Transfer:
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as JSON values."""
-        result: dict[str, Any] = _without_nan(
+        result: dict[str, Any] = json_values(
             {
                 "options": self.options,
                 "folds": [vars(fold) for fold in self.folds],
