@@ -68,7 +68,7 @@ MAX_ROWS = 200
         _options.Path,
         role=_options.TABLES,
     ),
-    option("--resume", "with -o: go on where a run that was killed or interrupted left off"),
+    option("--resume", "with -o: continue a run that was killed or interrupted"),
     _options.THREADS,
     _options.JSON,
     *_options.READING,
@@ -118,7 +118,7 @@ def _to_file(args: argparse.Namespace) -> None:
         )
     say(*summary.notes)
     if summary.n_resumed:
-        say(f"{counted(summary.n_resumed, 'cluster')} taken over from the run that was broken off")
+        say(f"{counted(summary.n_resumed, 'cluster')} taken over from the interrupted run")
     say(f"{counted(summary.n_clusters, 'cluster')}, {summary.n_review} to look at -> {args.output}")
     if summary.n_rejected:
         say(f"{counted(summary.n_rejected, 'bad cluster')} set aside -> {summary.rejects}")
@@ -169,7 +169,7 @@ def _to_terminal(args: argparse.Namespace) -> None:
         sizes = [len(intake.clusters) for intake in intakes]
         verdicts["source"] = np.repeat([str(path) for path in args.files], sizes)
         if verdicts["cluster_id"].duplicated().any():
-            say("some ids occur more than once: the column source (-o, --json) names the file")
+            say("some ids occur in several files: the column source (-o, --json) names the file")
     if args.json:
         print_json(verdicts)
         say(*verdicts.attrs["notes"])

@@ -31,7 +31,7 @@ _OF_LENGTHS = ("--pixel-spacing", "linked by", "wider than")
 
 @_options.command(
     "inspect",
-    "say what a file of clusters holds, which marks are known, and what is wrong with it",
+    "describe a file of clusters: what it contains, which marks are known, and what is wrong with it",
     "calcigram inspect clusters.csv",
     _options.source("table, DICOM report, annotation or mask"),
     _options.MODEL,
@@ -219,7 +219,7 @@ _WIDEST = 110
 
 @_options.command(
     "explain",
-    "say why a cluster is read so, and what would change it",
+    "explain the reading of a cluster, and what would change it",
     "calcigram explain clusters.csv --cluster A7 --picture A7.png",
     source("file of clusters"),
     option("--cluster ID", "which cluster (the first, or the only one)"),
@@ -227,7 +227,7 @@ _WIDEST = 110
     source("labelled clusters to compare with (those the model keeps)", "--reference"),
     option(
         "--no-changes",
-        "leave out the search for the smallest changes that would change the concern",
+        "skip the search for the smallest changes that would change the concern",
     ),
     _options.output("text or JSON file to write", ".txt", ".json"),
     _options.MODEL,

@@ -42,7 +42,7 @@ MAX_NOTES = 100
         _options.Path,
         role=TABLES,
     ),
-    option("--resume", "go on where a run that was killed or interrupted left off"),
+    option("--resume", "continue a run that was killed or interrupted"),
     _options.JOBS,
     _options.JSON,
     "how to read the images",
@@ -90,7 +90,7 @@ def run_detect(args: argparse.Namespace) -> int | None:
     if len(summary.notes) > MAX_NOTES:
         say(f"... and {len(summary.notes) - MAX_NOTES} more notes (--json lists them all)")
     if summary.n_resumed:
-        say(f"{counted(summary.n_resumed, 'image')} taken over from the run that was broken off")
+        say(f"{counted(summary.n_resumed, 'image')} taken over from the interrupted run")
     if summary.n_passed_over:
         say(f"{counted(summary.n_passed_over, 'file')} in folders passed over: no images")
     images = counted(summary.n_images, "image")

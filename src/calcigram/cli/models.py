@@ -256,10 +256,10 @@ class _Found(NamedTuple):
         positive_int,
         default=5000,
     ),
-    option("--positions-only", "let the readings use nothing but positions"),
+    option("--positions-only", "use positions only"),
     option(
         "--baselines",
-        "beside them: logistic regression on five features, and the majority class",
+        "also evaluate two simple readers: logistic regression on five features, and the majority class",
     ),
     option(
         "--transfer",

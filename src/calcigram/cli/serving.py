@@ -34,7 +34,7 @@ from calcigram.wording import counted
         _options.positive_int,
         default=50_000,
     ),
-    option("--resume", "do only what a run that was broken off left undone"),
+    option("--resume", "do only what an interrupted run left undone"),
     option("--overwrite", "replace OUT if it is there"),
     _options.SKIP_BAD,
     _options.MODEL,
@@ -70,7 +70,7 @@ def run_batch(args: argparse.Namespace) -> None:
             progress=progress,
         )
     if summary.n_resumed:
-        say(f"{counted(summary.n_resumed, 'part')} taken over from the run that was broken off")
+        say(f"{counted(summary.n_resumed, 'part')} taken over from the interrupted run")
     looked_at = f", {summary.n_review} to look at" if args.task == "classify" else ""
     done = f"{counted(summary.n_clusters, 'cluster')} in {counted(summary.n_parts, 'part')}"
     say(f"{done}{looked_at} -> {args.output}", *summary.notes)

@@ -30,8 +30,8 @@ N_MISSED = 4
 _BAR = 16
 
 NO_EXEMPLARS = (
-    "This model keeps no exemplars, so nothing can be said of what moved it or what is like this "
-    "cluster: name labelled clusters to compare with (--reference FILE), or train it anew."
+    "This model keeps no exemplars, so it cannot say what moved it or which clusters are "
+    "similar: name labelled clusters to compare with (--reference FILE), or train it again."
 )
 LOG_ODDS = (
     "The numbers below are log-odds: +0.7 doubles the odds of the word read against the other, "

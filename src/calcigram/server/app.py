@@ -166,7 +166,7 @@ def mount_page(app: FastAPI, service: Service) -> Callable[[], Any]:
             return made()
         except Exception as error:  # Panel would print its stack
             _log_failure(error)
-            return pn.pane.Markdown("The page failed; the log of the server says where.")
+            return pn.pane.Markdown("The page failed; see the log of the server.")
 
     let_go_of_sessions()
     bound_sessions(service.settings.max_pages)

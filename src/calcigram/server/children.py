@@ -238,7 +238,7 @@ def _child(
     except MemoryError:
         most = f"{settings.max_work_mb:g} MB"
         fault = ("body", f"what can be read in {most} of memory", None)
-        header = {"problem": ("too-large", f"It takes more than {most} of memory.", [fault])}
+        header = {"problem": ("too-large", f"It needs more than {most} of memory.", [fault])}
     except Problem as problem:
         header = {"problem": problem.plain()}
     except CalcigramError as error:

@@ -72,10 +72,10 @@ _DAMAGED = Fault("body", "a file that can be read")
 PROBLEMS: dict[str, Problem] = {problem.kind: problem for problem in (
     Problem.no_json(ValueError("expected `,` or `]` at line 1 column 20")),
     Problem("token-missing", "Send the header 'Authorization: Bearer TOKEN'."),
-    Problem("foreign-origin", "Only pages of this server and programs may ask."),
+    Problem("foreign-origin", "Only programs and pages of this server may send requests."),
     Problem("not-acceptable", "The answer can be one of application/json, text/csv.",
             [Fault("Accept", "one of application/json, text/csv", "image/png")]),
-    Problem("too-large", "The body may have 64000000 bytes.",
+    Problem("too-large", "The body may have at most 64000000 bytes.",
             [Fault("body", "at most 64000000 bytes", "70000000 bytes")]),
     Problem("media-type", "Send one of application/json, text/csv; got 'application/x-tar'.",
             [Fault("Content-Type", "one of application/json, text/csv", "application/x-tar")]),

@@ -205,7 +205,9 @@ class Gate:
         path = scope["path"]
         self._check_host(headers)
         if _is_foreign(scope, headers):
-            raise Problem("foreign-origin", "Only pages of this server and programs may ask.")
+            raise Problem(
+                "foreign-origin", "Only programs and pages of this server may send requests."
+            )
         if path in OPEN_PATHS:
             await self._application(scope, receive, send)
             return

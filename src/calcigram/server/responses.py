@@ -32,17 +32,17 @@ MAX_SHOWN = 200
 KINDS: dict[str, tuple[int, str]] = {
     "bad-request": (400, "The request cannot be read"),
     "token-missing": (401, "A token is needed"),
-    "foreign-origin": (403, "A page of another origin may not ask"),
+    "foreign-origin": (403, "Requests from pages of another origin are refused"),
     "not-found": (404, "There is nothing at this address"),
-    "method": (405, "This address takes another method"),
+    "method": (405, "This address does not take this method"),
     "too-slow": (408, "The request came too slowly"),
-    "not-acceptable": (406, "No answer of a media type that was asked for"),
+    "not-acceptable": (406, "None of the accepted media types is available"),
     "too-large": (413, "The body is too large"),
     "media-type": (415, "A body of this media type cannot be read"),
     "wrong-host": (421, "This server does not answer to the host name"),
     "unreadable": (422, "Reading the body failed"),
     "bad-value": (422, "A value is not what was expected"),
-    "too-many": (422, "More than one request may hold"),
+    "too-many": (422, "The request holds too much"),
     "busy": (429, "Too many requests at once"),
     "internal": (500, "The server failed"),
     "too-long": (503, "The request took too long"),
@@ -146,7 +146,7 @@ class Problem(Exception):  # noqa: N818 - the standard's own word
         """Return the problem of a refusal; `hidden`, a path, is called "the body"."""
         if isinstance(error, TemporaryFilesError):
             if error.errno == errno.EFBIG:  # the limit of a process, not the disk
-                return cls("too-large", "It takes more than a temporary file may have.")
+                return cls("too-large", "It needs larger temporary files than are allowed.")
             return cls("no-disk", "The server cannot write temporary files.", retry_after=10)
         if not isinstance(error, BadInputError):
             return cls("bad-value", _for_clients(str(error), hidden) + ".")

@@ -79,7 +79,7 @@ class Bodies:
     def too_large(self, got: str) -> Problem:
         """Return the problem of a body that is too long."""
         fault = Fault("body", f"at most {self.most} bytes", got)
-        return Problem("too-large", f"The body may have {self.most} bytes.", [fault])
+        return Problem("too-large", f"The body may have at most {self.most} bytes.", [fault])
 
 
 class Body:

@@ -185,8 +185,6 @@ def trust_figures(
     seed : int
     n_jobs : int
     """
-    from calcigram.validate.trust import disagreements
-
     features = extract_features(fresh)
     readings, truth = model.read(features), known_truth(fresh, features)
     classifier = Classifier(model)
