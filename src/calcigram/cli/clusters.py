@@ -203,7 +203,7 @@ def _print_contents(contents: dict[str, Any]) -> None:
         counted=counted,
         spread=_range_text,
     )
-    print(text)
+    print(text, end="")
 
 
 def _range_text(spread: dict[str, float] | None) -> str:

@@ -83,7 +83,7 @@ def _kernels_compiled_meanwhile() -> Iterator[None]:
         "from calcigram import ClusterSet, extract_features\n"
         "extract_features(ClusterSet.from_arrays([0, 3], [0, 1, 0], [0, 0, 1]))"
     )
-    with subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL):
+    with subprocess.Popen([sys.executable, "-P", "-c", code], stderr=subprocess.DEVNULL):
         yield
 
 
