@@ -54,7 +54,7 @@ def run_rules(args: argparse.Namespace) -> None:
     if args.files or args.output:
         raise BadInputError("FILE and -o only with 'rules check'")
     from calcigram.consequences import load_rulebook
-    from calcigram.rules.tables import recognition_table, rulebook_table
+    from calcigram.rules.recognition import recognition_table, rulebook_table
 
     recognition = recognition_table()
     consequences = {book: rulebook_table(book) for book in books}

@@ -427,4 +427,4 @@ def unpacked(content: bytes) -> ClusterSet:
     texts, arrays = pictures.unpacked(content)
     names = texts["cluster_id"]
     meta = pd.DataFrame(texts["meta"], index=range(len(names)))
-    return ClusterSet.from_arrays(arrays.pop("offsets"), **arrays, cluster_id=names, meta=meta)  # type: ignore[arg-type]
+    return ClusterSet.from_arrays(arrays.pop("offsets"), **arrays, cluster_id=names, meta=meta)

@@ -199,7 +199,7 @@ class Service:
 
 def _describe_rules() -> dict[str, Any]:
     from calcigram.rulebooks import SHIPPED
-    from calcigram.rules.tables import recognition_table, rulebook_table
+    from calcigram.rules.recognition import recognition_table, rulebook_table
 
     return {
         "notice": NOTICE,
