@@ -455,7 +455,7 @@ def test_of_several_files_each_verdict_names_its_own(table, model, capsys):
     assert main(["classify", table, "other.csv", "--model", model, "--json"]) == 0
     captured = capsys.readouterr()
     assert {row["source"] for row in json.loads(captured.out)} == {table, "other.csv"}
-    assert "some ids occur more than once: the column source" in captured.err
+    assert "some ids occur in several files: the column source" in captured.err
     assert main(["classify", table, "other.csv", "--model", model]) == 0
     assert re.search(r"\bother\.csv:", capsys.readouterr().out)
 
