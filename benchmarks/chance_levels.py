@@ -15,12 +15,12 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from clouds import SHAPES, clouds, share_right
 
 from calcigram.clusters import ClusterSet
 from calcigram.features.extract import Features, extract_features
 from calcigram.rules.engine import RuleReader, condition_holds
 from calcigram.rules.recognition import load_recognition
-from calcigram.validate.impostors import SHAPES, clouds, share_right
 
 SEED = 5
 N_DRAWS = 2000

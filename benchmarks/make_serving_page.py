@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 
 from calcigram.server.examples import PROBLEMS
-from calcigram.server.problems import KINDS
+from calcigram.server.responses import KINDS
 from calcigram.server.settings import Settings, variable
 
 ROOT = Path(__file__).parents[1]

@@ -27,6 +27,7 @@ from typing import Any
 import leave_out
 import numpy as np
 import pandas as pd
+from clouds import clouds, share_right
 from joblib import Memory
 from validation import GENERATORS
 
@@ -37,7 +38,6 @@ from calcigram.lexicon import DISTRIBUTIONS, MORPHOLOGIES
 from calcigram.model import Model, load_model, train_model
 from calcigram.simulate import load_preset, simulate
 from calcigram.validate import evaluate_reader, transfer
-from calcigram.validate.impostors import clouds, share_right
 from calcigram.wording import markdown_table
 
 RESULTS = Path(__file__).parent / "results" / "selection.json"

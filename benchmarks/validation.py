@@ -32,7 +32,6 @@ from typing import Any
 from calcigram.model import load_model
 from calcigram.validate.full import STAGES as SHIPPED
 from calcigram.validate.full import Plan, figures_of, full_evaluation
-from calcigram.validate.impostors import clouds, share_right
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
@@ -60,6 +59,8 @@ sys.path.insert(0, str(HERE))
 
 def elsewhere(model: Any, plan: Plan) -> dict[str, Any]:
     """Score the model and the rules on clusters of generators that share no code with ours."""
+    from clouds import clouds, share_right
+
     from calcigram.features.extract import extract_features
     from calcigram.model.prior import load_prior
     from calcigram.rules.engine import RuleReader
@@ -96,8 +97,9 @@ def elsewhere(model: Any, plan: Plan) -> dict[str, Any]:
 
 def review(model: Any, plan: Plan) -> dict[str, Any]:
     """Count what review catches on the typical and the easy grade of the benchmark."""
+    from review import review_figures
+
     from calcigram.simulate import load_preset, simulate
-    from calcigram.validate.trust import review_figures
 
     seed = int(load_preset("bench_v1").about["seed"])
     grades = {}

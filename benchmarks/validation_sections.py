@@ -12,8 +12,8 @@ from typing import Any
 import pandas as pd
 from validation import ELSEWHERE
 
-from calcigram.validate.disagreement import CAUSES
 from calcigram.validate.full import card_tables
+from calcigram.validate.trust import CAUSES
 from calcigram.wording import markdown_table
 
 RESULTS = Path(__file__).parent / "results"
@@ -164,7 +164,7 @@ def clouds_table(found: dict[str, Any]) -> str:
     rows = [
         [title, *(found[reader][shape] for shape in shapes)] for reader, title in readers.items()
     ]
-    return f"""Clouds without structure (`calcigram.validate.impostors`): 5 to 60 random points around a centre, 5 to 60 mm across.
+    return f"""Clouds without structure (`benchmarks/clouds.py`): 5 to 60 random points around a centre, 5 to 60 mm across.
 The true word follows from the extent alone; near a limit either word counts as right. Share read correctly:
 
 {table(["reader", *shapes], rows)}"""

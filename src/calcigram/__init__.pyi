@@ -12,7 +12,7 @@ from .mammogram import Mammogram as Mammogram
 from .model.estimator import CalcigramClassifier as CalcigramClassifier
 from .model.reader import load_model as load_model
 from .model.train import train_model as train_model
-from .page.notebook import explore as explore
+from .page import explore as explore
 from .plots import plot_cluster as plot_cluster
 from .plots import plot_features as plot_features
 from .plots import plot_gallery as plot_gallery

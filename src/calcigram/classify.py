@@ -21,8 +21,7 @@ from calcigram.columns import Column, Words, frame_of
 from calcigram.concerns import under_rulebook
 from calcigram.consequences import Rulebook, load_rulebook
 from calcigram.crosscheck import VERDICT_COLUMNS, compared
-from calcigram.crosscheck.reported import compare_reported, has_reported
-from calcigram.crosscheck.verdicts import UNSURE
+from calcigram.crosscheck.verdicts import UNSURE, compare_reported, has_reported
 from calcigram.formats.files import PathLike
 from calcigram.formats.registry import as_clusters
 from calcigram.lexicon import AXES, SIZE_CLASSES, Status

@@ -312,54 +312,46 @@ def views_of(
     }
 
 
-def _when(entry: Entry) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _common(entry: Entry) -> dict[str, Any]:
+    """Return what lines and notes both have: id, the pairs they hold for, source and tag."""
+    identity = entry.text("id")
     when = entry.table("when", ("distribution", "form"), required=False)
-    return (
-        when.words("distribution", (*DISTRIBUTIONS, Status.UNREAD)),
-        when.words("form", (*MORPHOLOGIES, Status.UNREAD)),
-    )
+    source = entry.table("source", ("document", "heading"))
+    return {
+        "id": identity,
+        "distributions": when.words("distribution", (*DISTRIBUTIONS, Status.UNREAD)),
+        "morphologies": when.words("form", (*MORPHOLOGIES, Status.UNREAD)),
+        "document": source.text("document"),
+        "heading": source.text("heading"),
+        "tag": str(entry.word("tag", TAGS)),
+    }
 
 
 def _line(entry: Entry) -> Line:
-    identity = entry.text("id")
-    distributions, forms = _when(entry)
-    source = entry.table("source", ("document", "heading"))
+    common = _common(entry)
     concern = entry.word("concern", _CONCERN_WORDS, required=False)
     origin = entry.word("origin", ORIGINS, required=False)
     if concern is None and origin is None:
         raise entry.error("concern", "a concern or an origin, else the line says nothing")
     return Line(
-        identity,
-        distributions,
-        forms,
-        concern,
-        origin,
-        entry.text("advice", empty=True),
-        entry.word("advises", ADVICES, required=False),
-        source.text("document"),
-        source.text("heading"),
-        str(entry.word("tag", TAGS)),
-        entry.text("why", empty=True),
+        **common,
+        concern=concern,
+        origin=origin,
+        advice=entry.text("advice", empty=True),
+        advises=entry.word("advises", ADVICES, required=False),
+        why=entry.text("why", empty=True),
     )
 
 
 def _note(entry: Entry) -> Note:
-    identity = entry.text("id")
-    distributions, forms = _when(entry)
-    source = entry.table("source", ("document", "heading"))
     image_clusters = entry.values.get("image_clusters", 1)
     if not isinstance(image_clusters, int) or isinstance(image_clusters, bool):
         raise entry.error("image_clusters", "a whole number of at least 1")
     return Note(
-        identity,
-        entry.text("text"),
-        distributions,
-        forms,
-        image_clusters,
-        entry.words("image_concern", CONCERNS),
-        source.text("document"),
-        source.text("heading"),
-        str(entry.word("tag", TAGS)),
+        **_common(entry),
+        text=entry.text("text"),
+        image_clusters=image_clusters,
+        image_concern=entry.words("image_concern", CONCERNS),
     )
 
 

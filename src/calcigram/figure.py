@@ -1,4 +1,4 @@
-"""Figures that notebooks show and pyplot does not know, settings of the user, text that fits.
+"""Figures that notebooks show and pyplot does not know, as files too; settings of the user; titles and legends that fit.
 
 It imports matplotlib: import it only where something is drawn.
 """
@@ -6,15 +6,18 @@ It imports matplotlib: import it only where something is drawn.
 from __future__ import annotations
 
 import io
+import os
 import re
 from contextlib import AbstractContextManager
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from matplotlib import rc_context, rcParams, rcParamsDefault
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
+from matplotlib.transforms import ScaledTranslation
 
 
 def text_as_text() -> AbstractContextManager[None]:
@@ -41,6 +44,44 @@ def setting(name: str, ours: Any) -> Any:
     settings: Any = rcParams
     usual: Any = rcParamsDefault
     return ours if settings[name] == usual[name] else settings[name]
+
+
+def save_picture(picture: Axes | Figure, path: str | os.PathLike[str], **options: Any) -> Path:
+    """Save a figure; in SVG and PDF its text stays text, whatever ``rcParams`` say.
+
+    Figures that calcigram makes do so by themselves, with ``savefig``; this is for axes in a
+    figure of your own.
+
+    Parameters
+    ----------
+    picture : matplotlib.axes.Axes or matplotlib.figure.Figure
+        Axes stand for their whole figure.
+    path : str or path-like
+        File to write; its suffix says the format.
+    **options
+        Of `matplotlib.figure.Figure.savefig`.
+
+    Returns
+    -------
+    pathlib.Path
+        The file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from matplotlib.figure import Figure
+    >>> from calcigram import ClusterSet, plot_cluster
+    >>> ax = Figure().add_subplot()
+    >>> cluster = ClusterSet.from_arrays([0, 3], [0, 1, 2], [0, 0.5, 0])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = save_picture(plot_cluster(cluster, ax=ax), f"{folder}/cluster.svg")
+    ...     "convex hull" in path.read_text()
+    True
+    """
+    figure: Any = picture.get_figure(root=True)
+    with text_as_text():
+        figure.savefig(path, **options)
+    return Path(path)
 
 
 class Picture(Figure):
@@ -95,6 +136,45 @@ def font_points(name: str) -> float:
     """
     settings: Any = rcParams
     return float(FontProperties(size=settings[name]).get_size_in_points())
+
+
+def set_title(ax: Axes, title: str, width: float | None = None) -> None:
+    """Set the title of some axes, in lines that fit; nothing in it is mathematics.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+    title : str
+    width : float, optional
+        Of a line, in points. Default: that of the axes.
+    """
+    if width is None:
+        figure = ax.get_figure(root=True)
+        assert figure is not None
+        width = ax.get_window_extent().width * 72 / figure.dpi
+    ax.set_title(
+        wrapped(title, width, title_points()), fontsize=title_points(),
+        pad=setting("axes.titlepad", 0.6 * title_points()),
+        # few fonts have the signs of concern
+        fontfamily=[*rcParams["font.family"], "DejaVu Sans"], parse_math=False, usetex=False,
+    )  # fmt: skip
+
+
+def title_points() -> float:
+    """Return the font size of titles: medium where no other is set, since they have several lines."""
+    return float(FontProperties(size=setting("axes.titlesize", "medium")).get_size_in_points())
+
+
+def draw_legend(ax: Axes) -> None:
+    """Draw a legend below some axes, clear of their labels whatever the size of the font."""
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    labels = font_points("axes.labelsize") + font_points("xtick.labelsize")
+    below = ScaledTranslation(0, -(1.4 * labels + 8) / 72, figure.dpi_scale_trans)
+    ax.legend(
+        loc="upper center", bbox_to_anchor=(0.5, 0.0), bbox_transform=ax.transAxes + below,
+        frameon=setting("legend.frameon", False),
+    )  # fmt: skip
 
 
 def wrapped(text: str, width: float, size: float) -> str:

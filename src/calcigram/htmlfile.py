@@ -82,20 +82,23 @@ def filled(template: str, **values: Any) -> str:
     **values : object
         What the template names; a name without a value is an error.
     """
-    return (
-        templates()
-        .get_template(template)
-        .render(notice=NOTICE, version=__version__, signs=CONCERN_SIGNS, **values)
-    )
+    found = templates().get_template(template)
+    return found.render(notice=NOTICE, version=__version__, signs=CONCERN_SIGNS, **values)
 
 
-def templates() -> Environment:
-    """Return an environment of ``templates/`` that escapes what it is given; a name without a value is an error."""
+def templates(*, escape: bool = True) -> Environment:
+    """Return an environment of ``templates/``; a name without a value is an error.
+
+    Parameters
+    ----------
+    escape : bool
+        Whether texts are escaped, as HTML needs it.
+    """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     return Environment(
         loader=PackageLoader("calcigram", "templates"),
-        autoescape=True,
+        autoescape=escape,
         finalize=for_pages,
         undefined=StrictUndefined,
         trim_blocks=True,

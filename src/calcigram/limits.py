@@ -71,65 +71,24 @@ class Column:
 
 _REACH = f"(up to {LARGEST_POSITION_MM:,.0f} either way)"
 
+_POSITION = (-LARGEST_POSITION_MM, LARGEST_POSITION_MM)
+_RATIO = f"or nothing (at most {LARGEST_RATIO:,.0f})"
+
 MARKS: tuple[Column, ...] = (
-    Column(
-        "x_mm",
-        "mm",
-        f"a finite number in mm {_REACH}",
-        -LARGEST_POSITION_MM,
-        LARGEST_POSITION_MM,
-        required=True,
-    ),
-    Column(
-        "y_mm",
-        "mm",
-        f"a finite number in mm {_REACH}",
-        -LARGEST_POSITION_MM,
-        LARGEST_POSITION_MM,
-        required=True,
-    ),
-    Column(
-        "diameter_mm",
-        "mm",
-        f"a number above 0 in mm, or nothing (at most {LARGEST_LENGTH_MM:,.0f})",
-        0.0,
-        LARGEST_LENGTH_MM,
-        low_open=True,
-    ),
-    Column(
-        "aspect_ratio",
-        "1",
-        f"a number of at least 1, or nothing (at most {LARGEST_RATIO:,.0f})",
-        1.0,
-        LARGEST_RATIO,
-    ),
-    Column(
-        "orientation_deg",
-        "deg",
-        "degrees from 0 up to but not including 180, or nothing",
-        0.0,
-        180.0,
-        high_open=True,
-    ),
+    Column("x_mm", "mm", f"a finite number in mm {_REACH}", *_POSITION, required=True),
+    Column("y_mm", "mm", f"a finite number in mm {_REACH}", *_POSITION, required=True),
+    Column("diameter_mm", "mm", f"a number above 0 in mm, or nothing (at most {LARGEST_LENGTH_MM:,.0f})",
+           0.0, LARGEST_LENGTH_MM, low_open=True),
+    Column("aspect_ratio", "1", f"a number of at least 1, {_RATIO}", 1.0, LARGEST_RATIO),
+    Column("orientation_deg", "deg", "degrees from 0 up to but not including 180, or nothing",
+           0.0, 180.0, high_open=True),
     Column("solidity", "1", "a number above 0 and at most 1, or nothing", 0.0, 1.0, low_open=True),
-    Column(
-        "cnr",
-        "1",
-        f"a number of at least 0, or nothing (at most {LARGEST_RATIO:,.0f})",
-        0.0,
-        LARGEST_RATIO,
-    ),
-)
+    Column("cnr", "1", f"a number of at least 0, {_RATIO}", 0.0, LARGEST_RATIO),
+)  # fmt: skip
 """The marks of one row per calcification, in file order: what is measured of it."""
 
 CARRIED: tuple[Column, ...] = (
-    Column(
-        "confidence",
-        "1",
-        f"a number of at least 0, or nothing (at most {LARGEST_RATIO:,.0f})",
-        0.0,
-        LARGEST_RATIO,
-    ),
+    Column("confidence", "1", f"a number of at least 0, {_RATIO}", 0.0, LARGEST_RATIO),
 )
 """Columns of one row per calcification that are carried along and never measured.
 
@@ -142,17 +101,11 @@ POINT_COLUMNS: tuple[Column, ...] = (*MARKS, *CARRIED)
 _NIPPLE = f"a finite number in mm, or nothing {_REACH}"
 
 CLUSTER_COLUMNS: tuple[Column, ...] = (
-    Column("nipple_x_mm", "mm", _NIPPLE, -LARGEST_POSITION_MM, LARGEST_POSITION_MM),
-    Column("nipple_y_mm", "mm", _NIPPLE, -LARGEST_POSITION_MM, LARGEST_POSITION_MM),
-    Column(
-        "breast_area_mm2",
-        "mm2",
-        f"a number above 0 in mm2, or nothing (at most {LARGEST_AREA_MM2:,.0f})",
-        0.0,
-        LARGEST_AREA_MM2,
-        low_open=True,
-    ),
-)
+    Column("nipple_x_mm", "mm", _NIPPLE, *_POSITION),
+    Column("nipple_y_mm", "mm", _NIPPLE, *_POSITION),
+    Column("breast_area_mm2", "mm2", f"a number above 0 in mm2, or nothing (at most {LARGEST_AREA_MM2:,.0f})",
+           0.0, LARGEST_AREA_MM2, low_open=True),
+)  # fmt: skip
 """The optional columns with one value per cluster."""
 
 MARK_NAMES: tuple[str, ...] = tuple(column.name for column in MARKS)

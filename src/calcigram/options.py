@@ -18,20 +18,14 @@ if TYPE_CHECKING:
 
     from calcigram.linking import Linking
 
-TABLE, WORKBOOK, DICOM, REPORT, ANNOTATION, MASK, MAMMOGRAM = (
-    "a table",
-    "a workbook",
-    "a DICOM file",
-    "a DICOM report",
-    "an annotation",
-    "a mask",
-    "a mammogram",
-)
+TABLE, WORKBOOK, DICOM, REPORT = "a table", "a workbook", "a DICOM file", "a DICOM report"
+ANNOTATION, MASK, MAMMOGRAM = "an annotation", "a mask", "a mammogram"
 """Kinds of files as messages call them; whether a DICOM file is a report shows when it is open."""
 
 _TABLES = (TABLE, WORKBOOK)
 _OF_IMAGES = (DICOM, REPORT, ANNOTATION, MASK)
 _ALL_IMAGES = (*_OF_IMAGES, MAMMOGRAM)
+_LABELLED = (DICOM, MASK, ANNOTATION)
 
 MM_PER_UNIT = {"mm": 1.0, "cm": 10.0, "um": 0.001}
 """Lengths of fixed size; ``px`` needs the pixel spacing."""
@@ -104,16 +98,17 @@ def _unit(value: str) -> str:
     return value
 
 
-def _about(
+def _option(
+    default: Any,
     flag: str,
     kinds: tuple[str, ...],
     meaning: str,
-    *,
     checked: Callable[[Any], Any] = lambda value: value,
     metavar: str | None = None,
-) -> dict[str, Any]:
+) -> Any:
+    """Return a field of `ReadOptions`, with what every entrance says of it."""
     about = {"flag": flag, "kinds": kinds, "meaning": meaning}
-    return {**about, "checked": checked, "metavar": metavar}
+    return field(default=default, metadata=about | {"checked": checked, "metavar": metavar})
 
 
 @dataclass(frozen=True)
@@ -134,107 +129,57 @@ class ReadOptions:
     0.07
     """
 
-    columns: Mapping[str, str] | None = field(
-        default=None,
-        metadata=_about(
-            "--columns",
-            _TABLES,
-            "our names of a table's columns (or JSON's fields) and its own: x=posX,y=posY",
-            checked=lambda given: column_map(given) if isinstance(given, str) else given,
-            metavar="x=posX,y=posY",
-        ),
+    columns: Mapping[str, str] | None = _option(
+        None, "--columns", _TABLES,
+        "our names of a table's columns (or JSON's fields) and its own: x=posX,y=posY",
+        lambda given: column_map(given) if isinstance(given, str) else given, "x=posX,y=posY",
+    )  # fmt: skip
+    units: str = _option(
+        "mm", "--units", _TABLES, f"unit of a table's lengths: {', '.join(UNITS)} (mm)", _unit
     )
-    units: str = field(
-        default="mm",
-        metadata=_about(
-            "--units",
-            _TABLES,
-            f"unit of a table's lengths: {', '.join(UNITS)} (mm)",
-            checked=_unit,
-        ),
-    )
-    single_cluster: str | None = field(
-        default=None,
-        metadata=_about(
-            "--single-cluster",
-            _TABLES,
-            "the table is one cluster and has no column of ids: give it this id",
-            metavar="ID",
-        ),
-    )
+    single_cluster: str | None = _option(
+        None, "--single-cluster", _TABLES,
+        "the table is one cluster and has no column of ids: give it this id", metavar="ID",
+    )  # fmt: skip
     # A table takes a pixel spacing with units px only, which `longtable.columns.factors` checks.
-    pixel_spacing: float | tuple[float, float] | None = field(
-        default=None,
-        metadata=_about(
-            "--pixel-spacing",
-            (*_TABLES, *_ALL_IMAGES),
-            "mm per pixel, or mm from row to row and from column to column: of a table in px (one number), "
-            "of a mask, an annotation, an image, or a report that has none",
-            checked=_pixel_spacing,
-            metavar="MM[,MM]",
-        ),
-    )
-    images: tuple[str | os.PathLike[str], ...] = field(
-        default=(),
-        metadata=_about(
-            "--image",
-            _OF_IMAGES,
-            "the image a report or mask is of, or a folder of them; may be repeated",
-            checked=tuple,
-            metavar="FILE",
-        ),
-    )
-    linking: Linking | None = field(
-        default=None,
-        metadata=_about(
-            "--link-mm, --min-calcifications or --linking",
-            _ALL_IMAGES,
-            "how calcifications that are in no cluster become clusters",
-        ),
-    )
-    labels: tuple[int | str, ...] = field(
-        default=(),
-        metadata=_about(
-            "--label",
-            (DICOM, MASK, ANNOTATION),
-            "labels of a mask, segments, or names or categories of an annotation that are calcifications; "
-            "the others are left out",
-            checked=names_of,
-            metavar="NAME[,NAME]",
-        ),
-    )
-    regions: tuple[int | str, ...] = field(
-        default=(),
-        metadata=_about(
-            "--regions",
-            (DICOM, MASK, ANNOTATION),
-            "labels of a mask, segments, or names of an annotation, that outline clusters: the calcifications within are one each",
-            checked=names_of,
-            metavar="NAME[,NAME]",
-        ),
-    )
-    threshold: float | None = field(
-        default=None,
-        metadata=_about(
-            "--threshold",
-            (DICOM, MASK, ANNOTATION),
-            f"least probability of a calcification, of a map of probabilities or of scores ({DEFAULT_THRESHOLD:g})",
-            checked=_threshold,
-            metavar="P",
-        ),
-    )
-    sheet: str | None = field(
-        default=None,
-        metadata=_about(
-            "--sheet",
-            (WORKBOOK,),
-            "sheet of a workbook that holds the table (the first)",
-            metavar="NAME",
-        ),
-    )
-    skip_bad: bool = field(
-        default=False,
-        metadata=_about("--skip-bad", (*_TABLES, *_ALL_IMAGES), "set bad clusters aside and go on"),
+    pixel_spacing: float | tuple[float, float] | None = _option(
+        None, "--pixel-spacing", (*_TABLES, *_ALL_IMAGES),
+        "mm per pixel, or mm from row to row and from column to column: of a table in px (one number), "
+        "of a mask, an annotation, an image, or a report that has none",
+        _pixel_spacing, "MM[,MM]",
+    )  # fmt: skip
+    images: tuple[str | os.PathLike[str], ...] = _option(
+        (), "--image", _OF_IMAGES,
+        "the image a report or mask is of, or a folder of them; may be repeated", tuple, "FILE",
+    )  # fmt: skip
+    linking: Linking | None = _option(  # noqa: RUF009 - it returns a field
+        None, "--link-mm, --min-calcifications or --linking", _ALL_IMAGES,
+        "how calcifications that are in no cluster become clusters",
+    )  # fmt: skip
+    labels: tuple[int | str, ...] = _option(
+        (), "--label", _LABELLED,
+        "labels of a mask, segments, or names or categories of an annotation that are calcifications; "
+        "the others are left out",
+        names_of, "NAME[,NAME]",
+    )  # fmt: skip
+    regions: tuple[int | str, ...] = _option(
+        (), "--regions", _LABELLED,
+        "labels of a mask, segments, or names of an annotation, that outline clusters: the calcifications "
+        "within are one each",
+        names_of, "NAME[,NAME]",
+    )  # fmt: skip
+    threshold: float | None = _option(
+        None, "--threshold", _LABELLED,
+        "least probability of a calcification, of a map of probabilities or of scores "
+        f"({DEFAULT_THRESHOLD:g})",
+        _threshold, "P",
+    )  # fmt: skip
+    sheet: str | None = _option(
+        None, "--sheet", (WORKBOOK,), "sheet of a workbook that holds the table (the first)",
+        metavar="NAME",
+    )  # fmt: skip
+    skip_bad: bool = _option(
+        False, "--skip-bad", (*_TABLES, *_ALL_IMAGES), "set bad clusters aside and go on"
     )
 
     def __post_init__(self) -> None:

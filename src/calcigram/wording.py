@@ -106,6 +106,36 @@ def plain(words: Iterable[object]) -> list[str]:
     return [str(word).replace("_", " ") for word in words]
 
 
+def is_missing(value: Any) -> bool:
+    """Tell whether a value is None, NaN, or what pandas has for them."""
+    return value is None or (str(value) in ("nan", "<NA>", "NaT") and not isinstance(value, str))
+
+
+def json_values(value: Any) -> Any:
+    """Return what JSON knows in place of arrays, tables, scalars of NumPy and paths; what is missing is None.
+
+    Examples
+    --------
+    >>> json_values({"a": (float("nan"), 1), "b": float("inf")})
+    {'a': [None, 1], 'b': None}
+    """
+    if isinstance(value, Mapping):
+        return {str(key): json_values(item) for key, item in value.items()}
+    if hasattr(value, "to_dict") and hasattr(value, "columns"):
+        return [json_values(row) for row in value.to_dict(orient="records")]
+    if hasattr(value, "tolist"):
+        return json_values(value.tolist())
+    if isinstance(value, list | tuple | set | frozenset):
+        return [json_values(item) for item in value]
+    if isinstance(value, str):
+        return str(value)  # a member of an enumeration is one, too
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, bool | int):
+        return value
+    return None if is_missing(value) else str(value)
+
+
 def set_words(row: Mapping[str, Any] | pd.Series) -> str:
     """Return the conformal sets in words, the distribution's first; empty without any.
 

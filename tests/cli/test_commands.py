@@ -72,8 +72,6 @@ def test_simulate_writes_pictures_and_their_truth(options, suffix, tmp_path, cap
 
 
 def test_pictures_are_there_with_their_truth_or_not_at_all(tmp_path, monkeypatch):
-    from calcigram.cli import simulate as command
-
     def stop(*_, **__):
         raise KeyboardInterrupt
 
@@ -89,7 +87,6 @@ def test_pictures_are_there_with_their_truth_or_not_at_all(tmp_path, monkeypatch
         "2",
     ]
     with monkeypatch.context() as patch:
-        patch.setattr(command, "fill_folder", stop, raising=False)
         patch.setattr("calcigram.formats.temporary.fill_folder", stop)
         assert main([*arguments, "--jobs", "1"]) == 130
     assert list(tmp_path.iterdir()) == []
@@ -328,6 +325,22 @@ def test_demo_leaves_report_verdicts_and_model(tmp_path, monkeypatch, capsys):
     assert "not a medical device" in out
 
 
+@pytest.mark.slow
+def test_demo_at_the_top_level_of_a_script_runs_once(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from calcigram.cli import demo, main\n"
+        "demo.N_CLUSTERS, demo.N_ITERATIONS = 300, 5\n"
+        "raise SystemExit(main(['demo', '--jobs', '2']))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, script], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stderr.count("Training a small model") == 1
+
+
 @pytest.fixture
 def labelled(clusters, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -442,7 +455,7 @@ def test_of_several_files_each_verdict_names_its_own(table, model, capsys):
     assert main(["classify", table, "other.csv", "--model", model, "--json"]) == 0
     captured = capsys.readouterr()
     assert {row["source"] for row in json.loads(captured.out)} == {table, "other.csv"}
-    assert "some ids occur more than once: the column source" in captured.err
+    assert "some ids occur in several files: the column source" in captured.err
     assert main(["classify", table, "other.csv", "--model", model]) == 0
     assert re.search(r"\bother\.csv:", capsys.readouterr().out)
 

@@ -12,11 +12,11 @@ import time
 import pytest
 
 from calcigram import __version__
-from calcigram.cli import COMMANDS, _output, build_parser, main
+from calcigram.cli import NAMES, _output, build_parser, main
+from calcigram.cli._options import COMMANDS
 from calcigram.errors import BadInputError
 
 HEAVY = {"numpy", "pandas", "scipy", "sklearn", "numba", "matplotlib", "pyarrow", "jinja2", "rich"}
-COMMAND_NAMES = [module.__name__.rpartition(".")[2].replace("_", "-") for module in COMMANDS]
 
 
 def run_python(code, **options):
@@ -52,11 +52,11 @@ def test_help_lists_every_command(capsys):
         main(["--help"])
     assert leaving.value.code == 0
     out = capsys.readouterr().out
-    assert all(f"    {name} " in out for name in COMMAND_NAMES)
+    assert all(f"    {name} " in out for name in NAMES)
     assert "not a medical device" in out
 
 
-@pytest.mark.parametrize("name", COMMAND_NAMES)
+@pytest.mark.parametrize("name", NAMES)
 def test_each_command_has_help_with_an_example_that_parses(name, capsys):
     with pytest.raises(SystemExit) as leaving:
         main([name, "--help"])
@@ -122,6 +122,10 @@ def test_bad_input_returns_2_and_writes_nothing(arguments, message, tmp_path, mo
     assert not list(tmp_path.iterdir())
 
 
+def replace_rules(monkeypatch, run):
+    monkeypatch.setitem(COMMANDS, "rules", COMMANDS["rules"]._replace(run=run))
+
+
 def fail_with(error):
     def run(_):
         raise error
@@ -143,13 +147,13 @@ def fail_with(error):
     ids=["bad input", "system", "interrupt"],
 )
 def test_failures_become_exit_codes(error, code, message, monkeypatch, capsys):
-    monkeypatch.setattr("calcigram.cli.rules.run", fail_with(error))
+    replace_rules(monkeypatch, fail_with(error))
     assert main(["rules"]) == code
     assert capsys.readouterr().err == message
 
 
 def test_a_fault_of_ours_is_not_hidden(monkeypatch):
-    monkeypatch.setattr("calcigram.cli.rules.run", fail_with(ZeroDivisionError()))
+    replace_rules(monkeypatch, fail_with(ZeroDivisionError()))
     with pytest.raises(ZeroDivisionError):
         main(["rules"])
 
@@ -165,9 +169,9 @@ def test_ctrl_c_exits_130():
     code = (
         "import signal, time\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "from calcigram.cli import main, rules\n"
+        "from calcigram.cli import _options, main\n"
         "def run(_): print('up', flush=True); time.sleep(60)\n"
-        "rules.run = run\n"
+        "_options.COMMANDS['rules'] = _options.COMMANDS['rules']._replace(run=run)\n"
         "raise SystemExit(main(['rules']))"
     )
     process = subprocess.Popen(
@@ -184,9 +188,8 @@ def test_ctrl_c_exits_130():
 def test_warnings_of_tables_are_one_plain_line(monkeypatch, capsys):
     import warnings
 
-    monkeypatch.setattr(
-        "calcigram.cli.rules.run",
-        lambda _: warnings.warn("2 repeated rows", UserWarning, stacklevel=2),
+    replace_rules(
+        monkeypatch, lambda _: warnings.warn("2 repeated rows", UserWarning, stacklevel=2)
     )
     assert main(["rules"]) == 0
     assert capsys.readouterr().err == "calcigram: warning: 2 repeated rows\n"

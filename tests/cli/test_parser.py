@@ -8,9 +8,7 @@ import sys
 
 import pytest
 
-from calcigram.cli import COMMANDS, main
-
-COMMAND_NAMES = [module.__name__.rpartition(".")[2].replace("_", "-") for module in COMMANDS]
+from calcigram.cli import NAMES, main
 
 
 def refused(arguments, capsys):
@@ -43,7 +41,7 @@ def test_nothing_is_suggested_where_nothing_is_like_it(arguments, capsys):
     assert "did you mean" not in refused(arguments, capsys)
 
 
-@pytest.mark.parametrize("name", COMMAND_NAMES)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_wrong_option_shows_the_usage_of_its_command(name, capsys):
     err = refused([name, "--no-such-option"], capsys)
     assert err.startswith(f"usage: calcigram {name} ")

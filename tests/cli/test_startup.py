@@ -7,9 +7,7 @@ import sys
 
 import pytest
 
-from calcigram.cli import COMMANDS
-
-COMMAND_NAMES = [module.__name__.rpartition(".")[2].replace("_", "-") for module in COMMANDS]
+from calcigram.cli import NAMES
 
 OURS = {
     "calcigram", "calcigram.cli", "calcigram.errors", "calcigram.lexicon", "calcigram.options", "calcigram.wording",
@@ -40,7 +38,7 @@ def top_level(names):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], *([name, "--help"] for name in COMMAND_NAMES)], ids=" ".join
+    "arguments", [["--help"], *([name, "--help"] for name in NAMES)], ids=" ".join
 )
 def test_help_imports_the_standard_library_and_the_command_line_alone(arguments):
     imported = modules_after(*arguments)

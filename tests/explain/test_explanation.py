@@ -1,4 +1,4 @@
-"""Explanations: they add up, name what fired, and a change they promise does turn the concern."""
+"""Explanations: they add up, name what fired, and a change they promise does alter the concern."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ def test_texts_are_escaped(row):
 
 
 def test_the_page_opens_on_a_pattern_on_which_all_agree():
-    from calcigram.page.examples import first_example
+    from calcigram.page.files import first_example
 
     (row,) = first_example(classify)[1].to_dict("records")
     concerns = ("concern", "rule_concern", "birads_concern", "model_birads_concern")

@@ -18,7 +18,7 @@ from calcigram import simulate
 from calcigram.errors import TemporaryFilesError
 from calcigram.server import children as jobs
 from calcigram.server.children import Children, JobError
-from calcigram.server.problems import Problem
+from calcigram.server.responses import Problem
 from calcigram.server.settings import Settings
 
 

@@ -10,7 +10,7 @@ import pytest
 from calcigram.errors import BadInputError
 from calcigram.options import ReadOptions
 from calcigram.server.inputs import ARROW, read_upload
-from calcigram.server.problems import Problem
+from calcigram.server.responses import Problem
 from calcigram.server.settings import Settings
 
 POINTS = {"points": [{"x_mm": 0, "y_mm": 0}, {"x_mm": 1, "y_mm": 2}, {"x_mm": 3, "y_mm": 1}]}

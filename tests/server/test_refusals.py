@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from calcigram.cli import main
-from calcigram.server.problems import MEDIA_TYPE
+from calcigram.server.responses import PROBLEM_TYPE
 
 TOKEN = "a token that nobody guesses"
 
@@ -24,7 +24,7 @@ ONE = {"x_mm": [0, 1, 2, 3], "y_mm": [0, 0, 0, 1]}
 
 def problem(answer, status):
     assert answer.status_code == status, answer.text
-    assert answer.headers["content-type"] == MEDIA_TYPE
+    assert answer.headers["content-type"] == PROBLEM_TYPE
     document = answer.json()
     assert document["status"] == status
     assert document["instance"].endswith(answer.headers["x-request-id"])

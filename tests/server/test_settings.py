@@ -46,7 +46,7 @@ def test_a_token_may_stand_in_a_file(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize(("seconds", "given"), [(0.0, 0), (0.4, 1), (30.0, 30)])
 def test_no_stop_waits_longer_than_it_was_given(seconds, given):
-    launch = pytest.importorskip("calcigram.server.launch")
+    launch = pytest.importorskip("calcigram.server.app")
     options = launch.uvicorn_options(Settings(stop_s=seconds))
     assert options["timeout_graceful_shutdown"] == given
 

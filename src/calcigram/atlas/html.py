@@ -9,8 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from calcigram.atlas.entries import Entry, Side, Statement, atlas_entries, source_names
-from calcigram.atlas.pictures import PICTURE_PX, Specimen, draw_schematic, draw_xray, specimens
+from calcigram.atlas.pictures import (
+    PICTURE_PX,
+    Entry,
+    Side,
+    Specimen,
+    Statement,
+    atlas_entries,
+    draw_schematic,
+    draw_xray,
+    source_names,
+    specimens,
+)
 from calcigram.charts import wilson_interval
 from calcigram.consequences import shipped_rulebooks
 from calcigram.explain.contributions import with_unit

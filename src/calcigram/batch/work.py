@@ -21,15 +21,13 @@ from calcigram.batch.storage import Storage
 from calcigram.errors import BadInputError, CalcigramError
 from calcigram.formats.checkpoint import code_digest
 from calcigram.formats.extras import how_to_install
+from calcigram.formats.registry import BATCH_CLUSTERS
 from calcigram.options import ReadOptions
 
 if TYPE_CHECKING:
     from calcigram.classify import Classifier
     from calcigram.clusters import ClusterSet
     from calcigram.longtable import Intake
-
-BATCH_CLUSTERS = 20_000
-"""Clusters in memory at a time, and rows of a row group written."""
 
 _NOTE_KEY = "calcigram_part"
 
@@ -113,7 +111,7 @@ class Done:
         Of the part.
     n_clusters, n_review : int
         Written, and those of them that a person should look at.
-    rejects : tuple of dict
+    rejects : sequence of dict
         Bad values of clusters set aside, as rows of the table of rejects.
     missing : dict of str to int
         As `calcigram.classify.count_missing` gives it.
@@ -127,8 +125,8 @@ class Done:
     index: int
     n_clusters: int = 0
     n_review: int = 0
-    rejects: tuple[dict[str, Any], ...] = ()
-    missing: dict[str, int] = field(default_factory=dict)
+    rejects: Sequence[dict[str, Any]] = ()
+    missing: Mapping[str, int] = field(default_factory=dict)
     error: str = ""
     digest: str = ""
 
@@ -172,14 +170,7 @@ def read_note(folder: Storage, part: Part) -> Done:
     try:
         with folder.opened(path) as file:
             note = json.loads(parquet.read_metadata(file).metadata[_NOTE_KEY.encode()])
-        return Done(
-            part.index,
-            note["n_clusters"],
-            note["n_review"],
-            tuple(note["rejects"]),
-            note["missing"],
-            digest=note["digest"],
-        )
+        return Done(part.index, **note)
     except (pa.ArrowException, OSError, KeyError, TypeError, ValueError):
         raise BadInputError(
             "a part as calcigram batch writes it", source=folder.url(path)
@@ -211,22 +202,36 @@ def _computed(job: Job, part: Part, n_threads: int | None) -> bytes:
     """Return the bytes of the part's file."""
     if job.task == "simulate":
         return _simulated(job, part)
+    import pyarrow.compute as pc
+
     from calcigram.classify import count_missing
     from calcigram.features.extract import extract_features
     from calcigram.formats.checkpoint import read_ahead
+    from calcigram.formats.output import arrow_table, parquet_writer
 
-    buffer = _TableBuffer(job.digest)
+    buffer, writer = BytesIO(), None
+    n_clusters = n_review = 0
+    rejects: list[Any] = []
+    missing: Counter[str] = Counter()
     for intake, _ in read_ahead(_intakes(part, job.skip_bad)):
         clusters = intake.clusters
-        buffer.rejects += intake.rejects.to_dict("records")
         if job.task == "features":
-            buffer.add(extract_features(clusters, n_threads=n_threads).to_dataframe())
+            found: Any = extract_features(clusters, n_threads=n_threads).to_dataframe()
         else:
-            classifier = _classifier(job.model, job.model_version, n_threads)
-            columns = classifier.columns(clusters)
-            buffer.missing.update(count_missing(clusters, columns))
-            buffer.add(columns)
-    return buffer.close()
+            found = _classifier(job.model, job.model_version, n_threads).columns(clusters)
+            missing.update(count_missing(clusters, found))
+        table = arrow_table(found)
+        writer = writer or parquet_writer(buffer, table.schema)
+        writer.write_table(table.cast(writer.schema))  # a row group
+        n_clusters += table.num_rows
+        rejects += intake.rejects.to_dict("records")
+        if "review" in table.column_names:
+            n_review += pc.sum(table["review"]).as_py() or 0
+    assert writer is not None  # a part has at least one batch
+    done = Done(part.index, n_clusters, n_review, rejects, missing, digest=job.digest)
+    writer.add_key_value_metadata(_note(done))
+    writer.close()
+    return buffer.getvalue()
 
 
 def _intakes(part: Part, skip_bad: bool) -> Iterator[Intake]:
@@ -253,59 +258,15 @@ def _simulated(job: Job, part: Part) -> bytes:
             yield simulate(n, start=part.start + start, **dict(job.simulation))
 
     buffer = BytesIO()
-    write_parquet_clusters(pieces(), buffer, note=_note(job.digest, part.n_clusters, 0, [], {}))
+    note = _note(Done(part.index, part.n_clusters, digest=job.digest))
+    write_parquet_clusters(pieces(), buffer, note=note)
     return buffer.getvalue()
 
 
-def _note(
-    digest: str,
-    n_clusters: int,
-    n_review: int,
-    rejects: Sequence[Any],
-    missing: Mapping[str, int],
-) -> dict[str, str]:
-    note = {
-        "digest": digest,
-        "n_clusters": n_clusters,
-        "n_review": n_review,
-        "rejects": rejects,
-        "missing": dict(missing),
-    }
-    return {_NOTE_KEY: json.dumps(note)}
-
-
-class _TableBuffer:
-    """A Parquet file in memory, which ends with a note of what it holds."""
-
-    def __init__(self, digest: str) -> None:
-        self._digest = digest
-        self._buffer = BytesIO()
-        self._writer: Any = None
-        self._n_clusters = 0
-        self._n_review = 0
-        self.rejects: list[Any] = []
-        self.missing: Counter[str] = Counter()
-
-    def add(self, table: Any) -> None:
-        """Append a DataFrame, or columns, as a row group."""
-        import pyarrow.compute as pc
-
-        from calcigram.formats.output import arrow_table, parquet_writer
-
-        table = arrow_table(table)
-        if self._writer is None:
-            self._writer = parquet_writer(self._buffer, table.schema)
-        self._writer.write_table(table.cast(self._writer.schema))
-        self._n_clusters += table.num_rows
-        if "review" in table.column_names:
-            self._n_review += pc.sum(table["review"]).as_py() or 0
-
-    def close(self) -> bytes:
-        """End the file and return it."""
-        note = _note(self._digest, self._n_clusters, self._n_review, self.rejects, self.missing)
-        self._writer.add_key_value_metadata(note)
-        self._writer.close()
-        return self._buffer.getvalue()
+def _note(done: Done) -> dict[str, str]:
+    """Return what the file of a part tells of itself, as `read_note` reads it."""
+    told = ("digest", "n_clusters", "n_review", "rejects", "missing")
+    return {_NOTE_KEY: json.dumps({name: getattr(done, name) for name in told})}
 
 
 def here(do_part: Callable[..., Done], job: Job, parts: Iterable[Part]) -> Iterator[Done]:

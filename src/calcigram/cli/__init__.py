@@ -1,8 +1,8 @@
 # PYTHON_ARGCOMPLETE_OK
 """The command line: it parses arguments and prints results.
 
-One module per command, each with ``add(commands)``, which describes it, and ``run(args)``,
-which does it. Nothing here imports a numerical library before a command runs, so that
+A command is a function that `_options.command` describes; commands of one kind share a module.
+Nothing here imports a numerical library before a command runs, so that
 ``calcigram --help`` answers at once.
 """
 
@@ -24,17 +24,21 @@ from calcigram.cli._options import (
     FOOTER,
     HelpFormatter,
     Parser,
+    add_command,
     check_paths,
     complete,
 )
 from calcigram.cli._output import plain_progress, say
 from calcigram.errors import BadInputError, CalcigramError
 
+for _name in ("demo", "images", "classify", "clusters", "models", "reports", "serving"):
+    import_module(f"calcigram.cli.{_name}")
+
 NAMES = (
     "demo", "detect", "measure", "classify", "inspect", "explain", "simulate", "features", "train", "evaluate", "rules",
-    "report", "atlas", "batch", "serve", "dicomweb", "warm_up",
+    "report", "atlas", "batch", "serve", "dicomweb", "warm-up",
 )  # fmt: skip
-COMMANDS = tuple(import_module(f"calcigram.cli.{name}") for name in NAMES)
+"""The commands, as the help lists them."""
 
 EXIT_OK, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 0, 2, 130
 
@@ -62,8 +66,8 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"calcigram {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in COMMANDS:
-        command.add(commands)
+    for name in NAMES:
+        add_command(commands, name)
     return parser
 
 

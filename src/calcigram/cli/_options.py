@@ -8,7 +8,7 @@ import re
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from calcigram.errors import BadInputError, did_you_mean
 from calcigram.options import OPTIONS, TABLE, UNITS, WORKBOOK, ReadOptions, column_map
@@ -32,8 +32,9 @@ TEMPLATES = ("tid1500", "cad-sr")
 TABLES = (".csv", ".parquet", ".json")
 TRUTH = ("true_distribution", "true_morphology")
 
-Commands = Any  # argparse's own name for what add_subparsers returns is private
-Option = tuple[list[str], dict[str, Any]]
+Role = str | tuple[str, ...] | None
+Option = tuple[list[str], dict[str, Any], Role]
+"""Flags, what ``add_argument`` takes, and the role of a path."""
 
 MUST_EXIST, MAY_NAME_A_FILE, WRITTEN = "must exist", "may name a file", "written"
 
@@ -123,27 +124,18 @@ _METAVARS: Mapping[Any, str] = {Path: "FILE", positive_int: "N", count: "N", pos
 
 
 def option(
-    flags: str,
-    text: str,
-    kind: Any = None,
-    metavar: str | None = None,
-    *,
-    default: Any = None,
-    role: str | tuple[str, ...] | None = None,
-    **more: Any,
+    flags: str, text: str, kind: Any = None, *, default: Any = None, role: Role = None, **more: Any
 ) -> Option:
     """Describe an option, or an argument where `flags` has no dash.
 
     Parameters
     ----------
     flags : str
-        Such as ``"-o --output"``.
+        Such as ``"-o --output FILE"``, with what the help calls the value; or ``"url URL"``.
     text : str
         Its help; a default is added to it.
     kind : callable or tuple, optional
-        Type, or the choices; without it, the option is a switch.
-    metavar : str, optional
-        Of the value, in the help.
+        Type, or the choices. Without it, a text where the value has a name; else the option is a switch.
     default : object, optional
     role : str or tuple of str, optional
         What is done with a path besides reading it: `MUST_EXIST`, `MAY_NAME_A_FILE` (a text),
@@ -151,21 +143,25 @@ def option(
     **more
         As `argparse.ArgumentParser.add_argument` takes it.
     """
+    names = flags.split()
+    is_named = len(names) > 1 and not names[-1].startswith("-")
+    metavar = names.pop() if is_named else _METAVARS.get(kind)
     if isinstance(kind, tuple):
         more["choices"] = kind
-    elif kind is None:
+    elif kind is None and metavar is None:
         more["action"] = "store_true"
     else:
-        more |= {"type": kind, "metavar": metavar or _METAVARS.get(kind)}
+        more |= {"type": kind or str, "metavar": metavar}
     if default is not None:
         more["default"] = default
         text += f" ({default})"
-    return flags.split(), more | {"help": text, "role": role}
+    return names, more | {"help": text}, role
 
 
-def output(text: str, *suffixes: str, metavar: str | None = None, **more: Any) -> Option:
+def output(text: str, *suffixes: str, **more: Any) -> Option:
     """Describe ``-o``: a file of one of some suffixes, or a folder."""
-    return option("-o --output", text, Path, metavar, role=suffixes, **more)
+    name = "FILE" if suffixes else "DIR"
+    return option(f"-o --output {name}", text, Path, role=suffixes, **more)
 
 
 def source(text: str, flags: str = "file", **more: Any) -> Option:
@@ -174,19 +170,19 @@ def source(text: str, flags: str = "file", **more: Any) -> Option:
 
 
 JSON = option("--json", "print JSON on standard output")
-MODEL = option("--model", "model folder (the one that ships with calcigram)", Path, "DIR")
+MODEL = option("--model DIR", "model folder (the one that ships with calcigram)", Path)
 SEED = option("--seed", "seed of everything random", count, default=0)
 JOBS = option("--jobs", "processes to use (one per processor)", positive_int)
 THREADS = option("--threads", "threads to use (all there are)", positive_int)
 SKIP_BAD = option("--skip-bad", OPTIONS["skip_bad"]["meaning"])
 GRADE = option("--grade", "how degraded the clusters are", GRADES, default="typical")
 PRESET = option(
-    "--preset", "ranges to draw from: train, bench_v1 or a TOML file", str, "NAME",
+    "--preset NAME", "ranges to draw from: train, bench_v1 or a TOML file",
     default="train", role=MAY_NAME_A_FILE,
 )  # fmt: skip
 LABELLED = option(
-    "files", "labelled clusters, with columns true_distribution and true_morphology", Path,
-    "CLUSTERS", nargs="*", role=MUST_EXIST,
+    "files CLUSTERS", "labelled clusters, with columns true_distribution and true_morphology", Path,
+    nargs="*", role=MUST_EXIST,
 )  # fmt: skip
 
 
@@ -217,19 +213,17 @@ _PARSED: dict[str, dict[str, Any]] = {
 
 def _reading(*, of_tables: bool) -> list[Option]:
     return [
-        option(about["flag"], about["meaning"], metavar=about["metavar"], **_PARSED[name])
+        option(f"{about['flag']} {about['metavar'] or ''}", about["meaning"], **_PARSED[name])
         for name, about in OPTIONS.items()
         if name in _PARSED and bool({TABLE, WORKBOOK} & {*about["kinds"]}) == of_tables
     ]
 
 
 PIXEL_SPACING = option(
-    "--pixel-spacing",
+    "--pixel-spacing MM[,MM]",
     "mm per pixel in the breast, or of rows and of columns; needed unless a DICOM image states it",
-    metavar="MM[,MM]",
     **_PARSED["pixel_spacing"],
 )
-
 
 READING: tuple[Option | str, ...] = (
     "how to read the table",
@@ -241,28 +235,41 @@ READING: tuple[Option | str, ...] = (
 """How a file of the user's own is read; a text is the heading of the options after it."""
 
 
-def add_command(
-    commands: Commands,
-    name: str,
-    run: Callable[[argparse.Namespace], int | None],
-    summary: str,
-    example: str,
-    *options: Option | str,
-) -> None:
-    """Add a command: every one of them has a summary, an example and the notice.
+class Command(NamedTuple):
+    """A command: what it does, how it is called, and its options, with headings of groups of them."""
+
+    summary: str
+    example: str
+    options: tuple[Option | str, ...]
+    run: Callable[[argparse.Namespace], int | None]
+
+
+COMMANDS: dict[str, Command] = {}
+"""By name: filled by `command`, when the module of a command is imported."""
+
+
+def command(name: str, summary: str, example: str, *options: Option | str) -> Callable[[Any], Any]:
+    """Return a decorator of the function that does the work of a command.
 
     Parameters
     ----------
-    commands : object
-        What ``add_subparsers`` returned.
     name : str
-    run : callable
-        Does the work, and returns an exit code other than 0 or nothing.
     summary, example : str
         What it does, and how it is called.
     *options : option or str
         Options, and headings of groups of them.
     """
+
+    def register(run: Callable[[argparse.Namespace], int | None]) -> Any:
+        COMMANDS[name] = Command(summary, example, options, run)
+        return run
+
+    return register
+
+
+def add_command(commands: Any, name: str) -> None:
+    """Add a command to what ``add_subparsers`` returned: each has a summary, an example and the notice."""
+    summary, example, options, run = COMMANDS[name]
     parser: argparse.ArgumentParser = commands.add_parser(
         name,
         help=summary,
@@ -277,9 +284,7 @@ def add_command(
         if isinstance(each, str):
             group = parser.add_argument_group(each)
         else:
-            flags, settings = each
-            role = settings["role"]
-            settings = {key: value for key, value in settings.items() if key != "role"}
+            flags, settings, role = each
             roles[group.add_argument(*flags, **settings).dest] = role
     parser.set_defaults(run=run, command=name, roles=roles)
 

@@ -8,13 +8,13 @@ import os
 import re
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from calcigram.lexicon import Agreement, Concern
-from calcigram.wording import counted, printable
+from calcigram.wording import counted, is_missing, json_values, printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,7 +92,7 @@ def print_json(value: Any) -> None:
 def json_text(value: Any) -> str:
     """Return a value as JSON text that ends with a newline."""
     in_ascii = "utf" not in (sys.stdout.encoding or "").lower()
-    text = json.dumps(_plain(value), indent=2, ensure_ascii=in_ascii, allow_nan=False)
+    text = json.dumps(json_values(value), indent=2, ensure_ascii=in_ascii, allow_nan=False)
     return _NOT_ASCII.sub(_escaped, text) + "\n"
 
 
@@ -322,7 +322,7 @@ def reported_lines(verdicts: pd.DataFrame) -> list[str]:
     return [
         f"cluster {_cell(name)}, the words of the file: {_cell(difference)}"
         for name, difference in rows
-        if not _missing(difference)
+        if not is_missing(difference)
     ]
 
 
@@ -391,7 +391,7 @@ def _verdict_table(verdicts: pd.DataFrame, columns: Sequence[str], layout: _Layo
             sign, style = _LOOKS.get(name, {}).get(value, ("", ""))
             if name == "review":
                 text, style = ("LOOK", "bold") if value else ("", "")
-            elif name.endswith("probability") and not _missing(value):
+            elif name.endswith("probability") and not is_missing(value):
                 text = f"{value:.2f}"
             elif name == "cluster_id":
                 text = _cell(value)
@@ -405,7 +405,7 @@ def _verdict_table(verdicts: pd.DataFrame, columns: Sequence[str], layout: _Layo
 
 
 def _cell(value: Any) -> str:
-    if _missing(value):
+    if is_missing(value):
         return "."
     if isinstance(value, bool):
         return "yes" if value else "no"
@@ -423,24 +423,3 @@ def _counts(values: pd.Series, words: type[Concern] | type[Agreement]) -> str:
 
 def _words(word: str) -> str:
     return str(word).replace("_", " ")
-
-
-def _missing(value: Any) -> bool:
-    return value is None or (str(value) in ("nan", "<NA>", "NaT") and not isinstance(value, str))
-
-
-def _plain(value: Any) -> Any:
-    """Turn arrays, numpy scalars, missing values and paths into what JSON knows."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if hasattr(value, "to_dict") and hasattr(value, "columns"):
-        return [_plain(row) for row in value.to_dict(orient="records")]
-    if hasattr(value, "tolist"):
-        return _plain(value.tolist())
-    if isinstance(value, list | tuple | set | frozenset):
-        return [_plain(item) for item in value]
-    if isinstance(value, bool | int | str) and not isinstance(value, type(None)):
-        return value if isinstance(value, bool | int) else str(value)
-    if isinstance(value, float):
-        return value if value == value and abs(value) != float("inf") else None
-    return None if _missing(value) else str(value)

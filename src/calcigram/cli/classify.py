@@ -26,67 +26,54 @@ if TYPE_CHECKING:
 MAX_ROWS = 200
 
 
-def add(commands: _options.Commands) -> None:
-    """Describe the command."""
-    _options.add_command(
-        commands,
-        "classify",
-        run,
-        "read clusters by the model and by the rules, and cross-check the two",
-        "calcigram classify clusters.csv -o verdicts.csv",
-        _options.source("tables, DICOM reports, annotations or masks", "files", nargs="+"),
-        _options.output(
-            "CSV, Parquet, JSON or DICOM file to write (print a table)", *_options.TABLES, ".dcm"
-        ),
-        option(
-            "--template",
-            "with -o FILE.dcm: TID 1500 measurement report, or Mammography CAD SR (tid1500)",
-            _options.TEMPLATES,
-        ),
-        _options.MODEL,
-        option(
-            "--coverage",
-            "coverage of the sets of words, for each word alone",
-            float,
-            "C",
-            default=0.95,
-        ),
-        option(
-            "--prior",
-            "re-weight probabilities to a mix of classes: uniform, clinical or a CSV file",
-            str,
-            "P",
-            role=MAY_NAME_A_FILE,
-        ),
-        option(
-            "--rulebook",
-            "TOML file of consequences in place of the article's (docs/rules.md)",
-            str,
-            "FILE",
-            role=MAY_NAME_A_FILE,
-        ),
-        option(
-            "--recognition",
-            "TOML file of recognition rules in place of those that ship (docs/rules.md)",
-            str,
-            "FILE",
-            role=MAY_NAME_A_FILE,
-        ),
-        _options.SKIP_BAD,
-        option(
-            "--rejects",
-            "where --skip-bad writes what it set aside",
-            _options.Path,
-            role=_options.TABLES,
-        ),
-        option("--resume", "with -o: go on where a run that was killed or interrupted left off"),
-        _options.THREADS,
-        _options.JSON,
-        *_options.READING,
-    )
-
-
-def run(args: argparse.Namespace) -> None:
+@_options.command(
+    "classify",
+    "read clusters by the model and by the rules, and cross-check the two",
+    "calcigram classify clusters.csv -o verdicts.csv",
+    _options.source("tables, DICOM reports, annotations or masks", "files", nargs="+"),
+    _options.output(
+        "CSV, Parquet, JSON or DICOM file to write (print a table)", *_options.TABLES, ".dcm"
+    ),
+    option(
+        "--template",
+        "with -o FILE.dcm: TID 1500 measurement report, or Mammography CAD SR (tid1500)",
+        _options.TEMPLATES,
+    ),
+    _options.MODEL,
+    option(
+        "--coverage C",
+        "coverage of the sets of words, for each word alone",
+        float,
+        default=0.95,
+    ),
+    option(
+        "--prior P",
+        "re-weight probabilities to a mix of classes: uniform, clinical or a CSV file",
+        role=MAY_NAME_A_FILE,
+    ),
+    option(
+        "--rulebook FILE",
+        "TOML file of consequences in place of the article's (docs/rules.md)",
+        role=MAY_NAME_A_FILE,
+    ),
+    option(
+        "--recognition FILE",
+        "TOML file of recognition rules in place of those that ship (docs/rules.md)",
+        role=MAY_NAME_A_FILE,
+    ),
+    _options.SKIP_BAD,
+    option(
+        "--rejects",
+        "where --skip-bad writes what it set aside",
+        _options.Path,
+        role=_options.TABLES,
+    ),
+    option("--resume", "with -o: continue a run that was killed or interrupted"),
+    _options.THREADS,
+    _options.JSON,
+    *_options.READING,
+)
+def run_classify(args: argparse.Namespace) -> None:
     """Classify files, streamed to `-o`, or all at once onto the terminal."""
     is_dicom = args.output is not None and args.output.suffix.lower() == ".dcm"
     if args.rejects is not None and not args.skip_bad:
@@ -131,7 +118,7 @@ def _to_file(args: argparse.Namespace) -> None:
         )
     say(*summary.notes)
     if summary.n_resumed:
-        say(f"{counted(summary.n_resumed, 'cluster')} taken over from the run that was broken off")
+        say(f"{counted(summary.n_resumed, 'cluster')} taken over from the interrupted run")
     say(f"{counted(summary.n_clusters, 'cluster')}, {summary.n_review} to look at -> {args.output}")
     if summary.n_rejected:
         say(f"{counted(summary.n_rejected, 'bad cluster')} set aside -> {summary.rejects}")
@@ -182,7 +169,7 @@ def _to_terminal(args: argparse.Namespace) -> None:
         sizes = [len(intake.clusters) for intake in intakes]
         verdicts["source"] = np.repeat([str(path) for path in args.files], sizes)
         if verdicts["cluster_id"].duplicated().any():
-            say("some ids occur more than once: the column source (-o, --json) names the file")
+            say("some ids occur in several files: the column source (-o, --json) names the file")
     if args.json:
         print_json(verdicts)
         say(*verdicts.attrs["notes"])

@@ -1,46 +1,33 @@
-"""``calcigram demo``: the whole way once, small: train, read twice, cross-check, report."""
+"""``calcigram demo``, the whole way once, small; and ``warm-up``, which compiles what is compiled on first use."""
 
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from multiprocessing import get_context
 from pathlib import Path
 
 from calcigram.cli import _options
-from calcigram.cli._output import (
-    doing,
-    print_json,
-    print_verdicts,
-    progress_bar,
-    say,
-    working,
-)
+from calcigram.cli._output import doing, print_json, print_verdicts, progress_bar, say, working
 from calcigram.errors import BadInputError
 
 N_CLUSTERS = 2500
+
 N_ITERATIONS = 60
 
 
-def add(commands: _options.Commands) -> None:
-    """Describe the command."""
-    _options.add_command(
-        commands,
-        "demo",
-        run,
-        "train a small model, read the sample clusters twice, write a report with pictures",
-        "calcigram demo -o demo",
-        _options.output("folder to write to", metavar="DIR", default=Path("demo")),
-        _options.SEED,
-        _options.JOBS,
-        _options.JSON,
-    )
-
-
-def run(args: argparse.Namespace) -> None:
+@_options.command(
+    "demo",
+    "train a small model, read the sample clusters twice, write a report with pictures",
+    "calcigram demo -o demo",
+    _options.output("folder to write to", default=Path("demo")),
+    _options.SEED,
+    _options.JOBS,
+    _options.JSON,
+)
+def run_demo(args: argparse.Namespace) -> None:
     """Train, classify, print, write."""
     folder = args.output
     folder.mkdir(parents=True, exist_ok=True)
@@ -90,18 +77,14 @@ def _kernels_compiled_meanwhile() -> Iterator[None]:
     """Let a second process compile the kernels of the features into the cache both use.
 
     On a fresh machine compiling takes as long as all the rest: the simulator's kernels here, the
-    features' there, one core each.
+    features' there, one core each. A worker of multiprocessing would run the caller's script again.
     """
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        compiled = pool.submit(_measure_a_triangle)
+    code = (
+        "from calcigram import ClusterSet, extract_features\n"
+        "extract_features(ClusterSet.from_arrays([0, 3], [0, 1, 0], [0, 0, 1]))"
+    )
+    with subprocess.Popen([sys.executable, "-P", "-c", code], stderr=subprocess.DEVNULL):
         yield
-        compiled.result()
-
-
-def _measure_a_triangle() -> None:
-    from calcigram import ClusterSet, extract_features
-
-    extract_features(ClusterSet.from_arrays([0, 3], [0, 1, 0], [0, 0, 1]))
 
 
 def sample_clusters() -> Path:
@@ -124,3 +107,34 @@ def sample_clusters() -> Path:
         if path.is_file():
             return path
     raise BadInputError("the sample clusters that come with calcigram", value=str(places[-1]))
+
+
+N_SIMULATED = 300
+
+"""Clusters of mixed grade, enough to meet every mechanism."""
+
+
+@_options.command(
+    "warm-up",
+    "compile now, once, what the first use of other commands would compile",
+    "calcigram warm-up",
+    _options.option("--all", "compile the simulator, too (simulate, train, demo)"),
+)
+def run_warm_up(args: argparse.Namespace) -> None:
+    """Use each compiled function once."""
+    from time import perf_counter
+
+    began = perf_counter()
+    with working("Compiling"):
+        from calcigram import classify, explain, read_clusters, simulate
+        from calcigram._kernels.tree import spanning_tree
+
+        clusters = read_clusters(sample_clusters())
+        classify(clusters)
+        classify(clusters[0])  # few clusters are read by other functions than many
+        explain(clusters[0])
+        spanning_tree(clusters[0].x_mm.copy(), clusters[0].y_mm.copy())  # the page draws it
+        if args.all:
+            simulate(N_SIMULATED, grade="mixed")
+            _ = simulate(1, render=True).images[0]
+    say(f"ready after {perf_counter() - began:.0f} s")

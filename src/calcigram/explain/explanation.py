@@ -17,7 +17,7 @@ from calcigram.errors import BadInputError
 from calcigram.explain.changes import Change, smallest_changes
 from calcigram.explain.contributions import WhyThisWord, why_this_word
 from calcigram.features.catalogue import feature_words, with_unit
-from calcigram.lexicon import DISTRIBUTION_LABELS, MORPHOLOGY_LABELS
+from calcigram.lexicon import AXES, DISTRIBUTION_LABELS, MORPHOLOGY_LABELS
 from calcigram.readings import RISK_COLUMNS
 from calcigram.rules.engine import condition_holds
 from calcigram.wording import plain
@@ -277,21 +277,14 @@ def _label(words: tuple[str, ...], code: int) -> str:
     return str(words[code]) if code >= 0 else ""
 
 
-_RULE_WORDS = {
-    "distribution": "rule_distribution",
-    "morphology": "rule_morphology",
-    "concern": "rule_concern",
-    "birads_concern": "birads_concern",
-}
+_RULE_WORDS = {name: f"rule_{name}" for name in ("distribution", "morphology", "concern")}
+_RULE_WORDS["birads_concern"] = "birads_concern"
 _MODEL_WORDS = {
     "distribution": "distribution",
     "morphology": "morphology",
     "concern": "concern",
     "birads_concern": "model_birads_concern",
-    "distribution_set": "distribution_set",
-    "morphology_set": "morphology_set",
-    "distribution_probability": "distribution_probability",
-    "morphology_probability": "morphology_probability",
+    **{f"{axis}_{kind}": f"{axis}_{kind}" for kind in ("set", "probability") for axis in AXES},
 }
 """Key of an explanation -> column of the verdict."""
 

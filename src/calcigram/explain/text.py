@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from calcigram.charts import colours
@@ -11,13 +12,14 @@ from calcigram.consequences import load_rulebook
 from calcigram.crosscheck.reasons import label_words
 from calcigram.explain.contributions import WhyThisWord
 from calcigram.features.catalogue import feature_words, with_unit
+from calcigram.htmlfile import templates
 from calcigram.model.calibrate import COVERAGE
-from calcigram.wording import outcome_words, plain, printable, set_words
+from calcigram.wording import counted, outcome_words, plain, printable, set_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from calcigram.explain.explanation import Explanation, RuleApplied
+    from calcigram.explain.explanation import Explanation
     from calcigram.figure import Picture
 
 N_FEATURES = 6
@@ -28,8 +30,8 @@ N_MISSED = 4
 _BAR = 16
 
 NO_EXEMPLARS = (
-    "This model keeps no exemplars, so nothing can be said of what moved it or what is like this "
-    "cluster: name labelled clusters to compare with (--reference FILE), or train it anew."
+    "This model keeps no exemplars, so it cannot say what moved it or which clusters are "
+    "similar: name labelled clusters to compare with (--reference FILE), or train it again."
 )
 LOG_ODDS = (
     "The numbers below are log-odds: +0.7 doubles the odds of the word read against the other, "
@@ -46,106 +48,46 @@ def explanation_text(explanation: Explanation, width: int = 79) -> str:
     width : int
         At least 60.
     """
-    width = max(width, 60)
-    lines = [*_head(explanation), ""]
-    if explanation.why:
-        lines += [LOG_ODDS, ""]
-    for why in explanation.why:
-        lines += [*_why(why), ""]
-    if not explanation.why:
-        lines += [NO_EXEMPLARS, ""]
-    lines += [*_rules(explanation), "", *_examples(explanation), *_changes(explanation)]
-    return "\n".join(_wrapped(lines, width)) + "\n"
-
-
-def _head(explanation: Explanation) -> Iterator[str]:
-    model, rules = explanation.model, explanation.rules
-    noun = "calcification" if explanation.n_calcifications == 1 else "calcifications"
-    yield f"{printable(explanation.cluster_id)}: {explanation.n_calcifications} {noun}"
-    yield (
-        f"  Model: {_label('distribution', model)}, {_label('morphology', model)}; "
-        f"concern {_word(model['concern'], model['concern_probability'])}, under BI-RADS "
-        f"{_plain(model['birads_concern'])}"
+    text = (
+        _texts()
+        .get_template("explanation.txt.j2")
+        .render(
+            it=explanation,
+            article=load_rulebook("article").title,
+            sets=set_words(explanation.model),
+            outcomes=outcome_words(explanation.risk),
+            introduction=LOG_ODDS if explanation.why else NO_EXEMPLARS,
+        )
     )
-    yield (
-        f"  Rules: {_label('distribution', rules)}, {_label('morphology', rules)}; concern "
-        f"{_plain(rules['concern'])}, under BI-RADS {_plain(rules['birads_concern'])}"
-    )
-    yield f"  Concern: what the article says of a pattern ({load_rulebook('article').title})."
-    look = "A person should look. " if explanation.review else ""
-    yield f"  {look}{explanation.reason}"
-    sets = set_words(model)
-    if sets:
-        yield f"  May be, at a coverage of {COVERAGE:.0%}: {sets}"
-    if model["unlike_training"]:
-        why = model["looks_like"] or "nothing like it was among the training clusters"
-        yield f"  Trust nothing here: {why} (novelty {model['novelty']:.2f})."
-    outcomes = outcome_words(explanation.risk)
-    if outcomes:
-        yield f"  Outcomes: {outcomes}"
+    return "\n".join(_wrapped(text.splitlines(), max(width, 60))) + "\n"
 
 
-def _why(why: WhyThisWord) -> Iterator[str]:
-    yield (
-        f"Why {_plain(why.word)} rather than {_plain(why.other)}: log-odds {why.log_odds:+.2f}, "
-        f"from {why.start:+.2f} before any feature counts"
-    )
+@cache
+def _texts() -> Any:
+    """Return an environment of templates with what that of an explanation uses."""
+    environment = templates(escape=False)
+    environment.filters |= {"plain": _plain, "printable": printable, "with_unit": with_unit}
+    environment.globals |= {
+        "label": _label,
+        "word": _word,
+        "bars": _bars,
+        "counted": counted,
+        "coverage": COVERAGE,
+        "n_features": N_FEATURES,
+        "n_missed": N_MISSED,
+    }
+    return environment
+
+
+def _bars(why: WhyThisWord) -> list[tuple[str, float, str]]:
+    """Return the families that moved the model, each with its sum and a bar, the greatest first."""
     families = sorted(why.families.items(), key=lambda item: -abs(item[1]))
-    greatest = max((abs(sum_) for _, sum_ in families), default=0.0) or 1.0
-    for family, sum_ in families:
-        if sum_:
-            bar = ("#" if sum_ > 0 else "-") * max(1, round(_BAR * abs(sum_) / greatest))
-            yield f"  {family:<10} {sum_:+6.2f}  {bar}"
-    yield f"  the {N_FEATURES} features that moved it most:"
-    for one in why.contributions[:N_FEATURES]:
-        medians = [with_unit(m, one.unit) for m in (one.median_read, one.median_other)]
-        yield (
-            f"  {one.log_odds:+6.2f}  {one.words} "
-            f"({_plain(why.word)} {medians[0]}, {_plain(why.other)} {medians[1]})"
-        )
-
-
-def _rules(explanation: Explanation) -> Iterator[str]:
-    yield "Rules that decided:" if explanation.fired else "No rule decided."
-    for rule in explanation.fired:
-        yield from _rule(rule)
-    if explanation.missed:
-        yield "Rules that one condition kept from deciding:"
-        for rule in explanation.missed[:N_MISSED]:
-            yield from _rule(rule, only_failed=True)
-
-
-def _rule(rule: RuleApplied, *, only_failed: bool = False) -> Iterator[str]:
-    yield f"  {rule.rule} ({_plain(rule.word)})"
-    for condition in rule.conditions:
-        if not (only_failed and condition.holds):
-            yield f"    {condition.words}"
-
-
-def _examples(explanation: Explanation) -> Iterator[str]:
-    if not explanation.examples:
-        return
-    yield "Most alike among the training clusters (share of trees that end in the same leaf):"
-    for one in explanation.examples:
-        words = " and ".join(_plain(w) for w in (one.distribution, one.morphology) if w)
-        yield f"  {one.likeness:5.0%}  {words}  ({printable(one.name)})"
-    yield ""
-
-
-def _changes(explanation: Explanation) -> Iterator[str]:
-    concern = explanation.model["concern"]
-    if concern is None:
-        yield "No concern follows that a change could turn."
-        return
-    if not explanation.changes:
-        yield f"No change that was searched turns the concern ({concern})."
-        return
-    yield f"The smallest change of each kind that would turn the concern ({concern}):"
-    for change in explanation.changes:
-        yield (
-            f"  {change.words}: {_plain(change.distribution)}, {_plain(change.morphology)}; "
-            f"{change.concern}"
-        )
+    greatest = max((abs(total) for _, total in families), default=0.0) or 1.0
+    return [
+        (family, total, ("#" if total > 0 else "-") * max(1, round(_BAR * abs(total) / greatest)))
+        for family, total in families
+        if total
+    ]
 
 
 def _wrapped(lines: list[str], width: int) -> Iterator[str]:
@@ -206,7 +148,7 @@ def explanation_picture(explanation: Explanation) -> Picture:
 def _ring(explanation: Explanation, ax: Axes) -> None:
     from matplotlib import rcParams
 
-    from calcigram.plots.titles import draw_legend
+    from calcigram.figure import draw_legend
 
     removal = next((c for c in explanation.changes if c.kind == "remove"), None)
     if removal is None:
@@ -225,7 +167,7 @@ def _ring(explanation: Explanation, ax: Axes) -> None:
 def _draw_why(why: WhyThisWord, ax: Axes) -> None:
     from matplotlib import rcParams
 
-    from calcigram.plots.titles import set_title
+    from calcigram.figure import set_title
 
     blue, orange, *_ = colours()
     families = [(name, value) for name, value in why.families.items() if value]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from bokeh.transform import factor_mark
 
 from calcigram.charts import BLACK, BLUE, GREEN, ORANGE, SKY, VERMILION
 from calcigram.clusters import MARK_NAMES
+from calcigram.htmlfile import templates
 from calcigram.page.sketch import (
     CLICKED,
     DRAWN_SIZE_MM,
@@ -62,45 +64,6 @@ OTHER = "#ffffffb0"
 
 NO_IMAGE: dict[str, list[Any]] = {"image": [], "x": [], "y": [], "dw": [], "dh": []}
 
-CHANGED_JS = """
-edits.revision = (edits.revision ?? 0) + 1
-document.documentElement.style.setProperty(`--stale-${name}`, '"Not of these points; reading them …"')
-document.documentElement.style.setProperty(`--faint-${name}`, '.35')
-if (edits.is_waiting) return
-edits.is_waiting = true
-setTimeout(() => {
-  edits.is_waiting = false
-  edits.sent_at = Date.now()
-  const {x_mm, y_mm} = source.data
-  edits.data = {revision: [edits.revision], x_mm: [Array.from(x_mm)], y_mm: [Array.from(y_mm)]}
-}, Math.max(10, 150 - (Date.now() - (edits.sent_at ?? 0))))
-"""
-"""Marks the verdict as not of these points, at once, and sends the number of the change: after the
-points themselves, and also while one is dragged, which the tool does not report until it is dropped."""
-
-SECOND_CLICK_JS = """
-if (!tool.active) return
-const mm_a_pixel = Math.abs(figure.x_range.end - figure.x_range.start) / figure.inner_width
-const {x_mm, y_mm} = source.data
-for (let i = 0; i < x_mm.length; i++) {
-  if (Math.hypot(x_mm[i] - cb_obj.x, y_mm[i] - cb_obj.y) < handle_px * mm_a_pixel) return
-}
-const given = tool.default_overrides
-const otherwise = (name) => given instanceof Map ? given.get(name) : given[name]
-for (const name of source.columns()) {
-  source.get_array(name).push(({x_mm: cb_obj.x, y_mm: cb_obj.y})[name] ?? otherwise(name))
-}
-source.setv({data: source.data}, {check_eq: false})
-"""
-"""Draws the second of two quick clicks, too: Bokeh takes them for a double click wherever they are."""
-
-ACKNOWLEDGED_JS = """
-if (acknowledged.data.revision[0] !== (edits.revision ?? 0)) return
-document.documentElement.style.removeProperty(`--stale-${name}`)
-document.documentElement.style.removeProperty(`--faint-${name}`)
-"""
-"""Takes the mark away when the verdict is of the newest change."""
-
 FRAME_PX = {"inner_width": 500, "inner_height": 370}
 """Width and height of the frame, in pixels, until the browser has sent them."""
 
@@ -123,7 +86,7 @@ class Editor:
     looked : callable
         Called when another part of the drawing is in sight.
     name : str
-        Of the view: what `widgets.stale` was given.
+        Of the view: what the style sheet ``stale`` was given.
     """
 
     def __init__(
@@ -158,8 +121,8 @@ class Editor:
             "acknowledged": self._acknowledged,
             "name": name,
         }
-        self.source.js_on_change("change", CustomJS(args=args, code=CHANGED_JS))
-        self._acknowledged.js_on_change("data", CustomJS(args=args, code=ACKNOWLEDGED_JS))
+        self.source.js_on_change("change", _script("changed", args))
+        self._acknowledged.js_on_change("data", _script("acknowledged", args))
         for name in FRAME_PX:
             self.figure.on_change(name, self._on_frame)
         self.figure.x_range.on_change("end", lambda attr, old, new: self._looked())
@@ -324,7 +287,7 @@ class Editor:
         fig.add_tools(self._wheel, BoxZoomTool(match_aspect=True), draw, HoverTool(renderers=[handles], tooltips=[("x", "@x_mm{0.00} mm"), ("y", "@y_mm{0.00} mm"), ("diameter", "@diameter_mm{0.00} mm")]))  # fmt: skip
         fig.toolbar.active_tap = draw
         args = {"figure": fig, "tool": draw, "source": self.source, "handle_px": HANDLE_PX}
-        fig.js_on_event(DoubleTap, CustomJS(args=args, code=SECOND_CLICK_JS))
+        fig.js_on_event(DoubleTap, _script("second_click", args))
         legend = fig.legend[0]
         legend.update(click_policy="hide", orientation="horizontal", border_line_color=None)
         fig.add_layout(legend, "below")  # over the points it would hide some
@@ -393,3 +356,13 @@ def _glyphs_of(renderer: Any) -> list[Any]:
     """Return the glyphs of points that are selected, that are not, and of all where none is."""
     glyphs = (renderer.glyph, renderer.selection_glyph, renderer.nonselection_glyph)
     return [glyph for glyph in glyphs if isinstance(glyph, Glyph)]
+
+
+def _script(name: str, args: dict[str, Any]) -> CustomJS:
+    """Return a script of ``templates/page.js.j2`` with what it is given."""
+    return CustomJS(args=args, code=str(getattr(_scripts(), name)()))
+
+
+@cache
+def _scripts() -> Any:
+    return templates(escape=False).get_template("page.js.j2").module

@@ -1,4 +1,4 @@
-"""Files of the page: what is dropped on it is read, what is saved from it is written.
+"""Files of the page: what is dropped on it is read, what is saved from it is written; and examples to load.
 
 All of it is done off the event loop; of the page itself nothing is imported, as files are read in
 child processes, which need no Panel.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -15,8 +16,9 @@ import numpy as np
 from calcigram.clusters import ClusterSet
 from calcigram.errors import BadInputError, CalcigramError
 from calcigram.formats.temporary import temporary_folder
+from calcigram.lexicon import DISTRIBUTIONS, MORPHOLOGIES, Concern
 from calcigram.options import MAMMOGRAM, ReadOptions
-from calcigram.wording import without_options
+from calcigram.wording import plain, without_options
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -169,3 +171,61 @@ def report(read: Read, clusters: ClusterSet) -> io.BytesIO:
     with temporary_folder() as folder:
         path = write_report(clusters, read(clusters), folder / "report.html")
         return io.BytesIO(path.read_bytes())
+
+
+SEED = 11
+N_TRIED = 120
+
+
+@cache
+def examples() -> dict[str, ClusterSet]:
+    """Return the examples by their names, in the lexicon's order.
+
+    Returns
+    -------
+    dict of str to ClusterSet
+        One cluster each.
+    """
+    from calcigram.simulate import simulate
+
+    clusters = simulate(N_TRIED, seed=SEED, grade="easy")
+    found: dict[str, ClusterSet] = {}
+    for axis, words, column in (
+        ("Distribution", DISTRIBUTIONS, "true_distribution"),
+        ("Morphology", MORPHOLOGIES, "true_morphology"),
+    ):
+        truth = clusters.meta[column].astype(str)
+        for word in words:
+            name = f"{axis}: {plain([word])[0]}"
+            places = truth.index[truth == str(word)]
+            if len(places):
+                found[name] = clusters[int(places[0])]
+    return found
+
+
+@lru_cache(maxsize=4)
+def first_example(read: Callable[[ClusterSet], pd.DataFrame]) -> tuple[str, pd.DataFrame]:
+    """Return the example that a page opens on: the first on which all sources agree, benign if any.
+
+    Where all say suspicious or intermediate, what they advise may differ still.
+
+    Parameters
+    ----------
+    read : callable
+        From clusters to verdicts; what it makes of the examples is kept.
+
+    Returns
+    -------
+    name : str
+    verdicts : DataFrame
+        Of this example alone.
+    """
+    verdicts = read(ClusterSet.concat(list(examples().values())))
+    concerns = verdicts[[n for n in verdicts if n == "concern" or str(n).endswith("_concern")]]
+    agreed = concerns.eq(verdicts["concern"], axis=0).all(axis=1)
+    agreed &= ~verdicts["review"].astype(bool) & (verdicts["agreement"] == "agree")
+    benign = agreed & (verdicts["concern"] == Concern.BENIGN)
+    i = int(
+        (benign if benign.any() else agreed).to_numpy().argmax()
+    )  # the first, if none is agreed
+    return list(examples())[i], verdicts.iloc[[i]].reset_index(drop=True)

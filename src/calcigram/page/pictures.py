@@ -148,28 +148,44 @@ class Picture:
 
     def to_bytes(self) -> bytes:
         """Return it as bytes that another process reads without running anything of theirs."""
-        out = io.BytesIO()
         about = self.mammogram
         texts = {
             "mammogram": {"image_id": about.image_id, "spacing_mm": about.spacing_mm, "raw": about.raw},
             "picture": {"grey": self.grey, "loose": self.loose, "notes": self.notes},
         }  # fmt: skip
-        arrays = {"pixels": about.pixels} | ({} if about.valid is None else {"valid": about.valid})
-        words = np.frombuffer(json.dumps(texts).encode(), np.uint8)
-        np.savez(out, allow_pickle=False, texts=words, **arrays)
-        return out.getvalue()
+        valid = {} if about.valid is None else {"valid": about.valid}
+        return packed(texts, pixels=about.pixels, **valid)
 
     @classmethod
     def from_bytes(cls, content: bytes) -> Picture:
         """Return the picture that `to_bytes` made bytes of."""
-        with np.load(io.BytesIO(content), allow_pickle=False) as stored:
-            arrays: dict[str, npt.NDArray[Any]] = {name: stored[name] for name in stored.files}
-        texts = json.loads(arrays.pop("texts").tobytes())
+        texts, arrays = unpacked(content)
         about, own = texts["mammogram"], texts["picture"]
         mammogram = Mammogram(
             arrays["pixels"], tuple(about.pop("spacing_mm")), arrays.get("valid"), **about
         )
         return cls(mammogram, tuple(own["grey"]), own["loose"], tuple(own["notes"]))
+
+
+def packed(texts: Any, **arrays: Any) -> bytes:
+    """Return plain values and arrays as bytes that another process reads without running anything of theirs."""
+    out = io.BytesIO()
+    words = np.frombuffer(json.dumps(texts, default=str).encode(), np.uint8)
+    np.savez(out, allow_pickle=False, texts=words, **arrays)
+    return out.getvalue()
+
+
+def unpacked(content: bytes) -> tuple[Any, dict[str, npt.NDArray[Any]]]:
+    """Return the values and the arrays that `packed` made bytes of.
+
+    Examples
+    --------
+    >>> unpacked(packed({"a": [1, "b"]}, x=np.arange(2)))
+    ({'a': [1, 'b']}, {'x': array([0, 1])})
+    """
+    with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+        arrays: dict[str, npt.NDArray[Any]] = {name: stored[name] for name in stored.files}
+    return json.loads(arrays.pop("texts").tobytes()), arrays
 
 
 def detected(mammogram: Mammogram, *, spacing: str = "spacing_mm") -> tuple[ClusterSet, Picture]:

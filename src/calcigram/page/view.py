@@ -18,8 +18,7 @@ from calcigram.clusters import CLUSTER_NAMES, ClusterSet
 from calcigram.errors import BadInputError, CalcigramError
 from calcigram.page import files, texts
 from calcigram.page.editor import Editor
-from calcigram.page.examples import examples, first_example
-from calcigram.page.files import MAX_POINTS, Opened, open_file
+from calcigram.page.files import MAX_POINTS, Opened, examples, first_example, open_file
 from calcigram.page.sketch import (
     DRAWN_SIZE_MM,
     NOT_GROWN,

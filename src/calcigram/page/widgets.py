@@ -1,97 +1,25 @@
-"""The widgets of the page, their places and their style; what they do is defined in `view`.
+"""The widgets of the page, and their places; what they do is defined in `view`.
 
-Style sheets are for wide and narrow screens. Colours are those of `charts`; whatever a colour says, a
-sign or a word says too. Text has a contrast of at least 4.5 to 1.
+Their style sheets stand in ``templates/page.css.j2``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import panel as pn
 
 from calcigram.charts import BLUE, VERMILION
+from calcigram.htmlfile import templates
 from calcigram.limits import PIXEL_SPACING_MM
 from calcigram.options import UNITS
-from calcigram.page.examples import examples
-from calcigram.page.files import MAX_IMAGE_BYTES
+from calcigram.page.files import MAX_IMAGE_BYTES, examples
 from calcigram.page.texts import head_html
-
-INK, QUIET, LINE, GROUND = "#1b1f24", "#57606a", "#d0d7de", "#f3f5f7"
-
-TEXT = f"""
-:host {{ font-family: system-ui, sans-serif; color: {INK}; }}
-h1 {{ font-size: 1.2em; margin: 0; }}
-h2 {{ font-size: 1em; margin: 1em 0 .3em; }}
-p {{ margin: .4em 0; }} ul {{ margin: .3em 0; padding-left: 1.2em; }} li {{ margin: .25em 0; }}
-small, .quiet {{ color: {QUIET}; }}
-table {{ border-collapse: collapse; width: 100%; }}
-th, td {{ text-align: left; padding: .25em .7em .25em 0; vertical-align: baseline; }}
-th {{ font-weight: 600; }} thead th {{ color: {QUIET}; font-weight: 500; }}
-tbody tr {{ border-top: 1px solid {LINE}; }}
-.number {{ text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }}
-"""
-"""Of every text."""
-
-HEAD = f"""
-:host {{ position: sticky; top: 0; z-index: 20; background: white; }}
-header {{ display: flex; flex-wrap: wrap; gap: .2em 1em; align-items: baseline; padding: .5em .2em;
-  border-bottom: 1px solid {LINE}; }}
-.notice {{ flex: 1 1 18em; background: #fff4ce; border-left: 4px solid #8a6d00; color: #201a00;
-  padding: .25em .7em; font-size: .92em; }}
-@container (max-width: 600px) {{ .notice {{ font-size: .8em; }} }}
-.message {{ background: #fde7e9; border-left: 4px solid #a4262c; color: #420b0d; padding: .5em .7em; }}
-"""
-"""Of what stays in sight however far one scrolls: what this is, and what went wrong."""
-
-VERDICT = f"""
-section {{ border: 1px solid {LINE}; border-left: 4px solid {BLUE}; border-radius: 4px;
-  padding: .6em .9em; }}
-section.look {{ border-left-color: {VERMILION}; }}
-.reason {{ font-size: 1.08em; }} .flag {{ color: #a33b00; white-space: nowrap; }}
-.concern {{ white-space: nowrap; }}
-@container (max-width: 600px) {{ section {{ padding: .5em; }} table {{ font-size: .92em; }}
-  th, td {{ padding-right: .35em; }} }}
-"""
-
-
-def stale(name: str) -> str:
-    """Return how a reading looks whose points were changed: the editor sets what this looks up."""
-    return f"""
-:host {{ opacity: var(--faint-{name}, 1); }}
-#verdict::before {{ content: var(--stale-{name}, none); display: block; font-weight: 600; }}
-"""
-
-
-BARS = f"""
-table.bars {{ table-layout: fixed; }} .bars tr {{ border: 0; }}
-.bars th {{ width: 12.5em; font-weight: 400; padding: .1em 0; }} .bars .number {{ width: 4em; padding: .1em .7em .1em 0; }}
-.bars tr.first th, .bars tr.first td {{ font-weight: 700; }} .bars tr.none {{ color: {QUIET}; }}
-.track {{ padding: 0; vertical-align: middle; }}
-.track div {{ background: {BLUE}; height: .75em; border-radius: 2px; min-width: 1px; }}
-.track div.less {{ background: {VERMILION}; }}
-"""
-
-GRID = """
-:host { display: grid; gap: 0 1.2em; grid-template-columns: minmax(0, 1fr);
-  grid-template-areas: "open" "drawing" "reading" "points"; }
-@container (min-width: 860px) {
-  :host { grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); grid-template-rows: auto auto 1fr;
-    grid-template-areas: "open reading" "drawing reading" "points reading"; } }
-"""
-"""Two columns on a wide screen; else one, the reading right below the drawing it is of."""
 
 FIELD = {"flex": "1 1 13em", "min-width": "15em", "width": "auto"}
 """Of one of several fields: side by side on a wide screen."""
-
-LIST = "select { padding: .4em .6em; } option { padding: .1em 0; }"
-"""Of the list of clusters."""
-
-CARD = f"""
-:host(.card) {{ box-shadow: none; border: 1px solid {LINE}; border-radius: 4px; margin: .4em 0; }}
-"""
-"""Of what can be folded up."""
 
 WHOLE = {"container-type": "inline-size", "max-width": "1500px", "margin": "0 auto", "padding": "0 8px"}  # fmt: skip
 
@@ -167,45 +95,34 @@ class Widgets:
         name: str,
         in_chunks: bool,
     ) -> None:
-        changed = stale(name)
+        changed = "stale", name
         self._head = head_html(
             has_atlas=in_chunks
         )  # what comes through a server's socket is served
         self.image = _html()
-        self.message, self.verdict = _html(HEAD), _html(VERDICT, changed)
-        self.rules, self.probabilities = _html(changed), _html(BARS, changed)
-        self.explanation = _html(BARS, changed)
+        self.message, self.verdict = _html("head"), _html("verdict", changed)
+        self.rules, self.probabilities = _html(changed), _html("bars", changed)
+        self.explanation = _html("bars", changed)
         self.example = pn.widgets.Select(
             label="Load an example", options=["", *examples()], sizing_mode="stretch_width"
         )
         self.upload = (Upload if in_chunks else pn.widgets.FileInput)(
             label="Open a file, or drop it here", multiple=False, sizing_mode="stretch_width"
         )
+        text, number, choice = pn.widgets.TextInput, pn.widgets.FloatInput, pn.widgets.Select
+        smallest, largest = PIXEL_SPACING_MM
         self.reading = {
-            "columns": pn.widgets.TextInput(
-                label="Columns, ours=theirs", placeholder="id=lesion, x=posX, y=posY",
-                sizing_mode="stretch_width",
-            ),
-            "units": pn.widgets.Select(
-                label="Unit of its lengths", options=list(UNITS), sizing_mode="stretch_width"
-            ),
-            "pixel_spacing": pn.widgets.FloatInput(
-                label="Pixel size (mm)", value=None, start=PIXEL_SPACING_MM[0], end=PIXEL_SPACING_MM[1], step=0.005,
-                sizing_mode="stretch_width",
-            ),
-            "single_cluster": pn.widgets.TextInput(
-                label="Id, where it is one cluster", sizing_mode="stretch_width"
-            ),
-            "labels": pn.widgets.TextInput(
-                label="Labels or names of calcifications", placeholder="1, calcification", sizing_mode="stretch_width"
-            ),
-            "regions": pn.widgets.TextInput(
-                label="Labels or names of outlines of clusters", placeholder="2, cluster", sizing_mode="stretch_width"
-            ),
-            "threshold": pn.widgets.FloatInput(
-                label="Least probability", value=None, start=0.01, end=1, step=0.05, sizing_mode="stretch_width",
-            ),
-            "sheet": pn.widgets.TextInput(label="Sheet of a workbook", sizing_mode="stretch_width"),
+            name: kind(label=label, sizing_mode="stretch_width", **more)
+            for name, kind, label, more in (
+                ("columns", text, "Columns, ours=theirs", {"placeholder": "id=lesion, x=posX, y=posY"}),
+                ("units", choice, "Unit of its lengths", {"options": list(UNITS)}),
+                ("pixel_spacing", number, "Pixel size (mm)", {"value": None, "start": smallest, "end": largest, "step": 0.005}),
+                ("single_cluster", text, "Id, where it is one cluster", {}),
+                ("labels", text, "Labels or names of calcifications", {"placeholder": "1, calcification"}),
+                ("regions", text, "Labels or names of outlines of clusters", {"placeholder": "2, cluster"}),
+                ("threshold", number, "Least probability", {"value": None, "start": 0.01, "end": 1, "step": 0.05}),
+                ("sheet", text, "Sheet of a workbook", {}),
+            )
         }  # fmt: skip
         self.size = pn.widgets.FloatInput(
             label="Diameter (mm), new and selected",
@@ -220,7 +137,7 @@ class Widgets:
         self.apply = pn.widgets.Button(label="Read these points", color="primary")
         self.listed = pn.widgets.Select(
             label="Clusters, those to look at first", size=6, options={}, sizing_mode="stretch_width",
-            stylesheets=[LIST],
+            stylesheets=[sheet("list")],
         )  # fmt: skip
         self.why = _card("Explain this reading", self.explanation, collapsed=True)
         self.why.visible = can_explain
@@ -253,22 +170,35 @@ class Widgets:
                 pn.Column(*part, sizing_mode="stretch_width", styles={"grid-area": area})
                 for area, part in parts.items()
             ),
-            stylesheets=[GRID],
+            stylesheets=[sheet("grid")],
             sizing_mode="stretch_width",
         )
         head = pn.Column(
-            _html(HEAD, text=self._head),
+            _html("head", text=self._head),
             self.message,
-            stylesheets=[HEAD],
+            stylesheets=[sheet("head")],
             sizing_mode="stretch_width",
         )
         return pn.Column(head, grid, sizing_mode="stretch_width", styles=WHOLE)
 
 
-def _html(*sheets: str, text: str = "") -> Any:
-    return pn.pane.HTML(
-        text, stylesheets=[TEXT, *sheets], sizing_mode="stretch_width", margin=(2, 5)
-    )
+def sheet(name: str, *values: str) -> str:
+    """Return a style sheet of ``templates/page.css.j2``."""
+    return str(getattr(_sheets(), name)(*values))
+
+
+@cache
+def _sheets() -> Any:
+    environment = templates(escape=False)
+    environment.globals |= {"blue": BLUE, "vermilion": VERMILION}
+    return environment.get_template("page.css.j2").module
+
+
+def _html(*sheets: str | tuple[str, str], text: str = "") -> Any:
+    """Return a text; `sheets` are names of style sheets, or with what they are given."""
+    chosen = [sheet("text")]
+    chosen += [sheet(*([one] if isinstance(one, str) else one)) for one in sheets]
+    return pn.pane.HTML(text, stylesheets=chosen, sizing_mode="stretch_width", margin=(2, 5))
 
 
 def _fields(*widgets: Any) -> Any:
@@ -280,5 +210,5 @@ def _fields(*widgets: Any) -> Any:
 def _card(title: str, inner: Any, *, collapsed: bool = False) -> Any:
     inner.margin = (4, 12)
     return pn.Card(
-        inner, title=title, collapsed=collapsed, stylesheets=[CARD], sizing_mode="stretch_width"
+        inner, title=title, collapsed=collapsed, stylesheets=[sheet("card")], sizing_mode="stretch_width"
     )  # fmt: skip

@@ -6,18 +6,19 @@ colours and widths follow ``matplotlib.rcParams`` and style sheets; no meaning r
 alone. Pictures of results (confusion matrices, calibration curves) are in `calcigram.charts`.
 """
 
+from calcigram.figure import save_picture
 from calcigram.plots.cluster import (
+    draw_marks,
     draw_nipple_direction,
     draw_scale_bar,
     draw_tree,
     hull_outline,
+    lobed_outlines,
     plot_cluster,
 )
 from calcigram.plots.features import plot_features
 from calcigram.plots.gallery import plot_gallery
-from calcigram.plots.marks import draw_marks, lobed_outlines
 from calcigram.plots.reading import plot_reading
-from calcigram.plots.saving import save_picture
 
 __all__ = [
     "draw_marks",

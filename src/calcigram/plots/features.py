@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
+from matplotlib import rcParams
 
 from calcigram.charts import colours
 from calcigram.clusters import ClusterSet
 from calcigram.errors import BadInputError
 from calcigram.features.catalogue import CATALOGUE, feature_words, with_unit
-from calcigram.plots.titles import draw_legend, set_title
+from calcigram.features.extract import extract_features
+from calcigram.figure import draw_legend, new_axes, set_title
 from calcigram.wording import plain
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.axes import Axes
 
     from calcigram.features.extract import Features
@@ -97,8 +99,6 @@ def plot_features(
         raise BadInputError("at least one cluster with a known feature", value=len(table))
     members = _members(groups, len(table))
     if ax is None:
-        from calcigram.figure import new_axes
-
         ax = new_axes(6.4, 1.6 + 0.28 * len(names) * max(2, len(members)))
     columns = {name: table[name].to_numpy(dtype=float) for name in names}
     if len(names) > 1:
@@ -116,21 +116,13 @@ def plot_features(
         for k, (group, chosen) in enumerate(members.items()):
             ax.fill_between(
                 [], [], facecolor=colours()[k % len(colours())], hatch=_HATCHES[k % len(_HATCHES)],
-                edgecolor=_ink(), label=f"{group} (n = {int(chosen.sum())})",
+                edgecolor=rcParams["text.color"], label=f"{group} (n = {int(chosen.sum())})",
             )  # fmt: skip
         draw_legend(ax)
     return ax
 
 
-def _ink() -> Any:
-    from matplotlib import rcParams
-
-    return rcParams["text.color"]
-
-
 def _table(features: Features | ClusterSet | pd.DataFrame) -> pd.DataFrame:
-    from calcigram.features.extract import extract_features
-
     measured: Any = extract_features(features) if isinstance(features, ClusterSet) else features
     table: pd.DataFrame = measured if hasattr(measured, "iloc") else measured.to_dataframe()
     return table.drop(columns="cluster_id", errors="ignore")
@@ -138,8 +130,6 @@ def _table(features: Features | ClusterSet | pd.DataFrame) -> pd.DataFrame:
 
 def _members(groups: npt.ArrayLike | None, n: int) -> dict[str, npt.NDArray[np.bool_]]:
     """Return which clusters each group holds, in the order of the groups."""
-    import pandas as pd
-
     if groups is None:
         return {"": np.ones(n, bool)}
     series = pd.Series(groups).reset_index(drop=True).astype("category")
@@ -165,14 +155,14 @@ def _draw_group(ax: Axes, values: Floats, place: float, width: float, group: int
     if len(values) < _FEW:
         ax.plot(
             values, np.full(len(values), place), linestyle="none", color=colour,
-            marker=_SIGNS[group % len(_SIGNS)], markeredgecolor=_ink(),
+            marker=_SIGNS[group % len(_SIGNS)], markeredgecolor=rcParams["text.color"],
         )  # fmt: skip
         return
     ax.boxplot(
         values, positions=[place], widths=[0.8 * width], orientation="horizontal",
-        patch_artist=True, manage_ticks=False, medianprops={"color": _ink()},
+        patch_artist=True, manage_ticks=False, medianprops={"color": rcParams["text.color"]},
         boxprops={
-            "facecolor": colour, "edgecolor": _ink(), "hatch": _HATCHES[group % len(_HATCHES)],
+            "facecolor": colour, "edgecolor": rcParams["text.color"], "hatch": _HATCHES[group % len(_HATCHES)],
         },
     )  # fmt: skip
 

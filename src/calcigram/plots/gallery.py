@@ -6,13 +6,14 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib.axes import Axes
 
+from calcigram.figure import Picture, set_title, title_points, wrapped
 from calcigram.plots.cluster import plot_cluster
-from calcigram.plots.titles import set_title, title_points, verdict_title
+from calcigram.plots.reading import verdict_title
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from calcigram.clusters import ClusterSet
@@ -95,10 +96,6 @@ def _panels(
     title: str | None,
 ) -> tuple[Figure, list[Axes], float | None]:
     """Return the figure, axes for at least as many clusters as titles, and the width of titles."""
-    from matplotlib.axes import Axes
-
-    from calcigram.figure import Picture, wrapped
-
     n = len(titles)
     n_columns = max(1, min(n_columns, n))
     n_rows = max(1, -(-n // n_columns))

@@ -1,18 +1,22 @@
-"""One reading: how probable each word is to the model, and which word the rules read."""
+"""One reading in lines of text, and as bars: how probable each word is to the model, and which word the rules read."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from calcigram.charts import colours
+from matplotlib import rcParams
+
+from calcigram.charts import CONCERN_SIGNS, colours
+from calcigram.figure import draw_legend, new_axes, set_title
 from calcigram.lexicon import CONCERNS, DISTRIBUTIONS, MORPHOLOGIES
-from calcigram.plots.titles import draw_legend, reading_lines, set_title, shortened
 from calcigram.wording import plain
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
+
+    from calcigram.clusters import ClusterSet
 
 _AXES = (
     ("distribution", "p_distribution_", DISTRIBUTIONS),
@@ -73,8 +77,6 @@ def plot_reading(
             )
         row = row.iloc[0]
     if ax is None:
-        from calcigram.figure import new_axes
-
         ax = new_axes(5.4, 6.4)
     _draw_words(ax, row)
     if title is None:
@@ -89,8 +91,6 @@ def plot_reading(
 
 
 def _draw_words(ax: Axes, verdict: Mapping[str, Any] | pd.Series) -> None:
-    from matplotlib import rcParams
-
     ink, (model, rules, *_) = rcParams["text.color"], colours()
     places: list[float] = []
     labels: list[str] = []
@@ -125,3 +125,56 @@ def _draw_words(ax: Axes, verdict: Mapping[str, Any] | pd.Series) -> None:
     ax.set_yticks(places, plain(labels))
     ax.set_ylim(top - _GAP - 0.4, -0.6)
     ax.set(xlim=(0, 1.08), xticks=[0, 0.25, 0.5, 0.75, 1], xlabel="probability (model)")
+
+
+def verdict_title(cluster: ClusterSet, verdict: Mapping[str, Any] | pd.Series | None) -> str:
+    """Return the title of one cluster's picture: its id, number of marks, and both readings.
+
+    Parameters
+    ----------
+    cluster : ClusterSet
+        Exactly one cluster.
+    verdict : mapping or pandas.Series or None
+        One row of the verdict table; missing values are left out.
+
+    Returns
+    -------
+    str
+        Up to three lines.
+
+    Examples
+    --------
+    >>> from calcigram import ClusterSet
+    >>> cluster = ClusterSet.from_arrays([0, 1], [0], [0], cluster_id=["A"])
+    >>> print(verdict_title(cluster, {"distribution": "linear", "concern": "suspicious"}))
+    A  (n = 1)
+    model: linear ● suspicious
+    """
+    name = str(cluster.cluster_id[0])
+    lines = [f"{shortened(name)}  (n = {int(cluster.n_calcifications[0])})"]
+    return "\n".join(lines + ([] if verdict is None else reading_lines(verdict)))
+
+
+def shortened(name: str) -> str:
+    """Return the id of a cluster, cut where it is long."""
+    return name if len(name) <= 40 else name[:39] + "…"
+
+
+def reading_lines(verdict: Mapping[str, Any] | pd.Series) -> list[str]:
+    """Return what each reader says, one line each; a reader that says nothing is left out.
+
+    Examples
+    --------
+    >>> reading_lines({"distribution": "linear", "rule_distribution": "branching"})
+    ['model: linear', 'rules: branching']
+    """
+    lines = []
+    for reader, prefix in (("model", ""), ("rules", "rule_")):
+        words = [verdict.get(prefix + key) for key in ("distribution", "morphology")]
+        text = ", ".join(plain([w for w in words if isinstance(w, str)]))
+        concern = verdict.get(prefix + "concern")
+        if isinstance(concern, str):
+            text += f" {CONCERN_SIGNS.get(concern, '')} {concern}"
+        if text:
+            lines.append(f"{reader}: {text.strip()}")
+    return lines

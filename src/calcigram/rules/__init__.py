@@ -4,8 +4,14 @@ Beside the model, not above it: neither reader knows the other.
 """
 
 from calcigram.rules.engine import RuleReader
-from calcigram.rules.recognition import Recognition, load_recognition
-from calcigram.rules.tables import consequence_table, notes, recognition_table, rulebook_table
+from calcigram.rules.recognition import (
+    Recognition,
+    consequence_table,
+    load_recognition,
+    notes,
+    recognition_table,
+    rulebook_table,
+)
 
 __all__ = [
     "Recognition",

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-import io
 import json
 import logging
 import math
@@ -30,17 +29,15 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from calcigram.classify import Classifier
 from calcigram.clusters import CLUSTER_NAMES, MARK_NAMES, ClusterSet
 from calcigram.errors import CalcigramError, TemporaryFilesError
 from calcigram.formats.temporary import temporary_folder
 from calcigram.options import ReadOptions
+from calcigram.page import pictures
 from calcigram.server import openinference
 from calcigram.server.inputs import gather, read_json, read_upload
-from calcigram.server.problems import Fault, Problem
-from calcigram.server.responses import JSON, NOTICE, encode, table_body
+from calcigram.server.responses import JSON, NOTICE, Fault, Problem, encode, table_body
 from calcigram.server.settings import Settings
 from calcigram.server.telemetry import counts_of, log, of_exception
 
@@ -241,7 +238,7 @@ def _child(
     except MemoryError:
         most = f"{settings.max_work_mb:g} MB"
         fault = ("body", f"what can be read in {most} of memory", None)
-        header = {"problem": ("too-large", f"It takes more than {most} of memory.", [fault])}
+        header = {"problem": ("too-large", f"It needs more than {most} of memory.", [fault])}
     except Problem as problem:
         header = {"problem": problem.plain()}
     except CalcigramError as error:
@@ -354,16 +351,15 @@ def open_file(content: bytes, options: dict[str, Any]) -> Result:
 def opened(header: dict[str, Any], body: bytes) -> Opened:
     """Return what `open_file` made bytes of."""
     from calcigram.page.files import Opened
-    from calcigram.page.pictures import Picture
 
     n_bytes = header["n_bytes"]
-    picture = Picture.from_bytes(body[n_bytes:]) if len(body) > n_bytes else None
+    picture = pictures.Picture.from_bytes(body[n_bytes:]) if len(body) > n_bytes else None
     return Opened(unpacked(body[:n_bytes]), picture)
 
 
 def explain_drawn(cluster: bytes, folder: str) -> Result:
     """Explain the reading of a cluster on the page, as HTML."""
-    from calcigram.page.notebook import explainer
+    from calcigram.page import explainer
 
     found = unpacked(cluster)
     _check_explained(found)
@@ -411,13 +407,10 @@ def _parsed(read: Any) -> Any:
 
 def packed(clusters: ClusterSet) -> bytes:
     """Return clusters as bytes that another process reads without running anything of theirs."""
-    out = io.BytesIO()
     meta = clusters.meta.astype(object).where(clusters.meta.notna(), None)
     texts = {"cluster_id": clusters.cluster_id.tolist(), "meta": meta.to_dict("list")}
     arrays = {name: getattr(clusters, name) for name in ("offsets", *MARK_NAMES, *CLUSTER_NAMES)}
-    words = np.frombuffer(json.dumps(texts, default=str).encode(), np.uint8)
-    np.savez(out, allow_pickle=False, texts=words, **arrays)
-    return out.getvalue()
+    return pictures.packed(texts, **arrays)
 
 
 def unpacked(content: bytes) -> ClusterSet:
@@ -431,12 +424,7 @@ def unpacked(content: bytes) -> ClusterSet:
     """
     import pandas as pd
 
-    with np.load(io.BytesIO(content), allow_pickle=False) as stored:
-        arrays = {name: stored[name] for name in stored.files}
-    texts = json.loads(arrays.pop("texts").tobytes())
-    return ClusterSet.from_arrays(
-        arrays.pop("offsets"),
-        **arrays,
-        cluster_id=texts["cluster_id"],
-        meta=pd.DataFrame(texts["meta"], index=range(len(texts["cluster_id"]))),
-    )
+    texts, arrays = pictures.unpacked(content)
+    names = texts["cluster_id"]
+    meta = pd.DataFrame(texts["meta"], index=range(len(names)))
+    return ClusterSet.from_arrays(arrays.pop("offsets"), **arrays, cluster_id=names, meta=meta)

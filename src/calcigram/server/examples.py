@@ -11,8 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 from calcigram.server import openinference as v2
 from calcigram.server.inputs import gather, read_json
-from calcigram.server.problems import FAILED, Fault, Problem
-from calcigram.server.responses import CSV, JSON, NOTICE, encode, json_body, records_of, table_body
+from calcigram.server.responses import (
+    CSV,
+    FAILED,
+    JSON,
+    NOTICE,
+    Fault,
+    Problem,
+    encode,
+    json_body,
+    records_of,
+    table_body,
+)
 from calcigram.server.telemetry import METRICS_TYPE
 
 if TYPE_CHECKING:
@@ -58,52 +68,28 @@ TENSORS: dict[str, Any] = {
 TABLE = "cluster_id,x_mm,y_mm\na,0,0\na,1,0\na,2,0.1\n"
 """A file."""
 
-PROBLEMS: dict[str, Problem] = {
-    "bad-request": Problem(
-        "bad-request",
-        "The body is not JSON: expected `,` or `]` at line 1 column 20.",
-        [Fault("body", "JSON", "expected `,` or `]` at line 1 column 20")],
-    ),
-    "token-missing": Problem("token-missing", "Send the header 'Authorization: Bearer TOKEN'."),
-    "foreign-origin": Problem("foreign-origin", "Only pages of this server and programs may ask."),
-    "not-acceptable": Problem(
-        "not-acceptable",
-        "The answer can be one of application/json, text/csv.",
-        [Fault("Accept", "one of application/json, text/csv", "image/png")],
-    ),
-    "too-large": Problem(
-        "too-large",
-        "The body may have 64000000 bytes.",
-        [Fault("body", "at most 64000000 bytes", "70000000 bytes")],
-    ),
-    "media-type": Problem(
-        "media-type",
-        "Send one of application/json, text/csv; got 'application/x-tar'.",
-        [Fault("Content-Type", "one of application/json, text/csv", "application/x-tar")],
-    ),
-    "wrong-host": Problem(
-        "wrong-host", "This server does not answer to this host name (setting CALCIGRAM_HOSTS)."
-    ),
-    "unreadable": Problem(
-        "unreadable",
-        "The body cannot be read (ValueError): it may be damaged.",
-        [Fault("body", "a file that can be read")],
-    ),
-    "bad-value": Problem.of_value(
-        "points[3].diameter_mm", "a number above 0 in mm, or nothing (at most 10,000)", -1
-    ),
-    "too-many": Problem(
-        "too-many",
-        "100001 clusters; at most 100000.",
-        [Fault("clusters", "at most 100000", "100001 clusters")],
-    ),
-    "busy": Problem("busy", "128 requests are under way; ask again.", retry_after=1),
-    "internal": FAILED,
-    "too-slow": Problem("too-slow", "Nothing of the body came within 10 s."),
-    "too-long": Problem("too-long", "No answer within 60 s.", retry_after=1),
-    "no-disk": Problem("no-disk", "The server cannot write temporary files.", retry_after=10),
-    "stopping": Problem("stopping", "The server starts or stops.", retry_after=1),
-}
+_DAMAGED = Fault("body", "a file that can be read")
+PROBLEMS: dict[str, Problem] = {problem.kind: problem for problem in (
+    Problem.no_json(ValueError("expected `,` or `]` at line 1 column 20")),
+    Problem("token-missing", "Send the header 'Authorization: Bearer TOKEN'."),
+    Problem("foreign-origin", "Only programs and pages of this server may send requests."),
+    Problem("not-acceptable", "The answer can be one of application/json, text/csv.",
+            [Fault("Accept", "one of application/json, text/csv", "image/png")]),
+    Problem("too-large", "The body may have at most 64000000 bytes.",
+            [Fault("body", "at most 64000000 bytes", "70000000 bytes")]),
+    Problem("media-type", "Send one of application/json, text/csv; got 'application/x-tar'.",
+            [Fault("Content-Type", "one of application/json, text/csv", "application/x-tar")]),
+    Problem("wrong-host", "This server does not answer to this host name (setting CALCIGRAM_HOSTS)."),
+    Problem("unreadable", "The body cannot be read (ValueError): it may be damaged.", [_DAMAGED]),
+    Problem.of_value("points[3].diameter_mm", "a number above 0 in mm, or nothing (at most 10,000)", -1),
+    Problem.too_many("clusters", "100001 clusters", 100_000),
+    Problem("busy", "128 requests are under way; ask again.", retry_after=1),
+    FAILED,
+    Problem("too-slow", "Nothing of the body came within 10 s."),
+    Problem("too-long", "No answer within 60 s.", retry_after=1),
+    Problem("no-disk", "The server cannot write temporary files.", retry_after=10),
+    Problem("stopping", "The server starts or stops.", retry_after=1),
+)}  # fmt: skip
 """A refusal of each kind that an operation may answer with."""
 
 

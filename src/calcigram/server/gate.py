@@ -21,7 +21,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
 
-from calcigram.server.problems import FAILED, Problem
+from calcigram.server.responses import FAILED, Problem
 from calcigram.server.settings import Settings
 from calcigram.server.telemetry import Metrics, log, of_exception
 from calcigram.server.transport import Bodies, Message, Receive
@@ -184,13 +184,13 @@ class Gate:
         try:
             await self._pass(scope, headers, receive, send_marked, response)
         except Problem as problem:
-            await refuse(problem, response, send_marked, page=_is_page(scope["path"]))
+            await refuse(problem, scope, response, send_marked)
         except asyncio.CancelledError:  # the server stops, and this took longer than it may then
             stopped = Problem("stopping", "The server is stopping.", retry_after=1)
-            await refuse(stopped, response, send_marked)
+            await refuse(stopped, scope, response, send_marked)
         except Exception as error:
             failure = error
-            await refuse(FAILED, response, send_marked)
+            await refuse(FAILED, scope, response, send_marked)
         finally:
             self._note(scope, response, time.perf_counter() - start, failure)
 
@@ -205,7 +205,9 @@ class Gate:
         path = scope["path"]
         self._check_host(headers)
         if _is_foreign(scope, headers):
-            raise Problem("foreign-origin", "Only pages of this server and programs may ask.")
+            raise Problem(
+                "foreign-origin", "Only programs and pages of this server may send requests."
+            )
         if path in OPEN_PATHS:
             await self._application(scope, receive, send)
             return
@@ -307,25 +309,20 @@ class Gate:
             log(logging.INFO, "request", **fields)
 
 
-async def refuse(problem: Problem, response: _Response, send: Send, *, page: bool = False) -> None:
+async def refuse(problem: Problem, scope: Scope, response: _Response, send: Send) -> None:
     """Send a problem, unless the answer has begun already."""
     if response.status:
         return
-    headers = problem.headers()
-    if problem.kind == "token-missing":
-        headers["www-authenticate"] = (
-            'Basic realm="calcigram", charset="UTF-8"' if page else 'Bearer realm="calcigram"'
-        )
-    body = problem.body(response.request_id)
-    headers["content-length"] = str(len(body))
-    await send(
-        {
-            "type": "http.response.start",
-            "status": problem.status,
-            "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
-        }
-    )
-    await send({"type": "http.response.body", "body": body})
+    extra = {}
+    if problem.kind == "token-missing":  # only a browser can ask for a password
+        way = 'Basic realm="calcigram", charset="UTF-8"'
+        extra["www-authenticate"] = way if _is_page(scope["path"]) else 'Bearer realm="calcigram"'
+    await problem.response(response.request_id, extra)(scope, _nothing, send)
+
+
+async def _nothing() -> Message:
+    """Receive nothing: a refusal does not read the body."""
+    return {"type": "http.disconnect"}
 
 
 def _headers(scope: Scope) -> dict[str, str]:

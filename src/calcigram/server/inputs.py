@@ -25,8 +25,7 @@ from calcigram.formats.temporary import temporary_folder
 from calcigram.limits import MAX_COLUMNS, unpacked_limit
 from calcigram.longtable.columns import NUMERIC_COLUMNS, SHORT_NAMES
 from calcigram.options import ReadOptions
-from calcigram.server.problems import Problem
-from calcigram.server.responses import ARROW, CSV, JSON, PARQUET
+from calcigram.server.responses import ARROW, CSV, JSON, PARQUET, Problem
 from calcigram.server.schemas import CLUSTER_FIELDS, CLUSTERS, MAX_ID_LENGTH
 from calcigram.server.settings import Settings
 

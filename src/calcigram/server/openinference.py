@@ -20,8 +20,7 @@ from calcigram._version import __version__
 from calcigram.clusters import CLUSTER_NAMES, MARK_NAMES
 from calcigram.columns import Columns
 from calcigram.server.inputs import Points, check_lengths, decode
-from calcigram.server.problems import Problem
-from calcigram.server.responses import datatype_of, encode, values_of
+from calcigram.server.responses import Problem, datatype_of, encode, values_of
 from calcigram.server.schemas import MAX_RANK, NUMPY_TYPES, V2_REQUEST
 from calcigram.server.settings import Settings
 

@@ -17,16 +17,19 @@ from starlette.formparsers import MultiPartException
 from calcigram.errors import BadInputError
 from calcigram.limits import PIXEL_SPACING_MM
 from calcigram.options import OPTIONS, UNITS, ReadOptions
-from calcigram.server import children, examples, problems, schemas
+from calcigram.server import children, examples, schemas
 from calcigram.server import openinference as v2
 from calcigram.server.inputs import ANY, DEFAULT_RESPONSE, DICOM, read_json
-from calcigram.server.problems import Fault, Problem
 from calcigram.server.responses import (
     ARROW,
     CSV,
     JSON,
+    KINDS,
     NOTICE,
     PARQUET,
+    PROBLEM_TYPE,
+    Fault,
+    Problem,
     choose_media_type,
     encode,
     table_body,
@@ -119,7 +122,7 @@ def documented(
 
 
 def _refusals(status: int) -> _Document:
-    titles = {kind: title for kind, (code, title) in problems.KINDS.items() if code == status}
+    titles = {kind: title for kind, (code, title) in KINDS.items() if code == status}
     shown = {
         kind: {
             "summary": title,
@@ -130,7 +133,7 @@ def _refusals(status: int) -> _Document:
     content = {"schema": ref(schemas.Problem), "examples": shown}
     return {
         "description": "; or: ".join(titles.values()),
-        "content": {problems.MEDIA_TYPE: content},
+        "content": {PROBLEM_TYPE: content},
     }
 
 
@@ -236,7 +239,7 @@ async def classify(request: Request) -> Response:
     ),
 )  # fmt: skip
 async def explain(request: Request) -> Response:
-    """Say why one cluster is read so: what moved the model, which rules fired, what would turn it."""
+    """Explain the reading of one cluster: what moved the model, which rules fired, what would change it."""
     service = service_of(request)
     media_type, body = await body_of(request)
     options = reading_options(request, media_type)
@@ -246,7 +249,7 @@ async def explain(request: Request) -> Response:
 
 @router.get("/v1/model", response_model=schemas.Model, **documented("model", "about"))
 async def model(request: Request) -> Response:
-    """Say which model reads, how it was trained and checked, and what it measures."""
+    """Describe the model: how it was trained and checked, and what it measures."""
     return Response(service_of(request).model_document, media_type=JSON)
 
 
@@ -267,7 +270,7 @@ async def rules(request: Request) -> Response:
     **documented("live", "health", open_to_all=True),
 )
 async def live() -> Response:
-    """Answer, as long as the process does."""
+    """Answer while the process runs."""
     return Response(b'{"live":true}', media_type=JSON)
 
 
@@ -282,7 +285,7 @@ async def live() -> Response:
     **documented("ready", "health", 503, open_to_all=True),
 )
 async def ready(request: Request) -> Response:
-    """Say whether requests are taken: the model is loaded and the kernels are compiled."""
+    """Tell whether the server accepts requests: the model is loaded and the kernels are compiled."""
     if not service_of(request).is_ready:
         raise Problem("stopping", "The server starts or stops.", retry_after=1)
     return Response(b'{"ready":true}', media_type=JSON)
@@ -307,7 +310,7 @@ _VERSIONED = f"{_MODEL}/versions/{v2.VERSION}"
 
 @router.get("/v2", response_model=schemas.V2Server, **documented("v2_server", _V2))
 async def server_metadata() -> Response:
-    """Name the server and what it can do beyond the protocol."""
+    """Name the server and its extensions of the protocol."""
     return Response(encode(v2.server_document()), media_type=JSON)
 
 
@@ -316,7 +319,7 @@ async def server_metadata() -> Response:
     f"{_MODEL}/ready", response_model=schemas.V2ModelReady, **documented("v2_model_ready", _V2)
 )
 async def model_ready(request: Request) -> Response:
-    """Say whether the model is ready."""
+    """Tell whether the model is ready."""
     return Response(
         encode({"name": v2.NAME, "ready": service_of(request).is_ready}), media_type=JSON
     )

@@ -224,7 +224,7 @@ class RuleRead(TypedDict):
 
 
 class Exemplar(TypedDict):
-    """A training cluster that is alike."""
+    """A similar training cluster."""
 
     name: str
     distribution: str
@@ -233,7 +233,7 @@ class Exemplar(TypedDict):
 
 
 class Change(TypedDict):
-    """A change that would turn the concern."""
+    """A change that would change the concern."""
 
     kind: str
     distribution: str
@@ -242,7 +242,7 @@ class Change(TypedDict):
 
 
 class Risk(TypedDict):
-    """Outcomes of others with this pattern."""
+    """Outcomes of lesions with this pattern."""
 
     p_malignant: float | None
     p_malignant_low: float | None
@@ -318,7 +318,7 @@ class Live(TypedDict):
 
 
 class Ready(TypedDict):
-    """Requests are taken."""
+    """The server accepts requests."""
 
     ready: bool
 

@@ -24,8 +24,7 @@ from calcigram.errors import CalcigramError
 from calcigram.server import children
 from calcigram.server.children import Children, Job, Result
 from calcigram.server.inputs import Points, gather
-from calcigram.server.problems import Problem
-from calcigram.server.responses import NOTICE, datatype_of, encode, json_body, records_of
+from calcigram.server.responses import NOTICE, Problem, datatype_of, encode, json_body, records_of
 from calcigram.server.settings import Settings
 from calcigram.server.telemetry import Metrics, counts_of
 
@@ -122,7 +121,7 @@ class Service:
 
     def first_example(self) -> tuple[str, pd.DataFrame]:
         """Return what the page opens on: read once, before anybody opens it, and not counted."""
-        from calcigram.page.examples import first_example
+        from calcigram.page.files import first_example
 
         return first_example(self._uncounted_table)
 
@@ -200,7 +199,7 @@ class Service:
 
 def _describe_rules() -> dict[str, Any]:
     from calcigram.rulebooks import SHIPPED
-    from calcigram.rules.tables import recognition_table, rulebook_table
+    from calcigram.rules.recognition import recognition_table, rulebook_table
 
     return {
         "notice": NOTICE,

@@ -12,7 +12,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from calcigram.server.problems import Fault, Problem
+from calcigram.server.responses import Fault, Problem
 from calcigram.server.settings import Settings
 
 Message = MutableMapping[str, Any]
@@ -79,7 +79,7 @@ class Bodies:
     def too_large(self, got: str) -> Problem:
         """Return the problem of a body that is too long."""
         fault = Fault("body", f"at most {self.most} bytes", got)
-        return Problem("too-large", f"The body may have {self.most} bytes.", [fault])
+        return Problem("too-large", f"The body may have at most {self.most} bytes.", [fault])
 
 
 class Body:

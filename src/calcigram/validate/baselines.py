@@ -24,20 +24,12 @@ if TYPE_CHECKING:
 
 FIVE_FEATURES: dict[str, tuple[str, ...]] = {
     "distribution": (
-        "max_distance_mm",
-        "pca_axis_ratio",
-        "curve_residual_ratio",
-        "junctions",
-        "wedge_slope",
+        "max_distance_mm", "pca_axis_ratio", "curve_residual_ratio", "junctions", "wedge_slope",
     ),
     "morphology": (
-        "diameter_median_mm",
-        "aspect_median",
-        "solidity_median",
-        "cnr_median",
-        "diameter_log_sd",
+        "diameter_median_mm", "aspect_median", "solidity_median", "cnr_median", "diameter_log_sd",
     ),
-}
+}  # fmt: skip
 """What the logistic regression sees: for the distribution one feature a clause of the
 lexicon's definitions (across, path, elongation, junction, wedge); for the morphology the median of
 each morphology mark, and their variety."""

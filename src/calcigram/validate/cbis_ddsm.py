@@ -12,7 +12,7 @@ licence CC BY 3.0.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,11 +78,6 @@ COUNT_COLUMNS: tuple[str, ...] = ("type", "distribution", "pathology", "split", 
 
 _SAME_TERM = {"LUCENT_CENTERED": "LUCENT_CENTER"}
 _SPLIT_OF_PREFIX = {"Calc-Training": "train", "Calc-Test": "test"}
-_CHECKED = {
-    "left or right breast": LATERALITIES,
-    "pathology": PATHOLOGIES,
-    "assessment": ASSESSMENTS,
-}
 _KEY = ["patient_id", "left or right breast", "abnormality id"]
 _NEEDED = (*_KEY, "calc type", "calc distribution", "pathology", "image file path")
 
@@ -157,35 +152,26 @@ def read_counts(path: str | Path) -> pd.DataFrame:
     BadInputError
         A column is not there, or holds a term that is not known.
     """
-    source = str(path)
     table = _read_text_table(path, COUNT_COLUMNS)
-    _check_terms(table, "type", TYPE_WORDS, source)
-    _check_terms(table, "distribution", DISTRIBUTION_WORDS, source)
-    for column, allowed in (("pathology", PATHOLOGIES), ("split", SPLITS)):
-        _refuse(~table[column].isin(allowed), table, column, f"one of {', '.join(allowed)}", source)
+    _check(table, path, {"type": TYPE_WORDS, "distribution": DISTRIBUTION_WORDS})
+    _check(table, path, {"pathology": PATHOLOGIES, "split": SPLITS}, joined=False)
     not_whole = ~table["lesions"].str.fullmatch(r"\d+").astype(bool)
-    _refuse(not_whole, table, "lesions", "a whole number", source)
+    _refuse(not_whole, table, "lesions", "a whole number", path)
     return table.assign(lesions=table["lesions"].astype("int64"))
 
 
 def _read_views(path: str | Path, needed: Sequence[str]) -> pd.DataFrame:
     table = _read_text_table(path, needed)
-    source = str(path)
-    _check_terms(table, "calc type", {**TYPE_WORDS, **_SAME_TERM}, source)
-    _check_terms(table, "calc distribution", DISTRIBUTION_WORDS, source)
-    for column, allowed in _CHECKED.items():
-        if column not in needed:
-            continue
-        _refuse(~table[column].isin(allowed), table, column, f"one of {', '.join(allowed)}", source)
-    prefix = table["image file path"].str.split("_", n=1).str[0]
-    table["split"] = prefix.map(_SPLIT_OF_PREFIX)
-    _refuse(
-        table["split"].isna(),
-        table,
-        "image file path",
-        f"a path that begins with {' or '.join(_SPLIT_OF_PREFIX)}",
-        source,
-    )
+    types = {**TYPE_WORDS, **_SAME_TERM}
+    _check(table, path, {"calc type": types, "calc distribution": DISTRIBUTION_WORDS})
+    words = {"left or right breast": LATERALITIES, "pathology": PATHOLOGIES}
+    if "assessment" in needed:
+        words["assessment"] = ASSESSMENTS
+    _check(table, path, words, joined=False)
+    place = "image file path"
+    table["split"] = table[place].str.split("_", n=1).str[0].map(_SPLIT_OF_PREFIX)
+    expected = f"a path that begins with {' or '.join(_SPLIT_OF_PREFIX)}"
+    _refuse(table["split"].isna(), table, place, expected, path)
     return table
 
 
@@ -206,10 +192,24 @@ def _read_text_table(path: str | Path, columns: Sequence[str]) -> pd.DataFrame:
     return table
 
 
-def _check_terms(table: pd.DataFrame, column: str, known: Iterable[str], source: str) -> None:
-    allowed = {*known, NOT_GIVEN}
-    bad = ~table[column].map(lambda text: allowed.issuperset(text.split("-"))).astype(bool)
-    _refuse(bad, table, column, f"terms among {', '.join(sorted(allowed))}", source)
+def _check(
+    table: pd.DataFrame,
+    path: str | Path,
+    known: Mapping[str, Iterable[str]],
+    *,
+    joined: bool = True,
+) -> None:
+    """Refuse words that are not known; where they are `joined` by ``-``, "NA" stands for none."""
+    for column, words in known.items():
+        allowed = {*words, NOT_GIVEN} if joined else {*words}
+        expected = (
+            f"terms among {', '.join(sorted(allowed))}" if joined else f"one of {', '.join(words)}"
+        )
+
+        def is_known(text: str, allowed: set[str] = allowed) -> bool:
+            return allowed.issuperset(text.split("-") if joined else [text])
+
+        _refuse(~table[column].map(is_known).astype(bool), table, column, expected, path)
 
 
 def _line_number(table: pd.DataFrame, record: int) -> int:
@@ -219,12 +219,14 @@ def _line_number(table: pd.DataFrame, record: int) -> int:
     return int(table.attrs["first_line"]) + record + extra
 
 
-def _refuse(bad: pd.Series, table: pd.DataFrame, column: str, expected: str, source: str) -> None:
+def _refuse(
+    bad: pd.Series, table: pd.DataFrame, column: str, expected: str, path: str | Path
+) -> None:
     if bad.any():
         record = int(bad.to_numpy().argmax())
         raise BadInputError(
             expected,
-            source=source,
+            source=str(path),
             row=_line_number(table, record),
             column=column,
             value=str(table[column].iloc[record]),

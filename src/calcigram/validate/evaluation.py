@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -16,7 +15,7 @@ from calcigram.lexicon import AXES, CONCERNS
 from calcigram.model.labels import Labelled
 from calcigram.readings import Readings, check_readings
 from calcigram.validate.scores import AxisScores, score_axis
-from calcigram.wording import markdown_table
+from calcigram.wording import json_values, markdown_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,14 +27,9 @@ NOT_READ = "none"
 """Column of the concern's confusion matrix for readings without a concern."""
 
 COUNT_BINS: tuple[tuple[int, int, str], ...] = (
-    (0, 2, "1-2"),
-    (3, 5, "3-5"),
-    (6, 10, "6-10"),
-    (11, 20, "11-20"),
-    (21, 50, "21-50"),
-    (51, 100, "51-100"),
+    (0, 2, "1-2"), (3, 5, "3-5"), (6, 10, "6-10"), (11, 20, "11-20"), (21, 50, "21-50"), (51, 100, "51-100"),
     (101, 10**9, "> 100"),
-)
+)  # fmt: skip
 """Numbers of calcifications by which readings are scored: from, to, name."""
 
 _WORDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -105,7 +99,7 @@ class Evaluation:
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as JSON values; what is undefined is None."""
-        result: dict[str, Any] = _without_nan(
+        result: dict[str, Any] = json_values(
             {
                 "reader": self.reader,
                 "n_clusters": self.n_clusters,
@@ -286,7 +280,7 @@ def _evaluate(
 ) -> Evaluation:
     n = len(readings)
     truth = {**truth, "concern": _true_concern(truth["distribution"], truth["morphology"])}
-    owner = np.arange(n) if groups is None else _group_array(groups, n)
+    owner = np.arange(n) if groups is None else _column(groups, "groups", n)
 
     def scores_of(chosen: npt.NDArray[np.bool_]) -> dict[str, AxisScores]:
         scores = {}
@@ -308,9 +302,7 @@ def _evaluate(
 
     by_part: dict[str, dict[str, dict[str, AxisScores]]] = {}
     for by, names in parts.items():
-        column = np.asarray(names, dtype=object)
-        if column.shape != (n,):
-            raise BadInputError(f"{n} values", column=by, value=f"{column.size} values")
+        column = _column(names, by, n)
         present = [name for name in _ordered(by, column) if name is not None]
         by_part[by] = {str(name): scores_of(column == name) for name in present}
     return Evaluation(readings.reader, n, scores_of(np.ones(n, bool)), by_part)
@@ -331,11 +323,12 @@ def _true_concern(
     return np.where(known, concern, -1).astype(np.int64)
 
 
-def _group_array(groups: npt.ArrayLike, n: int) -> npt.NDArray[np.object_]:
-    owner = np.asarray(groups, dtype=object)
-    if owner.shape != (n,):
-        raise BadInputError(f"{n} values", column="groups", value=f"{owner.size} values")
-    return owner
+def _column(values: npt.ArrayLike, name: str, n: int) -> npt.NDArray[np.object_]:
+    """Return a column of one value per cluster."""
+    column = np.asarray(values, dtype=object)
+    if column.shape != (n,):
+        raise BadInputError(f"{n} values", column=name, value=f"{column.size} values")
+    return column
 
 
 def _codes(words: npt.ArrayLike | None, axis: str, n: int) -> npt.NDArray[np.int64]:
@@ -344,9 +337,7 @@ def _codes(words: npt.ArrayLike | None, axis: str, n: int) -> npt.NDArray[np.int
     labels = [str(label) for label in _WORDS[axis][1]]
     if words is None:
         return np.full(n, -1, np.int64)
-    column = pd.Series(np.asarray(words, dtype=object))
-    if len(column) != n:
-        raise BadInputError(f"{n} values", column=f"true_{axis}", value=f"{len(column)} values")
+    column = pd.Series(_column(words, f"true_{axis}", n))
     given = column.where(column.notna() & (column.astype(str) != ""))
     codes = given.map({label: code for code, label in enumerate(labels)})
     wrong = (given.notna() & codes.isna()).to_numpy()
@@ -359,11 +350,3 @@ def _codes(words: npt.ArrayLike | None, axis: str, n: int) -> npt.NDArray[np.int
             value=column.iloc[row],
         )
     return np.asarray(codes.fillna(-1), dtype=np.int64)
-
-
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_without_nan(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from calcigram.lexicon import AXES
-from calcigram.validate.evaluation import Evaluation, Reader, _without_nan, evaluate_reader
+from calcigram.validate.evaluation import Evaluation, Reader, evaluate_reader
+from calcigram.wording import json_values, markdown_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,7 +84,7 @@ def full_evaluation(
     for name in stages or STAGES:
         if progress is not None:
             progress(name)
-        found[name] = _without_nan(STAGES[name](model, plan))
+        found[name] = json_values(STAGES[name](model, plan))
     return found
 
 
@@ -274,8 +275,6 @@ def card_tables(found: dict[str, Any]) -> dict[str, pd.DataFrame]:
 
 def card_markdown(found: dict[str, Any]) -> str:
     """Return the tables in Markdown, each under its caption."""
-    from calcigram.wording import markdown_table
-
     parts = [
         f"**{caption}:**\n\n{markdown_table(frame)}"
         for caption, frame in card_tables(found).items()

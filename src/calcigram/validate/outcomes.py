@@ -8,7 +8,7 @@ case descriptions (see `cbis_ddsm` for the credit).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -29,7 +29,7 @@ from calcigram.validate.cbis_ddsm import (
     read_cbis_ddsm,
     read_counts,
 )
-from calcigram.wording import markdown_table
+from calcigram.wording import json_values, markdown_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -111,7 +111,9 @@ class OutcomeCheck:
             shown = table.drop(columns=["rulebook", "split"])
             parts += [f"Concern under `{rulebook}` by pathology:", markdown_table(shown)]
         parts += ["Over the lesions for which the rulebook has an answer:"]
-        parts += [markdown_table(self._readable_figures())]
+        parts += [
+            markdown_table(readable_figures(self.figures, "rulebook", "split", names=FIGURES))
+        ]
         if self.n_patients is not None:
             parts.append(
                 f"In brackets: 95 % percentile interval, {self.n_boot:,} resamplings of patients, "
@@ -125,32 +127,39 @@ class OutcomeCheck:
         ]
         return "\n\n".join(parts) + "\n"
 
-    def _readable_figures(self) -> pd.DataFrame:
-        shown = self.figures[["rulebook", "split"]].copy()
-        shown["without callback"] = np.where(self.figures["without_callback"], "with", "left out")
-        shown["lesions (malignant)"] = [
-            f"{n} ({m})"
-            for n, m in zip(self.figures["lesions"], self.figures["malignant"], strict=True)
+
+def readable_figures(
+    figures: pd.DataFrame, *keys: str, names: Sequence[str] = ("auc",)
+) -> pd.DataFrame:
+    """Return figures as texts: lesions with the malignant ones, values with their intervals.
+
+    Parameters
+    ----------
+    figures : pandas.DataFrame
+        As `OutcomeCheck` and `RiskCheck` have them.
+    *keys : str
+        Columns that stay as they are.
+    names : sequence of str
+        Columns of figures, each with one of its ``_low`` and one of its ``_high``.
+    """
+    shown = figures[[*keys]].copy()
+    shown["without callback"] = np.where(figures["without_callback"], "with", "left out")
+    counts = zip(figures["lesions"], figures["malignant"], strict=True)
+    shown["lesions (malignant)"] = [f"{n} ({m})" for n, m in counts]
+    for name in names:
+        shown[name.replace("_", ", ")] = [
+            "unknown"
+            if np.isnan(value)
+            else f"{value:.3f}" + ("" if np.isnan(low) else f" ({low:.3f} to {high:.3f})")
+            for value, low, high in figures[[name, f"{name}_low", f"{name}_high"]].to_numpy()
         ]
-        for name in FIGURES:
-            triples = self.figures[[name, f"{name}_low", f"{name}_high"]].to_numpy()
-            shown[name.replace("_", ", ")] = [
-                "unknown"
-                if np.isnan(value)
-                else f"{value:.3f}" + ("" if np.isnan(low) else f" ({low:.3f} to {high:.3f})")
-                for value, low, high in triples
-            ]
-        return shown
+    return shown
 
 
 def plain_fields(result: Any) -> dict[str, Any]:
     """Return the fields of a result and the credit of the data, tables as lists of rows; NaN becomes None."""
-    return {
-        name: value.astype(object).where(value.notna(), None).to_dict("records")
-        if hasattr(value, "columns")
-        else value
-        for name, value in vars(result).items()
-    } | {"credit": CREDIT}
+    fields: dict[str, Any] = json_values(vars(result))
+    return fields | {"credit": CREDIT}
 
 
 def check_outcomes(
@@ -374,19 +383,40 @@ def auc_of_counts(counts: Counts) -> Counts:
         return np.asarray(won / (benign.sum(-1) * malignant.sum(-1)))
 
 
+def with_interval(
+    counts: Counts, figures: Callable[[Counts], Counts], n_boot: int, seed: int
+) -> Counts:
+    """Return figures of all counts with their 95 % percentile intervals, by resampling patients.
+
+    Parameters
+    ----------
+    counts : ndarray, shape (patients, levels, 2)
+    figures : callable
+        From counts of shape (..., levels, 2) to K figures, shape (..., K).
+    n_boot, seed : int
+        Without resamplings, an interval is NaN.
+
+    Returns
+    -------
+    ndarray of float64, shape (3, K)
+        Figures, low and high.
+    """
+    point = figures(counts.sum(axis=0))
+    low, high = np.full((2, *point.shape), np.nan)
+    known, n = ~np.isnan(point), len(counts)
+    if n_boot and n:
+        weights = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=n_boot)
+        resampled = figures(np.tensordot(weights, counts, axes=1))
+        # A resampling without one of the outcomes has no figure and is left out.
+        low[known], high[known] = np.nanpercentile(resampled[:, known], [2.5, 97.5], axis=0)
+    return np.stack([point, low, high])
+
+
 def _figures(counts: Counts, n_boot: int, seed: int) -> dict[str, Any]:
     """Return the figures of one subset, with intervals where `n_boot` is above 0."""
     total = counts.sum(axis=0)
-    point = figures_from_counts(total)
-    low, high = np.full((2, len(FIGURES)), np.nan)
-    known = ~np.isnan(point)
-    n = len(counts)
-    if n_boot and n:
-        weights = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=n_boot)
-        resampled = figures_from_counts(np.tensordot(weights, counts, axes=1))
-        # A resampling without one of the outcomes has no figure and is left out.
-        low[known], high[known] = np.nanpercentile(resampled[:, known], [2.5, 97.5], axis=0)
     row: dict[str, Any] = {"lesions": int(total.sum()), "malignant": int(total[:, 1].sum())}
-    for name, *values in zip(FIGURES, point, low, high, strict=True):
-        row |= dict(zip((name, f"{name}_low", f"{name}_high"), map(float, values), strict=True))
+    found = with_interval(counts, figures_from_counts, n_boot, seed).T.tolist()
+    for name, values in zip(FIGURES, found, strict=True):
+        row |= dict(zip((name, f"{name}_low", f"{name}_high"), values, strict=True))
     return row

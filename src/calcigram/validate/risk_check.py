@@ -37,6 +37,8 @@ from calcigram.validate.outcomes import (
     concern_code,
     counts_path,
     plain_fields,
+    readable_figures,
+    with_interval,
 )
 from calcigram.wording import markdown_table
 
@@ -83,16 +85,9 @@ class RiskCheck:
 
     def to_markdown(self) -> str:
         """Return the tables as Markdown."""
-        shown = self.figures[["score"]].copy()
-        shown["without callback"] = _with_or_without(self.figures)
-        shown["lesions (malignant)"] = [
-            f"{n} ({m})" for n, m in self.figures[["lesions", "malignant"]].to_numpy()
-        ]
-        shown["AUC"] = [
-            f"{auc:.3f}" + ("" if np.isnan(low) else f" ({low:.3f} to {high:.3f})")
-            for auc, low, high in self.figures[["auc", "auc_low", "auc_high"]].to_numpy()
-        ]
-        bands = self.bands.assign(without_callback=_with_or_without(self.bands)).round(3)
+        shown = readable_figures(self.figures, "score").rename(columns={"auc": "AUC"})
+        callback = np.where(self.bands["without_callback"], "with", "left out")
+        bands = self.bands.assign(without_callback=callback).round(3)
         interval = (
             f" In brackets: 95 % percentile interval, {self.n_boot:,} resamplings of patients, "
             f"seed {self.seed}."
@@ -108,10 +103,6 @@ class RiskCheck:
             "The cohort is enriched with cancers: these probabilities are neither a prevalence nor a "
             f"diagnosis.\n\nData: {CREDIT}\n"
         )
-
-
-def _with_or_without(table: pd.DataFrame) -> npt.NDArray[np.str_]:
-    return np.where(table["without_callback"], "with", "left out")
 
 
 def check_risk(
@@ -297,12 +288,7 @@ def auc_with_interval(
     counts = np.zeros((group.max() + 1, level.max() + 1, 2))
     number = np.ones(len(level)) if count is None else np.asarray(count, float)
     np.add.at(counts, (group, level, np.asarray(malignant, np.intp)), number)
-    point = auc_of_counts(counts.sum(axis=0))
-    if n_boot == 0:
-        return float(point), float("nan"), float("nan")
-    n = len(counts)
-    weights = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=n_boot)
-    low, high = np.nanpercentile(
-        auc_of_counts(np.tensordot(weights.astype(float), counts, axes=1)), [2.5, 97.5]
+    auc, low, high = with_interval(
+        counts, lambda some: auc_of_counts(some)[..., None], n_boot, seed
     )
-    return float(point), float(low), float(high)
+    return float(auc[0]), float(low[0]), float(high[0])

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from calcigram.lexicon import AXES
-from calcigram.validate.evaluation import _without_nan, evaluate_reader
-from calcigram.wording import markdown_table
+from calcigram.validate.evaluation import evaluate_reader
+from calcigram.wording import json_values, markdown_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,7 +70,7 @@ class Transfer:
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as JSON values."""
-        result: dict[str, Any] = _without_nan(
+        result: dict[str, Any] = json_values(
             {
                 "options": self.options,
                 "folds": [vars(fold) for fold in self.folds],
@@ -194,50 +194,29 @@ def _run_fold(
 
     left_out = (*fold.arrangements, *fold.particles)
     clusters = simulate(
-        sizes["n_train"],
-        seed=seed,
-        grade=grades["train_grade"],
-        preset=preset,
-        exclude_mechanisms=left_out,
-    )
+        sizes["n_train"], seed=seed, grade=grades["train_grade"], preset=preset, exclude_mechanisms=left_out
+    )  # fmt: skip
     model = train_model(clusters, n_jobs=1, seed=seed, **training)
+    places, forms = fold.arrangements, fold.particles
     plans: list[tuple[str, tuple[str, ...], dict[str, Any]]] = [
         ("in_domain", tuple(AXES), {"exclude_mechanisms": left_out}),
-        (
-            "left_out",
-            ("distribution",),
-            {"only_mechanisms": fold.arrangements, "exclude_mechanisms": fold.particles},
-        ),
-        (
-            "left_out",
-            ("morphology",),
-            {"only_mechanisms": fold.particles, "exclude_mechanisms": fold.arrangements},
-        ),
+        ("left_out", ("distribution",), {"only_mechanisms": places, "exclude_mechanisms": forms}),
+        ("left_out", ("morphology",), {"only_mechanisms": forms, "exclude_mechanisms": places}),
         ("left_out_both", tuple(AXES), {"only_mechanisms": left_out}),
     ]
     rows = []
-    for number, (kind, axes, mechanisms) in enumerate(plans):
+    for number, (kind, axes, mechanisms) in enumerate(plans, start=1):
         fresh = simulate(
-            sizes["n_test"],
-            seed=seed + 1 + number,
-            grade=grades["grade"],
-            preset=preset,
-            **mechanisms,
+            sizes["n_test"], seed=seed + number, grade=grades["grade"], preset=preset, **mechanisms
         )
         evaluation = evaluate_reader(model, fresh, n_boot=0)
         for axis in axes:
             scores = evaluation.axes[axis]
-            base = {"fold": k, "kind": kind, "axis": axis}
-            rows.append(
-                {
-                    **base,
-                    "label": "macro",
-                    "f1": scores.macro_f1,
-                    "recall": float(np.nanmean(scores.recall)),
-                    "support": scores.n,
-                }
-            )
-            for label, numbers in scores.per_class().items():
-                kept = {name: numbers[name] for name in ("f1", "recall", "support")}
-                rows.append({**base, "label": label, **kept})
+            recall = float(np.nanmean(scores.recall))
+            macro = {"f1": scores.macro_f1, "recall": recall, "support": scores.n}
+            rows += [
+                {"fold": k, "kind": kind, "axis": axis, "label": label}
+                | {name: numbers[name] for name in macro}
+                for label, numbers in {"macro": macro, **scores.per_class()}.items()
+            ]
     return rows

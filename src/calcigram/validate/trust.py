@@ -3,26 +3,27 @@
 On clusters whose truth is known. The sets' promise holds for clusters like those held out at
 training, so coverage is counted on fresh ones of the training ranges; alarms are counted on
 impostors, on ordinary clusters, and on mechanisms that the novelty score was not fitted to.
+Why two readers differ is counted over many clusters: a threshold near miss, a missing mark, noise, or a
+real disagreement; `explain` says why one cluster was read as it was.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from calcigram.classify import Classifier
-from calcigram.columns import Words
-from calcigram.consequences import load_rulebook
-from calcigram.crosscheck.reasons import WHY
-from calcigram.crosscheck.verdicts import UNSURE
+from calcigram.features.catalogue import CATALOGUE
 from calcigram.features.extract import extract_features
-from calcigram.lexicon import AXES, Agreement
+from calcigram.lexicon import AXES
 from calcigram.model.calibrate import COVERAGE
 from calcigram.model.labels import Labelled, group_codes, hold_out, label_codes
 from calcigram.model.novelty import Novelty
-from calcigram.oddities import ODDITIES, find_oddities
+from calcigram.oddities import find_oddities
+from calcigram.rules.engine import RuleReader, condition_holds
 from calcigram.validate.impostors import KINDS, impostors
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from calcigram.features.extract import Features
     from calcigram.model.reader import Model
     from calcigram.readings import Readings
+    from calcigram.rules.recognition import Rule
 
 READ_SHARES: tuple[float, ...] = (1.0, 0.95, 0.9, 0.8, 0.7, 0.5)
 """Shares of the clusters read along the abstention curve, the surest first."""
@@ -183,9 +185,6 @@ def trust_figures(
     seed : int
     n_jobs : int
     """
-    from calcigram.classify import Classifier
-    from calcigram.validate.disagreement import disagreements
-
     features = extract_features(fresh)
     readings, truth = model.read(features), known_truth(fresh, features)
     classifier = Classifier(model)
@@ -214,87 +213,167 @@ def _alarms(novelty: Novelty, clusters: ClusterSet) -> npt.NDArray[np.bool_]:
     return novelty.is_alarm(novelty(features)) | (find_oddities(clusters, features).codes >= 0)
 
 
-SURE = 0.8
+CAUSES: dict[str, str] = {
+    "missing mark": "a reader left the axis unread, or a rule for the model's word asks for an unknown mark and fails in nothing else",
+    "near miss": "a rule for the model's word failed by one threshold, or the deciding rule held by one and the next would name that word; by at most a tenth",
+    "noise": "the two words cannot be distinguished: the model's conformal set contains both",
+    "real": "none of these: the model's set leaves the rules' word out, and no threshold is near",
+}
+"""Causes of a disagreement on one axis, and their words; the first that holds is named."""
 
-THRESHOLDS: tuple[float, ...] = (0.0, 0.4, UNSURE, 0.6, 0.7, 0.8, 0.9)
-"""Probabilities below which a word is reviewed, along the curve."""
+TOLERANCE = 0.1
+"""Greatest distance from a threshold, as a share of it, that is near."""
+
+_RESTS_ON_MARKS = {spec.name for spec in CATALOGUE if spec.needs}
+
+Mask = npt.NDArray[np.bool_]
 
 
-def review_figures(model: Model, clusters: ClusterSet) -> dict[str, Any]:
-    """Return the curve and the worth of each reason, as JSON values.
+def causes_of_disagreement(
+    model: Readings, rules: Readings, features: Features, ruler: RuleReader | None = None
+) -> dict[str, npt.NDArray[np.object_]]:
+    """Say why two readings of a cluster differ.
 
     Parameters
     ----------
-    model : Model
-    clusters : ClusterSet
-        Of known truth.
+    model, rules : Readings
+        Of the same C clusters; `rules` by `ruler`.
+    features : Features
+        Of these clusters.
+    ruler : RuleReader, optional
+        The rules that ship, by default.
 
     Returns
     -------
-    dict
-        ``clusters``; ``wrong``, ``wrong_concern``: shares of all; ``curve``: one row a threshold with
-        ``threshold, reviewed, caught, caught_concern``, and ``caught_by_probability``: what as many
-        reviews catch where they are chosen by the lower of both top probabilities alone;
-        ``reasons``: one row a reason with ``reason, clusters`` (share of all), ``wrong`` (share of these);
-        ``sure_but_differ``: the same two shares of the clusters that are not reviewed although the
-        concerns differ by one step and both words of the model reach `SURE`.
+    dict of str to ndarray of object (str), shape (C,)
+        By axis: one of `CAUSES`, empty where both read the same.
     """
-    found = Classifier(model).read(clusters)
-    readings, truth = found.model, known_truth(clusters, found.features)
-    wrong = np.zeros(len(clusters), bool)
-    for axis, true in truth.items():
-        wrong |= (true >= 0) & (getattr(readings, axis) != true)
-    both = (truth["distribution"] >= 0) & (truth["morphology"] >= 0) & (readings.concern >= 0)
-    concern = load_rulebook("article").concern_of(truth["distribution"], truth["morphology"])
-    wrong_concern = both & (readings.concern != concern)
-    tops = [readings.p_distribution.max(axis=1), readings.p_morphology.max(axis=1)]
-    least_sure = np.argsort(np.fmin(*tops), kind="stable")
-    curve = []
-    for threshold in THRESHOLDS:
-        review = np.asarray(found.columns(unsure=threshold)["review"])
-        curve.append(
-            {
-                "threshold": threshold,
-                "reviewed": float(review.mean()),
-                "caught": _share(wrong, review),
-                "caught_concern": _share(wrong_concern, review),
-                "caught_by_probability": _share(wrong, np.isin(range(len(review)), least_sure[: review.sum()])),
-            }
-        )  # fmt: skip
-    verdicts = found.columns()
-    differ = np.array(verdicts["agreement"].tolist()) == Agreement.DIFFER
-    differ &= (np.minimum(*tops) >= SURE) & ~np.asarray(verdicts["review"])
+    ruler = ruler or RuleReader()
+    near = ruler.near_misses(features, TOLERANCE)
+    missed = set(zip(near["rule"], near["cluster_id"], strict=True))
     return {
-        "clusters": len(clusters),
-        "wrong": float(wrong.mean()),
-        "wrong_concern": float(wrong_concern.mean()),
-        "curve": curve,
-        "reasons": _worth_of_reasons(verdicts["reason"], wrong),
-        "sure_but_differ": {
-            "clusters": float(differ.mean()),
-            "wrong": float(wrong[differ].mean()) if differ.any() else float("nan"),
-        },
+        axis: _causes(axis, model, rules, features, ruler.recognition.axes[axis], missed)
+        for axis in AXES
     }
 
 
-def _share(wrong: Any, review: Any) -> float:
-    return float(review[wrong].mean()) if wrong.any() else float("nan")
+def disagreements(
+    model: Readings,
+    rules: Readings,
+    features: Features,
+    truth: Mapping[str, npt.ArrayLike],
+    ruler: RuleReader | None = None,
+) -> pd.DataFrame:
+    """Count the disagreements by cause, and who was right.
 
+    Parameters
+    ----------
+    model, rules, features
+        As for `causes_of_disagreement`.
+    truth : mapping of str to array_like of int, shape (C,)
+        By axis, codes of the lexicon's words; -1 where the truth is unknown.
+    ruler : RuleReader, optional
 
-def _worth_of_reasons(reasons: Any, wrong: Any) -> list[dict[str, Any]]:
-    assert isinstance(reasons, Words)
+    Returns
+    -------
+    pandas.DataFrame
+        One row per axis and cause: ``axis, cause, clusters, share`` (of all clusters),
+        ``model_right, rules_right`` (of those with a known truth).
+    """
+    import pandas as pd
+
     rows = []
-    for text in (*WHY.values(), *ODDITIES.values()):
-        if text == WHY["artefact"]:
-            continue
-        beginning = text.partition("{")[0]
-        has_it = np.array([beginning in sentence for sentence in reasons.words])[reasons.codes]
-        if has_it.any():
-            rows.append(
-                {
-                    "reason": beginning.strip(" ("),
-                    "clusters": float(has_it.mean()),
-                    "wrong": float(wrong[has_it].mean()),
-                }
-            )
-    return rows
+    for axis, causes in causes_of_disagreement(model, rules, features, ruler).items():
+        true = np.asarray(truth[axis])
+        for cause in CAUSES:
+            chosen = causes == cause
+            known = chosen & (true >= 0)
+            right = [
+                float((getattr(reading, axis)[known] == true[known]).mean())
+                if known.any()
+                else float("nan")
+                for reading in (model, rules)
+            ]
+            share = float(chosen.mean()) if len(chosen) else float("nan")
+            rows.append((axis, cause, int(chosen.sum()), share, *right))
+    columns = ["axis", "cause", "clusters", "share", "model_right", "rules_right"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _causes(
+    axis: str,
+    model: Readings,
+    rules: Readings,
+    features: Features,
+    axis_rules: tuple[Rule, ...],
+    missed: set[tuple[str, Any]],
+) -> npt.NDArray[np.object_]:
+    words, labels = AXES[axis].words, AXES[axis].labels
+    one, other = getattr(model, axis), getattr(rules, axis)
+    decided = _decided(rules, axis_rules)
+    lacking, near = np.zeros(len(model), bool), np.zeros(len(model), bool)
+    for index, rule in enumerate(axis_rules):
+        tried_before = (decided < 0) | (index < decided)
+        names_it = tried_before & (one == labels.index(rule.word))
+        lacking |= names_it & _lacks_only_marks(rule, features)
+        near |= names_it & np.array([(rule.id, name) in missed for name in model.cluster_id], bool)
+    near |= _next_would_agree(one, decided, axis_rules, labels, features)
+    unread = (one >= len(words)) | (other >= len(words))
+    return np.select(
+        [one == other, unread | lacking, near, _holds_both(model, axis, other, len(words))],
+        ["", "missing mark", "near miss", "noise"],
+        "real",
+    ).astype(object)
+
+
+def _decided(rules: Readings, axis_rules: tuple[Rule, ...]) -> npt.NDArray[np.int64]:
+    """Return the place of the rule that decided; -1 where none did."""
+    place = {rule.id: k for k, rule in enumerate(axis_rules)}
+    found = [
+        next((place[rule] for rule in str(evidence).split("|") if rule in place), -1)
+        for evidence in rules.evidence
+    ]
+    return np.array(found, np.int64)
+
+
+def _lacks_only_marks(rule: Rule, features: Features) -> Mask:
+    """Return where every condition holds but those whose feature rests on an unknown mark."""
+    lacking, failed = np.zeros(len(features), bool), np.zeros(len(features), bool)
+    for condition in rule.conditions:
+        unknown = np.isnan(features.column(condition.feature))
+        unknown &= condition.feature in _RESTS_ON_MARKS
+        lacking |= unknown
+        failed |= ~condition_holds(condition, features) & ~unknown
+    return lacking & ~failed
+
+
+def _next_would_agree(
+    codes: npt.NDArray[Any],
+    decided: npt.NDArray[np.int64],
+    axis_rules: tuple[Rule, ...],
+    labels: tuple[str, ...],
+    features: Features,
+) -> Mask:
+    """Return where the rule that decided barely held, and the next that fires names `codes`."""
+    upcoming = np.full(len(features), -1)
+    agrees = np.zeros(len(features), bool)
+    for index in reversed(range(len(axis_rules))):
+        rule = axis_rules[index]
+        barely = np.zeros(len(features), bool)
+        for condition in rule.conditions:
+            if condition.value == condition.value and condition.value != 0:
+                gap = np.abs(features.column(condition.feature) - condition.value)
+                barely |= gap <= TOLERANCE * abs(condition.value)
+        agrees |= (decided == index) & barely & (upcoming == codes)
+        fires = np.logical_and.reduce(
+            [np.ones(len(features), bool), *(condition_holds(c, features) for c in rule.conditions)]
+        )
+        upcoming[fires] = labels.index(rule.word)
+    return agrees
+
+
+def _holds_both(model: Readings, axis: str, other: npt.NDArray[Any], n_words: int) -> Mask:
+    sets = getattr(model, f"{axis}_set")
+    if sets is None:
+        return np.zeros(len(model), bool)
+    return np.asarray(sets[np.arange(len(model)), np.clip(other, 0, n_words - 1)])

@@ -1,4 +1,4 @@
-"""``calcigram inspect``: say what a file of clusters holds, and what is wrong with it."""
+"""``calcigram inspect``, ``explain`` and ``features``: what a file of clusters holds, and why one is read so."""
 
 from __future__ import annotations
 
@@ -6,41 +6,39 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any
 
 from calcigram.cli import _options
-from calcigram.cli._output import print_json
-from calcigram.wording import counted, printable
+from calcigram.cli._options import option, source
+from calcigram.cli._output import json_text, print_json, print_table, say, working, write_or_print
+from calcigram.errors import BadInputError, UnknownClusterError
+from calcigram.wording import counted
 
 if TYPE_CHECKING:
     from calcigram.clusters import ClusterSet
     from calcigram.model.exemplars import MarkShift
-
 MAX_PROBLEMS = 20
 
 _SUPPOSED_MM = 0.05
+
 """Used to count calcifications where the pixel size is unknown; lengths are not reported then."""
 
 _OF_LENGTHS = ("--pixel-spacing", "linked by", "wider than")
+
 """Notes with these words rest on the size of a pixel."""
 
 
-def add(commands: _options.Commands) -> None:
-    """Describe the command."""
-    _options.add_command(
-        commands,
-        "inspect",
-        run,
-        "say what a file of clusters holds, which marks are known, and what is wrong with it",
-        "calcigram inspect clusters.csv",
-        _options.source("table, DICOM report, annotation or mask"),
-        _options.MODEL,
-        _options.JSON,
-        *_options.READING,
-    )
-
-
-def run(args: argparse.Namespace) -> int:
+@_options.command(
+    "inspect",
+    "describe a file of clusters: what it contains, which marks are known, and what is wrong with it",
+    "calcigram inspect clusters.csv",
+    _options.source("table, DICOM report, annotation or mask"),
+    _options.MODEL,
+    _options.JSON,
+    *_options.READING,
+)
+def run_inspect(args: argparse.Namespace) -> int:
     """Inspect one file; exit code 2 if it holds anything bad, or cannot be read for what is missing."""
     from calcigram.errors import PixelSizeError
     from calcigram.formats import read_intake
@@ -193,46 +191,117 @@ def _known(values: Any) -> dict[str, Any]:
 
 
 def _print_contents(contents: dict[str, Any]) -> None:
-    _print(
-        f"{contents['file']}: {counted(contents['clusters'], 'cluster')}, "
-        f"{counted(contents['calcifications'], 'calcification')}"
+    from calcigram.htmlfile import templates
+
+    environment = templates(escape=False)
+    environment.filters["repr"] = repr
+    template = environment.get_template("contents.txt.j2")
+    text = template.render(
+        it=contents,
+        problems=contents["problems"].to_dict("records"),
+        most=MAX_PROBLEMS,
+        counted=counted,
+        spread=_range_text,
     )
-    for key, label in (("calcifications_a_cluster", "calcifications per cluster"), ("extent_mm", "extent in mm")):  # fmt: skip
-        if contents[key]:
-            _print(f"  {label}: {_range_text(contents[key])}")
-    if contents["fewer_than_3_calcifications"]:
-        _print(
-            f"  {contents['fewer_than_3_calcifications']} with fewer than 3 calcifications: morphology only"
-        )
-    for note in contents["notes"]:
-        _print(f"  {note}")
-    if contents["missing"] is not None:
-        _print(f"  missing: {contents['missing']}")
-        _print("  (until it is known, loose calcifications of an image count as one cluster)")
-    for way, number in contents["formed_by"].items():
-        _print(f"  {counted(number, 'cluster')} formed: {way}")
-    _print("  marks:")
-    for name, mark in contents["marks"].items():
-        share = "none" if not mark["known"] else f"{mark['known']} of {mark['of']}"
-        _print(f"    {name:<16} {share:<18} {_range_text(mark['range'])}".rstrip())
-    _print(f"  carried along: {', '.join(contents['meta_columns']) or 'nothing'}")
-    if contents["bad_clusters"]:
-        _print(f"  {counted(contents['bad_clusters'], 'bad cluster')}, not counted above:")
-    for row in contents["problems"].head(MAX_PROBLEMS).itertuples():
-        _print(
-            f"    row {row.row}, column {row.column!r}: got {row.value!r}, expected {row.expected}"
-        )
-    if len(contents["problems"]) > MAX_PROBLEMS:
-        _print(
-            f"    ... and {len(contents['problems']) - MAX_PROBLEMS} more; --json lists them all"
-        )
-
-
-def _print(line: str) -> None:
-    print(printable(line))
+    print(text, end="")
 
 
 def _range_text(spread: dict[str, float] | None) -> str:
     if spread is None:
         return ""
     return f"{spread['least']:.4g} to {spread['greatest']:.4g}, median {spread['median']:.4g}"
+
+
+PICTURES = (".png", ".svg", ".pdf")
+
+_WIDEST = 110
+
+
+@_options.command(
+    "explain",
+    "explain the reading of a cluster, and what would change it",
+    "calcigram explain clusters.csv --cluster A7 --picture A7.png",
+    source("file of clusters"),
+    option("--cluster ID", "which cluster (the first, or the only one)"),
+    option("--picture", f"picture to write: {', '.join(PICTURES)}", Path, role=PICTURES),
+    source("labelled clusters to compare with (those the model keeps)", "--reference"),
+    option(
+        "--no-changes",
+        "skip the search for the smallest changes that would change the concern",
+    ),
+    _options.output("text or JSON file to write", ".txt", ".json"),
+    _options.MODEL,
+    _options.JSON,
+    *_options.READING,
+)
+def run_explain(args: argparse.Namespace) -> None:
+    """Explain one cluster."""
+    from calcigram.explain import explain
+    from calcigram.formats import atomic_path, read_clusters
+
+    with working("Explaining"):
+        clusters = read_clusters(args.file, _options.reading_options(args))
+        reference = read_clusters(args.reference) if args.reference else None
+        found = explain(
+            _chosen(clusters, args.cluster, args.file),
+            args.model,
+            reference=reference,
+            changes=not args.no_changes,
+        )
+    if args.picture is not None:
+        with atomic_path(args.picture) as temporary:
+            kind = args.picture.suffix[1:].lower()
+            found.plot().savefig(temporary, format=kind, dpi=150, bbox_inches="tight")
+        say(f"picture -> {args.picture}")
+    width = min(get_terminal_size((79, 24)).columns, _WIDEST)
+    write_or_print(args, lambda: json_text(found.to_dict()), lambda: found.to_text(width))
+    if args.output is not None:
+        say(f"{found.cluster_id} -> {args.output}")
+
+
+def _chosen(clusters: ClusterSet, name: str | None, source: Path) -> ClusterSet:
+    if name is None:
+        if len(clusters) == 0:
+            raise BadInputError("at least one cluster", source=str(source))
+        return clusters[0]
+    if name not in clusters:
+        raise UnknownClusterError(name, clusters.cluster_id, source=str(source))
+    return clusters[name][0]
+
+
+@_options.command(
+    "features",
+    "measure clusters, one row per cluster, or list what is measured",
+    "calcigram features clusters.csv -o features.csv",
+    _options.source("clusters to measure", nargs="?"),
+    _options.option("--catalogue", "list the features instead"),
+    _options.output("CSV, Parquet or JSON file to write", *_options.TABLES),
+    _options.JSON,
+    *_options.READING,
+)
+def run_features(args: argparse.Namespace) -> None:
+    """Measure or list, and write or print."""
+    if args.catalogue and args.file is not None:
+        raise BadInputError("either a file to measure, or --catalogue", value=str(args.file))
+    if not args.catalogue and (args.file is None or (args.output is None and not args.json)):
+        raise BadInputError("a file and -o OUTPUT (or --json), or --catalogue")
+    from calcigram import extract_features, feature_catalogue, read_clusters
+    from calcigram.formats import write_table
+
+    if args.catalogue:
+        table = feature_catalogue()
+        written = table.assign(needs=table["needs"].map("|".join))
+        done = f"{len(table)} features"
+    else:
+        with working("Measuring"):
+            clusters = read_clusters(args.file, _options.reading_options(args))
+            features = extract_features(clusters)
+            table = written = features.to_dataframe()
+        done = f"{counted(len(features), 'cluster')}, {len(features.names)} features"
+    if args.output is not None:
+        write_table(written, args.output)
+        say(f"{done} -> {args.output}")
+    if args.json:
+        print_json(table)
+    elif args.output is None:
+        print_table(table[["name", "family", "unit", "formula"]])
