@@ -218,8 +218,8 @@ def first_use() -> str:
         "From source, three fifths of the time is numba's own Python code (types, lowering, writing LLVM's text), which grows with the "
         "length of the kernels; the rest is LLVM, a quarter of it for single functions before they are linked. What was tried: parts that are "
         "neither optimised nor made machine code apart from their callers, signatures that are remembered, and fewer collections of "
-        "garbage are all in `_kernels/compiler.py`; leaving out LLVM's optimisation of single functions gained nothing, one pass "
-        "builder for all of them 1 %, numba's counting of references of arrays takes 5 %."
+        "garbage are all in `_kernels/compiler.py`; leaving out LLVM's optimisation of single functions gained nothing; making "
+        "their pass managers takes 1 %, numba's counting of references of arrays 5 %."
     )
 
 
