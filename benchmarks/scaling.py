@@ -116,7 +116,7 @@ def on_dask(folder: Path, n_parts: int) -> dict[str, Any]:
                 return processor_s() + sum(client.run(processor_s).values())
 
             classified(address, of_all)  # twice with the first of the median: each has met a part
-            engines[f"{n} workers"] = median(address, of_all)
+            engines[f"{n} worker{'s' if n > 1 else ''}"] = median(address, of_all)
     one = engines["one process"]
     for name, figures in engines.items():
         figures["efficiency"] = one["processor_s"] / figures["processor_s"]
