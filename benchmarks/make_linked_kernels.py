@@ -2,8 +2,8 @@
 
     python benchmarks/make_linked_kernels.py
 
-They are compiled from source. The files are the same wherever source, Python, numba, llvmlite and platform are: so
-that names in them are, too, Python orders its sets in one way.
+They are compiled from source. The code in them is the same wherever source, Python, numba, llvmlite and processor are,
+but for addresses in the names of expressions; so that other names are the same, Python orders its sets in one way.
 """
 
 from __future__ import annotations

@@ -211,7 +211,7 @@ def first_use() -> str:
         f"arguments. The first verdict needs {', '.join(f'`{name}`' for name in found['kernels'])}; "
         "`measure.measure_clusters` is all features. The package contains them, and those of `explain`, of a request of a single "
         "cluster and of the page, as LLVM bitcode: typed, lowered and linked, not yet optimised (`_kernels/linked`, written by "
-        "`make linked`; a test compares it with what the source gives, byte for byte). LLVM optimises them for this processor and "
+        "`make linked`; a test compares it with what the source gives). LLVM optimises them for this processor and "
         "makes the same machine code as from source. A file whose source, Python, numba, llvmlite or platform differs is not used. "
         "The simulator is compiled when first used; `calcigram warm-up --all` does it all beforehand "
         "([deploying](serving.md#deploying) says where it is kept).\n\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import pickle
+import re
 import shutil
 import subprocess
 import sys
@@ -390,7 +391,7 @@ def test_the_linked_kernels_are_of_the_source_as_it_is():
 @pytest.mark.skipif(
     not list(compiler.LINKED.glob(OF_THIS_PYTHON)), reason="linked for other Pythons only"
 )
-def test_the_linked_kernels_are_what_their_source_gives_byte_for_byte(tmp_path):
+def test_the_linked_kernels_are_what_their_source_gives(tmp_path):
     """Nobody can read bitcode: it must not contain what the source does not say."""
     checkout = PACKAGE.parents[1]
     for name in ("src", "models/default", "data", "benchmarks/make_linked_kernels.py"):
@@ -402,5 +403,13 @@ def test_the_linked_kernels_are_what_their_source_gives_byte_for_byte(tmp_path):
     shutil.rmtree(linked)
     made = python(tmp_path / "src", tmp_path / "benchmarks" / "make_linked_kernels.py")
     assert made.returncode == 0, made.stderr
-    kept = {path.name: path.read_bytes() for path in compiler.LINKED.glob(OF_THIS_PYTHON)}
-    assert {path.name: path.read_bytes() for path in linked.iterdir()} == kept
+    kept = {path.name: code_of(path) for path in compiler.LINKED.glob(OF_THIS_PYTHON)}
+    assert {path.name: code_of(path) for path in linked.iterdir()} == kept
+
+
+def code_of(path):
+    """Return the code in a file of a linked kernel, without the addresses by which numba names expressions."""
+    if path.suffix == ".nbi":
+        return path.read_bytes()
+    bitcode, *_ = pickle.loads(path.read_bytes()[compiler._DIGEST_BYTES :])
+    return re.sub("array_expr_0x[0-9a-f]+", "array_expr", str(compiler.parse_bitcode(bitcode)))
