@@ -14,16 +14,17 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3 p
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 15))' 2>/dev/null && echo $$p && break; done)
 
 PAGES := $(wildcard benchmarks/make_*_page.py benchmarks/make_*_picture.py)
-# One script a claim of docs/performance.md; the others in benchmarks/ are run by themselves.
-BENCHMARKS := features_vs_scipy feature_stages two_threads tree_vs_delaunay model_inference pipeline startup peers cost_against_n \
-	stream_memory simulator http_load
+# What docs/performance.md and docs/scaling.md are made of; the others in benchmarks/ are run by themselves.
+# BENCHMARKS="pipeline startup" on the command line runs some of them.
+BENCHMARKS := startup pipeline features_vs_scipy feature_stages two_threads tree_vs_delaunay cost_against_n model_inference peers \
+	http_load scaling stream_memory simulator training
 
 # One process, one thread: the tests share the cores among workers of their own.
 export OMP_NUM_THREADS ?= 1
 # What was compiled from Python source is kept, in the .venv as well: without it each start takes 6 s longer.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo kernels test test-all test-oldest coverage hooks lint types bench attack docs site dist clean
+.PHONY: help demo kernels linked test test-all test-oldest coverage hooks lint types bench attack docs site dist clean
 
 help: ## print this list
 	@echo "calcigram: make TARGET"
@@ -56,6 +57,10 @@ test-oldest: ## the fast tests with the oldest dependencies that pyproject.toml 
 kernels: $(READY) ## compile the kernels
 	@$(BIN)/calcigram warm-up --all
 
+# They are kept in the repository, so that a first use need not compile: run this when kernels, Python or numba have changed.
+linked: $(READY) ## write the kernels of a first use as bitcode, src/calcigram/_kernels/linked
+	$(BIN)/python benchmarks/make_linked_kernels.py
+
 hooks: $(READY) ## run ruff and mypy before each git commit
 	$(BIN)/pre-commit install
 
@@ -66,8 +71,8 @@ lint: $(READY) ## style and likely mistakes
 types: $(READY) ## check the types
 	$(BIN)/mypy
 
-bench: $(READY) ## run the benchmarks, one script a claim, on a machine that does nothing else
-	@$(PIP_INSTALL) -e '.[bench]'
+bench: $(READY) ## run the benchmarks on a machine that does nothing else (under 12 minutes)
+	@$(PIP_INSTALL) -e '.[bench,scale]'
 	set -e; for script in $(BENCHMARKS); do $(BIN)/python benchmarks/$$script.py; done
 
 attack: kernels ## attack every entrance, write docs/robustness.md (under 20 minutes)

@@ -63,6 +63,8 @@ a paired run; plain kernels came first, speed is a later step.
 
 Simulator: {simulator}
 
+Training: {training}
+
 ## Other packages
 
 Each computes a part of the work, as the last column says; no claim is made.
@@ -161,7 +163,22 @@ def simulator() -> str:
     return (
         f"{speed['processor_ms_per_cluster']:.2g} ms of processor time per cluster in one process, "
         f"{speed['clusters_per_second']:,.0f} clusters/s in {speed['jobs']} processes: 100,000 in {seconds:,.0f} s, "
-        f"{target:g} asked: {verdict(seconds <= target)} (mixed grades, wall time, load {speed['machine']['load']:g})."
+        f"{target:g} asked: {verdict(seconds <= target)} (mixed grades, wall time, load {speed['machine']['load']:g}). "
+        f"1 ms a cluster asked: {verdict(speed['processor_ms_per_cluster'] <= 1)}."
+    )
+
+
+def training() -> str:
+    found = load("training")
+    if found is None:
+        return "not measured yet (`benchmarks/training.py`); 8 minutes asked for 100,000 clusters."
+    steps = ", ".join(f"{name} {spent:.0f} s" for name, spent in found["steps_s"].items())
+    return (
+        f"{found['clusters']:,} clusters simulated, measured and trained in {found['seconds'] / 60:.1f} minutes with "
+        f"{found['jobs']} jobs ({steps}; {found['iterations'][0]} rounds for the distribution and "
+        f"{found['iterations'][1]} for the form, as the default model has; wall time, load {found['machine']['load']:g}; "
+        f"{found['processor_s'] / 60:.1f} minutes of processor time); {found['target_seconds'] / 60:g} minutes asked: "
+        f"{verdict(found['seconds'] <= found['target_seconds'])}. Marks of rendered pictures are read from their cache and not counted."
     )
 
 
@@ -185,18 +202,24 @@ def first_use() -> str:
         return "Not measured yet."
     first, later = found["first_s"], found["next_s"]
     return (
-        f"`calcigram classify` of the sample clusters by a copy of the package for which nothing is compiled takes {first:.1f} s of "
+        f"`calcigram classify` of the sample clusters by a copy of the package without machine code takes {first:.1f} s of "
         f"processor time ({found['first_target_s']:g} asked: {verdict(first <= found['first_target_s'])}), the same command again "
         f"{later:.2f} s ({found['next_target_s']:g} asked: {verdict(later <= found['next_target_s'])}; load "
-        f"{found['machine']['load']:g}).\n\n"
+        f"{found['machine']['load']:g}). Compiled from source, as under another Python or numba than those that the kernels "
+        f"were linked for, it takes {found['from_source_s']:.1f} s.\n\n"
         "What is compiled, and when: a kernel that Python calls, with all that it calls, when it is first called with given types of "
-        f"arguments. The first verdict compiles {', '.join(f'`{name}`' for name in found['kernels'])}; the first of these is "
-        "all features. `explain`, a request of a single cluster, the page and the simulator compile some more when first used; "
-        "`calcigram warm-up` does it all beforehand ([deploying](serving.md#deploying) says where it is kept). Over half "
-        "of the time is numba's own Python code (types, lowering), which grows with the length of the kernels; the rest is LLVM. "
-        "What was tried: parts that are neither optimised nor made machine code apart from their callers, signatures that are "
-        "remembered, passes left out that no kernel needs, and fewer collections of garbage are all in "
-        "`_kernels/compiler.py`; leaving out LLVM's optimisation of single functions gained nothing."
+        f"arguments. The first verdict needs {', '.join(f'`{name}`' for name in found['kernels'])}; "
+        "`measure.measure_clusters` is all features. The package contains them, and those of `explain`, of a request of a single "
+        "cluster and of the page, as LLVM bitcode: typed, lowered and linked, not yet optimised (`_kernels/linked`, written by "
+        "`make linked`; a test compares it with what the source gives). LLVM optimises them for this processor and "
+        "makes the same machine code as from source. A file whose source, Python, numba, llvmlite or platform differs is not used. "
+        "The simulator is compiled when first used; `calcigram warm-up --all` does it all beforehand "
+        "([deploying](serving.md#deploying) says where it is kept).\n\n"
+        "From source, three fifths of the time is numba's own Python code (types, lowering, writing LLVM's text), which grows with the "
+        "length of the kernels; the rest is LLVM, a quarter of it for single functions before they are linked. What was tried: parts that are "
+        "neither optimised nor made machine code apart from their callers, signatures that are remembered, and fewer collections of "
+        "garbage are all in `_kernels/compiler.py`; leaving out LLVM's optimisation of single functions gained nothing; making "
+        "their pass managers takes 1 %, numba's counting of references of arrays 5 %."
     )
 
 
@@ -255,6 +278,7 @@ def not_measured() -> str:
         "cost_against_n",
         "stream_memory",
         "simulator",
+        "training",
         "feature_stages",
     )
     lacking = [f"`{script}.py`" for script in scripts if load(script) is None]
@@ -336,7 +360,7 @@ def memory() -> str:
 def main() -> None:
     draw_costs()
     page = PAGE.format(
-        claims=claim_table(CLAIMS), totals=totals(), simulator=simulator(), not_measured=not_measured(),
+        claims=claim_table(CLAIMS), totals=totals(), simulator=simulator(), training=training(), not_measured=not_measured(),
         machine=machine(), features=features(), stages=stages(), pipeline=pipeline(),
         pipeline_load=(load("pipeline") or {"machine": {"load": "-"}})["machine"]["load"], first_use=first_use(), peers=claim_table(PEERS), missing=missing_peers(), costs=cost_table(), memory=memory(),
     )  # fmt: skip

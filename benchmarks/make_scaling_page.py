@@ -135,13 +135,12 @@ def workers_text(result: dict[str, Any]) -> str:
         return "Not measured yet (`benchmarks/scaling.py`)."
     workers = result["workers"]
     engines = workers["engines"]
-    alone = engines["one process"]["processor_s"]
     rows = [
         [
             name,
             f"{one['s']:.2f}",
             f"{one['processor_s']:.2f}",
-            f"{alone / one['processor_s']:.0%}",
+            f"{one['efficiency']:.0%}",
             f"{1e3 * one['overhead_per_task_s']:.1f}",
         ]
         for name, one in engines.items()
@@ -150,7 +149,8 @@ def workers_text(result: dict[str, Any]) -> str:
     return (
         f"{workers['n_parts']} parts of {workers['clusters_per_part']:,} clusters, classified on one machine of "
         f"{result['processors']} processors, everything loaded and compiled before; median of three rounds, load "
-        f"{result['load']:g}:\n\n{table([heading, *rows])}"
+        f"{result['load']:g} (above the number of processors, another program had a part of them: the seconds say little then, the "
+        f"processor seconds more):\n\n{table([heading, *rows])}"
     )
 
 

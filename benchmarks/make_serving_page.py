@@ -107,7 +107,8 @@ Environment variables; `calcigram serve --help` lists those that are also option
 `deploy/Containerfile` (checked with hadolint; never built here, for want of a container engine) and `deploy/calcigram.service`
 (checked with `systemd-analyze verify`). Both need a writable temporary folder, and no other writable folder.
 
-`calcigram warm-up` compiles what serving needs, once, in half a minute. Compiled kernels are searched in `NUMBA_CACHE_DIR`,
+`calcigram warm-up` compiles what serving needs, once, in a few seconds (half a minute under a Python for which the package contains no
+linked kernels). Compiled kernels are searched in `NUMBA_CACHE_DIR`,
 beside the installed source and in the user's cache folder, and stored in the first of these that is writable. An image
 built with `warm-up` therefore needs no writable folder on processors like the one that built it. On others, the server compiles at every
 start unless `NUMBA_CACHE_DIR` names a persistent folder.

@@ -116,9 +116,10 @@ def on_dask(folder: Path, n_parts: int) -> dict[str, Any]:
                 return processor_s() + sum(client.run(processor_s).values())
 
             classified(address, of_all)  # twice with the first of the median: each has met a part
-            engines[f"{n} workers"] = median(address, of_all)
+            engines[f"{n} worker{'s' if n > 1 else ''}"] = median(address, of_all)
     one = engines["one process"]
     for name, figures in engines.items():
+        figures["efficiency"] = one["processor_s"] / figures["processor_s"]
         figures["overhead_per_task_s"] = (figures["processor_s"] - one["processor_s"]) / n_parts
         print(name, {key: round(value, 3) for key, value in figures.items()})
     return {"n_parts": n_parts, "clusters_per_part": part.num_rows, "engines": engines}

@@ -3,8 +3,8 @@
     python benchmarks/startup.py [--rounds 11] [--first 1]
 
 Processor time of the child processes. `--help` stands against Python starting and doing nothing. The first verdict is
-`calcigram classify` of the sample clusters by a copy of the package for which nothing has been compiled, the next one
-the same command again; the kernels that the first has kept are counted.
+`calcigram classify` of the sample clusters by a copy of the package that has no machine code yet, with the linked kernels
+that it contains (`make linked`) and without them, as under another Python; the next one is the same command again.
 """
 
 from __future__ import annotations
@@ -35,29 +35,34 @@ def children_s() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def first_use() -> dict[str, Any]:
-    """Return the seconds of a first and of later verdicts, and the kernels that were compiled."""
+def first_use(*, linked: bool, n_next: int = N_NEXT) -> dict[str, Any]:
+    """Return the seconds of a first and of later verdicts, and the kernels that were made."""
+    left_out = ["__pycache__"] if linked else ["__pycache__", "linked"]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        shutil.copytree(ROOT / "src", folder / "src", ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / "src", folder / "src", ignore=shutil.ignore_patterns(*left_out))
         shutil.copy(ROOT / "pyproject.toml", folder)  # tells a checkout, with its model
         for data in ("models/default", "data"):
             shutil.copytree(ROOT / data, folder / data)
         compileall.compile_dir(folder / "src", quiet=1)  # as pip does
         environment = {k: v for k, v in os.environ.items() if k != "NUMBA_CACHE_DIR"}
         environment |= {"PYTHONPATH": str(folder / "src"), "HOME": name}
-        command = [
+        command: list[str | Path] = [
             *(sys.executable, "-m", "calcigram", "classify", folder / "data/sample_clusters.csv"),
             *("-o", folder / "verdicts.csv"),
         ]
         spent = []
-        for _ in range(1 + N_NEXT):
+        for _ in range(1 + n_next):
             before = children_s()
             subprocess.run(command, check=True, capture_output=True, env=environment, cwd=folder)
             spent.append(children_s() - before)
-        kept = (folder / "src").rglob("*.nbi")
+        kept = (folder / "src").rglob("__pycache__/*.nbi")
         kernels = sorted({path.name.rsplit("-", 1)[0] for path in kept})
-    return {"first_s": spent[0], "next_s": statistics.median(spent[1:]), "kernels": kernels}
+    return {
+        "first_s": spent[0],
+        "next_s": statistics.median(spent[1:] or spent),
+        "kernels": kernels,
+    }
 
 
 def main() -> None:
@@ -73,15 +78,17 @@ def main() -> None:
         "calcigram --help against Python alone", ours, theirs, n_pairs=args.rounds,
         clock=children_s, differs="Python alone is the floor",
     )  # fmt: skip
-    uses = [first_use() for _ in range(args.first)]
+    uses = [first_use(linked=True) for _ in range(args.first)]
     first, later = (statistics.median(use[key] for use in uses) for key in ("first_s", "next_s"))
+    from_source = first_use(linked=False, n_next=0)["first_s"]
     print(
-        f"first verdict {first:.1f} s, asked {FIRST_TARGET_S:g}; next {later:.2f} s, asked {NEXT_TARGET_S:g}"
+        f"first verdict {first:.1f} s, asked {FIRST_TARGET_S:g} (compiled from source {from_source:.1f} s); "
+        f"next {later:.2f} s, asked {NEXT_TARGET_S:g}"
     )
-    print("compiled:", ", ".join(uses[0]["kernels"]))
+    print("kernels:", ", ".join(uses[0]["kernels"]))
     write_result(
         "startup", [claim], help_s=claim["ours_us"] / 1e6, target_s=TARGET_S,
-        first_s=first, first_target_s=FIRST_TARGET_S, next_s=later, next_target_s=NEXT_TARGET_S,
+        first_s=first, from_source_s=from_source, first_target_s=FIRST_TARGET_S, next_s=later, next_target_s=NEXT_TARGET_S,
         kernels=uses[0]["kernels"],
     )  # fmt: skip
 

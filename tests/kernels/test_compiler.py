@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import os
+import pickle
+import re
 import shutil
 import subprocess
 import sys
@@ -36,6 +38,20 @@ print(sum(stats.cache_hits.values()), sum(stats.cache_misses.values()), stats.ca
 """
 LOADED = """
 print([name for name in ("numba.np.linalg", "scipy.linalg") if name in sys.modules])
+"""
+
+
+LINK = """
+import sys
+sys.path.insert(0, {folder!r})
+from pathlib import Path
+from calcigram._kernels import compiler
+compiler.LINKED = Path({folder!r}) / "linked"
+compiler.KernelCache.links = {links}
+import doubling
+assert doubling.twice(21) == 42
+stats = doubling.twice.stats
+print(sum(stats.cache_hits.values()), sum(stats.cache_misses.values()))
 """
 
 
@@ -295,3 +311,105 @@ def test_code_of_an_older_source_is_not_run_where_a_kill_left_only_the_new_index
     run(module, tmp_path)
     kept.write_bytes(older)
     assert run(module, tmp_path)[0] == 0
+
+
+def link(folder, home, *, links):
+    """Return how often the kernel was loaded and compiled, and what was said."""
+    (folder / "linked").mkdir(exist_ok=True)
+    environment = {k: v for k, v in os.environ.items() if k != "NUMBA_CACHE_DIR"}
+    done = subprocess.run(
+        [sys.executable, "-c", LINK.format(folder=str(folder), links=links)],
+        env=environment | {"HOME": str(home), "PYTHONHASHSEED": "0"},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    hits, misses = map(int, done.stdout.split())
+    return hits, misses, done.stderr
+
+
+def test_a_linked_kernel_is_made_machine_code_once_and_not_compiled(module, tmp_path):
+    assert link(module, tmp_path, links=True)[:2] == (0, 1)
+    assert not list((module / "__pycache__").glob("*.nbc"))
+    assert link(module, tmp_path, links=False) == (1, 0, "")
+    shutil.rmtree(module / "linked")
+    assert link(module, tmp_path, links=False) == (1, 0, "")  # kept
+
+
+def test_a_linked_kernel_gives_the_machine_code_of_its_source(module, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(module)
+
+    def kept():
+        (path,) = (module / "__pycache__").glob("*.nbc")
+        (_, _, (machine_code, _)), *_ = pickle.loads(path.read_bytes()[compiler._DIGEST_BYTES :])
+        shutil.rmtree(module / "__pycache__")
+        del sys.modules["doubling"]
+        return machine_code
+
+    run(module, tmp_path, PYTHONHASHSEED="0")  # which names in the code follow
+    compiled = kept()
+    link(module, tmp_path, links=True)
+    link(module, tmp_path, links=False)
+    assert kept() == compiled
+
+
+def test_a_linked_kernel_that_is_damaged_or_of_another_source_is_compiled(module, tmp_path):
+    link(module, tmp_path, links=True)
+    (linked,) = (module / "linked").glob("*.nbc")
+    content = bytearray(linked.read_bytes())
+    content[len(content) // 2] ^= 1
+    linked.write_bytes(content)
+    assert link(module, tmp_path, links=False)[:2] == (0, 1)
+    shutil.rmtree(module / "__pycache__")
+    link(module, tmp_path, links=True)
+    (module / "doubling.py").write_text(KERNEL.replace("2 * x", "x + x"))
+    assert link(module, tmp_path, links=False)[:2] == (0, 1)
+
+
+def test_a_linked_kernel_that_cannot_be_kept_is_announced(module, tmp_path):
+    link(module, tmp_path, links=True)
+    forbid(module)
+    (tmp_path / "home").write_text("")
+    hits, misses, said = link(module, tmp_path / "home", links=False)
+    assert (hits, misses) == (1, 0)
+    assert "at every start" in said
+
+
+OF_THIS_PYTHON = f"*.py{sys.version_info.major}{sys.version_info.minor}.*"
+
+
+@pytest.mark.skipif(
+    not list(compiler.LINKED.glob(OF_THIS_PYTHON)), reason="linked for other Pythons only"
+)
+def test_the_linked_kernels_are_of_the_source_as_it_is():
+    for path in compiler.LINKED.glob(f"{OF_THIS_PYTHON}nbi"):
+        name = path.name.removesuffix(".nbi")
+        sources = PACKAGE.rglob(f"{name.split('.')[0]}.py")
+        found = [compiler.linked_file(source, name)._load_index() for source in sources]
+        assert any(found), f"{name} is of another source: make linked"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not list(compiler.LINKED.glob(OF_THIS_PYTHON)), reason="linked for other Pythons only"
+)
+def test_the_linked_kernels_are_what_their_source_gives(tmp_path):
+    """Nobody can read bitcode: it must not contain what the source does not say."""
+    checkout = PACKAGE.parents[1]
+    for name in ("src", "models/default", "data", "benchmarks/make_linked_kernels.py"):
+        copy = shutil.copytree if (checkout / name).is_dir() else shutil.copy
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        copy(checkout / name, tmp_path / name)
+    shutil.copy(checkout / "pyproject.toml", tmp_path)
+    linked = tmp_path / "src" / "calcigram" / "_kernels" / "linked"
+    shutil.rmtree(linked)
+    made = python(tmp_path / "src", tmp_path / "benchmarks" / "make_linked_kernels.py")
+    assert made.returncode == 0, made.stderr
+    kept = {path.name: code_of(path) for path in compiler.LINKED.glob(OF_THIS_PYTHON)}
+    assert {path.name: code_of(path) for path in linked.iterdir()} == kept
+
+
+def code_of(path):
+    """Return the code in a file of a linked kernel, without the addresses by which numba names expressions."""
+    if path.suffix == ".nbi":
+        return path.read_bytes()
+    bitcode, *_ = pickle.loads(path.read_bytes()[compiler._DIGEST_BYTES :])
+    return re.sub("array_expr_0x[0-9a-f]+", "array_expr", str(compiler.parse_bitcode(bitcode)))

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist, pdist
 
-from calcigram._kernels.pairs import NEAR, WIDE, local_directions, measure_pairs
+from calcigram._kernels.pairs import local_directions, measure_pairs
 
 SIZES = (1, 2, 3, 4, 8, 16, 17, 33, 64, 150, 500)
 
@@ -22,15 +22,6 @@ def test_pairs_equal_scipy(n):
     between = pdist(points) if n > 1 else np.zeros(0)
     assert got.distance_sum == pytest.approx(between.sum(), rel=1e-5)
     assert got.most_within_10mm == (d <= 10).sum(axis=1).max()
-
-
-@pytest.mark.parametrize("n", SIZES[1:])
-def test_neighbour_distances_equal_sorting(n):
-    points, x, y = cluster(n)
-    found = local_directions(x, y)
-    d = np.sort(cdist(points, points), axis=1)
-    np.testing.assert_allclose(np.sqrt(found.near2), d[:, min(NEAR, n - 1)], rtol=1e-5)
-    np.testing.assert_allclose(np.sqrt(found.wide2), d[:, min(WIDE, n - 1)], rtol=1e-5)
 
 
 def test_directions_of_a_line_are_the_line():

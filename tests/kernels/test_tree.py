@@ -52,7 +52,6 @@ def test_longest_path_equals_dijkstra(n):
     found, trunk, path = branches(points, median=1e9)
     assert len(trunk) == n
     assert found.main_length == pytest.approx(along.max(), rel=1e-5)
-    assert found.tree_length == pytest.approx(tree.sum(), rel=1e-5)
     assert along[path[0], path[-1]] == pytest.approx(along.max(), rel=1e-5)
 
 
@@ -73,7 +72,7 @@ def test_strays_are_cut_from_either_end_of_the_tree():
         found, trunk, _ = branches(np.concatenate([line, [stray]]))
         assert len(trunk) == 25
         assert 25 not in trunk
-        assert found.tree_length == pytest.approx(24)
+        assert found.length == pytest.approx(24)
 
 
 def test_few_points_have_no_strays():

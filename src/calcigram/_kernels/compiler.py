@@ -9,6 +9,11 @@ only its own; and the first compiling of a kernel is announced, once per process
 
 What a kernel calls is optimised and made machine code with it, not apart: see `_Part`. Only kernels
 that Python calls are kept.
+
+The folder `linked` beside this module contains kernels that are typed, lowered and linked, but not yet
+optimised, as LLVM bitcode: for this processor they are made machine code in a sixth of the time that
+compiling from source takes, and the machine code is the same byte for byte. They are used where source,
+Python, numba, llvmlite and platform are those they were made with; `make linked` makes them again.
 """
 
 from __future__ import annotations
@@ -18,12 +23,15 @@ import hashlib
 import logging
 import pickle
 import re
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any, ClassVar
 
+import llvmlite  # type: ignore[import-untyped]  # comes with numba
+from llvmlite.binding import get_process_triple, parse_assembly, parse_bitcode  # type: ignore[import-untyped]
 from numba import config, jit, njit
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataCacheFile
 from numba.core.caching import UserWideCacheLocator as _UserWide
@@ -34,6 +42,9 @@ from numba.core.target_extension import CPU, dispatcher_registry, jit_registry
 from numba.core.targetconfig import ConfigStack
 
 PACKAGE = Path(__file__).parents[1]
+
+LINKED = Path(__file__).parent / "linked"
+"""Kernels as bitcode, written by ``make linked``."""
 
 _LOG = logging.getLogger("calcigram")
 
@@ -120,6 +131,11 @@ class _WholeCompiler(_KernelCompiler):
     Looking through the compiler's many objects in vain takes an eighth of the time otherwise.
     """
 
+    def __init__(self, typing_context: Any, target: Any, library: Any, *rest: Any) -> None:
+        whole = _Whole(target.codegen(), "whole")
+        whole.enable_object_caching()
+        super().__init__(typing_context, target, whole, *rest)
+
     def compile_extra(self, func: Callable[..., Any]) -> Any:
         """Compile one kernel for one signature."""
         usual = gc.get_threshold()
@@ -129,6 +145,16 @@ class _WholeCompiler(_KernelCompiler):
             return super().compile_extra(func)
         finally:
             gc.set_threshold(*usual)
+
+
+class _Whole(JITCodeLibrary):
+    """The code of a kernel that Python calls; `linked` is what it was before it was optimised."""
+
+    linked: bytes
+
+    def _optimize_final_module(self) -> None:
+        self.linked = self._final_module.as_bitcode()
+        super()._optimize_final_module()
 
 
 class _Part(JITCodeLibrary):
@@ -190,6 +216,9 @@ class _Memory:
 class KernelCache(FunctionCache):
     """The cache of one kernel; what cannot be used counts as not there."""
 
+    links: ClassVar[bool] = False
+    """Compile all from source and write it to `LINKED`: for ``make linked``."""
+
     # Not numba's own, which fails where no folder can be written.
     def __init__(self, function: Callable[..., Any]) -> None:
         self._name, self._py_func = repr(function), function
@@ -207,12 +236,18 @@ class KernelCache(FunctionCache):
         stamp, base = source_stamp(self._source), self._impl.filename_base
         return [_CacheFile(str(folder), base, stamp) for folder in _folders(self._source)]
 
+    @cached_property
+    def _linked_file(self) -> _CacheFile:
+        return linked_file(self._source, self._impl.filename_base)
+
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Return the compiled kernel, or None.
 
         What numba knows to compile is not loaded for that (half of the processor time of a start,
         scipy.linalg with it): the compiler loads it itself. Kept code needs only the allocator of arrays.
         """
+        if self.links:
+            return None
         rtsys.initialize(target_context)
         for file in self._files:
             self._cache_file = file
@@ -222,20 +257,51 @@ class KernelCache(FunctionCache):
                 continue
             if found is not None:
                 return found
+        try:
+            found = self._load_linked(sig, target_context)
+        except Exception:  # as above
+            found = None
+        if found is not None:
+            return found
         if not any(file._load_index() for file in self._files):
             _announce(can_be_kept=self.cache_path is not None)
         return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Keep a compiled kernel, if it can be written."""
+        if self.links:
+            _, *rest = data._replace(
+                type_annotation=""
+            )._reduce()  # that tells where the source lay
+            self._linked_file.save(_linked_key(sig), (data.library.linked, *rest))
+        elif self._impl.check_cachable(data):
+            self._keep(self._index_key(sig, data.codegen), self._impl.reduce(data))
+
+    def _keep(self, key: Any, data: Any) -> None:
         path = self.cache_path
         if path is None:
             return
-        self._cache_file = next(file for file in self._files if file._cache_path == path)
         try:
-            super().save_overload(sig, data)
+            next(file for file in self._files if file._cache_path == path).save(key, data)
         except OSError:  # a full disk, or a folder gone meanwhile
             return
+
+    def _load_linked(self, sig: Any, target_context: Any) -> Any:
+        """Return the kernel that the package contains as bitcode, or None; keep its machine code."""
+        found = self._linked_file.load(_linked_key(sig))
+        if found is None:
+            return None
+        if self.cache_path is None:
+            _announce(can_be_kept=False)
+        bitcode, *rest = found
+        codegen = target_context.codegen()
+        library = codegen.create_library("whole")
+        library._final_module = parse_bitcode(bitcode)
+        library._optimize_final_module()
+        machine_code = codegen._tm.emit_object(library._final_module)
+        data = (library.name, "object", (machine_code, _names_of(library._final_module))), *rest
+        self._keep(self._index_key(sig, codegen), data)
+        return self._impl.rebuild(target_context, data)
 
 
 class _Impl(CompileResultCacheImpl):
@@ -246,6 +312,21 @@ class _Impl(CompileResultCacheImpl):
         self._locator = _UserWide(function, function.__code__.co_filename)
         stem = Path(function.__code__.co_filename).stem
         self._filename_base = self.get_filename_base(f"{stem}.{function.__qualname__}", "")
+
+    def reduce(self, cres: Any) -> Any:
+        """Return what is kept: machine code, without the bitcode for kernels that would call it."""
+        (name, kind, (machine_code, bitcode)), *rest = super().reduce(cres)
+        return (name, kind, (machine_code, _names_of(parse_bitcode(bitcode)))), *rest
+
+
+def _names_of(module: Any) -> bytes:
+    """Return bitcode that defines the names which a module defines, as numba asks for, and nothing more."""
+    found = (
+        one.name for one in (*module.functions, *module.global_variables) if not one.is_declaration
+    )
+    names = "\n".join(f'@"{name}" = global i8 0' for name in found)
+    bitcode: bytes = parse_assembly(names).as_bitcode()
+    return bitcode
 
 
 class _CacheFile(IndexDataCacheFile):
@@ -272,6 +353,29 @@ class _CacheFile(IndexDataCacheFile):
 
 
 _DIGEST_BYTES = 32
+
+
+def linked_file(source: Path, name: str) -> _CacheFile:
+    """Return the file of a kernel in `LINKED`.
+
+    Parameters
+    ----------
+    source : pathlib.Path
+        Where the kernel stands.
+    name : str
+        Of the file, without suffix.
+
+    Examples
+    --------
+    >>> linked_file(Path(__file__), "none").load("of this name") is None
+    True
+    """
+    stamp = f"{source_stamp(source)} llvmlite {llvmlite.__version__}"
+    return _CacheFile(str(LINKED), name, stamp)
+
+
+def _linked_key(sig: Any) -> Any:
+    return sig, sys.implementation.cache_tag, get_process_triple()
 
 
 def _folders(source: Path) -> list[Path]:
@@ -301,8 +405,8 @@ def _announce(*, can_be_kept: bool) -> None:
     _LOG.warning(
         "calcigram: compiling, once, half a minute"
         if can_be_kept
-        else "calcigram: compiling, half a minute, at every start: no folder can be written to "
-        "keep the result; let NUMBA_CACHE_DIR name one"
+        else "calcigram: compiling at every start: no folder can be written to keep the result; let "
+        "NUMBA_CACHE_DIR name one"
     )
 
 

@@ -80,8 +80,6 @@ class Directions(NamedTuple):
 
     cos2: Any
     sin2: Any
-    near2: Any
-    wide2: Any
     linearity_near: float
     linearity_wide: float
 
@@ -154,7 +152,6 @@ def local_directions(x, y):
     """
     n, px, py = x.size, padded(x, FAR), padded(y, FAR)
     cos2, sin2 = np.empty(n, np.float32), np.empty(n, np.float32)
-    near2, wide2 = np.empty(n, np.float32), np.empty(n, np.float32)
     qx, qy = np.empty(LANES, np.float32), np.empty(LANES, np.float32)
     near, wide = np.empty(LANES, np.float32), np.empty(LANES, np.float32)
     best, sums = np.empty(8 * LANES, np.float32), np.empty(6 * LANES, np.float32)
@@ -187,15 +184,10 @@ def local_directions(x, y):
             value = best[k]
             for m in range(1, NEAR):
                 value = best[m * LANES + k] if best[m * LANES + k] < FAR else value
-            near[k] = value
+            near[k] = value * _SLACK
             for m in range(NEAR, WIDE):
                 value = best[m * LANES + k] if best[m * LANES + k] < FAR else value
-            wide[k] = value
-        for k in range(end - start):
-            near2[start + k], wide2[start + k] = near[k], wide[k]
-        for k in range(LANES):
-            near[k] *= _SLACK
-            wide[k] *= _SLACK
+            wide[k] = value * _SLACK
         sums[:] = _ZERO
         _moments(x, y, low, high, qx, qy, near, sums)
         for k in range(end - start):
@@ -212,7 +204,7 @@ def local_directions(x, y):
                 total_wide += linearity
                 n_wide += 1.0
     # Sums of no points make 0 / 0, which is NaN.
-    return Directions(cos2, sin2, near2, wide2, total_near / n_near, total_wide / n_wide)
+    return Directions(cos2, sin2, total_near / n_near, total_wide / n_wide)
 
 
 class Walls(NamedTuple):

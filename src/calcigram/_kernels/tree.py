@@ -183,7 +183,6 @@ class Branches(NamedTuple):
     arm: Any
     branch: Any
     path: Any
-    tree_length: float
     main_length: float
     length: float
     leaves: int
@@ -207,7 +206,6 @@ def prune_twigs(tree, min_length):
     height = np.empty(parent.size, np.float32)
     arm, branch = np.empty(parent.size, np.int32), np.empty(parent.size, np.int32)
     height[:], arm[:], branch[:] = np.float32(-1.0), -1, -1  # below zero: no child has been seen
-    tree_length = 0.0
     for k in range(count - 1, 0, -1):
         i = order[k]
         p, length = parent[i], edge[i]
@@ -215,7 +213,6 @@ def prune_twigs(tree, min_length):
         farther = own + length > height[p]
         height[p] = own + length if farther else height[p]
         arm[p] = i if farther else arm[p]
-        tree_length += length
     branch[root], height[root] = root, max(height[root], zero)
     length, longest_side = float(height[root]), 0.0
     leaves = 2 if count > 1 else 0
@@ -238,6 +235,5 @@ def prune_twigs(tree, min_length):
         size += 1
         i = arm[i]
     return Branches(
-        height, arm, branch, path[:size], tree_length, float(height[root]), length, leaves,
-        longest_side,
-    )  # fmt: skip
+        height, arm, branch, path[:size], float(height[root]), length, leaves, longest_side
+    )

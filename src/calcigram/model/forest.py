@@ -259,7 +259,9 @@ def _problem(forest: Forest) -> str | None:
     children = np.concatenate([forest.left[inner], forest.right[inner]]) + np.tile(
         offset[tree_of[inner]], 2
     )
-    if not np.array_equal(np.sort(children), np.setdiff1d(np.arange(n_nodes), offset[:-1])):
+    n_parents = np.bincount(children, minlength=n_nodes)
+    n_parents[offset[:-1]] += 1  # a root needs none
+    if (n_parents != 1).any():
         return "a node with no parent or with several"
     if len(forest.levels) > MAX_DEPTH:
         return f"a tree of more than {MAX_DEPTH} levels"
