@@ -18,10 +18,11 @@ import tempfile
 import time
 import traceback
 from collections.abc import Iterator
+from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
-from attack.frame import Outcome, kind
+from attack.frame import AT_END, Outcome, kind
 from calcigram.formats import temporary
 
 SEED = 17
@@ -63,17 +64,19 @@ COMMANDS = {
 }  # fmt: skip
 
 
-@kind(
-    "crash",
-    "kill -9",
-    f"{', '.join(COMMANDS)}, each killed at random moments, with and without an older output, then run again",
-    full=20 * len(COMMANDS),
-    bounded=2 * len(COMMANDS),
-)
-def killed(n: int) -> Iterator[Outcome]:
+KILLS = 20
+"""Of each command, at random moments."""
+
+
+def killed(name: str, n: int) -> Iterator[Outcome]:
+    """Kill a command so many times."""
     with workshop():
-        for name in COMMANDS:
-            yield from killed_commands(name, n // len(COMMANDS))
+        yield from killed_commands(name, n)
+
+
+for _name in COMMANDS:
+    kind("crash", f"kill -9 of {_name}", "killed at random moments, with and without an older output, then run again",
+         full=KILLS, bounded=2)(partial(killed, _name))  # fmt: skip
 
 
 @kind(
@@ -88,9 +91,9 @@ def changed(n: int) -> Iterator[Outcome]:
             yield changed_input(name)
 
 
-@contextlib.contextmanager
-def workshop() -> Iterator[None]:
-    """Work in a new folder with inputs, beside it a folder for temporary files."""
+@cache
+def inputs() -> Path:
+    """Return a folder with the input of all commands, which is there until the end."""
     import matplotlib.pyplot
     import pandas as pd
     import pydicom
@@ -101,16 +104,25 @@ def workshop() -> Iterator[None]:
 
     assert all((matplotlib.pyplot, pd, pydicom, sklearn.ensemble))
     classify(simulate(3, seed=1), n_threads=1)  # loads the kernels
-    here, before = Path.cwd(), tempfile.tempdir
-    with tempfile.TemporaryDirectory() as folder:
-        os.chdir(folder)
+    folder = Path(tempfile.mkdtemp(prefix="calcigram-attack-"))
+    AT_END.callback(shutil.rmtree, folder)
+    with contextlib.chdir(folder):
+        assert finished(os.fork() or leaving(make_inputs)) == 0, said()
+    return folder
+
+
+@contextlib.contextmanager
+def workshop() -> Iterator[None]:
+    """Work in a new folder with inputs, beside it a folder for temporary files."""
+    before = tempfile.tempdir
+    given = inputs()
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        shutil.copytree(given / "in", "in")
+        Path("tmp").mkdir()
+        tempfile.tempdir = str(Path("tmp").absolute())
         try:
-            assert finished(os.fork() or leaving(make_inputs)) == 0
-            Path("tmp").mkdir()
-            tempfile.tempdir = str(Path("tmp").absolute())
             yield
         finally:
-            os.chdir(here)
             tempfile.tempdir = before
 
 
@@ -136,6 +148,9 @@ def make_inputs() -> None:
     from calcigram import simulate, write_clusters
     from calcigram.cli import main
 
+    log = os.open("log", os.O_WRONLY | os.O_CREAT)
+    for stream in (1, 2):
+        os.dup2(log, stream)
     (parts := Path("in/parts")).mkdir(parents=True)
     labelled = simulate(600, seed=3)
     write_clusters(labelled, "in/labelled.parquet")

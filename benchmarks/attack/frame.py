@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import mmap
 import os
@@ -68,6 +69,8 @@ class Kind:
         Takes the number of tries and yields outcomes. It may yield fewer where it has no more.
     cannot : str
         What cannot be fixed, and why; empty where all must hold.
+    is_alone : bool
+        Its figures are spoiled by other work on the machine.
     """
 
     section: str
@@ -77,20 +80,26 @@ class Kind:
     bounded: int
     run: Tried
     cannot: str = ""
+    is_alone: bool = False
 
 
 KINDS: dict[str, Kind] = {}
 
+AT_END = contextlib.ExitStack()
+"""What the tries of a process share, such as a server; closed when it ends."""
+
+atexit.register(AT_END.close)
+
 
 def kind(
-    section: str, name: str, tried: str, *, full: int, bounded: int = 0, cannot: str = ""
+    section: str, name: str, tried: str, *, full: int, bounded: int = 0, **more: Any
 ) -> Callable[[Tried], Tried]:
     """Register the function below as a kind of attack; see `Kind`."""
 
     def register(run: Tried) -> Tried:
         assert section in SECTIONS
         assert name not in KINDS, name
-        KINDS[name] = Kind(section, name, tried, full, bounded, run, cannot)
+        KINDS[name] = Kind(section, name, tried, full, bounded, run, **more)
         return run
 
     return register
@@ -259,9 +268,12 @@ def peak_from_now() -> None:
 
 
 def run_kind(one: Kind, tries: int) -> dict[str, Any]:
-    """Run one kind; return what the page says of it."""
-    start = time.monotonic()
-    outcomes = list(one.run(tries))
+    """Run one kind in this process; return what the page says of it."""
+    return row_of(one, list(one.run(tries)))
+
+
+def row_of(one: Kind, outcomes: Sequence[Outcome], **more: Any) -> dict[str, Any]:
+    """Return what the page says of a kind."""
     failed = [outcome for outcome in outcomes if outcome.failure]
     return {
         "section": one.section,
@@ -271,6 +283,5 @@ def run_kind(one: Kind, tries: int) -> dict[str, Any]:
         "failed": [f"{outcome.what}: {outcome.failure}" for outcome in failed[:20]],
         "memory_mb": round(max((outcome.memory_mb for outcome in outcomes), default=0.0)),
         "seconds": round(max((outcome.seconds for outcome in outcomes), default=0.0), 2),
-        "whole_s": round(time.monotonic() - start, 1),
         "cannot": one.cannot,
-    }
+    } | more

@@ -20,7 +20,11 @@ import numpy as np
 
 from attack.examples import TESTS, from_tests, saved
 from attack.frame import Outcome, in_children, kind
-from attack.memory import ARROW, coco, http_points, inbreast_of, labelme, nifti, npy, warm
+from attack.inputs import ARROW
+from attack.inputs.annotations import coco, inbreast_of, labelme
+from attack.inputs.pixels import nifti, npy
+from attack.inputs.texts import http_points
+from attack.memory import warm
 from calcigram.errors import CalcigramError
 
 PER_CHILD = 250
