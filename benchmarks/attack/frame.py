@@ -25,6 +25,9 @@ from calcigram.errors import CalcigramError
 MEMORY_MB, SECONDS = 1000, 60
 """What one try may take: memory above that of an idle process, and processor time."""
 
+PER_CHILD = 250
+"""So many small tries share a process."""
+
 STUCK_S = 600
 """By the clock: a try that waits for something and uses no processor."""
 
@@ -36,7 +39,7 @@ SECTIONS = {
     "people": "Texts, pages of other origins, privacy",
     "supply": "Supply chain",
 }
-"""Modules of this package, and headings of the page."""
+"""Headings of the page; each is a module of this package, and there are others."""
 
 
 @dataclass(frozen=True)
@@ -106,12 +109,11 @@ def kind(
 
 
 def load_kinds() -> None:
-    """Import the modules of all sections, which register their kinds."""
+    """Import the modules that register kinds."""
     from importlib import import_module
 
-    for section in SECTIONS:
-        if (Path(__file__).parent / f"{section}.py").exists():
-            import_module(f"{__package__}.{section}")
+    for name in (*SECTIONS, "damaged", "faults", "protocol"):
+        import_module(f"{__package__}.{name}")
 
 
 # --- in a child process
