@@ -61,7 +61,7 @@ def main() -> int:
             *row["failed"], sep="\n    ", flush=True,
         )  # fmt: skip
         if given.share == 1:
-            write(found)
+            write(found, 0 if given.names else time.monotonic() - begin)
     tell(found, given.lanes, given.share, time.monotonic() - begin)
     return int(any(row["failures"] for row in found.values()))
 
@@ -95,14 +95,15 @@ def kept() -> dict[str, Any]:
     return json.loads(RESULT.read_text())["kinds"] if RESULT.exists() else {}
 
 
-def write(found: dict[str, Any]) -> None:
-    """Write what was found beside what is kept of kinds that are still in the list."""
+def write(found: dict[str, Any], whole_s: float) -> None:
+    """Write what was found beside what is kept of kinds that are still in the list, and how long a whole run took."""
     document = {
         "machine": {
             "processor": processor(),
             "processors": os.cpu_count(),
             "python": platform.python_version(),
         },
+        "whole_min": round(whole_s / 60, 1),
         "kinds": {name: row for name in KINDS if (row := (kept() | found).get(name))},
     }
     made = RESULT.with_suffix(".new")

@@ -154,12 +154,12 @@ def without_cache(n: int) -> Iterator[Outcome]:
         assert finished(started(("classify", "in/few.csv", "-o", "expected.csv"))) == 0
         expected = Path("expected.csv").read_bytes()
         nobody = {
-            "HOME": "/nonexistent",
-            "XDG_CACHE_HOME": "/nonexistent",
-            "MPLCONFIGDIR": "/nonexistent",
+            "HOME": "/proc/nobody",
+            "XDG_CACHE_HOME": "/proc/nobody",
+            "MPLCONFIGDIR": "/proc/nobody",
         }
         damages = [
-            ("no home", nobody, None),
+            ("no home, no folder for a cache", nobody, None),
             ("cut off", {}, lambda content: content[: len(content) // 2]),
             ("one bit", {}, lambda content: content[:-9] + bytes([content[-9] ^ 1]) + content[-8:]),
             ("empty", {}, lambda content: b""),
