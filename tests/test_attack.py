@@ -94,6 +94,20 @@ def test_a_kind_that_breaks_leaves_the_others_what_they_found(capfd):
     assert found["dead"]["failed"] == ["the list itself: ended with -9: "]
 
 
+def test_a_kind_ends_with_the_try_under_way_when_its_time_is_over():
+    def slow(n):
+        for k in range(n):
+            time.sleep(0.2)
+            yield frame.Outcome(str(k))
+
+    kind = frame.Kind("memory", "slow", "", 100, 0, slow, longest_s=0.5)
+    ((_, row),) = lanes.run([(kind, 100)], 2)
+    assert 1 <= row["tries"] <= 4
+    assert not row["failed"]
+    ((_, row),) = lanes.run([(kind, 100)], 2, longest_s=-1)
+    assert row["tries"] == 1
+
+
 def test_kinds_that_may_run_beside_others():
     one, alone = (frame.Kind("load", "", "", 1, 1, iter, is_alone=is_alone) for is_alone in (False, True))  # fmt: skip
     beside = [lanes.Lane(one, 1, 0, 0, None, 0.0)]

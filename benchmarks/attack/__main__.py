@@ -25,6 +25,9 @@ from attack.crash import inputs
 from attack.frame import KINDS, SECTIONS, load_kinds
 from attack.memory import warm
 
+LONGEST_S = 18.5 * 60
+"""Of a whole run: what is under way then ends with its try, and the tries that were run are counted."""
+
 RESULT = RESULTS / "attack.json"
 
 
@@ -50,12 +53,13 @@ def main() -> int:
         for one in KINDS.values()
         if not given.names or {one.section, one.name} & set(given.names)
     ]
-    work.sort(key=lambda one: -before.get(one[0].name, {}).get("whole_s", 1e9))  # longest first
+    # Longest first; what may be cut short last
+    work.sort(key=lambda one: (one[0].section == "memory", -before.get(one[0].name, {}).get("whole_s", 1e9)))  # fmt: skip
     found = {}
-    for one, row in lanes.run(work, given.lanes):
+    for one, row in lanes.run(work, given.lanes, LONGEST_S):
         found[one.name] = row
         print(
-            f"{lanes.clock(time.monotonic() - begin)} {one.section}: {one.name}: {row['tries']:,} tries, "
+            f"{lanes.clock(time.monotonic() - begin)} {one.section}: {one.name}: {row['tries']:,} tries of {one.full * given.share:,.0f}, "
             f"{row['failures']} failures, {row['memory_mb']} MB, {row['seconds']} s each at most; "
             f"{row['whole_s']} s in all, of the processor {row['processor_s']} s",
             *row["failed"], sep="\n    ", flush=True,

@@ -15,7 +15,7 @@ import sys
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,7 +53,7 @@ class Outcome:
     tries: int = 1
 
 
-Tried = Callable[[int], Iterable[Outcome]]
+Tried = Callable[[int], Generator[Outcome]]
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,8 @@ class Kind:
         What cannot be fixed, and why; empty where all must hold.
     is_alone : bool
         Its figures are spoiled by other work on the machine.
+    longest_s : float
+        By the clock: after that it ends with the try under way, and its row says how many there were.
     """
 
     section: str
@@ -84,6 +86,7 @@ class Kind:
     run: Tried
     cannot: str = ""
     is_alone: bool = False
+    longest_s: float = 600.0
 
 
 KINDS: dict[str, Kind] = {}

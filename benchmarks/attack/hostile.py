@@ -186,7 +186,7 @@ def try_geometry(seed: int) -> str:
 
 
 @kind("hostile", "Clusters at the ends of what is allowed", "equal, collinear, gridded points, 1e-44 to 1e6 mm, 0 to 2,000 of them, denormal marks",
-      full=2_000, bounded=100)  # fmt: skip
+      full=1_000, bounded=100)  # fmt: skip
 def geometry(n: int) -> Iterator[Outcome]:
     warm()
     yield from in_children(try_geometry, ((f"seed {k}", k) for k in range(n)), per_child=PER_CHILD)

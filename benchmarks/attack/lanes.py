@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import selectors
@@ -68,8 +69,8 @@ class Lane:
         )
 
 
-def started(kind: Kind, tries: int) -> Lane:
-    """Run a kind in a new process, which leads a group of its own."""
+def started(kind: Kind, tries: int, end: float) -> Lane:
+    """Run a kind in a new process, which leads a group of its own, until a moment of the monotonic clock."""
     sys.stdout.flush()
     sys.stderr.flush()
     log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `Lane.row`
@@ -86,7 +87,7 @@ def started(kind: Kind, tries: int) -> Lane:
         for stream in (1, 2):
             os.dup2(log.fileno(), stream)
         with os.fdopen(writing, "wb") as out:
-            for outcome in outcomes_of(kind, tries):
+            for outcome in outcomes_of(kind, tries, end):
                 data = pickle.dumps(outcome)
                 out.write(len(data).to_bytes(8, "big") + data)
                 out.flush()
@@ -96,26 +97,35 @@ def started(kind: Kind, tries: int) -> Lane:
         os._exit(code)
 
 
-def outcomes_of(kind: Kind, tries: int) -> Iterator[Outcome | None]:
+def outcomes_of(kind: Kind, tries: int, end: float) -> Iterator[Outcome | None]:
     """Yield the outcomes of a kind, what broke the list itself, and nothing at the end."""
+    end = min(end, time.monotonic() + kind.longest_s)
     try:
         AT_END.pop_all()  # what the parent closes
-        with AT_END:
-            yield from kind.run(tries)
+        with AT_END, contextlib.closing(kind.run(tries)) as outcomes:
+            for outcome in outcomes:
+                yield outcome
+                if time.monotonic() > end:
+                    break
     except Exception as error:
         yield Outcome("the list itself", shown(error))
     yield None
 
 
-def run(work: Sequence[tuple[Kind, int]], n_lanes: int) -> Iterator[tuple[Kind, dict[str, Any]]]:
-    """Run kinds in so many lanes, those alone first; yield each as it ends, and print what is under way."""
+def run(
+    work: Sequence[tuple[Kind, int]], n_lanes: int, longest_s: float = 1e9
+) -> Iterator[tuple[Kind, dict[str, Any]]]:
+    """Run kinds in so many lanes, those alone first; yield each as it ends, and print what is under way.
+
+    After `longest_s`, each kind ends with the try under way.
+    """
     waiting = sorted(work, key=lambda one: not one[0].is_alone)
     begin, told_s = time.monotonic(), time.monotonic()
     lanes: dict[int, Lane] = {}
     with selectors.DefaultSelector() as selector:
         while waiting or lanes:
             while waiting and may_start(waiting[0][0], list(lanes.values()), n_lanes):
-                lane = started(*waiting.pop(0))
+                lane = started(*waiting.pop(0), begin + longest_s)
                 lanes[lane.given] = lane
                 selector.register(lane.given, selectors.EVENT_READ)
             for key, _ in selector.select(1):

@@ -157,6 +157,9 @@ def attacked(inputs: Sequence[Input], n: int) -> Iterator[Outcome]:
                 yield from in_children(lambda given, k=number, attack=attack: attack(given, k), [(what, path)])  # fmt: skip
 
 
+LONGEST_S = 90
+"""Of one kind. Its first tries take all inputs, each by another entrance."""
+
 for _name, _tried, _inputs, _bounded, _cannot in (
     ("Parquet that unpacks 1000:1", "constant columns, one list of 50 million, nulls, one long text in all rows, deep types", tables.TABLES, 3, ""),
     ("Arrow that unpacks 1000:1", "streams of the same, dictionaries in dictionaries, runs, views", tables.STREAMS, 0, ""),
