@@ -31,7 +31,7 @@ TEXT = """# Robustness
 that of an idle process, and {seconds} s of processor time. A try fails if it takes more, if the process crashes or hangs, or if anything other than the
 documented answer comes back: a result, or a `CalcigramError` (at the command line a message and exit code 2, over HTTP problem details).
 
-{tries:,} tries, {failures:,} failures. Measured on {processors} processors with Python {python}; load of the machine during the run: {low} to {high}.
+{tries:,} tries, {failures:,} failures. Measured on {processors} processors with Python {python}; load of the machine during the run: {low} to {high}.{took}
 
 {sections}
 ## What cannot be fixed
@@ -72,6 +72,7 @@ def page() -> str:
         python=result["machine"]["python"],
         low=min(loads),
         high=max(loads),
+        took=f" All of it took {minutes} minutes." if (minutes := result.get("whole_min")) else "",
         sections=sections,
         cannot="\n".join(f"* {line}" for line in failed + cannot) or "Nothing that is known.",
     )

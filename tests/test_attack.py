@@ -13,7 +13,7 @@ import pytest
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))
 try:
-    from attack import frame
+    from attack import frame, lanes
 
     frame.load_kinds()
     import make_robustness_page
@@ -67,6 +67,65 @@ def test_exceptions_and_memory_are_failures(monkeypatch):
     assert said[2:4] == ["", "a wrong answer"]
     assert said[4].startswith("KeyError: 'other' at test_attack.py")
     assert 90 < found[4].memory_mb < 400
+
+
+def test_a_kind_that_breaks_leaves_the_others_what_they_found(capfd):
+    def good(n):
+        yield from (frame.Outcome(str(k), memory_mb=k) for k in range(n))
+
+    def broken(n):
+        yield frame.Outcome("first")
+        raise KeyError(n)
+
+    def dead(n):
+        yield frame.Outcome("first")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    work = [
+        (frame.Kind("load", run.__name__, "", 3, 0, run, is_alone=run is broken), 3)
+        for run in (good, broken, dead)
+    ]
+    found = {kind.name: row for kind, row in lanes.run(work, 2)}
+    assert next(iter(found)) == "broken"  # alone, so first
+    assert [found[name]["tries"] for name in ("good", "broken", "dead")] == [3, 2, 2]
+    assert found["good"]["memory_mb"] == 2
+    assert not found["good"]["failed"]
+    assert found["broken"]["failed"][0].startswith("the list itself: KeyError: 3 at test_attack")
+    assert found["dead"]["failed"] == ["the list itself: ended with -9: "]
+
+
+def test_a_kind_ends_with_the_try_under_way_when_its_time_is_over():
+    def slow(n):
+        for k in range(n):
+            time.sleep(0.2)
+            yield frame.Outcome(str(k))
+
+    kind = frame.Kind("memory", "slow", "", 100, 0, slow, longest_s=0.5)
+    ((_, row),) = lanes.run([(kind, 100)], 2)
+    assert 1 <= row["tries"] <= 4
+    assert not row["failed"]
+    ((_, row),) = lanes.run([(kind, 100)], 2, longest_s=-1)
+    assert row["tries"] == 1
+
+
+def test_kinds_that_may_run_beside_others():
+    one, alone = (frame.Kind("load", "", "", 1, 1, iter, is_alone=is_alone) for is_alone in (False, True))  # fmt: skip
+    beside = [lanes.Lane(one, 1, 0, 0, None, 0.0)]
+    assert lanes.may_start(one, beside, 2)
+    assert not lanes.may_start(one, beside * 2, 2)
+    assert not lanes.may_start(alone, beside, 2)
+    assert lanes.may_start(alone, [], 2)
+    assert not lanes.may_start(one, [lanes.Lane(alone, 1, 0, 0, None, 0.0)], 2)
+
+
+def test_the_list_has_what_is_promised_of_it():
+    mutated = [one.full for name, one in frame.KINDS.items() if name.startswith("Damaged files: ")
+               and any(word in name for word in ("Parquet", "Arrow", "DICOM", "JSON", "Inference", "XML"))]  # fmt: skip
+    assert sum(mutated) >= 100_000
+    assert frame.KINDS["many requests"].full == 200_000
+    kills = {name: one.full for name, one in frame.KINDS.items() if name.startswith("kill -9 of ")}
+    commands = ("classify", "batch", "train", "report", "detect")
+    assert all(kills[f"kill -9 of {name}"] == 20 for name in commands)
 
 
 def test_the_page_holds_the_measured_figures():

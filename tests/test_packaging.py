@@ -63,17 +63,6 @@ def test_the_oldest_constraints_are_the_lower_bounds():
     assert constraints("constraints-oldest.txt") == bounds
 
 
-@pytest.mark.parametrize("weak", ["jinja2==3.1.5", "requests==2.32.3", "pillow==11.2.1"])
-def test_versions_with_known_weaknesses_are_excluded(weak):
-    from packaging.requirements import Requirement
-
-    name, _, version = weak.partition("==")
-    groups = PROJECT["project"]["optional-dependencies"].values()
-    requirements = map(Requirement, chain(PROJECT["project"]["dependencies"], *groups))
-    (found,) = (requirement for requirement in requirements if requirement.name == name)
-    assert not found.specifier.contains(version)
-
-
 def test_pythons_that_no_dependency_excludes_are_allowed():
     from packaging.specifiers import SpecifierSet
 

@@ -18,10 +18,11 @@ import tempfile
 import time
 import traceback
 from collections.abc import Iterator
+from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
-from attack.frame import Outcome, kind
+from attack.frame import AT_END, Outcome, kind
 from calcigram.formats import temporary
 
 SEED = 17
@@ -50,7 +51,7 @@ COMMANDS = {
         ("verdicts",), ("--resume",), ("--overwrite",), changed="in/parts/2.parquet",
     ),
     "train": Command(
-        ("train", "in/labelled.parquet", "-o", "out/model", "--iterations", "3", "--drop-rare", "--jobs", "1"), ("model",),
+        ("train", "in/parts/0.parquet", "-o", "out/model", "--iterations", "3", "--drop-rare", "--jobs", "1"), ("model",),
     ),
     "report": Command(("report", "in/few.csv", "-o", "out/r.html"), ("r.html",)),
     "detect": Command(
@@ -63,17 +64,19 @@ COMMANDS = {
 }  # fmt: skip
 
 
-@kind(
-    "crash",
-    "kill -9",
-    f"{', '.join(COMMANDS)}, each killed at random moments, with and without an older output, then run again",
-    full=20 * len(COMMANDS),
-    bounded=2 * len(COMMANDS),
-)
-def killed(n: int) -> Iterator[Outcome]:
+KILLS = 20
+"""Of each command, at random moments."""
+
+
+def killed(name: str, n: int) -> Iterator[Outcome]:
+    """Kill a command so many times."""
     with workshop():
-        for name in COMMANDS:
-            yield from killed_commands(name, n // len(COMMANDS))
+        yield from killed_commands(name, n)
+
+
+for _name in COMMANDS:
+    kind("crash", f"kill -9 of {_name}", "killed at random moments, with and without an older output, then run again",
+         full=KILLS, bounded=2)(partial(killed, _name))  # fmt: skip
 
 
 @kind(
@@ -88,9 +91,9 @@ def changed(n: int) -> Iterator[Outcome]:
             yield changed_input(name)
 
 
-@contextlib.contextmanager
-def workshop() -> Iterator[None]:
-    """Work in a new folder with inputs, beside it a folder for temporary files."""
+@cache
+def inputs() -> Path:
+    """Return a folder with the input of all commands, which is there until the end."""
     import matplotlib.pyplot
     import pandas as pd
     import pydicom
@@ -98,19 +101,40 @@ def workshop() -> Iterator[None]:
 
     from calcigram import simulate
     from calcigram.classify import classify
+    from calcigram.cli import main
 
     assert all((matplotlib.pyplot, pd, pydicom, sklearn.ensemble))
     classify(simulate(3, seed=1), n_threads=1)  # loads the kernels
-    here, before = Path.cwd(), tempfile.tempdir
-    with tempfile.TemporaryDirectory() as folder:
-        os.chdir(folder)
+    folder = Path(tempfile.mkdtemp(prefix="calcigram-attack-"))
+    AT_END.callback(shutil.rmtree, folder)
+    with contextlib.chdir(folder):
+        assert finished(os.fork() or leaving(make_inputs)) == 0, said()
+        for name in (
+            "report",
+            "detect",
+        ):  # what forks would load again and again; `train` starts threads
+            with (
+                Path("log").open("w") as log,
+                contextlib.redirect_stdout(log),
+                contextlib.redirect_stderr(log),
+            ):
+                Path("out").mkdir(exist_ok=True)
+                assert main([*COMMANDS[name].arguments]) == 0, said()
+    return folder
+
+
+@contextlib.contextmanager
+def workshop() -> Iterator[None]:
+    """Work in a new folder with inputs, beside it a folder for temporary files."""
+    before = tempfile.tempdir
+    given = inputs()
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        shutil.copytree(given / "in", "in")
+        Path("tmp").mkdir()
+        tempfile.tempdir = str(Path("tmp").absolute())
         try:
-            assert finished(os.fork() or leaving(make_inputs)) == 0
-            Path("tmp").mkdir()
-            tempfile.tempdir = str(Path("tmp").absolute())
             yield
         finally:
-            os.chdir(here)
             tempfile.tempdir = before
 
 
@@ -136,6 +160,9 @@ def make_inputs() -> None:
     from calcigram import simulate, write_clusters
     from calcigram.cli import main
 
+    log = os.open("log", os.O_WRONLY | os.O_CREAT)
+    for stream in (1, 2):
+        os.dup2(log, stream)
     (parts := Path("in/parts")).mkdir(parents=True)
     labelled = simulate(600, seed=3)
     write_clusters(labelled, "in/labelled.parquet")
@@ -148,6 +175,21 @@ def make_inputs() -> None:
     Path("in/large.csv.gz").write_bytes(gzip.compress("\n".join(lines).encode() * 9))
     pictures = ["--images", "in/images", "-o", "in/truth.csv", "--seed", "5", "--jobs", "1"]
     assert main(["simulate", "3", *pictures]) == 0
+    for path in Path("in/images").glob("*.dcm"):
+        cut_down(path)
+
+
+def cut_down(path: Path, side: int = 300) -> None:
+    """Keep the middle of an image: a run is to be short, so that many are killed."""
+    import numpy as np
+    import pydicom
+
+    dataset = pydicom.dcmread(path)
+    top, left = (max(0, (n - side) // 2) for n in (dataset.Rows, dataset.Columns))
+    pixels = dataset.pixel_array[top : top + side, left : left + side]
+    dataset.Rows, dataset.Columns = pixels.shape
+    dataset.PixelData = np.ascontiguousarray(pixels).tobytes()
+    dataset.save_as(path)
 
 
 def started(arguments: tuple[str, ...], *, output: str = "log", limit_kb: int = 0) -> int:

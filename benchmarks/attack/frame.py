@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import mmap
 import os
@@ -14,7 +15,7 @@ import sys
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,9 @@ from calcigram.errors import CalcigramError
 
 MEMORY_MB, SECONDS = 1000, 60
 """What one try may take: memory above that of an idle process, and processor time."""
+
+PER_CHILD = 250
+"""So many small tries share a process."""
 
 STUCK_S = 600
 """By the clock: a try that waits for something and uses no processor."""
@@ -35,7 +39,7 @@ SECTIONS = {
     "people": "Texts, pages of other origins, privacy",
     "supply": "Supply chain",
 }
-"""Modules of this package, and headings of the page."""
+"""Headings of the page; each is a module of this package, and there are others."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ class Outcome:
     tries: int = 1
 
 
-Tried = Callable[[int], Iterable[Outcome]]
+Tried = Callable[[int], Generator[Outcome]]
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,10 @@ class Kind:
         Takes the number of tries and yields outcomes. It may yield fewer where it has no more.
     cannot : str
         What cannot be fixed, and why; empty where all must hold.
+    is_alone : bool
+        Its figures are spoiled by other work on the machine.
+    longest_s : float
+        By the clock: after that it ends with the try under way, and its row says how many there were.
     """
 
     section: str
@@ -77,32 +85,38 @@ class Kind:
     bounded: int
     run: Tried
     cannot: str = ""
+    is_alone: bool = False
+    longest_s: float = 600.0
 
 
 KINDS: dict[str, Kind] = {}
 
+AT_END = contextlib.ExitStack()
+"""What the tries of a process share, such as a server; closed when it ends."""
+
+atexit.register(AT_END.close)
+
 
 def kind(
-    section: str, name: str, tried: str, *, full: int, bounded: int = 0, cannot: str = ""
+    section: str, name: str, tried: str, *, full: int, bounded: int = 0, **more: Any
 ) -> Callable[[Tried], Tried]:
     """Register the function below as a kind of attack; see `Kind`."""
 
     def register(run: Tried) -> Tried:
         assert section in SECTIONS
         assert name not in KINDS, name
-        KINDS[name] = Kind(section, name, tried, full, bounded, run, cannot)
+        KINDS[name] = Kind(section, name, tried, full, bounded, run, **more)
         return run
 
     return register
 
 
 def load_kinds() -> None:
-    """Import the modules of all sections, which register their kinds."""
+    """Import the modules that register kinds."""
     from importlib import import_module
 
-    for section in SECTIONS:
-        if (Path(__file__).parent / f"{section}.py").exists():
-            import_module(f"{__package__}.{section}")
+    for name in (*SECTIONS, "damaged", "faults", "protocol"):
+        import_module(f"{__package__}.{name}")
 
 
 # --- in a child process
@@ -259,9 +273,12 @@ def peak_from_now() -> None:
 
 
 def run_kind(one: Kind, tries: int) -> dict[str, Any]:
-    """Run one kind; return what the page says of it."""
-    start = time.monotonic()
-    outcomes = list(one.run(tries))
+    """Run one kind in this process; return what the page says of it."""
+    return row_of(one, list(one.run(tries)))
+
+
+def row_of(one: Kind, outcomes: Sequence[Outcome], **more: Any) -> dict[str, Any]:
+    """Return what the page says of a kind."""
     failed = [outcome for outcome in outcomes if outcome.failure]
     return {
         "section": one.section,
@@ -271,6 +288,5 @@ def run_kind(one: Kind, tries: int) -> dict[str, Any]:
         "failed": [f"{outcome.what}: {outcome.failure}" for outcome in failed[:20]],
         "memory_mb": round(max((outcome.memory_mb for outcome in outcomes), default=0.0)),
         "seconds": round(max((outcome.seconds for outcome in outcomes), default=0.0), 2),
-        "whole_s": round(time.monotonic() - start, 1),
         "cannot": one.cannot,
-    }
+    } | more

@@ -11,6 +11,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from packaging.version import Version
+
 from attack.frame import Outcome, kind
 
 ROOT = Path(__file__).parents[2]
@@ -50,8 +52,8 @@ FIXED = {
 
 NOT_COVERED = (
     "told offline, by a table of published advisories (`benchmarks/attack/supply.py`, read in November 2026), not by "
-    "a database: run `pip-audit -r constraints.txt` where there is a network. The pins are versions, without hashes, "
-    "and the lower bounds in pyproject.toml permit older versions: install with `-c constraints.txt`"
+    "a database: run `pip-audit -r constraints.txt` where there is a network. The pins are versions, without hashes. "
+    "What a dependency brings along has no lower bound of its own unless it reads what comes from outside"
 )
 
 MOST_EXPOSED = 1.2
@@ -60,27 +62,29 @@ MOST_EXPOSED = 1.2
 
 @kind(
     "supply",
-    "pinned versions",
+    "pinned versions and lower bounds",
     "each at least the version that mends the newest advisory that is known here",
-    full=len(FIXED),
-    bounded=len(FIXED),
+    full=2 * len(FIXED),
+    bounded=2 * len(FIXED),
     cannot=NOT_COVERED,
 )
 def pinned(n: int) -> Iterator[Outcome]:
-    pins = dict(
-        re.findall(r"^([\w.-]+)==(\S+)$", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
-    )
-    for name, (fixed, advisory) in itertools.islice(FIXED.items(), n):
-        pin = pins.get(name, "")
-        is_fixed = numbers(pin) >= numbers(fixed)
-        yield Outcome(
-            name, "" if is_fixed else f"{pin or 'not pinned'}, {advisory} is fixed in {fixed}"
-        )
+    pins, bounds = pins_of("constraints.txt"), pins_of("constraints-oldest.txt")
+    checks = [(pins, name, row) for name, row in FIXED.items()]
+    checks += [(bounds, name, row) for name, row in FIXED.items() if name.lower() in bounds]
+    for versions, name, (fixed, advisory) in itertools.islice(checks, n):
+        pin = versions.get(name.lower(), "0")
+        is_fixed = Version(pin) >= Version(fixed)
+        yield Outcome(name, "" if is_fixed else f"{pin}, {advisory} is fixed in {fixed}")
 
 
-def numbers(version: str) -> tuple[int, ...]:
-    """Return a version for comparison; nothing of none."""
-    return tuple(map(int, re.findall(r"\d+", version)))
+def pins_of(name: str) -> dict[str, str]:
+    """Return the versions of a file of constraints, by names in lower case.
+
+    ``constraints-oldest.txt`` holds the lower bounds of pyproject.toml, as a test checks.
+    """
+    found = re.findall(r"^([\w.-]+)==(\S+)$", (ROOT / name).read_text(), re.MULTILINE)
+    return {name.lower(): version for name, version in found}
 
 
 CONTAINER = {

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from calcigram.classify import classify
 from calcigram.clusters import ClusterSet
 from calcigram.errors import BadInputError
 from calcigram.features.catalogue import CATALOGUE, FEATURE_NAMES
@@ -206,14 +207,12 @@ def test_features_as_a_table(all_clusters):
         )
 
 
-def test_a_cluster_of_very_many_calcifications_says_what_it_costs(monkeypatch):
-    clusters = ClusterSet.from_arrays(
-        [0, 3, 9], np.arange(9), np.arange(9) ** 2, cluster_id=["a", "b"]
-    )
-    extract_features(clusters)
-    monkeypatch.setattr("calcigram.features.extract.MANY_CALCIFICATIONS", 5)
-    with pytest.warns(UserWarning, match="cluster b: 6 calcifications take about 7 s of processor"):
-        extract_features(clusters)
+@pytest.mark.parametrize("n", [100_001, 1_000_000])
+def test_a_cluster_of_too_many_calcifications_is_refused_before_pairs_are_looked_at(n):
+    clusters = ClusterSet.from_arrays([0, 3, 3 + n], *np.zeros((2, 3 + n)), cluster_id=["a", "b"])
+    for read in (extract_features, classify):
+        with pytest.raises(BadInputError, match=f"cluster 'b'.*got {n}.* smaller distance"):
+            read(clusters)
 
 
 @pytest.mark.parametrize("given", [None, np.zeros((3, 2)), {"x_mm": [1]}])

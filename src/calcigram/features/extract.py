@@ -7,7 +7,6 @@ interpreter lock); nothing here is per calcification. What each column means sta
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from calcigram import limits
 from calcigram.clusters import ClusterSet
 from calcigram.errors import BadInputError
 from calcigram.features.catalogue import FEATURE_NAMES
@@ -27,10 +27,6 @@ if TYPE_CHECKING:
 
 Float32 = npt.NDArray[np.float32]
 
-MANY_CALCIFICATIONS = 100_000
-"""A cluster of more takes so long, since all pairs of calcifications are looked at, that it is said."""
-
-_SECONDS_OF_MANY = 5.0
 _CHUNK = 512
 _COLUMNS = (
     "x_mm", "y_mm", "diameter_mm", "aspect_ratio", "orientation_deg", "solidity", "cnr",
@@ -167,7 +163,7 @@ def extract_features(
     Raises
     ------
     BadInputError
-        `n_threads` is less than 1, `extra` is no mapping of free names to functions of marks, or a
+        `n_threads` is less than 1, a cluster has more than `limits.MAX_CALCIFICATIONS`, `extra` is no mapping of free names to functions of marks, or a
         function fails or returns other than its numbers.
 
     Examples
@@ -187,7 +183,7 @@ def extract_features(
         raise BadInputError("at least 1 thread", column="n_threads", value=n_threads)
     values = np.full((len(clusters), len(FEATURE_NAMES)), np.nan, np.float32)
     offsets, columns = kernel_columns(clusters)
-    _warn_of_many(np.diff(offsets), clusters.cluster_id)
+    _check_number(np.diff(offsets), clusters.cluster_id)
 
     def run(part: slice) -> None:
         measure_clusters(part.start, part.stop, offsets, columns, values)
@@ -196,19 +192,18 @@ def extract_features(
     return with_extra(Features(values, clusters.cluster_id), clusters, own)
 
 
-def _warn_of_many(
+def _check_number(
     n_calcifications: npt.NDArray[np.int64], cluster_id: npt.NDArray[np.object_]
 ) -> None:
-    """Say what a cluster of very many calcifications costs, before it is measured."""
-    if n_calcifications.max(initial=0) <= MANY_CALCIFICATIONS:
+    """Refuse a cluster of so many calcifications that its pairs would take minutes."""
+    if n_calcifications.max(initial=0) <= limits.MAX_CALCIFICATIONS:
         return
     largest = int(n_calcifications.argmax())
-    seconds = _SECONDS_OF_MANY * (n_calcifications[largest] / MANY_CALCIFICATIONS) ** 2
-    warnings.warn(
-        f"cluster {cluster_id[largest]}: {n_calcifications[largest]:,} calcifications take about "
-        f"{seconds:,.0f} s of processor time, since all pairs are looked at; if these are several "
-        "clusters, link them with a smaller distance",
-        stacklevel=3,
+    raise BadInputError(
+        f"at most {limits.MAX_CALCIFICATIONS:,} calcifications per cluster, since all pairs are looked at; if these "
+        "are several clusters, link them with a smaller distance",
+        cluster_id=str(cluster_id[largest]),
+        value=int(n_calcifications[largest]),
     )
 
 
