@@ -11,8 +11,7 @@ from skimage.measure import label, regionprops
 
 from calcigram.errors import BadInputError
 from calcigram.formats import read_intake
-from calcigram.formats.connected import connected
-from calcigram.formats.maskparts import hull_pixels, measure, pixels_of
+from calcigram.formats.maskparts import connected, hull_pixels, measure, pixels_of
 from calcigram.options import ReadOptions
 
 

@@ -94,15 +94,15 @@ def _any_ends(names: tuple[str, ...], suffix: str) -> bool:
 
 FORMATS = {
     "parquet": Format(TABLE, lambda of: of.head.startswith(PARQUET_MAGIC), f"{_HERE}.parquet", "iter_parquet_clusters"),
-    "nifti": Format(MASK, lambda of: looks_like_nifti(of.head), f"{_HERE}.nifti", "read_nifti"),
+    "nifti": Format(MASK, lambda of: looks_like_nifti(of.head), f"{_HERE}.planes", "read_nifti"),
     "mask": Format(MASK, _is_array, f"{_HERE}.planes", "read_mask", packed=False),
     "dicom": Format(DICOM, lambda of: looks_like_dicom(of.head), f"{_HERE}.dicom.reading", "read_dicom", packed=False),
-    "plist": Format(ANNOTATION, lambda of: looks_like_property_list(of.head), f"{_HERE}.inbreast", "read_inbreast", packed=False),
+    "plist": Format(ANNOTATION, lambda of: looks_like_property_list(of.head), f"{_HERE}.rois", "read_inbreast", packed=False),
     "xlsx": Format(WORKBOOK, lambda of: any(name.startswith("xl/") for name in of.names), f"{_HERE}.workbook", "read_workbook"),
-    "coco": Format(ANNOTATION, _is_coco, f"{_HERE}.coco", "read_coco"),
-    "labelme": Format(ANNOTATION, lambda of: of.has_keys("shapes"), f"{_HERE}.labelme", "read_labelme"),
-    "slicer": Format(ANNOTATION, lambda of: of.has_keys("markups"), f"{_HERE}.slicer", "read_slicer"),
-    "imagej": Format(ANNOTATION, lambda of: of.head.startswith(b"Iout") or _any_ends(of.names, ".roi"), f"{_HERE}.imagej", "read_imagej"),
+    "coco": Format(ANNOTATION, _is_coco, f"{_HERE}.jsonfiles", "read_coco"),
+    "labelme": Format(ANNOTATION, lambda of: of.has_keys("shapes"), f"{_HERE}.jsonfiles", "read_labelme"),
+    "slicer": Format(ANNOTATION, lambda of: of.has_keys("markups"), f"{_HERE}.jsonfiles", "read_slicer"),
+    "imagej": Format(ANNOTATION, lambda of: of.head.startswith(b"Iout") or _any_ends(of.names, ".roi"), f"{_HERE}.rois", "read_imagej"),
     "mammogram": Format(MAMMOGRAM, lambda _: False, "calcigram.detect.images", "read_image", packed=False),
     "csv": Format(TABLE, lambda _: True, f"{_HERE}.csvtext", "read_csv_clusters"),
 }  # fmt: skip

@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING, Any
 from calcigram.errors import BadInputError
 from calcigram.formats.dicom.concepts import Coded
 from calcigram.formats.files import DICOM_MAGIC, DICOM_PREAMBLE
+from calcigram.wording import counted
 
 if TYPE_CHECKING:
     from pydicom import Dataset
+
 
 BIG_ENDIAN, DEFLATED = "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"
 
@@ -230,6 +232,21 @@ def _value(dataset: Any, name: str) -> Any:
     return dataset.get(name) if dataset is not None and name in dataset else None
 
 
+def new_dataset(**values: Any) -> Dataset:
+    """Return a dataset with attributes by keyword; a list of datasets is a sequence."""
+    from pydicom import Dataset
+
+    made: Dataset = describe(Dataset(), **values)
+    return made
+
+
+def describe(dataset: Any, **values: Any) -> Any:
+    """Set attributes of a dataset by keyword, and return it."""
+    for keyword, value in values.items():
+        setattr(dataset, keyword, value)
+    return dataset
+
+
 def save_dataset(dataset: Dataset, path: Path) -> None:
     """Write a dataset as a DICOM file with preamble and meta information.
 
@@ -238,3 +255,71 @@ def save_dataset(dataset: Dataset, path: Path) -> None:
     buffer = io.BytesIO()
     dataset.save_as(buffer, enforce_file_format=True)
     path.write_bytes(buffer.getvalue())
+
+
+_J2K_START, _JPEG_START = b"\xff\x4f\xff\x51", b"\xff\xd8"
+
+_JPEG_FRAMES = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}
+"""Markers that begin a frame (ITU-T T.81, B.1.1.3; T.87, C.1.1), which states its size."""
+
+_ALONE = {0x01, *range(0xD0, 0xD9)}
+"""Markers without a segment."""
+
+_SCAN = 0xDA
+
+
+def stated_size(frame: bytes) -> tuple[int, int, int] | None:
+    """Return rows, columns and number of colours as the header of a JPEG, JPEG-LS or JPEG 2000 stream states them.
+
+    Parameters
+    ----------
+    frame : bytes
+        One compressed frame.
+
+    Returns
+    -------
+    (int, int, int) or None
+        None where it is no such stream, or has no such header.
+
+    Examples
+    --------
+    >>> stated_size(b"\\xff\\xd8\\xff\\xc3" + struct.pack(">HBHHB", 11, 16, 30, 20, 1))
+    (30, 20, 1)
+    """
+    at = frame.find(_J2K_START)
+    if at >= 0 and len(frame) >= at + 42:
+        right, bottom, left, top = struct.unpack_from(">4I", frame, at + 8)
+        (n_colours,) = struct.unpack_from(">H", frame, at + 40)
+        return bottom - top, right - left, n_colours
+    at = len(_JPEG_START)
+    if not frame.startswith(_JPEG_START):
+        return None
+    while at + 10 <= len(frame) and frame[at] == 0xFF:
+        marker = frame[at + 1]
+        if marker == 0xFF or marker in _ALONE:  # fill, or a marker without a segment
+            at += 1 if marker == 0xFF else 2
+        elif marker in _JPEG_FRAMES:
+            rows, columns, n_colours = struct.unpack_from(">HHB", frame, at + 5)
+            return rows, columns, n_colours
+        elif marker == _SCAN:
+            return None
+        else:
+            at += 2 + struct.unpack_from(">H", frame, at + 2)[0]
+    return None
+
+
+def check_size(frame: bytes, size: tuple[int, int], source: str) -> None:
+    """Refuse a compressed frame whose size is another than that of the image, or that has colours.
+
+    Raises
+    ------
+    BadInputError
+        It would take memory for pixels that the image does not have.
+    """
+    stated = stated_size(frame)
+    if stated is not None and stated != (*size, 1):
+        raise BadInputError(
+            f"compressed pixels of the image's {size[0]} x {size[1]}, in one colour",
+            source=source,
+            value=f"{stated[0]} x {stated[1]}, in {counted(stated[2], 'colour')}",
+        )

@@ -17,9 +17,9 @@ import numpy.typing as npt
 
 from calcigram.errors import MAX_SHOWN, BadInputError
 from calcigram.formats.dicom import concepts
-from calcigram.formats.dicom.codestreams import check_size
 from calcigram.formats.dicom.datasets import (
     check_budget,
+    check_size,
     coded,
     first_of,
     items_of,
