@@ -171,7 +171,7 @@ def _into_outlines(image: ImageMarks) -> list[Mark]:
     places = [(mark.shape.x_mm, mark.shape.y_mm) for mark in image.loose]
     points = np.array(places, float).reshape(-1, 2)
     outlines = [cluster.outline for cluster in drawn if cluster.outline is not None]
-    check_cost(points, outlines, image.image_id or "image")
+    check_cost(points, outlines)
     free = np.ones(len(image.loose), bool)
     for cluster in drawn:
         assert cluster.outline is not None
@@ -225,9 +225,8 @@ def gather(
         said.append(Notice(f"no loose calcification to be {linking}: that changes nothing"))
     for image in images:
         if len(image.clusters) > MAX_CLUSTERS:
-            raise BadInputError(
-                f"at most {MAX_CLUSTERS} clusters on one image", value=len(image.clusters)
-            )
+            expected = f"at most {MAX_CLUSTERS} clusters on one image"
+            raise BadInputError(expected, value=len(image.clusters))
         said += form_clusters(image, linking)
     rows = [(image, cluster) for image in images for cluster in image.clusters]
     said += _missing(rows)

@@ -157,9 +157,8 @@ def _as_text(path: PathLike) -> PathLike:
     """Return the path of a text; that of a copy in UTF-8 where it is UTF-16, as spreadsheets write it."""
     readable = _as_utf8(path)
     if b"\0" in first_bytes(readable):
-        raise BadInputError(
-            "a text file (CSV) or a Parquet file, not binary data", source=str(path)
-        )
+        expected = "a text file (CSV) or a Parquet file, not binary data"
+        raise BadInputError(expected, source=str(path))
     return readable
 
 
@@ -336,12 +335,8 @@ def _tidied(layout: _Layout, file: BinaryIO) -> _Tidy:
         while len(fields) > n_fields and not fields[-1].strip():
             del fields[-1]
         if len(fields) != n_fields:
-            raise BadInputError(
-                f"{n_fields} fields as in the heading",
-                source=source,
-                row=line,
-                value=f"{len(fields)} fields",
-            )
+            expected = f"{n_fields} fields as in the heading"
+            raise BadInputError(expected, source=source, row=line, value=f"{len(fields)} fields")
         filled.update(k for k in unnamed if fields[k].strip())
         writer.writerow(fields)
         lines.append(line)
@@ -383,9 +378,8 @@ def _records(path: PathLike, delimiter: str) -> Iterator[tuple[int, list[str]]]:
             value=value,
         ) from None
     except csv.Error as error:
-        raise BadInputError(
-            "a table in CSV", source=str(path), row=line, value=str(error)
-        ) from None
+        expected = "a table in CSV"
+        raise BadInputError(expected, source=str(path), row=line, value=str(error)) from None
 
 
 def _line_of_bad_byte(path: PathLike) -> int:

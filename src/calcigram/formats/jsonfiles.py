@@ -22,16 +22,7 @@ from calcigram.formats.annotated import intake_of_regions, mammogram_entry
 from calcigram.formats.files import PathLike
 from calcigram.formats.maskparts import MAX_MARKED, MAX_PIXELS, Ints, connected
 from calcigram.formats.outlines import Points
-from calcigram.formats.regions import (
-    BOX,
-    CIRCLE,
-    MAX_POINTS,
-    POLYGON,
-    ImageRegions,
-    Json,
-    Region,
-    load_json,
-)
+from calcigram.formats.regions import BOX, CIRCLE, POLYGON, ImageRegions, Json, Region, load_json
 from calcigram.longtable import Intake, Notice
 from calcigram.options import DEFAULT_THRESHOLD, ReadOptions
 from calcigram.wording import counted
@@ -97,8 +88,6 @@ def read_coco(path: PathLike, options: ReadOptions | None = None) -> Intake:
         found = list(_regions(annotation, region, budget))
         n_empty += not found
         image.regions += found
-        if sum(len(one.points) for one in image.regions[-len(found) :] if found) > MAX_POINTS:
-            annotation.refuse(f"at most {MAX_POINTS} points")
     if has_scores:
         notes.append(
             Notice(
@@ -107,9 +96,7 @@ def read_coco(path: PathLike, options: ReadOptions | None = None) -> Intake:
             )
         )
     elif options.threshold is not None:
-        raise BadInputError(
-            "annotations with a score, or no threshold", source=str(path), column="--threshold"
-        )
+        raise BadInputError("annotations with a score, or no threshold", column="--threshold")
     if n_empty:
         notes.append(
             Notice(f"{counted(n_empty, 'annotation')} without segmentation and box left out")
@@ -119,7 +106,7 @@ def read_coco(path: PathLike, options: ReadOptions | None = None) -> Intake:
         for number, name in names.items()
     ]
     shown = [image for image in images.values() if image.regions] or list(images.values())[:1]
-    return intake_of_regions(shown, str(path), options, notes, declared=declared)
+    return intake_of_regions(shown, options, notes, declared=declared)
 
 
 def _names(content: Json) -> dict[int | None, str]:
@@ -155,7 +142,6 @@ class _Budget:
         if self.marked > MAX_MARKED or self.boxed > MAX_BOXES:
             raise BadInputError(
                 f"masks of at most {MAX_MARKED:,} pixels, in boxes of at most {MAX_BOXES:,}, all together",
-                source=annotation.source,
                 column=annotation.where,
             )
 
@@ -167,9 +153,7 @@ def _regions(annotation: Json, region: Region, budget: _Budget) -> Iterator[Regi
         rows, columns = _run_length_pixels(segmentation)
         budget.spend(rows, columns, annotation)
         if len(rows) and annotation["iscrowd"].value == 1:
-            yield from (
-                replace(region, pixels=part) for part in _parts(rows, columns, annotation.source)
-            )
+            yield from (replace(region, pixels=part) for part in _parts(rows, columns))
         elif len(rows):
             yield replace(region, pixels=(rows, columns))
         return
@@ -228,7 +212,7 @@ def _unpacked(counts: Json) -> Ints:
 
     Examples
     --------
-    >>> _unpacked(Json("R1a05", "x.json"))
+    >>> _unpacked(Json("R1a05"))
     array([34, 17,  5])
     """
     given = counts.of(str).encode(errors="replace")
@@ -249,12 +233,12 @@ def _unpacked(counts: Json) -> Ints:
     return np.array(lengths, np.int64)
 
 
-def _parts(rows: Ints, columns: Ints, source: str) -> Iterator[tuple[Ints, Ints]]:
+def _parts(rows: Ints, columns: Ints) -> Iterator[tuple[Ints, Ints]]:
     """Yield rows and columns of each connected part."""
     top, left = int(rows.min()), int(columns.min())
     marked = np.zeros((int(np.ptp(rows)) + 1, int(np.ptp(columns)) + 1), np.uint8)
     marked[rows - top, columns - left] = 1
-    numbered, n_parts = connected(marked, source)
+    numbered, n_parts = connected(marked)
     owner = numbered[rows - top, columns - left]
     order = np.argsort(owner, kind="stable")
     ends = np.cumsum(np.bincount(owner, minlength=n_parts + 1))
@@ -287,21 +271,17 @@ def read_labelme(path: PathLike, options: ReadOptions | None = None) -> Intake:
     named = content["imagePath"].text() or str(path)
     image = ImageRegions(PurePath(named.replace("\\", "/")).stem, size=size)
     others: Counter[str] = Counter()
-    n_points = 0
     for shape in content["shapes"].items():
         kind = shape["shape_type"].text() or "polygon"
         points = shape["points"].points()
-        n_points += len(points)
-        if n_points > MAX_POINTS:
-            shape.refuse(f"at most {MAX_POINTS} points")
         if kind not in _KINDS:
             others[kind] += 1
             continue
         image.regions += _KINDS[kind](shape, points)
     notes = ["LabelMe annotation (JSON)"]
     notes += [Notice(f"{counted(n, 'shape')} of the type {kind!r} left out") for kind, n in others.items()]  # fmt: skip
-    options.refuse_threshold(str(path))
-    return intake_of_regions([image], str(path), options, notes)
+    options.refuse_threshold()
+    return intake_of_regions([image], options, notes)
 
 
 def _polygon(shape: Json, points: np.ndarray) -> list[Region]:
@@ -371,20 +351,17 @@ def read_slicer(path: PathLike, options: ReadOptions | None = None) -> Intake:
     """
     from calcigram.formats.dicom.report import Spacing, pixel_spacing, states_spacing
 
-    options, source = options or ReadOptions(), str(path)
+    options = options or ReadOptions()
     content = load_json(path)
-    options.refuse_threshold(source)
+    options.refuse_threshold()
     found: list[Region] = []
     others: Counter[str] = Counter()
-    n_undefined = n_points = n_curves = 0
+    n_undefined = n_curves = 0
     systems = set()
     for markup in content["markups"].items():
         kind = markup["type"].text()
         system, signs = _system(markup)
         controls = markup["controlPoints"].items()
-        n_points += len(controls)
-        if n_points > MAX_POINTS:
-            markup.refuse(f"at most {MAX_POINTS} points")
         if kind not in ("Fiducial", "ClosedCurve"):
             others[kind] += 1
             continue
@@ -405,11 +382,11 @@ def read_slicer(path: PathLike, options: ReadOptions | None = None) -> Intake:
                 Region(name, position[None], one.where)
                 for name, position, one in zip(names, positions, placed, strict=True)
             ]
-    found, directions = _in_plane(found, source)
+    found, directions = _in_plane(found)
     notes = [f"markups of 3D Slicer, coordinates {' and '.join(sorted(systems)) or 'none'}"]
     if directions:
         notes.append(f"columns run to {directions[0]}, rows to {directions[1]} of the patient")
-    name = Path(source).name.removesuffix(".json").removesuffix(".mrk")
+    name = Path(str(path)).name.removesuffix(".json").removesuffix(".mrk")
     image = ImageRegions(name, found)
     if options.pixel_spacing is not None:
         notes.append(Notice("coordinates read as pixels, as --pixel-spacing is given: leave it out where they are mm"))  # fmt: skip
@@ -418,7 +395,7 @@ def read_slicer(path: PathLike, options: ReadOptions | None = None) -> Intake:
         image.spacing = Spacing(1.0, 1.0, "the file, in mm")
         entry = mammogram_entry(name, options.images, [])
         if entry is not None and states_spacing(entry):
-            size = pixel_spacing(entry, source)
+            size = pixel_spacing(entry)
             half = (size.x_mm * PIXEL_CENTRE, size.y_mm * PIXEL_CENTRE)
             image.regions = [_moved(region, half) for region in found]
     for kind, n in others.items():
@@ -427,7 +404,7 @@ def read_slicer(path: PathLike, options: ReadOptions | None = None) -> Intake:
         notes.append(Notice(f"{counted(n_undefined, 'point')} without a position left out"))
     if n_curves:
         notes.append(Notice(f"{counted(n_curves, 'closed curve')} read as straight lines between the points"))  # fmt: skip
-    return intake_of_regions([image], source, options, notes)
+    return intake_of_regions([image], options, notes)
 
 
 def _system(markup: Json) -> tuple[str, tuple[int, int, int]]:
@@ -447,7 +424,7 @@ def _is_placed(point: Json) -> bool:
     return status in ("", "defined") and not point["position"].is_missing
 
 
-def _in_plane(regions: list[Region], source: str) -> tuple[list[Region], str]:
+def _in_plane(regions: list[Region]) -> tuple[list[Region], str]:
     """Return regions in the two axes of the plane that all lie in, and where these run to."""
     if not regions:
         return regions, ""
@@ -456,7 +433,6 @@ def _in_plane(regions: list[Region], source: str) -> tuple[list[Region], str]:
     if not planes:
         raise BadInputError(
             f"points in one plane (the third coordinates within {PLANE_MM:g} mm)",
-            source=source,
             column="position",
             value=f"points that extend {spans[0]:.3g} x {spans[1]:.3g} x {spans[2]:.3g} mm",
         )

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from calcigram.errors import BadInputError, PixelSizeError
+from calcigram.errors import BadInputError, PixelSizeError, naming
 from calcigram.formats.arrays import (
     NUMPY_MAGICS,
     air_is_bright,
@@ -102,16 +102,16 @@ def read_mammogram(
     ('left', (200, 100), (0.07, 0.07))
     """
     given = None if spacing_mm is None else spacing_pair(spacing_mm)
-    head = first_bytes(path, 4096)
-    if looks_like_dicom(head):
-        return read_dicom_mammogram(path, given, force)
-    refuse_foreign(path, Signs.of(path))
-    array = read_array(path)
-    if array.dtype.kind == "b":
-        array = array.astype(np.uint8)
-    if is_stored_inverted(path) and array.dtype.kind in "uif":
-        array = array.max(initial=0) - array
-    return from_array(array, given, source=str(path), image_id=Path(path).stem, force=force)
+    with naming(path):
+        if looks_like_dicom(first_bytes(path, 4096)):
+            return _read_dicom(path, given, force)
+        refuse_foreign(path, Signs.of(path))
+        array = read_array(path)
+        if array.dtype.kind == "b":
+            array = array.astype(np.uint8)
+        if is_stored_inverted(path) and array.dtype.kind in "uif":
+            array = array.max(initial=0) - array
+        return _from_array(array, given, Path(path).stem, force)
 
 
 def is_mammogram(path: PathLike, kind: str, options: ReadOptions) -> bool:
@@ -142,14 +142,13 @@ def is_mammogram(path: PathLike, kind: str, options: ReadOptions) -> bool:
     if not text_of(header, "SOPClassUID").startswith(SECONDARY_CAPTURE):
         return True
     header = open_dicom(path, pixels=True)
-    return "PixelData" in header and is_picture(frames(header, str(path), 0)[0])
+    return "PixelData" in header and is_picture(frames(header, 0)[0])
 
 
 def from_array(
     array: npt.NDArray[Any],
     spacing_mm: tuple[float, float] | None,
     *,
-    source: str = "image",
     image_id: str = "image",
     force: bool = False,
 ) -> Mammogram:
@@ -161,7 +160,7 @@ def from_array(
         Numbers; what is not finite is padding.
     spacing_mm : (float, float), optional
         Size of a pixel in mm, (row, column).
-    source, image_id : str
+    image_id : str
         Name in messages, and in tables.
     force : bool
         As `read_mammogram` takes it.
@@ -171,22 +170,28 @@ def from_array(
     BadInputError, PixelSizeError
         As `read_mammogram`.
     """
-    check_picture(array, source)
+    with naming("image"):
+        return _from_array(array, spacing_mm, image_id, force)
+
+
+def _from_array(
+    array: npt.NDArray[Any], spacing_mm: tuple[float, float] | None, image_id: str, force: bool
+) -> Mammogram:
+    check_picture(array)
     if spacing_mm is None:
         raise PixelSizeError(
             "the size of a pixel, which an image file does not state reliably: the option "
-            "--pixel-spacing MM or ROW,COLUMN (in Python spacing_mm)",
-            source=source,
+            "--pixel-spacing MM or ROW,COLUMN (in Python spacing_mm)"
         )
     notices = [Spacing.given(spacing_mm).note()]
-    notices += check_coarse(spacing_mm, array.shape, force, source)
+    notices += check_coarse(spacing_mm, array.shape, force)
     pixels = array.astype(np.float32)
     valid = np.isfinite(pixels)
     notices += quality(array)
     if air_is_bright(pixels) is True:
         pixels = np.float32(pixels[valid].max()) - pixels
         notices.append(Notice("inverted: the air around the breast was the brightest"))
-    return finished(pixels, valid, spacing_mm, notices, source, image_id=image_id)
+    return finished(pixels, valid, spacing_mm, notices, image_id=image_id)
 
 
 MG, MG_RAW = "1.2.840.10008.5.1.4.1.1.1.2", "1.2.840.10008.5.1.4.1.1.1.2.1"
@@ -222,47 +227,29 @@ class _Polarity(NamedTuple):
     notice: str = ""
 
 
-def read_dicom_mammogram(
-    path: PathLike, given: tuple[float, float] | None, force: bool
-) -> Mammogram:
-    """Read a mammogram in DICOM; see `mammograms.read_mammogram`.
-
-    Parameters
-    ----------
-    path : path-like
-    given : (float, float), optional
-        Size of a pixel in mm, (row, column), which goes before what the file states.
-    force : bool
-        Read coarse pixels too.
-
-    Raises
-    ------
-    BadInputError, PixelSizeError
-        As `read_mammogram`.
-    """
-    source = str(path)
-    notices = check_header(open_image(path).header, source)
+def _read_dicom(path: PathLike, given: tuple[float, float] | None, force: bool) -> Mammogram:
+    """Read a mammogram in DICOM; a size `given` of its pixels goes before what the file states."""
+    notices = check_header(open_image(path).header)
     entry = open_image(path, pixels=True)
     header = entry.header
     assert header is not None
     if "PixelData" not in header:
-        raise BadInputError(f"{_MAMMOGRAM}, with its pixels (7FE0,0010)", source=source)
-    spacing_mm, said = _spacing(entry, given, source)
-    notices += [said, *check_coarse(spacing_mm, (entry.n_rows, entry.n_columns), force, source)]
-    stored = frames(header, source, 0)[0]
-    check_picture(stored, source)
+        raise BadInputError(f"{_MAMMOGRAM}, with its pixels (7FE0,0010)")
+    spacing_mm, said = _spacing(entry, given)
+    notices += [said, *check_coarse(spacing_mm, (entry.n_rows, entry.n_columns), force)]
+    stored = frames(header, 0)[0]
+    check_picture(stored)
     valid = ~_is_padding(header, stored)
     if np.issubdtype(stored.dtype, np.floating):
         valid &= np.isfinite(stored)
     notices += quality(stored, bits=whole_of(header, "BitsStored", 16), is_lossy=_is_lossy(header))
-    pixels, polarity = _grey_values(header, stored, valid, source)
+    pixels, polarity = _grey_values(header, stored, valid)
     notices += [Notice(polarity.notice)] if polarity.notice else []
     return finished(
         pixels,
         valid,
         spacing_mm,
         notices,
-        source,
         raw=_is_raw(header),
         image_id=text_of(header, "SOPInstanceUID").strip() or Path(path).stem,
         laterality=entry.laterality,
@@ -276,14 +263,12 @@ def has_size(header: Dataset) -> bool:
     return n_pixels > 0 and not text_of(header, "SOPClassUID").startswith(NO_IMAGES)
 
 
-def check_header(header: Dataset | None, source: str) -> list[str]:
+def check_header(header: Dataset | None) -> list[str]:
     """Refuse a DICOM file that is no single projection image of a breast; return what is odd about it.
 
     Parameters
     ----------
     header : pydicom.Dataset
-    source : str
-        Name of the file.
 
     Raises
     ------
@@ -295,13 +280,12 @@ def check_header(header: Dataset | None, source: str) -> list[str]:
     kind, modality = (text_of(header, name).strip() for name in ("SOPClassUID", "Modality"))
     called = _class_name(kind)
     if not has_size(header):
-        raise BadInputError(f"{_MAMMOGRAM}; name the image itself", source=source, value=called)
+        raise BadInputError(f"{_MAMMOGRAM}; name the image itself", value=called)
     n_frames = whole_of(header, "NumberOfFrames", 1)
     if n_frames > 1 or kind in TOMOSYNTHESIS:
         raise BadInputError(
             "one projection image: slices of tomosynthesis and other images of several frames are not read; "
             "take the synthetic or conventional 2-D view of the same breast",
-            source=source,
             value=f"{called} of {max(n_frames, 1)} frames",
         )
     body = text_of(header, "BodyPartExamined").strip().upper()
@@ -310,14 +294,12 @@ def check_header(header: Dataset | None, source: str) -> list[str]:
         part = f", body part {body}" if body else ""
         raise BadInputError(
             f"{_MAMMOGRAM}; other images show no calcifications of the breast that could be read",
-            source=source,
             value=f"{called} (modality {modality or 'not stated'}{part})",
         )
     colours = text_of(header, "PhotometricInterpretation").strip().upper()
     if whole_of(header, "SamplesPerPixel", 1) > 1 or colours == "PALETTE COLOR":
         raise BadInputError(
             "a grey mammogram; a picture in colours is a photograph or a screen shot: take the original image",
-            source=source,
             value=colours or "several samples per pixel",
         )
     notices: list[str] = []
@@ -359,7 +341,7 @@ def _is_raw(header: Dataset) -> bool:
 
 
 def _spacing(
-    entry: ImageEntry, given: tuple[float, float] | None, source: str
+    entry: ImageEntry, given: tuple[float, float] | None
 ) -> tuple[tuple[float, float], str]:
     """Return the size of a pixel in the breast, (row, column), and a sentence on who states it."""
 
@@ -368,14 +350,13 @@ def _spacing(
             raise PixelSizeError(
                 "the size of a pixel, which the image does not state (Imager Pixel Spacing 0018,1164, Pixel "
                 "Spacing 0028,0030 or Nominal Scanned Pixel Spacing 0018,2010): the option --pixel-spacing MM "
-                "or ROW,COLUMN (in Python spacing_mm)",
-                source=source,
+                "or ROW,COLUMN (in Python spacing_mm)"
             )
-        stated = pixel_spacing(entry, source)
+        stated = pixel_spacing(entry)
         return (stated.y_mm, stated.x_mm), stated.note()
     said = Spacing.given(given).note()
     try:
-        stated = pixel_spacing(entry, source)
+        stated = pixel_spacing(entry)
     except PixelSizeError:
         return given, said
     own = (stated.y_mm, stated.x_mm)
@@ -405,12 +386,12 @@ def _is_lossy(header: Dataset) -> bool:
 
 
 def _grey_values(
-    header: Dataset, stored: npt.NDArray[Any], valid: npt.NDArray[np.bool_], source: str
+    header: Dataset, stored: npt.NDArray[Any], valid: npt.NDArray[np.bool_]
 ) -> tuple[Image, _Polarity]:
     """Return the values after the modality look-up table, calcium bright."""
-    values = modality_values(header, stored, source).astype(np.float32)
+    values = modality_values(header, stored).astype(np.float32)
     if not np.isfinite(values[valid]).all():
-        raise BadInputError("grey values that are finite numbers", source=source)
+        raise BadInputError("grey values that are finite numbers")
     polarity = _polarity(header, stored, values, valid)
     if polarity.is_turned and valid.any():
         values = np.float32(values[valid].max()) - values

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from calcigram.errors import BadInputError, PixelSizeError
+from calcigram.errors import BadInputError, PixelSizeError, naming
 from calcigram.formats.annotations import ImageMarks, gather
 from calcigram.formats.arrays import MAX_UNPACKED, read_array
 from calcigram.formats.extras import load_extra, refusing_damaged
@@ -54,25 +54,20 @@ def read_mask(path: PathLike, options: ReadOptions | None = None) -> Intake:
     BadInputError
         It cannot be read, is not a mask, or the size of a pixel is not known.
     """
-    options, source = options or ReadOptions(), str(path)
+    options = options or ReadOptions()
     array = read_array(path, channels=bool(options.labels))
     if array.ndim == 2:
-        return intake_of_plane(array, source, options)
+        return intake_of_plane(array, options)
     channel = options.labels[0]
     if len(options.labels) > 1 or not isinstance(channel, int) or channel >= len(array):
-        raise BadInputError(
-            f"one of {len(array)} channels, counted from 0",
-            source=source,
-            column="--label",
-            value=options.labels,
-        )
+        expected = f"one of {len(array)} channels, counted from 0"
+        raise BadInputError(expected, column="--label", value=options.labels)
     notes = [f"channel {channel} of {len(array)}"]
-    return intake_of_plane(array[channel], source, replace(options, labels=()), notes=notes)
+    return intake_of_plane(array[channel], replace(options, labels=()), notes=notes)
 
 
 def intake_of_plane(
     array: npt.NDArray[Any],
-    source: str,
     options: ReadOptions,
     *,
     marks: ImageMarks | None = None,
@@ -86,8 +81,6 @@ def intake_of_plane(
     ----------
     array : ndarray, shape (rows, columns)
         Labels, or floats that are probabilities: `ReadOptions.threshold` parts them.
-    source : str
-        Name of the file, for messages.
     options : ReadOptions
     marks : ImageMarks, optional
         What the file says of the image.
@@ -108,19 +101,17 @@ def intake_of_plane(
         It is neither labels nor probabilities, or the size of a pixel is not known.
     """
     marks, notes = marks or ImageMarks(), list(notes)
-    mask, probability = _as_mask(array, source, options, notes)
-    intensity, spacing = _look_at(options, mask, marks, notes, source, stated)
+    mask, probability = _as_mask(array, options, notes)
+    intensity, spacing = _look_at(options, mask, marks, notes, stated)
     if spacing is None:
         raise PixelSizeError(
-            f"the size of a pixel: {spacing_in}the option --pixel-spacing MM, or the DICOM image (--image FILE)",
-            source=source,
+            f"the size of a pixel: {spacing_in}the option --pixel-spacing MM, or the DICOM image (--image FILE)"
         )
     notes.append(spacing.note())
     notes += fill_from_labels(
         marks,
         mask,
         (spacing.x_mm, spacing.y_mm),
-        source,
         intensity,
         chosen=options.labels,
         regions=options.regions,
@@ -133,7 +124,7 @@ def intake_of_plane(
 
 
 def _as_mask(
-    array: npt.NDArray[Any], source: str, options: ReadOptions, notes: list[str]
+    array: npt.NDArray[Any], options: ReadOptions, notes: list[str]
 ) -> tuple[npt.NDArray[Any], npt.NDArray[Any] | None]:
     """Return an array as labels, and the probabilities it holds, if it is a map of them."""
     whole = _whole_numbers(array) if array.dtype.kind == "f" else array
@@ -142,18 +133,16 @@ def _as_mask(
         if options.threshold is not None:
             raise BadInputError(
                 "a map of probabilities (floats from 0 to 1), or no threshold for a mask of labels",
-                source=source,
                 column="--threshold",
                 value=array.dtype.name,
             )
         notes.append("label mask")
-        return _as_labels(array if whole is None else whole, source, options.labels), None
+        return _as_labels(array if whole is None else whole, options.labels), None
     low, high = (float(value) for value in (array.min(initial=0.0), array.max(initial=0.0)))
     if not (low >= -PROBABILITY_SLACK and high <= 1 + PROBABILITY_SLACK):
         raise BadInputError(
             "probabilities from 0 to 1 (apply the sigmoid or softmax first), or whole numbers as labels, "
             "0 for background",
-            source=source,
             value=high if low >= 0 else low,
         )
     threshold = DEFAULT_THRESHOLD if options.threshold is None else options.threshold
@@ -163,21 +152,17 @@ def _as_mask(
             "their peak is the confidence"
         )
     )
-    return _as_labels(array >= threshold, source, options.labels), array
+    return _as_labels(array >= threshold, options.labels), array
 
 
 PROBABILITY_SLACK = 1e-3
 """Half precision and interpolation lead so far out of 0 to 1."""
 
 
-def _as_labels(
-    array: npt.NDArray[Any], source: str, chosen: Collection[int | str] = ()
-) -> npt.NDArray[Any]:
+def _as_labels(array: npt.NDArray[Any], chosen: Collection[int | str] = ()) -> npt.NDArray[Any]:
     """Return an array as labels, after a look whether it can be a mask."""
     if array.dtype.kind == "i" and array.min(initial=0) < 0:
-        raise BadInputError(
-            "labels from 0, which is background", source=source, value=int(array.min())
-        )
+        raise BadInputError("labels from 0, which is background", value=int(array.min()))
     corners = np.unique(array[[0, 0, -1, -1], [0, -1, 0, -1]]) if array.size else array.ravel()
     # of several values the background may be one, which is then left out for its size
     if len(corners) == 1 and corners[0] and not chosen and not array[array != corners[0]].any():
@@ -185,7 +170,6 @@ def _as_labels(
         if marked > MOST_MARKED:
             raise BadInputError(
                 "0 for background, other values for calcifications (is the mask inverted?)",
-                source=source,
                 value=f"{corners[0]} in {marked:.1%} of the pixels, all corners among them",
             )
     return array
@@ -207,7 +191,6 @@ def _look_at(
     labels: npt.NDArray[Any],
     marks: ImageMarks,
     notes: list[str],
-    source: str,
     stated: Spacing | None,
 ) -> tuple[npt.NDArray[Any] | None, Spacing | None]:
     """Return the image's pixels and pixel size, and note in `marks` what it is of."""
@@ -218,8 +201,20 @@ def _look_at(
     if not images:
         return None, spacing
     if len(images) > 1:
-        raise BadInputError("one image of a mask", source=source, value=f"{len(images)} images")
-    image = images[0]
+        raise BadInputError("one image of a mask", value=f"{len(images)} images")
+    with naming(images[0]):
+        return _look_into(images[0], labels, marks, notes, given_mm, spacing)
+
+
+def _look_into(
+    image: PathLike,
+    labels: npt.NDArray[Any],
+    marks: ImageMarks,
+    notes: list[str],
+    given_mm: float | tuple[float, float] | None,
+    spacing: Spacing | None,
+) -> tuple[npt.NDArray[Any] | None, Spacing | None]:
+    """Return pixels and pixel size of an image that a mask lies on."""
     if kind_of(image) != "dicom":
         pixels = read_array(image)
     else:
@@ -233,15 +228,13 @@ def _look_at(
         marks.image_id, marks.group_id = entry.uid, text_of(header, "PatientID")
         marks.laterality, marks.view = entry.laterality, entry.view
         if spacing is None or states_spacing(entry):
-            of_image = pixel_spacing(entry, str(image), given_mm)
-            spacing = agreed_spacing(of_image, spacing, source)
+            of_image = pixel_spacing(entry, given_mm)
+            spacing = agreed_spacing(of_image, spacing)
         if "PixelData" not in header:
             return None, spacing
-        pixels = displayed(header, str(image))
+        pixels = displayed(header)
     if pixels.shape != labels.shape:
-        raise BadInputError(
-            f"an image of the mask's shape, {labels.shape}", source=str(image), value=pixels.shape
-        )
+        raise BadInputError(f"an image of the mask's shape, {labels.shape}", value=pixels.shape)
     notes.append("contrast measured in the image")
     return pixels, spacing
 
@@ -276,40 +269,35 @@ def read_nifti(path: PathLike, options: ReadOptions | None = None) -> Intake:
     BadInputError
         It is damaged, too large, or has more than one plane; or the size of a pixel is not known.
     """
-    options, source = options or ReadOptions(), str(path)
+    options = options or ReadOptions()
     nibabel = load_extra("nibabel", "A NIfTI image", "formats")
     quiet = nibabel.imageglobals.LoggingOutputSuppressor()
-    refusing = refusing_damaged(
-        "a complete NIfTI file", source, smaller=f"at most {MAX_PIXELS} pixels"
-    )
+    refusing = refusing_damaged("a complete NIfTI file", smaller=f"at most {MAX_PIXELS} pixels")
     with refusing, quiet, open(path, "rb") as file:
         is_second = int.from_bytes(file.read(4), "little") in (540, 0x1C020000)
         file.seek(0)
         kind = nibabel.Nifti2Image if is_second else nibabel.Nifti1Image
         header = kind.header_class.from_fileobj(file)
-        _check(header, source)
+        _check(header)
         file.seek(0)
         image = kind.from_stream(file)
         array = np.asarray(image.dataobj)
-    return _intake(array, header, source, options)
+    return _intake(array, header, options)
 
 
-def _check(header: Any, source: str) -> None:
+def _check(header: Any) -> None:
     """Refuse what is no plane of numbers before any memory is allocated for it."""
     if bytes(header["magic"])[:2] == b"ni":
-        raise BadInputError(
-            "NIfTI in one file (.nii or .nii.gz), not header and image", source=source
-        )
+        raise BadInputError("NIfTI in one file (.nii or .nii.gz), not header and image")
     shape, dtype = header.get_data_shape(), header.get_data_dtype()
     if dtype.kind not in "buif":
-        raise BadInputError("numbers, one per pixel", source=source, value=str(dtype))
+        raise BadInputError("numbers, one per pixel", value=str(dtype))
     n_values = float(np.prod([float(length) for length in shape])) if shape else 0.0
     if n_values > MAX_PIXELS or n_values * max(8, dtype.itemsize) > MAX_UNPACKED:
-        raise BadInputError(f"at most {MAX_PIXELS} pixels", source=source, value=shape)
+        raise BadInputError(f"at most {MAX_PIXELS} pixels", value=shape)
     if _plane_axes(shape) is None:
         raise BadInputError(
             f"{WHAT}; save the slice (of several channels the one of calcifications) by itself",
-            source=source,
             value=f"shape {tuple(shape)}",
         )
 
@@ -328,7 +316,7 @@ def _plane_axes(shape: tuple[int, ...]) -> tuple[int, int] | None:
     return (long[0], long[1]) if len(long) == 2 and long[1] < 3 else None
 
 
-def _intake(array: npt.NDArray[Any], header: Any, source: str, options: ReadOptions) -> Intake:
+def _intake(array: npt.NDArray[Any], header: Any, options: ReadOptions) -> Intake:
     from calcigram.formats.dicom.report import Spacing, agreed_spacing
 
     found = _plane_axes(array.shape)
@@ -340,7 +328,7 @@ def _intake(array: npt.NDArray[Any], header: Any, source: str, options: ReadOpti
     is_placed &= not np.array_equal(affine, np.eye(4))  # what is written where nothing is known
     notes: list[str] = ["NIfTI image"]
     if is_placed:
-        axes, flips, directions = _as_shown(affine, axes, source)
+        axes, flips, directions = _as_shown(affine, axes)
     # The header holds float32; its shortest digits are what was meant.
     sizes = [float(f"{header['pixdim'][axis + 1]:.7g}") for axis in axes]
     plane = array.transpose(*axes[::-1], *(k for k in range(array.ndim) if k not in axes))
@@ -354,17 +342,14 @@ def _intake(array: npt.NDArray[Any], header: Any, source: str, options: ReadOpti
         notes.append(
             "no orientation is stated: the first axis runs along columns, the second along rows"
         )
-    stated = _stated(sizes, unit, source, options, notes)
+    stated = _stated(sizes, unit, options, notes)
     if is_placed and stated is not None:
         lengths = np.linalg.norm(affine[:3, axes], axis=0) * MM_PER_UNIT[unit]
         agreed_spacing(
-            stated,
-            Spacing(float(lengths[0]), float(lengths[1]), "the affine of its header"),
-            source,
+            stated, Spacing(float(lengths[0]), float(lengths[1]), "the affine of its header")
         )
     return intake_of_plane(
         np.ascontiguousarray(plane),
-        source,
         options,
         stated=stated,
         spacing_in="pixdim in the header (1 x 1 is what programs write that do not know it), ",
@@ -373,12 +358,12 @@ def _intake(array: npt.NDArray[Any], header: Any, source: str, options: ReadOpti
 
 
 def _as_shown(
-    affine: npt.NDArray[np.float64], axes: list[int], source: str
+    affine: npt.NDArray[np.float64], axes: list[int]
 ) -> tuple[list[int], list[bool], list[str]]:
     """Return the axis along columns and that along rows, which of them are turned round, and their directions."""
     part = affine[:3, axes]
     if not np.isfinite(part).all() or not np.linalg.norm(part, axis=0).all():
-        raise BadInputError("an affine of finite numbers, none of its axes 0", source=source)
+        raise BadInputError("an affine of finite numbers, none of its axes 0")
     part = part / np.linalg.norm(part, axis=0)
     first = int(np.abs(part[:, 0]).argmax())
     rest = np.abs(part[:, 1])
@@ -389,9 +374,7 @@ def _as_shown(
     return [axes[k] for k in order], flips, [AXES[of_space[k]][1] for k in order]
 
 
-def _stated(
-    sizes: list[float], unit: int, source: str, options: ReadOptions, notes: list[str]
-) -> Any:
+def _stated(sizes: list[float], unit: int, options: ReadOptions, notes: list[str]) -> Any:
     """Return the size of a pixel as the header states it; None where it does not."""
     from calcigram.formats.dicom.report import Spacing
 
@@ -400,7 +383,6 @@ def _stated(
     if unit not in MM_PER_UNIT:
         raise BadInputError(
             "xyzt_units of metres, millimetres or micrometres, or the option --pixel-spacing MM",
-            source=source,
             value=unit,
         )
     if sizes == [1.0, 1.0]:
@@ -410,7 +392,6 @@ def _stated(
     if not (smallest <= x <= largest and smallest <= y <= largest):
         raise BadInputError(
             f"pixels of {smallest:g} to {largest:g} mm in the header (pixdim), or the option --pixel-spacing MM",
-            source=source,
             value=(x, y),
         )
     if unit == 0:

@@ -113,7 +113,7 @@ class Region:
         if self.pixels is not None:
             rows, columns = self.pixels
             own = Pixels(rows, columns, np.array([0, len(rows)]))
-            found = measure(own, size, (0, 0), self.where).shapes[0]
+            found = measure(own, size, (0, 0)).shapes[0]
         elif self.kind == CIRCLE:
             found = circle_shape(self.points * size)
         elif self.kind == ELLIPSE:
@@ -194,20 +194,19 @@ class Json:
 
     Examples
     --------
-    >>> Json({"a": [{"b": 1}]}, "x.json")["a"][0]["b"].whole()
+    >>> Json({"a": [{"b": 1}]})["a"][0]["b"].whole()
     1
     """
 
     value: Any
-    source: str
     where: str = ""
 
     def __getitem__(self, key: str | int) -> Json:
         """Return a value within it; what is not there is None."""
         if isinstance(key, int):
-            return Json(self.value[key], self.source, f"{self.where}[{key}]")
+            return Json(self.value[key], f"{self.where}[{key}]")
         where = f"{self.where}.{key}" if self.where else key
-        return Json(self.of(dict).get(key), self.source, where)
+        return Json(self.of(dict).get(key), where)
 
     def __iter__(self) -> Iterator[Json]:
         for index in range(len(self.of(list))):
@@ -261,9 +260,7 @@ class Json:
 
     def refuse(self, expected: str) -> NoReturn:
         """Raise `BadInputError` of this place."""
-        raise BadInputError(
-            expected, source=self.source, column=self.where or "the file", value=self.value
-        )
+        raise BadInputError(expected, column=self.where or "the file", value=self.value)
 
 
 def load_json(path: PathLike) -> Json:
@@ -274,19 +271,16 @@ def load_json(path: PathLike) -> Json:
     BadInputError
         It is too large, damaged, nested too deeply, or holds NaN.
     """
-    source = str(path)
     data = read_at_most(path, MAX_BYTES)
     if sum(map(data.count, (b",", b"[", b"{"))) > MAX_VALUES:
-        raise BadInputError(f"an annotation file of at most {MAX_VALUES:,} values", source=source)
+        raise BadInputError(f"an annotation file of at most {MAX_VALUES:,} values")
 
     def no_number(text: str) -> float:
         raise ValueError(f"{text} is no JSON")
 
     try:
-        return Json(json.loads(data, parse_constant=no_number), source)
+        return Json(json.loads(data, parse_constant=no_number))
     except RecursionError:
-        raise BadInputError("JSON that is not nested so deeply", source=source) from None
+        raise BadInputError("JSON that is not nested so deeply") from None
     except ValueError as error:  # of digits, of UTF-8 and of JSON itself
-        raise BadInputError(
-            "complete JSON in UTF-8", source=source, value=str(error)[:200]
-        ) from None
+        raise BadInputError("complete JSON in UTF-8", value=str(error)[:200]) from None

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from calcigram.clusters import ClusterSet
-from calcigram.errors import BadInputError
+from calcigram.errors import BadInputError, naming
 from calcigram.formats.files import (
     IMAGE_MAGICS,
     PARQUET_MAGIC,
@@ -288,6 +288,11 @@ def iter_intakes(
     options = options or ReadOptions()
     refuse_address(path)
     path = plain_file(path)
+    with naming(path):
+        yield from _intakes(path, batch_size, options, skip)
+
+
+def _intakes(path: PathLike, batch_size: int, options: ReadOptions, skip: int) -> Iterator[Intake]:
     found = FORMATS[content_of(path, options)]
     options.check_applies(found.called, str(path))
     if not found.packed and isinstance(path, SpooledPath):
@@ -407,7 +412,5 @@ def as_clusters(given: ClusterSet | pd.DataFrame | PathLike) -> ClusterSet:
         return intake.clusters
     if hasattr(given, "columns"):
         return ClusterSet.from_dataframe(given)
-    raise BadInputError(
-        "a ClusterSet, a table with one row per calcification, or the path of a file",
-        value=type(given).__name__,
-    )
+    expected = "a ClusterSet, a table with one row per calcification, or the path of a file"
+    raise BadInputError(expected, value=type(given).__name__)

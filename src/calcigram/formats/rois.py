@@ -23,14 +23,7 @@ from calcigram.formats.annotated import intake_of_regions
 from calcigram.formats.extras import load_extra, refusing_damaged
 from calcigram.formats.files import ZIP_MAGIC, PathLike, first_bytes, read_at_most
 from calcigram.formats.outlines import Points, inside
-from calcigram.formats.regions import (
-    BOX,
-    ELLIPSE,
-    MAX_BYTES,
-    MAX_POINTS,
-    ImageRegions,
-    Region,
-)
+from calcigram.formats.regions import BOX, ELLIPSE, MAX_BYTES, MAX_POINTS, ImageRegions, Region
 from calcigram.longtable import Intake, Notice
 from calcigram.options import ReadOptions
 from calcigram.wording import counted
@@ -59,37 +52,34 @@ def load_regions(path: PathLike) -> list[list[Region]]:
     BadInputError
         It is no XML property list of regions, or a point is not two numbers; the region is named.
     """
-    source = str(path)
     data = read_at_most(path, MAX_BYTES)
     if data.count(b"<") > MAX_TAGS:
-        raise BadInputError(f"an annotation file of at most {MAX_TAGS} tags", source=source)
+        raise BadInputError(f"an annotation file of at most {MAX_TAGS} tags")
     # plistlib refuses entities; expat fetches nothing
-    with refusing_damaged("a property list in XML without entities", source):
+    with refusing_damaged("a property list in XML without entities"):
         content = plistlib.loads(data.lstrip(), fmt=plistlib.FMT_XML)
     images = content.get("Images") if isinstance(content, dict) else None
     if not isinstance(images, list) or not all(isinstance(image, dict) for image in images):
-        raise BadInputError("a list 'Images' of dictionaries with 'ROIs'", source=source)
-    return [list(_listed_regions(image, number, source)) for number, image in enumerate(images)]
+        raise BadInputError("a list 'Images' of dictionaries with 'ROIs'")
+    return [list(_listed_regions(image, number)) for number, image in enumerate(images)]
 
 
-def _listed_regions(image: dict[str, Any], image_number: int, source: str) -> Iterator[Region]:
+def _listed_regions(image: dict[str, Any], image_number: int) -> Iterator[Region]:
     rois = image.get("ROIs", [])
     if not isinstance(rois, list):
-        raise BadInputError(
-            "a list of regions", source=source, column=f"Images[{image_number}].ROIs"
-        )
+        raise BadInputError("a list of regions", column=f"Images[{image_number}].ROIs")
     n_points = 0
     for number, roi in enumerate(rois):
         where = f"Images[{image_number}].ROIs[{number}]"
         if not isinstance(roi, dict):
-            raise BadInputError("a dictionary", source=source, column=where)
+            raise BadInputError("a dictionary", column=where)
         texts = roi.get("Point_px", [])
         if not isinstance(texts, list):
-            raise BadInputError("a list of points", source=source, column=f"{where}.Point_px")
+            raise BadInputError("a list of points", column=f"{where}.Point_px")
         n_points += len(texts)
         if n_points > MAX_POINTS:
-            raise BadInputError(f"at most {MAX_POINTS} points", source=source, column=where)
-        points = [_point(text, f"{where}.Point_px", source) for text in texts]
+            raise BadInputError(f"at most {MAX_POINTS} points", column=where)
+        points = [_point(text, f"{where}.Point_px") for text in texts]
         area = roi.get("Area")
         yield Region(
             str(roi.get("Name", "")).strip(),
@@ -99,14 +89,12 @@ def _listed_regions(image: dict[str, Any], image_number: int, source: str) -> It
         )
 
 
-def _point(text: Any, where: str, source: str) -> tuple[float, float]:
+def _point(text: Any, where: str) -> tuple[float, float]:
     parts = _parts(text) if isinstance(text, str) else text if isinstance(text, list) else []
     numbers = [_number(part) for part in parts]
     in_plane = len(numbers) == 2 or (len(numbers) == 3 and numbers[2] == 0)  # x, y, slice
     if not in_plane or not all(abs(value) < 1e6 for value in numbers):
-        raise BadInputError(
-            "a point such as (1234.5, 678.9)", source=source, column=where, value=text
-        )
+        raise BadInputError("a point such as (1234.5, 678.9)", column=where, value=text)
     return numbers[0], numbers[1]
 
 
@@ -164,7 +152,7 @@ def read_inbreast(path: PathLike, options: ReadOptions | None = None) -> Intake:
     BadInputError
         It is no XML property list of regions, or a point is not two numbers; the region is named.
     """
-    options, source = options or ReadOptions(), str(path)
+    options = options or ReadOptions()
     found = load_regions(path)
     notes = ["INbreast annotation (property list in XML)"]
     from calcigram.formats.dicom.report import Spacing
@@ -175,7 +163,7 @@ def read_inbreast(path: PathLike, options: ReadOptions | None = None) -> Intake:
         ImageRegions(stem if len(found) == 1 else f"{stem} {number}", regions, default=default)
         for number, regions in enumerate(found, start=1)
     ]
-    return intake_of_regions(images, source, options, notes, guess_names=False)
+    return intake_of_regions(images, options, notes, guess_names=False)
 
 
 MAX_MEMBERS = 100_000
@@ -209,60 +197,51 @@ def read_imagej(path: PathLike, options: ReadOptions | None = None) -> Intake:
     Polygons, freehand and traced outlines, ovals, rectangles, compositions of these, and points are read; lines and
     angles are left out. Regions on several slices of a stack are those of several images.
     """
-    options, source = options or ReadOptions(), str(path)
-    options.refuse_threshold(source)
+    options = options or ReadOptions()
+    options.refuse_threshold()
     module = load_extra("roifile", "A region of interest of ImageJ", "formats")
     images: dict[int, ImageRegions] = {}
     others: Counter[str] = Counter()
     n_points = 0
-    for name, data in _members(path, source):
-        with refusing_damaged("a complete region of interest of ImageJ", source, column=name):
+    for name, data in _members(path):
+        with refusing_damaged("a complete region of interest of ImageJ", column=name):
             roi = module.ImagejRoi.frombytes(data)
             regions = _shown(roi, name)
         n_points += sum(len(ring) for one in regions for ring in (one.points, *one.rings))
         if n_points > MAX_POINTS:
-            raise BadInputError(f"at most {MAX_POINTS} points", source=source, column=name)
+            raise BadInputError(f"at most {MAX_POINTS} points", column=name)
         for region in regions:
             if not all(
                 (np.abs(ring) <= LARGEST_PX).all() for ring in (region.points, *region.rings)
             ):
-                raise BadInputError("finite coordinates in pixels", source=source, column=name)
+                raise BadInputError("finite coordinates in pixels", column=name)
         if not regions:
             others[roi.roitype.name.lower()] += 1
         slice_ = max(0, int(roi.position))
         images.setdefault(slice_, ImageRegions("")).regions += regions
-    stem = Path(source).stem
+    stem = Path(str(path)).stem
     for slice_, image in images.items():
         image.name = stem if len(images) == 1 else f"{stem} {slice_}"
     notes = ["regions of interest of ImageJ"]
     for kind, n in others.items():
         notes.append(Notice(f"{counted(n, 'region')} of the type {kind!r} left out"))
-    return intake_of_regions(list(images.values()) or [ImageRegions(stem)], source, options, notes)
+    return intake_of_regions(list(images.values()) or [ImageRegions(stem)], options, notes)
 
 
-def _members(path: PathLike, source: str) -> Iterator[tuple[str, bytes]]:
+def _members(path: PathLike) -> Iterator[tuple[str, bytes]]:
     """Yield name and content of each region."""
     if not first_bytes(path, 4).startswith(ZIP_MAGIC):
         yield "", read_at_most(path, MAX_BYTES)
         return
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = [one for one in archive.infolist() if one.filename.lower().endswith(".roi")]
-            if len(members) > MAX_MEMBERS or sum(one.file_size for one in members) > MAX_BYTES:
-                raise BadInputError(
-                    f"at most {MAX_MEMBERS} regions that unpack to {MAX_BYTES >> 20} MB",
-                    source=source,
-                )
-            for one in members:
-                if one.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                    raise BadInputError("an archive as ImageJ writes it", source=source)
-                yield PurePath(one.filename).stem, archive.read(one)
-    except BadInputError:
-        raise
-    except (zipfile.BadZipFile, OSError, RuntimeError, ValueError, EOFError) as error:
-        raise BadInputError(
-            "an undamaged ZIP archive", source=source, value=str(error)[:200]
-        ) from None
+    with refusing_damaged("an undamaged ZIP archive"), zipfile.ZipFile(path) as archive:
+        members = [one for one in archive.infolist() if one.filename.lower().endswith(".roi")]
+        if len(members) > MAX_MEMBERS or sum(one.file_size for one in members) > MAX_BYTES:
+            expected = f"at most {MAX_MEMBERS} regions that unpack to {MAX_BYTES >> 20} MB"
+            raise BadInputError(expected)
+        for one in members:
+            if one.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise BadInputError("an archive as ImageJ writes it")
+            yield PurePath(one.filename).stem, archive.read(one)
 
 
 def _shown(roi: Any, member: str) -> list[Region]:

@@ -113,7 +113,7 @@ def read_cad_sr(tree: Tree) -> Report:
     BadInputError
         A finding has a drawing without coordinates, or on no image of several.
     """
-    report = Report(tree.source, tree.top.dataset, "Mammography CAD SR", images=read_images(tree))
+    report = Report(tree.top.dataset, "Mammography CAD SR", images=read_images(tree))
     findings, composites = [], []
     for item in tree.top.walk():
         if item.is_(concepts.FINDING_IN_IMAGE):
@@ -220,7 +220,6 @@ def _no_image(item: Item, report: Report) -> BadInputError:
     return BadInputError(
         "an image that the coordinates are selected from (Referenced Content Item Identifier "
         "0040,DB73 of an image in the library), or a library of one image",
-        source=report.source,
         column=item.where,
         value=f"{len(report.images)} images",
     )

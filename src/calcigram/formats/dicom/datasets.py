@@ -46,15 +46,13 @@ TRANSFER_SYNTAX, SEQUENCE_END = 0x0010, 0xE0DD
 _CHUNK = 1 << 20
 
 
-def check_budget(file: Any, source: str) -> None:
+def check_budget(file: Any) -> None:
     """Refuse a file that ends within an element, or holds more than any report, image or mask.
 
     Parameters
     ----------
     file : binary file, open for reading
         Is read from its beginning, and left there.
-    source : str
-        Name of the file, for messages.
 
     Raises
     ------
@@ -68,17 +66,17 @@ def check_budget(file: Any, source: str) -> None:
     if syntax == DEFLATED:
         file.seek(start)
         whole = io.BytesIO()
-        for part in inflated(file, MAX_INFLATED, source):
+        for part in inflated(file, MAX_INFLATED):
             whole.write(part)
-        _walk(whole, 0, "<", source)
+        _walk(whole, 0, "<")
     else:
         file.seek(start)
         is_big = syntax == BIG_ENDIAN or (not syntax and file.read(2) == b"\x00\x08")
-        _walk(file, start, ">" if is_big else "<", source)
+        _walk(file, start, ">" if is_big else "<")
     file.seek(0)
 
 
-def inflated(file: Any, most: int, source: str) -> Iterator[bytes]:
+def inflated(file: Any, most: int) -> Iterator[bytes]:
     """Yield what follows in a file, inflated (RFC 1951), part by part.
 
     Raises
@@ -91,10 +89,10 @@ def inflated(file: Any, most: int, source: str) -> Iterator[bytes]:
         try:
             part = inflater.decompress(packed, _CHUNK)
         except zlib.error as error:
-            raise BadInputError(f"complete deflated data ({error})", source=source) from None
+            raise BadInputError(f"complete deflated data ({error})") from None
         size += len(part)
         if size > most:
-            raise BadInputError(f"at most {most} bytes when it is inflated", source=source)
+            raise BadInputError(f"at most {most} bytes when it is inflated")
         yield part
 
 
@@ -124,7 +122,7 @@ def _header(head: bytes, order: str) -> tuple[int, int, int, int]:
     return group, element, struct.unpack_from(f"{order}I", head, at)[0], at + 4
 
 
-def _walk(file: Any, position: int, order: str, source: str) -> None:
+def _walk(file: Any, position: int, order: str) -> None:
     """Walk over all elements, those of items too; they follow each other as they stand in the file."""
     item = struct.pack(f"{order}HH", ITEMS, 0xE000)
     size = file.seek(0, os.SEEK_END)
@@ -150,11 +148,9 @@ def _walk(file: Any, position: int, order: str, source: str) -> None:
                 n_elements += file.read(length).count(b"\\")
             position += length
     if n_elements > MAX_ELEMENTS:
-        raise BadInputError(f"a file of at most {MAX_ELEMENTS} elements", source=source)
+        raise BadInputError(f"a file of at most {MAX_ELEMENTS} elements")
     if all_defined and position > size:
-        raise BadInputError(
-            "a complete DICOM file", source=source, value=f"{size} bytes of at least {position}"
-        )
+        raise BadInputError("a complete DICOM file", value=f"{size} bytes of at least {position}")
 
 
 def _may_nest(head: bytes) -> bool:
@@ -308,7 +304,7 @@ def stated_size(frame: bytes) -> tuple[int, int, int] | None:
     return None
 
 
-def check_size(frame: bytes, size: tuple[int, int], source: str) -> None:
+def check_size(frame: bytes, size: tuple[int, int]) -> None:
     """Refuse a compressed frame whose size is another than that of the image, or that has colours.
 
     Raises
@@ -320,6 +316,5 @@ def check_size(frame: bytes, size: tuple[int, int], source: str) -> None:
     if stated is not None and stated != (*size, 1):
         raise BadInputError(
             f"compressed pixels of the image's {size[0]} x {size[1]}, in one colour",
-            source=source,
             value=f"{stated[0]} x {stated[1]}, in {counted(stated[2], 'colour')}",
         )

@@ -66,9 +66,7 @@ def read_tid1500(tree: Tree) -> Report:
     BadInputError
         A region has no coordinates, is on no image of several, or all regions are in 3D coordinates.
     """
-    report = Report(
-        tree.source, tree.top.dataset, "TID 1500 measurement report", images=read_images(tree)
-    )
+    report = Report(tree.top.dataset, "TID 1500 measurement report", images=read_images(tree))
     items = [item for item in tree.top.walk() if item.is_(concepts.MEASUREMENT_GROUP)]
     kinds = [_kind(item) for item in items]
     if items and not {"cluster", "single"} & set(kinds) and "untold" in kinds:
@@ -157,7 +155,6 @@ def _without_region(items: list[Item], report: Report) -> list[str]:
     if in_room and len(without) == len(items):
         raise BadInputError(
             "regions in pixels of an image (SCOORD); 3D coordinates of the patient cannot be placed on a mammogram",
-            source=report.source,
             column=next(iter(in_room)).where,
             value="SCOORD3D",
         )
@@ -185,12 +182,8 @@ def _segmentations(item: Item) -> Iterator[str]:
 def _image(shape: Item, item: Item, report: Report) -> str:
     image = image_of(shape, image_of(item, only_image(report)))
     if not image:
-        raise BadInputError(
-            "an image that the region is selected from",
-            source=report.source,
-            column=shape.where,
-            value=f"{len(report.images)} images",
-        )
+        expected = "an image that the region is selected from"
+        raise BadInputError(expected, column=shape.where, value=f"{len(report.images)} images")
     return image
 
 

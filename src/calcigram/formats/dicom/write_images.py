@@ -170,13 +170,11 @@ def write_segmentation(
     """
     highdicom = load_extra("highdicom", "A DICOM segmentation")
     if not looks_like_dicom(first_bytes(image, 4096)):
-        raise BadInputError(
-            "a DICOM image for a DICOM segmentation; write labels as PNG", source=str(image)
-        )
+        expected = "a DICOM image for a DICOM segmentation; write labels as PNG"
+        raise BadInputError(expected, source=str(image))
     if not 0 < len(masks) <= MAX_SEGMENTS:
-        raise BadInputError(
-            f"1 to {MAX_SEGMENTS} clusters for a segmentation", source=str(image), value=len(masks)
-        )
+        expected = f"1 to {MAX_SEGMENTS} clusters for a segmentation"
+        raise BadInputError(expected, source=str(image), value=len(masks))
     header = open_dicom(image, pixels=True)
     for name in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"):
         if not text_of(header, name):
@@ -208,10 +206,8 @@ def write_segmentation(
             pixel_measures=_measures(highdicom, spacing_mm),
         )
     except (AttributeError, KeyError, ValueError, TypeError) as error:  # of incomplete headers
-        raise BadInputError(
-            f"an image whose header a segmentation can refer to ({type(error).__name__})",
-            source=str(image),
-        ) from None
+        expected = f"an image whose header a segmentation can refer to ({type(error).__name__})"
+        raise BadInputError(expected, source=str(image)) from None
     if "FrameOfReferenceUID" not in header and "PatientOrientation" not in made:
         made.PatientOrientation = header.get("PatientOrientation")
     with atomic_path(path) as temporary:

@@ -14,7 +14,7 @@ import numpy as np
 
 from calcigram._version import __version__
 from calcigram.clusters import ClusterSet
-from calcigram.errors import BadInputError
+from calcigram.errors import BadInputError, naming
 from calcigram.formats.dicom.answer import (
     ALGORITHM,
     MANUFACTURER,
@@ -93,11 +93,7 @@ REQUIRED = [
 
 
 def finish(
-    content: Dataset,
-    class_uid: str,
-    identity: Dataset,
-    evidence: Mapping[str, Place],
-    seed: str,
+    content: Dataset, class_uid: str, identity: Dataset, evidence: Mapping[str, Place], seed: str
 ) -> Dataset:
     """Put a content tree into a whole document.
 
@@ -234,10 +230,7 @@ def _evidence_sequences(evidence: Mapping[str, Place], own_study: str) -> dict[s
     return sequences
 
 
-TEMPLATES = {
-    "tid1500": (TID1500_CLASS, tid1500_content),
-    "cad-sr": (CAD_SR_CLASS, cad_sr_content),
-}
+TEMPLATES = {"tid1500": (TID1500_CLASS, tid1500_content), "cad-sr": (CAD_SR_CLASS, cad_sr_content)}
 """What can be written: SOP class and what makes the content tree."""
 
 
@@ -261,7 +254,7 @@ def source_of_report(read: DicomIntake) -> Source:
                 "the series of the image in the report's evidence sequence (0040,A375), "
                 + _OR_IMAGE
             )
-            raise BadInputError(expected, source=report.source, column=f"image {uid}")
+            raise BadInputError(expected, column=f"image {uid}")
         entry.class_uid = entry.class_uid or class_uid
         places[uid] = (study, series, entry.class_uid)
     return Source(report.dataset, images, spacings, places | _own_place(report.dataset))
@@ -294,24 +287,22 @@ def source_of_images(
         raise BadInputError(expected)
     images, spacings, places, identity = {}, {}, {}, None
     for path in paths:
-        entry = open_image(path)
-        identity = entry.header if identity is None else identity
-        if text_of(entry.header, "StudyInstanceUID") != text_of(identity, "StudyInstanceUID"):
-            raise BadInputError("images of one study", source=str(path))
-        uid, place = entry.uid, _place(entry.uid, entry.header)
-        if place is None or not entry.n_rows:
-            raise BadInputError("a DICOM image, with its study and series", source=str(path))
-        images[uid], places[uid] = entry, place
-        spacings[uid] = pixel_spacing(entry, str(path), given_mm)
+        with naming(path):
+            entry = open_image(path)
+            identity = entry.header if identity is None else identity
+            if text_of(entry.header, "StudyInstanceUID") != text_of(identity, "StudyInstanceUID"):
+                raise BadInputError("images of one study")
+            uid, place = entry.uid, _place(entry.uid, entry.header)
+            if place is None or not entry.n_rows:
+                raise BadInputError("a DICOM image, with its study and series")
+            images[uid], places[uid] = entry, place
+            spacings[uid] = pixel_spacing(entry, given_mm)
     assert identity is not None
     return Source(identity, images, spacings, places)
 
 
 def source_of_segmentation(
-    dataset: Dataset,
-    name: str,
-    find_images: FindImages,
-    given_mm: float | tuple[float, float] | None = None,
+    dataset: Dataset, find_images: FindImages, given_mm: float | tuple[float, float] | None = None
 ) -> Source:
     """Return the source an answer to a segmentation is written for.
 
@@ -319,8 +310,6 @@ def source_of_segmentation(
     ----------
     dataset : pydicom.Dataset
         The segmentation: patient and study are its own.
-    name : str
-        What messages call it.
     find_images : callable
         Gives the headers of images by SOP instance UID.
     given_mm : float, optional
@@ -337,16 +326,16 @@ def source_of_segmentation(
     for uid, stated in referenced.items():
         place = _place(uid, headers.get(uid)) or stated
         if all(place):
-            entry = segmented_image(dataset, uid, headers.get(uid), name)
+            entry = segmented_image(dataset, uid, headers.get(uid))
             entry.class_uid = place[2]
             images[uid], places[uid] = entry, place
-            spacings[uid] = pixel_spacing(entry, name, given_mm, elsewhere=IN_MASK)
+            spacings[uid] = pixel_spacing(entry, given_mm, elsewhere=IN_MASK)
     if not images:
         expected = (
             "the series of the image the segmentation is of (Referenced Series Sequence 0008,1115), "
             + _OR_IMAGE
         )
-        raise BadInputError(expected, source=name)
+        raise BadInputError(expected)
     return Source(dataset, images, spacings, places | _own_place(dataset))
 
 
