@@ -18,11 +18,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from calcigram.errors import BadInputError, PixelSizeError
-from calcigram.formats.annotations import DRAWN, Cluster, ImageMarks, Mark, gather
+from calcigram.formats.annotations import (
+    BOX,
+    DRAWN,
+    GENERAL,
+    MAX_POINTS,
+    Cluster,
+    ImageMarks,
+    ImageRegions,
+    Mark,
+    Region,
+    gather,
+)
 from calcigram.formats.files import PathLike
 from calcigram.formats.masks import LARGEST_MM
 from calcigram.formats.outlines import check_cost, inside, polygon_area
-from calcigram.formats.regions import BOX, GENERAL, ImageRegions, Region
 from calcigram.formats.registry import kind_of
 from calcigram.linking import MAX_LOOSE
 from calcigram.longtable import Intake, Notice
@@ -75,6 +85,9 @@ def intake_of_regions(
     BadInputError
         A name that was asked for does not occur, there are too many regions, or the size of a pixel is not known.
     """
+    for image in images:
+        if sum(len(region.points) for region in image.regions) > MAX_POINTS:
+            raise BadInputError(f"at most {MAX_POINTS} points", column=f"image {image.name or '?'}")
     every = [region for image in images for region in image.regions]
     _check_names(options, [*every, *declared])
     is_guess = guess_names and not options.labels and not any(r.is_calcification for r in every)

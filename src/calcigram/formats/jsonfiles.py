@@ -1,31 +1,148 @@
-"""Reads COCO annotations in JSON, and lists of detections in COCO's format, as clusters.
+"""Reads annotations in JSON as clusters: COCO (also lists of detections) and LabelMe.
 
-Lin et al., "Microsoft COCO: common objects in context", ECCV 2014. CVAT, Label Studio and others write such files.
-Each annotation is one calcification or one outline; masks are run lengths, as lists or packed to a text.
+Lin et al., "Microsoft COCO: common objects in context", ECCV 2014; CVAT, Label Studio and others write such files. Each
+annotation is one calcification or one outline; masks are run lengths, as lists or packed to a text. LabelMe has polygons,
+rectangles, circles and points, each with a label; the image that such a file may embed is not looked at. JSON is loaded
+within limits; values of it are checked, and their place is named.
 """
 
 from __future__ import annotations
 
+import json
 import math
-import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from pathlib import Path, PurePath
-from typing import Any
+from pathlib import PurePath
+from typing import Any, NoReturn
 
 import numpy as np
 
 from calcigram.errors import BadInputError
-from calcigram.formats.annotated import intake_of_regions, mammogram_entry
-from calcigram.formats.files import PathLike
+from calcigram.formats.annotated import intake_of_regions
+from calcigram.formats.annotations import (
+    BOX,
+    CIRCLE,
+    MAX_BYTES,
+    MAX_POINTS,
+    POLYGON,
+    ImageRegions,
+    Region,
+)
+from calcigram.formats.files import PathLike, read_at_most
 from calcigram.formats.maskparts import MAX_MARKED, MAX_PIXELS, Ints, connected
 from calcigram.formats.outlines import Points
-from calcigram.formats.regions import BOX, CIRCLE, POLYGON, ImageRegions, Json, Region, load_json
 from calcigram.longtable import Intake, Notice
 from calcigram.options import DEFAULT_THRESHOLD, ReadOptions
 from calcigram.wording import counted
+
+MAX_VALUES = 10_000_000
+"""Commas and brackets of a file."""
+
+LARGEST = 1e6
+"""Of a coordinate, in pixels or mm."""
+
+_TYPES = {dict: "an object", list: "a list", str: "a text", int: "a whole number"}
+
+
+@dataclass(frozen=True)
+class Json:
+    """A value in JSON, and where it stands.
+
+    Examples
+    --------
+    >>> Json({"a": [{"b": 1}]})["a"][0]["b"].whole()
+    1
+    """
+
+    value: Any
+    where: str = ""
+
+    def __getitem__(self, key: str | int) -> Json:
+        """Return a value within it; what is not there is None."""
+        if isinstance(key, int):
+            return Json(self.value[key], f"{self.where}[{key}]")
+        where = f"{self.where}.{key}" if self.where else key
+        return Json(self.of(dict).get(key), where)
+
+    def __iter__(self) -> Iterator[Json]:
+        for index in range(len(self.of(list))):
+            yield self[index]
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether there is nothing, or null."""
+        return self.value is None
+
+    def of(self, kind: type) -> Any:
+        """Return the value, which must be of a type."""
+        if not isinstance(self.value, kind) or isinstance(self.value, bool):
+            self.refuse(_TYPES[kind])
+        return self.value
+
+    def items(self) -> list[Json]:
+        """Return the values of a list; none where there is nothing."""
+        return [] if self.is_missing else list(self)
+
+    def text(self) -> str:
+        """Return a text; empty where there is nothing. Half characters, which no file can hold, are replaced."""
+        text = "" if self.is_missing else str(self.of(str))
+        return text.encode(errors="replace").decode().strip()
+
+    def whole(self) -> int:
+        """Return a whole number."""
+        result: int = self.of(int)
+        return result
+
+    def number(self) -> float:
+        """Return a finite number of a size that a coordinate may have."""
+        value = self.value
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not is_number or not abs(value) <= LARGEST:
+            self.refuse(f"a number up to {LARGEST:,.0f} either way")
+        return float(value)
+
+    def points(self, n_axes: int = 2, largest: float = LARGEST) -> Points:
+        """Return a list of points, such as ``[[x, y], ...]`` or ``[x, y, ...]``, shape (n, n_axes)."""
+        given = self.of(list)
+        if given and isinstance(given[0], list):
+            if any(not isinstance(p, list) or len(p) != n_axes for p in given):
+                self.refuse(f"points of {n_axes} numbers each")
+            given = [value for point in given for value in point]
+        if len(given) % n_axes or len(given) > n_axes * MAX_POINTS:
+            self.refuse(f"{n_axes} numbers for each of at most {MAX_POINTS} points")
+        if any(type(value) not in (int, float) or not abs(value) <= largest for value in given):
+            self.refuse(f"numbers up to {largest:,.0f} either way")
+        return np.array(given, float).reshape(-1, n_axes)
+
+    def refuse(self, expected: str) -> NoReturn:
+        """Raise `BadInputError` of this place."""
+        raise BadInputError(expected, column=self.where or "the file", value=self.value)
+
+
+def load_json(path: PathLike) -> Json:
+    """Load a file of annotations.
+
+    Raises
+    ------
+    BadInputError
+        It is too large, damaged, nested too deeply, or holds NaN.
+    """
+    data = read_at_most(path, MAX_BYTES)
+    if sum(map(data.count, (b",", b"[", b"{"))) > MAX_VALUES:
+        raise BadInputError(f"an annotation file of at most {MAX_VALUES:,} values")
+
+    def no_number(text: str) -> float:
+        raise ValueError(f"{text} is no JSON")
+
+    try:
+        return Json(json.loads(data, parse_constant=no_number))
+    except RecursionError:
+        raise BadInputError("JSON that is not nested so deeply") from None
+    except ValueError as error:  # of digits, of UTF-8 and of JSON itself
+        raise BadInputError("complete JSON in UTF-8", value=str(error)[:200]) from None
+
 
 MAX_BOXES = 4 * MAX_PIXELS
 """Pixels of the boxes around masks, all together."""
@@ -313,137 +430,3 @@ _KINDS = {
     "circle": _circle,
     "rectangle": _rectangle,
 }
-
-
-PLANE_MM = 0.5
-"""Points whose third coordinates differ by more lie in no plane."""
-
-PIXEL_CENTRE = 0.5
-"""Slicer counts from the centre of the first pixel, calcigram from its outer corner."""
-
-TO_LPS = {"LPS": (1, 1, 1), "0": (-1, -1, 1), "RAS": (-1, -1, 1), "1": (1, 1, 1)}
-"""Coordinate system, also by Slicer's number -> signs."""
-
-PLANES = ((0, 1, 1, 2), (0, 2, -1, 1), (1, 2, -1, 0))
-"""Axis of LPS along columns, that along rows and its sign, and that across the plane."""
-
-_NUMBERED = re.compile(r"[ _-]?\d+$")
-
-
-def read_slicer(path: PathLike, options: ReadOptions | None = None) -> Intake:
-    """Read the clusters of a markups file.
-
-    Parameters
-    ----------
-    path : path-like
-    options : ReadOptions, optional
-        With a `pixel_spacing` the coordinates are taken for pixels: an image without a pixel size, such as a PNG, has
-        pixels of 1 mm in Slicer.
-
-    Returns
-    -------
-    Intake
-
-    Raises
-    ------
-    BadInputError
-        It is damaged, too large, in other units than mm, or its points lie in no plane.
-    """
-    from calcigram.formats.dicom.report import Spacing, pixel_spacing, states_spacing
-
-    options = options or ReadOptions()
-    content = load_json(path)
-    options.refuse_threshold()
-    found: list[Region] = []
-    others: Counter[str] = Counter()
-    n_undefined = n_curves = 0
-    systems = set()
-    for markup in content["markups"].items():
-        kind = markup["type"].text()
-        system, signs = _system(markup)
-        controls = markup["controlPoints"].items()
-        if kind not in ("Fiducial", "ClosedCurve"):
-            others[kind] += 1
-            continue
-        systems.add(system)
-        placed = [one for one in controls if _is_placed(one)]
-        n_undefined += len(controls) - len(placed)
-        if not placed:
-            continue
-        names = [_NUMBERED.sub("", one["label"].text()) for one in placed]
-        positions = np.concatenate([one["position"].points(3) for one in placed]) * signs
-        if len(positions) != len(placed):
-            markup["controlPoints"].refuse("one position for each point")
-        if kind == "ClosedCurve":
-            n_curves += 1
-            found.append(Region(names[0], positions, markup.where))
-        else:
-            found += [
-                Region(name, position[None], one.where)
-                for name, position, one in zip(names, positions, placed, strict=True)
-            ]
-    found, directions = _in_plane(found)
-    notes = [f"markups of 3D Slicer, coordinates {' and '.join(sorted(systems)) or 'none'}"]
-    if directions:
-        notes.append(f"columns run to {directions[0]}, rows to {directions[1]} of the patient")
-    name = Path(str(path)).name.removesuffix(".json").removesuffix(".mrk")
-    image = ImageRegions(name, found)
-    if options.pixel_spacing is not None:
-        notes.append(Notice("coordinates read as pixels, as --pixel-spacing is given: leave it out where they are mm"))  # fmt: skip
-        image.regions = [_moved(region, (PIXEL_CENTRE, PIXEL_CENTRE)) for region in found]
-    else:
-        image.spacing = Spacing(1.0, 1.0, "the file, in mm")
-        entry = mammogram_entry(name, options.images, [])
-        if entry is not None and states_spacing(entry):
-            size = pixel_spacing(entry)
-            half = (size.x_mm * PIXEL_CENTRE, size.y_mm * PIXEL_CENTRE)
-            image.regions = [_moved(region, half) for region in found]
-    for kind, n in others.items():
-        notes.append(Notice(f"{counted(n, 'markup')} of the type {kind!r} left out"))
-    if n_undefined:
-        notes.append(Notice(f"{counted(n_undefined, 'point')} without a position left out"))
-    if n_curves:
-        notes.append(Notice(f"{counted(n_curves, 'closed curve')} read as straight lines between the points"))  # fmt: skip
-    return intake_of_regions([image], options, notes)
-
-
-def _system(markup: Json) -> tuple[str, tuple[int, int, int]]:
-    system = markup["coordinateSystem"]
-    name = str(system.value) if isinstance(system.value, int) else system.text() or "LPS"
-    if name not in TO_LPS:
-        system.refuse("LPS or RAS")
-    units = markup["coordinateUnits"]
-    named = units.value if isinstance(units.value, list) else [units.value]
-    if not all(unit in (None, "mm") for unit in named):
-        units.refuse("mm")
-    return {"0": "RAS", "1": "LPS"}.get(name, name), TO_LPS[name]
-
-
-def _is_placed(point: Json) -> bool:
-    status = point["positionStatus"].text()
-    return status in ("", "defined") and not point["position"].is_missing
-
-
-def _in_plane(regions: list[Region]) -> tuple[list[Region], str]:
-    """Return regions in the two axes of the plane that all lie in, and where these run to."""
-    if not regions:
-        return regions, ""
-    spans = np.ptp(np.concatenate([region.points for region in regions]), axis=0)
-    planes = [plane for plane in PLANES if spans[plane[3]] <= PLANE_MM]
-    if not planes:
-        raise BadInputError(
-            f"points in one plane (the third coordinates within {PLANE_MM:g} mm)",
-            column="position",
-            value=f"points that extend {spans[0]:.3g} x {spans[1]:.3g} x {spans[2]:.3g} mm",
-        )
-    column, row, sign, _ = planes[0]
-    directions = "LPS"[column] + ("LPS"[row] if sign > 0 else "I")
-
-    def flat(points: Points) -> Points:
-        return np.column_stack([points[:, column], sign * points[:, row]])
-
-    return [Region(one.name, flat(one.points), one.where) for one in regions], directions
-
-
-def _moved(region: Region, by: tuple[float, float]) -> Region:
-    return Region(region.name, region.points + by, region.where)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,9 +20,6 @@ from calcigram.formats.outlines import polygon_shape
 from calcigram.linking import MAX_LOOSE, Linking, link
 from calcigram.longtable import Notice
 from calcigram.wording import counted
-
-if TYPE_CHECKING:
-    pass
 
 LARGEST_MM = 10.0
 """No calcification is larger; what is marked so is an organ, a mass or a whole cluster."""

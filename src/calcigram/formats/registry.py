@@ -101,7 +101,7 @@ FORMATS = {
     "xlsx": Format(WORKBOOK, lambda of: any(name.startswith("xl/") for name in of.names), f"{_HERE}.workbook", "read_workbook"),
     "coco": Format(ANNOTATION, _is_coco, f"{_HERE}.jsonfiles", "read_coco"),
     "labelme": Format(ANNOTATION, lambda of: of.has_keys("shapes"), f"{_HERE}.jsonfiles", "read_labelme"),
-    "slicer": Format(ANNOTATION, lambda of: of.has_keys("markups"), f"{_HERE}.jsonfiles", "read_slicer"),
+    "slicer": Format(ANNOTATION, lambda of: of.has_keys("markups"), f"{_HERE}.rois", "read_slicer"),
     "imagej": Format(ANNOTATION, lambda of: of.head.startswith(b"Iout") or _any_ends(of.names, ".roi"), f"{_HERE}.rois", "read_imagej"),
     "mammogram": Format(MAMMOGRAM, lambda _: False, "calcigram.detect.images", "read_image", packed=False),
     "csv": Format(TABLE, lambda _: True, f"{_HERE}.csvtext", "read_csv_clusters"),

@@ -10,8 +10,13 @@ import numpy as np
 
 from calcigram.errors import BadInputError, naming
 from calcigram.formats.annotations import Cluster, ImageMarks, Mark, gather
-from calcigram.formats.dicom.cad_sr import is_cad_sr, read_cad_sr
 from calcigram.formats.dicom.datasets import text_of, whole_of
+from calcigram.formats.dicom.findings import (
+    is_cad_sr,
+    is_measurement_report,
+    read_cad_sr,
+    read_tid1500,
+)
 from calcigram.formats.dicom.images import (
     FindImages,
     describe_from_header,
@@ -34,7 +39,6 @@ from calcigram.formats.dicom.report import (
     states_spacing,
     unread_spacing,
 )
-from calcigram.formats.dicom.tid1500 import is_measurement_report, read_tid1500
 from calcigram.formats.dicom.tree import Tree, with_stated
 from calcigram.formats.files import PathLike
 from calcigram.formats.outlines import (

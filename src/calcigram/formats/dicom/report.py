@@ -1,6 +1,6 @@
 """What a report says of images and calcifications, before it is clusters; and the size of an image's pixels.
 
-`cad_sr` and `tid1500` make a `Report`, in pixels and in its own words; `reading` makes clusters of it. The size of a
+`findings` makes a `Report`, in pixels and in its own words; `reading` makes clusters of it. The size of a
 pixel is stated by the user, the report or the image, and never guessed.
 """
 

@@ -24,8 +24,8 @@ from calcigram.formats.dicom.answer import (
 )
 from calcigram.formats.dicom.concepts import Concept
 from calcigram.formats.dicom.datasets import new_dataset
+from calcigram.formats.dicom.findings import MEMBER
 from calcigram.formats.dicom.report import ImageEntry, Spacing
-from calcigram.formats.dicom.tid1500 import MEMBER
 from calcigram.formats.dicom.tree import MARK_CONCEPTS
 from calcigram.formats.extras import load_extra
 

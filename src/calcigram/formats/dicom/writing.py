@@ -25,10 +25,10 @@ from calcigram.formats.dicom.answer import (
     derived_uid,
     digest_of,
 )
-from calcigram.formats.dicom.cad_sr import CLASS_UID as CAD_SR_CLASS
 from calcigram.formats.dicom.concepts import PRIVATE_SCHEME
 from calcigram.formats.dicom.datasets import describe, new_dataset, save_dataset, text_of
 from calcigram.formats.dicom.drawing import evidence
+from calcigram.formats.dicom.findings import CAD_SR_CLASS
 from calcigram.formats.dicom.images import FindImages, open_image
 from calcigram.formats.dicom.reading import DicomIntake
 from calcigram.formats.dicom.report import IN_MASK, pixel_spacing
