@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +27,7 @@ from calcigram.formats.arrays import (
     read_array,
     spacing_pair,
 )
-from calcigram.formats.dicom.datasets import items_of, numbers_of, text_of, whole_of
+from calcigram.formats.dicom.datasets import items_of, numbers_of, text_of, values_of, whole_of
 from calcigram.formats.dicom.images import (
     NO_IMAGES,
     frames,
@@ -220,13 +220,6 @@ _MAMMOGRAM = (
 )
 
 
-class _Polarity(NamedTuple):
-    """Whether values are to be turned round, and how that was decided."""
-
-    is_turned: bool
-    notice: str = ""
-
-
 def _read_dicom(path: PathLike, given: tuple[float, float] | None, force: bool) -> Mammogram:
     """Read a mammogram in DICOM; a size `given` of its pixels goes before what the file states."""
     notices = check_header(open_image(path).header)
@@ -243,8 +236,13 @@ def _read_dicom(path: PathLike, given: tuple[float, float] | None, force: bool) 
     if np.issubdtype(stored.dtype, np.floating):
         valid &= np.isfinite(stored)
     notices += quality(stored, bits=whole_of(header, "BitsStored", 16), is_lossy=_is_lossy(header))
-    pixels, polarity = _grey_values(header, stored, valid)
-    notices += [Notice(polarity.notice)] if polarity.notice else []
+    pixels = modality_values(header, stored).astype(np.float32)
+    if not np.isfinite(pixels[valid]).all():
+        raise BadInputError("grey values that are finite numbers")
+    is_turned, notice = _polarity(header, stored, pixels, valid)
+    if is_turned and valid.any():
+        pixels = np.float32(pixels[valid].max()) - pixels
+    notices += [Notice(notice)] if notice else []
     return finished(
         pixels,
         valid,
@@ -324,8 +322,7 @@ def _class_name(uid: str) -> str:
 
 def _is_synthetic(header: Dataset) -> bool:
 
-    image_type = header.get("ImageType") if "ImageType" in header else None
-    words = [image_type] if isinstance(image_type, str) else list(image_type or [])
+    words = values_of(header, "ImageType")
     if any(str(word).strip().upper() in _SYNTHETIC for word in words):
         return True
     sources = items_of(header, "SourceImageSequence")
@@ -334,7 +331,6 @@ def _is_synthetic(header: Dataset) -> bool:
 
 def _is_raw(header: Dataset) -> bool:
     """Tell whether an image is for processing."""
-
     intent = text_of(header, "PresentationIntentType").strip().upper()
     kind = text_of(header, "SOPClassUID")
     return intent == "FOR PROCESSING" or (not intent and kind in (MG_RAW, f"{_OTHER_CLASSES[1]}.1"))
@@ -344,7 +340,6 @@ def _spacing(
     entry: ImageEntry, given: tuple[float, float] | None
 ) -> tuple[tuple[float, float], str]:
     """Return the size of a pixel in the breast, (row, column), and a sentence on who states it."""
-
     if given is None:
         if not states_spacing(entry) and not unread_spacing(entry.header):
             raise PixelSizeError(
@@ -367,7 +362,6 @@ def _spacing(
 
 def _is_padding(header: Dataset, stored: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
     """Tell which pixels are padding: the value (0028,0120), or all from it to the limit (0028,0121)."""
-
     value = numbers_of(header, "PixelPaddingValue")
     if not value:
         return np.zeros(stored.shape, bool)
@@ -385,43 +379,32 @@ def _is_lossy(header: Dataset) -> bool:
     return stated == "01" or kind in _LOSSY or (kind in _MAY_BE_LOSSY and stated != "00")
 
 
-def _grey_values(
-    header: Dataset, stored: npt.NDArray[Any], valid: npt.NDArray[np.bool_]
-) -> tuple[Image, _Polarity]:
-    """Return the values after the modality look-up table, calcium bright."""
-    values = modality_values(header, stored).astype(np.float32)
-    if not np.isfinite(values[valid]).all():
-        raise BadInputError("grey values that are finite numbers")
-    polarity = _polarity(header, stored, values, valid)
-    if polarity.is_turned and valid.any():
-        values = np.float32(values[valid].max()) - values
-    return values, polarity
-
-
 def _polarity(
     header: Dataset, stored: npt.NDArray[Any], values: Image, valid: npt.NDArray[np.bool_]
-) -> _Polarity:
-    """Decide whether values are to be turned round for calcium to be bright; see `read_mammogram`."""
+) -> tuple[bool, str]:
+    """Tell whether values are to be turned round for calcium to be bright, and how uncertain that is.
 
+    See `read_mammogram`.
+    """
     colours = text_of(header, "PhotometricInterpretation").strip().upper()
     shape = text_of(header, "PresentationLUTShape").strip().upper()
     is_inverse = colours == "MONOCHROME1" or shape == "INVERSE"
     if not _is_raw(header):
         turned = is_inverse
         if air_is_bright(-values if turned else values, valid) is True:
-            return _Polarity(turned, "the air around the breast is the brightest part: is the image inverted?")  # fmt: skip
-        return _Polarity(turned)
+            return turned, "the air around the breast is the brightest part: is the image inverted?"
+        return turned, ""
     sign = numbers_of(header, "PixelIntensityRelationshipSign")
     if sign and sign[0] in (1, -1):
         # of the stored values; a falling modality look-up table turns the relationship round
-        return _Polarity((sign[0] == 1) != _falls(stored, values, valid))
+        return (sign[0] == 1) != _falls(stored, values, valid), ""
     if colours == "MONOCHROME1":
-        return _Polarity(True)
+        return True, ""
     bright = air_is_bright(values, valid)
     seen = "by the air around the breast" if bright is not None else "assumed, as no air is seen"
     turned = bright is not False
     way = "greater values are more exposure, inverted" if turned else "greater values are denser"
-    return _Polarity(turned, f"image for processing without sign (0028,1041): {way} ({seen})")
+    return turned, f"image for processing without sign (0028,1041): {way} ({seen})"
 
 
 def _falls(stored: npt.NDArray[Any], values: Image, valid: npt.NDArray[np.bool_]) -> bool:

@@ -162,7 +162,8 @@ def content_of(path: PathLike, options: ReadOptions) -> str:
         return kind
     from calcigram.formats.mammograms import is_mammogram
 
-    return "mammogram" if is_mammogram(path, kind, options) else kind
+    with naming(path):
+        return "mammogram" if is_mammogram(path, kind, options) else kind
 
 
 def read_clusters(path: PathLike, options: ReadOptions | None = None, **given: Any) -> ClusterSet:

@@ -205,11 +205,8 @@ def numbers_of(dataset: Any, name: str) -> list[float]:
     >>> numbers_of(header, "ImagerPixelSpacing"), numbers_of(header, "PixelSpacing")
     ([0.07, 0.07], [])
     """
-    value = _value(dataset, name)
-    if value is None or (isinstance(value, str) and not value):
-        return []
     try:
-        return [float(number) for number in _several(value)]
+        return [float(number) for number in values_of(dataset, name)]
     except (TypeError, ValueError):
         return []
 
@@ -220,7 +217,11 @@ def whole_of(dataset: Any, name: str, default: int = 0) -> int:
     return int(numbers[0]) if numbers and 0 <= numbers[0] < 1e6 else default
 
 
-def _several(value: Any) -> list[Any]:
+def values_of(dataset: Any, name: str) -> list[Any]:
+    """Return the values of an attribute, one or several; none where it is empty."""
+    value = _value(dataset, name)
+    if value is None or value == "":
+        return []
     return [value] if isinstance(value, int | float | str) else list(value)
 
 

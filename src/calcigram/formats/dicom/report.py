@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from calcigram.errors import PixelSizeError
-from calcigram.formats.dicom.datasets import first_of, items_of, numbers_of, text_of
+from calcigram.formats.dicom.datasets import first_of, items_of, numbers_of, text_of, values_of
 from calcigram.limits import PIXEL_SPACING_MM, check_pixel_spacing
 from calcigram.longtable import Notice
 
@@ -381,12 +381,9 @@ def unread_spacing(header: Dataset | None) -> str:
         (header, "NominalScannedPixelSpacing", "Nominal Scanned Pixel Spacing (0018,2010)"),
         (first_of(shared, "PixelMeasuresSequence"), "PixelSpacing", "Pixel Spacing (0028,0030)"),
     ):
-        value = None if place is None else place.get(name)
-        if value not in (None, "") and _pair(place, name) is None:
-            texts = [value] if isinstance(value, str | int | float) else list(value)
-            text = "\\".join(map(str, texts))[:64]
-            if text:
-                return f"{tag} '{text}', which is not two numbers with a decimal point"
+        text = "\\".join(map(str, values_of(place, name)))[:64]
+        if text and _pair(place, name) is None:
+            return f"{tag} '{text}', which is not two numbers with a decimal point"
     return ""
 
 

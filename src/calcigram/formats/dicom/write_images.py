@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,13 +13,17 @@ import numpy.typing as npt
 from calcigram._version import __version__
 from calcigram.errors import BadInputError
 from calcigram.formats.dicom.answer import ALGORITHM, MANUFACTURER, derived_uid
-from calcigram.formats.dicom.datasets import save_dataset, text_of
+from calcigram.formats.dicom.datasets import describe, new_dataset, save_dataset, text_of
 from calcigram.formats.dicom.images import open_dicom
 from calcigram.formats.dicom.writing import REQUIRED
 from calcigram.formats.extras import load_extra
 from calcigram.formats.files import PathLike, atomic_path, first_bytes, looks_like_dicom, suffix_of
+from calcigram.formats.mammograms import MG, MG_RAW
 from calcigram.mammogram import Mammogram
 from calcigram.wording import printable
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
 
 SUFFIXES = (".dcm", ".png")
 
@@ -69,70 +73,63 @@ def write_mammogram(mammogram: Mammogram, path: PathLike) -> str:
             Image.fromarray(stored).save(temporary, "PNG", dpi=dots)
         return Path(path).stem
     load_extra("pydicom", "A DICOM file")
-    from calcigram.formats.dicom.datasets import save_dataset
-
     dataset = _dataset(mammogram, stored)
     with atomic_path(path) as temporary:
         save_dataset(dataset, temporary)
     return str(dataset.SOPInstanceUID)
 
 
-def _dataset(mammogram: Mammogram, stored: npt.NDArray[np.uint16]) -> Any:
-    from pydicom import Dataset
+def _dataset(mammogram: Mammogram, stored: npt.NDArray[np.uint16]) -> Dataset:
     from pydicom.dataset import FileMetaDataset
-    from pydicom.uid import (
-        DigitalMammographyXRayImageStorageForPresentation,
-        DigitalMammographyXRayImageStorageForProcessing,
-        ExplicitVRLittleEndian,
-    )
-
-    from calcigram.formats.dicom.answer import ALGORITHM, MANUFACTURER, derived_uid
+    from pydicom.uid import ExplicitVRLittleEndian
 
     raw = mammogram.raw
     seed = hashlib.sha256(stored.tobytes()).hexdigest()
-    data = Dataset()
-    data.SOPClassUID = (
-        DigitalMammographyXRayImageStorageForProcessing
-        if raw
-        else DigitalMammographyXRayImageStorageForPresentation
+    uids = {
+        f"{level}InstanceUID": derived_uid(level, mammogram.image_id, seed)
+        for level in ("Study", "Series", "SOP")
+    }
+    n_bits = max(12, int(stored.max(initial=0)).bit_length())
+    data = new_dataset(
+        **dict.fromkeys((*REQUIRED, "PatientOrientation")),  # type 2: there, and empty
+        **uids,
+        SOPClassUID=MG_RAW if raw else MG,
+        Modality="MG",
+        PresentationIntentType="FOR PROCESSING" if raw else "FOR PRESENTATION",
+        ImageType=["DERIVED", "PRIMARY"],
+        Manufacturer=MANUFACTURER,
+        ManufacturerModelName=ALGORITHM,
+        SoftwareVersions=__version__,
+        ImageComments=f"simulated, {mammogram.image_id}",
+        SeriesNumber=1,
+        InstanceNumber=1,
+        ImageLaterality=mammogram.laterality or None,
+        ViewPosition=mammogram.view or None,
+        BodyPartExamined="BREAST",
+        OrganExposed="BREAST",
+        ImagerPixelSpacing=[f"{size:.10g}" for size in mammogram.spacing_mm],
+        BurnedInAnnotation="NO",
+        LossyImageCompression="00",
+        SamplesPerPixel=1,
+        PhotometricInterpretation="MONOCHROME2",
+        Rows=stored.shape[0],
+        Columns=stored.shape[1],
+        BitsAllocated=16,
+        BitsStored=n_bits,
+        HighBit=n_bits - 1,
+        PixelRepresentation=0,
+        PixelIntensityRelationship="LIN" if raw else "LOG",
+        PixelIntensityRelationshipSign=-1,  # greater values are less exposure
+        RescaleIntercept=0,
+        RescaleSlope=1,
+        RescaleType="US",
+        PixelData=np.ascontiguousarray(stored, "<u2").tobytes(),
+        file_meta=describe(FileMetaDataset(), TransferSyntaxUID=ExplicitVRLittleEndian),
     )
-    for level in ("Study", "Series", "SOP"):
-        uid = derived_uid(level, mammogram.image_id, seed)
-        setattr(data, f"{level}InstanceUID", uid)
-    # Type 2: there, and empty.
-    for name in (
-        "PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime",
-        "StudyID", "AccessionNumber", "ReferringPhysicianName", "PatientOrientation",
-    ):  # fmt: skip
-        setattr(data, name, None)
-    data.Modality = "MG"
-    data.PresentationIntentType = "FOR PROCESSING" if raw else "FOR PRESENTATION"
-    data.ImageType = ["DERIVED", "PRIMARY"]
-    data.Manufacturer, data.ManufacturerModelName = MANUFACTURER, ALGORITHM
-    data.SoftwareVersions = __version__
-    data.ImageComments = f"simulated, {mammogram.image_id}"
-    data.SeriesNumber = data.InstanceNumber = 1
-    data.ImageLaterality = mammogram.laterality or None
-    data.ViewPosition = mammogram.view or None
-    data.BodyPartExamined = data.OrganExposed = "BREAST"
-    data.ImagerPixelSpacing = [f"{size:.10g}" for size in mammogram.spacing_mm]
-    data.BurnedInAnnotation, data.LossyImageCompression = "NO", "00"
-    data.SamplesPerPixel, data.PhotometricInterpretation = 1, "MONOCHROME2"
-    data.Rows, data.Columns = stored.shape
-    data.BitsAllocated, data.PixelRepresentation = 16, 0
-    data.BitsStored = max(12, int(stored.max(initial=0)).bit_length())
-    data.HighBit = data.BitsStored - 1
-    data.PixelIntensityRelationship = "LIN" if raw else "LOG"
-    data.PixelIntensityRelationshipSign = -1  # greater values are less exposure
-    data.RescaleIntercept, data.RescaleSlope, data.RescaleType = 0, 1, "US"
     if not raw:
-        data.PresentationLUTShape = "IDENTITY"
         low, high = np.percentile(stored, [0.1, 99.99])
-        data.WindowCenter = f"{(low + high) / 2:.6g}"
-        data.WindowWidth = f"{max(high - low, 1):.6g}"
-    data.PixelData = np.ascontiguousarray(stored, "<u2").tobytes()
-    data.file_meta = FileMetaDataset()
-    data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        centre, width = f"{(low + high) / 2:.6g}", f"{max(high - low, 1):.6g}"
+        describe(data, PresentationLUTShape="IDENTITY", WindowCenter=centre, WindowWidth=width)
     return data
 
 
@@ -203,7 +200,7 @@ def write_segmentation(
             device_serial_number="0",
             content_label="CALCIFICATIONS",
             content_description="Calcification clusters, detected",
-            pixel_measures=_measures(highdicom, spacing_mm),
+            pixel_measures=highdicom.PixelMeasuresSequence(spacing_mm, slice_thickness=1.0),
         )
     except (AttributeError, KeyError, ValueError, TypeError) as error:  # of incomplete headers
         expected = f"an image whose header a segmentation can refer to ({type(error).__name__})"
@@ -212,13 +209,6 @@ def write_segmentation(
         made.PatientOrientation = header.get("PatientOrientation")
     with atomic_path(path) as temporary:
         save_dataset(made, temporary)
-
-
-def _measures(highdicom: Any, spacing_mm: tuple[float, float]) -> Any:
-    row, column = spacing_mm
-    return highdicom.PixelMeasuresSequence(
-        pixel_spacing=(row, column), slice_thickness=1.0, spacing_between_slices=None
-    )
 
 
 def _described(number: int, name: str, seed: Sequence[str]) -> Any:
