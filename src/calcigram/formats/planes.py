@@ -202,19 +202,7 @@ def _look_at(
         return None, spacing
     if len(images) > 1:
         raise BadInputError("one image of a mask", value=f"{len(images)} images")
-    with naming(images[0]):
-        return _look_into(images[0], labels, marks, notes, given_mm, spacing)
-
-
-def _look_into(
-    image: PathLike,
-    labels: npt.NDArray[Any],
-    marks: ImageMarks,
-    notes: list[str],
-    given_mm: float | tuple[float, float] | None,
-    spacing: Spacing | None,
-) -> tuple[npt.NDArray[Any] | None, Spacing | None]:
-    """Return pixels and pixel size of an image that a mask lies on."""
+    image = images[0]
     if kind_of(image) != "dicom":
         pixels = read_array(image)
     else:
@@ -228,13 +216,16 @@ def _look_into(
         marks.image_id, marks.group_id = entry.uid, text_of(header, "PatientID")
         marks.laterality, marks.view = entry.laterality, entry.view
         if spacing is None or states_spacing(entry):
-            of_image = pixel_spacing(entry, given_mm)
+            with naming(image):
+                of_image = pixel_spacing(entry, given_mm)
             spacing = agreed_spacing(of_image, spacing)
         if "PixelData" not in header:
             return None, spacing
-        pixels = displayed(header)
+        with naming(image):
+            pixels = displayed(header)
     if pixels.shape != labels.shape:
-        raise BadInputError(f"an image of the mask's shape, {labels.shape}", value=pixels.shape)
+        expected = f"an image of the mask's shape, {labels.shape}"
+        raise BadInputError(expected, source=str(image), value=pixels.shape)
     notes.append("contrast measured in the image")
     return pixels, spacing
 
