@@ -131,14 +131,14 @@ def product_clusters(found: Detection, groups: np.ndarray, name: str) -> Cluster
 
 def true_set(made: Rendered) -> ClusterSet:
     """Return the true clusters of an image, their outlines measured as those of any mask."""
-    pixels = pixels_of(made.labels, np.arange(-1, len(made.marks)), made.recipe.name)
+    pixels = pixels_of(made.labels, np.arange(-1, len(made.marks)))
     seen = np.flatnonzero(np.diff(pixels.offsets))  # one may lie wholly under others
     labels = np.isin(made.labels, seen + 1) * made.labels
     things = np.full(len(made.marks) + 1, -1)
     things[seen + 1] = np.arange(len(seen))
     mammogram, name = made.mammogram, made.recipe.name
     shapes = measure(
-        pixels_of(labels, things, name), mammogram.spacing_mm[::-1], (0, 0), name, mammogram.pixels, labels > 0
+        pixels_of(labels, things), mammogram.spacing_mm[::-1], (0, 0), mammogram.pixels, labels > 0
     ).shapes  # fmt: skip
     image = ImageMarks(name, nipple=made.nipple_mm, breast_area_mm2=made.breast_area_mm2)
     cluster_of = made.marks["cluster"].to_numpy()[seen]

@@ -25,9 +25,9 @@ import numpy as np
 import pandas as pd
 
 from calcigram.errors import BadInputError
-from calcigram.formats.inbreast import PIXEL_MM, Region, load_regions
 from calcigram.formats.mammograms import read_mammogram
 from calcigram.formats.outlines import inside, polygon_area
+from calcigram.formats.rois import PIXEL_MM, Region, load_regions
 from calcigram.linking import Linking, link
 from calcigram.mammogram import Mammogram
 from calcigram.validate.cbis_ddsm import DISTRIBUTION_WORDS, TYPE_WORDS

@@ -304,7 +304,7 @@ def damaged(family: str, n: int) -> Iterator[Outcome]:
             rng = random.Random(seed)
             return read(Path(folder) / "given", changes[seed % len(changes)](examples[seed % len(examples)], rng))  # fmt: skip
 
-        from calcigram.server.problems import Problem
+        from calcigram.server.responses import Problem
 
         tries = ((f"seed {seed}", seed) for seed in range(n))
         yield from in_children(

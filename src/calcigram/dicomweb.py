@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 from calcigram.classify import Classifier
-from calcigram.errors import BadInputError, CalcigramError
+from calcigram.errors import BadInputError, CalcigramError, naming
 from calcigram.formats.dicom.answer import ALGORITHM
 from calcigram.formats.dicom.datasets import check_budget, items_of, text_of
 from calcigram.formats.dicom.drawing import evidence
@@ -104,9 +104,8 @@ class Archive:
         try:
             self._client = web.DICOMwebClient(self.url, session=session, timeout=timeout_s)
         except ValueError as error:
-            raise BadInputError(
-                f"a URL such as http://localhost:8042/dicom-web ({error})", value=self.url
-            ) from None
+            expected = f"a URL such as http://localhost:8042/dicom-web ({error})"
+            raise BadInputError(expected, value=self.url) from None
         self._client.set_http_retry_params(retry=False)
 
     def instances(self, study: str) -> list[dict[str, str]]:
@@ -186,9 +185,8 @@ class Archive:
             answer = self._client.store_instances([document])
         if "FailedSOPSequence" in answer and answer.FailedSOPSequence:
             reason = answer.FailedSOPSequence[0].get("FailureReason", "not told")
-            raise ArchiveError(
-                f"{self.url}: {document.SOPInstanceUID} was not stored (failure reason {reason})"
-            )
+            text = f"{self.url}: {document.SOPInstanceUID} was not stored (failure reason {reason})"
+            raise ArchiveError(text)
 
     @contextmanager
     def _told(self, what: str) -> Iterator[None]:
@@ -288,9 +286,8 @@ def answer_study(
             _store_once(archive, study, reply.document, summary, dry_run)
     except ArchiveError as error:
         done = len(summary.stored)
-        raise ArchiveError(
-            f"{error}. {done} answers were stored before; run again to go on"
-        ) from None
+        text = f"{error}. {done} answers were stored before; run again to go on"
+        raise ArchiveError(text) from None
     return summary
 
 
@@ -311,7 +308,7 @@ def _is_foreign(dataset: Dataset, name: str) -> bool:
     from calcigram.formats.dicom.reading import parse_report
 
     try:
-        report = parse_report(dataset, name)
+        report = parse_report(dataset)
     except BadInputError as error:
         return "a Mammography CAD SR" in error.expected
     return not report.groups and not report.loose
@@ -393,14 +390,14 @@ def read_bounded(response: Any, **_: Any) -> Any:
         body += part
         if len(body) > MAX_ANSWER_BYTES or time.monotonic() > deadline:
             response.close()
-            raise ArchiveError(
-                f"an answer of more than {MAX_ANSWER_BYTES >> 20} MB, or {MAX_ANSWER_S:g} s"
-            )
+            text = f"an answer of more than {MAX_ANSWER_BYTES >> 20} MB, or {MAX_ANSWER_S:g} s"
+            raise ArchiveError(text)
     response._content = bytes(body)  # where requests keeps what `content` returns
     start = body.find(DICOM_MAGIC) - DICOM_PREAMBLE
     if start >= 0 and "dicom+json" not in response.headers.get("Content-Type", ""):
         end = body.rfind(b"\r\n--")
-        check_budget(io.BytesIO(bytes(body[start : end if end > start else None])), "the instance")
+        with naming("the instance"):
+            check_budget(io.BytesIO(bytes(body[start : end if end > start else None])))
     return response
 
 

@@ -7,7 +7,8 @@ of them into a message on standard error and exit code 2.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 from typing import Any
 
@@ -76,27 +77,51 @@ class BadInputError(CalcigramError):
         self.column = column
         self.value = None if value is self._NOTHING else value
         self.cluster_id = cluster_id
-        where = [] if source is None else [str(source)]
-        if row is not None:
-            where.append(f"row {row}")
-        if cluster_id is not None:
-            where.append(f"cluster {cluster_id!r}")
-        if column is not None:
-            where.append(f"column {column!r}")
         got = "" if value is self._NOTHING else f"got {_shown(value)}, "
         if isinstance(value, str) and expected.startswith("one of "):
             expected += did_you_mean(value, re.split(r", (?:or )?", expected[7:]))
-        super().__init__(
-            f"{', '.join(where)}: {got}expected {expected}"
-            if where
-            else f"{got}expected {expected}"
-        )
+        self._said = f"{got}expected {expected}"
+        super().__init__(self._message())
+
+    def _message(self) -> str:
+        where = [] if self.source is None else [str(self.source)]
+        if self.row is not None:
+            where.append(f"row {self.row}")
+        if self.cluster_id is not None:
+            where.append(f"cluster {self.cluster_id!r}")
+        if self.column is not None:
+            where.append(f"column {self.column!r}")
+        return ": ".join([*filter(None, [", ".join(where)]), self._said])
+
+    def name_source(self, source: object) -> None:
+        """State the file or object that holds the value, where none is stated yet."""
+        if self.source is None:
+            self.source = str(source)
+            self.args = (self._message(),)
 
 
 def _shown(value: Any) -> str:
     """Return a value as a message shows it: long ones, as of a damaged file, cut."""
     text = repr(value)
     return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."
+
+
+@contextmanager
+def naming(source: object) -> Iterator[None]:
+    """Name a file in errors that do not name one; so what reads a part of it need not know its name.
+
+    Examples
+    --------
+    >>> with naming("a.csv"):
+    ...     raise BadInputError("a number", row=3)
+    Traceback (most recent call last):
+    calcigram.errors.BadInputError: a.csv, row 3: expected a number
+    """
+    try:
+        yield
+    except BadInputError as error:
+        error.name_source(source)
+        raise
 
 
 class UnknownClusterError(BadInputError, KeyError):

@@ -105,9 +105,8 @@ def link(
     except (TypeError, ValueError):
         raise BadInputError("numbers in mm", column="x_mm, y_mm") from None
     if x.ndim != 1 or x.shape != y.shape:
-        raise BadInputError(
-            "two rows of as many numbers", column="x_mm, y_mm", value=f"{x.shape}, {y.shape}"
-        )
+        expected = "two rows of as many numbers"
+        raise BadInputError(expected, column="x_mm, y_mm", value=f"{x.shape}, {y.shape}")
     points = np.column_stack([x, y])
     bad = ~(np.abs(points) <= LARGEST_POSITION_MM).all(axis=1)
     if bad.any():

@@ -225,15 +225,11 @@ class ReadOptions:
             if not Path(image).exists():
                 raise BadInputError("an image file, or a folder, that exists", source=str(image))
 
-    def refuse_threshold(self, source: str) -> None:
+    def refuse_threshold(self) -> None:
         """Refuse a threshold where annotations have no score."""
         if self.threshold is not None:
-            raise BadInputError(
-                "no threshold: there is no score",
-                source=source,
-                column="--threshold",
-                value=self.threshold,
-            )
+            expected = "no threshold: there is no score"
+            raise BadInputError(expected, column="--threshold", value=self.threshold)
 
     def as_json(self) -> dict[str, Any]:
         """Return the options as plain values, for the manifest of a run."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from calcigram.classify import Classifier
 from calcigram.detect.detection import THRESHOLD_Z
 from calcigram.detect.images import search
-from calcigram.errors import BadInputError
+from calcigram.errors import BadInputError, naming
 from calcigram.formats.files import PathLike
 from calcigram.formats.inputs import check_apart, plain_file
 from calcigram.formats.mammograms import read_mammogram
@@ -87,8 +87,9 @@ def reply_to_report(
     from calcigram.formats.dicom.reading import read_report
     from calcigram.formats.dicom.writing import source_of_report
 
-    read = read_report(dataset, name, find_images, options)
-    source = source_of_report(read)
+    with naming(name):
+        read = read_report(dataset, name, find_images, options)
+        source = source_of_report(read)
     return _reply(read.intake.clusters, verdicts_of, source, template, read.intake.notes)
 
 
@@ -153,7 +154,7 @@ def reply_to_file(
         reply = _reply_to_intake(path, verdicts_of, template, options, source_of)
     elif is_mask:
         find = find_in_folder(path, images)
-        source_of = partial(source_of_segmentation, dataset, str(path), find, options.pixel_spacing)
+        source_of = partial(source_of_segmentation, dataset, find, options.pixel_spacing)
         reply = _reply_to_intake(path, verdicts_of, template, options, source_of)
     else:
         options.check_applies(REPORT, str(path))
@@ -232,7 +233,8 @@ def _reply_to_intake(
     """Answer a file that is no report; `source_of` says whose it is, and on which images it lies."""
     of_table = is_table(path)  # its image says whose it is, and no more
     intake = read_intake(path, replace(options, images=()) if of_table else options)
-    source = source_of()
+    with naming(path):
+        source = source_of()
     clusters = intake.clusters
     named = set(clusters.meta["image_id"].dropna()) if "image_id" in clusters.meta else set()
     if len(source.images) == 1 and len(named) <= 1:  # one image is the one they lie on

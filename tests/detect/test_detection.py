@@ -71,7 +71,7 @@ def test_a_mask_of_the_labels_gives_the_same_marks(discs):
     image = discs(THREE)
     found = of_patch(image)
     marks = ImageMarks()
-    fill_from_labels(marks, found.labels, (0.07, 0.07), "labels", image.pixels)
+    fill_from_labels(marks, found.labels, (0.07, 0.07), image.pixels)
     assert len(marks.loose) == 3
     for mark in marks.loose:
         row = near(found.table, mark.shape.x_mm, mark.shape.y_mm, 0.01)

@@ -11,8 +11,7 @@ from skimage.measure import label, regionprops
 
 from calcigram.errors import BadInputError
 from calcigram.formats import read_intake
-from calcigram.formats.connected import connected
-from calcigram.formats.maskparts import hull_pixels, measure, pixels_of
+from calcigram.formats.maskparts import connected, hull_pixels, measure, pixels_of
 from calcigram.options import ReadOptions
 
 
@@ -21,8 +20,8 @@ def test_shapes_are_those_of_scikit_image(seed):
     rough = gaussian_filter(np.random.default_rng(seed).normal(size=(120, 160)), 2)
     numbered = label(rough > 0.15, connectivity=2)
     spacing = (0.05, 0.08)
-    pixels = pixels_of(numbered, np.arange(numbered.max() + 1) - 1, "mask")
-    shapes = measure(pixels, spacing, (0, 0), "mask").shapes
+    pixels = pixels_of(numbered, np.arange(numbered.max() + 1) - 1)
+    shapes = measure(pixels, spacing, (0, 0)).shapes
     for shape, region in zip(shapes, regionprops(numbered, spacing=spacing[::-1]), strict=True):
         row, column = region.centroid
         assert shape.x_mm == pytest.approx(column + 0.5 * spacing[0])
@@ -91,7 +90,7 @@ def test_connected_parts_are_numbered_as_scikit_image_does(kind):
         shape = rng.integers(1, 14, 2)
         image = ((rng.random(shape) < rng.random()) * rng.integers(1, 4, shape)).astype(kind)
         expected, n_expected = label(image, connectivity=2, return_num=True, background=0)
-        numbered, n = connected(image, "mask")
+        numbered, n = connected(image)
         assert (n, numbered.dtype) == (n_expected, np.int32)
         np.testing.assert_array_equal(numbered, expected)
 
@@ -107,7 +106,7 @@ def test_a_mask_of_forty_million_pixels_takes_few_bytes_per_pixel():
     image[5::40, 5::40] = 1
     tracemalloc.start()
     try:
-        connected(image, "mask")
+        connected(image)
         assert tracemalloc.get_traced_memory()[1] < 6 * image.size
     finally:
         tracemalloc.stop()

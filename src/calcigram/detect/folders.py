@@ -343,7 +343,7 @@ def write_labels(found: Found, path: PathLike, image: PathLike) -> None:
         A segmentation is asked for of an image that is no DICOM file, or that has no cluster.
     """
     if Path(path).suffix.lower() == ".dcm":
-        from calcigram.formats.dicom.write_segmentation import write_segmentation
+        from calcigram.formats.dicom.write_images import write_segmentation
 
         labels, table = found.detection.labels, found.rows + 1
         masks = [np.isin(labels, own) for own in np.split(table, found.clusters.offsets[1:-1])]

@@ -15,9 +15,8 @@ from calcigram.clusters import ClusterSet
 from calcigram.detect.detection import THRESHOLD_Z, Detection, detect_calcifications
 from calcigram.detect.grouping import NEAR_NUMBER, WEAKER_Z, group_marks, rule
 from calcigram.errors import BadInputError
-from calcigram.formats.arrays import read_array
+from calcigram.formats.arrays import read_array, spacing_pair
 from calcigram.formats.files import PathLike
-from calcigram.formats.greys import spacing_pair
 from calcigram.formats.mammograms import from_array, read_mammogram
 from calcigram.limits import POINT_COLUMNS
 from calcigram.linking import METHODS, Linking, link

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from calcigram._kernels import regions
+from calcigram.errors import naming
 from calcigram.formats.maskparts import Pixels, measure
 from calcigram.formats.outlines import Shape
 from calcigram.mammogram import Image
@@ -414,7 +415,7 @@ def shape_of(region: Region, spacing_mm: tuple[float, float]) -> Shape:
     """Measure the outline of a region, without its contrast."""
     pixel = (spacing_mm[1] / region.factors[1], spacing_mm[0] / region.factors[0])
     fine = Pixels(region.fine_rows, region.fine_columns, np.array([0, len(region.fine_rows)]))
-    return measure(fine, pixel, (0, 0), "").shapes[0]
+    return measure(fine, pixel, (0, 0)).shapes[0]
 
 
 def shapes_of(
@@ -448,9 +449,8 @@ def shapes_of(
         np.concatenate([none, *(region.columns for region in regions)]),
         np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]),
     )
-    in_pixels = measure(
-        pixels, (spacing_mm[1], spacing_mm[0]), (0, 0), source, image, labels != 0
-    ).shapes
+    with naming(source):
+        in_pixels = measure(pixels, spacing_mm[::-1], (0, 0), image, labels != 0).shapes
     return [
         replace(shape_of(region, spacing_mm), x_mm=shape.x_mm, y_mm=shape.y_mm, cnr=shape.cnr)
         for region, shape in zip(regions, in_pixels, strict=True)

@@ -18,11 +18,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from calcigram.errors import BadInputError, PixelSizeError
-from calcigram.formats.annotations import DRAWN, Cluster, ImageMarks, Mark, gather
+from calcigram.formats.annotations import (
+    BOX,
+    DRAWN,
+    GENERAL,
+    MAX_POINTS,
+    Cluster,
+    ImageMarks,
+    ImageRegions,
+    Mark,
+    Region,
+    gather,
+)
 from calcigram.formats.files import PathLike
 from calcigram.formats.masks import LARGEST_MM
 from calcigram.formats.outlines import check_cost, inside, polygon_area
-from calcigram.formats.regions import BOX, GENERAL, ImageRegions, Region
 from calcigram.formats.registry import kind_of
 from calcigram.linking import MAX_LOOSE
 from calcigram.longtable import Intake, Notice
@@ -45,7 +55,6 @@ LEAST_AREA_PX = 20.0
 
 def intake_of_regions(
     images: Sequence[ImageRegions],
-    source: str,
     options: ReadOptions,
     notes: Iterable[str],
     *,
@@ -57,8 +66,6 @@ def intake_of_regions(
     Parameters
     ----------
     images : sequence of ImageRegions
-    source : str
-        Name of the file, for messages.
     options : ReadOptions
         Its `labels` are calcifications, and its `regions` outlines of clusters; without them the names tell. Its
         `images` are the mammograms in DICOM, or folders in which their files begin with the names of `images`.
@@ -78,20 +85,23 @@ def intake_of_regions(
     BadInputError
         A name that was asked for does not occur, there are too many regions, or the size of a pixel is not known.
     """
+    for image in images:
+        if sum(len(region.points) for region in image.regions) > MAX_POINTS:
+            raise BadInputError(f"at most {MAX_POINTS} points", column=f"image {image.name or '?'}")
     every = [region for image in images for region in image.regions]
-    _check_names(options, [*every, *declared], source)
+    _check_names(options, [*every, *declared])
     is_guess = guess_names and not options.labels and not any(r.is_calcification for r in every)
     said = list(notes)
     gathered, n_read, of_areas = [], 0, []
     for image in images:
         entry = mammogram_entry(image.name, options.images, said, is_only=len(images) == 1)
-        spacing = image.spacing or _spacing(image, entry, source, options)
+        spacing = image.spacing or _spacing(image, entry, options)
         if image.spacing is None:
             said.append(spacing.note("" if len(images) == 1 else f"image {image.name}: "))
         marks = ImageMarks(image_id=image.name)
         describe(marks, entry, image, said)
         size = (spacing.x_mm, spacing.y_mm)
-        n_read += _take_over(marks, image, size, source, options, is_guess, said)
+        n_read += _take_over(marks, image, size, options, is_guess, said)
         of_areas += _other_pixels(image.regions, math.sqrt(size[0] * size[1]))
         gathered.append(marks)
     said += [*_left_out(every, options, is_guess), *of_areas]
@@ -102,16 +112,12 @@ def intake_of_regions(
     return gather(gathered, said, options.linking)
 
 
-def _check_names(options: ReadOptions, regions: Sequence[Region], source: str) -> None:
+def _check_names(options: ReadOptions, regions: Sequence[Region]) -> None:
     for option, labels in (("--label", options.labels), ("--regions", options.regions)):
         for label in labels:
             if not any(region.is_named([label]) for region in regions):
-                raise BadInputError(
-                    f"a name in the file: {_listed(regions) or 'it has none'}",
-                    source=source,
-                    column=option,
-                    value=label,
-                )
+                expected = f"a name in the file: {_listed(regions) or 'it has none'}"
+                raise BadInputError(expected, column=option, value=label)
 
 
 def _listed(regions: Sequence[Region]) -> str:
@@ -137,7 +143,6 @@ def _take_over(
     marks: ImageMarks,
     image: ImageRegions,
     size: tuple[float, float],
-    source: str,
     options: ReadOptions,
     is_guess: bool,
     notes: list[str],
@@ -149,8 +154,8 @@ def _take_over(
     singles = [region for region in drawn if _is_single(region, options, is_guess)]
     n_read = len(around) + len(singles)
     if len(singles) > MAX_LOOSE:
-        raise BadInputError(f"at most {MAX_LOOSE} marks", source=source, value=len(singles))
-    kept, enclosing, n_repeated = _sort_out(singles, size, source)
+        raise BadInputError(f"at most {MAX_LOOSE} marks", value=len(singles))
+    kept, enclosing, n_repeated = _sort_out(singles, size)
     large = (
         [] if options.labels else [region for region in kept if region.extent(size) > LARGEST_MM]
     )
@@ -191,7 +196,7 @@ def _take_over(
 
 
 def _sort_out(
-    singles: list[Region], size: tuple[float, float], source: str
+    singles: list[Region], size: tuple[float, float]
 ) -> tuple[list[Region], list[Region], int]:
     """Tell calcifications from outlines around several, and from points that show one again.
 
@@ -210,7 +215,7 @@ def _sort_out(
     ]
     middles = np.array(places).reshape(-1, 2)
     drawn = {k: line for k, line in enumerate(outlines) if line is not None and len(line) >= 3}
-    check_cost(middles, list(drawn.values()), source)
+    check_cost(middles, list(drawn.values()))
     is_point = np.array([line is not None and len(line) == 1 for line in outlines], bool)
     repeated: set[int] = set()
     enclosing: set[int] = set()
@@ -291,9 +296,7 @@ def mammogram_entry(
     return open_image(files[0])
 
 
-def _spacing(
-    image: ImageRegions, entry: ImageEntry | None, source: str, options: ReadOptions
-) -> Spacing:
+def _spacing(image: ImageRegions, entry: ImageEntry | None, options: ReadOptions) -> Spacing:
     """Return the size of a pixel, and who states it."""
     from calcigram.formats.dicom.report import (
         Spacing,
@@ -310,7 +313,6 @@ def _spacing(
     if entry is None:
         raise PixelSizeError(
             "the size of a pixel: the option --pixel-spacing MM, or the DICOM image (--image FILE)",
-            source=source,
             column=f"image {image.name or '?'}",
         )
     of_image = (entry.n_rows, entry.n_columns)
@@ -318,11 +320,10 @@ def _spacing(
         raise PixelSizeError(
             f"regions on an image of the mammogram's {of_image[0]} x {of_image[1]} pixels, or the size of its own "
             "pixels: the option --pixel-spacing MM",
-            source=source,
             column=f"image {image.name or '?'}",
             value=f"{image.size[0]} x {image.size[1]}",
         )
-    return pixel_spacing(entry, source)
+    return pixel_spacing(entry)
 
 
 def describe(

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from calcigram.clusters import META_COLUMNS, clusters_from_frame
-from calcigram.errors import BadInputError, TemporaryFilesError
+from calcigram.errors import BadInputError, TemporaryFilesError, naming
 from calcigram.formats.files import PathLike, first_bytes
 from calcigram.formats.inputs import SpooledPath
 from calcigram.formats.temporary import temporary_files
@@ -111,22 +111,19 @@ def read_texts(
     BadInputError
         As `read_csv_clusters`.
     """
-    source, path = str(path), _as_text(path)
     options = replace(options, pixel_spacing=1.0 if options.units == "px" else None)
-    try:
-        layout = _find_layout(path, options)
-    except BadInputError as error:
-        if error.column != "cluster_id" or options.single_cluster is not None:
-            raise
-        options = replace(options, single_cluster=source)
-        layout = _find_layout(path, options)
-    tidy, frame = _tidied_frame(layout)
-    return (
-        frame,
-        resolve_columns(list(frame.columns), options, source=source),
-        tidy.lines,
-        tidy.notes,
-    )
+    with naming(path):
+        text = _as_text(path)
+        try:
+            layout = _find_layout(text, options)
+        except BadInputError as error:
+            if error.column != "cluster_id" or options.single_cluster is not None:
+                raise
+            options = replace(options, single_cluster=str(path))
+            layout = _find_layout(text, options)
+        tidy, frame = _tidied_frame(layout)
+        names = resolve_columns(list(frame.columns), options)
+    return frame, names, tidy.lines, tidy.notes
 
 
 @dataclass(frozen=True)
@@ -155,9 +152,7 @@ def _as_text(path: PathLike) -> PathLike:
     """Return the path of a text; that of a copy in UTF-8 where it is UTF-16, as spreadsheets write it."""
     readable = _as_utf8(path)
     if b"\0" in first_bytes(readable):
-        raise BadInputError(
-            "a text file (CSV) or a Parquet file, not binary data", source=str(path)
-        )
+        raise BadInputError("a text file (CSV) or a Parquet file, not binary data")
     return readable
 
 
@@ -180,7 +175,7 @@ def _as_utf8(path: PathLike) -> PathLike:
         ):
             shutil.copyfileobj(text, file)
     except UnicodeError as error:
-        raise BadInputError("text in UTF-16", source=str(path), value=str(error)) from None
+        raise BadInputError("text in UTF-16", value=str(error)) from None
     return copy
 
 
@@ -195,7 +190,7 @@ def _find_layout(path: PathLike, options: ReadOptions) -> _Layout:
     for candidate in candidates:
         try:
             headings = [name for name in candidate.headings if name]
-            names = resolve_columns(headings, options, source=str(path))
+            names = resolve_columns(headings, options)
         except BadInputError as error:
             refusal = refusal or error
             continue
@@ -318,7 +313,7 @@ def _tidied_frame(layout: _Layout) -> tuple[_Tidy, pd.DataFrame]:
 
 def _tidied(layout: _Layout, file: BinaryIO) -> _Tidy:
     """Write the rows of a file to another, line by line, without what holds nothing."""
-    source, n_fields = str(layout.path), len(layout.headings)
+    n_fields = len(layout.headings)
     numeric = [k for k, name in enumerate(layout.headings) if name in layout.numeric]
     lines = array("q")
     n_comments, n_blank = layout.n_comments, 0
@@ -338,12 +333,8 @@ def _tidied(layout: _Layout, file: BinaryIO) -> _Tidy:
         while len(fields) > n_fields and not fields[-1].strip():
             del fields[-1]
         if len(fields) != n_fields:
-            raise BadInputError(
-                f"{n_fields} fields as in the heading",
-                source=source,
-                row=line,
-                value=f"{len(fields)} fields",
-            )
+            expected = f"{n_fields} fields as in the heading"
+            raise BadInputError(expected, row=line, value=f"{len(fields)} fields")
         filled.update(k for k in unnamed if fields[k].strip())
         writer.writerow(fields)
         lines.append(line)
@@ -376,16 +367,10 @@ def _records(path: PathLike, delimiter: str) -> Iterator[tuple[int, list[str]]]:
                 line = reader.line_num + 1
     except UnicodeDecodeError as error:
         value = bytes(error.object[error.start : error.start + 1])
-        raise BadInputError(
-            "text in UTF-8 (or UTF-16); save it as CSV UTF-8",
-            source=str(path),
-            row=_line_of_bad_byte(path),
-            value=value,
-        ) from None
+        expected, line = "text in UTF-8 (or UTF-16); save it as CSV UTF-8", _line_of_bad_byte(path)
+        raise BadInputError(expected, row=line, value=value) from None
     except csv.Error as error:
-        raise BadInputError(
-            "a table in CSV", source=str(path), row=line, value=str(error)
-        ) from None
+        raise BadInputError("a table in CSV", row=line, value=str(error)) from None
 
 
 def _line_of_bad_byte(path: PathLike) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -77,7 +77,13 @@ def load_extra(module: str, what_for: str, extra: str = "dicom") -> Any:
 
 @contextmanager
 def refusing_damaged(
-    expected: str, source: str, *, column: str | None = None, smaller: str = "a smaller file"
+    expected: str,
+    *,
+    column: str | None = None,
+    smaller: str = "a smaller file",
+    said: Callable[[BaseException], str] = lambda error: (
+        f"{type(error).__name__}: {str(error)[:200]}"
+    ),
 ) -> Iterator[None]:
     """Refuse a file at which a library fails: what damaged bytes make it raise is not documented.
 
@@ -85,11 +91,12 @@ def refusing_damaged(
     ----------
     expected : str
         What the file should be; what the library said is added.
-    source : str
     column : str, optional
         Place in the file.
     smaller : str
         What is expected where memory does not suffice.
+    said : callable
+        Puts into words what the library raised.
 
     Raises
     ------
@@ -97,10 +104,10 @@ def refusing_damaged(
 
     Examples
     --------
-    >>> with refusing_damaged("a whole number", "a.txt"):
+    >>> with refusing_damaged("a whole number"):
     ...     _ = int("x")
     Traceback (most recent call last):
-    calcigram.errors.BadInputError: a.txt: expected a whole number (ValueError: invalid literal ...)
+    calcigram.errors.BadInputError: expected a whole number (ValueError: invalid literal ...)
     """
     try:
         with warnings.catch_warnings():
@@ -109,8 +116,6 @@ def refusing_damaged(
     except (CalcigramError, ImportError):
         raise
     except Exception as error:
-        name = type(error).__name__
-        if name in ("MemoryError", "DecompressionBombError"):
-            raise BadInputError(smaller, source=source, column=column) from None
-        said = f"{expected} ({name}: {str(error)[:200]})"
-        raise BadInputError(said, source=source, column=column) from None
+        if type(error).__name__ in ("MemoryError", "DecompressionBombError"):
+            raise BadInputError(smaller, column=column) from None
+        raise BadInputError(f"{expected} ({said(error)})", column=column) from None

@@ -80,9 +80,8 @@ def atomic_path(path: PathLike, *, tidy: bool = True) -> Iterator[Path]:
         try:
             temporary = stack.enter_context(unfinished(target, tidy=tidy))
         except OSError as error:
-            raise BadInputError(
-                f"permission to write there ({error.strerror})", source=str(path)
-            ) from None
+            expected = f"permission to write there ({error.strerror})"
+            raise BadInputError(expected, source=str(path)) from None
         try:
             yield temporary
             to_disk(temporary)
@@ -103,9 +102,8 @@ def _to_standard_output(path: Path) -> None:
     except OSError as error:
         if error.errno not in NO_SPACE:
             raise
-        raise BadInputError(
-            f"standard output that takes all of it ({error.strerror})", source=str(path.name)
-        ) from None
+        expected = f"standard output that takes all of it ({error.strerror})"
+        raise BadInputError(expected, source=str(path.name)) from None
 
 
 def first_bytes(path: PathLike, size: int = 1 << 16) -> bytes:
@@ -122,9 +120,8 @@ def first_bytes(path: PathLike, size: int = 1 << 16) -> bytes:
         with open(path, "rb") as file:
             head = file.read(size)
     except OSError as error:
-        raise BadInputError(
-            f"a file that can be read ({error.strerror})", source=str(path)
-        ) from None
+        expected = f"a file that can be read ({error.strerror})"
+        raise BadInputError(expected, source=str(path)) from None
     if not head:
         raise BadInputError("a file that is not empty", source=str(path))
     return head
@@ -200,11 +197,8 @@ def suffix_of(path: PathLike, known: tuple[str, ...]) -> str:
         return ".csv"
     suffix = Path(path).suffix.lower()
     if suffix not in known:
-        raise BadInputError(
-            f"a name that ends in {', '.join(known[:-1])} or {known[-1]}",
-            source=str(path),
-            value=Path(path).suffix,
-        )
+        expected = f"a name that ends in {', '.join(known[:-1])} or {known[-1]}"
+        raise BadInputError(expected, source=str(path), value=Path(path).suffix)
     return suffix
 
 

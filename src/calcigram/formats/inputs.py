@@ -106,9 +106,8 @@ def plain_file(path: PathLike) -> PathLike:
                 stack.enter_context(temporary_files())
                 shutil.copyfileobj(given, stack.enter_context(open(copy, "wb")), _CHUNK)
         except OSError as error:
-            raise BadInputError(
-                f"a file that can be read ({error.strerror})", source=name
-            ) from None
+            expected = f"a file that can be read ({error.strerror})"
+            raise BadInputError(expected, source=name) from None
         path = copy
     if os.path.isdir(path) or not os.path.exists(path):
         return path
@@ -133,17 +132,14 @@ def _unpacked(path: PathLike, name: str, opened: Callable[[BinaryIO], Any]) -> S
             while chunk := source.read(_CHUNK):
                 left -= len(chunk)
                 if left < 0:
-                    raise BadInputError(
-                        f"a file that unpacks to at most {most} bytes; unpack it yourself",
-                        source=name,
-                    )
+                    expected = f"a file that unpacks to at most {most} bytes; unpack it yourself"
+                    raise BadInputError(expected, source=name)
                 unpacked.write(chunk)
         except (OSError, EOFError, lzma.LZMAError, zlib.error, ValueError) as error:
             if isinstance(error, CalcigramError) or getattr(error, "errno", None) in NO_SPACE:
                 raise
-            raise BadInputError(
-                "an undamaged compressed file", source=name, value=str(error)
-            ) from None
+            expected = "an undamaged compressed file"
+            raise BadInputError(expected, source=name, value=str(error)) from None
     return copy
 
 
@@ -287,9 +283,8 @@ class Inputs:
             if stamp_of(path) != stamp and (
                 path not in self._digests or file_digest(path) != self._digests[path]
             ):
-                raise BadInputError(
-                    "a file that does not change while it is read", source=str(path)
-                )
+                expected = "a file that does not change while it is read"
+                raise BadInputError(expected, source=str(path))
 
 
 def stamp_of(path: Path) -> _Stamp:

@@ -8,27 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from calcigram.errors import BadInputError
-from calcigram.formats.annotations import (
-    DRAWN,
-    MAX_CLUSTERS,
-    Cluster,
-    ImageMarks,
-    Mark,
-)
+from calcigram.formats.annotations import DRAWN, MAX_CLUSTERS, Cluster, ImageMarks, Mark
 from calcigram.formats.maskparts import Ints, MaskParts, Measured, measure, outline_px, pixels_of
 from calcigram.formats.outlines import polygon_shape
 from calcigram.linking import MAX_LOOSE, Linking, link
 from calcigram.longtable import Notice
 from calcigram.wording import counted
-
-if TYPE_CHECKING:
-    pass
 
 LARGEST_MM = 10.0
 """No calcification is larger; what is marked so is an organ, a mass or a whole cluster."""
@@ -51,7 +42,6 @@ def fill_from_labels(
     image: ImageMarks,
     labels: npt.NDArray[Any],
     spacing: tuple[float, float],
-    source: str,
     intensity: npt.NDArray[Any] | None = None,
     *,
     chosen: Collection[int | str] = (),
@@ -71,8 +61,6 @@ def fill_from_labels(
         is one, unless labels have many parts; then they are clusters, and the parts calcifications.
     spacing : (float, float)
         Width and height of a pixel in mm.
-    source : str
-        Name of the file.
     intensity : ndarray, optional
         The image itself, of the same shape, calcifications bright; it gives contrast and weighted centres.
     chosen : collection of int, optional
@@ -97,10 +85,10 @@ def fill_from_labels(
         There are more marks than calcifications can be, the values are grey levels, a chosen label
         does not occur, or no mark is brighter in the image than its surroundings.
     """
-    parts = MaskParts.of(labels, source)
+    parts = MaskParts.of(labels)
     present = () if parts is None else parts.values
-    _check_chosen(chosen, present, source, "--label")
-    _check_chosen(regions, present, source, "--regions")
+    _check_chosen(chosen, present, "--label")
+    _check_chosen(regions, present, "--regions")
     if parts is None:
         return ["the mask is empty: no calcification"]
     notes: list[str] = []
@@ -115,20 +103,20 @@ def fill_from_labels(
             notes.append(Notice(f"{_named(others)} left out: not named with --label"))
     else:
         notes += _drop_large(parts, spacing)
-        parts.check_grey_levels(source)
+        parts.check_grey_levels()
         notes += _drop_rim(parts)
-    things, names = _things(parts, spacing, source, notes)
+    things, names = _things(parts, spacing, notes)
     if not names:
         return [*notes, Notice("no label that can be calcifications")]
-    pixels = pixels_of(parts.numbered, things, source)
+    pixels = pixels_of(parts.numbered, things)
     marked = None if intensity is None else parts.marked()
     if intensity is not None:
         rows, columns = parts.numbered.shape
         top, left = parts.corner
         intensity = intensity[top : top + rows, left : left + columns]
     place = (parts.corner[0] + corner[0], parts.corner[1] + corner[1])
-    measured = measure(pixels, spacing, place, source, intensity, marked)
-    notes += _darkness(measured, source)
+    measured = measure(pixels, spacing, place, intensity, marked)
+    notes += _darkness(measured)
     marks = [Mark(shape) for shape in measured.shapes]
     if probability is not None:
         top, left = parts.corner
@@ -168,17 +156,11 @@ def _take_regions(
     return clusters
 
 
-def _check_chosen(
-    chosen: Collection[int | str], values: Collection[int], source: str, option: str
-) -> None:
+def _check_chosen(chosen: Collection[int | str], values: Collection[int], option: str) -> None:
     for label in chosen:
         if label not in values:
-            raise BadInputError(
-                f"a label of the mask: {_listed(values) or 'it has none'}",
-                source=source,
-                column=option,
-                value=label,
-            )
+            expected = f"a label of the mask: {_listed(values) or 'it has none'}"
+            raise BadInputError(expected, column=option, value=label)
 
 
 def _drop_large(parts: MaskParts, spacing: tuple[float, float]) -> list[str]:
@@ -233,7 +215,7 @@ def _drop_rim(parts: MaskParts) -> list[str]:
 
 
 def _things(
-    parts: MaskParts, spacing: tuple[float, float], source: str, notes: list[str]
+    parts: MaskParts, spacing: tuple[float, float], notes: list[str]
 ) -> tuple[Ints, list[str]]:
     """Say which parts are one calcification, and of which cluster each is.
 
@@ -252,7 +234,7 @@ def _things(
     if not len(kept):
         return things, []
     if len(values) == 1 or float(np.median(n_parts)) >= CLUSTER_PARTS:
-        _check_count(len(kept), source)
+        _check_count(len(kept))
         things[kept] = np.arange(len(kept))
         if len(values) == 1:
             of_one = f"label {values[0]}" if len(parts.first) - 1 > len(kept) else "one value"
@@ -272,7 +254,7 @@ def _things(
     own = np.where(scattered[of_label], len(values) + np.arange(len(kept)), of_label)
     things[kept] = np.unique(own, return_inverse=True)[1]
     n_things = int(things.max()) + 1
-    _check_count(n_things, source)
+    _check_count(n_things)
     if not scattered.all():
         n_whole = len(values) - int(scattered.sum())
         notes.append(f"{counted(n_whole, 'label')}: each is a calcification")
@@ -283,14 +265,13 @@ def _things(
     return things, [""] * n_things
 
 
-def _darkness(measured: Measured, source: str) -> list[str]:
+def _darkness(measured: Measured) -> list[str]:
     """Refuse an image in which no mark is brighter than its surroundings."""
     n_darker, n_compared = measured.n_darker, measured.n_compared
     if n_compared and n_darker == n_compared:
         raise BadInputError(
             "an image in which calcifications are bright; no mark is brighter than its surroundings "
             "(is the image inverted, or another one?)",
-            source=source,
             value=f"{counted(n_darker, 'darker mark')}",
         )
     if 2 * n_darker > n_compared:
@@ -328,9 +309,9 @@ def _take_over(
             notes.append(Notice(text))
 
 
-def _check_count(n_marks: int, source: str) -> None:
+def _check_count(n_marks: int) -> None:
     if n_marks > MAX_LOOSE:
-        raise BadInputError(f"at most {MAX_LOOSE} marks", source=source, value=n_marks)
+        raise BadInputError(f"at most {MAX_LOOSE} marks", value=n_marks)
 
 
 def _named(values: Iterable[int | str]) -> str:

@@ -193,7 +193,7 @@ def inside(points: Points, polygon: Points) -> npt.NDArray[np.bool_]:
     return found
 
 
-def check_cost(points: Points, outlines: Sequence[Points], source: str) -> None:
+def check_cost(points: Points, outlines: Sequence[Points]) -> None:
     """Refuse outlines and points that take too long to be held against each other.
 
     Raises
@@ -205,10 +205,8 @@ def check_cost(points: Points, outlines: Sequence[Points], source: str) -> None:
     for outline in outlines:
         n_tests += len(outline) * int(_in_box(points, outline).sum())
         if n_tests > MAX_TESTS:
-            raise BadInputError(
-                f"outlines of which corners times points within are at most {MAX_TESTS:,}",
-                source=source,
-            )
+            expected = f"outlines of which corners times points within are at most {MAX_TESTS:,}"
+            raise BadInputError(expected)
 
 
 def _in_box(points: Points, polygon: Points) -> npt.NDArray[np.bool_]:

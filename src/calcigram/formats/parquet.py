@@ -279,9 +279,8 @@ def _list_table(clusters: ClusterSet, names: list[str]) -> pa.Table:
 
     check_names(clusters)
     if clusters.offsets[-1] > np.iinfo(np.int32).max:
-        raise BadInputError(
-            "at most 2**31 - 1 calcifications at once", value=int(clusters.offsets[-1])
-        )
+        expected = "at most 2**31 - 1 calcifications at once"
+        raise BadInputError(expected, value=int(clusters.offsets[-1]))
     offsets = pa.array(clusters.offsets.astype(np.int32))
     columns: dict[str, pa.Array] = {"cluster_id": pa.array(clusters.cluster_id, pa.string())}
     for name in names:
@@ -387,11 +386,8 @@ def _batches(
 def _check_count(n_rows: int, n_stated: int, source: str) -> None:
     """Refuse a damaged file that holds more or fewer rows than it says: none may get lost."""
     if n_rows != n_stated:
-        raise BadInputError(
-            f"an undamaged Parquet file, with the {n_stated} rows that its footer states",
-            source=source,
-            value=f"{n_rows} rows",
-        )
+        expected = f"an undamaged Parquet file, with the {n_stated} rows that its footer states"
+        raise BadInputError(expected, source=source, value=f"{n_rows} rows")
 
 
 def row_group_runs(
@@ -464,12 +460,8 @@ def _check_version(metadata: Mapping[bytes, bytes], source: str) -> None:
             about = None
         version = about.get("version") if isinstance(about, dict) else None
         if not isinstance(version, int) or not 1 <= version <= FORMAT_VERSION:
-            raise BadInputError(
-                f"a format version up to {FORMAT_VERSION}; a newer calcigram wrote this",
-                source=source,
-                column="version",
-                value=version,
-            )
+            expected = f"a format version up to {FORMAT_VERSION}; a newer calcigram wrote this"
+            raise BadInputError(expected, source=source, column="version", value=version)
 
 
 def _long_table(file: Any) -> pa.Table:

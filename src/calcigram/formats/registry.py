@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from calcigram.clusters import ClusterSet
-from calcigram.errors import BadInputError
+from calcigram.errors import BadInputError, naming
 from calcigram.formats.files import (
     IMAGE_MAGICS,
     PARQUET_MAGIC,
@@ -94,15 +94,15 @@ def _any_ends(names: tuple[str, ...], suffix: str) -> bool:
 
 FORMATS = {
     "parquet": Format(TABLE, lambda of: of.head.startswith(PARQUET_MAGIC), f"{_HERE}.parquet", "iter_parquet_clusters"),
-    "nifti": Format(MASK, lambda of: looks_like_nifti(of.head), f"{_HERE}.nifti", "read_nifti"),
+    "nifti": Format(MASK, lambda of: looks_like_nifti(of.head), f"{_HERE}.planes", "read_nifti"),
     "mask": Format(MASK, _is_array, f"{_HERE}.planes", "read_mask", packed=False),
     "dicom": Format(DICOM, lambda of: looks_like_dicom(of.head), f"{_HERE}.dicom.reading", "read_dicom", packed=False),
-    "plist": Format(ANNOTATION, lambda of: looks_like_property_list(of.head), f"{_HERE}.inbreast", "read_inbreast", packed=False),
+    "plist": Format(ANNOTATION, lambda of: looks_like_property_list(of.head), f"{_HERE}.rois", "read_inbreast", packed=False),
     "xlsx": Format(WORKBOOK, lambda of: any(name.startswith("xl/") for name in of.names), f"{_HERE}.workbook", "read_workbook"),
-    "coco": Format(ANNOTATION, _is_coco, f"{_HERE}.coco", "read_coco"),
-    "labelme": Format(ANNOTATION, lambda of: of.has_keys("shapes"), f"{_HERE}.labelme", "read_labelme"),
-    "slicer": Format(ANNOTATION, lambda of: of.has_keys("markups"), f"{_HERE}.slicer", "read_slicer"),
-    "imagej": Format(ANNOTATION, lambda of: of.head.startswith(b"Iout") or _any_ends(of.names, ".roi"), f"{_HERE}.imagej", "read_imagej"),
+    "coco": Format(ANNOTATION, _is_coco, f"{_HERE}.jsonfiles", "read_coco"),
+    "labelme": Format(ANNOTATION, lambda of: of.has_keys("shapes"), f"{_HERE}.jsonfiles", "read_labelme"),
+    "slicer": Format(ANNOTATION, lambda of: of.has_keys("markups"), f"{_HERE}.rois", "read_slicer"),
+    "imagej": Format(ANNOTATION, lambda of: of.head.startswith(b"Iout") or _any_ends(of.names, ".roi"), f"{_HERE}.rois", "read_imagej"),
     "mammogram": Format(MAMMOGRAM, lambda _: False, "calcigram.detect.images", "read_image", packed=False),
     "csv": Format(TABLE, lambda _: True, f"{_HERE}.csvtext", "read_csv_clusters"),
 }  # fmt: skip
@@ -162,7 +162,8 @@ def content_of(path: PathLike, options: ReadOptions) -> str:
         return kind
     from calcigram.formats.mammograms import is_mammogram
 
-    return "mammogram" if is_mammogram(path, kind, options) else kind
+    with naming(path):
+        return "mammogram" if is_mammogram(path, kind, options) else kind
 
 
 def read_clusters(path: PathLike, options: ReadOptions | None = None, **given: Any) -> ClusterSet:
@@ -288,6 +289,11 @@ def iter_intakes(
     options = options or ReadOptions()
     refuse_address(path)
     path = plain_file(path)
+    with naming(path):
+        yield from _intakes(path, batch_size, options, skip)
+
+
+def _intakes(path: PathLike, batch_size: int, options: ReadOptions, skip: int) -> Iterator[Intake]:
     found = FORMATS[content_of(path, options)]
     options.check_applies(found.called, str(path))
     if not found.packed and isinstance(path, SpooledPath):
@@ -407,7 +413,5 @@ def as_clusters(given: ClusterSet | pd.DataFrame | PathLike) -> ClusterSet:
         return intake.clusters
     if hasattr(given, "columns"):
         return ClusterSet.from_dataframe(given)
-    raise BadInputError(
-        "a ClusterSet, a table with one row per calcification, or the path of a file",
-        value=type(given).__name__,
-    )
+    expected = "a ClusterSet, a table with one row per calcification, or the path of a file"
+    raise BadInputError(expected, value=type(given).__name__)

@@ -58,9 +58,8 @@ def take_lock(folder: Path, output: PathLike) -> int:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 os.close(lock)
-                raise BadInputError(
-                    "an output that no other process is writing", source=str(output)
-                ) from None
+                expected = "an output that no other process is writing"
+                raise BadInputError(expected, source=str(output)) from None
             except OSError:  # a file system without locks
                 pass
             if is_same(path, os.fstat(lock)):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import warnings
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,9 +10,9 @@ from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
 
-from calcigram.errors import BadInputError, CalcigramError
+from calcigram.errors import BadInputError
 from calcigram.formats.csvtext import read_csv_clusters
-from calcigram.formats.extras import load_extra
+from calcigram.formats.extras import load_extra, refusing_damaged
 from calcigram.formats.files import PathLike
 from calcigram.formats.inputs import SpooledPath
 from calcigram.formats.temporary import temporary_files
@@ -55,34 +54,23 @@ def read_workbook(path: PathLike, options: ReadOptions | None = None) -> Intake:
     -----
     Of a formula its stored result is read. Entities in the XML inside are refused, and nothing is fetched.
     """
-    options, source = options or ReadOptions(), str(path)
+    options = options or ReadOptions()
     openpyxl = load_extra("openpyxl", "A workbook (.xlsx)", "formats")
-    copy = SpooledPath(source)
-    # What damaged bytes make openpyxl raise is not documented.
-    try:
-        _check(path, source)
-        with warnings.catch_warnings(), open(path, "rb") as file:
-            warnings.simplefilter("ignore")
-            book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
-            names = list(book.sheetnames)
-            name = _chosen(names, options.sheet, source)
-            sheet = book[name]
-            if not hasattr(sheet, "iter_rows"):
-                raise BadInputError("a sheet of cells, not a chart", source=source, value=name)
-            sheet.reset_dimensions()  # what it states of its size may be wrong
-            with temporary_files(), open(copy, "w", encoding="utf-8", newline="") as text:
-                _write(sheet, text, source)
-    except (CalcigramError, ImportError):
-        raise
-    except MemoryError:
-        raise BadInputError("a smaller workbook", source=source) from None
-    except Exception as error:
-        raise BadInputError(
-            f"an undamaged workbook (.xlsx) ({type(error).__name__}: {str(error)[:200]})",
-            source=source,
-        ) from None
+    copy = SpooledPath(str(path))
+    refusing = refusing_damaged("an undamaged workbook (.xlsx)", smaller="a smaller workbook")
+    with refusing, open(path, "rb") as file:
+        _check(path)
+        book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
+        names = list(book.sheetnames)
+        name = _chosen(names, options.sheet)
+        sheet = book[name]
+        if not hasattr(sheet, "iter_rows"):
+            raise BadInputError("a sheet of cells, not a chart", value=name)
+        sheet.reset_dimensions()  # what it states of its size may be wrong
+        with temporary_files(), open(copy, "w", encoding="utf-8", newline="") as text:
+            _write(sheet, text)
     if not Path(copy).stat().st_size:
-        raise BadInputError("at least one row below the headings", source=source)
+        raise BadInputError("at least one row below the headings")
     intake = read_csv_clusters(copy, replace(options, sheet=None))
     if len(names) == 1:
         return intake
@@ -91,7 +79,7 @@ def read_workbook(path: PathLike, options: ReadOptions | None = None) -> Intake:
     return replace(intake, notes=(*([] if options.sheet else [note]), *intake.notes))
 
 
-def _check(path: PathLike, source: str) -> None:
+def _check(path: PathLike) -> None:
     """Refuse what unpacks to too much, and XML with a document type: no workbook has one, and entities need it.
 
     `zipfile` unpacks no more of a member than its header says.
@@ -100,55 +88,42 @@ def _check(path: PathLike, source: str) -> None:
         members = archive.infolist()
         most = unpacked_limit(0)
         if len(members) > MAX_MEMBERS or sum(one.file_size for one in members) > most:
-            raise BadInputError(f"a workbook that unpacks to at most {most} bytes", source=source)
+            raise BadInputError(f"a workbook that unpacks to at most {most} bytes")
         for one in members:
             # Without zeros UTF-16 and UTF-32 look like ASCII; expat takes no encoding that is not alike.
             if b"<!DOCTYPE" in archive.read(one).replace(b"\0", b""):
-                raise BadInputError(
-                    "XML without a document type (<!DOCTYPE ...>)",
-                    source=source,
-                    column=one.filename,
-                )
+                expected = "XML without a document type (<!DOCTYPE ...>)"
+                raise BadInputError(expected, column=one.filename)
 
 
-def _chosen(names: list[str], wanted: str | None, source: str) -> str:
+def _chosen(names: list[str], wanted: str | None) -> str:
     if not names or (wanted is not None and wanted not in names):
-        raise BadInputError(
-            f"a sheet: {', '.join(map(repr, names[:20])) or 'it has none'}",
-            source=source,
-            column="--sheet",
-            value=wanted,
-        )
+        expected = f"a sheet: {', '.join(map(repr, names[:20])) or 'it has none'}"
+        raise BadInputError(expected, column="--sheet", value=wanted)
     return names[0] if wanted is None else wanted
 
 
-def _write(sheet: Any, text: Any, source: str) -> None:
+def _write(sheet: Any, text: Any) -> None:
     """Write a sheet as CSV, each row on the line of its number."""
     writer = csv.writer(text, lineterminator="\n")
     n_cells = n_blank = width = n_characters = 0
     for number, row in enumerate(_rows(sheet), start=1):
         n_cells += len(row)
         if number > MAX_ROWS or n_cells > MAX_CELLS:
-            raise BadInputError(
-                f"at most {MAX_ROWS:,} rows and {MAX_CELLS:,} cells", source=source, row=number
-            )
+            raise BadInputError(f"at most {MAX_ROWS:,} rows and {MAX_CELLS:,} cells", row=number)
         if any(isinstance(value, str) and len(value) > MAX_TEXT for value in row):
-            raise BadInputError(
-                f"cells of at most {MAX_TEXT:,} characters", source=source, row=number
-            )
+            raise BadInputError(f"cells of at most {MAX_TEXT:,} characters", row=number)
         cells = [_text(value) for value in row]
         n_characters += sum(map(len, cells))
         if n_characters > unpacked_limit(0):
-            raise BadInputError(
-                f"a sheet of at most {unpacked_limit(0)} characters", source=source, row=number
-            )
+            raise BadInputError(f"a sheet of at most {unpacked_limit(0)} characters", row=number)
         while cells and not cells[-1]:
             cells.pop()
         if not cells:
             n_blank += 1
             continue
         if len(cells) > MAX_COLUMNS:
-            raise BadInputError(f"at most {MAX_COLUMNS} columns", source=source, row=number)
+            raise BadInputError(f"at most {MAX_COLUMNS} columns", row=number)
         text.write("\n" * n_blank)  # lines that only keep the numbers
         n_blank, width = 0, width or len(cells)
         writer.writerow(cells + [""] * (width - len(cells)))

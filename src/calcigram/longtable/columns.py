@@ -165,16 +165,14 @@ def factors(options: ReadOptions) -> dict[str, float]:
         expected = "the pixel spacing in mm beside units 'px' (pixel_spacing)"
         raise BadInputError(expected, column="pixel_spacing", value=None)
     if isinstance(spacing, tuple):
-        raise BadInputError(
+        expected = (
             "one number: diameters and directions in px have no meaning where pixels are not square; "
-            "convert the table to mm",
-            column="pixel_spacing",
-            value=spacing,
+            "convert the table to mm"
         )
+        raise BadInputError(expected, column="pixel_spacing", value=spacing)
     if units != "px" and spacing is not None:
-        raise BadInputError(
-            "units 'px' where a pixel spacing is given", column="units", value=units
-        )
+        expected = "units 'px' where a pixel spacing is given"
+        raise BadInputError(expected, column="units", value=units)
     length = MM_PER_UNIT[units] if spacing is None else spacing
     of_unit = {"mm": length, "mm2": length**2}
     return {name: of_unit.get(column.unit, 1.0) for name, column in NUMERIC_COLUMNS.items()}
@@ -219,11 +217,8 @@ def resolve_columns(
     {'cluster_id': 'lesion', 'x_mm': 'x_px', 'y_mm': 'y_px'}
     """
     if len(present) > MAX_COLUMNS:
-        raise BadInputError(
-            f"at most {MAX_COLUMNS} columns, one row per calcification below them",
-            source=source,
-            value=f"{len(present)} columns",
-        )
+        expected = f"at most {MAX_COLUMNS} columns, one row per calcification below them"
+        raise BadInputError(expected, source=source, value=f"{len(present)} columns")
     repeated = sorted(name for name, n in Counter(present).items() if n > 1)
     if repeated:
         raise BadInputError("each heading once", source=source, column=repeated[0])
@@ -238,11 +233,8 @@ def resolve_columns(
         if taken:
             found[ours] = taken[0]
     if single_cluster is not None and "cluster_id" in found:
-        raise BadInputError(
-            "no column of cluster ids where the table is said to be one cluster",
-            source=source,
-            column=found["cluster_id"],
-        )
+        expected = "no column of cluster ids where the table is said to be one cluster"
+        raise BadInputError(expected, source=source, column=found["cluster_id"])
     for ours in ("cluster_id", *(column.name for column in MARKS if column.required)):
         if ours in found or (ours == "cluster_id" and single_cluster is not None):
             continue

@@ -382,16 +382,12 @@ def check_long(clusters: ClusterSet) -> None:
     check_names(clusters)
     empty = clusters.n_calcifications == 0
     if empty.any():
-        raise BadInputError(
-            "at least one calcification in each cluster of a long table",
-            cluster_id=clusters.cluster_id[int(empty.argmax())],
-        )
+        expected = "at least one calcification in each cluster of a long table"
+        raise BadInputError(expected, cluster_id=clusters.cluster_id[int(empty.argmax())])
     repeated = pd.Series(clusters.cluster_id).duplicated().to_numpy()
     if repeated.any():
-        raise BadInputError(
-            "each cluster id once in a long table",
-            cluster_id=clusters.cluster_id[int(repeated.argmax())],
-        )
+        expected = "each cluster id once in a long table"
+        raise BadInputError(expected, cluster_id=clusters.cluster_id[int(repeated.argmax())])
 
 
 def check_names(clusters: ClusterSet) -> None:

@@ -41,6 +41,10 @@ MIN_CODED_PROBABILITY = 0.5
 NOTICE = "Research software: a description of the pattern, no diagnosis."
 
 
+Place = tuple[str, str, str]
+"""Study, series and SOP class of an instance."""
+
+
 @dataclass(frozen=True)
 class Source:
     """What an answer refers to: patient, study and images.
@@ -52,14 +56,14 @@ class Source:
     images : dict of str to ImageEntry
         By SOP instance UID, all that clusters may lie on.
     spacings : dict of str to Spacing
-    places : dict of str to (str, str, str)
-        SOP instance UID -> study, series, SOP class; of every instance to be named as evidence.
+    places : dict of str to Place
+        By SOP instance UID, of every instance to be named as evidence.
     """
 
     identity: Dataset
     images: dict[str, ImageEntry]
     spacings: dict[str, Spacing]
-    places: dict[str, tuple[str, str, str]]
+    places: dict[str, Place]
 
 
 @dataclass(frozen=True)

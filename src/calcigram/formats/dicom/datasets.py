@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING, Any
 from calcigram.errors import BadInputError
 from calcigram.formats.dicom.concepts import Coded
 from calcigram.formats.files import DICOM_MAGIC, DICOM_PREAMBLE
+from calcigram.wording import counted
 
 if TYPE_CHECKING:
     from pydicom import Dataset
+
 
 BIG_ENDIAN, DEFLATED = "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"
 
@@ -44,15 +46,13 @@ TRANSFER_SYNTAX, SEQUENCE_END = 0x0010, 0xE0DD
 _CHUNK = 1 << 20
 
 
-def check_budget(file: Any, source: str) -> None:
+def check_budget(file: Any) -> None:
     """Refuse a file that ends within an element, or holds more than any report, image or mask.
 
     Parameters
     ----------
     file : binary file, open for reading
         Is read from its beginning, and left there.
-    source : str
-        Name of the file, for messages.
 
     Raises
     ------
@@ -66,17 +66,17 @@ def check_budget(file: Any, source: str) -> None:
     if syntax == DEFLATED:
         file.seek(start)
         whole = io.BytesIO()
-        for part in inflated(file, MAX_INFLATED, source):
+        for part in inflated(file, MAX_INFLATED):
             whole.write(part)
-        _walk(whole, 0, "<", source)
+        _walk(whole, 0, "<")
     else:
         file.seek(start)
         is_big = syntax == BIG_ENDIAN or (not syntax and file.read(2) == b"\x00\x08")
-        _walk(file, start, ">" if is_big else "<", source)
+        _walk(file, start, ">" if is_big else "<")
     file.seek(0)
 
 
-def inflated(file: Any, most: int, source: str) -> Iterator[bytes]:
+def inflated(file: Any, most: int) -> Iterator[bytes]:
     """Yield what follows in a file, inflated (RFC 1951), part by part.
 
     Raises
@@ -89,10 +89,10 @@ def inflated(file: Any, most: int, source: str) -> Iterator[bytes]:
         try:
             part = inflater.decompress(packed, _CHUNK)
         except zlib.error as error:
-            raise BadInputError(f"complete deflated data ({error})", source=source) from None
+            raise BadInputError(f"complete deflated data ({error})") from None
         size += len(part)
         if size > most:
-            raise BadInputError(f"at most {most} bytes when it is inflated", source=source)
+            raise BadInputError(f"at most {most} bytes when it is inflated")
         yield part
 
 
@@ -122,7 +122,7 @@ def _header(head: bytes, order: str) -> tuple[int, int, int, int]:
     return group, element, struct.unpack_from(f"{order}I", head, at)[0], at + 4
 
 
-def _walk(file: Any, position: int, order: str, source: str) -> None:
+def _walk(file: Any, position: int, order: str) -> None:
     """Walk over all elements, those of items too; they follow each other as they stand in the file."""
     item = struct.pack(f"{order}HH", ITEMS, 0xE000)
     size = file.seek(0, os.SEEK_END)
@@ -148,11 +148,9 @@ def _walk(file: Any, position: int, order: str, source: str) -> None:
                 n_elements += file.read(length).count(b"\\")
             position += length
     if n_elements > MAX_ELEMENTS:
-        raise BadInputError(f"a file of at most {MAX_ELEMENTS} elements", source=source)
+        raise BadInputError(f"a file of at most {MAX_ELEMENTS} elements")
     if all_defined and position > size:
-        raise BadInputError(
-            "a complete DICOM file", source=source, value=f"{size} bytes of at least {position}"
-        )
+        raise BadInputError("a complete DICOM file", value=f"{size} bytes of at least {position}")
 
 
 def _may_nest(head: bytes) -> bool:
@@ -207,11 +205,8 @@ def numbers_of(dataset: Any, name: str) -> list[float]:
     >>> numbers_of(header, "ImagerPixelSpacing"), numbers_of(header, "PixelSpacing")
     ([0.07, 0.07], [])
     """
-    value = _value(dataset, name)
-    if value is None or (isinstance(value, str) and not value):
-        return []
     try:
-        return [float(number) for number in _several(value)]
+        return [float(number) for number in values_of(dataset, name)]
     except (TypeError, ValueError):
         return []
 
@@ -222,12 +217,31 @@ def whole_of(dataset: Any, name: str, default: int = 0) -> int:
     return int(numbers[0]) if numbers and 0 <= numbers[0] < 1e6 else default
 
 
-def _several(value: Any) -> list[Any]:
+def values_of(dataset: Any, name: str) -> list[Any]:
+    """Return the values of an attribute, one or several; none where it is empty."""
+    value = _value(dataset, name)
+    if value is None or value == "":
+        return []
     return [value] if isinstance(value, int | float | str) else list(value)
 
 
 def _value(dataset: Any, name: str) -> Any:
     return dataset.get(name) if dataset is not None and name in dataset else None
+
+
+def new_dataset(**values: Any) -> Dataset:
+    """Return a dataset with attributes by keyword; a list of datasets is a sequence."""
+    from pydicom import Dataset
+
+    made: Dataset = describe(Dataset(), **values)
+    return made
+
+
+def describe(dataset: Any, **values: Any) -> Any:
+    """Set attributes of a dataset by keyword, and return it."""
+    for keyword, value in values.items():
+        setattr(dataset, keyword, value)
+    return dataset
 
 
 def save_dataset(dataset: Dataset, path: Path) -> None:
@@ -238,3 +252,70 @@ def save_dataset(dataset: Dataset, path: Path) -> None:
     buffer = io.BytesIO()
     dataset.save_as(buffer, enforce_file_format=True)
     path.write_bytes(buffer.getvalue())
+
+
+_J2K_START, _JPEG_START = b"\xff\x4f\xff\x51", b"\xff\xd8"
+
+_JPEG_FRAMES = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}
+"""Markers that begin a frame (ITU-T T.81, B.1.1.3; T.87, C.1.1), which states its size."""
+
+_ALONE = {0x01, *range(0xD0, 0xD9)}
+"""Markers without a segment."""
+
+_SCAN = 0xDA
+
+
+def stated_size(frame: bytes) -> tuple[int, int, int] | None:
+    """Return rows, columns and number of colours as the header of a JPEG, JPEG-LS or JPEG 2000 stream states them.
+
+    Parameters
+    ----------
+    frame : bytes
+        One compressed frame.
+
+    Returns
+    -------
+    (int, int, int) or None
+        None where it is no such stream, or has no such header.
+
+    Examples
+    --------
+    >>> stated_size(b"\\xff\\xd8\\xff\\xc3" + struct.pack(">HBHHB", 11, 16, 30, 20, 1))
+    (30, 20, 1)
+    """
+    at = frame.find(_J2K_START)
+    if at >= 0 and len(frame) >= at + 42:
+        right, bottom, left, top = struct.unpack_from(">4I", frame, at + 8)
+        (n_colours,) = struct.unpack_from(">H", frame, at + 40)
+        return bottom - top, right - left, n_colours
+    at = len(_JPEG_START)
+    if not frame.startswith(_JPEG_START):
+        return None
+    while at + 10 <= len(frame) and frame[at] == 0xFF:
+        marker = frame[at + 1]
+        if marker == 0xFF or marker in _ALONE:  # fill, or a marker without a segment
+            at += 1 if marker == 0xFF else 2
+        elif marker in _JPEG_FRAMES:
+            rows, columns, n_colours = struct.unpack_from(">HHB", frame, at + 5)
+            return rows, columns, n_colours
+        elif marker == _SCAN:
+            return None
+        else:
+            at += 2 + struct.unpack_from(">H", frame, at + 2)[0]
+    return None
+
+
+def check_size(frame: bytes, size: tuple[int, int]) -> None:
+    """Refuse a compressed frame whose size is another than that of the image, or that has colours.
+
+    Raises
+    ------
+    BadInputError
+        It would take memory for pixels that the image does not have.
+    """
+    stated = stated_size(frame)
+    if stated is not None and stated != (*size, 1):
+        raise BadInputError(
+            f"compressed pixels of the image's {size[0]} x {size[1]}, in one colour",
+            value=f"{stated[0]} x {stated[1]}, in {counted(stated[2], 'colour')}",
+        )

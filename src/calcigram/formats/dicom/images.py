@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from calcigram.errors import MAX_SHOWN, BadInputError
+from calcigram.errors import MAX_SHOWN, BadInputError, naming
 from calcigram.formats.dicom import concepts
-from calcigram.formats.dicom.codestreams import check_size
 from calcigram.formats.dicom.datasets import (
     check_budget,
+    check_size,
     coded,
     first_of,
     items_of,
@@ -28,7 +28,7 @@ from calcigram.formats.dicom.datasets import (
     whole_of,
 )
 from calcigram.formats.dicom.report import ImageEntry
-from calcigram.formats.extras import MissingExtraError, load_extra
+from calcigram.formats.extras import MissingExtraError, load_extra, refusing_damaged
 from calcigram.formats.files import (
     DICOM_MAGIC,
     DICOM_PREAMBLE,
@@ -100,34 +100,21 @@ def open_dicom(path: PathLike, *, pixels: bool = False) -> Dataset:
         The file cannot be read as DICOM.
     """
     first_bytes(path, 1)  # what cannot be read is told in our own words
-    with open(path, "rb") as file:
-        return parse_dicom(file, str(path), pixels=pixels)
+    with naming(path), open(path, "rb") as file:
+        return parse_dicom(file, pixels=pixels)
 
 
-def parse_dicom(file: Any, source: str, *, pixels: bool = False) -> Dataset:
-    """Parse DICOM from an open binary file, with errors that name `source`."""
+def parse_dicom(file: Any, *, pixels: bool = False) -> Dataset:
+    """Parse DICOM from an open binary file."""
     pydicom = load_extra("pydicom", "A DICOM file")
-    # What damaged bytes make pydicom raise is not documented: struct errors, KeyError, and more.
-    try:
-        with quietly():
-            check_budget(file, source)
-            dataset: Dataset = pydicom.dcmread(file, force=True, stop_before_pixels=not pixels)
-            if "SOPClassUID" not in dataset or not str(dataset.SOPClassUID):
-                raise BadInputError("a SOP Class UID (0008,0016)", source=source)
-            _decode_all(dataset)
-    except BadInputError:
-        raise
-    except (RecursionError, MemoryError, OSError) as error:
-        raise BadInputError(f"a DICOM file ({type(error).__name__})", source=source) from None
-    except Exception as error:
-        raise BadInputError(f"a complete DICOM file ({told(error)})", source=source) from None
+    with refusing_damaged("a complete DICOM file", said=told), quietly():
+        check_budget(file)
+        dataset: Dataset = pydicom.dcmread(file, force=True, stop_before_pixels=not pixels)
+        if "SOPClassUID" not in dataset or not str(dataset.SOPClassUID):
+            raise BadInputError("a SOP Class UID (0008,0016)")
+        for element in dataset.iterall():  # converted now, so that damage shows here
+            _ = element.value
     return dataset
-
-
-def _decode_all(dataset: Any) -> None:
-    """Convert every element now, so that damage shows here and not somewhere later."""
-    for element in dataset.iterall():
-        _ = element.value
 
 
 def find_in_folder(
@@ -184,7 +171,7 @@ def _glance(path: Path) -> tuple[str, list[str]]:
         with open(path, "rb") as file, quietly():
             if not looks_like_dicom(file.read(DICOM_PREAMBLE + len(DICOM_MAGIC))):
                 return "", []
-            check_budget(file, str(path))
+            check_budget(file)
             header = pydicom.dcmread(file, force=True, stop_before_pixels=True, specific_tags=tags)
             uid, sources = text_of(header, "SOPInstanceUID"), []
             if not text_of(header, "SOPClassUID").startswith(NO_IMAGES):
@@ -285,15 +272,13 @@ MAX_VALUES = 4 * MAX_PIXELS
 """Of all frames together."""
 
 
-def frames(dataset: Dataset, source: str, index: int | None = None) -> npt.NDArray[Any]:
+def frames(dataset: Dataset, index: int | None = None) -> npt.NDArray[Any]:
     """Return the pixels of a DICOM image as they are stored, shape (frames, rows, columns).
 
     Parameters
     ----------
     dataset : pydicom.Dataset
         With its pixel data.
-    source : str
-        Name of the file, for messages.
     index : int, optional
         Of the one frame to read.
 
@@ -305,33 +290,28 @@ def frames(dataset: Dataset, source: str, index: int | None = None) -> npt.NDArr
     size = [whole_of(dataset, name, 1) for name in ("NumberOfFrames", "Rows", "Columns")]
     size[0] = size[0] if index is None else 1
     if size[0] > MAX_FRAMES or size[1] * size[2] > MAX_PIXELS or np.prod(size) > MAX_VALUES:
-        raise BadInputError(f"at most {MAX_PIXELS} pixels per frame", source=source, value=size)
+        raise BadInputError(f"at most {MAX_PIXELS} pixels per frame", value=size)
     if (n_samples := whole_of(dataset, "SamplesPerPixel", 1)) > 1:
-        raise BadInputError("a greyscale image", source=source, value=f"{n_samples} colours")
+        raise BadInputError("a greyscale image", value=f"{n_samples} colours")
     # What damaged pixel data make pydicom raise is not documented.
     try:
         from pydicom.pixels import pixel_array
 
         with quietly():
-            _check_compressed(dataset, source, (size[1], size[2]), index)
+            _check_compressed(dataset, (size[1], size[2]), index)
             pixels = np.asarray(pixel_array(dataset, index=index))
     except (BadInputError, KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # a decoder in Rust panics with what is no Exception
-        _check_plugins(dataset, source)
-        raise BadInputError(
-            f"pixel data that can be read ({told(error)})",
-            source=source,
-        ) from None
+        _check_plugins(dataset)
+        raise BadInputError(f"pixel data that can be read ({told(error)})") from None
     pixels = pixels[None] if pixels.ndim == 2 else pixels
     if pixels.ndim != 3:
-        raise BadInputError("a greyscale image", source=source, value=f"shape {pixels.shape}")
+        raise BadInputError("a greyscale image", value=f"shape {pixels.shape}")
     return pixels
 
 
-def _check_compressed(
-    dataset: Dataset, source: str, size: tuple[int, int], index: int | None
-) -> None:
+def _check_compressed(dataset: Dataset, size: tuple[int, int], index: int | None) -> None:
     """Refuse compressed frames that state another size than the image, before they are unpacked."""
     from pydicom.encaps import generate_frames
 
@@ -340,7 +320,7 @@ def _check_compressed(
     number = whole_of(dataset, "NumberOfFrames", 1) or 1
     for at, frame in enumerate(generate_frames(dataset.PixelData, number_of_frames=number)):
         if index is None or at == index:
-            check_size(frame, size, source)
+            check_size(frame, size)
         if at == index:
             return
 
@@ -353,27 +333,22 @@ def _compressed_by(dataset: Dataset) -> str:
     return str(syntax.name)
 
 
-def _check_plugins(dataset: Dataset, source: str) -> None:
+def _check_plugins(dataset: Dataset) -> None:
     """Say which extra unpacks compressed pixels, where it is not installed."""
     name = _compressed_by(dataset)
     if name and find_spec("pylibjpeg") is None:
-        raise MissingExtraError("pylibjpeg", f"{source}: pixel data in {name}", "images")
+        raise MissingExtraError("pylibjpeg", f"{dataset.filename}: pixel data in {name}", "images")
 
 
-def modality_values(dataset: Dataset, pixels: npt.NDArray[Any], source: str) -> npt.NDArray[Any]:
+def modality_values(dataset: Dataset, pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Return stored pixels after rescaling or the modality look-up table of their header."""
     from pydicom.pixels import apply_modality_lut
 
-    try:
-        with quietly():
-            return np.asarray(apply_modality_lut(pixels, dataset))
-    except Exception as error:  # what damaged tables make pydicom raise is not documented
-        raise BadInputError(
-            f"a modality look-up table that can be read ({type(error).__name__})", source=source
-        ) from None
+    with refusing_damaged("a modality look-up table that can be read", said=told), quietly():
+        return np.asarray(apply_modality_lut(pixels, dataset))
 
 
-def displayed(dataset: Dataset, source: str) -> npt.NDArray[Any]:
+def displayed(dataset: Dataset) -> npt.NDArray[Any]:
     """Return the pixels of a mammogram's first frame such that what is displayed brighter is greater.
 
     Notes
@@ -382,9 +357,9 @@ def displayed(dataset: Dataset, source: str) -> npt.NDArray[Any]:
     Photometric interpretation MONOCHROME1 and presentation LUT shape INVERSE say the same thing, that the
     least value is displayed white (PS3.3, C.8.11.3.1.2): together they turn the values round once.
     """
-    pixels: npt.NDArray[Any] = frames(dataset, source, 0)[0]
+    pixels: npt.NDArray[Any] = frames(dataset, 0)[0]
     if "ModalityLUTSequence" in dataset:
-        pixels = modality_values(dataset, pixels, source)
+        pixels = modality_values(dataset, pixels)
     slope = numbers_of(dataset, "RescaleSlope")
     turned = bool(slope) and slope[0] < 0 and "ModalityLUTSequence" not in dataset
     shape = text_of(dataset, "PresentationLUTShape").strip().upper()

@@ -8,10 +8,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from calcigram.errors import BadInputError
+from calcigram.errors import BadInputError, naming
 from calcigram.formats.annotations import Cluster, ImageMarks, Mark, gather
-from calcigram.formats.dicom.cad_sr import is_cad_sr, read_cad_sr
 from calcigram.formats.dicom.datasets import text_of, whole_of
+from calcigram.formats.dicom.findings import (
+    is_cad_sr,
+    is_measurement_report,
+    read_cad_sr,
+    read_tid1500,
+)
 from calcigram.formats.dicom.images import (
     FindImages,
     describe_from_header,
@@ -34,7 +39,6 @@ from calcigram.formats.dicom.report import (
     states_spacing,
     unread_spacing,
 )
-from calcigram.formats.dicom.tid1500 import is_measurement_report, read_tid1500
 from calcigram.formats.dicom.tree import Tree, with_stated
 from calcigram.formats.files import PathLike
 from calcigram.formats.outlines import (
@@ -125,27 +129,24 @@ def _read_mask_image(path: PathLike, options: ReadOptions) -> Intake:
     import pandas as pd
     from pydicom.uid import UID
 
-    source = str(path)
     entry = open_image(path, pixels=True)
     header = entry.header
     assert header is not None
     if (n_frames := whole_of(header, "NumberOfFrames", 1)) != 1:
-        raise BadInputError("a mask of one frame", source=source, value=f"{n_frames} frames")
-    pixels = displayed(header, source)
+        raise BadInputError("a mask of one frame", value=f"{n_frames} frames")
+    pixels = displayed(header)
     n_levels = len(pd.unique(pixels.ravel()))
     if n_levels > MASK_LEVELS:
         raise BadInputError(
             f"a mask (an image of at most {MASK_LEVELS} grey values), a segmentation or a report; the "
             "calcifications of a mammogram must be detected first",
-            source=source,
             value=f"{UID(text_of(header, 'SOPClassUID')).name}, {n_levels} grey values",
         )
     stated = None
     if options.pixel_spacing is None and (states_spacing(entry) or unread_spacing(header)):
-        stated = pixel_spacing(entry, source)
+        stated = pixel_spacing(entry)
     return intake_of_plane(
         pixels,
-        source,
         options,
         marks=ImageMarks(
             group_id=text_of(header, "PatientID"), laterality=entry.laterality, view=entry.view
@@ -174,16 +175,18 @@ def read_report(
     -------
     DicomIntake
     """
-    options = options or ReadOptions()
-    report = parse_report(dataset, source)
+    with naming(source):
+        return _read_report(dataset, find_images, options or ReadOptions())
+
+
+def _read_report(dataset: Dataset, find_images: FindImages, options: ReadOptions) -> DicomIntake:
+    report = parse_report(dataset)
     used = dict.fromkeys(
         [*(group.image for group in report.groups), *(spot.image for spot in report.loose)]
     )
     used.update(dict.fromkeys(spot.image for group in report.groups for spot in group.spots))
     if len(used) > MAX_IMAGES:
-        raise BadInputError(
-            f"findings on at most {MAX_IMAGES} images", source=source, value=len(used)
-        )
+        raise BadInputError(f"findings on at most {MAX_IMAGES} images", value=len(used))
     headers = find_images([uid for uid in used if uid])
     gathered: dict[str, ImageMarks] = {}
     spacings: dict[str, Spacing] = {}
@@ -195,7 +198,7 @@ def read_report(
         if not uid or not _drawn_on(uid, report):
             spacings[uid] = Spacing(math.nan, math.nan, "nobody")
         else:
-            spacings[uid] = pixel_spacing(entry, source, options.pixel_spacing)
+            spacings[uid] = pixel_spacing(entry, options.pixel_spacing)
         gathered[uid] = _image_marks(entry, report, spacings[uid])
     for group in report.groups:
         gathered[group.image].clusters.append(_cluster(group, spacings))
@@ -254,13 +257,12 @@ def _cautions(entry: ImageEntry, report: Report) -> list[str]:
     return [Notice(note) for note in notes]
 
 
-def parse_report(dataset: Dataset, source: str) -> Report:
+def parse_report(dataset: Dataset) -> Report:
     """Read a structured report by what it holds, whatever its SOP class.
 
     Parameters
     ----------
     dataset : pydicom.Dataset
-    source : str
 
     Returns
     -------
@@ -271,7 +273,7 @@ def parse_report(dataset: Dataset, source: str) -> Report:
     BadInputError
         It is no report of calcifications.
     """
-    tree = Tree(dataset, source)
+    tree = Tree(dataset)
     if is_cad_sr(tree):
         return read_cad_sr(tree)
     if is_measurement_report(tree):
@@ -280,11 +282,8 @@ def parse_report(dataset: Dataset, source: str) -> Report:
 
     kind = UID(text_of(dataset, "SOPClassUID")).name
     title = tree.top.concept
-    raise BadInputError(
-        "a Mammography CAD SR, a TID 1500 measurement report or a segmentation",
-        source=source,
-        value=kind if title is None else f"{kind}, {title.meaning}",
-    )
+    expected = "a Mammography CAD SR, a TID 1500 measurement report or a segmentation"
+    raise BadInputError(expected, value=kind if title is None else f"{kind}, {title.meaning}")
 
 
 def _preface(report: Report, spacings: dict[str, Spacing]) -> list[str]:

@@ -1,6 +1,6 @@
 """What a report says of images and calcifications, before it is clusters; and the size of an image's pixels.
 
-`cad_sr` and `tid1500` make a `Report`, in pixels and in its own words; `reading` makes clusters of it. The size of a
+`findings` makes a `Report`, in pixels and in its own words; `reading` makes clusters of it. The size of a
 pixel is stated by the user, the report or the image, and never guessed.
 """
 
@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from calcigram.errors import PixelSizeError
-from calcigram.formats.dicom.datasets import first_of, items_of, numbers_of, text_of
+from calcigram.formats.dicom.datasets import first_of, items_of, numbers_of, text_of, values_of
 from calcigram.limits import PIXEL_SPACING_MM, check_pixel_spacing
 from calcigram.longtable import Notice
 
@@ -118,8 +118,6 @@ class Report:
 
     Attributes
     ----------
-    source : str
-        Name of the file.
     dataset : pydicom.Dataset
         The report itself.
     kind : str
@@ -137,7 +135,6 @@ class Report:
         What was made of it, and what is missing.
     """
 
-    source: str
     dataset: Dataset = field(repr=False)
     kind: str
     images: dict[str, ImageEntry] = field(default_factory=dict)
@@ -214,7 +211,6 @@ _CALIBRATED = ("GEOMETRY", "FIDUCIAL")
 
 def pixel_spacing(
     entry: ImageEntry,
-    source: str,
     given_mm: float | tuple[float, float] | None = None,
     *,
     elsewhere: str = IN_REPORT,
@@ -224,8 +220,6 @@ def pixel_spacing(
     Parameters
     ----------
     entry : ImageEntry
-    source : str
-        Name of the report, for the message.
     given_mm : float or (float, float), optional
         What the user states (of rows, of columns); it goes before all else.
     elsewhere : str
@@ -255,13 +249,11 @@ def pixel_spacing(
         return Spacing.given(check_pixel_spacing(given_mm))
     factor, factor_by = _magnification_of(entry.header)
     if factor is None and (text := unread_factor(entry.header)):
-        raise PixelSizeError(
+        expected = (
             "a number with a decimal point as Estimated Radiographic Magnification Factor (0018,1114), or "
-            "the option --pixel-spacing MM",
-            source=source,
-            column=entry.where,
-            value=text,
+            "the option --pixel-spacing MM"
         )
+        raise PixelSizeError(expected, column=entry.where, value=text)
     sizes, told = _of_image(entry.header), _told(entry)
     in_breast = [_over(s, factor, factor_by) if s.stated_by == _DETECTOR else s for s in sizes]
     if told is not None and sizes:
@@ -269,7 +261,7 @@ def pixel_spacing(
         readings = (_over(told, factor, factor_by), told)
         agreeing = [one for one in readings if any(_same(one, size) for size in in_breast)]
         if not agreeing:
-            raise _contradiction([told, *sizes], factor, entry, source)
+            raise _contradiction([told, *sizes], factor, entry)
         spacing = agreeing[0]
     elif told is not None:
         of_detector = told.stated_by == _REPORT and entry.magnified
@@ -280,29 +272,26 @@ def pixel_spacing(
             spacing = next((size for size in sizes if size.stated_by == _IMAGE), spacing)
         by_frames = [size for size in sizes if size.stated_by != _DETECTOR]
         if not all(_same(size, by_frames[0]) for size in by_frames):
-            raise _contradiction(by_frames, None, entry, source)
+            raise _contradiction(by_frames, None, entry)
     else:
-        raise PixelSizeError(_wanted(entry, elsewhere), source=source, column=entry.where)
+        raise PixelSizeError(_wanted(entry, elsewhere), column=entry.where)
     if entry.magnified and factor is None and spacing.stated_by in (_REPORT, _DETECTOR):
         raise PixelSizeError(
             "the Estimated Radiographic Magnification Factor (0018,1114) of this magnification view "
             "in the referenced image (name it with --image), or the option --pixel-spacing MM",
-            source=source,
             column=entry.where,
         )
     smallest, largest = PIXEL_SPACING_MM
     if not all(smallest <= size <= largest for size in (spacing.x_mm, spacing.y_mm)):
-        raise PixelSizeError(
+        expected = (
             f"a pixel of {smallest:g} to {largest:g} mm ({spacing.stated_by}); or "
-            "state it with --pixel-spacing",
-            source=source,
-            column=entry.where,
-            value=(spacing.x_mm, spacing.y_mm),
+            "state it with --pixel-spacing"
         )
+        raise PixelSizeError(expected, column=entry.where, value=(spacing.x_mm, spacing.y_mm))
     return spacing
 
 
-def agreed_spacing(of_image: Spacing, stated: Spacing | None, source: str) -> Spacing:
+def agreed_spacing(of_image: Spacing, stated: Spacing | None) -> Spacing:
     """Return the pixel size of an image and of a mask that lies on it, which must agree.
 
     Raises
@@ -312,7 +301,7 @@ def agreed_spacing(of_image: Spacing, stated: Spacing | None, source: str) -> Sp
     """
     if stated is None or _same(of_image, stated):
         return of_image
-    raise _contradiction([stated, of_image], None, ImageEntry(""), source)
+    raise _contradiction([stated, of_image], None, ImageEntry(""))
 
 
 def _is_calibrated(header: Dataset | None) -> bool:
@@ -360,13 +349,12 @@ def _same(one: Spacing, other: Spacing) -> bool:
 
 
 def _contradiction(
-    sizes: Sequence[Spacing], factor: float | None, entry: ImageEntry, source: str
+    sizes: Sequence[Spacing], factor: float | None, entry: ImageEntry
 ) -> PixelSizeError:
     stated = [f"{size.x_mm:g} x {size.y_mm:g} mm by {size.stated_by}" for size in sizes]
     over = "" if factor is None else f", the magnification being {factor:.3g}"
     return PixelSizeError(
         "one size of a pixel; state the right one with --pixel-spacing MM",
-        source=source,
         column=entry.where,
         value="; ".join(stated) + over,
     )
@@ -393,12 +381,9 @@ def unread_spacing(header: Dataset | None) -> str:
         (header, "NominalScannedPixelSpacing", "Nominal Scanned Pixel Spacing (0018,2010)"),
         (first_of(shared, "PixelMeasuresSequence"), "PixelSpacing", "Pixel Spacing (0028,0030)"),
     ):
-        value = None if place is None else place.get(name)
-        if value not in (None, "") and _pair(place, name) is None:
-            texts = [value] if isinstance(value, str | int | float) else list(value)
-            text = "\\".join(map(str, texts))[:64]
-            if text:
-                return f"{tag} '{text}', which is not two numbers with a decimal point"
+        text = "\\".join(map(str, values_of(place, name)))[:64]
+        if text and _pair(place, name) is None:
+            return f"{tag} '{text}', which is not two numbers with a decimal point"
     return ""
 
 

@@ -67,21 +67,19 @@ def read_segmentation(path: PathLike, find_images: FindImages, options: ReadOpti
     anything but calcifications are left out. Frames of one segment on one image, as the slices of a
     tomosynthesis are, are laid over each other.
     """
-    source = str(path)
     dataset = open_dicom(path, pixels=True)
     segments = {
         whole_of(item, "SegmentNumber"): item for item in items_of(dataset, "SegmentSequence")
     }
     notes = [f"DICOM segmentation of {counted(len(segments), 'segment')}"]
     names = {number: text_of(item, "SegmentLabel") for number, item in segments.items()}
-    labels = _chosen(names, options.labels, "--label", source)
-    regions = _chosen(names, options.regions, "--regions", source)
+    labels = _chosen(names, options.labels, "--label")
+    regions = _chosen(names, options.regions, "--regions")
     is_map = text_of(dataset, "SegmentationType").upper() == "FRACTIONAL"
     threshold = DEFAULT_THRESHOLD if options.threshold is None else options.threshold
     if options.threshold is not None and not is_map:
         raise BadInputError(
             "a fractional segmentation, or no threshold",
-            source=source,
             column="--threshold",
             value=text_of(dataset, "SegmentationType"),
         )
@@ -102,7 +100,7 @@ def read_segmentation(path: PathLike, find_images: FindImages, options: ReadOpti
     spacings: dict[str, Any] = {}
     masks: dict[tuple[str, int], _Crop] = {}
     n_frames: Counter[tuple[str, int]] = Counter()
-    for uid, number, crop in _masks(dataset, source, threshold):
+    for uid, number, crop in _masks(dataset, threshold):
         if number not in left_out:
             masks[uid, number] = _united(masks.get((uid, number), crop), crop)
             n_frames[uid, number] += 1
@@ -114,8 +112,8 @@ def read_segmentation(path: PathLike, find_images: FindImages, options: ReadOpti
             text = f"segment {number}: {n_frames[uid, number]} frames are read as one plane"
             notes.append(Notice(text))
         if uid not in gathered:
-            entry = segmented_image(dataset, uid, headers.get(uid), source)
-            spacings[uid] = pixel_spacing(entry, source, options.pixel_spacing, elsewhere=IN_MASK)
+            entry = segmented_image(dataset, uid, headers.get(uid))
+            spacings[uid] = pixel_spacing(entry, options.pixel_spacing, elsewhere=IN_MASK)
             notes.append(spacings[uid].note(f"image {uid or '?'}: "))
             gathered[uid] = ImageMarks(
                 uid, text_of(dataset, "PatientID"), entry.laterality, entry.view
@@ -125,7 +123,7 @@ def read_segmentation(path: PathLike, find_images: FindImages, options: ReadOpti
         chosen: dict[str, Any] = {"chosen": (1,) if labels else ()}
         if number in regions:
             chosen = {"regions": (1,)}
-        said = fill_from_labels(part, crop_mask, size, source, **chosen, corner=(top, left))
+        said = fill_from_labels(part, crop_mask, size, **chosen, corner=(top, left))
         if number in regions:
             gathered[uid].clusters += part.clusters
             continue
@@ -134,18 +132,12 @@ def read_segmentation(path: PathLike, find_images: FindImages, options: ReadOpti
     return gather(gathered.values(), notes, options.linking)
 
 
-def _chosen(
-    names: dict[int, str], labels: tuple[int | str, ...], option: str, source: str
-) -> set[int]:
+def _chosen(names: dict[int, str], labels: tuple[int | str, ...], option: str) -> set[int]:
     """Return the numbers of the segments that are named, by number or label."""
     for label in labels:
         if label not in (*names, *names.values()):
-            raise BadInputError(
-                f"a segment: {', '.join(map(str, sorted(names)[:10]))}, or its label",
-                source=source,
-                column=option,
-                value=label,
-            )
+            expected = f"a segment: {', '.join(map(str, sorted(names)[:10]))}, or its label"
+            raise BadInputError(expected, column=option, value=label)
     return {n for n, name in names.items() if {n, name} & {*labels}}
 
 
@@ -170,9 +162,9 @@ def _united(one: _Crop, other: _Crop) -> _Crop:
     return top, left, whole
 
 
-def _masks(dataset: Dataset, source: str, threshold: float) -> Iterator[tuple[str, int, _Crop]]:
+def _masks(dataset: Dataset, threshold: float) -> Iterator[tuple[str, int, _Crop]]:
     """Yield image UID, segment number and what is marked, frame by frame; empty masks are skipped."""
-    pixels = frames(dataset, source)
+    pixels = frames(dataset)
     kind = text_of(dataset, "SegmentationType").upper()
     per_frame = items_of(dataset, "PerFrameFunctionalGroupsSequence")
     shared = first_of(dataset, "SharedFunctionalGroupsSequence")
@@ -181,7 +173,7 @@ def _masks(dataset: Dataset, source: str, threshold: float) -> Iterator[tuple[st
         own = per_frame[index] if index < len(per_frame) else None
         uid = _source_image(own) or _source_image(shared) or (named[0] if len(named) == 1 else "")
         if kind == "LABELMAP":
-            yield from ((uid, *labelled) for labelled in _labelled(frame, source))
+            yield from ((uid, *labelled) for labelled in _labelled(frame))
             continue
         if kind == "FRACTIONAL":
             greatest = max(1, whole_of(dataset, "MaximumFractionalValue", 255))
@@ -193,7 +185,7 @@ def _masks(dataset: Dataset, source: str, threshold: float) -> Iterator[tuple[st
             yield uid, whole_of(identified, "ReferencedSegmentNumber", 1), _crop(frame > 0)
 
 
-def _labelled(frame: npt.NDArray[Any], source: str) -> Iterator[tuple[int, _Crop]]:
+def _labelled(frame: npt.NDArray[Any]) -> Iterator[tuple[int, _Crop]]:
     """Yield each label of a frame, in one pass, with what it marks."""
     from scipy.ndimage import find_objects
 
@@ -201,11 +193,8 @@ def _labelled(frame: npt.NDArray[Any], source: str) -> Iterator[tuple[int, _Crop
     found = [(number, box) for number, box in enumerate(boxes, start=1) if box is not None]
     n_pixels = sum(math.prod(span.stop - span.start for span in box) for _, box in found)
     if n_pixels > MAX_VALUES:
-        raise BadInputError(
-            f"segments in boxes of at most {MAX_VALUES} pixels together",
-            source=source,
-            value=n_pixels,
-        )
+        expected = f"segments in boxes of at most {MAX_VALUES} pixels together"
+        raise BadInputError(expected, value=n_pixels)
     for number, box in found:
         yield number, (box[0].start, box[1].start, frame[box] == number)
 
@@ -242,7 +231,7 @@ def referenced_images(dataset: Dataset) -> dict[str, tuple[str, str, str]]:
     return {uid: place for uid, place in found.items() if uid}
 
 
-def segmented_image(dataset: Dataset, uid: str, header: Dataset | None, source: str) -> ImageEntry:
+def segmented_image(dataset: Dataset, uid: str, header: Dataset | None) -> ImageEntry:
     """Return what is known of the image a mask lies on, and what the mask states of its pixels.
 
     Raises
@@ -263,7 +252,6 @@ def segmented_image(dataset: Dataset, uid: str, header: Dataset | None, source: 
         raise BadInputError(
             f"a mask of the image's {entry.n_rows} x {entry.n_columns} pixels, or the size of its own "
             "(Pixel Measures Sequence), or the option --pixel-spacing MM",
-            source=source,
             value=f"{size[0]} x {size[1]}",
         )
     entry.n_rows, entry.n_columns = size

@@ -196,7 +196,6 @@ class Item:
             raise BadInputError(
                 f"an even number of coordinates of an image, {n_least} to {2 * MAX_POINTS} "
                 "(Graphic Data 0070,0022)",
-                source=None if self.root is None else self.root.source,
                 column=self.where,
                 value=f"{self.graphic} of {flat.size} values",
             )
@@ -270,8 +269,6 @@ class Tree:
     ----------
     dataset : pydicom.Dataset
         A structured report.
-    source : str
-        Name of the file, for messages.
 
     Raises
     ------
@@ -279,8 +276,7 @@ class Tree:
         It has more items, or is deeper, than any report.
     """
 
-    def __init__(self, dataset: Dataset, source: str) -> None:
-        self.source = source
+    def __init__(self, dataset: Dataset) -> None:
         self._n_steps = 0
         self.top = Item(dataset, root=self)
         self._items = {self.top.place: self.top}
@@ -292,20 +288,16 @@ class Tree:
                 parent.children.append(item)
                 self._items[item.place] = item
                 if len(self._items) > MAX_ITEMS or len(item.place) > MAX_DEPTH:
-                    raise BadInputError(
-                        f"a report of at most {MAX_ITEMS} content items, {MAX_DEPTH} deep",
-                        source=source,
-                    )
+                    expected = f"a report of at most {MAX_ITEMS} content items, {MAX_DEPTH} deep"
+                    raise BadInputError(expected)
                 stack.append(item)
 
     def count(self, n_steps: int) -> None:
         """Count steps from item to item; refuse a report that takes too many."""
         self._n_steps += n_steps
         if self._n_steps > MAX_STEPS:
-            raise BadInputError(
-                f"a report whose items refer to each other at most {MAX_STEPS} times",
-                source=self.source,
-            )
+            expected = f"a report whose items refer to each other at most {MAX_STEPS} times"
+            raise BadInputError(expected)
 
     def at(self, path: tuple[int, ...]) -> Item | None:
         """Return the item at a path, None where there is none."""

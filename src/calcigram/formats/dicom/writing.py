@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from calcigram._version import __version__
 from calcigram.clusters import ClusterSet
-from calcigram.errors import BadInputError
-from calcigram.formats.dicom import write_cad_sr, write_tid1500
+from calcigram.errors import BadInputError, naming
 from calcigram.formats.dicom.answer import (
     ALGORITHM,
     MANUFACTURER,
+    Place,
     Source,
     algorithm_version,
     answers,
@@ -26,12 +26,14 @@ from calcigram.formats.dicom.answer import (
     digest_of,
 )
 from calcigram.formats.dicom.concepts import PRIVATE_SCHEME
-from calcigram.formats.dicom.datasets import save_dataset, text_of
+from calcigram.formats.dicom.datasets import describe, new_dataset, save_dataset, text_of
 from calcigram.formats.dicom.drawing import evidence
+from calcigram.formats.dicom.findings import CAD_SR_CLASS
 from calcigram.formats.dicom.images import FindImages, open_image
 from calcigram.formats.dicom.reading import DicomIntake
-from calcigram.formats.dicom.report import IN_MASK, ImageEntry, pixel_spacing
+from calcigram.formats.dicom.report import IN_MASK, pixel_spacing
 from calcigram.formats.dicom.segmentation import referenced_images, segmented_image
+from calcigram.formats.dicom.templates import TID1500_CLASS, cad_sr_content, tid1500_content
 from calcigram.formats.files import PathLike, atomic_path
 
 if TYPE_CHECKING:
@@ -40,8 +42,7 @@ if TYPE_CHECKING:
 
 SERIES_NUMBER = 9111
 
-IDENTITY = (
-    # patient
+IDENTITY = [
     "PatientName",
     "PatientID",
     "IssuerOfPatientID",
@@ -55,7 +56,6 @@ IDENTITY = (
     "PatientIdentityRemoved",
     "DeidentificationMethod",
     "DeidentificationMethodCodeSequence",
-    # study
     "StudyInstanceUID",
     "StudyDate",
     "StudyTime",
@@ -67,7 +67,6 @@ IDENTITY = (
     "PatientAge",
     "PatientSize",
     "PatientWeight",
-    # clinical trial
     "ClinicalTrialSponsorName",
     "ClinicalTrialProtocolID",
     "ClinicalTrialProtocolName",
@@ -76,10 +75,10 @@ IDENTITY = (
     "ClinicalTrialSubjectID",
     "ClinicalTrialSubjectReadingID",
     "ClinicalTrialTimePointID",
-)
-"""Attributes copied from the source where it has them."""
+]
+"""Attributes of patient, study and clinical trial, copied from the source where it has them."""
 
-REQUIRED = (
+REQUIRED = [
     "PatientName",
     "PatientID",
     "PatientBirthDate",
@@ -89,16 +88,12 @@ REQUIRED = (
     "StudyID",
     "AccessionNumber",
     "ReferringPhysicianName",
-)
+]
 """Type 2: present in every document, empty where the source does not have them."""
 
 
 def finish(
-    content: Dataset,
-    class_uid: str,
-    identity: Dataset,
-    evidence: Mapping[str, tuple[str, str, str]],
-    seed: str,
+    content: Dataset, class_uid: str, identity: Dataset, evidence: Mapping[str, Place], seed: str
 ) -> Dataset:
     """Put a content tree into a whole document.
 
@@ -120,44 +115,55 @@ def finish(
     pydicom.Dataset
         With file meta information, ready for `save`.
     """
-    from pydicom import Dataset
     from pydicom.dataset import FileMetaDataset
-    from pydicom.sequence import Sequence
-    from pydicom.uid import PYDICOM_IMPLEMENTATION_UID, UID, ExplicitVRLittleEndian
+    from pydicom.uid import PYDICOM_IMPLEMENTATION_UID, ExplicitVRLittleEndian
 
     for element in content.iterall():
         if element.keyword == "TextValue":
             element.value = _without_controls(element.value)
-    document = Dataset()
+    document = new_dataset()
     document.update(content)
     if "RelationshipType" in document:
         del document.RelationshipType
     _copy_identity(identity, document)
-    document.SOPClassUID = class_uid
-    document.SOPInstanceUID = derived_uid("instance", class_uid, seed)
-    document.SeriesInstanceUID = derived_uid("series", class_uid, seed)
-    document.Modality = "SR"
-    document.SeriesNumber = SERIES_NUMBER
-    document.SeriesDescription = f"{ALGORITHM}: pattern of calcifications"
-    document.InstanceNumber = 1
-    document.Manufacturer = MANUFACTURER
-    document.ManufacturerModelName = ALGORITHM
-    document.SoftwareVersions = __version__
-    document.ContentDate, document.ContentTime = _when(identity)
-    document.CompletionFlag = "COMPLETE"
-    document.VerificationFlag = "UNVERIFIED"
-    document.ReferencedPerformedProcedureStepSequence = Sequence()
-    document.PerformedProcedureCodeSequence = Sequence()
+    date, time = _when(identity)
+    instance = derived_uid("instance", class_uid, seed)
+    describe(
+        document,
+        SOPClassUID=class_uid,
+        SOPInstanceUID=instance,
+        SeriesInstanceUID=derived_uid("series", class_uid, seed),
+        Modality="SR",
+        SeriesNumber=SERIES_NUMBER,
+        SeriesDescription=f"{ALGORITHM}: pattern of calcifications",
+        InstanceNumber=1,
+        Manufacturer=MANUFACTURER,
+        ManufacturerModelName=ALGORITHM,
+        SoftwareVersions=__version__,
+        ContentDate=date,
+        ContentTime=time,
+        CompletionFlag="COMPLETE",
+        VerificationFlag="UNVERIFIED",
+        ReferencedPerformedProcedureStepSequence=[],
+        PerformedProcedureCodeSequence=[],
+        **_evidence_sequences(evidence, document.StudyInstanceUID),
+    )
     if any(str(element.value) == PRIVATE_SCHEME for element in content.iterall()):
-        document.CodingSchemeIdentificationSequence = _own_scheme()
-    _add_evidence(document, evidence)
-    meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = UID(class_uid)
-    meta.MediaStorageSOPInstanceUID = document.SOPInstanceUID
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    meta.ImplementationClassUID = PYDICOM_IMPLEMENTATION_UID
-    meta.ImplementationVersionName = f"CALCIGRAM {__version__}"[:16]
-    document.file_meta = meta
+        document.CodingSchemeIdentificationSequence = [
+            new_dataset(
+                CodingSchemeDesignator=PRIVATE_SCHEME,
+                CodingSchemeName="Words and measurements of calcigram",
+                CodingSchemeResponsibleOrganization="The calcigram developers",
+            )
+        ]
+    document.file_meta = describe(
+        FileMetaDataset(),
+        MediaStorageSOPClassUID=class_uid,
+        MediaStorageSOPInstanceUID=instance,
+        TransferSyntaxUID=ExplicitVRLittleEndian,
+        ImplementationClassUID=PYDICOM_IMPLEMENTATION_UID,
+        ImplementationVersionName=f"CALCIGRAM {__version__}"[:16],
+    )
     document.preamble = b"\0" * 128
     return document
 
@@ -206,94 +212,57 @@ def _when(identity: Dataset) -> tuple[str, str]:
     return "19000101", "000000"
 
 
-def _own_scheme() -> Any:
-    from pydicom import Dataset
-    from pydicom.sequence import Sequence
-
-    scheme = Dataset()
-    scheme.CodingSchemeDesignator = PRIVATE_SCHEME
-    scheme.CodingSchemeName = "Words and measurements of calcigram"
-    scheme.CodingSchemeResponsibleOrganization = "The calcigram developers"
-    return Sequence([scheme])
-
-
-def _add_evidence(document: Dataset, evidence: Mapping[str, tuple[str, str, str]]) -> None:
-    from pydicom import Dataset
-    from pydicom.sequence import Sequence
-
-    studies: dict[str, dict[str, list[tuple[str, str]]]] = defaultdict(lambda: defaultdict(list))
+def _evidence_sequences(evidence: Mapping[str, Place], own_study: str) -> dict[str, list[Dataset]]:
+    """Return what a document rests on, of its own study and of others."""
+    studies: dict[str, dict[str, list[Dataset]]] = defaultdict(lambda: defaultdict(list))
     for instance, (study, series, class_uid) in evidence.items():
-        studies[study][series].append((class_uid, instance))
-    sequences: dict[bool, list[Dataset]] = {True: [], False: []}
+        named = new_dataset(ReferencedSOPClassUID=class_uid, ReferencedSOPInstanceUID=instance)
+        studies[study][series].append(named)
+    sequences: dict[str, list[Dataset]] = {}
     for study, all_series in studies.items():
-        item = Dataset()
-        item.StudyInstanceUID = study
-        item.ReferencedSeriesSequence = Sequence()
-        for series, instances in all_series.items():
-            one = Dataset()
-            one.SeriesInstanceUID = series
-            one.ReferencedSOPSequence = Sequence()
-            for class_uid, instance in instances:
-                reference = Dataset()
-                reference.ReferencedSOPClassUID = class_uid
-                reference.ReferencedSOPInstanceUID = instance
-                one.ReferencedSOPSequence.append(reference)
-            item.ReferencedSeriesSequence.append(one)
-        sequences[study == document.StudyInstanceUID].append(item)
-    if sequences[True]:
-        document.CurrentRequestedProcedureEvidenceSequence = Sequence(sequences[True])
-    if sequences[False]:
-        document.PertinentOtherEvidenceSequence = Sequence(sequences[False])
+        listed = [
+            new_dataset(SeriesInstanceUID=series, ReferencedSOPSequence=instances)
+            for series, instances in all_series.items()
+        ]
+        item = new_dataset(StudyInstanceUID=study, ReferencedSeriesSequence=listed)
+        kind = "CurrentRequestedProcedure" if study == own_study else "PertinentOther"
+        sequences.setdefault(f"{kind}EvidenceSequence", []).append(item)
+    return sequences
 
 
-TEMPLATES = {
-    "tid1500": (write_tid1500.CLASS_UID, write_tid1500.tid1500_content),
-    "cad-sr": (write_cad_sr.CLASS_UID, write_cad_sr.cad_sr_content),
-}
+TEMPLATES = {"tid1500": (TID1500_CLASS, tid1500_content), "cad-sr": (CAD_SR_CLASS, cad_sr_content)}
 """What can be written: SOP class and what makes the content tree."""
 
 
 def source_of_report(read: DicomIntake) -> Source:
     """Return the source an answer to a report is written for.
 
-    Parameters
-    ----------
-    read : DicomIntake
-
-    Returns
-    -------
-    Source
-
     Raises
     ------
     BadInputError
         Neither the report's evidence nor the image itself tells the series of an image.
     """
-    report = read.report
-    images = {
-        uid: entry
-        for uid, entry in report.images.items()
-        if uid in read.spacings and read.spacings[uid].x_mm > 0
-    } or report.images
+    report, spacings = read.report, read.spacings
+    placed = {k: v for k, v in report.images.items() if k in spacings and spacings[k].x_mm > 0}
+    images = placed or report.images
     known = evidence(report.dataset)
     places = {}
     for uid, entry in images.items():
-        places[uid] = _place(entry) or known.get(uid) or ("", "", "")
-        study, series, _ = places[uid]
+        study, series, class_uid = _place(uid, entry.header) or known.get(uid) or ("", "", "")
         if not study or not series:
-            raise BadInputError(
-                "the series of the image in the report's evidence sequence (0040,A375), or the image "
-                "itself (name it with --image): a report written must name what it rests on",
-                source=report.source,
-                column=f"image {uid}",
+            expected = (
+                "the series of the image in the report's evidence sequence (0040,A375), "
+                + _OR_IMAGE
             )
-        entry.class_uid = entry.class_uid or places[uid][2]
+            raise BadInputError(expected, column=f"image {uid}")
+        entry.class_uid = entry.class_uid or class_uid
         places[uid] = (study, series, entry.class_uid)
-    own_uid = text_of(report.dataset, "SOPInstanceUID")
-    own = _place(ImageEntry(own_uid, header=report.dataset))
-    if own is not None:
-        places[own_uid] = own
-    return Source(report.dataset, images, read.spacings, places)
+    return Source(report.dataset, images, spacings, places | _own_place(report.dataset))
+
+
+_OR_IMAGE = (
+    "or the image itself (name it with --image): a report written must name what it rests on"
+)
 
 
 def source_of_images(
@@ -308,39 +277,32 @@ def source_of_images(
     given_mm : float, optional
         Millimetres per pixel, as the user states it.
 
-    Returns
-    -------
-    Source
-
     Raises
     ------
     BadInputError
         There is no image, or they are of several studies.
     """
     if not paths:
-        raise BadInputError(
-            "the DICOM image that the clusters lie on (--image FILE): a report names its patient and study"
-        )
+        expected = "the DICOM image that the clusters lie on (--image FILE): a report names its patient and study"
+        raise BadInputError(expected)
     images, spacings, places, identity = {}, {}, {}, None
     for path in paths:
-        entry = open_image(path)
-        identity = entry.header if identity is None else identity
-        if text_of(entry.header, "StudyInstanceUID") != text_of(identity, "StudyInstanceUID"):
-            raise BadInputError("images of one study", source=str(path))
-        uid, place = entry.uid, _place(entry)
-        if place is None or not entry.n_rows:
-            raise BadInputError("a DICOM image, with its study and series", source=str(path))
-        images[uid], places[uid] = entry, place
-        spacings[uid] = pixel_spacing(entry, str(path), given_mm)
+        with naming(path):
+            entry = open_image(path)
+            identity = entry.header if identity is None else identity
+            if text_of(entry.header, "StudyInstanceUID") != text_of(identity, "StudyInstanceUID"):
+                raise BadInputError("images of one study")
+            uid, place = entry.uid, _place(entry.uid, entry.header)
+            if place is None or not entry.n_rows:
+                raise BadInputError("a DICOM image, with its study and series")
+            images[uid], places[uid] = entry, place
+            spacings[uid] = pixel_spacing(entry, given_mm)
     assert identity is not None
     return Source(identity, images, spacings, places)
 
 
 def source_of_segmentation(
-    dataset: Dataset,
-    name: str,
-    find_images: FindImages,
-    given_mm: float | tuple[float, float] | None = None,
+    dataset: Dataset, find_images: FindImages, given_mm: float | tuple[float, float] | None = None
 ) -> Source:
     """Return the source an answer to a segmentation is written for.
 
@@ -348,16 +310,10 @@ def source_of_segmentation(
     ----------
     dataset : pydicom.Dataset
         The segmentation: patient and study are its own.
-    name : str
-        What messages call it.
     find_images : callable
         Gives the headers of images by SOP instance UID.
     given_mm : float, optional
         Millimetres per pixel, as the user states it.
-
-    Returns
-    -------
-    Source
 
     Raises
     ------
@@ -367,33 +323,36 @@ def source_of_segmentation(
     images, spacings, places = {}, {}, {}
     referenced = referenced_images(dataset)
     headers = find_images(referenced)
-    for uid, told in referenced.items():
-        place = _place(ImageEntry(uid, header=headers.get(uid))) or told
+    for uid, stated in referenced.items():
+        place = _place(uid, headers.get(uid)) or stated
         if all(place):
-            entry = segmented_image(dataset, uid, headers.get(uid), name)
+            entry = segmented_image(dataset, uid, headers.get(uid))
             entry.class_uid = place[2]
             images[uid], places[uid] = entry, place
-            spacings[uid] = pixel_spacing(entry, name, given_mm, elsewhere=IN_MASK)
+            spacings[uid] = pixel_spacing(entry, given_mm, elsewhere=IN_MASK)
     if not images:
-        raise BadInputError(
-            "the series of the image the segmentation is of (Referenced Series Sequence 0008,1115), or "
-            "the image itself (name it with --image): a report written must name what it rests on",
-            source=name,
+        expected = (
+            "the series of the image the segmentation is of (Referenced Series Sequence 0008,1115), "
+            + _OR_IMAGE
         )
-    own = _place(ImageEntry(text_of(dataset, "SOPInstanceUID"), header=dataset))
-    if own is not None:
-        places[text_of(dataset, "SOPInstanceUID")] = own
-    return Source(dataset, images, spacings, places)
+        raise BadInputError(expected)
+    return Source(dataset, images, spacings, places | _own_place(dataset))
 
 
-def _place(entry: ImageEntry) -> tuple[str, str, str] | None:
-    header = entry.header
-    if header is None or text_of(header, "SOPInstanceUID") != entry.uid:
+def _place(uid: str, header: Dataset | None) -> Place | None:
+    """Return study, series and SOP class of an instance as its own header states them; None where it does not."""
+    if header is None or text_of(header, "SOPInstanceUID") != uid:
         return None
-    found = tuple(
+    study, series, class_uid = (
         text_of(header, name) for name in ("StudyInstanceUID", "SeriesInstanceUID", "SOPClassUID")
     )
-    return (found[0], found[1], found[2]) if all(found) else None
+    return (study, series, class_uid) if study and series and class_uid else None
+
+
+def _own_place(dataset: Dataset) -> dict[str, Place]:
+    uid = text_of(dataset, "SOPInstanceUID")
+    place = _place(uid, dataset)
+    return {} if place is None else {uid: place}
 
 
 def make_report(

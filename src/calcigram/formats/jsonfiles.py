@@ -1,30 +1,148 @@
-"""Reads COCO annotations in JSON, and lists of detections in COCO's format, as clusters.
+"""Reads annotations in JSON as clusters: COCO (also lists of detections) and LabelMe.
 
-Lin et al., "Microsoft COCO: common objects in context", ECCV 2014. CVAT, Label Studio and others write such files.
-Each annotation is one calcification or one outline; masks are run lengths, as lists or packed to a text.
+Lin et al., "Microsoft COCO: common objects in context", ECCV 2014; CVAT, Label Studio and others write such files. Each
+annotation is one calcification or one outline; masks are run lengths, as lists or packed to a text. LabelMe has polygons,
+rectangles, circles and points, each with a label; the image that such a file may embed is not looked at. JSON is loaded
+within limits; values of it are checked, and their place is named.
 """
 
 from __future__ import annotations
 
+import json
 import math
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import PurePath
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
 from calcigram.errors import BadInputError
 from calcigram.formats.annotated import intake_of_regions
-from calcigram.formats.connected import connected
-from calcigram.formats.files import PathLike
-from calcigram.formats.jsontext import Json, load_json
-from calcigram.formats.maskparts import MAX_MARKED, MAX_PIXELS, Ints
-from calcigram.formats.regions import BOX, MAX_POINTS, ImageRegions, Region
+from calcigram.formats.annotations import (
+    BOX,
+    CIRCLE,
+    MAX_BYTES,
+    MAX_POINTS,
+    POLYGON,
+    ImageRegions,
+    Region,
+)
+from calcigram.formats.files import PathLike, read_at_most
+from calcigram.formats.maskparts import MAX_MARKED, MAX_PIXELS, Ints, connected
+from calcigram.formats.outlines import Points
 from calcigram.longtable import Intake, Notice
 from calcigram.options import DEFAULT_THRESHOLD, ReadOptions
 from calcigram.wording import counted
+
+MAX_VALUES = 10_000_000
+"""Commas and brackets of a file."""
+
+LARGEST = 1e6
+"""Of a coordinate, in pixels or mm."""
+
+_TYPES = {dict: "an object", list: "a list", str: "a text", int: "a whole number"}
+
+
+@dataclass(frozen=True)
+class Json:
+    """A value in JSON, and where it stands.
+
+    Examples
+    --------
+    >>> Json({"a": [{"b": 1}]})["a"][0]["b"].whole()
+    1
+    """
+
+    value: Any
+    where: str = ""
+
+    def __getitem__(self, key: str | int) -> Json:
+        """Return a value within it; what is not there is None."""
+        if isinstance(key, int):
+            return Json(self.value[key], f"{self.where}[{key}]")
+        where = f"{self.where}.{key}" if self.where else key
+        return Json(self.of(dict).get(key), where)
+
+    def __iter__(self) -> Iterator[Json]:
+        for index in range(len(self.of(list))):
+            yield self[index]
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether there is nothing, or null."""
+        return self.value is None
+
+    def of(self, kind: type) -> Any:
+        """Return the value, which must be of a type."""
+        if not isinstance(self.value, kind) or isinstance(self.value, bool):
+            self.refuse(_TYPES[kind])
+        return self.value
+
+    def items(self) -> list[Json]:
+        """Return the values of a list; none where there is nothing."""
+        return [] if self.is_missing else list(self)
+
+    def text(self) -> str:
+        """Return a text; empty where there is nothing. Half characters, which no file can hold, are replaced."""
+        text = "" if self.is_missing else str(self.of(str))
+        return text.encode(errors="replace").decode().strip()
+
+    def whole(self) -> int:
+        """Return a whole number."""
+        result: int = self.of(int)
+        return result
+
+    def number(self) -> float:
+        """Return a finite number of a size that a coordinate may have."""
+        value = self.value
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not is_number or not abs(value) <= LARGEST:
+            self.refuse(f"a number up to {LARGEST:,.0f} either way")
+        return float(value)
+
+    def points(self, n_axes: int = 2, largest: float = LARGEST) -> Points:
+        """Return a list of points, such as ``[[x, y], ...]`` or ``[x, y, ...]``, shape (n, n_axes)."""
+        given = self.of(list)
+        if given and isinstance(given[0], list):
+            if any(not isinstance(p, list) or len(p) != n_axes for p in given):
+                self.refuse(f"points of {n_axes} numbers each")
+            given = [value for point in given for value in point]
+        if len(given) % n_axes or len(given) > n_axes * MAX_POINTS:
+            self.refuse(f"{n_axes} numbers for each of at most {MAX_POINTS} points")
+        if any(type(value) not in (int, float) or not abs(value) <= largest for value in given):
+            self.refuse(f"numbers up to {largest:,.0f} either way")
+        return np.array(given, float).reshape(-1, n_axes)
+
+    def refuse(self, expected: str) -> NoReturn:
+        """Raise `BadInputError` of this place."""
+        raise BadInputError(expected, column=self.where or "the file", value=self.value)
+
+
+def load_json(path: PathLike) -> Json:
+    """Load a file of annotations.
+
+    Raises
+    ------
+    BadInputError
+        It is too large, damaged, nested too deeply, or holds NaN.
+    """
+    data = read_at_most(path, MAX_BYTES)
+    if sum(map(data.count, (b",", b"[", b"{"))) > MAX_VALUES:
+        raise BadInputError(f"an annotation file of at most {MAX_VALUES:,} values")
+
+    def no_number(text: str) -> float:
+        raise ValueError(f"{text} is no JSON")
+
+    try:
+        return Json(json.loads(data, parse_constant=no_number))
+    except RecursionError:
+        raise BadInputError("JSON that is not nested so deeply") from None
+    except ValueError as error:  # of digits, of UTF-8 and of JSON itself
+        raise BadInputError("complete JSON in UTF-8", value=str(error)[:200]) from None
+
 
 MAX_BOXES = 4 * MAX_PIXELS
 """Pixels of the boxes around masks, all together."""
@@ -87,8 +205,6 @@ def read_coco(path: PathLike, options: ReadOptions | None = None) -> Intake:
         found = list(_regions(annotation, region, budget))
         n_empty += not found
         image.regions += found
-        if sum(len(one.points) for one in image.regions[-len(found) :] if found) > MAX_POINTS:
-            annotation.refuse(f"at most {MAX_POINTS} points")
     if has_scores:
         notes.append(
             Notice(
@@ -97,9 +213,7 @@ def read_coco(path: PathLike, options: ReadOptions | None = None) -> Intake:
             )
         )
     elif options.threshold is not None:
-        raise BadInputError(
-            "annotations with a score, or no threshold", source=str(path), column="--threshold"
-        )
+        raise BadInputError("annotations with a score, or no threshold", column="--threshold")
     if n_empty:
         notes.append(
             Notice(f"{counted(n_empty, 'annotation')} without segmentation and box left out")
@@ -109,7 +223,7 @@ def read_coco(path: PathLike, options: ReadOptions | None = None) -> Intake:
         for number, name in names.items()
     ]
     shown = [image for image in images.values() if image.regions] or list(images.values())[:1]
-    return intake_of_regions(shown, str(path), options, notes, declared=declared)
+    return intake_of_regions(shown, options, notes, declared=declared)
 
 
 def _names(content: Json) -> dict[int | None, str]:
@@ -145,7 +259,6 @@ class _Budget:
         if self.marked > MAX_MARKED or self.boxed > MAX_BOXES:
             raise BadInputError(
                 f"masks of at most {MAX_MARKED:,} pixels, in boxes of at most {MAX_BOXES:,}, all together",
-                source=annotation.source,
                 column=annotation.where,
             )
 
@@ -157,9 +270,7 @@ def _regions(annotation: Json, region: Region, budget: _Budget) -> Iterator[Regi
         rows, columns = _run_length_pixels(segmentation)
         budget.spend(rows, columns, annotation)
         if len(rows) and annotation["iscrowd"].value == 1:
-            yield from (
-                replace(region, pixels=part) for part in _parts(rows, columns, annotation.source)
-            )
+            yield from (replace(region, pixels=part) for part in _parts(rows, columns))
         elif len(rows):
             yield replace(region, pixels=(rows, columns))
         return
@@ -218,7 +329,7 @@ def _unpacked(counts: Json) -> Ints:
 
     Examples
     --------
-    >>> _unpacked(Json("R1a05", "x.json"))
+    >>> _unpacked(Json("R1a05"))
     array([34, 17,  5])
     """
     given = counts.of(str).encode(errors="replace")
@@ -239,15 +350,83 @@ def _unpacked(counts: Json) -> Ints:
     return np.array(lengths, np.int64)
 
 
-def _parts(rows: Ints, columns: Ints, source: str) -> Iterator[tuple[Ints, Ints]]:
+def _parts(rows: Ints, columns: Ints) -> Iterator[tuple[Ints, Ints]]:
     """Yield rows and columns of each connected part."""
     top, left = int(rows.min()), int(columns.min())
     marked = np.zeros((int(np.ptp(rows)) + 1, int(np.ptp(columns)) + 1), np.uint8)
     marked[rows - top, columns - left] = 1
-    numbered, n_parts = connected(marked, source)
+    numbered, n_parts = connected(marked)
     owner = numbered[rows - top, columns - left]
     order = np.argsort(owner, kind="stable")
     ends = np.cumsum(np.bincount(owner, minlength=n_parts + 1))
     for first, last in pairwise(ends):
         own = order[first:last]
         yield rows[own], columns[own]
+
+
+def read_labelme(path: PathLike, options: ReadOptions | None = None) -> Intake:
+    """Read the clusters of a LabelMe file.
+
+    Parameters
+    ----------
+    path : path-like
+    options : ReadOptions, optional
+
+    Returns
+    -------
+    Intake
+
+    Raises
+    ------
+    BadInputError
+        It is damaged, too large, or a shape is not as LabelMe has it; its place is named.
+    """
+    options = options or ReadOptions()
+    content = load_json(path)
+    sides = [content[side] for side in ("imageHeight", "imageWidth")]
+    size = None if any(side.is_missing for side in sides) else (sides[0].whole(), sides[1].whole())
+    named = content["imagePath"].text() or str(path)
+    image = ImageRegions(PurePath(named.replace("\\", "/")).stem, size=size)
+    others: Counter[str] = Counter()
+    for shape in content["shapes"].items():
+        kind = shape["shape_type"].text() or "polygon"
+        points = shape["points"].points()
+        if kind not in _KINDS:
+            others[kind] += 1
+            continue
+        image.regions += _KINDS[kind](shape, points)
+    notes = ["LabelMe annotation (JSON)"]
+    notes += [Notice(f"{counted(n, 'shape')} of the type {kind!r} left out") for kind, n in others.items()]  # fmt: skip
+    options.refuse_threshold()
+    return intake_of_regions([image], options, notes)
+
+
+def _polygon(shape: Json, points: np.ndarray) -> list[Region]:
+    return [Region(shape["label"].text(), points, shape.where)]
+
+
+def _points(shape: Json, points: np.ndarray) -> list[Region]:
+    return [Region(shape["label"].text(), point[None], shape.where) for point in points]
+
+
+def _circle(shape: Json, points: np.ndarray) -> list[Region]:
+    if len(points) != 2:
+        shape["points"].refuse("the centre of a circle and a point on it")
+    return [Region(shape["label"].text(), points, shape.where, CIRCLE)]
+
+
+def _rectangle(shape: Json, points: np.ndarray) -> list[Region]:
+    if len(points) not in (2, 4):
+        shape["points"].refuse("two corners of a rectangle")
+    (left, top), (right, bottom) = points.min(axis=0), points.max(axis=0)
+    corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
+    return [Region(shape["label"].text(), corners, shape.where, BOX)]
+
+
+_KINDS = {
+    POLYGON: _polygon,
+    "point": _points,
+    "points": _points,
+    "circle": _circle,
+    "rectangle": _rectangle,
+}
