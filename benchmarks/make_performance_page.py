@@ -308,7 +308,7 @@ def cost_table() -> str:
         lines += [
             "",
             f"{cost['sizes'][-1]:,} calcifications take {largest:.2f} s of processor time, {cost['target_s']:g} asked: "
-            f"{verdict(largest <= cost['target_s'])}. A cluster of more than 100,000 is refused.",
+            f"{verdict(largest <= cost['target_s'])}. A cluster of more than 100,000 brings a warning, one of more than 150,000 is refused.",
         ]
     return "\n".join([*lines, "", PICTURE_LINE])
 

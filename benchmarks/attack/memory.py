@@ -171,7 +171,7 @@ for _name, _tried, _inputs, _bounded, _cannot in (
     ("Images of absurd size", "PNG, TIFF, NumPy and NIfTI that claim gigabytes, pages in a circle, tiles, strips, text chunks", pixels.IMAGES, 8, ""),
     ("Texts that ask for much", "CSV and JSON of 10^6 points, columns, keys and clusters, deep nesting, numbers of 10^7 digits, long names for every pattern",
      texts.TEXTS, 6, "in Python a verdict table of 10^6 clusters is held as a whole, 1.1 GB; the command line writes it in "
-     "parts. A cluster of more than 100,000 calcifications is refused, as all pairs are looked at; the page refuses more than 5,000, HTTP more than 20,000"),
+     "parts. A cluster of more than 150,000 calcifications is refused, as all pairs are looked at; the page refuses more than 5,000, HTTP more than 20,000"),
     ("Images for detection", "20 million pixels of noise, spots, checkerboards, gradients and grey", pixels.PICTURES, 0,
      "detection takes 28 bytes per pixel: 1.3 GB for the largest image that is read, of 40 million pixels. The page refuses "
      "one that takes more than CALCIGRAM_MAX_WORK_MB, about 30 million pixels"),

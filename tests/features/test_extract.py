@@ -207,7 +207,17 @@ def test_features_as_a_table(all_clusters):
         )
 
 
-@pytest.mark.parametrize("n", [100_001, 1_000_000])
+def test_it_says_what_a_cluster_of_very_many_calcifications_costs(monkeypatch):
+    clusters = ClusterSet.from_arrays(
+        [0, 3, 9], np.arange(9), np.arange(9) ** 2, cluster_id=["a", "b"]
+    )
+    extract_features(clusters)
+    monkeypatch.setattr("calcigram.features.extract.MANY_CALCIFICATIONS", 5)
+    with pytest.warns(UserWarning, match="cluster b: 6 calcifications take about 7 s of processor"):
+        extract_features(clusters)
+
+
+@pytest.mark.parametrize("n", [150_001, 1_000_000])
 def test_a_cluster_of_too_many_calcifications_is_refused_before_pairs_are_looked_at(n):
     clusters = ClusterSet.from_arrays([0, 3, 3 + n], *np.zeros((2, 3 + n)), cluster_id=["a", "b"])
     for read in (extract_features, classify):

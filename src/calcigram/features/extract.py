@@ -7,6 +7,7 @@ interpreter lock); nothing here is per calcification. What each column means sta
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Float32 = npt.NDArray[np.float32]
+
+MANY_CALCIFICATIONS = 100_000
+"""A cluster of more takes so long, since all pairs of calcifications are looked at, that it is said."""
+
+_SECONDS_OF_MANY = 5.0
 
 _CHUNK = 512
 _COLUMNS = (
@@ -163,8 +169,8 @@ def extract_features(
     Raises
     ------
     BadInputError
-        `n_threads` is less than 1, a cluster has more than `limits.MAX_CALCIFICATIONS`, `extra` is no mapping of free names to functions of marks, or a
-        function fails or returns other than its numbers.
+        `n_threads` is less than 1, a cluster has more than `limits.MAX_CALCIFICATIONS`, `extra` is
+        no mapping of free names to functions of marks, or a function fails or returns other than its numbers.
 
     Examples
     --------
@@ -195,15 +201,23 @@ def extract_features(
 def _check_number(
     n_calcifications: npt.NDArray[np.int64], cluster_id: npt.NDArray[np.object_]
 ) -> None:
-    """Refuse a cluster of so many calcifications that its pairs would take minutes."""
-    if n_calcifications.max(initial=0) <= limits.MAX_CALCIFICATIONS:
+    """Refuse a cluster of so many calcifications that its pairs take minutes; say what many cost."""
+    most = n_calcifications.max(initial=0)
+    if most <= MANY_CALCIFICATIONS:
         return
-    largest = int(n_calcifications.argmax())
-    raise BadInputError(
-        f"at most {limits.MAX_CALCIFICATIONS:,} calcifications per cluster, since all pairs are looked at; if these "
-        "are several clusters, link them with a smaller distance",
-        cluster_id=str(cluster_id[largest]),
-        value=int(n_calcifications[largest]),
+    largest = str(cluster_id[int(n_calcifications.argmax())])
+    if most > limits.MAX_CALCIFICATIONS:
+        raise BadInputError(
+            f"at most {limits.MAX_CALCIFICATIONS:,} calcifications per cluster, since all pairs are looked at; if these "
+            "are several clusters, link them with a smaller distance",
+            cluster_id=largest,
+            value=int(most),
+        )
+    seconds = _SECONDS_OF_MANY * (most / MANY_CALCIFICATIONS) ** 2
+    warnings.warn(
+        f"cluster {largest}: {most:,} calcifications take about {seconds:,.0f} s of processor time, since all pairs "
+        "are looked at; if these are several clusters, link them with a smaller distance",
+        stacklevel=3,
     )
 
 
