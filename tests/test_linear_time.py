@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from calcigram.formats import inbreast
+from calcigram.formats import rois
 from calcigram.formats.dicom import concepts, tree
 from calcigram.options import column_map
 from calcigram.server import gate
@@ -17,11 +17,11 @@ N = 20_000
 
 
 def point(text):
-    return inbreast._parts(text)
+    return rois._parts(text)
 
 
 def names(text):
-    region = inbreast.Region(text, None, 0.0, "")
+    region = rois.Region(text, None, 0.0, "")
     return region.is_calcification, region.is_cluster
 
 
