@@ -10,8 +10,10 @@ from calcigram.clusters import ClusterSet
 from calcigram.errors import BadInputError
 from calcigram.formats import iter_clusters, read_clusters, read_intake, write_clusters
 from calcigram.formats.parquet import FORMAT_VERSION
+from calcigram.formats.registry import iter_intakes
 from calcigram.longtable.intake import NoticeWarning
 from calcigram.options import ReadOptions
+from calcigram.simulate import simulate
 
 
 @pytest.fixture
@@ -266,3 +268,29 @@ def test_a_row_group_without_rows_is_read(tmp_path):
         for part in (frame[:0], frame, frame[:0]):
             write(part)
     assert read_clusters(tmp_path / "a.parquet").cluster_id.tolist() == ["a"]
+
+
+@pytest.mark.parametrize("batch_size", [7, 30, 100, 150, 5000])
+@pytest.mark.parametrize("coded", [False, True])
+def test_parts_of_small_row_groups_can_be_left_out(tmp_path, batch_size, coded):
+    """A run that is resumed leaves out as many parts as were read before: none else, none less."""
+    clusters = simulate(240, seed=3)
+    path = tmp_path / "g.parquet"
+    write_clusters(clusters.batches(60), path)
+    if coded:
+        table = parquet.read_table(path)
+        at = table.schema.get_field_index("cluster_id")
+        groups = [
+            part.set_column(
+                at, "cluster_id", part["cluster_id"].combine_chunks().dictionary_encode()
+            )
+            for part in (table.slice(start, 60) for start in range(0, 240, 60))
+        ]
+        with parquet.ParquetWriter(path, groups[0].schema) as writer:
+            for group in groups:
+                writer.write_table(group)
+    parts = [list(one.clusters.cluster_id) for one in iter_intakes(path, batch_size)]
+    assert [name for part in parts for name in part] == clusters.cluster_id.tolist()
+    for skip in range(len(parts) + 1):
+        left = [list(one.clusters.cluster_id) for one in iter_intakes(path, batch_size, skip=skip)]
+        assert left == parts[skip:]

@@ -374,13 +374,31 @@ def _batches(
             first_row += n_rows
             continue
         end = first_row + n_rows
-        for batch in file.iter_batches(batch_size=batch_size, row_groups=run):
+        for batch in _of_size(file.iter_batches(batch_size=batch_size, row_groups=run), batch_size):
             if not skip:
-                batch.validate(full=True)  # Arrow does not look whether codes have a word
                 yield first_row, batch
             skip = max(skip - 1, 0)
             first_row += batch.num_rows
         _check_count(first_row, end, source)
+
+
+def _of_size(batches: Iterable[pa.RecordBatch], n_rows: int) -> Iterator[pa.RecordBatch]:
+    """Yield batches of `n_rows`, and what is left: Arrow's may end where a row group does.
+
+    Runs that are resumed count batches, so that their number must follow from that of the rows.
+    """
+    import pyarrow as pa
+
+    held: list[pa.RecordBatch] = []
+    for batch in batches:
+        batch.validate(full=True)  # Arrow does not look whether codes have a word
+        held.append(batch)
+        while sum(one.num_rows for one in held) >= n_rows:
+            joined = held[0] if len(held) == 1 else pa.concat_batches(held)
+            yield joined.slice(0, n_rows)
+            held = [joined.slice(n_rows)] if joined.num_rows > n_rows else []
+    if held:
+        yield held[0] if len(held) == 1 else pa.concat_batches(held)
 
 
 def _check_count(n_rows: int, n_stated: int, source: str) -> None:
