@@ -175,7 +175,9 @@ def make_inputs() -> None:
     Path("in/large.csv.gz").write_bytes(gzip.compress("\n".join(lines).encode() * 9))
     pictures = ["--images", "in/images", "-o", "in/truth.csv", "--seed", "5", "--jobs", "1"]
     assert main(["simulate", "3", *pictures]) == 0
-    for path in Path("in/images").glob("*.dcm"):
+    Path("in/whole").mkdir()
+    for path in sorted(Path("in/images").glob("*.dcm")):
+        shutil.copy(path, "in/whole")
         cut_down(path)
 
 

@@ -69,7 +69,7 @@ WRITERS = {
     "simulate --images": ("simulate", "2", "--images", "disk/pictures", "--jobs", "1"),
     "train": ("train", "in/labelled.parquet", "-o", "disk/model", "--iterations", "3", "--drop-rare", "--jobs", "1"),
     "report": ("report", "in/few.csv", "-o", "disk/r.html"),
-    "detect": ("detect", "in/images", "-o", "in/m.csv", "--labels", "disk/labels", "--jobs", "1"),
+    "detect": ("detect", "in/whole", "-o", "in/m.csv", "--labels", "disk/labels", "--jobs", "1"),
 }  # fmt: skip
 """What writes more than `DISK_KB`, but for `detect`, which writes a picture before its table."""
 

@@ -10,7 +10,10 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from numbers import Integral
 from typing import Any, TypeVar
+
+from calcigram.errors import BadInputError
 
 T = TypeVar("T")
 
@@ -20,6 +23,22 @@ def n_processors() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def check_workers(n: object, name: str) -> None:
+    """Refuse a number of threads or processes that is none; None is the caller's default, -1 joblib's all.
+
+    Examples
+    --------
+    >>> check_workers(float("nan"), "n_threads")
+    Traceback (most recent call last):
+    calcigram.errors.BadInputError: column 'n_threads': got nan, expected a whole number of at least 1
+    """
+    if n is None or (
+        isinstance(n, Integral) and not isinstance(n, bool) and (int(n) >= 1 or int(n) == -1)
+    ):
+        return
+    raise BadInputError("a whole number of at least 1", column=name, value=n)
 
 
 def in_chunks(
@@ -48,8 +67,9 @@ def in_chunks(
     >>> in_chunks(lambda part: (part.start, part.stop), 5, 2, n_threads=2)
     [(0, 2), (2, 4), (4, 5)]
     """
+    check_workers(n_threads, "n_threads")
     chunks = [slice(start, min(start + size, n)) for start in range(0, n, size)]
-    n_workers = min(n_processors() if n_threads is None else n_threads, len(chunks))
+    n_workers = min(n_processors() if n_threads in (None, -1) else n_threads, len(chunks))
     # Else the linear algebra library starts a thread per processor for each product, which wait for one
     # another and for ours: twice the processor time for the same result. Its limit is the process's.
     with _libraries().limit(limits=1, user_api="blas"):

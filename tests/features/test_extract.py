@@ -10,6 +10,8 @@ from calcigram.clusters import ClusterSet
 from calcigram.errors import BadInputError
 from calcigram.features.catalogue import CATALOGUE, FEATURE_NAMES
 from calcigram.features.extract import Features, extract_features
+from calcigram.model import train_model
+from calcigram.simulate import simulate
 
 SHAPES = ("blob", "arc", "wedge")
 
@@ -186,9 +188,18 @@ def test_empty_sets_and_empty_clusters():
     assert np.isnan(empty.values[0, 1:]).all()
 
 
-def test_no_threads_are_refused(all_clusters):
-    with pytest.raises(BadInputError, match="got 0, expected at least 1 thread"):
-        extract_features(all_clusters, n_threads=0)
+@pytest.mark.parametrize("n", [0, -2, 1.5, float("nan"), float("inf"), "2", True])
+def test_no_number_of_threads_or_processes_is_refused(all_clusters, n):
+    """A pool of NaN threads starts none, and waits for them without end."""
+    expected = pytest.raises(BadInputError, match="expected a whole number of at least 1")
+    with expected:
+        extract_features(all_clusters, n_threads=n)
+    with expected:
+        classify(all_clusters, n_threads=n)
+    with expected:
+        simulate(1, n_jobs=n)
+    with expected:
+        train_model(all_clusters, n_jobs=n)
 
 
 def test_features_as_a_table(all_clusters):

@@ -34,6 +34,7 @@ from calcigram.formats.output import TABLE_SUFFIXES, arrow_table, table_writer, 
 from calcigram.limits import CLUSTER_NAMES, POINT_NAMES
 from calcigram.linking import Linking
 from calcigram.longtable import frame_from_clusters
+from calcigram.threads import check_workers
 from calcigram.wording import counted
 
 LABEL_SUFFIXES = (".png", ".tif", ".tiff", ".dcm")
@@ -147,6 +148,7 @@ def detect_files(
     given = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
     suffix_of(output, (".csv", ".parquet"))
     failures_path = _failures_path(output, failures)
+    check_workers(n_jobs, "n_jobs")
     check_apart([path for path in (output, failures_path) if path], [roi] if roi else [], given)
     check_apart([labels] if labels else [], [*([roi] if roi else []), *given])
     files, n_passed_over = _images(given)

@@ -169,7 +169,7 @@ def extract_features(
     Raises
     ------
     BadInputError
-        `n_threads` is less than 1, a cluster has more than `limits.MAX_CALCIFICATIONS`, `extra` is
+        `n_threads` is no number of threads, a cluster has more than `limits.MAX_CALCIFICATIONS`, `extra` is
         no mapping of free names to functions of marks, or a function fails or returns other than its numbers.
 
     Examples
@@ -185,8 +185,6 @@ def extract_features(
     if not isinstance(clusters, ClusterSet):
         raise BadInputError("a ClusterSet", column="clusters", value=type(clusters).__name__)
     own = check_extra(extra)
-    if n_threads is not None and n_threads < 1:
-        raise BadInputError("at least 1 thread", column="n_threads", value=n_threads)
     values = np.full((len(clusters), len(FEATURE_NAMES)), np.nan, np.float32)
     offsets, columns = kernel_columns(clusters)
     _check_number(np.diff(offsets), clusters.cluster_id)

@@ -42,6 +42,7 @@ from calcigram.model.labels import (
 )
 from calcigram.model.novelty import Novelty
 from calcigram.model.reader import Model
+from calcigram.threads import check_workers
 
 if TYPE_CHECKING:
     from calcigram.features.extract import Features
@@ -170,6 +171,7 @@ def train_model(
         raise BadInputError(
             "a number between 0 and 1", column="calibration_share", value=calibration_share
         )
+    check_workers(n_jobs, "n_jobs")
     options = TreeOptions(
         n_iterations,
         learning_rate,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from numbers import Integral
 from typing import Any, Literal, NamedTuple, TypedDict, Unpack, overload
 
 import numpy as np
@@ -42,6 +43,7 @@ from calcigram.simulate.render import (
     scene_of,
     take_picture,
 )
+from calcigram.threads import check_workers
 
 GRADES = ("easy", "typical", "hard")
 CLUSTERS_A_PATIENT = 4
@@ -428,8 +430,9 @@ def simulate(
     (True, True)
     """
     for name, value in (("n", n), ("seed", seed), ("start", start)):
-        if value < 0:
+        if not isinstance(value, Integral) or value < 0:
             raise BadInputError("a whole number of at least 0", column=name, value=value)
+    check_workers(n_jobs, "n_jobs")
     if grade not in (*GRADES, "mixed"):
         raise BadInputError(f"one of {', '.join(GRADES)}, mixed", column="grade", value=grade)
     menu_key = (tuple(sorted(exclude_mechanisms)), tuple(sorted(only_mechanisms)))

@@ -30,6 +30,7 @@ from calcigram.simulate.generator import TrueCluster, meta_of, set_of, true_clus
 from calcigram.simulate.mechanisms import Floats
 from calcigram.simulate.presets import load_preset
 from calcigram.simulate.render import Labels, scene_of, take_picture
+from calcigram.threads import check_workers
 
 RECIPE = 1
 """Raise it when other marks of the same seed are wanted; other code has other caches by itself."""
@@ -225,6 +226,7 @@ def simulate_measured(
     options: Options = {"seed": seed, "grade": grade, "preset": preset}
     folder = None if cache is None else _cache_folder(Path(cache), options)
     bounds = [(a, min(a + PART, start + n)) for a in range(start, start + n, PART)]
+    check_workers(n_jobs, "n_jobs")
     parts, done = [], 0
     for (a, b), part in zip(bounds, _parts(bounds, folder, options, n_jobs), strict=True):
         parts.append(part)
