@@ -93,3 +93,9 @@ def test_thousands_that_lie_together_take_little_memory():
 def test_other_arrays_are_refused(y):
     with pytest.raises(BadInputError):
         link([0, 1, 2], y)
+
+
+@pytest.mark.parametrize("linking", [5.0, 0, [], "5", {"link_mm": 5}])
+def test_what_is_no_linking_is_refused(linking):
+    with pytest.raises(BadInputError, match="expected a Linking"):
+        link([0, 1, 2], [0, 0, 0], linking)

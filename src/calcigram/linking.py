@@ -99,7 +99,9 @@ def link(
     >>> link([0, 1, 2, 3, 4, 60], [0, 0, 0, 0, 0, 0])
     array([ 0,  0,  0,  0,  0, -1])
     """
-    linking = linking or Linking()
+    linking = Linking() if linking is None else linking
+    if not isinstance(linking, Linking):
+        raise BadInputError("a Linking", column="linking", value=linking)
     try:
         x, y = (np.asarray(values, float) for values in (x_mm, y_mm))
     except (TypeError, ValueError):

@@ -1,10 +1,12 @@
 """Where a package is missing, the message says how to add it to this very installation."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 import calcigram
+from calcigram.errors import BadInputError
 from calcigram.formats import extras
 
 PACKAGE = Path(calcigram.__file__).parent
@@ -26,3 +28,11 @@ def test_nothing_speaks_of_a_package_index(path):
     """`pip install calcigram` finds nothing: it is published nowhere."""
     assert "pip install 'calcigram" not in path.read_text()
     assert "pip install calcigram" not in path.read_text()
+
+
+@pytest.mark.parametrize("path", ["/tmp/tmpab12/in.nii", "/home/a b/x.dcm", r"C:\Users\me\a.nii"])
+def test_what_a_library_says_names_no_path(path):
+    with pytest.raises(BadInputError) as raised, extras.refusing_damaged("a complete file"):
+        raise OSError(f"Expected 1 bytes, got 0 bytes from object <file '{path}'>")
+    assert "Expected 1 bytes" in str(raised.value)
+    assert not {"tmp", "home", "Users"} & set(re.findall(r"\w+", str(raised.value)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -75,6 +76,10 @@ def load_extra(module: str, what_for: str, extra: str = "dicom") -> Any:
         raise MissingExtraError(module.partition(".")[0], what_for, extra) from None
 
 
+_A_PATH = re.compile(r"(?:/|[A-Za-z]:\\)[\w.@+~-]+[/\\][^\s'\")>]*")
+"""Libraries name the file that they were given, which may be a temporary one of a server."""
+
+
 @contextmanager
 def refusing_damaged(
     expected: str,
@@ -82,7 +87,7 @@ def refusing_damaged(
     column: str | None = None,
     smaller: str = "a smaller file",
     said: Callable[[BaseException], str] = lambda error: (
-        f"{type(error).__name__}: {str(error)[:200]}"
+        f"{type(error).__name__}: {_A_PATH.sub('...', str(error))[:200]}"
     ),
 ) -> Iterator[None]:
     """Refuse a file at which a library fails: what damaged bytes make it raise is not documented.
