@@ -79,7 +79,7 @@ detector measures amorphous calcifications as small, solid and of medium contras
 and coarse heterogeneous calcifications at the size of fine pleomorphic ones. All four are now development sets: misread clusters
 were inspected one by one ([misread clusters](misread.md)), and the training was chosen with them (below).
 
-**The mix of classes.** The training draws segmental and branching about two thirds as often as the other distributions
+**The mix of classes.** The training draws segmental .7 and branching .4 times as often as linear, regional 1.2 and grouped 1.5 times
 (`mix` in `src/calcigram/simulate/presets/train.toml`), and the model's probabilities hold for that mix. With a balanced mix, both are predicted too often: more clouds without structure and regions are misread as segments than
 real segments are missed. `--prior uniform`
 gives the probabilities of a balanced mix, `--prior clinical` those of published counts; the table shows the default and `uniform`.
@@ -278,7 +278,7 @@ most of its calcifications, so that the model can read positions alone and few d
 Other generators, every word, every level of every nuisance: [docs/validation.md](../../docs/validation.md); the end of that page lists where each item of TRIPOD+AI is
 addressed. The clusters: [data/DATASHEET.md](../../data/DATASHEET.md).
 
-**Limits.** Probabilities assume the mix of classes of the training (segmental and branching two thirds as common as the other
+**Limits.** Probabilities assume the mix of classes of the training (segmental .7 and branching .4 times as common as the other
 distributions), which differs from clinical mixes: see `--prior`. Skin, rim, dystrophic,
 milk of calcium and suture calcifications are not among its words. It was trained on simulated clusters only.
 
