@@ -415,7 +415,7 @@ def images_line(found: dict[str, Any]) -> str:
     )
     return (
         f"Images: {plan['clusters']} of typical grade with a cluster, {plan['normals']} normals and {plan['frozen']} on which thresholds are frozen; "
-        f"{plan['other_grades']} of either other grade, with normals in proportion; {plan['vessels']} of each kind of vessel. Measured at commit `{found.get('commit') or 'not noted'}`.{sealed}"
+        f"{plan['other_grades']} of either other grade, with normals in proportion; {plan['vessels']} of each kind of vessel. Typical images and vessels at commit `{found.get('commit') or 'not noted'}`; the other grades, full-size images, time and memory at `b7cc4d8`, before weaker marks were kept.{sealed}"
     )
 
 
