@@ -30,9 +30,15 @@ def test_training_covers_bench_v1():
             other = train[section][name]
             if (section, name) == ("described", "share"):
                 continue  # how many are described is no range of what may occur
-            assert (other.law, other.unit) == (quantity.law, quantity.unit)
+            assert other.unit == quantity.unit
             assert other.low <= quantity.low, f"{section}.{name}"
+            if section.startswith("arrangement.regional.") and name == "extent_mm":
+                # Beyond 6 cm the lexicon's word is diffuse: training ends a little above.
+                assert other.high == 64, f"{section}.{name}"
+                continue
             assert other.high >= quantity.high, f"{section}.{name}"
+            if name != "extent_mm":  # clusters of training are drawn evenly by extent
+                assert other.law == quantity.law
 
 
 def test_bench_v1_draws_only_what_it_has_ranges_for():
@@ -81,8 +87,8 @@ def test_draws_keep_their_ranges_and_laws():
 def test_a_log_range_has_its_median_at_the_geometric_mean():
     preset = load_preset("train")
     rng = np.random.default_rng(2)
-    extent = [preset.draw("arrangement.grouped.gaussian", rng).extent_mm for _ in range(2000)]
-    assert np.median(extent) == pytest.approx(np.sqrt(2 * 19), rel=0.1)
+    extent = [preset.draw("arrangement.regional.sub_clusters", rng).extent_mm for _ in range(2000)]
+    assert np.median(extent) == pytest.approx(np.sqrt(26 * 64), rel=0.1)
 
 
 def test_a_preset_of_ones_own(tmp_path):
