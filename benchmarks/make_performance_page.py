@@ -176,8 +176,8 @@ def training() -> str:
     return (
         f"{found['clusters']:,} clusters simulated, measured and trained in {found['seconds'] / 60:.1f} minutes with "
         f"{found['jobs']} jobs ({steps}; {found['iterations'][0]} rounds for the distribution and "
-        f"{found['iterations'][1]} for the form, as the default model has; wall time, load {found['machine']['load']:g}; "
-        f"{found['processor_s'] / 60:.1f} minutes of processor time); {found['target_seconds'] / 60:g} minutes asked: "
+        f"{found['iterations'][1]} for the form, as the default model has; wall time, load {found['machine']['load']:g}); "
+        f"{found['target_seconds'] / 60:g} minutes asked: "
         f"{verdict(found['seconds'] <= found['target_seconds'])}. Marks of rendered pictures are read from their cache and not counted."
     )
 
