@@ -12,7 +12,7 @@ that Python calls are kept.
 
 The folder `linked` beside this module contains kernels that are typed, lowered and linked, but not yet
 optimised, as LLVM bitcode: for this processor they are made machine code in a sixth of the time that
-compiling from source takes, and the machine code is the same byte for byte. They are used where source,
+compiling from source takes, and give the same results, bit by bit (a test). They are used where source,
 Python, numba, llvmlite and platform are those they were made with; `make linked` makes them again.
 """
 
