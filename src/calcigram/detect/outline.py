@@ -270,9 +270,14 @@ def grow_large(
             if not height > 0:
                 return None
             before, inside = inside, _part(height_at, height / 2, at)
-            if np.array_equal(before.flat, inside.flat) or inside.flat.size > FULL * values.size:
+            extent = inside.extent_mm(spacing_mm)
+            # what has grown so large does not shrink again
+            if (
+                np.array_equal(before.flat, inside.flat)
+                or inside.flat.size > FULL * values.size
+                or extent > LARGEST_MM
+            ):
                 break
-        extent = inside.extent_mm(spacing_mm)
         if extent > LARGEST_MM:
             return None
         if inside.flat.size > FULL * values.size or inside.leaves(

@@ -152,7 +152,7 @@ def marks_of(patch: Patch) -> tuple[npt.NDArray[np.float32], Detection]:
     detection : Detection
         Of the patch, with the marks that lie far from the cluster too.
     """
-    detection = detect_calcifications(patch.image, find_outline=False)
+    detection = detect_calcifications(patch.image, find_outline=False, with_weaker=True)
     marks = detection.table[list(COLUMNS)].to_numpy(np.float64, copy=True)
     away = np.hypot(*(marks[:, None, :2] - patch.moved).transpose(2, 0, 1))
     nearest = away.argmin(axis=1)
