@@ -1,10 +1,12 @@
 """Choose the features: what a group of them is worth on clusters of other generators.
 
     python benchmarks/selection.py --leave-out [--cache DIR]
+    python benchmarks/selection.py --alone --model models/default [--cache DIR]
 
 A model of some size is scored by macro-F1 on the four development generators, with marks and on positions
 alone, with the columns of one group after the other permuted between clusters (Breiman 2001). Models are
 then trained without the cheapest groups. What costs less than two training sets differ by (`SPREAD`) may go.
+``--alone`` permutes the columns of a trained model one by one.
 ``bench_v1`` is printed and decides nothing. Features that a rule, an artefact check, a guard of the model or
 the page reads are in no group: they stay.
 """
@@ -24,6 +26,7 @@ from threadpoolctl import threadpool_limits
 from calcigram.clusters import ClusterSet
 from calcigram.features.catalogue import FEATURE_NAMES
 from calcigram.features.extract import Features, extract_features
+from calcigram.model import Model
 from calcigram.model.augment import ALL_MARKS, forgetful_copy, hide_marks
 from calcigram.model.labels import Labelled, label_codes
 from calcigram.model.train import TreeOptions, grow_trees
@@ -44,15 +47,15 @@ TREES = {
 
 GROUPS: dict[str, str] = {
     "core radius": "core_radius_mm core_radius_90_mm",
-    "mean distances": "mean_distance_mm radius_of_gyration_mm radial_kurtosis",
-    "curve, others": "curve_residual_mm curve_turning_deg",
+    "mean distances": "mean_distance_mm radial_kurtosis",
+    "curve, others": "curve_turning_deg",
     "walls": "wall_unevenness wall_width_mm",
     "local directions": "direction_order direction_fan",
     "orientation of particles": "orientation_coherence orientation_order",
     "spanning tree": "tree_longest_edge_ratio tree_length_ratio tree_leaf_share",
-    "side branches": "side_branch_share longest_side_branch_ratio longest_side_branch_edges side_branch_member_share",
-    "components": "components_1mm components_2mm components_4mm components_8mm giant_share_1mm giant_share_2mm giant_share_4mm giant_share_8mm",
-    "widening": "widening_axis widening_mean widening_max",
+    "side branches": "longest_side_branch_ratio longest_side_branch_edges side_branch_member_share",
+    "components": "components_2mm components_4mm components_8mm giant_share_2mm giant_share_4mm giant_share_8mm",
+    "widening": "widening_mean widening_max",
     "nipple, others": "nipple_nearness nipple_widening",
     "sizes, others": "diameter_area_mean_mm diameter_p10_mm macro_share length_p90_mm",
     "spread of sizes": "diameter_cv diameter_log_sd",
@@ -101,6 +104,50 @@ def labelled_by(clusters: ClusterSet, measure: Callable[[ClusterSet], Features])
     return Labelled(measure(clusters), *truth)
 
 
+def permuted(features: Features, columns: Columns) -> Features:
+    """Return features of which some columns are permuted between clusters."""
+    values = features.values.copy()
+    order = np.random.default_rng(0).permutation(len(features))
+    values[:, columns] = values[np.ix_(order, columns)]
+    return replace(features, values=values)
+
+
+def alone(
+    model: Model, panel: dict[str, ClusterSet], measure: Callable[[ClusterSet], Features]
+) -> dict[str, Any]:
+    """Return what each feature alone is worth to a trained model, as a mean of the generators."""
+    read = [labelled_by(clusters, measure) for clusters in panel.values()]
+    bare = [replace(one, features=hide_marks(one.features, ALL_MARKS)) for one in read]
+
+    def mean(columns: Columns) -> Scores:
+        by_set = []
+        for one, without_marks in zip(read, bare, strict=True):
+            seen = model.read(permuted(one.features, columns))
+            unmarked = model.read(permuted(without_marks.features, columns))
+            by_set.append(
+                (
+                    _macro_f1(one.codes("distribution"), seen.distribution),
+                    _macro_f1(one.codes("morphology"), seen.morphology),
+                    _macro_f1(one.codes("distribution"), unmarked.distribution),
+                )
+            )
+        return dict(zip(SPREAD, np.mean(by_set, axis=0).tolist(), strict=True))
+
+    base = mean(np.zeros(0, np.int64))
+    costs = {}
+    for column, name in enumerate(FEATURE_NAMES):
+        now = mean(np.array([column]))
+        costs[name] = {key: base[key] - now[key] for key in SPREAD}
+        print(name, costs[name], flush=True)
+    return {"model": model.version, "base": base, "costs": costs}
+
+
+def _macro_f1(truth: npt.NDArray[np.integer], read: npt.NDArray[np.integer]) -> float:
+    known = truth >= 0
+    labels = np.unique(truth[known])
+    return float(f1_score(truth[known], read[known], average="macro", labels=labels))
+
+
 def leave_out(
     training: ClusterSet,
     panel: dict[str, ClusterSet],
@@ -122,16 +169,11 @@ def leave_out(
     read = {name: labelled_by(clusters, measure) for name, clusters in panel.items()}
     read_bench = labelled_by(bench, measure)
 
-    def mean(heads: dict[str, Any], columns: Columns, permuted: Columns | None = None) -> Scores:
+    def mean(heads: dict[str, Any], columns: Columns, moved: Columns | None = None) -> Scores:
         by_set = []
         for one in read.values():
-            if permuted is not None:
-                values, order = (
-                    one.features.values.copy(),
-                    np.random.default_rng(0).permutation(len(one.features)),
-                )
-                values[:, permuted] = values[np.ix_(order, permuted)]
-                one = replace(one, features=replace(one.features, values=values))
+            if moved is not None:
+                one = replace(one, features=permuted(one.features, moved))
             by_set.append(scores(heads, one, columns))
         return {key: float(np.mean([found[key] for found in by_set])) for key in SPREAD}
 

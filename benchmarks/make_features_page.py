@@ -82,8 +82,17 @@ shipped until then; the figures are of commit `{commit}`. `wall_unevenness` and
 {trained}
 """
 
+ALONE = """\
+Then each feature was permuted alone, `python benchmarks/selection.py --alone --model models/default`, of {model}.
+Of the cheapest, all under that spread, those went that nothing else reads. The {n} cheapest:
+
+{table}
+"""
+
 LEFT = 84
 """Features left when these had gone."""
+
+N_CHEAPEST = 25
 
 NOW = """\
 ### What those that stayed are worth
@@ -152,6 +161,18 @@ def _tables(text: str, found: dict[str, Any], gone: list[str]) -> str:
     )
 
 
+def _alone(found: dict[str, Any]) -> str:
+    costs, spread = found["costs"], leave_out.SPREAD
+    order = sorted(costs, key=lambda name: max(costs[name][k] / spread[k] for k in spread))
+    names = {spec.name for spec in CATALOGUE}
+    rows = [
+        {"feature": f"`{name}`", "cost": _costs(costs[name]), "": "" if name in names else "went"}
+        for name in order[:N_CHEAPEST]
+    ]
+    table = markdown_table(pd.DataFrame(rows))
+    return ALONE.format(model=found["model"], n=N_CHEAPEST, table=table)
+
+
 def _scores(row: dict[str, float]) -> str:
     return " / ".join(f"{row[key]:.3f}" for key in leave_out.SPREAD)
 
@@ -160,8 +181,9 @@ def page() -> str:
     """Return the page as Markdown."""
     found = json.loads(leave_out.RESULTS.read_text(encoding="utf-8"))
     before = found.pop("before")
+    alone = found.pop("alone")
     gone = next(row["without"] for row in before["trained"] if row["features"] == LEFT)
-    parts = [HEAD, _catalogue(), OWN, _tables(CHOICE, before, gone)]
+    parts = [HEAD, _catalogue(), OWN, _tables(CHOICE, before, gone), _alone(alone)]
     return "\n".join(parts + ([_tables(NOW, found, [])] if found else []))
 
 

@@ -4,6 +4,7 @@
         [--max-features X] [--preset NAME] [--no-copies] [--folds N] [--cache DIR]
     python benchmarks/selection.py NAME --model models/default
     python benchmarks/selection.py --leave-out [--cache DIR]
+    python benchmarks/selection.py --alone --model models/default [--cache DIR]
     python benchmarks/selection.py --table
 
 A trial trains on few clusters (40,000) and is scored by macro-F1 on the four development generators, with
@@ -185,8 +186,8 @@ def trial(arguments: argparse.Namespace, memory: Memory) -> dict[str, Any]:
     }
 
 
-def choose_features(memory: Memory) -> None:
-    """Say what each group of features is worth; see `leave_out`."""
+def choose_features(memory: Memory, model: Model | None) -> None:
+    """Say what each group of features is worth, or each feature alone to a model; see `leave_out`."""
     simulated_, measured_, panel_ = (memory.cache(f) for f in (simulated, measured, panel))
 
     def draw(n: int, seed: int, grade: str, preset: str) -> ClusterSet:
@@ -194,12 +195,16 @@ def choose_features(memory: Memory) -> None:
 
     seed = int(load_preset("bench_v1").about["seed"])
     n = leave_out.N_PANEL
-    found = leave_out.leave_out(
-        draw(leave_out.N_TRAINING, SEED_TRAINING, "mixed", "train"),
-        {name: panel_(name, seed, n) for name, (seed, _) in GENERATORS.items()},
-        draw(n, seed, "typical", "bench_v1"),
-        lambda clusters: measured_(clusters, catalogue_hash()),
-    )
+    others = {name: panel_(name, seed, n) for name, (seed, _) in GENERATORS.items()}
+
+    def measure(clusters: ClusterSet) -> Features:
+        return measured_(clusters, catalogue_hash())
+
+    if model is None:
+        training = draw(leave_out.N_TRAINING, SEED_TRAINING, "mixed", "train")
+        found = leave_out.leave_out(training, others, draw(n, seed, "typical", "bench_v1"), measure)
+    else:
+        found = {"alone": leave_out.alone(model, others, measure)}
     kept = json.loads(leave_out.RESULTS.read_text())
     leave_out.RESULTS.write_text(json.dumps(kept | found, indent=1) + "\n")
 
@@ -239,6 +244,9 @@ def main() -> None:
     parser.add_argument("name", nargs="?")
     parser.add_argument("--model", type=Path, help="score this model instead of training one")
     parser.add_argument("--leave-out", action="store_true", help="choose features instead")
+    parser.add_argument(
+        "--alone", action="store_true", help="say what each feature is worth to --model"
+    )
     parser.add_argument("--table", action="store_true")
     parser.add_argument("--clusters", type=int, default=40_000)
     parser.add_argument("--rounds", type=int, default=200)
@@ -253,8 +261,8 @@ def main() -> None:
     arguments = parser.parse_args()
     trials = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     memory = Memory(arguments.cache, verbose=0)
-    if arguments.leave_out:
-        choose_features(memory)
+    if arguments.leave_out or arguments.alone:
+        choose_features(memory, load_model(arguments.model) if arguments.alone else None)
         return
     if arguments.name:
         trials[arguments.name] = trial(arguments, memory)

@@ -257,9 +257,8 @@ def test_rules_are_printed(capsys):
         "Recognition",
         "Consequences, Michael O'Leary",
         "Consequences, BI-RADS",
-        "radius_of_gyration_mm",
     ):
-        assert part in out or part == "radius_of_gyration_mm"
+        assert part in out
     assert main(["rules", "--json", "--rulebook", "article"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert list(told["rulebooks"]) == ["article"]

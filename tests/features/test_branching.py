@@ -58,7 +58,7 @@ def test_a_far_stray_leaves_the_path_alone(cluster_of):
     features = extract_features(cluster_of([line, stray]))
     assert features.column("curve_length_mm")[1] == pytest.approx(29, rel=0.05)
     assert features.column("leaves").tolist() == [2, 2]
-    assert features.column("side_branch_share").tolist() == [0, 0]
+    assert features.column("side_branch_member_share").tolist() == [0, 0]
 
 
 def test_robust_to_missed_and_false_marks(cluster_of):

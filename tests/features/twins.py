@@ -54,7 +54,6 @@ def spread(p, breast_area):
     core = np.linalg.norm(q - center, axis=1)
     out = {
         "n_calcifications": n,
-        "radius_of_gyration_mm": math.sqrt(r2.mean()),
         "max_distance_mm": d.max(),
         "core_radius_mm": np.median(core),
         "core_radius_90_mm": np.quantile(core, 0.9),
@@ -149,7 +148,7 @@ def branching(p):
     n = len(p)
     out = {}
     d = squareform(pdist(p)) if n > 1 else np.zeros((1, 1))
-    for r in (1, 2, 4, 8):
+    for r in (2, 4, 8):
         count, label = connected_components(d <= r)
         out[f"components_{r}mm"] = count / n
         out[f"giant_share_{r}mm"] = np.bincount(label).max() / n
@@ -204,8 +203,6 @@ def nipple(p, at):
                 for w in (weight, 1 - weight)
             ]
             ratios.append(-np.diff(np.log(np.add(breadths, 0.01 * gyration)))[0])
-        tail = math.copysign(1, (along**3).sum())
-        out["widening_axis"] = tail * ratios[0]
         out["widening_mean"], out["widening_max"] = np.abs(ratios).mean(), np.abs(ratios).max()
     to = np.asarray(at, float) - p.mean(axis=0)
     if np.isnan(to).any():

@@ -403,7 +403,7 @@ def _can_write(folder: Path) -> bool:
 @cache
 def _announce(*, can_be_kept: bool) -> None:
     _LOG.warning(
-        "calcigram: compiling, once, half a minute"
+        "calcigram: compiling kernels for the first use; this takes about 20 s, once"
         if can_be_kept
         else "calcigram: compiling at every start: no folder can be written to keep the result; let "
         "NUMBA_CACHE_DIR name one"

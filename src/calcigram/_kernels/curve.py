@@ -39,6 +39,14 @@ _KNOTS = 16
 _EPANECHNIKOV_PEAK = 0.75
 _ZERO, _ONE = np.float32(0.0), np.float32(1.0)
 
+# Columns of a piece of a polyline: where it starts, its direction, how far before its start and beyond it a foot may
+# lie, the arc length at its start, and the directions at its two knots, not of length 1.
+_X, _Y, _DX, _DY, _SHORTEST, _LONGEST, _ARC, _FROM_X, _FROM_Y, _TO_X, _TO_Y = range(11)
+
+# Where the sums of all knots begin: of the weights w, of w t and w t t, where t is the place along the arc from the
+# knot in bandwidths, and of these with x and y.
+_W, _WT, _WTT, _WX, _WTX, _WY, _WTY = range(0, 7 * _KNOTS, _KNOTS)
+
 
 class Curve(NamedTuple):
     """A fitted curve.
@@ -58,6 +66,7 @@ class Curve(NamedTuple):
 
 @kernel(fast=True)
 def _length(x, y):
+    """Return the length of a polyline."""
     length = 0.0
     for k in range(x.size - 1):
         dx, dy = x[k + 1] - x[k], y[k + 1] - y[k]
@@ -67,39 +76,44 @@ def _length(x, y):
 
 @kernel(fast=True)
 def _measure_pieces(x, y, reach):
-    """Return a row a piece: start, direction, clamps, arc length, and the directions at its knots.
+    """Return one row per piece, with the columns above.
 
     The ends go on by `reach`. Whether a point is on the left of a knot is told by both pieces together:
     where the curve turns sharply, each alone may say another. So a knot's direction is the sum of both.
     """
     last, start = x.size - 2, _ZERO
-    pieces = np.empty((x.size, 11), np.float32)
+    pieces = np.empty((x.size, _TO_Y + 1), np.float32)
     pieces[:] = _ZERO
     for k in range(last + 1):
         dx, dy = x[k + 1] - x[k], y[k + 1] - y[k]
         length = np.sqrt(dx * dx + dy * dy)
         some = length > _ZERO
         dx, dy = (dx / length, dy / length) if some else (_ZERO, _ZERO)
-        pieces[k, 0], pieces[k, 1], pieces[k, 2], pieces[k, 3] = x[k], y[k], dx, dy
-        pieces[k, 4] = -reach if k == 0 and some else _ZERO
-        pieces[k, 5] = length + reach if k == last and some else length
-        pieces[k, 6] = start
-        pieces[k, 7] += dx
-        pieces[k, 8] += dy
-        pieces[k, 9], pieces[k, 10] = dx, dy
-        pieces[k + 1, 7], pieces[k + 1, 8] = dx, dy
+        pieces[k, _X], pieces[k, _Y], pieces[k, _DX], pieces[k, _DY] = x[k], y[k], dx, dy
+        pieces[k, _SHORTEST] = -reach if k == 0 and some else _ZERO
+        pieces[k, _LONGEST] = length + reach if k == last and some else length
+        pieces[k, _ARC] = start
+        pieces[k, _FROM_X] += dx
+        pieces[k, _FROM_Y] += dy
+        pieces[k, _TO_X], pieces[k, _TO_Y] = dx, dy
+        pieces[k + 1, _FROM_X], pieces[k + 1, _FROM_Y] = dx, dy
         start += length
     for k in range(last):
-        pieces[k, 9], pieces[k, 10] = pieces[k + 1, 7], pieces[k + 1, 8]
+        pieces[k, _TO_X], pieces[k, _TO_Y] = pieces[k + 1, _FROM_X], pieces[k + 1, _FROM_Y]
     return pieces[: last + 1]
 
 
 @kernel(fast=True)
 def _find_feet(x, y, pieces, best, arc, side):
+    """Write for each point the squared distance to the nearest place, its arc length and on which side it is.
+
+    Pieces are the outer loop: over the points, all of it is vector instructions without a branch.
+    """
     for k in range(pieces.shape[0]):
-        ax, ay, dx, dy = pieces[k, 0], pieces[k, 1], pieces[k, 2], pieces[k, 3]
-        shortest, longest, start = pieces[k, 4], pieces[k, 5], pieces[k, 6]
-        from_x, from_y, to_x, to_y = pieces[k, 7], pieces[k, 8], pieces[k, 9], pieces[k, 10]
+        ax, ay, dx, dy = pieces[k, _X], pieces[k, _Y], pieces[k, _DX], pieces[k, _DY]
+        shortest, longest, start = pieces[k, _SHORTEST], pieces[k, _LONGEST], pieces[k, _ARC]
+        from_x, from_y = pieces[k, _FROM_X], pieces[k, _FROM_Y]
+        to_x, to_y = pieces[k, _TO_X], pieces[k, _TO_Y]
         for i in range(x.size):
             px, py = x[i] - ax, y[i] - ay
             along = px * dx + py * dy
@@ -157,13 +171,13 @@ def _add_points(x, y, arc, weight, at, scale, sums):
             w = _ONE - t * t
             w = w * share if w > _ZERO else _ZERO
             wt = w * t
-            sums[k] += w
-            sums[k + _KNOTS] += wt
-            sums[k + 2 * _KNOTS] += wt * t
-            sums[k + 3 * _KNOTS] += w * px
-            sums[k + 4 * _KNOTS] += wt * px
-            sums[k + 5 * _KNOTS] += w * py
-            sums[k + 6 * _KNOTS] += wt * py
+            sums[_W + k] += w
+            sums[_WT + k] += wt
+            sums[_WTT + k] += wt * t
+            sums[_WX + k] += w * px
+            sums[_WTX + k] += wt * px
+            sums[_WY + k] += w * py
+            sums[_WTY + k] += wt * py
 
 
 @kernel(fast=True)
@@ -183,14 +197,13 @@ def _smooth(x, y, arc, weight, length, bandwidth, size):
         _add_points(x, y, arc, weight, at, _ONE / width, sums)
         thin = False
         for k in range(size):
-            if sums[k] <= _ONE and width[k] <= whole:
+            if sums[_W + k] <= _ONE and width[k] <= whole:
                 width[k] *= np.float32(1.5)
                 thin = True
     knots_x, knots_y = np.empty(size, np.float32), np.empty(size, np.float32)
     for k in range(size):
-        s0, s1, s2 = sums[k], sums[k + _KNOTS], sums[k + 2 * _KNOTS]
-        x0, x1 = sums[k + 3 * _KNOTS], sums[k + 4 * _KNOTS]
-        y0, y1 = sums[k + 5 * _KNOTS], sums[k + 6 * _KNOTS]
+        s0, s1, s2 = sums[_W + k], sums[_WT + k], sums[_WTT + k]
+        x0, x1, y0, y1 = sums[_WX + k], sums[_WTX + k], sums[_WY + k], sums[_WTY + k]
         determinant = s0 * s2 - s1 * s1
         if determinant > np.float32(1e-3) * s0 * s0:
             knots_x[k] = (s2 * x0 - s1 * x1) / determinant

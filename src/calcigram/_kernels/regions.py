@@ -116,6 +116,7 @@ def flooded(height, level, row, column):
 
 @kernel
 def _sorted_at(image, flat):
+    """Return some pixels of an image, the smallest first."""
     columns = image.shape[1]
     values = np.empty(len(flat), np.float32)
     for k, at in enumerate(flat):
@@ -206,6 +207,7 @@ def heights(image, free, surface, down, right):
 
 @kernel(fast=True)
 def _weighted(weights, image):
+    """Return ``weights @ image``; of each row of weights only what lies between its zeros at the ends is looked at."""
     rows, columns = weights.shape[0], image.shape[1]
     out = np.zeros((rows, columns), np.float32)
     for i in range(rows):

@@ -14,7 +14,7 @@ from calcigram._kernels.statistics import padded
 from calcigram._kernels.tree import descendants
 from calcigram.features.rows import COMMON, Rows, columns
 
-SCALES_MM = (1.0, 2.0, 4.0, 8.0)
+SCALES_MM = (2, 4, 8)
 _SCALES = np.array(SCALES_MM, np.float32)
 
 _FORK_BRANCHES = 3
@@ -30,18 +30,17 @@ ROWS: Rows = (
     ("tree_leaf_share", "1", 0, 1, "The share of the calcifications at the end of a chain of neighbours.", "Leaves of the unpruned spanning tree / n; n >= 3", COMMON, ()),
     ("junctions", "1", 0, inf, "How many forks there are.", "Nodes of degree >= 3 of the pruned tree; n >= 3. " + _PRUNED, COMMON, ()),
     ("leaves", "1", 0, inf, "How many free ends the main line and its branches have.", "Ends of the pruned tree; n >= 3", COMMON, ()),
-    ("side_branch_share", "1", 0, 1, "How much of the length lies on side branches, not on the main line.", "Length off the main path / length of the pruned tree; n >= 3", COMMON, ()),
     ("longest_side_branch_ratio", "1", 0, 1, "How long the longest side branch is, compared with the main line.", "Longest side branch of the pruned tree / main path; n >= 3", COMMON, ()),
     ("side_branch_member_share", "1", 0, 1, "The share of the calcifications on the side branch with the most of them.", "Share of the calcifications that are on the most populous side branch of the tree without strays, twigs and its own branches counted; n >= 3", COMMON, ()),
     ("longest_side_branch_edges", "1", 0, inf, "How long the longest side branch is, counted in usual gaps between neighbours.", "Longest side branch of the pruned tree / median edge of the spanning tree; n >= 3", COMMON, ()),
     ("fork_gain", "1", 0, 1, "How much better a line with side branches follows the calcifications than one curve.", "1 - mean distance to the principal curve with those of its three longest side branches that have four nodes or more (smoothed) / mean distance to the curve alone; n >= 3", COMMON, ()),
     *(
         (f"components_{r}mm", "1", 0, 1, f"How far the cluster falls into pieces if gaps of {r} mm part it.", f"Components / n of the graph that joins points within {r} mm", "Chen et al. 2015", ())
-        for r in (1, 2, 4, 8)
+        for r in SCALES_MM
     ),
     *(
         (f"giant_share_{r}mm", "1", 0, 1, f"The share of the calcifications in the largest piece without a gap of {r} mm.", f"Share of the points in the largest component of the graph at {r} mm", "Chen et al. 2015", ())
-        for r in (1, 2, 4, 8)
+        for r in SCALES_MM
     ),
 )  # fmt: skip
 """The features of this family: name, unit, lowest and highest value, meaning, formula, source, marks needed."""
@@ -51,6 +50,7 @@ _C = columns(ROWS)
 
 @kernel(fast=True)
 def _whole_tree(tree, hull, median_edge, out):
+    """Write what the spanning tree tells without its path: its longest edge, length, and share of leaves."""
     n, total, longest = tree.order.size, 0.0, 0.0
     for length in tree.edge:
         total += length
@@ -81,7 +81,6 @@ def _junctions(trunk, branches, out):
     out[_C.junctions] = junctions
     out[_C.leaves] = branches.leaves
     if branches.length > 0.0:
-        out[_C.side_branch_share] = 1.0 - branches.main_length / branches.length
         out[_C.longest_side_branch_ratio] = branches.longest_side / branches.main_length
 
 
@@ -166,27 +165,26 @@ def _components(tree, out):
     """Count, at each scale, the components of the graph, and the points of the largest.
 
     Two points are joined in it exactly if no edge of the spanning tree between them is longer: one
-    sweep from the leaves to the root does all four scales side by side, without branches.
+    sweep from the leaves to the root does all scales side by side, without branches.
     """
     order, parent, edge = tree
     n, zero, one = order.size, np.float32(0.0), np.float32(1.0)
-    size = np.empty((n, 4), np.float32)
+    size = np.empty((n, _SCALES.size), np.float32)
     size[:] = one
-    pieces, largest = np.empty(4, np.float32), np.empty(4, np.float32)
-    pieces[:], largest[:] = zero, zero
+    pieces, largest = np.zeros(_SCALES.size, np.float32), np.zeros(_SCALES.size, np.float32)
     for step in range(n - 1, -1, -1):
         i = order[step]
         p = parent[i] if step > 0 else i
         length = edge[i] if step > 0 else np.float32(np.inf)
-        for k in range(4):
+        for k in range(_SCALES.size):
             own = size[i, k]
             joined = length <= _SCALES[k]
             size[p, k] += own if joined else zero
             pieces[k] += zero if joined else one
             largest[k] = max(largest[k], zero if joined else own)
-    for k in range(4):
-        out[_C.components_1mm + k] = pieces[k] / n
-        out[_C.giant_share_1mm + k] = largest[k] / n
+    for k in range(_SCALES.size):
+        out[_C.components_2mm + k] = pieces[k] / n
+        out[_C.giant_share_2mm + k] = largest[k] / n
 
 
 @kernel(fast=True)

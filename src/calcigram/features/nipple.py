@@ -30,6 +30,9 @@ _SEAM = 0.1
 """Half the width of the seam between two halves, in radii of gyration: without one a point at
 the centroid would leap from half to half."""
 
+_AHEAD, _BEHIND = 0, 3 * LANES
+"""Where the sums of either half begin: weights, places across, and their squares, a lane per direction."""
+
 _LEAST_BREADTH = 0.01
 """Breadth added to both halves, in radii of gyration: a half in a line has none."""
 
@@ -39,8 +42,7 @@ _THIRD_DEVIATIONS = 0.4
 ROWS: Rows = (
     ("wedge_slope", "1", 0, inf, "How fast the cluster widens along its length.", "|slope| of the distance from the major axis against the position along it; n >= 5", COMMON, ()),
     ("wedge_correlation", "1", 0, 1, "How steadily the cluster widens along its length.", "|correlation| of the same two; n >= 5", COMMON, ()),
-    ("widening_axis", "1", -inf, inf, "How much wider one half of the cluster is than the other, along its length.", "log of the ratio of the breadths of the two halves along the major axis, that towards the longer tail over the other; the breadth is the standard deviation across the axis plus 0.01 radii of gyration, the halves meet at the centroid, where a point within a tenth of the radius of gyration counts for both in part; n >= 5", COMMON, ()),
-    ("widening_mean", "1", 0, inf, "How much wider one half is than the other, averaged over all directions.", "Mean of |widening_axis| over 12 directions, 15 deg apart from the major axis on; n >= 5", COMMON, ()),
+    ("widening_mean", "1", 0, inf, "How much wider one half is than the other, averaged over all directions.", "Mean over 12 directions, 15 deg apart from the major axis on, of |log of the ratio of the breadths of the two halves|; the breadth is the standard deviation across the direction plus 0.01 radii of gyration, the halves meet at the centroid, where a point within a tenth of the radius of gyration counts for both in part; n >= 5", COMMON, ()),
     ("widening_max", "1", 0, inf, "How much wider one half is than the other, in the direction where it is most.", "Greatest of the same 12; n >= 5", COMMON, ()),
     ("nipple_distance_mm", "mm", 0, inf, "How far the middle of the cluster is from the nipple.", "Distance from the centroid to the nipple", COMMON, _NIPPLE),
     ("nipple_axis_angle_deg", "deg", 0, 90, "How well the length of the cluster points to the nipple: 0 is exactly.", "Angle between the major axis and the direction from the centroid to the nipple; n >= 3", COMMON, _NIPPLE),
@@ -75,18 +77,19 @@ def _halves(x, y, gyration):
             ahead = ahead if ahead < one else one
             across = _TURN_COS[k] * py - _TURN_SIN[k] * px
             far, near = ahead * across, (one - ahead) * across
-            sums[k] += ahead
-            sums[k + LANES] += far
-            sums[k + 2 * LANES] += far * across
-            sums[k + 3 * LANES] += one - ahead
-            sums[k + 4 * LANES] += near
-            sums[k + 5 * LANES] += near * across
+            sums[_AHEAD + k] += ahead
+            sums[_AHEAD + LANES + k] += far
+            sums[_AHEAD + 2 * LANES + k] += far * across
+            sums[_BEHIND + k] += one - ahead
+            sums[_BEHIND + LANES + k] += near
+            sums[_BEHIND + 2 * LANES + k] += near * across
     return sums
 
 
 @kernel(fast=True)
-def _breadth(weight, first, second):
-    """Return the standard deviation from weighted sums; 0 where nothing weighs."""
+def _breadth(sums, at):
+    """Return the standard deviation across, from the sums of one half in one direction; 0 where nothing weighs."""
+    weight, first, second = sums[at], sums[at + LANES], sums[at + 2 * LANES]
     if not weight > 0.0:
         return 0.0
     return math.sqrt(max(0.0, second / weight - (first / weight) ** 2))
@@ -94,6 +97,7 @@ def _breadth(weight, first, second):
 
 @kernel(fast=True)
 def _shape(frame, out):
+    """Write how the cluster widens, along its major axis and in 12 directions; no nipple is needed."""
     x, y = frame.x, frame.y
     slope, correlation = slope_and_correlation(x, np.abs(y))
     out[_C.wedge_slope] = abs(slope)
@@ -104,14 +108,10 @@ def _shape(frame, out):
     total, greatest, least = 0.0, 0.0, _LEAST_BREADTH * gyration
     sums = _halves(x, y, gyration)
     for k in range(_TURNS):
-        ahead = _breadth(sums[k], sums[k + LANES], sums[k + 2 * LANES]) + least
-        back = k + 3 * LANES
-        behind = _breadth(sums[back], sums[back + LANES], sums[back + 2 * LANES]) + least
-        ratio = math.log(ahead / behind)
-        if k == 0:
-            out[_C.widening_axis] = ratio
-        total += abs(ratio)
-        greatest = max(greatest, abs(ratio))
+        ahead, behind = _breadth(sums, _AHEAD + k) + least, _breadth(sums, _BEHIND + k) + least
+        ratio = abs(math.log(ahead / behind))
+        total += ratio
+        greatest = max(greatest, ratio)
     out[_C.widening_mean] = total / _TURNS
     out[_C.widening_max] = greatest
 

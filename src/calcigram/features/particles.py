@@ -69,6 +69,7 @@ def _deviation(values):
 
 @kernel(fast=True)
 def _sizes(diameter, log_diameter, out):
+    """Write the features of diameters; quantiles are of the known ones in rising order."""
     d = rising(diameter)
     if d.size == 0:
         return
@@ -88,6 +89,7 @@ def _sizes(diameter, log_diameter, out):
 
 @kernel(fast=True)
 def _forms(aspect, solidity, out):
+    """Write the features of aspect ratios and solidity."""
     known = rising(aspect)
     out[_C.aspect_median] = quantile(known, 0.5)
     out[_C.aspect_p25] = quantile(known, 0.25)
@@ -99,6 +101,7 @@ def _forms(aspect, solidity, out):
 
 @kernel(fast=True)
 def _contrasts(cnr, log_cnr, out):
+    """Write the features of contrast-to-noise ratios."""
     known = rising(cnr)
     out[_C.cnr_median] = quantile(known, 0.5)
     out[_C.cnr_p10] = quantile(known, 0.1)

@@ -5,7 +5,6 @@ Shape is not looked at here; see `linearity`, `branching` and `roundness`.
 
 from __future__ import annotations
 
-import math
 from math import inf
 
 import numpy as np
@@ -17,7 +16,6 @@ from calcigram.features.rows import COMMON, Rows, columns
 
 ROWS: Rows = (
     ("n_calcifications", "1", 0, inf, "How many calcifications the cluster has.", "Number of calcifications, n", "definition", ()),
-    ("radius_of_gyration_mm", "mm", 0, inf, "How far the calcifications typically lie from the middle of the cluster.", "Root mean square distance to the centroid", COMMON, ()),
     ("max_distance_mm", "mm", 0, inf, "How far apart the two outermost calcifications are.", "Greatest distance between two points", COMMON, ()),
     ("core_radius_mm", "mm", 0, inf, "The radius around the densest place that holds half of the calcifications.", "Median distance to the geometric median", "Weiszfeld 1937", ()),
     ("core_radius_90_mm", "mm", 0, inf, "The radius around the densest place that holds nine in ten calcifications.", "90th percentile of the distance to the geometric median", "Weiszfeld 1937", ()),
@@ -48,6 +46,7 @@ def _core(x, y, hull, out):
 
 @kernel(fast=True)
 def _radial_kurtosis(x, y, second):
+    """Return the mean fourth power of the distance from the centroid over its squared mean square, `second`."""
     fourth = np.float32(0.0)
     for i in range(x.size):
         square = x[i] * x[i] + y[i] * y[i]
@@ -62,7 +61,6 @@ def measure_spread(frame, hull, pairs, breast_area, out):
     """Write the family's columns to `out`, a view of one row."""
     n = frame.x.size
     out[_C.n_calcifications] = n
-    out[_C.radius_of_gyration_mm] = math.sqrt(frame.major + frame.minor)
     out[_C.max_distance_mm] = hull.diameter
     out[_C.hull_area_mm2] = hull.area
     out[_C.breast_share] = hull.area / breast_area

@@ -105,6 +105,7 @@ def softmax(scores: npt.ArrayLike) -> Floats:
 # Compiled: NumPy's six steps take as long for a single row as walking hundreds of trees does.
 @kernel
 def _fill_softmax(scores, shares):
+    """Write exp(score) over its sum per row, the greatest score subtracted first so that none overflows."""
     n_rows, n_classes = scores.shape
     for row in range(n_rows):
         greatest, total = scores[row, 0], 0.0

@@ -125,6 +125,7 @@ def _leaf(row, feature, threshold, missing_left, left, right, first):
 
 @kernel
 def _find_leaves(values, feature, threshold, missing_left, left, right, offset, leaves):
+    """Write the leaf of each row (R) in each tree (T) to `leaves` (R, T)."""
     for row in range(values.shape[0]):
         for tree in range(offset.size - 1):
             leaves[row, tree] = _leaf(
