@@ -203,8 +203,8 @@ def suffix_of(path: PathLike, known: tuple[str, ...]) -> str:
 
 
 READ = (
-    "a table (CSV, Parquet, .xlsx), a DICOM file, an annotation (INbreast, COCO, LabelMe, ImageJ, 3D Slicer) "
-    "or a mask (PNG, TIFF, NumPy, NIfTI)"
+    "a table (CSV, Parquet, .xlsx), a DICOM file, an annotation (INbreast, COCO, LabelMe, ImageJ, 3D Slicer), "
+    "a mask (PNG, TIFF, NumPy, NIfTI) or a mammogram (DICOM, PNG, TIFF)"
 )
 
 _IMAGE = "save it as PNG, TIFF or .npy"

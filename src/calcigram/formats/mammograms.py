@@ -128,7 +128,7 @@ def read_mammogram(
             (kind for magic, kind in _KINDS.items() if signs.head.startswith(magic)), "TIFF"
         )
         text = f"nothing in a {kind} says that it is a mammogram: photographs are not recognised, so check the image"
-        return replace(read, notices=(Notice(text), *read.notices))
+        return replace(read, notices=(*read.notices, Notice(text)))
 
 
 def is_mammogram(path: PathLike, kind: str, options: ReadOptions) -> bool:
