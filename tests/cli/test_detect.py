@@ -531,7 +531,8 @@ def test_points_of_several_other_images_are_refused(images, tmp_path, capsys):
     code, _, err = run(capsys, *arguments, "-o", tmp_path / "m.csv")
     assert code == 2
     assert (
-        f"got 'x, y', expected rows of the image {made_by.UID}, one, one.dcm: take the image" in err
+        f"got 'x, y', expected rows of this image, called {made_by.UID} or one or one.dcm: take"
+        in err
     )
     assert not (tmp_path / "m.csv").exists()
 
@@ -543,6 +544,21 @@ def test_points_of_one_image_of_another_name_are_measured_with_a_notice(images, 
     assert code == 0
     assert "the points are of the image 'renamed'; measured in 'three'" in err
     assert len(pd.read_csv(tmp_path / "m.csv")) == len(SPOTS)
+
+
+def test_an_annotation_is_called_by_its_file(images, tmp_path):
+    regions = [
+        {"label": "calcification", "points": [[column + 1, row + 1]], "shape_type": "point"}
+        for row, column in SPOTS
+    ]
+    for image, is_told in (("", False), ("other.png", True)):
+        labelled = {"version": "5", "shapes": regions, "imagePath": image, "imageData": None}
+        (tmp_path / "a.json").write_text(
+            json.dumps(labelled | {"imageHeight": 400, "imageWidth": 320})
+        )
+        table, notes = measure_file(tmp_path / "a.json", images / "one.dcm")
+        assert len(table) == len(SPOTS)
+        assert any("the points are of the image 'other'" in note for note in notes) == is_told
 
 
 def test_an_image_may_be_called_by_the_beginning_of_its_name(images, tmp_path):

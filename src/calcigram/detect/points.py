@@ -113,14 +113,14 @@ def _of_image(
         return table[is_own], [Notice(text)] if n_others else []
     if len(others) > 1:
         raise BadInputError(
-            f"rows of the image {_listed(names)}: take the image that they lie on, or write its name into the column "
-            "image_id",
+            f"rows of this image, called {' or '.join(names[:MAX_NAMED])}: take the image that they lie on, or write its "
+            "name into the column image_id",
             source=str(path),
             column="image_id",
             value=_listed(others),
         )
-    is_of_file = others == [Path(path).stem]  # annotations without an image are called so
-    if not others or is_of_file:
+    # an annotation that names no image is called by its file
+    if not others or Path(str(path)).name.startswith(f"{others[0]}."):
         return table, []
     text = f"the points are of the image {others[0]!r}; measured in {names[0]!r}, taken as the same under another name"
     return table, [Notice(text)]
