@@ -5,7 +5,7 @@ python benchmarks/make_data_dictionary.py
 
 from pathlib import Path
 
-from calcigram.crosscheck.layout import COLUMNS
+from calcigram.crosscheck.layout import COLUMNS, REPORTED
 
 PAGE = Path(__file__).parents[1] / "data" / "README.md"
 BEGIN, END = "<!-- columns: begin -->\n", "<!-- columns: end -->\n"
@@ -20,7 +20,7 @@ def dictionary_markdown() -> str:
         float: "0 to 1",
     }
     rows: dict[tuple[str, str, str], list[str]] = {}
-    for column in COLUMNS:
+    for column in (*COLUMNS, *REPORTED):
         holds = kinds.get(column.holds) or ", ".join(f"`{word}`" for word in column.holds)  # type: ignore[union-attr]
         name = f"`{column.family or column.name}`"
         names = rows.setdefault((holds, column.step, column.meaning), [])

@@ -103,8 +103,8 @@ set gives the position and outline of each calcification together with a word fo
 and the area of the breast where known, and two words that say by which mechanism it was made. No images, no persons.
 **How many?** As many as are asked for; a seed always gives the same ones. The default model saw 120,000 (seed 2026), the benchmark `bench_v1` is
 10,000 a grade (seed 20260101). `sample_clusters.csv` holds 24, chosen to cover every word.
-**Is it a sample of something larger?** Of the ranges in `src/calcigram/simulate/presets/*.toml`, not of women: words come about equally
-often, which is not the clinic's mix.
+**Is it a sample of something larger?** Of the ranges in `src/calcigram/simulate/presets/*.toml`, not of women: distributions
+are drawn by the preset's weights (`[mix]`), which are not the clinic's mix.
 Clusters share breasts and images: {len(training):,} clusters of the training ranges stand in {images:,} images of {groups:,} breasts
 (`group_id`); splits must keep a breast together. Grades: {", ".join(f"{name} {grades[name]:,}" for name in grades.index)}.
 

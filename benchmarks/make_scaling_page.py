@@ -58,10 +58,9 @@ calcigram batch s3://bucket/clusters s3://bucket/features --task features --dask
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 
-from calcigram import simulate
+from calcigram import CalcigramClassifier, simulate
 from calcigram.batch import on_dask, run_batch
-from calcigram.features.transformer import ClusterFeatures
-from calcigram.model.estimator import CalcigramClassifier
+from calcigram.features import ClusterFeatures
 
 scheduler = "tcp://10.0.0.1:8786"
 run_batch("clusters", "verdicts", dask=scheduler, resume=True)

@@ -51,7 +51,7 @@ def test_the_columns_make_the_table_without_pandas_for_each(model, clusters):
 
 
 def test_what_a_file_reported_is_among_the_columns(model, clusters):
-    from calcigram.crosscheck.verdicts import REPORTED_COLUMNS
+    from calcigram.crosscheck.layout import REPORTED_COLUMNS
 
     told = replace(clusters, meta=pd.DataFrame({"reported_distribution": ["linear"] * 60}))
     columns = Classifier(model, None).columns(told)

@@ -33,6 +33,9 @@ INSTEAD = {
     r"\b(is|are|was|were|gets?|be) mended\b": "fixed, corrected",
     r"\btold apart\b": "distinguished",
     r"\bunless told otherwise\b": "by default",
+    r"\bknows nothing\b": "does not use, does not import",
+    r"\bthat (is|are) none\b": "invalid, no image",
+    r"\bof other hands\b": "by other authors",
     rf"\b({_OF}) an? ({_PER})\b": "per, for a rate: one row per cluster",
 }
 

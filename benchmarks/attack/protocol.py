@@ -67,7 +67,7 @@ MESSAGES: dict[str, bytes] = {
     "100 requests at once": (POST + TYPE + LENGTH + b"\r\n" + BODY) * 100,
     "expect: something else": POST + TYPE + LENGTH + b"expect: 200-nothing\r\n\r\n" + BODY,
     "a type of a megabyte": POST + b"content-type: application/json;" + b"a=b;" * 250_000 + b"\r\n" + LENGTH + b"\r\n" + BODY,
-    "gzip that is none": POST + TYPE + LENGTH + b"content-encoding: gzip\r\n\r\n" + BODY,
+    "gzip in name only": POST + TYPE + LENGTH + b"content-encoding: gzip\r\n\r\n" + BODY,
     "gzip ten times": POST + TYPE + LENGTH + b"content-encoding: " + b"gzip, " * 10 + b"gzip\r\n\r\n" + BODY,
     "a coding that is unknown": POST + TYPE + LENGTH + b"content-encoding: br\r\n\r\n" + BODY,
     "form data without an end": POST + b"content-type: multipart/form-data; boundary=a\r\ncontent-length: 70\r\n\r\n--a\r\n" + b"x" * 65,

@@ -81,7 +81,7 @@ def classify(
     pandas.DataFrame
         The columns of `crosscheck.VERDICT_COLUMNS`, one row per cluster, in order. Labels are
         categories, probabilities float32, what is unknown is missing. Clusters that come of reports,
-        annotations or masks have `crosscheck.reported.REPORTED_COLUMNS` after these. Where clusters lack
+        annotations or masks have `crosscheck.layout.REPORTED_COLUMNS` after these. Where clusters lack
         marks, ``attrs["notes"]`` says which and what that costs.
 
     Raises

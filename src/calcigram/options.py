@@ -37,7 +37,7 @@ DEFAULT_THRESHOLD = 0.5
 
 
 def column_map(text: str) -> dict[str, str]:
-    """Read ``x=posX,y=posY`` into a mapping from our names to the table's.
+    """Read ``x=posX,y=posY`` into a mapping from calcigram's names to the table's.
 
     Raises
     ------
@@ -113,10 +113,35 @@ def _option(
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """How a file is read; `formats.read_clusters` documents each option.
+    """How a file is read.
 
-    Each field also states its name at the command line, the kinds of files it applies to, and its meaning
-    in a line of help (`OPTIONS`). Values may be texts, as an address or a form gives them.
+    Values may be texts, as an address or a form gives them. An option that would change nothing for a kind of file
+    is refused. `OPTIONS` has the name at the command line, the kinds of files and a line of help of each.
+
+    Parameters
+    ----------
+    columns : mapping, optional
+        calcigram's names of columns to those of a table, or of the fields of JSON: ``{"x": "posX"}``.
+    units : {"mm", "cm", "um", "px"}
+        Unit of a table's lengths; ``px`` needs `pixel_spacing`.
+    single_cluster : str, optional
+        Id of the one cluster of a table that has no column of ids.
+    pixel_spacing : float or (float, float), optional
+        mm per pixel, or those from row to row and from column to column. It overrides the file.
+    images : tuple of path-like
+        Mammograms that the calcifications of a report, an annotation or a mask lie on, or folders of them.
+    linking : calcigram.linking.Linking, optional
+        How calcifications that are in no cluster become clusters.
+    labels : tuple of int or str
+        Labels of a mask, segments, or names or categories of an annotation that are calcifications; others are left out.
+    regions : tuple of int or str
+        Those that outline clusters: the calcifications inside each outline form one cluster.
+    threshold : float, optional
+        Least probability or score of a calcification, for maps of probabilities and annotations with scores.
+    sheet : str, optional
+        Sheet of a workbook that holds the table.
+    skip_bad : bool
+        Set bad clusters aside and go on.
 
     Raises
     ------
@@ -131,7 +156,7 @@ class ReadOptions:
 
     columns: Mapping[str, str] | None = _option(
         None, "--columns", _TABLES,
-        "our names of a table's columns (or JSON's fields) and its own: x=posX,y=posY",
+        "map calcigram's names to the table's columns (or JSON's fields): x=posX,y=posY",
         lambda given: column_map(given) if isinstance(given, str) else given, "x=posX,y=posY",
     )  # fmt: skip
     units: str = _option(
@@ -150,7 +175,7 @@ class ReadOptions:
     )  # fmt: skip
     images: tuple[str | os.PathLike[str], ...] = _option(
         (), "--image", _OF_IMAGES,
-        "the image a report or mask is of, or a folder of them; may be repeated", tuple, "FILE",
+        "the mammogram that the calcifications lie on, or a folder of them; may be repeated", tuple, "FILE",
     )  # fmt: skip
     linking: Linking | None = _option(  # noqa: RUF009 - it returns a field
         None, "--link-mm, --min-calcifications or --linking", _ALL_IMAGES,
@@ -165,7 +190,7 @@ class ReadOptions:
     regions: tuple[int | str, ...] = _option(
         (), "--regions", _LABELLED,
         "labels of a mask, segments, or names of an annotation, that outline clusters: the calcifications "
-        "within are one each",
+        "inside each outline form one cluster",
         names_of, "NAME[,NAME]",
     )  # fmt: skip
     threshold: float | None = _option(

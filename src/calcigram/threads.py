@@ -1,6 +1,6 @@
 """Work on many clusters or rows a chunk at a time, in threads where there are several.
 
-It knows nothing of what is done; the work must release the GIL, as compiled
+It runs any function; the work must release the GIL, as compiled
 kernels do, for threads to gain anything.
 """
 
@@ -26,7 +26,7 @@ def n_processors() -> int:
 
 
 def check_workers(n: object, name: str) -> None:
-    """Refuse a number of threads or processes that is none; None is the caller's default, -1 joblib's all.
+    """Refuse an invalid number of threads or processes; None is the caller's default, -1 joblib's all.
 
     Examples
     --------

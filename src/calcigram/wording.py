@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _SPACING_OPTION = re.compile(
     r"(the option )?--pixel-spacing( MM)?( or ROW,COLUMN)?( \(in Python spacing_mm\))?"
 )
-_FORCE_OPTION = re.compile(r", ([^,]*), or [^,]* with --force")
+_FORCE_OPTION = re.compile(r", ([^,]*), or [^,]* with (?:calcigram detect )?--force")
 _OTHER_OPTION = re.compile(r"--(label|regions|threshold|sheet)(?: NAME)?\b")
 _IMAGE_OPTION = re.compile(r"(, or the DICOM image)? \([^()]*\)")
 
@@ -38,7 +38,7 @@ def without_options(message: str, spacing: str) -> str:
     --------
     >>> without_options("the option --pixel-spacing MM, or the DICOM image (--image FILE)", "a field")
     'a field'
-    >>> without_options("take another image, correct --pixel-spacing, or read it with --force", "a field")
+    >>> without_options("take another image, correct --pixel-spacing, or read it with calcigram detect --force", "a field")
     'take another image, or correct a field'
     >>> without_options("choose with --label NAME", "a field")
     'choose with labels'

@@ -14,6 +14,7 @@ import pytest
 import calcigram
 from calcigram.cli import main
 from calcigram.detect import folders
+from calcigram.detect.points import measure_file
 from calcigram.errors import BadInputError, PixelSizeError
 from calcigram.longtable import NoticeWarning
 
@@ -73,7 +74,7 @@ def test_the_calcifications_are_found_where_they_are(clean):
     meta = clean.meta.iloc[0]
     assert (meta.image_id, meta.laterality, meta.view) == (made_by.UID, "L", "CC")
     assert meta.formed_by.startswith(
-        "detected, z >= 5.5, near 3 such z >= 4.5; linked by gaps of at most 10 mm between outlines"
+        "detected, z >= 5.5 (4.5 near 3 others); linked by gaps of at most 10 mm, at least 5"
     )
 
 
@@ -220,7 +221,11 @@ def test_labels_as_a_picture_and_as_a_segmentation(images, tmp_path, capsys, cle
         assert (labels.shape, labels.dtype) == ((400, 320), np.uint16)
         rows, columns = (clean.y_mm // 0.07).astype(int), (clean.x_mm // 0.07).astype(int)
         assert len(set(labels[rows, columns]) - {0}) == len(SPOTS)
+        table = pd.read_csv(tmp_path / "m.csv")
+        own = labels[(table["y_mm"] / 0.07).astype(int), (table["x_mm"] / 0.07).astype(int)]
+        assert table["label"].tolist() == own.tolist()
     code, _, _ = run(capsys, "detect", one, "-o", tmp_path / "m.csv", "--labels", tmp_path / "s.dcm")  # fmt: skip
+    assert "label" not in pd.read_csv(tmp_path / "m.csv")
     assert code == 0
     read = calcigram.read_clusters(tmp_path / "s.dcm")
     assert read.cluster_id.tolist() == clean.cluster_id.tolist()
@@ -485,6 +490,83 @@ def test_other_files_are_measured_too(images, tmp_path, capsys, clean):
         assert code == 0, err
         found = pd.read_csv(tmp_path / "n.csv")
         np.testing.assert_allclose(np.sort(found["diameter_mm"]), np.sort(clean.diameter_mm), atol=1e-4)  # fmt: skip
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+@pytest.mark.parametrize("name", [made_by.UID, "one", "one.dcm"])
+def test_only_the_points_of_the_image_are_measured(images, tmp_path, capsys, suffix, name):
+    others = pd.DataFrame(
+        {"cluster_id": ["b", "c"], "x_mm": 9.0, "y_mm": 9.0, "image_id": ["two", None]}
+    )
+    table, path = pd.concat([others, points(image_id=name)]), tmp_path / f"p.{suffix}"
+    table.to_csv(path, index=False) if suffix == "csv" else table.to_parquet(path)
+    arguments = ("measure", path, "--image", images / "one.dcm", "-o", tmp_path / "m.csv")
+    code, _, err = run(capsys, *arguments)
+    assert code == 0, err
+    assert f"2 rows of other images, or of none, left out: this one is {name!r}" in err
+    found = pd.read_csv(tmp_path / "m.csv")
+    assert found["image_id"].tolist() == [name] * len(SPOTS)
+    assert found["diameter_mm"].notna().all()
+    assert measure_file(path, images / "one.dcm")[0]["x_mm"].size == len(SPOTS)
+
+
+def test_points_of_the_image_that_this_one_was_made_of_are_measured(tmp_path):
+    """CAD reports speak of the image for processing; archives keep that for presentation."""
+    from pydicom import Dataset
+
+    source = Dataset()
+    source.ReferencedSOPClassUID, source.ReferencedSOPInstanceUID = made_by.MG_RAW, "1.2.3"
+    made_by.save(tmp_path / "shown.dcm", SourceImageSequence=[source])
+    both = pd.concat([points(image_id="1.2.3"), points(cluster_id="b", image_id="1.2.4")])
+    both.to_csv(tmp_path / "p.csv", index=False)
+    table, notes = measure_file(tmp_path / "p.csv", tmp_path / "shown.dcm")
+    assert table["image_id"].unique().tolist() == ["1.2.3"]
+    assert any("7 rows of other images" in note for note in notes)
+
+
+def test_points_of_several_other_images_are_refused(images, tmp_path, capsys):
+    both = pd.concat([points(image_id="x"), points(image_id="y").assign(cluster_id="b")])
+    both.to_csv(tmp_path / "p.csv", index=False)
+    arguments = ("measure", tmp_path / "p.csv", "--image", images / "one.dcm")
+    code, _, err = run(capsys, *arguments, "-o", tmp_path / "m.csv")
+    assert code == 2
+    assert (
+        f"got 'x, y', expected rows of this image, called {made_by.UID} or one or one.dcm: take"
+        in err
+    )
+    assert not (tmp_path / "m.csv").exists()
+
+
+def test_points_of_one_image_of_another_name_are_measured_with_a_notice(images, tmp_path, capsys):
+    points(image_id="renamed").to_csv(tmp_path / "p.csv", index=False)
+    arguments = ("measure", tmp_path / "p.csv", "--image", images / "more" / "three.png")
+    code, _, err = run(capsys, *arguments, "--pixel-spacing", ".07", "-o", tmp_path / "m.csv")
+    assert code == 0
+    assert "the points are of the image 'renamed'; measured in 'three'" in err
+    assert len(pd.read_csv(tmp_path / "m.csv")) == len(SPOTS)
+
+
+def test_an_annotation_is_called_by_its_file(images, tmp_path):
+    regions = [
+        {"label": "calcification", "points": [[column + 1, row + 1]], "shape_type": "point"}
+        for row, column in SPOTS
+    ]
+    for image, is_told in (("", False), ("other.png", True)):
+        labelled = {"version": "5", "shapes": regions, "imagePath": image, "imageData": None}
+        (tmp_path / "a.json").write_text(
+            json.dumps(labelled | {"imageHeight": 400, "imageWidth": 320})
+        )
+        table, notes = measure_file(tmp_path / "a.json", images / "one.dcm")
+        assert len(table) == len(SPOTS)
+        assert any("the points are of the image 'other'" in note for note in notes) == is_told
+
+
+def test_an_image_may_be_called_by_the_beginning_of_its_name(images, tmp_path):
+    both = pd.concat([points(image_id="2058"), points(image_id="3").assign(cluster_id="b")])
+    both.to_csv(tmp_path / "p.csv", index=False)
+    (tmp_path / "2058_L_CC.dcm").write_bytes((images / "one.dcm").read_bytes())
+    table, _ = measure_file(tmp_path / "p.csv", tmp_path / "2058_L_CC.dcm")
+    assert table["image_id"].astype(str).unique().tolist() == ["2058"]
 
 
 # --- privacy

@@ -198,7 +198,7 @@ FOREIGN = [
     (b"<!DOCTYPE html>\n<html>", "a web page (HTML)", "download the table itself"),
     (b"<annotation>\n <object/></annotation>", "XML that is no property list", "one row"),
     (b"<?xml version='1.0'?>\n<ASAP><A/></ASAP>", "XML that is no property list", "one row"),
-    (b"\xff\xd8\xff\xe0\0", "a JPEG image", "save it as PNG"),
+    (b"\xff\xd8\xff\xe0\0", "a JPEG image", "take the original image"),
 ]  # fmt: skip
 
 

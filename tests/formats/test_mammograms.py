@@ -221,7 +221,7 @@ def test_coarse_pixels_are_told_coarser_ones_refused(tmp_path):
         read = read_mammogram(save(tmp_path / "a.dcm", ImagerPixelSpacing=[size, size]))
         assert ("form of the calcifications is unreliable" in said(read)) == is_told
     path = save(tmp_path / "a.dcm", ImagerPixelSpacing=[0.2, 0.1])
-    with pytest.raises(PixelSizeError, match=r"got '0\.2 mm'.*--force"):
+    with pytest.raises(PixelSizeError, match=r"got '0\.2 mm'.*calcigram detect --force"):
         read_mammogram(path)
     assert read_mammogram(path, force=True).spacing_mm == (0.2, 0.1)
 
@@ -449,8 +449,20 @@ def test_colours_are_refused(tmp_path):
         with pytest.raises(BadInputError, match=r"grey.*colour"):
             read_mammogram(tmp_path / name, spacing_mm=0.07)
     Image.fromarray(colours).save(tmp_path / "a.jpg")
-    with pytest.raises(BadInputError, match="JPEG"):
+    said = r"got 'a JPEG image', expected a mammogram \(DICOM, PNG, TIFF\); take the original image"
+    with pytest.raises(BadInputError, match=said):
         read_mammogram(tmp_path / "a.jpg", spacing_mm=0.07)
+
+
+def test_pictures_do_not_say_that_they_are_mammograms(tmp_path):
+    from PIL import Image
+
+    for name, kind in (("a.png", "PNG"), ("a.tif", "TIFF")):
+        Image.fromarray(PIXELS).save(tmp_path / name)
+        notices = read_mammogram(tmp_path / name, spacing_mm=0.07).notices
+        assert any(f"nothing in a {kind} says that it is a mammogram" in text for text in notices)
+    assert "says that it is" not in said(from_array(PIXELS, (0.07, 0.07)))
+    assert "says that it is" not in said(read_mammogram(save(tmp_path / "a.dcm")))
 
 
 def test_one_grey_level_is_refused(tmp_path):

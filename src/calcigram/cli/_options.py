@@ -169,6 +169,9 @@ def source(text: str, flags: str = "file", **more: Any) -> Option:
     return option(flags, text, Path, role=MUST_EXIST, **more)
 
 
+ANY_KIND = "table, DICOM report, annotation, mask or mammogram (DICOM, PNG, TIFF)"
+"""What a command reads clusters from."""
+
 JSON = option("--json", "print JSON on standard output")
 MODEL = option("--model DIR", "model folder (the one that ships with calcigram)", Path)
 SEED = option("--seed", "seed of everything random", count, default=0)
@@ -191,7 +194,7 @@ def linking(default: str) -> tuple[Option, ...]:
     return (
         option("--link-mm", f"loose calcifications closer than this are linked to clusters ({default})",
                positive_float),
-        option("--min-calcifications", "fewest linked calcifications that are a cluster (5)",
+        option("--min-calcifications", "minimum number of calcifications in a cluster (5)",
                positive_int),
         option("--linking", "how loose calcifications are linked (dbscan)", ("dbscan", "hdbscan")),
     )  # fmt: skip
@@ -221,14 +224,14 @@ def _reading(*, of_tables: bool) -> list[Option]:
 
 PIXEL_SPACING = option(
     "--pixel-spacing MM[,MM]",
-    "mm per pixel in the breast, or of rows and of columns; needed unless a DICOM image states it",
+    "mm per pixel in the breast: one number, or ROW,COLUMN; required unless the DICOM image states it",
     **_PARSED["pixel_spacing"],
 )
 
 READING: tuple[Option | str, ...] = (
     "how to read the table",
     *_reading(of_tables=True),
-    "how to read reports, annotations and masks",
+    "how to read reports, annotations, masks and mammograms",
     *_reading(of_tables=False),
     *linking("10; in a mammogram, by the gaps between outlines"),
 )

@@ -30,7 +30,7 @@ MAX_ROWS = 200
     "classify",
     "read clusters by the model and by the rules, and cross-check the two",
     "calcigram classify clusters.csv -o verdicts.csv",
-    _options.source("tables, DICOM reports, annotations or masks", "files", nargs="+"),
+    _options.source("tables, DICOM reports, annotations, masks or mammograms", "files", nargs="+"),
     _options.output(
         "CSV, Parquet, JSON or DICOM file to write (print a table)", *_options.TABLES, ".dcm"
     ),

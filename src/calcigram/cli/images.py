@@ -17,7 +17,7 @@ MAX_NOTES = 100
 
 @_options.command(
     "detect",
-    "find the calcifications of mammograms (DICOM, PNG, TIFF) and write one row per calcification",
+    "find the calcifications of mammograms (DICOM, PNG, TIFF) and write one row per calcification in a cluster",
     "calcigram detect mammogram.dcm -o marks.csv\n"
     "  calcigram detect folder -o marks.csv --jobs 4 --resume\n"
     "  calcigram detect scan.png --pixel-spacing 0.05 -o marks.csv --labels labels.png",
@@ -31,8 +31,8 @@ MAX_NOTES = 100
     ),
     option(
         "--labels",
-        "write the calcifications as a label image too (PNG or TIFF of 16 bits; .dcm: a DICOM segmentation with a "
-        "segment per cluster); of several images, a folder",
+        "write all calcifications as a label image too (PNG or TIFF of 16 bits, whose numbers the column label of OUTPUT "
+        "gives; .dcm: a DICOM segmentation with a segment per cluster); of several images, a folder",
         _options.Path,
         role=WRITTEN,
     ),
@@ -92,10 +92,13 @@ def run_detect(args: argparse.Namespace) -> int | None:
     if summary.n_resumed:
         say(f"{counted(summary.n_resumed, 'image')} taken over from the interrupted run")
     if summary.n_passed_over:
-        say(f"{counted(summary.n_passed_over, 'file')} in folders passed over: no images")
+        what = "not an image" if summary.n_passed_over == 1 else "not images"
+        say(f"{counted(summary.n_passed_over, 'file')} skipped: {what}")
     images = counted(summary.n_images, "image")
     marks = counted(summary.n_calcifications, "calcification")
-    say(f"{images}: {marks} in {counted(summary.n_clusters, 'cluster')} -> {args.output}")
+    clusters = counted(summary.n_clusters, "cluster")
+    loose = f" (not listed: {summary.n_loose} in no cluster)" if summary.n_loose else ""
+    say(f"{images}: {marks} in {clusters}{loose} -> {args.output}")
     if summary.n_failed:
         say(*(f"calcigram: error: {message}" for message in summary.messages[:MAX_NOTES]))
         place = f" -> {summary.failures}" if summary.failures else ""

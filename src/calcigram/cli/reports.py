@@ -90,7 +90,7 @@ def _check(args: argparse.Namespace, books: list[str]) -> None:
     "report",
     "write an HTML report with pictures: one file, to read or to print",
     "calcigram report clusters.csv -o report.html",
-    _options.source("CSV or Parquet file of clusters"),
+    _options.source(_options.ANY_KIND),
     _options.output("HTML file to write", ".html", ".htm", required=True),
     _options.option("--title", "heading of the report", str),
     _options.option(

@@ -16,6 +16,7 @@ from calcigram.lexicon import (
     DISTRIBUTIONS,
     MORPHOLOGIES,
     SIZE_CLASSES,
+    Agreement,
 )
 from calcigram.readings import READING_COLUMNS, RISK_COLUMNS
 
@@ -126,6 +127,20 @@ COLUMNS: tuple[VerdictColumn, ...] = (
 """In the order of the table; later versions append columns and rename none."""
 
 VERDICT_COLUMNS: tuple[str, ...] = tuple(column.name for column in COLUMNS)
+"""Their names."""
+
+REPORTED: tuple[VerdictColumn, ...] = (
+    VerdictColumn("image_id", str, "clusters", "the image that the cluster lies on"),
+    VerdictColumn("formed_by", str, "clusters", "how its calcifications became a cluster"),
+    VerdictColumn("reported_distribution", str, "clusters", "the file's own words, joined by `\\|`"),
+    VerdictColumn("reported_morphology", str, "clusters", "the file's own words, joined by `\\|`"),
+    VerdictColumn("reported_agreement", (str(Agreement.AGREE), str(Agreement.DIFFER)), "cross-check",
+        "the file's words compared with the model's; missing where neither axis can be compared"),
+    VerdictColumn("reported_difference", str, "cross-check", "where they differ, in words"),
+)  # fmt: skip
+"""Columns that follow for clusters from images, reports, annotations and masks."""
+
+REPORTED_COLUMNS: tuple[str, ...] = tuple(column.name for column in REPORTED)
 """Their names."""
 
 CONCERN_COLUMNS: tuple[str, ...] = tuple(c.name for c in COLUMNS if c.holds == CONCERNS)

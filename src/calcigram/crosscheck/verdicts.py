@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from calcigram.columns import Column, Words, frame_of
-from calcigram.crosscheck.layout import COLUMNS, CONCERN_COLUMNS
+from calcigram.crosscheck.layout import COLUMNS, CONCERN_COLUMNS, REPORTED
 from calcigram.crosscheck.reasons import WHY, sentences
 from calcigram.errors import BadInputError
 from calcigram.lexicon import (
@@ -320,16 +320,6 @@ def agreement_matrix(verdicts: pd.DataFrame, axis: str = "distribution") -> pd.D
     )
 
 
-REPORTED_COLUMNS: tuple[str, ...] = (
-    "image_id",
-    "formed_by",
-    "reported_distribution",
-    "reported_morphology",
-    "reported_agreement",
-    "reported_difference",
-)
-"""Columns appended to the verdict table of clusters from reports, annotations and masks."""
-
 SEVERAL = "|"
 
 _SAME = {Distribution.BRANCHING: Distribution.LINEAR}
@@ -361,7 +351,7 @@ def compare_reported(verdicts: pd.DataFrame, meta: pd.DataFrame) -> pd.DataFrame
     Returns
     -------
     pandas.DataFrame
-        `REPORTED_COLUMNS`. ``reported_agreement`` is ``agree`` or ``differ``, missing where no
+        The columns of `layout.REPORTED`. ``reported_agreement`` is ``agree`` or ``differ``, missing where no
         axis can be compared: nothing reported, a word outside the lexicon, or not read by us.
         ``reported_difference`` says in words where they differ.
 
@@ -380,9 +370,9 @@ def compare_reported(verdicts: pd.DataFrame, meta: pd.DataFrame) -> pd.DataFrame
     """
     import pandas as pd
 
+    of_file = [column.name for column in REPORTED if column.step == "clusters"]
     table = pd.DataFrame(
-        {name: _text(meta.get(name), len(verdicts)) for name in REPORTED_COLUMNS[:4]},
-        dtype=object,
+        {name: _text(meta.get(name), len(verdicts)) for name in of_file}, dtype=object
     )
     agreements: list[Any] = []
     differences: list[Any] = []

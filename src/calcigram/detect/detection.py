@@ -260,8 +260,8 @@ def measure_points(
     notices = [*mammogram.notices, *breast.notices]
     if len(kept) < len(x):
         notices.append(
-            f"{len(x) - len(kept)} of {counted(len(x), 'point')} not measured: no outline that ends in the "
-            "background, or that of another point"
+            f"{len(x) - len(kept)} of {counted(len(x), 'point')} not measured: no closed outline found, or another "
+            "point has the same outline"
         )
     return Detection(
         _table(shapes, confidence),

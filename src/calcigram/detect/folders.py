@@ -40,6 +40,9 @@ from calcigram.wording import counted
 LABEL_SUFFIXES = (".png", ".tif", ".tiff", ".dcm")
 FAILURE_COLUMNS = ("source", "error", "message")
 
+LABEL = "label"
+"""Column with the number of a calcification in the label image."""
+
 MAX_NAMED = 10
 
 
@@ -51,6 +54,8 @@ class DetectSummary:
     ----------
     n_images, n_clusters, n_calcifications : int
         Images searched, and what was found; calcifications in no cluster are not counted.
+    n_loose : int
+        Calcifications in no cluster, which are not written.
     n_failed : int
         Images that could not be read.
     n_passed_over : int
@@ -68,6 +73,7 @@ class DetectSummary:
     n_images: int = 0
     n_clusters: int = 0
     n_calcifications: int = 0
+    n_loose: int = 0
     n_failed: int = 0
     n_passed_over: int = 0
     n_resumed: int = 0
@@ -106,13 +112,14 @@ def detect_files(
     paths : path-like or iterable of path-like
         Images as `read_mammogram` takes them, and folders, which are searched for images with all that is in them.
     output : path-like
-        ``.csv`` or ``.parquet``, one row per calcification; ``-`` is standard output, in CSV. It appears when all images
+        ``.csv`` or ``.parquet``, one row per calcification in a cluster, with `labels` as PNG or TIFF also its number there
+        (``label``); ``-`` is standard output, in CSV. It appears when all images
         were searched. Where some fail it holds the others; where all fail it is not written.
     spacing_mm, roi, threshold_z, linking, force
         As `detect` takes them.
     labels : path-like, optional
-        Of one image, a label image to write (PNG or TIFF of 16 bits: 0, or the number of a calcification, those in no
-        cluster too) or a DICOM segmentation (``.dcm``: a segment per cluster). Of several images, a folder for label
+        Of one image, a label image to write (PNG or TIFF of 16 bits: 0, or the number of a calcification, also of those in
+        no cluster) or a DICOM segmentation (``.dcm``: a segment per cluster). Of several images, a folder for label
         images as PNG.
     n_jobs : int
         Processes.
@@ -185,6 +192,7 @@ def detect_files(
             summary.n_passed_over += 1
         summary.n_clusters += note["n_clusters"]
         summary.n_calcifications += note["n_calcifications"]
+        summary.n_loose += note["n_loose"]
         if progress is not None:
             progress(parts.n_kept, len(jobs))
 
@@ -295,8 +303,9 @@ def _results(
 
 def _searched(job: _Job, how: dict[str, Any]) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Search one image; return the long table of its marks, and a note of JSON values."""
-    note: dict[str, Any] = {"name": "", "n_clusters": 0, "n_calcifications": 0, "notes": [], "failure": None}  # fmt: skip
+    note: dict[str, Any] = {"name": "", "n_clusters": 0, "n_calcifications": 0, "n_loose": 0, "notes": [], "failure": None}  # fmt: skip
     found = None
+    is_numbered = job.labels is not None and Path(job.labels).suffix.lower() != ".dcm"
     chosen = dict(how)
     reading = {name: chosen.pop(name) for name in ("spacing_mm", "force")}
     try:
@@ -320,12 +329,13 @@ def _searched(job: _Job, how: dict[str, Any]) -> tuple[pd.DataFrame, dict[str, A
         message = f"{job.path}: internal error ({type(error).__name__}); please report it"
         note["failure"] = _failure(job, type(error).__name__, message)
     if found is None or note["failure"]:
-        return _table(None), note
+        return _table(None, is_numbered), note
     note["name"] = short_name(found.mammogram.image_id)
     note["n_clusters"] = len(found.clusters)
     note["n_calcifications"] = len(found.rows)
+    note["n_loose"] = len(found.detection.table) - len(found.rows)
     note["notes"] = [f"{job.path}: {text}" for text in found.notes]
-    return _table(found), note
+    return _table(found, is_numbered), note
 
 
 def write_labels(found: Found, path: PathLike, image: PathLike) -> None:
@@ -367,13 +377,16 @@ def _failure(job: _Job, error: str, message: str) -> dict[str, str]:
     return {"source": job.path, "error": error, "message": message}
 
 
-def _table(found: Found | None) -> pd.DataFrame:
-    """Return the marks as a long table, of the same columns for every image."""
+def _table(found: Found | None, is_numbered: bool) -> pd.DataFrame:
+    """Return the marks as a long table, of the same columns for every image; `LABEL` is the number in the label image."""
     clusters = ClusterSet.concat([]) if found is None else found.clusters
     frame = frame_from_clusters(clusters, columns=(*POINT_NAMES, *CLUSTER_NAMES))
     texts = dict.fromkeys(("cluster_id", *META_NAMES), object)
     columns = ["cluster_id", *POINT_NAMES, *CLUSTER_NAMES, *META_NAMES]
-    return frame.reindex(columns=columns).astype(texts)
+    frame = frame.reindex(columns=columns).astype(texts)
+    if is_numbered:
+        frame[LABEL] = np.zeros(0, np.int64) if found is None else found.rows + 1
+    return frame
 
 
 def _told_apart(frame: pd.DataFrame, name: str, names: Counter[str]) -> pd.DataFrame:

@@ -26,7 +26,7 @@ CORE_MM = 5.0
 """A dense core is a mark with `MIN_NUMBER` marks, itself counted, in gaps of at most this."""
 
 STRONG_Z = 6.0
-"""Marks of this z and more are conspicuous. Between 6 and 8 the result is the same (docs/detector.md)."""
+"""Marks of this z and more are conspicuous."""
 
 STRONG_IN_CORE = 3
 """Conspicuous marks of a cluster with a dense core; without a core, `MIN_NUMBER` must be conspicuous."""
@@ -42,16 +42,16 @@ DIFFUSE_SHARE = 0.4
 """So many conspicuous marks whose hull is so large a share of the breast are one diffuse cluster, with all others."""
 
 
+RULE = (
+    f"linked by gaps of at most {LINK_MM:g} mm between outlines: at least {MIN_NUMBER} calcifications, {MIN_NUMBER} of "
+    f"z >= {STRONG_Z:g}, or {STRONG_IN_CORE} about a dense core"
+)
+"""How marks are linked, in words, for docs/detector.md."""
+
+
 def rule(min_number: int = MIN_NUMBER) -> str:
-    """Return in words how marks are linked."""
-    least = min(min_number, MIN_NUMBER)
-    return (
-        f"linked by gaps of at most {LINK_MM:g} mm between outlines: at least {min_number} calcifications, {least} of "
-        f"z >= {STRONG_Z:g}, or {min(least, STRONG_IN_CORE)} about a dense core"
-    )
-
-
-RULE = rule()
+    """Return in short how marks are linked, for each row of a table."""
+    return f"linked by gaps of at most {LINK_MM:g} mm, at least {min_number}"
 
 
 def are_kept(

@@ -76,11 +76,11 @@ def detect(
         A DICOM, PNG or TIFF file, or grey values of shape (rows, columns), calcium bright.
     spacing_mm : float or (float, float), optional
         Size of a pixel in the breast in mm, or (row, column). Needed for everything but DICOM images that state
-        it, where it goes before what they state.
+        it, where it overrides the file.
     roi : path-like or ndarray, optional
         Mask of the image's shape; only what is not 0 is searched.
     threshold_z : float
-        Least response of the filter over its local deviation: lower finds more, and more that is none. Marks of up to 1
+        Least response of the filter over its local deviation: a lower value finds more, and more false ones. Marks of up to 1
         less are kept where three of the threshold lie within 5 mm.
     linking : Linking, optional
         How calcifications form clusters, by the distances of their centres; by default by the gaps between outlines and about
@@ -184,8 +184,8 @@ def search(
     rows = np.argsort(owner, kind="stable")
     rows = rows[owner[rows] >= 0]
     counts = np.bincount(owner[rows])
-    level = f"z >= {threshold_z:g}, near {NEAR_NUMBER} such z >= {threshold_z - WEAKER_Z:g}"
-    said = f"{counted(len(table), 'calcification')} detected ({level}): "
+    level = f"z >= {threshold_z:g} ({threshold_z - WEAKER_Z:g} near {NEAR_NUMBER} others)"
+    said = f"{counted(len(table), 'calcification')} detected, {level}: "
     said += f"{counted(len(rows), 'calcification')} in {counted(len(counts), 'cluster')}"
     notes = [*detection.notices, f"{said} ({words})"]
     if n_loose := len(table) - len(rows):

@@ -1,6 +1,6 @@
 """Why a cluster was read so: what moved the model, which rules fired, what is like it, what would change it.
 
-It explains readings and makes none. What moved a model is no cause of anything in the breast.
+It explains readings and makes none. Attributions are not causes.
 """
 
 from calcigram.explain.explanation import Explanation, explain

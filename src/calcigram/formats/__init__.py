@@ -1,4 +1,4 @@
-"""Files in and out: clusters and tables as CSV and Parquet, and tables as JSON.
+"""Files in and out: tables, DICOM, annotations, masks and mammograms in; tables, JSON, DICOM and label images out.
 
 Every file is written whole or not at all.
 """

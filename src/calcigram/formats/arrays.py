@@ -283,7 +283,7 @@ def check_coarse(spacing_mm: tuple[float, float], shape: tuple[int, ...], force:
     if coarsest > COARSEST_MM * _ROUNDING and not force:
         raise PixelSizeError(
             f"pixels of at most {COARSEST_MM:g} mm, as larger ones do not show calcifications: take the image "
-            "in full resolution, correct --pixel-spacing, or read it nevertheless with --force",
+            "in full resolution, correct --pixel-spacing, or read it nevertheless with calcigram detect --force",
             value=f"{coarsest:g} mm",
         )
     longest = max(length * size for length, size in zip(shape, spacing_mm, strict=True))

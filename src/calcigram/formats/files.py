@@ -203,15 +203,16 @@ def suffix_of(path: PathLike, known: tuple[str, ...]) -> str:
 
 
 READ = (
-    "a table (CSV, Parquet, .xlsx), a DICOM file, an annotation (INbreast, COCO, LabelMe, ImageJ, 3D Slicer) "
-    "or a mask (PNG, TIFF, NumPy, NIfTI)"
+    "a table (CSV, Parquet, .xlsx), a DICOM file, an annotation (INbreast, COCO, LabelMe, ImageJ, 3D Slicer), "
+    "a mask (PNG, TIFF, NumPy, NIfTI) or a mammogram (DICOM, PNG, TIFF)"
 )
 
 _IMAGE = "save it as PNG, TIFF or .npy"
+_ORIGINAL = "take the original image, as converting a JPEG does not bring back what it has lost"
 _TABLE = "save it as CSV"
 
 _BINARY = {
-    b"\xff\xd8\xff": ("a JPEG image", _IMAGE),
+    b"\xff\xd8\xff": ("a JPEG image", _ORIGINAL),
     b"\x00\x00\x00\x0cjP  ": ("a JPEG 2000 image", _IMAGE),
     b"BM": ("a BMP image", _IMAGE),
     b"GIF8": ("a GIF image", _IMAGE),
@@ -288,7 +289,7 @@ class Signs(NamedTuple):
         return all(re.search(rf'"({key})"\s*:'.encode(), self.json) for key in keys)
 
 
-def refuse_foreign(path: PathLike, signs: Signs) -> None:
+def refuse_foreign(path: PathLike, signs: Signs, expected: str = READ) -> None:
     """Raise `BadInputError` where a file's beginning is that of a kind known not to be read."""
     head = signs.head
     found = _zipped(signs.names) if head.startswith(ZIP_MAGIC) else None
@@ -305,7 +306,7 @@ def refuse_foreign(path: PathLike, signs: Signs) -> None:
         found = "XML that is no property list (plist)", _AS_TABLE
     if found is not None:
         name, instead = found
-        raise BadInputError(f"{READ}; {instead}", source=str(path), value=name)
+        raise BadInputError(f"{expected}; {instead}", source=str(path), value=name)
 
 
 def refuse_address(path: PathLike) -> None:

@@ -8,6 +8,7 @@ but readable (coarse pixels, lossy compression, eight bits, saturation) is a not
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +43,14 @@ from calcigram.formats.dicom.report import (
     states_spacing,
     unread_spacing,
 )
-from calcigram.formats.files import PathLike, Signs, first_bytes, looks_like_dicom, refuse_foreign
+from calcigram.formats.files import (
+    IMAGE_MAGICS,
+    PathLike,
+    Signs,
+    first_bytes,
+    looks_like_dicom,
+    refuse_foreign,
+)
 from calcigram.longtable import Notice
 from calcigram.mammogram import Image, Mammogram
 from calcigram.options import ReadOptions
@@ -51,6 +59,9 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
     from calcigram.formats.dicom.report import ImageEntry
+
+_KINDS = {IMAGE_MAGICS[0]: "PNG", **dict.fromkeys(NUMPY_MAGICS, "NumPy file")}
+"""First bytes of image files -> what messages call them; all others are TIFF."""
 
 
 def read_mammogram(
@@ -64,7 +75,7 @@ def read_mammogram(
         Told by content. DICOM: digital mammograms for presentation and for processing; computed and digital
         radiographs, and secondary captures, of a breast. PNG and TIFF: one grey page, better of 16 bits.
     spacing_mm : float or (float, float), optional
-        Size of a pixel in the breast in mm, or (row, column). It goes before what the file states;
+        Size of a pixel in the breast in mm, or (row, column). It overrides the file;
         PNG and TIFF need it.
     force : bool
         Read pixels of more than `COARSEST_MM` too.
@@ -105,13 +116,19 @@ def read_mammogram(
     with naming(path):
         if looks_like_dicom(first_bytes(path, 4096)):
             return _read_dicom(path, given, force)
-        refuse_foreign(path, Signs.of(path))
+        signs = Signs.of(path)
+        refuse_foreign(path, signs, "a mammogram (DICOM, PNG, TIFF)")
         array = read_array(path)
         if array.dtype.kind == "b":
             array = array.astype(np.uint8)
         if is_stored_inverted(path) and array.dtype.kind in "uif":
             array = array.max(initial=0) - array
-        return _from_array(array, given, Path(path).stem, force)
+        read = _from_array(array, given, Path(path).stem, force)
+        kind = next(
+            (kind for magic, kind in _KINDS.items() if signs.head.startswith(magic)), "TIFF"
+        )
+        text = f"nothing in a {kind} says that it is a mammogram: photographs are not recognised, so check the image"
+        return replace(read, notices=(*read.notices, Notice(text)))
 
 
 def is_mammogram(path: PathLike, kind: str, options: ReadOptions) -> bool:
@@ -221,7 +238,7 @@ _MAMMOGRAM = (
 
 
 def _read_dicom(path: PathLike, given: tuple[float, float] | None, force: bool) -> Mammogram:
-    """Read a mammogram in DICOM; a size `given` of its pixels goes before what the file states."""
+    """Read a mammogram in DICOM; a size `given` of its pixels overrides the file's."""
     notices = check_header(open_image(path).header)
     entry = open_image(path, pixels=True)
     header = entry.header

@@ -167,17 +167,18 @@ def content_of(path: PathLike, options: ReadOptions) -> str:
 
 
 def read_clusters(path: PathLike, options: ReadOptions | None = None, **given: Any) -> ClusterSet:
-    """Read clusters from a table, a report, an annotation file or a mask.
+    """Read clusters from a table, a report, an annotation, a mask or a mammogram.
 
     Parameters
     ----------
     path : path-like
-        A long table (CSV or Parquet, also packed by gzip or zstd; ``-`` is standard input), Parquet with list columns, a DICOM report (Mammography CAD
-        SR, TID 1500) or segmentation, an INbreast annotation, a label mask (PNG, TIFF, NumPy);
-        recognised by content.
+        Recognised by content: a long table (CSV, Parquet or ``.xlsx``; compressed too; ``-`` is standard input), Parquet with
+        list columns, a DICOM report (Mammography CAD SR, TID 1500) or segmentation, an annotation (INbreast, COCO, LabelMe,
+        ImageJ, 3D Slicer), a label mask or a map of probabilities (PNG, TIFF, NumPy, NIfTI), or a mammogram (DICOM, PNG,
+        TIFF), whose calcifications are detected. `docs/formats.md` says what is read of each.
     options : ReadOptions, optional
     **given
-        Fields of `calcigram.options.ReadOptions`, which lists them all, such as ``units="px"``.
+        Fields of `calcigram.options.ReadOptions`, which documents each, such as ``units="px"``.
 
     Returns
     -------

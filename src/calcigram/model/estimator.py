@@ -1,6 +1,6 @@
 """`CalcigramClassifier`: one head of the model as a scikit-learn classifier.
 
-For pipelines and cross-validation, after `calcigram.features.transformer.ClusterFeatures`.
+For pipelines and cross-validation, after `calcigram.features.ClusterFeatures`.
 Trees, hold-out and calibration are those of `train_model`; concern, words that cannot be read and
 model files are left to `reader.Model`. This module imports scikit-learn at the top: import it only
 where that is wanted.
@@ -53,7 +53,7 @@ class CalcigramClassifier(ClassifierMixin, BaseEstimator):
     --------
     >>> from sklearn.pipeline import make_pipeline
     >>> from calcigram.clusters import ClusterSet
-    >>> from calcigram.features.transformer import ClusterFeatures
+    >>> from calcigram.features import ClusterFeatures
     >>> rng = np.random.default_rng(0)
     >>> x, y = rng.normal(size=(2, 600))
     >>> y[:300] *= 0.01

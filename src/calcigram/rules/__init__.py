@@ -1,6 +1,6 @@
 """The rule reader, the recognition rules it applies, and the rules as tables.
 
-Beside the model, not above it: neither reader knows the other.
+Beside the model, not above it: neither reader imports the other.
 """
 
 from calcigram.rules.engine import RuleReader

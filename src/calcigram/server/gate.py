@@ -118,7 +118,7 @@ class _Response:
 
 
 class _Work:
-    """One request at work: from when all of it is there. One whose body does not end is none."""
+    """One request at work: from when all of it is there. A request whose body never ends is not counted."""
 
     def __init__(self, gate: Gate) -> None:
         self._gate, self._is_begun = gate, False

@@ -189,12 +189,14 @@ def decode(body: bytes) -> Any:
 
 
 def _renamed(document: dict[str, Any], columns: Mapping[str, str] | None) -> Any:
-    """Return a body with our names for its fields, as `columns` or its own field of this name says."""
+    """Return a body with calcigram's names for its fields, as `columns` or its own field of this name says."""
     given = document.pop("columns", None) if columns is None else columns
     if given is None:
         return document
     if not isinstance(given, dict) or not all(isinstance(theirs, str) for theirs in given.values()):
-        raise Problem.of_value("columns", "an object of our names and yours: {'x_mm': 'x'}", given)
+        raise Problem.of_value(
+            "columns", "an object of calcigram's names and yours: {'x_mm': 'x'}", given
+        )
     full = {SHORT_NAMES.get(ours, ours): theirs for ours, theirs in given.items()}
     for ours in full:
         if ours not in CLUSTER_FIELDS:

@@ -84,7 +84,7 @@ class Settings(BaseSettings):
 
     @classmethod
     def from_environment(cls, **given: Any) -> Settings:
-        """Read the settings; what is `given` and not None goes before the environment.
+        """Read the settings; what is `given` and not None overrides the environment.
 
         Parameters
         ----------

@@ -1,7 +1,7 @@
 """Clusters of known label: breast -> arrangement -> particles -> acquisition -> cluster.
 
-Everything random is drawn from ranges that stand as data in ``presets``. The simulator knows
-nothing of features, rules or the model that will read what it makes.
+Everything random is drawn from ranges that stand as data in ``presets``. The simulator
+does not use features, rules or the model that will read what it makes.
 """
 
 # The modules of mechanisms enter theirs in the tables when they are imported.

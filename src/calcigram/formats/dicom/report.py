@@ -43,7 +43,7 @@ class ImageEntry:
     spacing_x_mm, spacing_y_mm : float
         As the report states it; NaN where it does not.
     spacing_unread : str
-        What it states instead, in a unit that is none of length, or that is no number.
+        What it states instead, in a unit that is not one of length, or that is no number.
     is_segmented : bool
         The spacing is stated by a segmentation of the image, not by a report.
     frames : set of int
@@ -221,7 +221,7 @@ def pixel_spacing(
     ----------
     entry : ImageEntry
     given_mm : float or (float, float), optional
-        What the user states (of rows, of columns); it goes before all else.
+        What the user states (of rows, of columns); it overrides all else.
     elsewhere : str
         Where else it may be stated, for the message.
 
