@@ -28,8 +28,7 @@ from calcigram.clusters import ClusterSet
 from calcigram.features.catalogue import CATALOGUE
 from calcigram.features.extract import Features, extract_features
 from calcigram.lexicon import AXES
-from calcigram.model.augment import forgetful_copy
-from calcigram.model.labels import Labelled
+from calcigram.model.labels import Labelled, forgetful_copy
 from calcigram.readings import Readings
 from calcigram.validate.baselines import readings_from
 

@@ -1,7 +1,7 @@
 """Mechanisms: how a distribution or a form comes about, which of them a preset draws, and the draw.
 
 An arrangement (`areas`, `ducts`) places centres in the projection and says which way the duct or
-vessel runs there. A particle model (`compact`, `elongated`) gives each calcification its outline.
+vessel runs there. A particle model (`particles`) gives each calcification its outline.
 Each is a function that a decorator enters in a table here.
 """
 
