@@ -92,33 +92,22 @@ def _checked_by(check: Callable[[str], Any]) -> Callable[[str], Any]:
     return parsed
 
 
-def positive_int(text: str) -> int:
-    """Read a whole number of at least 1."""
-    result: int = _number(text, int, 1, "a whole number of at least 1")
-    return result
+def _number(kind: Callable[[str], Any], low: float, expected: str) -> Callable[[str], Any]:
+    def parsed(text: str) -> Any:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = None
+        if value is None or not low <= value < float("inf"):
+            raise argparse.ArgumentTypeError(f"got {text!r}, expected {expected}")
+        return value
+
+    return parsed
 
 
-def count(text: str) -> int:
-    """Read a whole number of at least 0."""
-    result: int = _number(text, int, 0, "a whole number of at least 0")
-    return result
-
-
-def positive_float(text: str) -> float:
-    """Read a finite number above 0."""
-    result: float = _number(text, float, 5e-324, "a number above 0")
-    return result
-
-
-def _number(text: str, kind: Callable[[str], Any], low: float, expected: str) -> Any:
-    try:
-        value = kind(text)
-    except ValueError:
-        value = None
-    if value is None or not low <= value < float("inf"):
-        raise argparse.ArgumentTypeError(f"got {text!r}, expected {expected}")
-    return value
-
+positive_int = _number(int, 1, "a whole number of at least 1")
+count = _number(int, 0, "a whole number of at least 0")
+positive_float = _number(float, 5e-324, "a number above 0")
 
 _METAVARS: Mapping[Any, str] = {Path: "FILE", positive_int: "N", count: "N", positive_float: "MM"}
 
@@ -297,19 +286,11 @@ def reading_options(args: argparse.Namespace) -> ReadOptions:
     return ReadOptions(**{name: value for name, value in given.items() if value is not None})
 
 
-def linking_given(args: argparse.Namespace) -> dict[str, Any]:
-    """Return what was said of how clusters are to be formed, as `linking.Linking` takes it."""
-    given = {
-        "link_mm": args.link_mm,
-        "min_number": args.min_calcifications,
-        "method": args.linking,
-    }
-    return {name: value for name, value in given.items() if value is not None}
-
-
 def linking_option(args: argparse.Namespace) -> Any:
     """Return how clusters are to be formed, None where nothing was said of it."""
-    given = linking_given(args)
+    names = {"link_mm": "link_mm", "min_calcifications": "min_number", "linking": "method"}
+    given = {to: getattr(args, name) for name, to in names.items()}
+    given = {name: value for name, value in given.items() if value is not None}
     if not given:
         return None
     from calcigram.linking import Linking

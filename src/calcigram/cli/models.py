@@ -382,17 +382,13 @@ def _known_clusters(args: argparse.Namespace) -> tuple[ClusterSet, str]:
 def _evaluate(
     clusters: ClusterSet, model: Model, args: argparse.Namespace
 ) -> dict[str, Evaluation]:
-    from calcigram import extract_features, simulate
+    from calcigram import extract_features
     from calcigram.rules.engine import RuleReader
-    from calcigram.validate import LogisticReader, MajorityReader, evaluate_reader
+    from calcigram.validate.evaluation import evaluate_reader, simple_readers
 
     readers: dict[str, Any] = {"model": model, "rules": RuleReader()}
     if args.baselines:
-        training = simulate(
-            BASELINE_CLUSTERS, seed=args.seed, grade="mixed", n_jobs=_options.jobs(args)
-        )
-        readers["logistic"] = LogisticReader.fit(training, extract_features(training))
-        readers["majority"] = MajorityReader.fit(training)
+        readers |= simple_readers(BASELINE_CLUSTERS, args.seed, _options.jobs(args))
     features = extract_features(clusters)
     return {
         name: evaluate_reader(reader, clusters, features=features)

@@ -36,6 +36,10 @@ if TYPE_CHECKING:
 COMPARISONS: tuple[str, ...] = ("<", "<=", ">", ">=", "known", "missing")
 BASES: tuple[str, ...] = ("definition", "geometry", "judgement")
 
+_LINE_COLUMNS = (
+    "id", "distribution", "form", "concern", "origin", "advice", "advises", "tag", "document", "heading", "why",
+)  # fmt: skip
+_CONDITION_COLUMNS = ("feature", "comparison", "value", "unit", "basis", "why", "source")
 _PRESENCE = ("known", "missing")
 _CONDITION_KEYS = ("feature", "comparison", "value", "unit", "basis", "source", "why")
 
@@ -198,24 +202,13 @@ def rulebook_table(name_or_path: str | Path) -> pd.DataFrame:
     """
     import pandas as pd
 
-    return pd.DataFrame(
-        [
-            {
-                "id": line.id,
-                "distribution": _any_of(line.distributions, len(DISTRIBUTIONS) + 1),
-                "form": _any_of(line.morphologies, len(MORPHOLOGIES) + 1),
-                "concern": line.concern or "",
-                "origin": line.origin or "",
-                "advice": line.advice,
-                "advises": line.advises or "",
-                "tag": line.tag,
-                "document": line.document,
-                "heading": line.heading,
-                "why": line.why,
-            }
-            for line in load_rulebook(name_or_path).lines
-        ]
-    )
+    rows = []
+    for line in load_rulebook(name_or_path).lines:
+        place = _any_of(line.distributions, len(DISTRIBUTIONS) + 1)
+        form = _any_of(line.morphologies, len(MORPHOLOGIES) + 1)
+        given = {name: value or "" for name, value in vars(line).items()}
+        rows.append(given | {"distribution": place, "form": form})
+    return pd.DataFrame(rows)[list(_LINE_COLUMNS)]
 
 
 def consequence_table(name_or_path: str | Path) -> pd.DataFrame:
@@ -228,16 +221,14 @@ def consequence_table(name_or_path: str | Path) -> pd.DataFrame:
     """
     import pandas as pd
 
-    book = load_rulebook(name_or_path)
-    words = [*(str(word) for word in CONCERNS), "no answer"]
-    rows = [label for label in DISTRIBUTION_LABELS if label != Status.INSUFFICIENT]
-    columns = [label for label in MORPHOLOGY_LABELS if label != Status.INSUFFICIENT]
+    words = np.array([*map(str, CONCERNS), "no answer"], dtype=object)
     table = pd.DataFrame(
-        [[words[code] for code in row] for row in book.concern_codes],
-        index=pd.Index([str(label) for label in DISTRIBUTION_LABELS], name="distribution"),
-        columns=[str(label) for label in MORPHOLOGY_LABELS],
+        words[load_rulebook(name_or_path).concern_codes],
+        index=pd.Index(map(str, DISTRIBUTION_LABELS), name="distribution"),
+        columns=list(map(str, MORPHOLOGY_LABELS)),
     )
-    return table.loc[[str(r) for r in rows], [str(c) for c in columns]]
+    insufficient = str(Status.INSUFFICIENT)
+    return table.drop(index=insufficient, columns=insufficient)
 
 
 def recognition_table() -> pd.DataFrame:
@@ -256,22 +247,11 @@ def recognition_table() -> pd.DataFrame:
     """
     import pandas as pd
 
-    recognition = load_recognition()
     return pd.DataFrame(
         [
-            {
-                "axis": axis,
-                "rule": rule.id,
-                "word": rule.word,
-                "feature": condition.feature,
-                "comparison": condition.comparison,
-                "value": condition.value,
-                "unit": condition.unit,
-                "basis": condition.basis,
-                "why": condition.why,
-                "source": condition.source,
-            }
-            for axis, rules in recognition.axes.items()
+            {"axis": axis, "rule": rule.id, "word": rule.word}
+            | {name: getattr(condition, name) for name in _CONDITION_COLUMNS}
+            for axis, rules in load_recognition().axes.items()
             for rule in rules
             for condition in rule.conditions
         ]

@@ -142,7 +142,8 @@ def check_risk(
         table = read_cbis_ddsm(*files, assessment=True).assign(lesions=1)
         patient = table["patient_id"].factorize()[0]
     else:
-        table, patient, n_boot = read_counts(counts_path()), None, 0
+        table, n_boot = read_counts(counts_path()), 0
+        patient = np.zeros(len(table), np.intp)
     described = is_described(table)
     test = described & (table["split"] == "test").to_numpy()
     train = described & (table["split"] == "train").to_numpy()
@@ -158,13 +159,13 @@ def check_risk(
     if "assessment" in judged:
         scores[ASSESSMENT] = judged["assessment"].map(ASSESSMENTS.index).to_numpy(float)
     n_train = int(table["lesions"][train].sum())
-    return _judge(judged, scores, None if patient is None else patient[test], n_boot, seed, n_train)
+    return _judge(judged, scores, patient[test], n_boot, seed, n_train)
 
 
 def _judge(
     judged: pd.DataFrame,
     scores: dict[str, Floats],
-    patient: npt.NDArray[np.intp] | None,
+    patient: npt.NDArray[np.intp],
     n_boot: int,
     seed: int,
     n_train: int,
@@ -175,12 +176,11 @@ def _judge(
     count = judged["lesions"].to_numpy()
     whole = np.ones(len(judged), bool)
     called = (judged["pathology"] != WITHOUT_CALLBACK).to_numpy()
-    groups = np.zeros(len(judged), np.intp) if patient is None else patient
     figures, bands = [], []
     for with_callback, rows in ((True, whole), (False, called)):
         for name, score in scores.items():
             auc = auc_with_interval(
-                score[rows], malignant[rows], groups[rows], count[rows], n_boot=n_boot, seed=seed
+                score[rows], malignant[rows], patient[rows], count[rows], n_boot=n_boot, seed=seed
             )
             figures.append(
                 {"score": name, "without_callback": with_callback}
@@ -217,8 +217,7 @@ def _terms(text: str, words: dict[str, Any]) -> tuple[str, ...]:
 
 def is_described(table: pd.DataFrame) -> npt.NDArray[np.bool_]:
     """Return which lesions have a type of the lexicon, or none given."""
-    types = [[t for t in text.split("-") if t != NOT_GIVEN] for text in table["type"]]
-    return np.array([not t or any(TYPE_WORDS[x] != OUTSIDE for x in t) for t in types], bool)
+    return np.array([t == NOT_GIVEN or bool(_terms(t, TYPE_WORDS)) for t in table["type"]], bool)
 
 
 def described_lesions(table: pd.DataFrame) -> Lesions:
