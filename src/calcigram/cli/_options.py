@@ -281,21 +281,25 @@ def add_command(commands: Any, name: str) -> None:
 def reading_options(args: argparse.Namespace) -> ReadOptions:
     """Return what was said of how files are to be read."""
     named = {"images": "image", "labels": "label"}
-    given = {name: getattr(args, named.get(name, name), None) for name in OPTIONS}
-    given["linking"] = linking_option(args)
-    return ReadOptions(**{name: value for name, value in given.items() if value is not None})
+    said = {name: getattr(args, named.get(name, name), None) for name in OPTIONS}
+    said["linking"] = linking_option(args)
+    return ReadOptions(**{name: value for name, value in said.items() if value is not None})
 
 
 def linking_option(args: argparse.Namespace) -> Any:
     """Return how clusters are to be formed, None where nothing was said of it."""
     names = {"link_mm": "link_mm", "min_calcifications": "min_number", "linking": "method"}
-    given = {to: getattr(args, name) for name, to in names.items()}
-    given = {name: value for name, value in given.items() if value is not None}
-    if not given:
+    said = {names[name]: value for name, value in given(args, *names).items() if value is not None}
+    if not said:
         return None
     from calcigram.linking import Linking
 
-    return Linking(**given)
+    return Linking(**said)
+
+
+def given(args: argparse.Namespace, *names: str) -> dict[str, Any]:
+    """Return arguments by name, for a function of the library that calls them the same."""
+    return {name: getattr(args, name) for name in names}
 
 
 def read_labelled(args: argparse.Namespace) -> list[ClusterSet]:
@@ -327,23 +331,23 @@ def check_paths(args: argparse.Namespace) -> None:
         An output is, holds or lies in an input, has a suffix that the command does not write, or
         its folder is not there; or an input is not there.
     """
-    given: dict[str, list[Any]] = {}
+    paths_of: dict[str, list[Any]] = {}
     for name, role in args.roles.items():
         value = getattr(args, name)
         several = value if isinstance(value, list) else [value]
-        given[name] = [one for one in several if isinstance(one, Path) or (role and one)]
+        paths_of[name] = [one for one in several if isinstance(one, Path) or (role and one)]
     written = [
         name for name, role in args.roles.items() if role not in (None, MUST_EXIST, MAY_NAME_A_FILE)
     ]
     _check_apart(
-        [path for name in written for path in given[name]],
-        {name: paths for name, paths in given.items() if name not in written},
+        [path for name in written for path in paths_of[name]],
+        {name: paths for name, paths in paths_of.items() if name not in written},
     )
     for name in written:
-        for path in given[name]:
+        for path in paths_of[name]:
             _check_output(path, args.roles[name])
     _check_inputs(
-        path for name, role in args.roles.items() if role == MUST_EXIST for path in given[name]
+        path for name, role in args.roles.items() if role == MUST_EXIST for path in paths_of[name]
     )
 
 

@@ -77,10 +77,8 @@ def run_detect(args: argparse.Namespace) -> int | None:
         summary = detect_files(
             args.images,
             args.output,
-            labels=args.labels,
+            **_options.given(args, "labels", "resume", "failures"),
             n_jobs=_options.jobs(args),
-            resume=args.resume,
-            failures=args.failures,
             progress=progress,
             **found,
         )

@@ -51,6 +51,7 @@ def run_inspect(args: argparse.Namespace) -> int:
     from calcigram.formats.inputs import plain_file
     from calcigram.formats.registry import content_of
     from calcigram.linking import Linking
+    from calcigram.model.exemplars import shift_notice
 
     args.file = plain_file(args.file)
     options, missing = replace(_options.reading_options(args), skip_bad=True), None
@@ -87,7 +88,9 @@ def run_inspect(args: argparse.Namespace) -> int:
         print_json(contents)
     else:
         _print_contents(contents)
-        _print_shifts(shifts)
+        if shifts:
+            near = "; ".join(map(str, shifts))
+            print(f"  {shift_notice(shifts) or f'marks are near those of the training: {near}'}")
     return 2 if len(intake.rejects) or missing is not None else 0
 
 
@@ -100,14 +103,6 @@ def _shifts(clusters: ClusterSet, model: Path | None) -> list[MarkShift]:
     if len(clusters) < MIN_CLUSTERS:
         return []
     return mark_shifts(load_model(model), extract_features(clusters))
-
-
-def _print_shifts(shifts: list[MarkShift]) -> None:
-    from calcigram.model.exemplars import shift_notice
-
-    if shifts:
-        near = "; ".join(str(shift) for shift in shifts)
-        print(f"  {shift_notice(shifts) or f'marks are near those of the training: {near}'}")
 
 
 def describe(clusters: ClusterSet) -> dict[str, Any]:

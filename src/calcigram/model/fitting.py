@@ -144,7 +144,8 @@ def _cross_fitted(
     for fold in np.unique(folds):
         own = folds == fold
         part = features[own]
-        read = shown_probabilities(*fitted[fold].axis_probabilities(part), part)
+        p_d, p_m = fitted[fold].axis_probabilities(part)
+        read = shown_probabilities(p_d, p_m, part)
         for axis, p in zip(AXES, read, strict=True):
             shown[axis][own] = p
     return shown
@@ -273,9 +274,9 @@ def adapted(
 def _adapted_head(
     head: Head, labelled: Labelled, folds: npt.NDArray[np.int64], rng: np.random.Generator
 ) -> tuple[Head, dict[str, Any]]:
-    cases = {case: part for case, *part in _cases(head, _in_cases(labelled))}
-    values, truth, rows = map(np.concatenate, zip(*cases.values(), strict=True))
-    fold, of_case = folds[rows], np.repeat(list(cases), [len(rows) for *_, rows in cases.values()])
+    cases, *parts = zip(*_cases(head, _in_cases(labelled)), strict=True)
+    values, truth, rows = map(np.concatenate, parts)
+    fold, of_case = folds[rows], np.repeat(cases, [len(part) for part in parts[-1]])
     start = _softened(head)
     logits = np.empty((len(values), len(head.classes)))
     for k in np.unique(fold):
@@ -295,7 +296,7 @@ def _adapted_head(
                 p[own] = scaling(logits[own], fewness_of(values[own]))
         fresh = ConformalScores.fit(p[chosen], truth[chosen])
         conformal[case] = fresh.where_enough(OWN_SCORES, head.conformal.get(case))
-    n_each = np.bincount(truth[of_case == next(iter(cases))], minlength=len(head.classes))
+    n_each = np.bincount(truth[of_case == cases[0]], minlength=len(head.classes))
     base = np.array(head.shares or np.full(len(head.classes), 1 / len(head.classes)))
     shares = (n_each + len(base) * base) / (n_each.sum() + len(base))
     forest = _boosted(start, values, truth, rng)

@@ -350,7 +350,7 @@ def _describe(
     clusters: ClusterSet, labelled: Labelled, held_out: npt.NDArray[np.bool_]
 ) -> dict[str, Any]:
     meta = clusters.meta
-    grades = meta["grade"].value_counts().sort_index() if "grade" in meta else {}
+    grades: Any = meta["grade"].value_counts().sort_index() if "grade" in meta else {}
     return {
         "clusters": len(clusters),
         "held_out_for_calibration": int(held_out.sum()),

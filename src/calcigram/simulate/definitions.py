@@ -69,9 +69,6 @@ SEEN_ARM = Arm(
 """An arm is seen with 4 calcifications over 3 mm, or 3 over 5 mm, apart from the other arms,
 twice as long as the typical gap between neighbours, and thin for its length."""
 
-LINEAR_MAX_OFF_PATH_RATIO = 0.07
-LINEAR_MIN_PATH_SHARE = 0.75
-REGIONAL_MAX_WIDENING = 1.1
 SHAPED_MIN_WIDENING = 1.45
 """Handed over without the nipple, a wedge must show by its outline: along its long axis one half
 is this many times as broad as the other, and in a region less."""
@@ -102,12 +99,12 @@ class Limits(NamedTuple):
         How many times as broad one half of a region may be as the other without the nipple.
     """
 
-    off_path_ratio: float = LINEAR_MAX_OFF_PATH_RATIO
-    path_share: float = LINEAR_MIN_PATH_SHARE
+    off_path_ratio: float = 0.07
+    path_share: float = 0.75
     sag: float = SPARSE_LINE_MAX_SAG[0]
     rod_calibre_mm: float = 0.95 * MICRO_MACRO_LIMIT_MM
     branching_marks: float = MIN_CALCIFICATIONS
-    region_widening: float = REGIONAL_MAX_WIDENING
+    region_widening: float = 1.1
     region_shaped: float = SHAPED_MIN_WIDENING
 
 

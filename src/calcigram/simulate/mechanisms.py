@@ -229,12 +229,12 @@ def menu_of(exclude: tuple[str, ...], only: tuple[str, ...], ranges: Preset | No
     }
     if not pairs:
         raise BadInputError("mechanisms that leave something to draw", value=(exclude, only))
-    forms = {d: tuple(m for m in MORPHOLOGIES if (d, m) in pairs) for d in DISTRIBUTIONS}
-    distributions = {m: tuple(d for d in DISTRIBUTIONS if (d, m) in pairs) for m in MORPHOLOGIES}
+    possible = [d for d in DISTRIBUTIONS if any(d == one for one, _ in pairs)]
+    forms = [m for m in MORPHOLOGIES if any(m == one for _, one in pairs)]
     return Menu(
         arrangements,
         particles,
-        {d: f for d, f in forms.items() if f},
-        {m: d for m, d in distributions.items() if d},
+        {d: tuple(m for m in forms if (d, m) in pairs) for d in possible},
+        {m: tuple(d for d in possible if (d, m) in pairs) for m in forms},
         {} if ranges is None else {d: r.low for d, r in ranges.sections.get("mix", {}).items()},
     )

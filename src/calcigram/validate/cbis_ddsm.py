@@ -123,7 +123,7 @@ def read_cbis_ddsm(*paths: str | Path, assessment: bool = False) -> pd.DataFrame
     }
     if assessment:
         of_lesion["assessment"] = "assessment", lambda given: max(given, key=ASSESSMENTS.index)
-    lesions = views.groupby(_KEY, sort=True).agg(**of_lesion).reset_index()
+    lesions: pd.DataFrame = views.groupby(_KEY, sort=True).agg(**of_lesion).reset_index()
     return lesions.rename(
         columns={"left or right breast": "laterality", "abnormality id": "abnormality_id"}
     )

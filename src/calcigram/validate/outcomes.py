@@ -219,7 +219,7 @@ def check_outcomes(
         patient, n_patients, n_boot = np.zeros(len(lesions), np.intp), None, 0
     tables, figures = [], []
     for book in map(load_rulebook, rulebooks):
-        codes = _lesion_codes(lesions, book)
+        codes = lesion_codes(lesions, book)
         for split in ("all", *SPLITS):
             in_split = np.ones(len(lesions), bool) if split == "all" else lesions["split"] == split
             of_split = lesions[in_split].assign(concern=_ROW_NAMES[codes[in_split]])
@@ -292,7 +292,8 @@ def concern_code(types: str, distributions: str, book: Rulebook) -> int:
     return int(book.concern_codes[np.ix_(rows, columns)].max())
 
 
-def _lesion_codes(lesions: pd.DataFrame, book: Rulebook) -> npt.NDArray[np.int64]:
+def lesion_codes(lesions: pd.DataFrame, book: Rulebook) -> npt.NDArray[np.int64]:
+    """Return the `concern_code` of each row."""
     terms = zip(lesions["type"], lesions["distribution"], strict=True)
     return np.array([concern_code(*pair, book) for pair in terms], dtype=np.int64)
 

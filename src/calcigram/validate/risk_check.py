@@ -34,8 +34,8 @@ from calcigram.validate.outcomes import (
     MALIGNANT,
     WITHOUT_CALLBACK,
     auc_of_counts,
-    concern_code,
     counts_path,
+    lesion_codes,
     plain_fields,
     readable_figures,
     with_interval,
@@ -154,8 +154,7 @@ def check_risk(
     predicted = lesion_risks(judged, risk)
     scores: dict[str, Floats] = {RISK: predicted}
     for book in map(load_rulebook, RULEBOOKS):
-        terms = zip(judged["type"], judged["distribution"], strict=True)
-        scores[book.name] = np.array([concern_code(*pair, book) for pair in terms], float)
+        scores[book.name] = lesion_codes(judged, book).astype(float)
     if "assessment" in judged:
         scores[ASSESSMENT] = judged["assessment"].map(ASSESSMENTS.index).to_numpy(float)
     n_train = int(table["lesions"][train].sum())
