@@ -285,15 +285,15 @@ def _adapted_head(
             raw_scores(_boosted(start, values[~own], truth[~own], rng), values[own])
         )
     scalings, conformal = {}, {}
-    p = np.empty_like(logits)
+    p, few = np.empty_like(logits), fewness_of(values)
     for case in cases:
         chosen = of_case == case
-        scalings[case] = _scaling(logits[chosen], truth[chosen], values[chosen])
+        scalings[case] = fit_scaling(logits[chosen], truth[chosen], few=few[chosen])
         for k in range(N_FOLDS):
             own, rest = chosen & (fold == k), chosen & (fold != k)
             if own.any():
-                scaling = _scaling(logits[rest], truth[rest], values[rest])
-                p[own] = scaling(logits[own], fewness_of(values[own]))
+                scaling = fit_scaling(logits[rest], truth[rest], few=few[rest])
+                p[own] = scaling(logits[own], few[own])
         fresh = ConformalScores.fit(p[chosen], truth[chosen])
         conformal[case] = fresh.where_enough(OWN_SCORES, head.conformal.get(case))
     n_each = np.bincount(truth[of_case == cases[0]], minlength=len(head.classes))
@@ -308,10 +308,6 @@ def _adapted_head(
         shares=tuple(shares.tolist()),
     )
     return adapted_head, _figures(p, truth) | {"clusters": int(n_each.sum())}
-
-
-def _scaling(logits: Floats, truth: Codes, values: Rows) -> Any:
-    return fit_scaling(logits, truth, few=fewness_of(values))
 
 
 def _softened(head: Head) -> Forest:

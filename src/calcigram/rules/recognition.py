@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -305,11 +306,7 @@ def notes(
     book = load_rulebook("article") if rulebook is None else rulebook
     image = _images(pd.DataFrame(index=range(len(readings))) if meta is None else meta)
     n_on_image = np.bincount(image)[image]
-    parts = [
-        pd.DataFrame(
-            {"row": [], "cluster_id": [], "note": [], "text": [], "source": []}, dtype=object
-        )
-    ]
+    found: list[tuple[Any, ...]] = []
     for note in book.notes:
         others = [code for code, word in enumerate(CONCERNS) if word not in note.image_concern]
         graver = np.isin(readings.concern, others) | np.isin(readings.birads_concern, others)
@@ -319,17 +316,8 @@ def notes(
             & (n_on_image >= note.image_clusters)
             & ~np.isin(image, image[graver])
         )
-        row = np.flatnonzero(holds)
-        parts.append(
-            pd.DataFrame(
-                {
-                    "row": row,
-                    "cluster_id": readings.cluster_id[row],
-                    "note": note.id,
-                    "text": note.text,
-                    "source": f"{note.document}: {note.heading}",
-                }
-            ).astype(object)
-        )
-    found = pd.concat(parts).sort_values("row", kind="stable", ignore_index=True)
-    return found.drop(columns="row")
+        rest = note.id, note.text, f"{note.document}: {note.heading}"
+        found += [(row, readings.cluster_id[row], *rest) for row in np.flatnonzero(holds)]
+    found.sort(key=itemgetter(0))  # stable: the remarks on a cluster stay in the rulebook's order
+    columns = ["cluster_id", "note", "text", "source"]
+    return pd.DataFrame([row[1:] for row in found], columns=columns, dtype=object)

@@ -175,7 +175,8 @@ def _try_once(
         return None
     xy, direction = view.to_image(placement.xy), view.direction(placement.direction)
     for _ in range(FORM_TRIES):
-        outlines = particle.build(rng, direction, preset.draw(f"particle.{particle.id}", rng))
+        drawn = preset.draw(f"particle.{particle.id}", rng)
+        outlines = particle.build(rng, len(xy), direction, drawn)
         truth, left = measure_truth(xy, outlines), placement
         if not has_form(truth):
             continue
@@ -320,16 +321,15 @@ def set_of(records: list[Record]) -> ClusterSet:
 
     if not records:
         return ClusterSet.concat([])
-    lengths = [len(record[0]) for record in records]
-    marks = np.concatenate([record[0] for record in records])
-    nipple = np.array([record[1] for record in records])
-    meta = pd.DataFrame([record[3] for record in records])
+    marks, nipple, area, metas = zip(*records, strict=True)
+    columns, meta = np.concatenate(marks).T, pd.DataFrame(list(metas))
+    nipple_x, nipple_y = np.array(nipple).T
     return ClusterSet.from_arrays(
-        np.concatenate([[0], np.cumsum(lengths)]),
-        **{name: marks[:, i] for i, name in enumerate(COLUMNS)},
-        nipple_x_mm=nipple[:, 0],
-        nipple_y_mm=nipple[:, 1],
-        breast_area_mm2=np.array([record[2] for record in records]),
+        np.concatenate([[0], np.cumsum([len(part) for part in marks])]),
+        **dict(zip(COLUMNS, columns, strict=True)),
+        nipple_x_mm=nipple_x,
+        nipple_y_mm=nipple_y,
+        breast_area_mm2=np.array(area),
         cluster_id=meta.pop("cluster_id").to_numpy(),
         meta=meta,
     )

@@ -94,7 +94,7 @@ class Mechanism(Generic[Label]):
         ``"<label>.<name>"``.
     build : callable
         Of an arrangement ``build(rng, breast, drawn values) -> Placement``, or None where the try
-        failed; of a particle model ``build(rng, direction, drawn values) -> Outlines``.
+        failed; of a particle model ``build(rng, number, directions, drawn values) -> Outlines``.
     vessel : bool
         The arrangement follows a vessel: for form vascular, and for no other.
     structureless : bool

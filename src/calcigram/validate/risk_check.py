@@ -138,6 +138,8 @@ def check_risk(
     >>> found.figures["score"].unique().tolist()
     ['risk, fitted on train', 'article', 'birads']
     """
+    import pandas as pd
+
     if files:
         table = read_cbis_ddsm(*files, assessment=True).assign(lesions=1)
         patient = table["patient_id"].factorize()[0]
@@ -150,27 +152,12 @@ def check_risk(
     if not (train.any() and test.any()):
         raise BadInputError("lesions of both splits, to fit on the one and judge on the other")
     risk = fit_risk(described_lesions(table[train]), seed=seed)
-    judged = table[test]
-    predicted = lesion_risks(judged, risk)
-    scores: dict[str, Floats] = {RISK: predicted}
+    judged, patient = table[test], patient[test]
+    scores: dict[str, Floats] = {RISK: lesion_risks(judged, risk)}
     for book in map(load_rulebook, RULEBOOKS):
         scores[book.name] = lesion_codes(judged, book).astype(float)
     if "assessment" in judged:
         scores[ASSESSMENT] = judged["assessment"].map(ASSESSMENTS.index).to_numpy(float)
-    n_train = int(table["lesions"][train].sum())
-    return _judge(judged, scores, patient[test], n_boot, seed, n_train)
-
-
-def _judge(
-    judged: pd.DataFrame,
-    scores: dict[str, Floats],
-    patient: npt.NDArray[np.intp],
-    n_boot: int,
-    seed: int,
-    n_train: int,
-) -> RiskCheck:
-    import pandas as pd
-
     malignant = (judged["pathology"] == MALIGNANT).to_numpy()
     count = judged["lesions"].to_numpy()
     whole = np.ones(len(judged), bool)
@@ -187,6 +174,7 @@ def _judge(
                 | dict(zip(("auc", "auc_low", "auc_high"), auc, strict=True))
             )  # fmt: skip
         bands += _bands(scores[RISK][rows], malignant[rows], count[rows], with_callback)
+    n_train = int(table["lesions"][train].sum())
     return RiskCheck(
         n_train, int(count.sum()), pd.DataFrame(figures), pd.DataFrame(bands), n_boot, seed
     )
