@@ -27,8 +27,7 @@ from calcigram.clusters import ClusterSet
 from calcigram.features.catalogue import FEATURE_NAMES
 from calcigram.features.extract import Features, extract_features
 from calcigram.model import Model
-from calcigram.model.augment import ALL_MARKS, forgetful_copy, hide_marks
-from calcigram.model.labels import Labelled, label_codes
+from calcigram.model.labels import ALL_MARKS, Labelled, forgetful_copy, hide_marks, label_codes
 from calcigram.model.train import TreeOptions, grow_trees
 
 RESULTS = Path(__file__).parent / "results" / "leave_out.json"

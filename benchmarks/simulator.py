@@ -63,7 +63,7 @@ def acceptance(n_tries: int) -> dict[str, float]:
             for _ in range(n_tries):
                 direction = rng.uniform(0, 3.1, 30)
                 drawn = preset.draw(f"particle.{model.id}", rng)
-                outlines = model.build(rng, direction, drawn)
+                outlines = model.build(rng, len(direction), direction, drawn)
                 marks = measure_truth(rng.uniform(0, 30, (30, 2)), outlines)
                 met += meets_form(model.label, marks.table, outlines.contrast, limits_of(preset))
             shares[model.id] = met / n_tries

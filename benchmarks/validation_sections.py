@@ -237,7 +237,7 @@ def stress_section(found: dict[str, Any]) -> str:
 any other nuisance. Accuracy counts unread axes as wrong; the calibration error is that of the top label; coverage is that of
 conformal sets at 0.95, calibrated on ordinary clusters: it is not guaranteed under a nuisance. Two curves break down. A cluster reduced
 to a few calcifications keeps the label of the whole, although these few no longer show it. Training therefore includes copies of
-clusters reduced in this way (`calcigram.model.augment`), and the calibration depends on the number of calcifications, but the model is still overconfident: a few calcifications of a segment or of a
+clusters reduced in this way (`calcigram.model.labels`), and the calibration depends on the number of calcifications, but the model is still overconfident: a few calcifications of a segment or of a
 fork no longer show it, and a reduced cluster cannot be distinguished from a small one. With 5
 calcifications {100 * few["distribution"]["accuracy"]:.0f} % of distributions are read correctly at a mean confidence of {few["distribution"]["mean_confidence"]:.2f}, and the share flagged as
 unlike the training data goes from {100 * whole["unlike_training"]:.0f} % to {100 * few["unlike_training"]:.0f} %. The second is merging all marks closer than 0.8 mm, which makes one shape of several

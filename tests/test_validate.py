@@ -31,8 +31,7 @@ from calcigram.validate import (
     evaluate_reader,
     transfer,
 )
-from calcigram.validate.baselines import FIVE_FEATURES, readings_from
-from calcigram.validate.evaluation import COUNT_BINS, count_bins
+from calcigram.validate.evaluation import COUNT_BINS, FIVE_FEATURES, count_bins, readings_from
 from calcigram.validate.transfer import make_folds
 
 N = 400

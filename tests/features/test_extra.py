@@ -10,7 +10,7 @@ from calcigram.explain import explain
 from calcigram.features.catalogue import FEATURE_NAMES
 from calcigram.features.extract import Features, extract_features
 from calcigram.model import load_model
-from calcigram.model.augment import ALL_MARKS, hide_marks
+from calcigram.model.labels import ALL_MARKS, hide_marks
 from calcigram.streaming import classify_files
 
 

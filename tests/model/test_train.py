@@ -10,7 +10,7 @@ from calcigram.errors import BadInputError
 from calcigram.features.catalogue import CATALOGUE, FEATURE_NAMES
 from calcigram.features.extract import extract_features
 from calcigram.lexicon import AXES, DISTRIBUTIONS
-from calcigram.model.augment import (
+from calcigram.model.labels import (
     ALL_MARKS,
     BRANCHING_LEAST,
     CUT_SHARE,
@@ -18,11 +18,14 @@ from calcigram.model.augment import (
     FEWER,
     FEWER_SHARE,
     FORGOTTEN,
+    Labelled,
     fewer_left,
     forgetful_copy,
+    group_codes,
     hide_marks,
+    hold_out,
+    label_codes,
 )
-from calcigram.model.labels import Labelled, group_codes, hold_out, label_codes
 from calcigram.model.prior import load_prior
 from calcigram.model.reader import load_model
 from calcigram.model.train import train_model

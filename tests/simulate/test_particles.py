@@ -80,7 +80,7 @@ def test_models_make_what_they_are_asked(model, n):
     for i in range(4):
         rng = np.random.default_rng((8, i))
         direction = np.where(rng.random(n) < 0.3, np.nan, rng.uniform(0, 3, n))
-        outlines = model.build(rng, direction, preset.draw(f"particle.{model.id}", rng))
+        outlines = model.build(rng, n, direction, preset.draw(f"particle.{model.id}", rng))
         assert len(outlines) == n
         assert outlines.parts.shape == (outlines.owner.size, N_VERTICES, 2)
         assert (np.diff(outlines.owner) >= 0).all()
@@ -96,7 +96,9 @@ def _typical_measures(model):
     preset, rows = load_preset("train"), []
     for i in range(40):
         rng = np.random.default_rng((9, i))
-        outlines = model.build(rng, rng.uniform(0, 3, 20), preset.draw(f"particle.{model.id}", rng))
+        outlines = model.build(
+            rng, 20, rng.uniform(0, 3, 20), preset.draw(f"particle.{model.id}", rng)
+        )
         table = measure_truth(np.zeros((20, 2)), outlines).table
         rows.append([*np.percentile(table[:, 3], [10, 50]), np.log(table[:, 0]).std()])
     return np.mean(rows, axis=0)

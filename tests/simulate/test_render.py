@@ -9,9 +9,9 @@ import pytest
 
 from calcigram import simulate
 from calcigram.errors import BadInputError
-from calcigram.simulate import _tissue, _xray, load_preset
+from calcigram.simulate import _xray, load_preset
 from calcigram.simulate._random import state_of
-from calcigram.simulate.generator import _batch
+from calcigram.simulate.generator import Recipe, _batch
 
 PIXEL_MM = 0.05
 
@@ -140,11 +140,11 @@ def test_noise_for_presentation_falls_with_the_exposure():
 @pytest.mark.parametrize("exponent", [2.6, 3.0, 3.4])
 def test_texture_has_the_exponent_asked_for(exponent):
     image = np.zeros((512, 512), np.float32)
-    tile = _tissue.texture(exponent)
-    _tissue.add_texture(image, tile, 1.0, 1.0, 0.7, 100.3, 900.8)
+    tile = _xray.texture(exponent)
+    _xray.add_texture(image, tile, 1.0, 1.0, 0.7, 100.3, 900.8)
     window = np.hanning(512)[:, None] * np.hanning(512)
     power = np.abs(np.fft.fft2((image - image.mean()) * window)) ** 2
-    frequency = np.fft.fftfreq(512, _tissue.TILE_PIXEL_MM)
+    frequency = np.fft.fftfreq(512, _xray.TILE_PIXEL_MM)
     radius = np.hypot(frequency[:, None], frequency)
     edges = np.geomspace(0.1, 1.0, 12)
     means = [power[(radius >= a) & (radius < b)].mean() for a, b in itertools.pairwise(edges)]
@@ -155,7 +155,7 @@ def test_texture_has_the_exponent_asked_for(exponent):
 def test_ridges_are_smooth_and_add_only():
     for tubular in (False, True):
         image = np.zeros((400, 300), np.float32)
-        _tissue.add_ridges(state_of(3), image, 0.1, 3.0, 0.8, 20.0, 0.1, tubular)
+        _xray.add_ridges(state_of(3), image, 0.1, 3.0, 0.8, 20.0, 0.1, tubular)
         assert image.min() >= 0
         assert image.max() > 0.05
         assert np.abs(np.diff(image, axis=0)).max() < 0.6 * image.max()
@@ -252,8 +252,6 @@ def test_a_margin_is_a_length(margin_mm):
 
 
 def test_batches_with_and_without_pictures_have_the_same_truth():
-    options = {"seed": 4, "grade": "typical", "preset": "train", "menu_key": ((), ())}
-    true = _batch(0, 3, **options, margin_mm=5.0)
-    assert list(true.meta["true_morphology"]) == list(
-        _batch(0, 3, **options).meta["true_morphology"]
-    )
+    recipe = Recipe(4, "typical", "train")
+    true = _batch(0, 3, recipe, margin_mm=5.0)
+    assert list(true.meta["true_morphology"]) == list(_batch(0, 3, recipe).meta["true_morphology"])

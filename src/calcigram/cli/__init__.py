@@ -31,7 +31,7 @@ from calcigram.cli._options import (
 from calcigram.cli._output import plain_progress, say
 from calcigram.errors import BadInputError, CalcigramError
 
-for _name in ("demo", "images", "classify", "clusters", "models", "reports", "serving"):
+for _name in ("demo", "images", "classify", "models", "reports", "serving"):
     import_module(f"calcigram.cli.{_name}")
 
 NAMES = (

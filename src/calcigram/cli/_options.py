@@ -92,33 +92,22 @@ def _checked_by(check: Callable[[str], Any]) -> Callable[[str], Any]:
     return parsed
 
 
-def positive_int(text: str) -> int:
-    """Read a whole number of at least 1."""
-    result: int = _number(text, int, 1, "a whole number of at least 1")
-    return result
+def _number(kind: Callable[[str], Any], low: float, expected: str) -> Callable[[str], Any]:
+    def parsed(text: str) -> Any:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = None
+        if value is None or not low <= value < float("inf"):
+            raise argparse.ArgumentTypeError(f"got {text!r}, expected {expected}")
+        return value
+
+    return parsed
 
 
-def count(text: str) -> int:
-    """Read a whole number of at least 0."""
-    result: int = _number(text, int, 0, "a whole number of at least 0")
-    return result
-
-
-def positive_float(text: str) -> float:
-    """Read a finite number above 0."""
-    result: float = _number(text, float, 5e-324, "a number above 0")
-    return result
-
-
-def _number(text: str, kind: Callable[[str], Any], low: float, expected: str) -> Any:
-    try:
-        value = kind(text)
-    except ValueError:
-        value = None
-    if value is None or not low <= value < float("inf"):
-        raise argparse.ArgumentTypeError(f"got {text!r}, expected {expected}")
-    return value
-
+positive_int = _number(int, 1, "a whole number of at least 1")
+count = _number(int, 0, "a whole number of at least 0")
+positive_float = _number(float, 5e-324, "a number above 0")
 
 _METAVARS: Mapping[Any, str] = {Path: "FILE", positive_int: "N", count: "N", positive_float: "MM"}
 
@@ -295,29 +284,25 @@ def add_command(commands: Any, name: str) -> None:
 def reading_options(args: argparse.Namespace) -> ReadOptions:
     """Return what was said of how files are to be read."""
     named = {"images": "image", "labels": "label"}
-    given = {name: getattr(args, named.get(name, name), None) for name in OPTIONS}
-    given["linking"] = linking_option(args)
-    return ReadOptions(**{name: value for name, value in given.items() if value is not None})
-
-
-def linking_given(args: argparse.Namespace) -> dict[str, Any]:
-    """Return what was said of how clusters are to be formed, as `linking.Linking` takes it."""
-    given = {
-        "link_mm": args.link_mm,
-        "min_number": args.min_calcifications,
-        "method": args.linking,
-    }
-    return {name: value for name, value in given.items() if value is not None}
+    said = {name: getattr(args, named.get(name, name), None) for name in OPTIONS}
+    said["linking"] = linking_option(args)
+    return ReadOptions(**{name: value for name, value in said.items() if value is not None})
 
 
 def linking_option(args: argparse.Namespace) -> Any:
     """Return how clusters are to be formed, None where nothing was said of it."""
-    given = linking_given(args)
-    if not given:
+    names = {"link_mm": "link_mm", "min_calcifications": "min_number", "linking": "method"}
+    said = {names[name]: value for name, value in given(args, *names).items() if value is not None}
+    if not said:
         return None
     from calcigram.linking import Linking
 
-    return Linking(**given)
+    return Linking(**said)
+
+
+def given(args: argparse.Namespace, *names: str) -> dict[str, Any]:
+    """Return arguments by name, for a function of the library that calls them the same."""
+    return {name: getattr(args, name) for name in names}
 
 
 def read_labelled(args: argparse.Namespace) -> list[ClusterSet]:
@@ -349,23 +334,23 @@ def check_paths(args: argparse.Namespace) -> None:
         An output is, holds or lies in an input, has a suffix that the command does not write, or
         its folder is not there; or an input is not there.
     """
-    given: dict[str, list[Any]] = {}
+    paths_of: dict[str, list[Any]] = {}
     for name, role in args.roles.items():
         value = getattr(args, name)
         several = value if isinstance(value, list) else [value]
-        given[name] = [one for one in several if isinstance(one, Path) or (role and one)]
+        paths_of[name] = [one for one in several if isinstance(one, Path) or (role and one)]
     written = [
         name for name, role in args.roles.items() if role not in (None, MUST_EXIST, MAY_NAME_A_FILE)
     ]
     _check_apart(
-        [path for name in written for path in given[name]],
-        {name: paths for name, paths in given.items() if name not in written},
+        [path for name in written for path in paths_of[name]],
+        {name: paths for name, paths in paths_of.items() if name not in written},
     )
     for name in written:
-        for path in given[name]:
+        for path in paths_of[name]:
             _check_output(path, args.roles[name])
     _check_inputs(
-        path for name, role in args.roles.items() if role == MUST_EXIST for path in given[name]
+        path for name, role in args.roles.items() if role == MUST_EXIST for path in paths_of[name]
     )
 
 

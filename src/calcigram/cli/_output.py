@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import re
@@ -64,6 +65,8 @@ _LEAST_USE = (
     ("n_calcifications",),
 )
 """What is left out first where the terminal is narrow."""
+
+_ALL_OF_LEAST_USE = tuple(itertools.chain(*_LEAST_USE))
 
 _MORPHOLOGIES = ("morphology", "rule_morphology")
 _FOLDED = {"cluster_id": 12, "morphology": 13, "rule_morphology": 13}
@@ -227,7 +230,7 @@ def print_verdicts(verdicts: pd.DataFrame, *, limit: int | None = None) -> None:
     shown = verdicts if limit is None else verdicts.head(limit)
     names = [name for name in _SHOWN if name in verdicts]
     unbounded = out.options.update(max_width=10_000)
-    for layout in _layouts():
+    for layout in _LAYOUTS:
         columns = [name for name in names if name not in layout.left_out]
         table = _verdict_table(shown, columns, layout)
         if out.measure(table, options=unbounded).maximum <= out.width:
@@ -254,17 +257,15 @@ class _Layout(NamedTuple):
     is_tight: bool = False
 
 
-def _layouts() -> Iterator[_Layout]:
-    """Yield the layouts, widest first."""
-    left_out: tuple[str, ...] = ()
-    yield _Layout(left_out)
-    for names in _LEAST_USE:
-        left_out += names
-        yield _Layout(left_out)
-    yield _Layout(left_out, is_folded=True)
-    yield _Layout(left_out, is_folded=True, has_signs_only=True)
-    yield _Layout(left_out, is_folded=True, has_signs_only=True, is_tight=True)
-    yield _Layout((*left_out, *_MORPHOLOGIES), is_folded=True, has_signs_only=True)
+_LAYOUTS = (
+    _Layout(()),
+    *(_Layout(names) for names in itertools.accumulate(_LEAST_USE)),
+    _Layout(_ALL_OF_LEAST_USE, is_folded=True),
+    _Layout(_ALL_OF_LEAST_USE, is_folded=True, has_signs_only=True),
+    _Layout(_ALL_OF_LEAST_USE, is_folded=True, has_signs_only=True, is_tight=True),
+    _Layout((*_ALL_OF_LEAST_USE, *_MORPHOLOGIES), is_folded=True, has_signs_only=True),
+)
+"""Widest first."""
 
 
 def _key_lines(columns: Sequence[str], layout: _Layout, left_out: Sequence[str]) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from contextlib import ExitStack
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from calcigram.cli import _options
 from calcigram.cli._options import MAY_NAME_A_FILE, option
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MAX_ROWS = 200
+_HOW = ("coverage", "prior", "rulebook", "recognition")
 
 
 @_options.command(
@@ -90,11 +91,6 @@ def run_classify(args: argparse.Namespace) -> None:
         _to_file(args)
 
 
-def _chosen(args: argparse.Namespace) -> dict[str, Any]:
-    names = ("coverage", "prior", "rulebook", "recognition")
-    return {name: getattr(args, name) for name in names}
-
-
 def _to_file(args: argparse.Namespace) -> None:
     from calcigram.formats import atomic_path
     from calcigram.streaming import classify_files
@@ -109,11 +105,8 @@ def _to_file(args: argparse.Namespace) -> None:
             args.files,
             output,
             _options.reading_options(args),
-            model=args.model,
-            **_chosen(args),
-            rejects=args.rejects,
+            **_options.given(args, "model", *_HOW, "rejects", "resume"),
             n_threads=args.threads,
-            resume=args.resume,
             progress=stack.enter_context(progress_bar("Reading clusters")),
         )
     say(*summary.notes)
@@ -164,7 +157,9 @@ def _to_terminal(args: argparse.Namespace) -> None:
         options = _options.reading_options(args)
         intakes = [read_intake(path, options) for path in args.files]
         clusters = ClusterSet.concat([intake.clusters for intake in intakes])
-        verdicts = classify(clusters, args.model, n_threads=args.threads, **_chosen(args))
+        verdicts = classify(
+            clusters, args.model, n_threads=args.threads, **_options.given(args, *_HOW)
+        )
     if len(args.files) > 1:
         sizes = [len(intake.clusters) for intake in intakes]
         verdicts["source"] = np.repeat([str(path) for path in args.files], sizes)

@@ -60,15 +60,13 @@ MAX_NOTES = 100
 def run_detect(args: argparse.Namespace) -> int | None:
     """Search the images; exit code 2 where one of them could not be read."""
     from calcigram.detect.detection import THRESHOLD_Z
-    from calcigram.linking import Linking
 
-    given = _options.linking_given(args)
     found = {
         "spacing_mm": args.pixel_spacing,
         "force": args.force,
         "roi": args.roi,
         "threshold_z": args.threshold or THRESHOLD_Z,
-        "linking": Linking(**given) if given else None,
+        "linking": _options.linking_option(args),
     }
     if args.output.suffix.lower() == ".dcm":
         _to_dicom(args, found)
@@ -79,10 +77,8 @@ def run_detect(args: argparse.Namespace) -> int | None:
         summary = detect_files(
             args.images,
             args.output,
-            labels=args.labels,
+            **_options.given(args, "labels", "resume", "failures"),
             n_jobs=_options.jobs(args),
-            resume=args.resume,
-            failures=args.failures,
             progress=progress,
             **found,
         )

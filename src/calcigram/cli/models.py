@@ -67,8 +67,7 @@ def run_simulate(args: argparse.Namespace) -> None:
     if args.images is None and (given := [n for n in of_pictures if getattr(args, n)]):
         names = ", ".join("--" + name.replace("_", "-") for name in given)
         raise BadInputError(f"--images DIR together with {names}")
-    how: dict[str, Any] = {"seed": args.seed, "grade": args.grade, "preset": args.preset}
-    jobs = _options.jobs(args)
+    how, jobs = _options.given(args, "seed", "grade", "preset"), _options.jobs(args)
     with progress_bar("Simulating") as progress:
         if args.images is None:
             clusters = simulate(args.n, **how, n_jobs=jobs, progress=progress)
@@ -181,14 +180,10 @@ def run_train(args: argparse.Namespace) -> None:
     with doing(lambda: f"training on {len(clusters)} clusters"):
         model = train_model(
             clusters,
-            start_from=args.start_from,
-            seed=args.seed,
+            **_options.given(args, "start_from", "seed", "form_iterations", "cache", "drop_rare"),
             n_iterations=args.iterations,
-            form_iterations=args.form_iterations,
             n_jobs=_options.jobs(args),
             progress=sys.stderr.isatty(),
-            cache=args.cache,
-            drop_rare=args.drop_rare,
             keep_estimators=args.keep_estimators,
             name=args.output.resolve().name,
             description={
@@ -209,11 +204,7 @@ def _training_clusters(args: argparse.Namespace) -> ClusterSet:
     from calcigram import ClusterSet, simulate
 
     sets = _options.read_labelled(args)
-    options: dict[str, Any] = {
-        "seed": args.seed,
-        "grade": args.grade,
-        "n_jobs": _options.jobs(args),
-    }
+    options = _options.given(args, "seed", "grade") | {"n_jobs": _options.jobs(args)}
     if args.simulated is not None:
         with progress_bar("Simulating") as progress:
             sets.append(simulate(args.simulated, progress=progress, **options))
@@ -382,17 +373,13 @@ def _known_clusters(args: argparse.Namespace) -> tuple[ClusterSet, str]:
 def _evaluate(
     clusters: ClusterSet, model: Model, args: argparse.Namespace
 ) -> dict[str, Evaluation]:
-    from calcigram import extract_features, simulate
+    from calcigram import extract_features
     from calcigram.rules.engine import RuleReader
-    from calcigram.validate import LogisticReader, MajorityReader, evaluate_reader
+    from calcigram.validate.evaluation import evaluate_reader, simple_readers
 
     readers: dict[str, Any] = {"model": model, "rules": RuleReader()}
     if args.baselines:
-        training = simulate(
-            BASELINE_CLUSTERS, seed=args.seed, grade="mixed", n_jobs=_options.jobs(args)
-        )
-        readers["logistic"] = LogisticReader.fit(training, extract_features(training))
-        readers["majority"] = MajorityReader.fit(training)
+        readers |= simple_readers(BASELINE_CLUSTERS, args.seed, _options.jobs(args))
     features = extract_features(clusters)
     return {
         name: evaluate_reader(reader, clusters, features=features)

@@ -54,19 +54,14 @@ def run_batch(args: argparse.Namespace) -> None:
             raise BadInputError(f"{error} to simulate, as IN") from None
     from calcigram.batch import run_batch
 
-    simulation = {"seed": args.seed, "grade": args.grade, "preset": args.preset}
+    names = ("task", "dask", "model", "partition_clusters", "skip_bad", "resume", "overwrite")
+    simulation = _options.given(args, "seed", "grade", "preset")
     with progress_bar("Parts") as progress:
         summary = run_batch(
             source,
             args.output,
-            task=args.task,
-            dask=args.dask,
-            model=args.model,
-            partition_clusters=args.partition_clusters,
+            **_options.given(args, *names),
             simulation=simulation if args.task == "simulate" else None,
-            skip_bad=args.skip_bad,
-            resume=args.resume,
-            overwrite=args.overwrite,
             progress=progress,
         )
     if summary.n_resumed:
@@ -99,7 +94,6 @@ def run_batch(args: argparse.Namespace) -> None:
 )
 def run_serve(args: argparse.Namespace) -> None:
     """Serve until stopped; what is not given here is read from the environment."""
-    from calcigram.errors import BadInputError
     from calcigram.formats.extras import how_to_install
 
     try:
@@ -108,8 +102,7 @@ def run_serve(args: argparse.Namespace) -> None:
     except ImportError:
         raise BadInputError(f"the packages of the server: {how_to_install('server')}") from None
 
-    names = ("host", "port", "workers", "token_file", "model", "threads")
-    given = {name: getattr(args, name) for name in names}
+    given = _options.given(args, "host", "port", "workers", "token_file", "model", "threads")
     serve(Settings.from_environment(**given, page=False if args.no_page else None))
 
 
@@ -152,10 +145,8 @@ def run_dicomweb(args: argparse.Namespace) -> int:
             Archive(args.url, user=args.user, password=_password(args)),
             args.study,
             _options.reading_options(args),
-            template=args.template,
-            model=args.model,
+            **_options.given(args, "template", "model", "dry_run"),
             n_threads=args.threads,
-            dry_run=args.dry_run,
         )
     stored = "would be stored" if args.dry_run else "stored"
     say(

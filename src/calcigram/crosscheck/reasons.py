@@ -153,9 +153,10 @@ def _not_compared(axis: str, model: str, rules: str) -> str:
     unread = [name for name, label in readers.items() if label in tuple(Status)]
     if Status.INSUFFICIENT == model == rules:  # one alone: a model without this axis
         because = "too few calcifications"
+    elif len(unread) == 2:
+        because = "neither could read it"
     else:
-        because = f"{'neither' if len(unread) == 2 else f'the {unread[0]}'} could read it"
-        because = because if len(unread) == 2 else because.replace("could", "could not")
+        because = f"the {unread[0]} could not read it"
     read = [f"{name}: {label_words(axis, readers[name])}" for name in readers if name not in unread]
     return f"{axis} not compared, {because}{f' ({read[0]})' if read else ''}"
 
@@ -214,10 +215,9 @@ def sentences(
         What a flag is about, where its words have a place for that.
     """
     parts: list[tuple[npt.NDArray[Any], int]] = []
-    for reading in (model, rules):
-        parts.append((reading.distribution, len(DISTRIBUTION_LABELS)))
-        parts.append((reading.morphology, len(MORPHOLOGY_LABELS)))
-        parts.append((reading.concern + 1, len(CONCERNS) + 1))
+    for one in (model, rules):
+        parts += [(getattr(one, name), len(axis.labels)) for name, axis in AXES.items()]
+        parts.append((one.concern + 1, len(CONCERNS) + 1))
     parts.append((compared_on, len(COMPARED)))
     words = tuple(about[name].words if name in about else ("",) for name in WHY)
     for name, its_words in zip(WHY, words, strict=True):

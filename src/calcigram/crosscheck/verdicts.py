@@ -164,7 +164,10 @@ def compared(
             "two readings of the same clusters in the same order", column="cluster_id"
         )
     tops = {axis: _top(getattr(model, f"p_{axis}"), getattr(model, axis)) for axis in AXES}
-    known = {axis: _known(model, rules, axis) for axis in AXES}
+    known: dict[str, _Mask] = {  # where both readings have a word
+        name: np.maximum(getattr(model, name), getattr(rules, name)) < len(axis.words)
+        for name, axis in AXES.items()
+    }
     compared_on = COMPARED_CODES[known["distribution"].astype(int), known["morphology"].astype(int)]
     unknown = np.full(len(model), -1, np.int8)
     artefacts = Words(unknown, ()) if artefacts is None else artefacts
@@ -242,13 +245,6 @@ def _top(probabilities: npt.NDArray[np.float32], codes: _Codes) -> npt.NDArray[n
         probabilities, np.clip(codes, 0, n_words - 1)[:, None].astype(np.intp), 1
     )
     return np.where(codes < n_words, chosen[:, 0], np.float32(np.nan)).astype(np.float32)
-
-
-def _known(model: Readings, rules: Readings, axis: str) -> _Mask:
-    """Return where both readings have a word on an axis."""
-    n_words = len(AXES[axis].words)
-    result: _Mask = np.maximum(getattr(model, axis), getattr(rules, axis)) < n_words
-    return result
 
 
 def _agreement(model: Readings, rules: Readings, known: dict[str, _Mask]) -> _Codes:

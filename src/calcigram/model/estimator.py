@@ -162,11 +162,9 @@ class CalcigramClassifier(ClassifierMixin, BaseEstimator):
         if self.axis is None:
             return
         if self.axis not in AXES:
-            raise BadInputError(
-                f"one of {', '.join(AXES)}, or None", column="axis", value=self.axis
-            )
+            expected = f"one of {', '.join(AXES)}, or None"
+            raise BadInputError(expected, column="axis", value=self.axis)
+        words = AXES[self.axis].words
         for label in self.classes_:
-            if label not in [str(word) for word in AXES[self.axis].words]:
-                raise BadInputError(
-                    f"one of {', '.join(AXES[self.axis].words)}", column="y", value=str(label)
-                )
+            if label not in map(str, words):
+                raise BadInputError(f"one of {', '.join(words)}", column="y", value=str(label))

@@ -1,8 +1,13 @@
-"""Labelled clusters: reading the truth from `ClusterSet.meta`, refusing what cannot be learnt."""
+"""Labelled clusters: the truth in `ClusterSet.meta`, what cannot be learnt, and copies that lack something.
+
+The catalogue says which marks each feature needs, so forgetting a mark is setting the features that need it to
+NaN. Clusters that lack calcifications are measured again.
+"""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from calcigram.errors import BadInputError
-from calcigram.lexicon import AXES, STATUSES
-from calcigram.model.head import is_readable
+from calcigram.lexicon import AXES, DISTRIBUTIONS, STATUSES, Distribution
+from calcigram.model.head import columns_resting_on, is_readable
 
 if TYPE_CHECKING:
     from calcigram.clusters import ClusterSet
@@ -79,10 +84,6 @@ class Labelled:
 
     def __getitem__(self, rows: npt.NDArray[Any]) -> Labelled:
         return Labelled(self.features[rows], self.distribution[rows], self.morphology[rows])
-
-    def followed_by(self, other: Features) -> Labelled:
-        """Return these and the same clusters once more, as they are in other features."""
-        return self.joined(replace(self, features=other))
 
     def joined(self, other: Labelled) -> Labelled:
         """Return these and other clusters."""
@@ -161,23 +162,22 @@ def check_classes(codes: Codes, axis: str) -> None:
         Words of the axis do not occur: a model trained so gives them probability 0.
     """
     counts = np.bincount(codes[codes >= 0], minlength=len(AXES[axis].words))
-    column = f"true_{axis}"
+    words, column = AXES[axis].words, f"true_{axis}"
     if (counts > 0).sum() < 2:
         raise BadInputError(
             "labels of at least two classes, on clusters that can be read",
             column=column,
-            value=[str(AXES[axis].words[k]) for k in np.flatnonzero(counts)],
+            value=[str(words[k]) for k in np.flatnonzero(counts)],
         )
     few = (counts > 0) & (counts < MIN_CLUSTERS_A_CLASS)
     if few.any():
-        word = AXES[axis].words[int(few.argmax())]
         raise BadInputError(
             f"at least {MIN_CLUSTERS_A_CLASS} clusters of each class that occurs; --drop-rare "
             "(drop_rare=True) leaves the labels of rarer ones out",
             column=column,
-            value=f"{counts[few.argmax()]} of {word}",
+            value=f"{counts[few.argmax()]} of {words[int(few.argmax())]}",
         )
-    absent = [str(AXES[axis].words[k]) for k in np.flatnonzero(counts == 0)]
+    absent = [str(words[k]) for k in np.flatnonzero(counts == 0)]
     if absent:
         warnings.warn(
             f"no cluster is labelled {', '.join(absent)}: the model will give probability 0 to that",
@@ -236,3 +236,121 @@ def group_codes(clusters: ClusterSet) -> npt.NDArray[np.int64]:
         known = given.notna().to_numpy()
         alone[known] = "group " + given[known].astype(str).to_numpy(object)
     return np.unique(alone.astype(str), return_inverse=True)[1].astype(np.int64)
+
+
+_NIPPLE = ("nipple_x_mm", "nipple_y_mm")
+_FRAME = (*_NIPPLE, "breast_area_mm2")
+_OUTLINE = ("aspect_ratio", "orientation_deg", "solidity")
+_FORM = ("diameter_mm", *_OUTLINE, "cnr")
+
+ALL_MARKS: tuple[str, ...] = (*_FORM, *_FRAME)
+"""All that a cluster may lack: positions alone are left."""
+
+FORGOTTEN: tuple[tuple[float, tuple[str, ...]], ...] = (
+    (0.28, ALL_MARKS),
+    (0.09, _FORM),
+    (0.15, _NIPPLE),
+    (0.07, ("breast_area_mm2",)),
+    (0.11, _FRAME),
+    (0.07, ("cnr",)),
+    (0.06, ("solidity",)),
+    (0.06, _OUTLINE),
+    (0.05, ("diameter_mm",)),
+    (0.06, (*_OUTLINE, "cnr")),
+)
+"""Share of the training clusters' copies without some marks, and these marks."""
+
+FEWER_SHARE = 0.3
+"""Share of these copies that lack most calcifications as well, as from a detector that finds few."""
+
+FEWER = (3, 14)
+"""How many these keep, at least and at most, evenly in the logarithm."""
+
+CUT_TO = (3, 10)
+"""How many calcifications are left of clusters that are cut down for calibration, at least and at most."""
+
+CUT_SHARE = 0.05
+"""How many of these there are for each cluster that has so few by itself."""
+
+BRANCHING_LEAST = 12
+"""A branching cluster keeps so many at least: three arms of four calcifications, which still show."""
+
+
+def hide_marks(features: Features, marks: Iterable[str]) -> Features:
+    """Return the features as they are where `marks` are unknown.
+
+    Examples
+    --------
+    >>> from calcigram.clusters import ClusterSet
+    >>> from calcigram.features.extract import extract_features
+    >>> features = extract_features(ClusterSet.from_arrays([0, 3], [0, 1, 0], [0, 0, 1], cnr=[5, 6, 7]))
+    >>> hide_marks(features, ["cnr"]).column("cnr_median")
+    array([nan], dtype=float32)
+    """
+    values = features.values.copy()
+    values[:, columns_resting_on(tuple(marks), features.extra_needs)] = np.nan
+    return replace(features, values=values)
+
+
+def forgetful_copy(
+    clusters: ClusterSet,
+    labelled: Labelled,
+    measure: Callable[[ClusterSet], Features],
+    rng: np.random.Generator,
+) -> Features:
+    """Return the features of a copy of every cluster that lacks something.
+
+    Parameters
+    ----------
+    clusters : ClusterSet
+    labelled : Labelled
+        Their features and labels.
+    measure : callable
+        Clusters to features.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    Features
+        Of each cluster without the marks of a pattern of `FORGOTTEN`; a share of `FEWER_SHARE` also
+        lacks calcifications, where it has more than it is to keep.
+    """
+    features = labelled.features
+    values, n = features.values.copy(), len(features)
+    low, high = np.log(FEWER)
+    kept = np.exp(rng.uniform(low, high, n)).round().astype(np.int64)
+    branching = labelled.distribution == DISTRIBUTIONS.index(Distribution.BRANCHING)
+    kept[branching] = rng.integers(BRANCHING_LEAST, FEWER[1] + 1, branching.sum())
+    fewer = np.flatnonzero((rng.random(n) < FEWER_SHARE) & (clusters.n_calcifications > kept))
+    values[fewer] = measure(clusters[fewer].thinned(kept[fewer], rng)).values
+    chosen = rng.choice(len(FORGOTTEN), n, p=[share for share, _ in FORGOTTEN])
+    for pattern, (_, marks) in enumerate(FORGOTTEN):
+        columns = columns_resting_on(marks, features.extra_needs)
+        values[np.ix_(chosen == pattern, columns)] = np.nan
+    return replace(features, values=values)
+
+
+def fewer_left(
+    clusters: ClusterSet,
+    labelled: Labelled,
+    measure: Callable[[ClusterSet], Features],
+    rng: np.random.Generator,
+) -> Labelled:
+    """Return copies of clusters of many calcifications, cut down to few, with the labels of the whole.
+
+    Calibration needs them: what a few calcifications of many show is less sure than what few
+    calcifications show that are all there are.
+
+    Parameters as for `forgetful_copy`.
+
+    Returns
+    -------
+    Labelled
+        Of `CUT_SHARE` times as many copies as there are clusters of `CUT_TO` calcifications.
+    """
+    counts = clusters.n_calcifications
+    few = round(CUT_SHARE * ((counts >= CUT_TO[0]) & (counts <= CUT_TO[1])).sum())
+    many = np.flatnonzero(counts > 2 * CUT_TO[1])
+    chosen = np.sort(rng.choice(many, min(few, len(many)), replace=False))
+    kept = rng.integers(CUT_TO[0], CUT_TO[1] + 1, len(chosen))
+    return replace(labelled[chosen], features=measure(clusters[chosen].thinned(kept, rng)))

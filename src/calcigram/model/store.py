@@ -250,7 +250,7 @@ def _parts(document: dict[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> 
         "feature_names": tuple(document["feature_names"]),
         "catalogue_hash": document["catalogue_hash"],
         "card": card,
-        "novelty": _novelty(arrays) if version > 1 else None,
+        "novelty": Novelty(*(arrays[n] for n in _NOVELTY_ARRAYS)) if version > 1 else None,
         "exemplars": _exemplars(document, arrays) if version > 2 else None,
     }
 
@@ -276,10 +276,6 @@ def _head(
         conformal,
         _numbers(document.get("shares", [])),
     )
-
-
-def _novelty(arrays: Mapping[str, npt.NDArray[Any]]) -> Novelty:
-    return Novelty(**{name.removeprefix("novelty."): arrays[name] for name in _NOVELTY_ARRAYS})
 
 
 def _exemplars(document: dict[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> Exemplars:

@@ -26,22 +26,27 @@ from calcigram.errors import BadInputError
 from calcigram.features.catalogue import FEATURE_NAMES, catalogue_hash
 from calcigram.features.extra import Extra, check_extra
 from calcigram.lexicon import AXES, CONCERNS
-from calcigram.model.adapt import adapted
-from calcigram.model.augment import fewer_left, forgetful_copy
 from calcigram.model.calibrate import Scaling
 from calcigram.model.exemplars import Exemplars
+from calcigram.model.fitting import (
+    adapted,
+    calibrated,
+    cross_fitted_figures,
+    with_conformal_scores,
+)
 from calcigram.model.forest import flatten_forest, no_forest
 from calcigram.model.head import HEAD_CASES, Head
-from calcigram.model.heldout import calibrated, cross_fitted_figures, with_conformal_scores
 from calcigram.model.labels import (
     Labelled,
     axes_to_learn,
+    fewer_left,
+    forgetful_copy,
     group_codes,
     hold_out,
     label_codes,
 )
 from calcigram.model.novelty import Novelty
-from calcigram.model.reader import Model
+from calcigram.model.reader import Model, load_model
 from calcigram.threads import check_workers
 
 if TYPE_CHECKING:
@@ -95,7 +100,7 @@ def train_model(
         keeps all clusters of a patient on one side of the calibration split.
     start_from : Model, str or Path, optional
         A model, its folder, or ``"default"`` for the one that ships: it is adapted to these clusters,
-        of which some hundred will do (`calcigram.model.adapt`). The options of the trees, of the
+        of which some hundred will do (`calcigram.model.fitting`). The options of the trees, of the
         calibration and of forgetful copies then do not apply.
     features : Features, optional
         Of these clusters, where they have been measured before, with the same `extra`.
@@ -112,8 +117,8 @@ def train_model(
     calibration_share : float
         Share of the clusters held out, by group, for calibration; between 0 and 1.
     forgetful_copies : bool
-        Train on each cluster twice, once as it is and once without some marks (`augment.FORGOTTEN`) or
-        most calcifications (`augment.FEWER_SHARE`), so that positions alone, clusters without a nipple,
+        Train on each cluster twice, once as it is and once without some marks (`labels.FORGOTTEN`) or
+        most calcifications (`labels.FEWER_SHARE`), so that positions alone, clusters without a nipple,
         and clusters of which a detector found few can be read.
     drop_rare : bool
         Leave out labels of a class that has fewer than `labels.MIN_CLUSTERS_A_CLASS` clusters,
@@ -180,10 +185,8 @@ def train_model(
         l2_regularization,
         max_features,
     )
-    trees = {
-        "distribution": options,
-        "morphology": replace(options, n_iterations=form_iterations or n_iterations),
-    }
+    of_morphology = replace(options, n_iterations=form_iterations or n_iterations)
+    trees = {"distribution": options, "morphology": of_morphology}
     rng = np.random.default_rng(seed)
     measure, groups = _measurer(cache, extra), group_codes(clusters)
     with _steps(progress) as step:
@@ -192,7 +195,9 @@ def train_model(
         labelled = Labelled(_given(features, clusters, extra) or measure(clusters), **truth)
         if start_from is not None:
             step("adapting the model")
-            base = _model_of(start_from)
+            base = start_from
+            if not isinstance(base, Model):
+                base = load_model(None if str(base) == "default" else Path(base))
             labelled = replace(labelled, features=base.aligned(labelled.features))
             model = adapted(base, labelled, groups, seed=seed)
             return replace(model, name=name, card={**model.card, **dict(description or {})})
@@ -204,7 +209,7 @@ def train_model(
         few = fewer_left(clusters[held_out], calibration, measure, rng)
         if forgetful_copies:
             copies = forgetful_copy(clusters[~held_out], training, measure, rng)
-            training = training.followed_by(copies)
+            training = training.joined(replace(training, features=copies))
         step("growing trees")
         grown = _grow_heads(training, trees, seed, n_jobs)
         step("calibrating")
@@ -224,10 +229,7 @@ def train_model(
             "seed": seed,
             "calibration_share": calibration_share,
             "forgetful_copies": forgetful_copies,
-            "trees": {
-                **vars(options),
-                "form_iterations": trees["morphology"].n_iterations,
-            },
+            "trees": {**vars(options), "form_iterations": of_morphology.n_iterations},
             "libraries": {
                 "calcigram": __version__,
                 **{package: version(package) for package in ("numpy", "scikit-learn", "scipy")},
@@ -247,29 +249,20 @@ def train_model(
         return replace(model, novelty=novelty, exemplars=exemplars, card=card)
 
 
-def _model_of(model: Model | str | Path) -> Model:
-    from calcigram.model.reader import load_model
-
-    if isinstance(model, Model):
-        return model
-    return load_model(None if str(model) == "default" else Path(model))
-
-
 def _grow_heads(
     training: Labelled, trees: Mapping[str, TreeOptions], seed: int, n_jobs: int | None
 ) -> dict[str, Any]:
     """Fit the trees of each axis that has labels, side by side."""
     from joblib import Parallel, delayed
 
-    jobs, axes = [], [axis for axis in AXES if (training.codes(axis) >= 0).any()]
-    for axis in axes:
-        codes = training.codes(axis)
-        rows = codes >= 0
-        jobs.append(
-            delayed(grow_trees)(training.features.values[rows], codes[rows], trees[axis], seed)
-        )
+    values, labels = training.features.values, {axis: training.codes(axis) for axis in AXES}
+    jobs = {
+        axis: delayed(grow_trees)(values[codes >= 0], codes[codes >= 0], trees[axis], seed)
+        for axis, codes in labels.items()
+        if (codes >= 0).any()
+    }
     n_workers = min(n_jobs or os.cpu_count() or 1, len(jobs))
-    return dict(zip(axes, Parallel(n_workers)(jobs), strict=True))
+    return dict(zip(jobs, Parallel(n_workers)(jobs.values()), strict=True))
 
 
 def grow_trees(
@@ -357,6 +350,7 @@ def _describe(
     clusters: ClusterSet, labelled: Labelled, held_out: npt.NDArray[np.bool_]
 ) -> dict[str, Any]:
     meta = clusters.meta
+    grades: Any = meta["grade"].value_counts().sort_index() if "grade" in meta else {}
     return {
         "clusters": len(clusters),
         "held_out_for_calibration": int(held_out.sum()),
@@ -367,13 +361,9 @@ def _describe(
             }
             for axis in AXES
         },
-        "grades": _counts(meta["grade"]) if "grade" in meta else {},
+        "grades": {str(grade): int(n) for grade, n in grades.items()},
         "mechanisms": sorted(set(meta["mechanism"].dropna())) if "mechanism" in meta else [],
     }
-
-
-def _counts(column: Any) -> dict[str, int]:
-    return {str(value): int(count) for value, count in column.value_counts().sort_index().items()}
 
 
 @contextmanager

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +37,10 @@ if TYPE_CHECKING:
 COMPARISONS: tuple[str, ...] = ("<", "<=", ">", ">=", "known", "missing")
 BASES: tuple[str, ...] = ("definition", "geometry", "judgement")
 
+_LINE_COLUMNS = (
+    "id", "distribution", "form", "concern", "origin", "advice", "advises", "tag", "document", "heading", "why",
+)  # fmt: skip
+_CONDITION_COLUMNS = ("feature", "comparison", "value", "unit", "basis", "why", "source")
 _PRESENCE = ("known", "missing")
 _CONDITION_KEYS = ("feature", "comparison", "value", "unit", "basis", "source", "why")
 
@@ -198,24 +203,13 @@ def rulebook_table(name_or_path: str | Path) -> pd.DataFrame:
     """
     import pandas as pd
 
-    return pd.DataFrame(
-        [
-            {
-                "id": line.id,
-                "distribution": _any_of(line.distributions, len(DISTRIBUTIONS) + 1),
-                "form": _any_of(line.morphologies, len(MORPHOLOGIES) + 1),
-                "concern": line.concern or "",
-                "origin": line.origin or "",
-                "advice": line.advice,
-                "advises": line.advises or "",
-                "tag": line.tag,
-                "document": line.document,
-                "heading": line.heading,
-                "why": line.why,
-            }
-            for line in load_rulebook(name_or_path).lines
-        ]
-    )
+    rows = []
+    for line in load_rulebook(name_or_path).lines:
+        place = _any_of(line.distributions, len(DISTRIBUTIONS) + 1)
+        form = _any_of(line.morphologies, len(MORPHOLOGIES) + 1)
+        given = {name: value or "" for name, value in vars(line).items()}
+        rows.append(given | {"distribution": place, "form": form})
+    return pd.DataFrame(rows)[list(_LINE_COLUMNS)]
 
 
 def consequence_table(name_or_path: str | Path) -> pd.DataFrame:
@@ -228,16 +222,14 @@ def consequence_table(name_or_path: str | Path) -> pd.DataFrame:
     """
     import pandas as pd
 
-    book = load_rulebook(name_or_path)
-    words = [*(str(word) for word in CONCERNS), "no answer"]
-    rows = [label for label in DISTRIBUTION_LABELS if label != Status.INSUFFICIENT]
-    columns = [label for label in MORPHOLOGY_LABELS if label != Status.INSUFFICIENT]
+    words = np.array([*map(str, CONCERNS), "no answer"], dtype=object)
     table = pd.DataFrame(
-        [[words[code] for code in row] for row in book.concern_codes],
-        index=pd.Index([str(label) for label in DISTRIBUTION_LABELS], name="distribution"),
-        columns=[str(label) for label in MORPHOLOGY_LABELS],
+        words[load_rulebook(name_or_path).concern_codes],
+        index=pd.Index(map(str, DISTRIBUTION_LABELS), name="distribution"),
+        columns=list(map(str, MORPHOLOGY_LABELS)),
     )
-    return table.loc[[str(r) for r in rows], [str(c) for c in columns]]
+    insufficient = str(Status.INSUFFICIENT)
+    return table.drop(index=insufficient, columns=insufficient)
 
 
 def recognition_table() -> pd.DataFrame:
@@ -256,22 +248,11 @@ def recognition_table() -> pd.DataFrame:
     """
     import pandas as pd
 
-    recognition = load_recognition()
     return pd.DataFrame(
         [
-            {
-                "axis": axis,
-                "rule": rule.id,
-                "word": rule.word,
-                "feature": condition.feature,
-                "comparison": condition.comparison,
-                "value": condition.value,
-                "unit": condition.unit,
-                "basis": condition.basis,
-                "why": condition.why,
-                "source": condition.source,
-            }
-            for axis, rules in recognition.axes.items()
+            {"axis": axis, "rule": rule.id, "word": rule.word}
+            | {name: getattr(condition, name) for name in _CONDITION_COLUMNS}
+            for axis, rules in load_recognition().axes.items()
             for rule in rules
             for condition in rule.conditions
         ]
@@ -325,11 +306,7 @@ def notes(
     book = load_rulebook("article") if rulebook is None else rulebook
     image = _images(pd.DataFrame(index=range(len(readings))) if meta is None else meta)
     n_on_image = np.bincount(image)[image]
-    parts = [
-        pd.DataFrame(
-            {"row": [], "cluster_id": [], "note": [], "text": [], "source": []}, dtype=object
-        )
-    ]
+    found: list[tuple[Any, ...]] = []
     for note in book.notes:
         others = [code for code, word in enumerate(CONCERNS) if word not in note.image_concern]
         graver = np.isin(readings.concern, others) | np.isin(readings.birads_concern, others)
@@ -339,17 +316,8 @@ def notes(
             & (n_on_image >= note.image_clusters)
             & ~np.isin(image, image[graver])
         )
-        row = np.flatnonzero(holds)
-        parts.append(
-            pd.DataFrame(
-                {
-                    "row": row,
-                    "cluster_id": readings.cluster_id[row],
-                    "note": note.id,
-                    "text": note.text,
-                    "source": f"{note.document}: {note.heading}",
-                }
-            ).astype(object)
-        )
-    found = pd.concat(parts).sort_values("row", kind="stable", ignore_index=True)
-    return found.drop(columns="row")
+        rest = note.id, note.text, f"{note.document}: {note.heading}"
+        found += [(row, readings.cluster_id[row], *rest) for row in np.flatnonzero(holds)]
+    found.sort(key=itemgetter(0))  # stable: the remarks on a cluster stay in the rulebook's order
+    columns = ["cluster_id", "note", "text", "source"]
+    return pd.DataFrame([row[1:] for row in found], columns=columns, dtype=object)

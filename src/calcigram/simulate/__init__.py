@@ -5,7 +5,7 @@ does not use features, rules or the model that will read what it makes.
 """
 
 # The modules of mechanisms enter theirs in the tables when they are imported.
-from calcigram.simulate import areas, compact, ducts, elongated
+from calcigram.simulate import areas, ducts, particles
 from calcigram.simulate.generator import simulate
 from calcigram.simulate.mechanisms import ARRANGEMENTS, PARTICLE_MODELS, mechanism_ids
 from calcigram.simulate.presets import load_preset
@@ -14,10 +14,9 @@ __all__ = [
     "ARRANGEMENTS",
     "PARTICLE_MODELS",
     "areas",
-    "compact",
     "ducts",
-    "elongated",
     "load_preset",
     "mechanism_ids",
+    "particles",
     "simulate",
 ]

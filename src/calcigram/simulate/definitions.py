@@ -69,9 +69,6 @@ SEEN_ARM = Arm(
 """An arm is seen with 4 calcifications over 3 mm, or 3 over 5 mm, apart from the other arms,
 twice as long as the typical gap between neighbours, and thin for its length."""
 
-LINEAR_MAX_OFF_PATH_RATIO = 0.07
-LINEAR_MIN_PATH_SHARE = 0.75
-REGIONAL_MAX_WIDENING = 1.1
 SHAPED_MIN_WIDENING = 1.45
 """Handed over without the nipple, a wedge must show by its outline: along its long axis one half
 is this many times as broad as the other, and in a region less."""
@@ -102,12 +99,12 @@ class Limits(NamedTuple):
         How many times as broad one half of a region may be as the other without the nipple.
     """
 
-    off_path_ratio: float = LINEAR_MAX_OFF_PATH_RATIO
-    path_share: float = LINEAR_MIN_PATH_SHARE
+    off_path_ratio: float = 0.07
+    path_share: float = 0.75
     sag: float = SPARSE_LINE_MAX_SAG[0]
     rod_calibre_mm: float = 0.95 * MICRO_MACRO_LIMIT_MM
     branching_marks: float = MIN_CALCIFICATIONS
-    region_widening: float = REGIONAL_MAX_WIDENING
+    region_widening: float = 1.1
     region_shaped: float = SHAPED_MIN_WIDENING
 
 
@@ -156,29 +153,22 @@ def _is_diffuse_in_size(extent: float, area: float, breast_area: float) -> bool:
 
 def _could_be_a_line(xy: Floats, extent: float, width: float) -> bool:
     """Tell whether points are so drawn out that a path through them would be seen."""
-    if width >= NOT_A_LINE_MIN_WIDTH_RATIO * extent:
-        return False
-    few = len(xy) <= 5
-    return (
-        few
-        or width < 0.5 * NOT_A_LINE_MIN_WIDTH_RATIO * extent
-        or (tree_path_share(xy) > THREADED_MIN_PATH_SHARE)
+    few, least = len(xy) <= 5, NOT_A_LINE_MIN_WIDTH_RATIO * extent
+    return width < least and (
+        few or width < 0.5 * least or tree_path_share(xy) > THREADED_MIN_PATH_SHARE
     )
 
 
 def _fills_a_wedge(xy: Floats) -> bool:
     span, length, distance, filled = wedge_seen_from_nipple(xy)
-    fills = (
+    farthest = float(np.hypot(*xy.T).max())
+    return bool(
         SEGMENTAL_SPAN_DEG[0] <= math.degrees(span) <= SEGMENTAL_SPAN_DEG[1]
         and length > GROUPED_MAX_MM
         and length >= SEGMENTAL_MIN_LENGTH_TO_WIDTH * span * distance
         and filled >= SEGMENTAL_MIN_FILLED
+        and farthest - length <= SEGMENTAL_MAX_NEAREST_TO_FARTHEST * farthest
     )
-    if not fills:
-        return False
-    farthest = float(np.hypot(*xy.T).max())
-    result: bool = farthest - length <= SEGMENTAL_MAX_NEAREST_TO_FARTHEST * farthest
-    return result
 
 
 def _widens(xy: Floats) -> float:
@@ -206,15 +196,11 @@ def _grouped(truth: Truth) -> bool:
 def _regional(truth: Truth) -> bool:
     xy = truth.placement.xy
     extent, width, area, _ = extent_of(xy)
-    if extent <= GROUPED_MAX_MM:
+    if extent <= GROUPED_MAX_MM or _is_diffuse_in_size(extent, area, truth.breast_area_mm2):
         return False
     if truth.structureless:
-        return not _is_diffuse_in_size(extent, area, truth.breast_area_mm2)
-    if len(xy) < REGIONAL_MIN_COUNT:
-        return False
-    if width < NOT_A_LINE_MIN_WIDTH_RATIO * extent:
-        return False
-    if _is_diffuse_in_size(extent, area, truth.breast_area_mm2):
+        return True
+    if len(xy) < REGIONAL_MIN_COUNT or width < NOT_A_LINE_MIN_WIDTH_RATIO * extent:
         return False
     if not truth.nipple_known and _shaped_widening(xy) > truth.limits.region_shaped:
         return False
@@ -232,9 +218,7 @@ def _segmental(truth: Truth) -> bool:
     extent, width, area, _ = extent_of(xy)
     if len(xy) < SEGMENTAL_MIN_COUNT or extent <= GROUPED_MAX_MM or width < 5.0:
         return False
-    if not math.isnan(truth.breast_area_mm2) and area >= DIFFUSE_MIN_BREAST_SHARE * (
-        truth.breast_area_mm2
-    ):
+    if area >= DIFFUSE_MIN_BREAST_SHARE * truth.breast_area_mm2:  # never where it is NaN
         return False
     if not truth.nipple_known and _shaped_widening(xy) < SHAPED_MIN_WIDENING:
         return False

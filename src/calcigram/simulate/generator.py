@@ -13,10 +13,11 @@ from numbers import Integral
 from typing import Any, Literal, NamedTuple, TypedDict, Unpack, overload
 
 import numpy as np
+import numpy.typing as npt
 
 from calcigram.clusters import ClusterSet
 from calcigram.errors import BadInputError, CalcigramError
-from calcigram.lexicon import Distribution, Morphology
+from calcigram.lexicon import MIN_CALCIFICATIONS, Distribution, Morphology
 from calcigram.mammogram import Mammogram
 from calcigram.simulate._random import kernel_state
 from calcigram.simulate._shape import extent_of, with_room
@@ -32,17 +33,9 @@ from calcigram.simulate.acquisition import (
 )
 from calcigram.simulate.anatomy import Breast, View, patient_of
 from calcigram.simulate.definitions import Truth, limits_of, meets_distribution, meets_form
-from calcigram.simulate.mechanisms import Mechanism, Menu, Placement, Rng, menu_of
+from calcigram.simulate.mechanisms import Floats, Mechanism, Menu, Placement, Rng, menu_of
 from calcigram.simulate.presets import Preset, load_preset
-from calcigram.simulate.render import (
-    MARGIN_MM,
-    Labels,
-    Lazy,
-    Rendered,
-    Scene,
-    scene_of,
-    take_picture,
-)
+from calcigram.simulate.render import MARGIN_MM, Lazy, Rendered, Scene, scene_of, take_picture
 from calcigram.threads import check_workers
 
 GRADES = ("easy", "typical", "hard")
@@ -55,6 +48,46 @@ _OUTSIDE_SHARE = 0.2
 _OVERLAP = 0.85
 
 _TRUTH, _ACQUISITION, _PICTURE = 2, 3, 5
+
+Record = tuple[npt.NDArray[np.float32], Floats, float, dict[str, str]]
+"""Marks of a cluster, nipple, breast area and meta."""
+
+
+class Recipe(NamedTuple):
+    """Which clusters are made: all that a cluster depends on beside its index.
+
+    Attributes
+    ----------
+    seed : int
+    grade : str
+        One of `GRADES`, or ``"mixed"``.
+    preset : str
+    exclude, only : tuple of str
+        Ids of mechanisms, sorted.
+    """
+
+    seed: int
+    grade: str
+    preset: str
+    exclude: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+
+    @property
+    def ranges(self) -> Preset:
+        """The preset."""
+        return load_preset(self.preset)
+
+    @property
+    def menu(self) -> Menu:
+        """The mechanisms that may be drawn."""
+        return menu_of(self.exclude, self.only, self.ranges)
+
+    def grade_of(self, index: int) -> str:
+        """Return the grade of one cluster."""
+        if self.grade != "mixed":
+            return self.grade
+        rng = np.random.default_rng((self.seed, _ACQUISITION, index, 1))
+        return GRADES[int(rng.integers(0, len(GRADES)))]
 
 
 class TrueCluster(NamedTuple):
@@ -70,6 +103,37 @@ class TrueCluster(NamedTuple):
     nipple_known: bool
     area_known: bool
     region_of_interest: bool
+
+    @property
+    def nipple(self) -> Floats:
+        """The nipple in the image, mm; NaN where the cluster is handed over without it."""
+        return self.view.offset if self.nipple_known else np.full(2, np.nan)
+
+    @property
+    def area_mm2(self) -> float:
+        """Area of the breast; NaN where the cluster is handed over without it."""
+        return self.breast.area_mm2 if self.area_known else math.nan
+
+    def least_marks(self, ranges: Preset) -> float:
+        """Return how many marks a detector must list of it."""
+        if self.arrangement.label is Distribution.BRANCHING:
+            return limits_of(ranges).branching_marks
+        return MIN_CALCIFICATIONS
+
+    def meta(self, name: str, grade: str, *, image_id: str | None = None) -> dict[str, str]:
+        """Return what is told of it beside its marks; by default the image is one of its patient."""
+        view = self.view
+        return {
+            "cluster_id": name,
+            "image_id": image_id or f"{self.patient}-{view.laterality}-{view.projection}",
+            "group_id": self.patient,
+            "laterality": view.laterality,
+            "view": view.projection,
+            "mechanism": f"{self.arrangement.id}/{self.particle.id}",
+            "true_distribution": str(self.arrangement.label),
+            "true_morphology": str(self.particle.label),
+            "grade": grade,
+        }
 
 
 def _inside(breast: Breast, placement: Placement | None) -> Placement | None:
@@ -111,7 +175,8 @@ def _try_once(
         return None
     xy, direction = view.to_image(placement.xy), view.direction(placement.direction)
     for _ in range(FORM_TRIES):
-        outlines = particle.build(rng, direction, preset.draw(f"particle.{particle.id}", rng))
+        drawn = preset.draw(f"particle.{particle.id}", rng)
+        outlines = particle.build(rng, len(xy), direction, drawn)
         truth, left = measure_truth(xy, outlines), placement
         if not has_form(truth):
             continue
@@ -147,15 +212,15 @@ def true_cluster(
     CalcigramError
         No try met its definition, which ranges that exclude one another would cause.
     """
-    ranges = load_preset(preset)
-    menu = menu_of(tuple(sorted(exclude_mechanisms)), tuple(sorted(only_mechanisms)), ranges)
-    return _true_cluster(index, seed, _grade(index, seed, grade), ranges, menu)
+    named = tuple(sorted(exclude_mechanisms)), tuple(sorted(only_mechanisms))
+    return _true_cluster(Recipe(seed, grade, preset, *named), index)
 
 
-def _true_cluster(index: int, seed: int, grade: str, ranges: Preset, menu: Menu) -> TrueCluster:
+def _true_cluster(recipe: Recipe, index: int) -> TrueCluster:
+    seed, ranges = recipe.seed, recipe.ranges
     rng = np.random.default_rng((seed, _TRUTH, index))
-    mechanisms = menu.draw(rng)
-    chance, levels = rng.random(3).tolist(), ranges.sections[f"grade.{grade}"]
+    mechanisms = recipe.menu.draw(rng)
+    chance, levels = rng.random(3).tolist(), ranges.sections[f"grade.{recipe.grade_of(index)}"]
     nipple_known = chance[0] >= levels["nipple_unknown"].low
     area_known = chance[1] >= levels["area_unknown"].low
     region_of_interest = chance[2] < ranges.sections["view"]["region_of_interest"].low
@@ -175,24 +240,16 @@ def _true_cluster(index: int, seed: int, grade: str, ranges: Preset, menu: Menu)
     raise CalcigramError(f"{ids} met no definition in {MAX_TRIES} tries")
 
 
-def _grade(index: int, seed: int, grade: str) -> str:
-    if grade != "mixed":
-        return grade
-    rng = np.random.default_rng((seed, _ACQUISITION, index, 1))
-    return GRADES[int(rng.integers(0, len(GRADES)))]
-
-
-def _one(index: int, seed: int, grade: str, preset: Preset, menu: Menu) -> tuple[Any, ...]:
-    grade = _grade(index, seed, grade)
-    cluster = _true_cluster(index, seed, grade, preset, menu)
-    view, breast = cluster.view, cluster.breast
+def _listed(recipe: Recipe, index: int) -> Record:
+    """Return a cluster as a detector lists it."""
+    seed, grade, preset = recipe.seed, recipe.grade_of(index), recipe.ranges
+    cluster = _true_cluster(recipe, index)
+    view = cluster.view
     rng = np.random.default_rng((seed, _ACQUISITION, index))
-    field = view.to_image(breast.uniform(rng, 32))
+    field = view.to_image(cluster.breast.uniform(rng, 32))
     truth, described = cluster.truth, draw_description(rng, cluster.particle.label, preset)
     if described is not None:
         truth = describe(rng, truth, view.direction(cluster.placement.direction), described)
-    branching = cluster.arrangement.label is Distribution.BRANCHING
-    least = limits_of(preset).branching_marks if branching else 0
     # Where too little is left the detector tries again; a mild one in the end leaves enough.
     for attempt in range(MAX_TRIES):
         device = preset.draw("acquisition", rng)
@@ -202,134 +259,103 @@ def _one(index: int, seed: int, grade: str, preset: Preset, menu: Menu) -> tuple
         if described is not None:
             device |= {"convention": DESCRIBED, "gain": 1.0}
         marks = acquire(rng, truth, field, device, levels, draw_response(rng, preset))
-        if marks is not None and len(marks) >= least:
+        if marks is not None and len(marks) >= cluster.least_marks(preset):
             break
     else:
         raise CalcigramError(f"cluster {index} of seed {seed} never kept 3 calcifications")
-    nipple = view.offset if cluster.nipple_known else np.full(2, np.nan)
-    area = breast.area_mm2 * math.exp(0.03 * rng.normal()) if cluster.area_known else math.nan
+    nipple, area = cluster.nipple, cluster.area_mm2
+    if cluster.area_known:
+        area *= math.exp(0.03 * rng.normal())
     if cluster.region_of_interest:
         corner = marks[:, :2].min(axis=0) - rng.uniform(0.5, 8.0)
         marks[:, :2] -= corner
         nipple = nipple - corner
-    return marks, nipple, area, meta_of(cluster, index, seed, grade)
+    return marks, nipple, area, cluster.meta(f"sim-{seed}-{index}", grade)
 
 
-def meta_of(cluster: TrueCluster, index: int, seed: int, grade: str) -> dict[str, str]:
-    """Return what is told of a cluster beside its marks."""
-    view = cluster.view
-    return {
-        "cluster_id": f"sim-{seed}-{index}",
-        "image_id": f"{cluster.patient}-{view.laterality}-{view.projection}",
-        "group_id": cluster.patient,
-        "laterality": view.laterality,
-        "view": view.projection,
-        "mechanism": f"{cluster.arrangement.id}/{cluster.particle.id}",
-        "true_distribution": str(cluster.arrangement.label),
-        "true_morphology": str(cluster.particle.label),
-        "grade": grade,
-    }
+def _scene(recipe: Recipe, index: int, margin_mm: float) -> tuple[TrueCluster, Scene, Rng]:
+    cluster = _true_cluster(recipe, index)
+    rng = np.random.default_rng((recipe.seed, _PICTURE, index))
+    return cluster, scene_of(rng, cluster.truth, recipe.ranges, margin_mm), rng
 
 
-def _scene(
-    index: int, seed: int, grade: str, preset: Preset, menu: Menu, margin_mm: float
-) -> tuple[TrueCluster, Scene, Rng]:
-    cluster = _true_cluster(index, seed, _grade(index, seed, grade), preset, menu)
-    rng = np.random.default_rng((seed, _PICTURE, index))
-    return cluster, scene_of(rng, cluster.truth, preset, margin_mm), rng
-
-
-def _one_true(
-    index: int, seed: int, grade: str, preset: Preset, menu: Menu, margin_mm: float
-) -> tuple[Any, ...]:
-    """Return what `_one` does, with the marks as they are in the cluster's picture."""
-    cluster, scene, _ = _scene(index, seed, grade, preset, menu, margin_mm)
-    nipple = cluster.view.offset - scene.corner if cluster.nipple_known else np.full(2, np.nan)
-    area = cluster.breast.area_mm2 if cluster.area_known else math.nan
+def _pictured(recipe: Recipe, index: int, margin_mm: float) -> Record:
+    """Return a cluster with the marks as they are in its picture."""
+    cluster, scene, _ = _scene(recipe, index, margin_mm)
     unknown = np.full((len(scene.truth.xy), 1), np.nan)
     marks = np.hstack([scene.truth.xy, scene.truth.table, unknown]).astype(np.float32)
-    meta = meta_of(cluster, index, seed, _grade(index, seed, grade))
-    return marks, nipple, area, {**meta, "image_id": meta["cluster_id"]}
+    name = f"sim-{recipe.seed}-{index}"
+    meta = cluster.meta(name, recipe.grade_of(index), image_id=name)
+    return marks, cluster.nipple - scene.corner, cluster.area_mm2, meta
 
 
-def _picture(
-    index: int,
-    *,
-    seed: int,
-    grade: str,
-    preset: str,
-    menu_key: Any,
-    margin_mm: float,
-    raw: bool,
-) -> tuple[Mammogram, Labels]:
-    ranges = load_preset(preset)
-    menu = menu_of(*menu_key, ranges)
-    cluster, scene, rng = _scene(index, seed, grade, ranges, menu, margin_mm)
+def _half_of_picture(
+    i: int, *, half: int, start: int, recipe: Recipe, margin_mm: float, raw: bool
+) -> Any:
+    """Return a cluster's picture, or what is where in it."""
+    cluster, scene, rng = _scene(recipe, start + i, margin_mm)
     pixels, labels = take_picture(rng, scene, raw=raw)
+    if half == 1:
+        return labels
     pixel = scene.drawn["detector"].pixel_mm
-    image = Mammogram(
+    return Mammogram(
         pixels,
         (pixel, pixel),
         raw=raw,
-        image_id=f"sim-{seed}-{index}",
+        image_id=f"sim-{recipe.seed}-{start + i}",
         laterality=cluster.view.laterality,
         view=cluster.view.projection,
     )
-    return image, labels
 
 
-def _half_of_picture(i: int, *, half: int, start: int, **options: Any) -> Any:
-    return _picture(start + i, **options)[half]
-
-
-def _batch(
-    start: int,
-    stop: int,
-    seed: int,
-    grade: str,
-    preset: str,
-    menu_key: Any,
-    margin_mm: float | None = None,
-) -> ClusterSet:
+def _batch(start: int, stop: int, recipe: Recipe, margin_mm: float | None = None) -> ClusterSet:
     """Return clusters as a detector lists them, or as they are where they are given a margin."""
-    ranges = load_preset(preset)
-    menu = menu_of(*menu_key, ranges)
-    arguments = seed, grade, ranges, menu
     if margin_mm is None:
-        return set_of([_one(index, *arguments) for index in range(start, stop)])
-    return set_of([_one_true(index, *arguments, margin_mm) for index in range(start, stop)])
+        return set_of([_listed(recipe, index) for index in range(start, stop)])
+    return set_of([_pictured(recipe, index, margin_mm) for index in range(start, stop)])
 
 
-def set_of(records: list[tuple[Any, ...]]) -> ClusterSet:
+def set_of(records: list[Record]) -> ClusterSet:
     """Return a set of clusters, each given by marks, nipple, breast area and meta."""
     import pandas as pd
 
     if not records:
         return ClusterSet.concat([])
-    lengths = [len(record[0]) for record in records]
-    marks = np.concatenate([record[0] for record in records])
-    nipple = np.array([record[1] for record in records])
-    meta = pd.DataFrame([record[3] for record in records])
+    marks, nipple, area, metas = zip(*records, strict=True)
+    columns, meta = np.concatenate(marks).T, pd.DataFrame(list(metas))
+    nipple_x, nipple_y = np.array(nipple).T
     return ClusterSet.from_arrays(
-        np.concatenate([[0], np.cumsum(lengths)]),
-        **{name: marks[:, i] for i, name in enumerate(COLUMNS)},
-        nipple_x_mm=nipple[:, 0],
-        nipple_y_mm=nipple[:, 1],
-        breast_area_mm2=np.array([record[2] for record in records]),
+        np.concatenate([[0], np.cumsum([len(part) for part in marks])]),
+        **dict(zip(COLUMNS, columns, strict=True)),
+        nipple_x_mm=nipple_x,
+        nipple_y_mm=nipple_y,
+        breast_area_mm2=np.array(area),
         cluster_id=meta.pop("cluster_id").to_numpy(),
         meta=meta,
     )
 
 
-def _batches(
-    bounds: list[tuple[int, int]], options: dict[str, Any], n_jobs: int
+def in_parts(
+    make: Callable[[int, int], ClusterSet], start: int, n: int, size: int, n_jobs: int
 ) -> Iterator[ClusterSet]:
+    """Make `n` clusters from index `start` on, `size` at a time, in processes.
+
+    Parameters
+    ----------
+    make : callable
+        Of the first index, and of the one past the last.
+    start, n, size : int
+    n_jobs : int
+        As in joblib.
+    """
+    check_workers(n_jobs, "n_jobs")
+    bounds = [(a, min(a + size, start + n)) for a in range(start, start + n, size)]
     if n_jobs == 1 or len(bounds) <= 1:
-        return (_batch(a, b, **options) for a, b in bounds)
+        return (make(a, b) for a, b in bounds)
     from joblib import Parallel, delayed
 
     parallel = Parallel(n_jobs=n_jobs, return_as="generator")
-    return parallel(delayed(_batch)(a, b, **options) for a, b in bounds)  # type: ignore[no-any-return]
+    return parallel(delayed(make)(a, b) for a, b in bounds)  # type: ignore[no-any-return]
 
 
 class Options(TypedDict, total=False):
@@ -432,29 +458,27 @@ def simulate(
     for name, value in (("n", n), ("seed", seed), ("start", start)):
         if not isinstance(value, Integral) or value < 0:
             raise BadInputError("a whole number of at least 0", column=name, value=value)
-    check_workers(n_jobs, "n_jobs")
     if grade not in (*GRADES, "mixed"):
         raise BadInputError(f"one of {', '.join(GRADES)}, mixed", column="grade", value=grade)
-    menu_key = (tuple(sorted(exclude_mechanisms)), tuple(sorted(only_mechanisms)))
-    menu_of(*menu_key, load_preset(preset))
+    named = tuple(sorted(exclude_mechanisms)), tuple(sorted(only_mechanisms))
+    recipe = Recipe(seed, grade, preset, *named)
+    _ = recipe.menu  # refused before any work
     if not 0 <= margin_mm < math.inf:
         raise BadInputError("a length of at least 0 mm", column="margin_mm", value=margin_mm)
-    options: dict[str, Any] = {"seed": seed, "grade": grade, "preset": preset, "menu_key": menu_key}
-    bounds = [(a, min(a + BATCH, start + n)) for a in range(start, start + n, BATCH)]
-    in_picture: dict[str, Any] = {"margin_mm": margin_mm} if render else {}
-    parts: Iterable[ClusterSet] = _batches(bounds, options | in_picture, n_jobs)
+    make_batch = partial(_batch, recipe=recipe, margin_mm=margin_mm if render else None)
+    parts: Iterable[ClusterSet] = in_parts(make_batch, start, n, BATCH, n_jobs)
     if callable(progress):
         parts = _counted(parts, progress, n)
     elif progress:
         from rich.console import Console
         from rich.progress import track
 
-        console = Console(stderr=True)
-        parts = track(parts, "Simulating", total=len(bounds), console=console, transient=True)
+        total, console = math.ceil(n / BATCH), Console(stderr=True)
+        parts = track(parts, "Simulating", total=total, console=console, transient=True)
     clusters = ClusterSet.concat(list(parts))
     if not render:
         return clusters
-    make = partial(_half_of_picture, start=start, raw=raw, **options, **in_picture)
+    make = partial(_half_of_picture, start=start, recipe=recipe, margin_mm=margin_mm, raw=raw)
     images, labels = (Lazy(partial(make, half=half), n) for half in (0, 1))
     return Rendered(clusters, images, labels)
 

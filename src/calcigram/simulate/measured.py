@@ -11,7 +11,8 @@ the whole picture, for a fifth of the time.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,15 +23,13 @@ from calcigram.clusters import ClusterSet
 from calcigram.detect import Detection, detect_calcifications
 from calcigram.formats.checkpoint import MANIFEST_FILE, LocalFolder, code_digest, to_text
 from calcigram.formats.registry import read_clusters, write_clusters
-from calcigram.lexicon import MIN_CALCIFICATIONS, Distribution
+from calcigram.lexicon import MIN_CALCIFICATIONS
 from calcigram.mammogram import Mammogram
 from calcigram.simulate.acquisition import COLUMNS, TrueMarks
-from calcigram.simulate.definitions import limits_of
-from calcigram.simulate.generator import TrueCluster, meta_of, set_of, true_cluster
+from calcigram.simulate.generator import Record, TrueCluster, in_parts, set_of, true_cluster
 from calcigram.simulate.mechanisms import Floats
 from calcigram.simulate.presets import load_preset
 from calcigram.simulate.render import Labels, scene_of, take_picture
-from calcigram.threads import check_workers
 
 RECIPE = 1
 """Raise it when other marks of the same seed are wanted; other code has other caches by itself."""
@@ -160,19 +159,14 @@ def marks_of(patch: Patch) -> tuple[npt.NDArray[np.float32], Detection]:
     return marks[away.min(axis=1) <= LINK_MM].astype(np.float32), detection
 
 
-def _one(index: int, seed: int, grade: str, preset: str) -> tuple[Any, ...] | None:
+def _one(index: int, seed: int, grade: str, preset: str) -> Record | None:
     patch = patch_of(index, seed=seed, grade=grade, preset=preset)
     marks, _ = marks_of(patch)
-    cluster = patch.cluster
-    branching = cluster.arrangement.label is Distribution.BRANCHING
-    least = limits_of(load_preset(preset)).branching_marks if branching else 0
-    if len(marks) < max(MIN_CALCIFICATIONS, least):
+    cluster, name = patch.cluster, patch.image.image_id
+    if len(marks) < max(MIN_CALCIFICATIONS, cluster.least_marks(load_preset(preset))):
         return None
-    nipple = cluster.view.offset if cluster.nipple_known else np.full(2, np.nan)
-    area = cluster.breast.area_mm2 if cluster.area_known else math.nan
-    name = patch.image.image_id
-    meta = meta_of(cluster, index, seed, "measured")
-    return marks, nipple, area, {**meta, "cluster_id": name, "image_id": name}
+    meta = cluster.meta(name, "measured", image_id=name)
+    return marks, cluster.nipple, cluster.area_mm2, meta
 
 
 def _part(start: int, stop: int, *, folder: Path | None, **options: Any) -> ClusterSet:
@@ -225,28 +219,14 @@ def simulate_measured(
     """
     options: Options = {"seed": seed, "grade": grade, "preset": preset}
     folder = None if cache is None else _cache_folder(Path(cache), options)
-    bounds = [(a, min(a + PART, start + n)) for a in range(start, start + n, PART)]
-    check_workers(n_jobs, "n_jobs")
     parts, done = [], 0
-    for (a, b), part in zip(bounds, _parts(bounds, folder, options, n_jobs), strict=True):
+    for part in in_parts(partial(_part, folder=folder, **options), start, n, PART, n_jobs):
         parts.append(part)
-        done += b - a
+        done = min(done + PART, n)
         if progress is not None:
             progress(done, n)
     clusters = ClusterSet.concat(parts)
     return Measured(clusters, n - len(clusters))
-
-
-def _parts(
-    bounds: list[tuple[int, int]], folder: Path | None, options: Options, n_jobs: int
-) -> Iterator[ClusterSet]:
-    how: Options = {"folder": folder, **options}
-    if n_jobs == 1 or len(bounds) <= 1:
-        return (_part(a, b, **how) for a, b in bounds)
-    from joblib import Parallel, delayed
-
-    parallel = Parallel(n_jobs=n_jobs, return_as="generator")
-    return parallel(delayed(_part)(a, b, **how) for a, b in bounds)  # type: ignore[no-any-return]
 
 
 def _cache_folder(cache: Path, options: Options) -> Path:

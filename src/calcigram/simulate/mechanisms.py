@@ -1,7 +1,7 @@
 """Mechanisms: how a distribution or a form comes about, which of them a preset draws, and the draw.
 
 An arrangement (`areas`, `ducts`) places centres in the projection and says which way the duct or
-vessel runs there. A particle model (`compact`, `elongated`) gives each calcification its outline.
+vessel runs there. A particle model (`particles`) gives each calcification its outline.
 Each is a function that a decorator enters in a table here.
 """
 
@@ -94,7 +94,7 @@ class Mechanism(Generic[Label]):
         ``"<label>.<name>"``.
     build : callable
         Of an arrangement ``build(rng, breast, drawn values) -> Placement``, or None where the try
-        failed; of a particle model ``build(rng, direction, drawn values) -> Outlines``.
+        failed; of a particle model ``build(rng, number, directions, drawn values) -> Outlines``.
     vessel : bool
         The arrangement follows a vessel: for form vascular, and for no other.
     structureless : bool
@@ -229,12 +229,12 @@ def menu_of(exclude: tuple[str, ...], only: tuple[str, ...], ranges: Preset | No
     }
     if not pairs:
         raise BadInputError("mechanisms that leave something to draw", value=(exclude, only))
-    forms = {d: tuple(m for m in MORPHOLOGIES if (d, m) in pairs) for d in DISTRIBUTIONS}
-    distributions = {m: tuple(d for d in DISTRIBUTIONS if (d, m) in pairs) for m in MORPHOLOGIES}
+    possible = [d for d in DISTRIBUTIONS if any(d == one for one, _ in pairs)]
+    forms = [m for m in MORPHOLOGIES if any(m == one for _, one in pairs)]
     return Menu(
         arrangements,
         particles,
-        {d: f for d, f in forms.items() if f},
-        {m: d for m, d in distributions.items() if d},
+        {d: tuple(m for m in forms if (d, m) in pairs) for d in possible},
+        {m: tuple(d for d in possible if (d, m) in pairs) for m in forms},
         {} if ranges is None else {d: r.low for d, r in ranges.sections.get("mix", {}).items()},
     )

@@ -16,7 +16,6 @@ from calcigram.clusters import ClusterSet
 from calcigram.mammogram import Mammogram
 from calcigram.simulate import _xray
 from calcigram.simulate._random import kernel_state
-from calcigram.simulate._tissue import REFERENCE_MM, add_tissue
 from calcigram.simulate.acquisition import TrueMarks
 from calcigram.simulate.mechanisms import Floats, Rng
 from calcigram.simulate.presets import Draw, Preset, load_preset
@@ -126,7 +125,7 @@ def _attenuation(truth: TrueMarks, drawn: dict[str, Draw]) -> Floats:
     peak = per_mm * _calibre(truth) * left * detector.primary_share
     noise = left / (detector.quanta_per_mm2 * area)
     # Variance of the texture at wavelengths up to twice the diameter, for an exponent of 3.
-    texture = drawn["tissue"].contrast ** 2 * 2.0 * truth.table[:, 0] / REFERENCE_MM
+    texture = drawn["tissue"].contrast ** 2 * 2.0 * truth.table[:, 0] / _xray.REFERENCE_MM
     snr = float(np.median(peak / np.sqrt(noise + texture)))
     most = calcium.solid * calcium.depth_ratio / float(per_mm.max())
     visible: Floats = per_mm * max(1.0, min(calcium.visible_snr / snr, most))
@@ -148,7 +147,7 @@ def take_picture(
     state, drawn, outlines = kernel_state(rng), scene.drawn, scene.truth.outlines
     detector, grey = drawn["detector"], drawn["grey"]
     image, labels = np.zeros(scene.shape, np.float32), np.zeros(scene.shape, np.int32)
-    add_tissue(image, detector.pixel_mm, drawn, state)
+    _xray.add_tissue(image, detector.pixel_mm, drawn, state)
     _xray.add_calcifications(
         image,
         labels,

@@ -4,8 +4,14 @@ Everything here is about clusters whose truth is known; it trains and reads, and
 neither readers nor simulator.
 """
 
-from calcigram.validate.baselines import LogisticReader, MajorityReader
-from calcigram.validate.evaluation import Evaluation, compare, evaluate, evaluate_reader
+from calcigram.validate.evaluation import (
+    Evaluation,
+    LogisticReader,
+    MajorityReader,
+    compare,
+    evaluate,
+    evaluate_reader,
+)
 from calcigram.validate.outcomes import OutcomeCheck, check_outcomes
 from calcigram.validate.risk_check import RiskCheck, check_risk
 from calcigram.validate.scores import AxisScores

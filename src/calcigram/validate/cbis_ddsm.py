@@ -14,7 +14,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from calcigram.errors import BadInputError
 from calcigram.lexicon import Distribution, Morphology
@@ -114,19 +114,16 @@ def read_cbis_ddsm(*paths: str | Path, assessment: bool = False) -> pd.DataFrame
         raise BadInputError("at least one file")
     needed = (*_NEEDED, "assessment") if assessment else _NEEDED
     views = pd.concat([_read_views(path, needed) for path in paths], ignore_index=True)
-    grouped = views.groupby(_KEY, sort=True)
-    lesions = grouped.agg(
-        views=("pathology", "size"),
-        type=("calc type", join_terms),
-        distribution=("calc distribution", join_terms),
-        pathology=("pathology", lambda outcomes: max(outcomes, key=PATHOLOGIES.index)),
-        split=("split", "first"),
-        **(
-            {"assessment": ("assessment", lambda given: max(given, key=ASSESSMENTS.index))}
-            if assessment
-            else {}
-        ),
-    ).reset_index()
+    of_lesion: dict[str, Any] = {
+        "views": ("pathology", "size"),
+        "type": ("calc type", join_terms),
+        "distribution": ("calc distribution", join_terms),
+        "pathology": ("pathology", lambda outcomes: max(outcomes, key=PATHOLOGIES.index)),
+        "split": ("split", "first"),
+    }
+    if assessment:
+        of_lesion["assessment"] = "assessment", lambda given: max(given, key=ASSESSMENTS.index)
+    lesions: pd.DataFrame = views.groupby(_KEY, sort=True).agg(**of_lesion).reset_index()
     return lesions.rename(
         columns={"left or right breast": "laterality", "abnormality id": "abnormality_id"}
     )

@@ -13,8 +13,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from calcigram.classify import classify
+from calcigram.crosscheck import cohen_kappa
+from calcigram.features.catalogue import FEATURE_NAMES
+from calcigram.features.extract import extract_features
 from calcigram.lexicon import AXES
-from calcigram.validate.evaluation import Evaluation, Reader, evaluate_reader
+from calcigram.rules.engine import RuleReader
+from calcigram.simulate import simulate
+from calcigram.simulate.generator import GRADES
+from calcigram.simulate.presets import load_preset
+from calcigram.validate.evaluation import Evaluation, Reader, evaluate_reader, simple_readers
+from calcigram.validate.outcomes import check_outcomes
+from calcigram.validate.risk_check import check_risk
+from calcigram.validate.stress import stress
+from calcigram.validate.transfer import transfer
+from calcigram.validate.trust import trust_figures
 from calcigram.wording import json_values, markdown_table
 
 if TYPE_CHECKING:
@@ -23,7 +36,6 @@ if TYPE_CHECKING:
     from calcigram.clusters import ClusterSet
     from calcigram.model.reader import Model
 
-GRADES = ("easy", "typical", "hard")
 SEED_BASELINES, SEED_TRUST, SEED_TRANSFER = 41, 91, 1000
 N_BASELINES = 20_000
 MOST_TRANSFER_TRAINING, MOST_TRANSFER_TESTS = 8000, 2000
@@ -103,24 +115,9 @@ def figures_of(evaluation: Evaluation) -> dict[str, Any]:
 
 def bench(model: Model, plan: Plan) -> dict[str, Any]:
     """Score all readers on `bench_v1`: with marks, with all marks known, on positions alone."""
-    from calcigram.features.catalogue import FEATURE_NAMES
-    from calcigram.features.extract import extract_features
-    from calcigram.rules.engine import RuleReader
-    from calcigram.simulate import simulate
-    from calcigram.validate.baselines import LogisticReader, MajorityReader
-
-    training = simulate(
-        min(N_BASELINES, 4 * plan.n),
-        seed=SEED_BASELINES + plan.seed,
-        grade="mixed",
-        n_jobs=plan.n_jobs,
-    )
-    readers: dict[str, Reader] = {
-        "model": model,
-        "rules": RuleReader(),
-        "logistic": LogisticReader.fit(training, extract_features(training)),
-        "majority": MajorityReader.fit(training),
-    }
+    n_training, seed = min(N_BASELINES, 4 * plan.n), SEED_BASELINES + plan.seed
+    readers: dict[str, Reader] = {"model": model, "rules": RuleReader()}
+    readers |= simple_readers(n_training, seed, plan.n_jobs)
     marked = [FEATURE_NAMES.index(name) for name in MARKED]
     out: dict[str, Any] = {
         "n_a_grade": plan.n,
@@ -153,26 +150,17 @@ def bench(model: Model, plan: Plan) -> dict[str, Any]:
 
 def trust(model: Model, plan: Plan) -> dict[str, Any]:
     """Coverage, abstention, alarms, and why the readers differ."""
-    from calcigram.simulate import simulate
-    from calcigram.validate.trust import trust_figures
-
     seed = SEED_TRUST + plan.seed
     fresh = simulate(plan.n, seed=seed, grade="mixed", n_jobs=plan.n_jobs)
-    figures = trust_figures(
-        model, fresh, _benchmark(plan, "typical"), seed=seed, n_jobs=plan.n_jobs
-    )
+    typical = _benchmark(plan, "typical")
+    figures = trust_figures(model, fresh, typical, seed=seed, n_jobs=plan.n_jobs)
     return {"model": model.version, **figures}
 
 
 def left_out(model: Model, plan: Plan) -> dict[str, Any]:
     """Leave one mechanism per class out, each fold; the model itself plays no part."""
-    from calcigram.validate.transfer import transfer
-
-    options = {
-        key: model.card["trees"][key]
-        for key in ("learning_rate", "max_leaf_nodes")
-        if key in model.card.get("trees", {})
-    }
+    trees = model.card.get("trees", {})
+    options = {key: trees[key] for key in ("learning_rate", "max_leaf_nodes") if key in trees}
     return transfer(
         n_train=min(2 * plan.n, MOST_TRANSFER_TRAINING),
         n_test=min(plan.n, MOST_TRANSFER_TESTS),
@@ -185,9 +173,6 @@ def left_out(model: Model, plan: Plan) -> dict[str, Any]:
 
 def outcomes(model: Model, plan: Plan) -> dict[str, Any]:
     """Hold the rulebooks' consequences and the risk table against CBIS-DDSM."""
-    from calcigram.validate.outcomes import check_outcomes
-    from calcigram.validate.risk_check import check_risk
-
     files = plan.outcome_files or None
     check, risk = check_outcomes(files), check_risk(files)
     return {
@@ -199,8 +184,6 @@ def outcomes(model: Model, plan: Plan) -> dict[str, Any]:
 
 def nuisances(model: Model, plan: Plan) -> dict[str, Any]:
     """Degrade the benchmark by one nuisance at a time."""
-    from calcigram.validate.stress import stress
-
     return stress(model, plan.n, n_jobs=plan.n_jobs)
 
 
@@ -214,33 +197,20 @@ STAGES: dict[str, Callable[[Model, Plan], dict[str, Any]]] = {
 
 
 def _benchmark_seed() -> int:
-    from calcigram.simulate.presets import load_preset
-
     return int(load_preset("bench_v1").about["seed"])
 
 
 def _benchmark(plan: Plan, grade: str) -> ClusterSet:
-    from calcigram.simulate import simulate
-
-    return simulate(
-        plan.n, seed=_benchmark_seed(), grade=grade, preset="bench_v1", n_jobs=plan.n_jobs
-    )
+    seed = _benchmark_seed()
+    return simulate(plan.n, seed=seed, grade=grade, preset="bench_v1", n_jobs=plan.n_jobs)
 
 
 def _between_readers(clusters: ClusterSet, model: Model) -> dict[str, Any]:
     """Compare model and rules with each other, not with the truth."""
-    from calcigram.classify import classify
-    from calcigram.crosscheck import cohen_kappa
-
-    verdicts = classify(clusters, model)
-    kappas = {}
+    verdicts, groups, kappas = classify(clusters, model), clusters.meta.get("group_id"), {}
     for axis in AXES:
-        kappa = cohen_kappa(
-            verdicts[axis],
-            verdicts[f"rule_{axis}"],
-            groups=clusters.meta.get("group_id"),
-            n_boot=200,
-        )
+        pair = verdicts[axis], verdicts[f"rule_{axis}"]
+        kappa = cohen_kappa(*pair, groups=groups, n_boot=200)
         kappas[axis] = [kappa.kappa, kappa.low, kappa.high]
     return {
         "kappa": kappas,
@@ -264,22 +234,19 @@ def card_tables(found: dict[str, Any]) -> dict[str, pd.DataFrame]:
     """
     import pandas as pd
 
-    rows = {
-        caption: table
+    return {
+        caption: pd.DataFrame(rows)
         for stage, tables in _TABLES.items()
         if stage in found
-        for caption, table in tables(found[stage]).items()
+        for caption, rows in tables(found[stage]).items()
+        if rows
     }
-    return {caption: pd.DataFrame(table) for caption, table in rows.items() if table}
 
 
 def card_markdown(found: dict[str, Any]) -> str:
     """Return the tables in Markdown, each under its caption."""
-    parts = [
-        f"**{caption}:**\n\n{markdown_table(frame)}"
-        for caption, frame in card_tables(found).items()
-    ]
-    return "\n\n".join(parts) + "\n"
+    tables = card_tables(found).items()
+    return "\n\n".join(f"**{caption}:**\n\n{markdown_table(t)}" for caption, t in tables) + "\n"
 
 
 Rows = list[dict[str, Any]]

@@ -8,7 +8,7 @@ case descriptions (see `cbis_ddsm` for the credit).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -53,8 +53,10 @@ FIGURES: tuple[str, ...] = (
 """AUC of the concern as a score; sensitivity and specificity where a lesion counts as
 positive at ">= intermediate", and at "suspicious"."""
 
-_NO_ANSWER_CODE = -1
 _OUTSIDE_CODE = -2
+_ROW_NAMES = np.array([*map(str, CONCERNS), OUTSIDE_LEXICON, NO_ANSWER], dtype=object)
+"""By code: -2 is outside the lexicon, -1 is no answer."""
+
 _COUNTS_FILE = "cbis_ddsm_counts.csv"
 
 
@@ -206,60 +208,41 @@ def check_outcomes(
     >>> check.figures.query("split == 'all' and without_callback")["rulebook"].tolist()
     ['article', 'birads']
     """
+    import pandas as pd
+
     if files:
         lesions = read_cbis_ddsm(*files).assign(lesions=1)
         patient, ids = lesions["patient_id"].factorize()
         n_patients: int | None = len(ids)
     else:
         lesions = read_counts(counts_path())
-        patient, n_patients = np.zeros(len(lesions), np.intp), None
-    books = [load_rulebook(book) for book in rulebooks]
+        patient, n_patients, n_boot = np.zeros(len(lesions), np.intp), None, 0
     tables, figures = [], []
-    for book in books:
-        codes = _lesion_codes(lesions, book)
+    for book in map(load_rulebook, rulebooks):
+        codes = lesion_codes(lesions, book)
         for split in ("all", *SPLITS):
             in_split = np.ones(len(lesions), bool) if split == "all" else lesions["split"] == split
-            tables.append(_table(lesions[in_split], codes[in_split], book.name, split))
+            of_split = lesions[in_split].assign(concern=_ROW_NAMES[codes[in_split]])
+            table = _by_pathology(of_split, "concern", map(str, ROWS))
+            tables.append(pd.DataFrame({"rulebook": book.name, "split": split} | dict(table)))
             for with_callback in (True, False):
                 chosen = in_split & (codes >= 0)
                 if not with_callback:
                     chosen &= lesions["pathology"] != WITHOUT_CALLBACK
                 counts = _patient_counts(lesions[chosen], codes[chosen], patient[chosen])
                 head = {"rulebook": book.name, "split": split, "without_callback": with_callback}
-                figures.append(head | _figures(counts, n_boot if n_patients else 0, seed))
-    return _collect(lesions, tables, figures, n_patients, n_boot, seed)
-
-
-def _collect(
-    lesions: pd.DataFrame,
-    tables: list[pd.DataFrame],
-    figures: list[dict[str, Any]],
-    n_patients: int | None,
-    n_boot: int,
-    seed: int,
-) -> OutcomeCheck:
-    import pandas as pd
-
+                figures.append(head | _figures(counts, n_boot, seed))
     outside_terms = lesions["type"].map(lambda text: [w == OUTSIDE for w in _words(text)])
     fully = outside_terms.map(all).astype(bool)
     partly = outside_terms.map(any).astype(bool) & ~fully
-    outside = (
-        lesions[fully]
-        .pivot_table(index="type", columns="pathology", values="lesions", aggfunc="sum")
-        .reindex(columns=list(PATHOLOGIES))
-        .fillna(0)
-        .astype(int)
-        .rename_axis(columns=None)
-        .reset_index()
-    )
     return OutcomeCheck(
         n_lesions=int(lesions["lesions"].sum()),
         n_patients=n_patients,
         n_partly_outside=int(lesions["lesions"][partly].sum()),
         tables=pd.concat(tables, ignore_index=True),
         figures=pd.DataFrame(figures),
-        outside=outside,
-        n_boot=n_boot if n_patients else 0,
+        outside=_by_pathology(lesions[fully], "type"),
+        n_boot=n_boot,
         seed=seed,
     )
 
@@ -309,25 +292,23 @@ def concern_code(types: str, distributions: str, book: Rulebook) -> int:
     return int(book.concern_codes[np.ix_(rows, columns)].max())
 
 
-def _lesion_codes(lesions: pd.DataFrame, book: Rulebook) -> npt.NDArray[np.int64]:
+def lesion_codes(lesions: pd.DataFrame, book: Rulebook) -> npt.NDArray[np.int64]:
+    """Return the `concern_code` of each row."""
     terms = zip(lesions["type"], lesions["distribution"], strict=True)
     return np.array([concern_code(*pair, book) for pair in terms], dtype=np.int64)
 
 
-def _table(
-    lesions: pd.DataFrame, codes: npt.NDArray[np.int64], rulebook: str, split: str
+def _by_pathology(
+    lesions: pd.DataFrame, key: str, rows: Iterable[str] | None = None
 ) -> pd.DataFrame:
-    import pandas as pd
-
-    row = np.select([codes == _NO_ANSWER_CODE, codes == _OUTSIDE_CODE], [3, 4], codes)
-    cells = np.zeros((len(ROWS), len(PATHOLOGIES)), np.int64)
-    column = lesions["pathology"].map(PATHOLOGIES.index).to_numpy(np.intp)
-    np.add.at(cells, (row, column), lesions["lesions"].to_numpy())
-    table = pd.DataFrame(cells, columns=list(PATHOLOGIES))
-    table.insert(0, "concern", [str(name) for name in ROWS])
-    table.insert(0, "split", split)
-    table.insert(0, "rulebook", rulebook)
-    return table
+    """Count lesions of each pathology by a column, in the order of `rows`."""
+    counts = lesions.pivot_table(index=key, columns="pathology", values="lesions", aggfunc="sum")
+    whole = (
+        counts.reindex(counts.index if rows is None else list(rows), columns=list(PATHOLOGIES))
+        .fillna(0)
+        .astype(int)
+    )
+    return whole.rename_axis(index=key, columns=None).reset_index()
 
 
 def _patient_counts(

@@ -34,8 +34,8 @@ from calcigram.validate.outcomes import (
     MALIGNANT,
     WITHOUT_CALLBACK,
     auc_of_counts,
-    concern_code,
     counts_path,
+    lesion_codes,
     plain_fields,
     readable_figures,
     with_interval,
@@ -138,49 +138,35 @@ def check_risk(
     >>> found.figures["score"].unique().tolist()
     ['risk, fitted on train', 'article', 'birads']
     """
+    import pandas as pd
+
     if files:
         table = read_cbis_ddsm(*files, assessment=True).assign(lesions=1)
         patient = table["patient_id"].factorize()[0]
     else:
-        table, patient, n_boot = read_counts(counts_path()), None, 0
+        table, n_boot = read_counts(counts_path()), 0
+        patient = np.zeros(len(table), np.intp)
     described = is_described(table)
     test = described & (table["split"] == "test").to_numpy()
     train = described & (table["split"] == "train").to_numpy()
     if not (train.any() and test.any()):
         raise BadInputError("lesions of both splits, to fit on the one and judge on the other")
     risk = fit_risk(described_lesions(table[train]), seed=seed)
-    judged = table[test]
-    predicted = lesion_risks(judged, risk)
-    scores: dict[str, Floats] = {RISK: predicted}
+    judged, patient = table[test], patient[test]
+    scores: dict[str, Floats] = {RISK: lesion_risks(judged, risk)}
     for book in map(load_rulebook, RULEBOOKS):
-        terms = zip(judged["type"], judged["distribution"], strict=True)
-        scores[book.name] = np.array([concern_code(*pair, book) for pair in terms], float)
+        scores[book.name] = lesion_codes(judged, book).astype(float)
     if "assessment" in judged:
         scores[ASSESSMENT] = judged["assessment"].map(ASSESSMENTS.index).to_numpy(float)
-    n_train = int(table["lesions"][train].sum())
-    return _judge(judged, scores, None if patient is None else patient[test], n_boot, seed, n_train)
-
-
-def _judge(
-    judged: pd.DataFrame,
-    scores: dict[str, Floats],
-    patient: npt.NDArray[np.intp] | None,
-    n_boot: int,
-    seed: int,
-    n_train: int,
-) -> RiskCheck:
-    import pandas as pd
-
     malignant = (judged["pathology"] == MALIGNANT).to_numpy()
     count = judged["lesions"].to_numpy()
     whole = np.ones(len(judged), bool)
     called = (judged["pathology"] != WITHOUT_CALLBACK).to_numpy()
-    groups = np.zeros(len(judged), np.intp) if patient is None else patient
     figures, bands = [], []
     for with_callback, rows in ((True, whole), (False, called)):
         for name, score in scores.items():
             auc = auc_with_interval(
-                score[rows], malignant[rows], groups[rows], count[rows], n_boot=n_boot, seed=seed
+                score[rows], malignant[rows], patient[rows], count[rows], n_boot=n_boot, seed=seed
             )
             figures.append(
                 {"score": name, "without_callback": with_callback}
@@ -188,6 +174,7 @@ def _judge(
                 | dict(zip(("auc", "auc_low", "auc_high"), auc, strict=True))
             )  # fmt: skip
         bands += _bands(scores[RISK][rows], malignant[rows], count[rows], with_callback)
+    n_train = int(table["lesions"][train].sum())
     return RiskCheck(
         n_train, int(count.sum()), pd.DataFrame(figures), pd.DataFrame(bands), n_boot, seed
     )
@@ -217,8 +204,7 @@ def _terms(text: str, words: dict[str, Any]) -> tuple[str, ...]:
 
 def is_described(table: pd.DataFrame) -> npt.NDArray[np.bool_]:
     """Return which lesions have a type of the lexicon, or none given."""
-    types = [[t for t in text.split("-") if t != NOT_GIVEN] for text in table["type"]]
-    return np.array([not t or any(TYPE_WORDS[x] != OUTSIDE for x in t) for t in types], bool)
+    return np.array([t == NOT_GIVEN or bool(_terms(t, TYPE_WORDS)) for t in table["type"]], bool)
 
 
 def described_lesions(table: pd.DataFrame) -> Lesions:

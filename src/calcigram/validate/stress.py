@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from calcigram.clusters import ClusterSet
+from calcigram.columns import frame_of
+from calcigram.lexicon import AXES
 
 if TYPE_CHECKING:
     from calcigram.model.reader import Model
@@ -109,33 +111,30 @@ def degraded(
 
 def measure(clusters: ClusterSet, model: Model) -> dict[str, Any]:
     """Return accuracy, calibration, coverage and agreement of one set."""
-    from calcigram.classify import classify
+    from calcigram.classify import Classifier
     from calcigram.model.calibrate import expected_calibration_error
+    from calcigram.model.labels import label_codes
 
-    verdicts = classify(clusters, model)
+    reading = Classifier(model).read(clusters)
+    verdicts = frame_of(reading.columns())
     out: dict[str, Any] = {
         "calcifications": float(np.median(clusters.n_calcifications)),
         "agree_both": float((verdicts["agreement"] == "agree").mean()),
         "review": float(verdicts["review"].mean()),
         "unlike_training": float(verdicts["unlike_training"].mean()),
     }
-    for axis in ("distribution", "morphology"):
-        truth = clusters.meta[f"true_{axis}"].astype(str).to_numpy()
-        label = verdicts[axis].astype(str).to_numpy()
-        rules = verdicts[f"rule_{axis}"].astype(str).to_numpy()
-        names = [c for c in map(str, verdicts) if c.startswith(f"p_{axis}_")]
-        words = [name.removeprefix(f"p_{axis}_") for name in names]
-        codes = np.array([words.index(word) for word in truth])
-        sets = verdicts[f"{axis}_set"].astype(object)
-        read = sets.notna().to_numpy()
-        chosen = [text.split("|") if isinstance(text, str) and text else [] for text in sets]
-        hit = np.array([word in words_ for word, words_ in zip(truth, chosen, strict=True)])
+    for axis in AXES:
+        truth, sets = label_codes(clusters, axis), getattr(reading.model, f"{axis}_set")
+        label, rules = getattr(reading.model, axis), getattr(reading.rules, axis)
+        p = getattr(reading.model, f"p_{axis}")
+        read = np.flatnonzero(np.isfinite(p[:, 0]))
+        has_sets = sets is not None and read.size > 0
         out[axis] = {
             "accuracy": float((label == truth).mean()),
-            "calibration_error": expected_calibration_error(verdicts[names].to_numpy(), codes),
+            "calibration_error": expected_calibration_error(p, truth),
             "mean_confidence": float(verdicts[f"{axis}_probability"].mean()),
-            "coverage": float(hit[read].mean()) if read.any() else None,
-            "set_size": float(np.mean([len(c) for c in chosen])) if read.any() else None,
+            "coverage": float(sets[read, truth[read]].mean()) if has_sets else None,
+            "set_size": float(sets.sum(axis=1).mean()) if has_sets else None,
             "rules_accuracy": float((rules == truth).mean()),
             "agreement": float((label == rules).mean()),
         }

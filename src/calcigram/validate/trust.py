@@ -23,7 +23,7 @@ from calcigram.model.calibrate import COVERAGE
 from calcigram.model.labels import Labelled, group_codes, hold_out, label_codes
 from calcigram.model.novelty import Novelty
 from calcigram.oddities import find_oddities
-from calcigram.rules.engine import RuleReader, condition_holds
+from calcigram.rules.engine import RuleReader, Trial, condition_holds
 from calcigram.validate.impostors import KINDS, impostors
 
 if TYPE_CHECKING:
@@ -355,7 +355,7 @@ def _next_would_agree(
     features: Features,
 ) -> Mask:
     """Return where the rule that decided barely held, and the next that fires names `codes`."""
-    upcoming = np.full(len(features), -1)
+    upcoming, fired = np.full(len(features), -1), Trial(axis_rules).fired(features)
     agrees = np.zeros(len(features), bool)
     for index in reversed(range(len(axis_rules))):
         rule = axis_rules[index]
@@ -365,10 +365,7 @@ def _next_would_agree(
                 gap = np.abs(features.column(condition.feature) - condition.value)
                 barely |= gap <= TOLERANCE * abs(condition.value)
         agrees |= (decided == index) & barely & (upcoming == codes)
-        fires = np.logical_and.reduce(
-            [np.ones(len(features), bool), *(condition_holds(c, features) for c in rule.conditions)]
-        )
-        upcoming[fires] = labels.index(rule.word)
+        upcoming[fired[index]] = labels.index(rule.word)
     return agrees
 
 

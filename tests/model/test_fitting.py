@@ -9,7 +9,7 @@ from calcigram.cli import main
 from calcigram.errors import BadInputError
 from calcigram.features.extract import extract_features
 from calcigram.formats import write_clusters
-from calcigram.model import adapt, load_model, train_model
+from calcigram.model import fitting, load_model, train_model
 from calcigram.model.labels import label_codes
 
 
@@ -27,8 +27,8 @@ def shifted(labelled_clusters):
 @pytest.fixture(scope="module", autouse=True)
 def few_rounds():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(adapt, "N_ROUNDS", 20)
-        patch.setattr(adapt, "LEARNING_RATE", 0.4)
+        patch.setattr(fitting, "N_ROUNDS", 20)
+        patch.setattr(fitting, "LEARNING_RATE", 0.4)
         yield
 
 
@@ -76,7 +76,7 @@ def test_an_axis_of_few_labels_stays(model, shifted):
 
 
 def test_too_few_labels_and_unknown_words_are_refused(model, shifted):
-    few = shifted(adapt.MIN_CLUSTERS - 1, 25)
+    few = shifted(fitting.MIN_CLUSTERS - 1, 25)
     with pytest.raises(BadInputError, match="at least 50 labelled clusters"):
         train_model(few, start_from=model)
     other = shifted(80, 26)
