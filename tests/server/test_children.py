@@ -6,6 +6,8 @@ import asyncio
 import errno
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -157,3 +159,20 @@ def test_a_folder_for_temporary_files_that_is_gone_is_told(children, tmp_path, m
         run(children, "")
     problem = Problem.of_error(told.value)
     assert (problem.kind, str(tmp_path) in problem.detail) == ("no-disk", False)
+
+
+@pytest.mark.parametrize("n_workers", [1, 2])
+@pytest.mark.parametrize("start", ["serve(settings)", "create_app(settings)"])
+def test_a_script_that_would_start_a_server_in_each_child_is_told_so(tmp_path, n_workers, start):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from calcigram.server.app import create_app, serve\n"
+        "from calcigram.server.settings import Settings\n"
+        f"settings = Settings(port=0, page=False, workers={n_workers})\n{start}\n"
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == (
+        "calcigram.errors.CalcigramError: A script must start the server under "
+        '`if __name__ == "__main__":`, since the server\'s child processes run the script again'
+    )

@@ -31,6 +31,7 @@ from calcigram._version import __version__
 from calcigram.errors import BadInputError, CalcigramError
 from calcigram.formats.temporary import temporary_folder
 from calcigram.server import examples, routes
+from calcigram.server.children import check_script
 from calcigram.server.gate import DESCRIPTION, DOCS, Gate
 from calcigram.server.responses import Problem, refusal
 from calcigram.server.service import Service
@@ -287,7 +288,13 @@ def serve(settings: Settings) -> None:
     Parameters
     ----------
     settings : Settings
+
+    Raises
+    ------
+    CalcigramError
+        The address is taken, or a script calls it outside of ``if __name__ == "__main__":``.
     """
+    check_script()
     check_address(settings)
     options = uvicorn_options(settings)
     if settings.workers == 1:

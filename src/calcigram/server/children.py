@@ -69,6 +69,31 @@ class JobError(Exception):
         self.fields = fields
 
 
+RUN_AGAIN = 76
+"""Exit code of a child process that was about to start a server of its own."""
+
+
+@cache
+def check_script() -> None:
+    """Refuse a script that would start a server again in each child process, which runs it anew.
+
+    Raises
+    ------
+    CalcigramError
+        It does not start the server under ``if __name__ == "__main__":``.
+    """
+    if getattr(current_process(), "_inheriting", False):  # as multiprocessing itself asks
+        os._exit(RUN_AGAIN)
+    probe = get_context("spawn").Process(target=os.getpid)
+    probe.start()
+    probe.join()
+    if probe.exitcode == RUN_AGAIN:
+        raise CalcigramError(
+            'A script must start the server under `if __name__ == "__main__":`, since the server\'s '
+            "child processes run the script again"
+        )
+
+
 class Children:
     """Runs jobs, a few at a time.
 
@@ -79,6 +104,7 @@ class Children:
     """
 
     def __init__(self, settings: Settings) -> None:
+        check_script()
         self._settings = settings
         self._pool = ThreadPoolExecutor(settings.threads or os.cpu_count() or 1, "jobs")
         self._calls: set[_Call] = set()

@@ -242,6 +242,13 @@ class LimitedProtocol(HttpToolsProtocol):
                 return
         super().data_received(data)
 
+    def eof_received(self) -> Any:
+        """Answer what was asked by a client that closes its own side after it, then close."""
+        if self.is_waiting or self.cycle is None:
+            return False
+        self.cycle.keep_alive = False
+        return True
+
     def on_head_begins(self) -> None:
         """Start the clock."""
         self._stop_timer()
@@ -258,6 +265,12 @@ class LimitedProtocol(HttpToolsProtocol):
         """Stop the clock."""
         self._stop_timer()
         self._head_bytes = None
+        _, is_absolute, rest = self.url.partition(b"://")
+        if is_absolute and not self.url.startswith(
+            b"/"
+        ):  # its host goes before Host (RFC 9112, 3.2.2)
+            host = rest.partition(b"/")[0].rpartition(b"@")[2]
+            self.headers[:] = [(b"host", host), *(one for one in self.headers if one[0] != b"host")]
         if self._is_stopping:
             self.headers.append(CLOSE)  # what older versions of uvicorn go by
         super().on_headers_complete()
