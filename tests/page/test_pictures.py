@@ -7,8 +7,7 @@ import pytest
 
 from calcigram.errors import CalcigramError
 from calcigram.mammogram import Mammogram
-from calcigram.page.files import open_file
-from calcigram.page.pictures import MAX_SIDE, Picture, detected
+from calcigram.page.files import MAX_SIDE, Picture, detected, open_file
 from calcigram.page.sketch import (
     CLICKED,
     GROWN,

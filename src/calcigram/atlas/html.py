@@ -23,8 +23,7 @@ from calcigram.atlas.pictures import (
 )
 from calcigram.charts import wilson_interval
 from calcigram.consequences import shipped_rulebooks
-from calcigram.explain.contributions import with_unit
-from calcigram.features.catalogue import CATALOGUE
+from calcigram.features.catalogue import CATALOGUE, with_unit
 from calcigram.features.extract import extract_features
 from calcigram.htmlfile import filled, picture, write_text
 from calcigram.lexicon import DISTRIBUTIONS, TERMS

@@ -14,8 +14,7 @@ import numpy as np
 
 from calcigram.columns import frame_of
 from calcigram.errors import BadInputError
-from calcigram.explain.changes import Change, smallest_changes
-from calcigram.explain.contributions import WhyThisWord, why_this_word
+from calcigram.explain.influences import Change, WhyThisWord, smallest_changes, why_this_word
 from calcigram.features.catalogue import feature_words, with_unit
 from calcigram.lexicon import AXES, DISTRIBUTION_LABELS, MORPHOLOGY_LABELS
 from calcigram.readings import RISK_COLUMNS

@@ -37,7 +37,7 @@ from calcigram.wording import plain, printable
 if TYPE_CHECKING:
     import pandas as pd
 
-    from calcigram.page.pictures import Picture
+    from calcigram.page.files import Picture
 
 DETAIL_AFTER_S = 0.3
 """After the last move of an image, the part in sight is sent in detail."""

@@ -16,8 +16,7 @@ from calcigram.plots.cluster import (
     lobed_outlines,
     plot_cluster,
 )
-from calcigram.plots.features import plot_features
-from calcigram.plots.gallery import plot_gallery
+from calcigram.plots.overview import plot_features, plot_gallery
 from calcigram.plots.reading import plot_reading
 
 __all__ = [

@@ -21,7 +21,6 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI, HTTPException, Request, Response
-from fastapi.openapi.utils import get_openapi
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.responses import HTMLResponse
@@ -30,7 +29,7 @@ from uvicorn.supervisors import Multiprocess
 from calcigram._version import __version__
 from calcigram.errors import BadInputError, CalcigramError
 from calcigram.formats.temporary import temporary_folder
-from calcigram.server import examples, routes
+from calcigram.server import routes
 from calcigram.server.children import check_script
 from calcigram.server.gate import DESCRIPTION, DOCS, Gate
 from calcigram.server.responses import Problem, refusal
@@ -78,7 +77,7 @@ def create_app(settings: Settings | None = None) -> Gate:
         if app.state.has_page:
             await asyncio.to_thread(service.first_example)
             app.state.make_page()
-        app.state.examples = await asyncio.to_thread(examples.responses_of, service)
+        await asyncio.to_thread(routes.describe, app)
         yield
         await asyncio.to_thread(service.close)
 
@@ -93,12 +92,11 @@ def create_app(settings: Settings | None = None) -> Gate:
         redirect_slashes=False,
         lifespan=lifespan,
     )
-    app.state.service, app.state.examples = service, {}
+    app.state.service = service
     app.include_router(routes.router)
     app.state.has_page = settings.page and settings.workers == 1
     if app.state.has_page:
         app.state.make_page = mount_page(app, service)
-    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     for kind in (
         Problem,
         CalcigramError,
@@ -107,15 +105,6 @@ def create_app(settings: Settings | None = None) -> Gate:
     ):
         app.add_exception_handler(kind, _refuse)
     return Gate(app, settings, service.metrics)
-
-
-def _openapi(app: FastAPI) -> dict[str, Any]:
-    if app.openapi_schema is None:
-        document = get_openapi(
-            title=app.title, version=app.version, openapi_version="3.1.0", routes=app.routes
-        )
-        app.openapi_schema = routes.complete(document, app.state.examples)
-    return app.openapi_schema
 
 
 async def _refuse(request: Request, error: Exception) -> Response:

@@ -17,7 +17,6 @@ import os
 import resource
 import shutil
 import signal
-import struct
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -27,30 +26,25 @@ from functools import cache, lru_cache
 from multiprocessing import current_process, get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from calcigram.classify import Classifier
 from calcigram.clusters import CLUSTER_NAMES, MARK_NAMES, ClusterSet
 from calcigram.errors import CalcigramError, TemporaryFilesError
 from calcigram.formats.temporary import temporary_folder
 from calcigram.options import ReadOptions
-from calcigram.page import pictures
+from calcigram.page import files
 from calcigram.server import openinference
 from calcigram.server.inputs import gather, read_json, read_upload
 from calcigram.server.responses import JSON, NOTICE, Fault, Problem, encode, table_body
 from calcigram.server.settings import Settings
 from calcigram.server.telemetry import counts_of, log, of_exception
 
-if TYPE_CHECKING:
-    from calcigram.page.files import Opened
-
 Result = tuple[dict[str, Any], bytes]
 """A small header, and a body."""
 
 Job = Callable[..., Result]
 """A function of a module, with plain arguments."""
-
-_HEAD = struct.Struct("<I")
 
 _OUT_OF_TIME = (-signal.SIGALRM, -signal.SIGXCPU)
 
@@ -177,28 +171,28 @@ class _Call:
                     self._process = _context().Process(target=_child, args=arguments, daemon=True)
                     self._process.start()
                 its.close()
-                message = self._message(ours)
-        header = json.loads(message[_HEAD.size :][: _HEAD.unpack_from(message)[0]])
+                header, body = self._received(ours)
         if "failure" in header:
             raise JobError(header["failure"])
         if "problem" in header:
             kind, detail, faults = header["problem"]
             raise Problem(kind, detail, [Fault(*fault) for fault in faults])
-        return header, message[_HEAD.size + _HEAD.unpack_from(message)[0] :]
+        return header, body
 
-    def _message(self, ours: Connection) -> bytes:
-        message = b""
+    def _received(self, ours: Connection) -> Result:
+        result: Result | None = None
         try:
             if ours.poll(self._settings.timeout_s):
-                message = ours.recv_bytes(self._settings.max_work_bytes)
+                most = self._settings.max_work_bytes
+                result = json.loads(ours.recv_bytes(most)), ours.recv_bytes(most)
         except (EOFError, OSError):
             self._process.join(1)
         died = self._process.exitcode
         self._process.kill()
         self._process.join()
         self._process.close()
-        if message:
-            return message
+        if result is not None:
+            return result
         if self._is_ended or died is None or died in _OUT_OF_TIME:
             raise self._too_long()
         raise Problem(
@@ -271,8 +265,8 @@ def _child(
         header = {"problem": Problem.of_error(error).plain()}
     except Exception as error:
         header = {"failure": of_exception(error)}
-    head = json.dumps(header).encode()
-    its.send_bytes(b"".join((_HEAD.pack(len(head)), head, body)))
+    its.send_bytes(json.dumps(header).encode())
+    its.send_bytes(body)
     os._exit(0)
 
 
@@ -367,20 +361,17 @@ def explain(body: bytes, media_type: str, options: ReadOptions, settings: Settin
 
 def open_file(content: bytes, options: dict[str, Any]) -> Result:
     """Read a file that was dropped on the page; the picture of a mammogram stands behind its clusters."""
-    from calcigram.page import files
 
     clusters, picture = _parsed(lambda: files.open_file(content, **options))
     body = packed(clusters)
     return {"n_bytes": len(body)}, body + (b"" if picture is None else picture.to_bytes())
 
 
-def opened(header: dict[str, Any], body: bytes) -> Opened:
+def opened(header: dict[str, Any], body: bytes) -> files.Opened:
     """Return what `open_file` made bytes of."""
-    from calcigram.page.files import Opened
-
     n_bytes = header["n_bytes"]
-    picture = pictures.Picture.from_bytes(body[n_bytes:]) if len(body) > n_bytes else None
-    return Opened(unpacked(body[:n_bytes]), picture)
+    picture = files.Picture.from_bytes(body[n_bytes:]) if len(body) > n_bytes else None
+    return files.Opened(unpacked(body[:n_bytes]), picture)
 
 
 def explain_drawn(cluster: bytes, folder: str) -> Result:
@@ -436,7 +427,7 @@ def packed(clusters: ClusterSet) -> bytes:
     meta = clusters.meta.astype(object).where(clusters.meta.notna(), None)
     texts = {"cluster_id": clusters.cluster_id.tolist(), "meta": meta.to_dict("list")}
     arrays = {name: getattr(clusters, name) for name in ("offsets", *MARK_NAMES, *CLUSTER_NAMES)}
-    return pictures.packed(texts, **arrays)
+    return files.packed(texts, **arrays)
 
 
 def unpacked(content: bytes) -> ClusterSet:
@@ -450,7 +441,7 @@ def unpacked(content: bytes) -> ClusterSet:
     """
     import pandas as pd
 
-    texts, arrays = pictures.unpacked(content)
+    texts, arrays = files.unpacked(content)
     names = texts["cluster_id"]
     meta = pd.DataFrame(texts["meta"], index=range(len(names)))
     return ClusterSet.from_arrays(arrays.pop("offsets"), **arrays, cluster_id=names, meta=meta)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from pydantic_core import ErrorDetails, to_json
 from starlette.exceptions import HTTPException
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from calcigram.columns import Column, Columns, Words, frame_of
 from calcigram.errors import BadInputError, CalcigramError, TemporaryFilesError
@@ -218,9 +218,6 @@ def refusal(error: Exception, request_id: str) -> Response:
     return problem.response(request_id, extra)
 
 
-FAILED = Problem("internal", "The server failed; its log names the request.")
-
-
 def shown(value: Any) -> str:
     """Return a value as text that is not longer than an answer should be.
 
@@ -240,6 +237,34 @@ def shown(value: Any) -> str:
 def _for_clients(text: str, hidden: str) -> str:
     return without_options(text.replace(hidden, "the body") if hidden else text, SPACING)
 
+
+FAILED = Problem("internal", "The server failed; its log names the request.")
+
+_DAMAGED = Fault("body", "a file that can be read")
+PROBLEMS: dict[str, Problem] = {problem.kind: problem for problem in (
+    Problem.no_json(ValueError("expected `,` or `]` at line 1 column 20")),
+    Problem("token-missing", "Send the header 'Authorization: Bearer TOKEN'."),
+    Problem("foreign-origin", "Only programs and pages of this server may send requests."),
+    Problem("not-acceptable", "The answer can be one of application/json, text/csv.",
+            [Fault("Accept", "one of application/json, text/csv", "image/png")]),
+    Problem("too-large", "The body may have at most 64000000 bytes.",
+            [Fault("body", "at most 64000000 bytes", "70000000 bytes")]),
+    Problem("media-type", "Send one of application/json, text/csv; got 'application/x-tar'.",
+            [Fault("Content-Type", "one of application/json, text/csv", "application/x-tar")]),
+    Problem("wrong-host", "This server does not answer to this host name (setting CALCIGRAM_HOSTS)."),
+    Problem("unreadable", "The body cannot be read (ValueError): it may be damaged.", [_DAMAGED]),
+    Problem.of_value("points[3].diameter_mm", "a number above 0 in mm, or nothing (at most 10,000)", -1),
+    Problem.too_many("clusters", "100001 clusters", 100_000),
+    Problem("busy", "128 requests are under way; ask again.", retry_after=1),
+    FAILED,
+    Problem("too-slow", "Nothing of the body came within 10 s."),
+    Problem("too-long", "No answer within 60 s.", retry_after=1),
+    Problem("no-disk", "The server cannot write temporary files.", retry_after=10),
+    Problem("stopping", "The server starts or stops.", retry_after=1),
+)}  # fmt: skip
+"""A refusal of each kind that an operation may answer with."""
+
+# --- tables
 
 JSON = "application/json"
 ARROW = "application/vnd.apache.arrow.stream"
@@ -312,6 +337,14 @@ def encode(document: Any) -> bytes:
     b'{"a":0.5,"b":null}'
     """
     return to_json(document, inf_nan_mode="null", fallback=lambda scalar: scalar.item())
+
+
+class Json(JSONResponse):
+    """A document as a response; bytes are JSON that was written before."""
+
+    def render(self, content: Any) -> bytes:
+        """Return the body."""
+        return content if isinstance(content, bytes) else encode(content)
 
 
 def json_body(records: list[dict[str, Any]], notes: tuple[str, ...] = ()) -> bytes:

@@ -31,8 +31,7 @@ from calcigram.server.telemetry import Metrics, counts_of
 if TYPE_CHECKING:
     import pandas as pd
 
-    from calcigram.page.files import Opened
-    from calcigram.page.pictures import Picture
+    from calcigram.page.files import Opened, Picture
 
 SMALL_POINTS = 2_000
 """Calcifications up to which a request is read together with others, in a thread: ms at most."""
