@@ -158,7 +158,6 @@ def explanation_html(explanation: Explanation) -> str:
 def _macros() -> Any:
     environment = templates()
     environment.filters |= {
-        "plain": lambda word: plain([word])[0],
         "with_unit": with_unit,
         "by_size": lambda shares: sorted(shares.items(), key=lambda item: -abs(item[1])),
     }

@@ -385,7 +385,7 @@ def explain_drawn(cluster: bytes, folder: str) -> Result:
 
 def draw_atlas() -> Result:
     """Draw the atlas, as HTML."""
-    from calcigram.atlas.html import atlas_html
+    from calcigram.atlas import atlas_html
 
     return {}, atlas_html().encode()
 
