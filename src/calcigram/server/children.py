@@ -167,7 +167,7 @@ class _Call:
                 arguments = (its, folder, self._settings, self._job, self._arguments)
                 with self._lock:
                     if self._is_ended:
-                        raise self._too_long()
+                        raise Problem.too_long(self._settings.timeout_s)
                     self._process = _context().Process(target=_child, args=arguments, daemon=True)
                     self._process.start()
                 its.close()
@@ -194,17 +194,10 @@ class _Call:
         if result is not None:
             return result
         if self._is_ended or died is None or died in _OUT_OF_TIME:
-            raise self._too_long()
-        raise Problem(
-            "unreadable",
+            raise Problem.too_long(self._settings.timeout_s)
+        raise Problem.unreadable(
             "The process that read the body crashed: it may be damaged, or need more than "
-            f"{self._settings.max_work_mb:g} MB of memory.",
-            [Fault("body", "a file that can be read")],
-        )
-
-    def _too_long(self) -> Problem:
-        return Problem(
-            "too-long", f"No answer within {self._settings.timeout_s:g} s.", retry_after=1
+            f"{self._settings.max_work_mb:g} MB of memory."
         )
 
 
@@ -362,7 +355,8 @@ def explain(body: bytes, media_type: str, options: ReadOptions, settings: Settin
 def open_file(content: bytes, options: dict[str, Any]) -> Result:
     """Read a file that was dropped on the page; the picture of a mammogram stands behind its clusters."""
 
-    clusters, picture = _parsed(lambda: files.open_file(content, **options))
+    with _parsing():
+        clusters, picture = files.open_file(content, **options)
     body = packed(clusters)
     return {"n_bytes": len(body)}, body + (b"" if picture is None else picture.to_bytes())
 
@@ -401,25 +395,20 @@ def _clusters(
 ) -> tuple[ClusterSet, tuple[str, ...]]:
     if media_type == JSON:
         return gather([read_json(body, settings, options.columns)]), ()
-    result: tuple[ClusterSet, tuple[str, ...]] = _parsed(
-        lambda: read_upload(body, media_type, settings, options)
-    )
-    return result
+    with _parsing():
+        return read_upload(body, media_type, settings, options)
 
 
-def _parsed(read: Any) -> Any:
-    """Return what a parser gives; where it fails as it should not, the file is refused."""
+@contextmanager
+def _parsing() -> Iterator[None]:
+    """Refuse a file on which a parser fails as it should not."""
     try:
-        return read()
+        yield
     except (CalcigramError, Problem, MemoryError):
         raise
     except Exception as error:
         kind = of_exception(error)["exception"]
-        raise Problem(
-            "unreadable",
-            f"The body cannot be read ({kind}): it may be damaged.",
-            [Fault("body", "a file that can be read")],
-        ) from None
+        raise Problem.unreadable(f"The body cannot be read ({kind}): it may be damaged.") from None
 
 
 def packed(clusters: ClusterSet) -> bytes:

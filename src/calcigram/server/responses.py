@@ -131,6 +131,16 @@ class Problem(Exception):  # noqa: N818 - the standard's own word
         )
 
     @classmethod
+    def unreadable(cls, detail: str) -> Problem:
+        """Return the problem of a file that a parser fails on."""
+        return cls("unreadable", detail, [Fault("body", "a file that can be read")])
+
+    @classmethod
+    def too_long(cls, timeout_s: float) -> Problem:
+        """Return the problem of a request that takes longer than it may."""
+        return cls("too-long", f"No answer within {timeout_s:g} s.", retry_after=1)
+
+    @classmethod
     def too_many(cls, field: str, got: str, most: int) -> Problem:
         """Return the problem of more than a request may hold, such as ``"7 clusters"``.
 
@@ -240,7 +250,6 @@ def _for_clients(text: str, hidden: str) -> str:
 
 FAILED = Problem("internal", "The server failed; its log names the request.")
 
-_DAMAGED = Fault("body", "a file that can be read")
 PROBLEMS: dict[str, Problem] = {problem.kind: problem for problem in (
     Problem.no_json(ValueError("expected `,` or `]` at line 1 column 20")),
     Problem("token-missing", "Send the header 'Authorization: Bearer TOKEN'."),
@@ -252,13 +261,13 @@ PROBLEMS: dict[str, Problem] = {problem.kind: problem for problem in (
     Problem("media-type", "Send one of application/json, text/csv; got 'application/x-tar'.",
             [Fault("Content-Type", "one of application/json, text/csv", "application/x-tar")]),
     Problem("wrong-host", "This server does not answer to this host name (setting CALCIGRAM_HOSTS)."),
-    Problem("unreadable", "The body cannot be read (ValueError): it may be damaged.", [_DAMAGED]),
+    Problem.unreadable("The body cannot be read (ValueError): it may be damaged."),
     Problem.of_value("points[3].diameter_mm", "a number above 0 in mm, or nothing (at most 10,000)", -1),
     Problem.too_many("clusters", "100001 clusters", 100_000),
     Problem("busy", "128 requests are under way; ask again.", retry_after=1),
     FAILED,
     Problem("too-slow", "Nothing of the body came within 10 s."),
-    Problem("too-long", "No answer within 60 s.", retry_after=1),
+    Problem.too_long(60),
     Problem("no-disk", "The server cannot write temporary files.", retry_after=10),
     Problem("stopping", "The server starts or stops.", retry_after=1),
 )}  # fmt: skip
