@@ -154,7 +154,12 @@ def why_this_word(
     own = (FeatureSpec(name, "own", "1", -inf, inf, "", "", "", ()) for name in extra)
     specs = [*CATALOGUE, *own]
     parts = [
-        _contribution(specs[f], values[f], moved[f], medians[0][f], medians[1][f])
+        Contribution(
+            specs[f].name,
+            specs[f].family,
+            specs[f].unit,
+            *map(float, (values[f], moved[f], medians[0][f], medians[1][f])),
+        )
         for f in np.argsort(-np.abs(moved), kind="stable")
         if moved[f] != 0
     ]
@@ -162,13 +167,6 @@ def why_this_word(
     return WhyThisWord(
         head.axis, words[0], words[1], float(start + moved.sum()), float(start), tuple(parts)
     )
-
-
-def _contribution(
-    spec: FeatureSpec, value: Any, log_odds: Any, median_read: Any, median_other: Any
-) -> Contribution:
-    numbers = map(float, (value, log_odds, median_read, median_other))
-    return Contribution(spec.name, spec.family, spec.unit, *numbers)
 
 
 def _medians(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
@@ -257,7 +255,8 @@ def _removal(cluster: ClusterSet, read: Read, concern: int) -> Change | None:
     kept = np.arange(n)
     for _ in range(min(MAX_REMOVED, n - MIN_CALCIFICATIONS)):
         tried = np.unique(np.linspace(0, len(kept) - 1, min(len(kept), MAX_CANDIDATES)).astype(int))
-        readings = read(_without_each(cluster, kept, tried))
+        rows = np.array([np.delete(kept, place) for place in tried])
+        readings = read(_copies(cluster, rows))
         turned = (readings.concern != concern) & (readings.concern >= 0)
         p = np.nan_to_num(readings.p_concern[:, concern], nan=1.0) - turned
         best = int(p.argmin())
@@ -266,14 +265,6 @@ def _removal(cluster: ClusterSet, read: Read, concern: int) -> Change | None:
             gone = np.setdiff1d(np.arange(n), kept)
             return _change("remove", float(len(gone)), tuple(map(int, gone)), readings, best)
     return None
-
-
-def _without_each(
-    cluster: ClusterSet, kept: npt.NDArray[np.int64], tried: npt.NDArray[np.int64]
-) -> ClusterSet:
-    """Return one cluster for each calcification of `tried` (places in `kept`), without it."""
-    rows = np.concatenate([np.delete(kept, place) for place in tried])
-    return _copies(cluster, rows.reshape(len(tried), -1))
 
 
 def _copies(cluster: ClusterSet, rows: npt.NDArray[np.int64]) -> ClusterSet:
