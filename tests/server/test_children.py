@@ -11,12 +11,10 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 pytest.importorskip("fastapi", reason="the extra [server] is not installed")
 
-from calcigram import simulate
 from calcigram.errors import TemporaryFilesError
 from calcigram.server import children as jobs
 from calcigram.server.children import Children, JobError
@@ -116,14 +114,6 @@ def test_one_does_not_stop_with_the_signal_that_stops_the_server(children):
         f"import os; os.kill(os.getpid(), {int(signal.SIGTERM)}); header = {{'pid': os.getpid()}}"
     )
     assert run(children, text)[0]["pid"] != os.getpid()
-
-
-def test_clusters_survive_the_way():
-    clusters = simulate(5, seed=3)
-    back = jobs.unpacked(jobs.packed(clusters))
-    assert back.cluster_id.tolist() == clusters.cluster_id.tolist()
-    assert np.array_equal(back.cnr, clusters.cnr, equal_nan=True)
-    assert back.meta["true_distribution"].tolist() == clusters.meta["true_distribution"].tolist()
 
 
 def test_close_ends_what_is_under_way():

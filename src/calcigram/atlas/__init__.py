@@ -126,12 +126,7 @@ def source_names() -> dict[str, str]:
     return names
 
 
-def image_values() -> dict[str, dict[str, float]]:
-    """Return how all pictures are taken: values by section and quantity of a preset's ``render``."""
-    values: dict[str, dict[str, float]] = _tables()["image"]
-    return values
-
-
+@lru_cache(maxsize=1)
 def _tables() -> dict[str, Any]:
     text = resources.files(__package__).joinpath("atlas.toml").read_text(encoding="utf-8")
     return tomllib.loads(text)
@@ -223,7 +218,7 @@ def _clear() -> Preset:
     """Return the ranges of pictures, narrowed to what is wanted for teaching."""
     ranges = load_preset("train")
     sections = dict(ranges.sections)
-    for name, values in image_values().items():
+    for name, values in _tables()["image"].items():
         section = sections[f"render.{name}"]
         sections[f"render.{name}"] = {**section} | {
             quantity: section[quantity]._replace(low=value, high=value)

@@ -14,9 +14,8 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from calcigram.clusters import MARK_NAMES, ClusterSet
+from calcigram.clusters import CLUSTER_NAMES, MARK_NAMES, ClusterSet
 from calcigram.errors import BadInputError, CalcigramError
 from calcigram.formats.temporary import temporary_folder
 from calcigram.lexicon import DISTRIBUTIONS, MORPHOLOGIES, Concern
@@ -54,6 +53,50 @@ class Opened(NamedTuple):
 
     clusters: ClusterSet
     picture: Picture | None = None
+
+    def to_bytes(self) -> bytes:
+        """Return it as bytes that another process reads without running anything of theirs.
+
+        Examples
+        --------
+        >>> two = ClusterSet.from_arrays([0, 1, 3], [0, 1, 2], [0, 1, 2], cluster_id=["a", "b"])
+        >>> Opened.from_bytes(Opened(two).to_bytes()).clusters.cluster_id.tolist()
+        ['a', 'b']
+        """
+        clusters, picture = self
+        meta = clusters.meta.astype(object).where(clusters.meta.notna(), None)
+        texts: dict[str, Any] = {"id": clusters.cluster_id.tolist(), "meta": meta.to_dict("list")}
+        names = ("offsets", *MARK_NAMES, *CLUSTER_NAMES)
+        arrays = {name: getattr(clusters, name) for name in names}
+        if picture is not None:
+            about = picture.mammogram
+            texts["image"] = {
+                name: getattr(about, name) for name in ("image_id", "spacing_mm", "raw")
+            }
+            texts |= {name: getattr(picture, name) for name in ("grey", "loose", "notes")}
+            arrays |= {"pixels": about.pixels} | (
+                {} if about.valid is None else {"valid": about.valid}
+            )
+        out, words = io.BytesIO(), json.dumps(texts, default=str).encode()
+        np.savez(out, allow_pickle=False, texts=np.frombuffer(words, np.uint8), **arrays)
+        return out.getvalue()
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> Opened:
+        """Return what `to_bytes` made bytes of."""
+        import pandas as pd
+
+        with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+            arrays: dict[str, Any] = {name: stored[name] for name in stored.files}
+        texts, picture = json.loads(arrays.pop("texts").tobytes()), None
+        if "image" in texts:
+            about = texts["image"] | {"spacing_mm": tuple(texts["image"]["spacing_mm"])}
+            image = Mammogram(arrays.pop("pixels"), valid=arrays.pop("valid", None), **about)
+            picture = Picture(image, tuple(texts["grey"]), texts["loose"], tuple(texts["notes"]))
+        meta = pd.DataFrame(texts["meta"], index=range(len(texts["id"])))
+        offsets = arrays.pop("offsets")
+        clusters = ClusterSet.from_arrays(offsets, **arrays, cluster_id=texts["id"], meta=meta)
+        return cls(clusters, picture)
 
 
 def check_number(n: int) -> None:
@@ -359,47 +402,6 @@ class Picture:
             start = int(np.clip(low // size, 0, length - 1))
             slices.append(slice(start, int(np.clip(-(-high // size), start + 1, length))))
         return slices[0], slices[1]
-
-    def to_bytes(self) -> bytes:
-        """Return it as bytes that another process reads without running anything of theirs."""
-        about = self.mammogram
-        texts = {
-            "mammogram": {"image_id": about.image_id, "spacing_mm": about.spacing_mm, "raw": about.raw},
-            "picture": {"grey": self.grey, "loose": self.loose, "notes": self.notes},
-        }  # fmt: skip
-        valid = {} if about.valid is None else {"valid": about.valid}
-        return packed(texts, pixels=about.pixels, **valid)
-
-    @classmethod
-    def from_bytes(cls, content: bytes) -> Picture:
-        """Return the picture that `to_bytes` made bytes of."""
-        texts, arrays = unpacked(content)
-        about, own = texts["mammogram"], texts["picture"]
-        mammogram = Mammogram(
-            arrays["pixels"], tuple(about.pop("spacing_mm")), arrays.get("valid"), **about
-        )
-        return cls(mammogram, tuple(own["grey"]), own["loose"], tuple(own["notes"]))
-
-
-def packed(texts: Any, **arrays: Any) -> bytes:
-    """Return plain values and arrays as bytes that another process reads without running anything of theirs."""
-    out = io.BytesIO()
-    words = np.frombuffer(json.dumps(texts, default=str).encode(), np.uint8)
-    np.savez(out, allow_pickle=False, texts=words, **arrays)
-    return out.getvalue()
-
-
-def unpacked(content: bytes) -> tuple[Any, dict[str, npt.NDArray[Any]]]:
-    """Return the values and the arrays that `packed` made bytes of.
-
-    Examples
-    --------
-    >>> unpacked(packed({"a": [1, "b"]}, x=np.arange(2)))
-    ({'a': [1, 'b']}, {'x': array([0, 1])})
-    """
-    with np.load(io.BytesIO(content), allow_pickle=False) as stored:
-        arrays: dict[str, npt.NDArray[Any]] = {name: stored[name] for name in stored.files}
-    return json.loads(arrays.pop("texts").tobytes()), arrays
 
 
 def detected(mammogram: Mammogram, *, spacing: str = "spacing_mm") -> tuple[ClusterSet, Picture]:

@@ -16,7 +16,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial, wraps
-from inspect import signature
+from inspect import signature, unwrap
 from typing import Any
 
 import uvicorn
@@ -91,19 +91,16 @@ def create_app(settings: Settings | None = None) -> Gate:
         swagger_ui_parameters={"validatorUrl": None},  # else it sends the description to one
         redirect_slashes=False,
         lifespan=lifespan,
+        # the last: a fault of ours, and the gate logs what it was
+        exception_handlers=dict.fromkeys(
+            (Problem, CalcigramError, StarletteHTTPException, Exception), _refuse
+        ),
     )
     app.state.service = service
     app.include_router(routes.router)
     app.state.has_page = settings.page and settings.workers == 1
     if app.state.has_page:
         app.state.make_page = mount_page(app, service)
-    for kind in (
-        Problem,
-        CalcigramError,
-        StarletteHTTPException,
-        Exception,  # a fault of ours: the gate logs what it was
-    ):
-        app.add_exception_handler(kind, _refuse)
     return Gate(app, settings, service.metrics)
 
 
@@ -217,7 +214,9 @@ def bound_sessions(most: int) -> None:
     from bokeh.util.token import get_session_id
     from bokeh_fastapi.handler import DocHandler, SessionHandler, WSHandler
 
-    make, connect, turn = SessionHandler.get_session, _opened(WSHandler), asyncio.Lock()
+    # without what was put around it for another application
+    make, connect = SessionHandler.get_session, unwrap(WSHandler._async_open)
+    turn = asyncio.Lock()
     n_asked = 0
 
     async def get_session(self: Any, request: Any, session_id: Any) -> Any:
@@ -240,6 +239,7 @@ def bound_sessions(most: int) -> None:
         finally:
             n_asked -= 1
 
+    @wraps(connect)
     async def open_made(self: Any, socket: Any, token: str) -> None:
         names = {session.id for session in self.application_context.sessions}
         if get_session_id(token) not in names:
@@ -249,12 +249,6 @@ def bound_sessions(most: int) -> None:
 
     DocHandler.get_session = get_session
     WSHandler._async_open = open_made
-    WSHandler._opened = connect
-
-
-def _opened(handler: Any) -> Any:
-    """Return how the handler opens a socket, without what `bound_sessions` put around it before."""
-    return getattr(handler, "_opened", handler._async_open)
 
 
 def _log_failure(error: BaseException) -> None:

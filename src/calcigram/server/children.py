@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from calcigram.classify import Classifier
-from calcigram.clusters import CLUSTER_NAMES, MARK_NAMES, ClusterSet
+from calcigram.clusters import ClusterSet
 from calcigram.errors import CalcigramError, TemporaryFilesError
 from calcigram.formats.temporary import temporary_folder
 from calcigram.options import ReadOptions
@@ -356,23 +356,14 @@ def open_file(content: bytes, options: dict[str, Any]) -> Result:
     """Read a file that was dropped on the page; the picture of a mammogram stands behind its clusters."""
 
     with _parsing():
-        clusters, picture = files.open_file(content, **options)
-    body = packed(clusters)
-    return {"n_bytes": len(body)}, body + (b"" if picture is None else picture.to_bytes())
-
-
-def opened(header: dict[str, Any], body: bytes) -> files.Opened:
-    """Return what `open_file` made bytes of."""
-    n_bytes = header["n_bytes"]
-    picture = files.Picture.from_bytes(body[n_bytes:]) if len(body) > n_bytes else None
-    return files.Opened(unpacked(body[:n_bytes]), picture)
+        return {}, files.open_file(content, **options).to_bytes()
 
 
 def explain_drawn(cluster: bytes, folder: str) -> Result:
     """Explain the reading of a cluster on the page, as HTML."""
     from calcigram.page import explainer
 
-    found = unpacked(cluster)
+    found = files.Opened.from_bytes(cluster).clusters
     _check_explained(found)
     return {}, explainer(_model(folder))(found).encode()
 
@@ -409,28 +400,3 @@ def _parsing() -> Iterator[None]:
     except Exception as error:
         kind = of_exception(error)["exception"]
         raise Problem.unreadable(f"The body cannot be read ({kind}): it may be damaged.") from None
-
-
-def packed(clusters: ClusterSet) -> bytes:
-    """Return clusters as bytes that another process reads without running anything of theirs."""
-    meta = clusters.meta.astype(object).where(clusters.meta.notna(), None)
-    texts = {"cluster_id": clusters.cluster_id.tolist(), "meta": meta.to_dict("list")}
-    arrays = {name: getattr(clusters, name) for name in ("offsets", *MARK_NAMES, *CLUSTER_NAMES)}
-    return files.packed(texts, **arrays)
-
-
-def unpacked(content: bytes) -> ClusterSet:
-    """Return the clusters that `packed` made bytes of.
-
-    Examples
-    --------
-    >>> two = ClusterSet.from_arrays([0, 1, 3], [0, 1, 2], [0, 1, 2], cluster_id=["a", "b"])
-    >>> unpacked(packed(two)).cluster_id.tolist()
-    ['a', 'b']
-    """
-    import pandas as pd
-
-    texts, arrays = files.unpacked(content)
-    names = texts["cluster_id"]
-    meta = pd.DataFrame(texts["meta"], index=range(len(names)))
-    return ClusterSet.from_arrays(arrays.pop("offsets"), **arrays, cluster_id=names, meta=meta)

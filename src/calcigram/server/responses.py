@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import io
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -411,15 +412,10 @@ def choose_media_type(accept: str, preferred: str) -> str:
     wanted: list[tuple[float, str]] = []
     for part in accept.split(","):
         name, *parameters = (piece.strip().lower() for piece in part.split(";"))
-        weight = 1.0
-        for parameter in parameters:
-            if parameter.startswith("q="):
-                try:
-                    weight = float(parameter[2:])
-                except ValueError:
-                    weight = 0.0
-        if name and weight > 0:
-            wanted.append((weight, name))
+        weights = ["1", *(piece[2:] for piece in parameters if piece.startswith("q="))]
+        with suppress(ValueError):
+            if name and (weight := float(weights[-1])) > 0:
+                wanted.append((weight, name))
     if not accept.strip():
         return preferred
     for _, name in sorted(wanted, key=lambda pair: -pair[0]):
