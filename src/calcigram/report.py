@@ -16,7 +16,8 @@ from calcigram.charts import plot_confusion, plot_reliability
 from calcigram.classify import missing_note
 from calcigram.consequences import load_rulebook
 from calcigram.htmlfile import picture, render
-from calcigram.lexicon import CONCERNS, DISTRIBUTIONS, MORPHOLOGIES, Agreement, Compared
+from calcigram.lexicon import CONCERNS, Agreement, Compared
+from calcigram.readings import PROBABILITIES
 from calcigram.wording import (
     is_missing,
     novelty_words,
@@ -239,7 +240,7 @@ def _of(one: str, many: str, n: int, limit: int) -> str:
 
 def _known(row: pd.Series) -> dict[str, Any]:
     """Return a row of the verdicts, None where a value is missing."""
-    return {name: None if is_missing(value) else value for name, value in row.items()}
+    return {str(name): None if is_missing(value) else value for name, value in row.items()}
 
 
 def _cards(verdicts: pd.DataFrame) -> list[tuple[str, int]]:
@@ -288,20 +289,15 @@ def _matrix(verdicts: pd.DataFrame, axis: str, title: str) -> dict[str, Any]:
 
 def _item(row: pd.Series, drawn: str) -> dict[str, Any]:
     """Return what is shown of a cluster."""
-    probabilities = {
-        "distribution": ("p_distribution", DISTRIBUTIONS),
-        "morphology": ("p_morphology", MORPHOLOGIES),
-        "concern": ("p", CONCERNS),
-    }
     return {
         "row": _known(row),
         "picture": drawn,
         "trust": _trust_words(row),
         "outcomes": outcome_words(row),
         "probabilities": {
-            axis: {word: float(row[f"{prefix}_{word}"]) for word in words}
-            for axis, (prefix, words) in probabilities.items()
-            if not row[[f"{prefix}_{word}" for word in words]].isna().any()
+            axis: {word: float(row[name]) for name, word in columns.items()}
+            for axis, columns in PROBABILITIES.items()
+            if not row[list(columns)].isna().any()
         },
     }
 

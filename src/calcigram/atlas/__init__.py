@@ -27,7 +27,7 @@ from calcigram.features.extract import extract_features
 from calcigram.htmlfile import filled, picture, write_text
 from calcigram.lexicon import DISTRIBUTIONS, MORPHOLOGIES, TERMS, Distribution, Morphology
 from calcigram.mammogram import Mammogram
-from calcigram.plots import draw_nipple_direction, draw_scale_bar, draw_tree, hull_outline
+from calcigram.plots.cluster import draw_nipple_direction, draw_scale_bar, draw_tree, hull_outline
 from calcigram.risk.table import COLUMNS, ROWS, load_risk
 from calcigram.simulate import acquisition
 from calcigram.simulate.generator import TrueCluster, true_cluster

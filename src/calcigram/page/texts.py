@@ -15,7 +15,7 @@ from calcigram.consequences import shipped_rulebooks
 from calcigram.explain.text import LOG_ODDS, N_FEATURES, N_MISSED, NO_EXEMPLARS
 from calcigram.features.catalogue import with_unit
 from calcigram.htmlfile import templates
-from calcigram.lexicon import CONCERNS, DISTRIBUTIONS, MORPHOLOGIES
+from calcigram.readings import PROBABILITIES
 from calcigram.report import rule_words
 from calcigram.wording import outcome_words, plain, printable
 
@@ -128,12 +128,8 @@ def rules_html(row: Mapping[str, Any]) -> str:
 def probabilities_html(row: Mapping[str, Any]) -> str:
     """Return the model's probabilities as bars with numbers, and further columns as they are."""
     axes = [
-        (title, {str(word): row[f"{prefix}{word}"] for word in words})
-        for title, prefix, words in (
-            ("Distribution", "p_distribution_", DISTRIBUTIONS),
-            ("Morphology", "p_morphology_", MORPHOLOGIES),
-            ("Concern", "p_", CONCERNS),
-        )
+        (axis.capitalize(), {word: row[name] for name, word in columns.items()})
+        for axis, columns in PROBABILITIES.items()
     ]
     further = [(title, _text(row[name])) for name, title in _FURTHER.items() if name in row]
     return str(_macros().probabilities(axes, further, outcome_words(row)))

@@ -350,11 +350,11 @@ def encode(document: Any) -> bytes:
 
 
 class Json(JSONResponse):
-    """A document as a response; bytes are JSON that was written before."""
+    """A document as a response."""
 
     def render(self, content: Any) -> bytes:
         """Return the body."""
-        return content if isinstance(content, bytes) else encode(content)
+        return encode(content)
 
 
 def json_body(records: list[dict[str, Any]], notes: tuple[str, ...] = ()) -> bytes:

@@ -284,19 +284,19 @@ async def explain(request: Request) -> Response:
     media_type, body = await body_of(request)
     options = reading_options(request, media_type)
     _, content = await service.run(children.explain, body, media_type, options, service.settings)
-    return Json(content)
+    return Response(content, media_type=JSON)
 
 
 @address("/v1/model", "model", "about", schemas.Model)
 async def model(request: Request) -> Response:
     """Describe the model: how it was trained and checked, and what it measures."""
-    return Json(service_of(request).model_document)
+    return Response(service_of(request).model_document, media_type=JSON)
 
 
 @address("/v1/rules", "rules", "about", schemas.Rules)
 async def rules(request: Request) -> Response:
     """Give the recognition rules and the two rulebooks."""
-    return Json(service_of(request).rules_document)
+    return Response(service_of(request).rules_document, media_type=JSON)
 
 
 @address("/v2/health/live", "v2_live", _V2, schemas.Live, open_to_all=True)
@@ -332,7 +332,7 @@ _VERSIONED = f"{_MODEL}/versions/{v2.VERSION}"
 @address("/v2", "v2_server", _V2, schemas.V2Server)
 async def server_metadata() -> Response:
     """Name the server and its extensions of the protocol."""
-    return Json(v2.server_document())
+    return Json(v2.SERVER)
 
 
 @router.get(f"{_VERSIONED}/ready", include_in_schema=False)
@@ -378,7 +378,7 @@ async def infer(request: Request) -> Response:
         header, body = await service.run(children.infer, content, header_length, service.settings)
         n_json = header["n_json"]
     if n_json is None:
-        return Json(body)
+        return Response(body, media_type=JSON)
     return Response(body, media_type=ANY, headers={v2.HEADER_LENGTH: str(n_json)})
 
 
@@ -411,7 +411,7 @@ def responses_of(service: Service) -> dict[tuple[str, str], Any]:
         "ready": {"ready": True},
         "v2_live": {"live": True},
         "v2_ready": {"ready": True},
-        "v2_server": v2.server_document(),
+        "v2_server": v2.SERVER,
         "v2_model": _shortened(v2.model_document(service.datatypes)),
         "v2_model_ready": {"name": v2.NAME, "ready": True},
         "v2_infer": json.loads(inferred),
