@@ -273,9 +273,8 @@ def first_example(read: Callable[[ClusterSet], pd.DataFrame]) -> tuple[str, pd.D
     agreed = concerns.eq(verdicts["concern"], axis=0).all(axis=1)
     agreed &= ~verdicts["review"].astype(bool) & (verdicts["agreement"] == "agree")
     benign = agreed & (verdicts["concern"] == Concern.BENIGN)
-    i = int(
-        (benign if benign.any() else agreed).to_numpy().argmax()
-    )  # the first, if none is agreed
+    # the first, if none is agreed
+    i = int((benign if benign.any() else agreed).to_numpy().argmax())
     return list(examples())[i], verdicts.iloc[[i]].reset_index(drop=True)
 
 

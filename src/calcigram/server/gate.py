@@ -200,9 +200,8 @@ class Gate:
         self._check_room()
         is_at_work = False
 
-        def begin() -> (
-            None
-        ):  # when all of the request is there: one whose body does not end is no work
+        def begin() -> None:
+            """Count the request once all of it is there: one whose body does not end is no work."""
             nonlocal is_at_work
             if not is_at_work:
                 self._check_room()
