@@ -113,12 +113,10 @@ def write_report(
         matrices=[_matrix(verdicts, *axis) for axis in _AXES.items()],
         anchors={i: f"cluster-{k}" for k, i in enumerate(shown, start=1)},
         review={i: _known(verdicts.iloc[i]) for i in to_look[:MAX_REVIEW_ROWS]},
-        review_caption=_of("cluster asks", "clusters ask", len(to_look), MAX_REVIEW_ROWS)
-        + " for a second look",
-        cluster_note=f"{_of('cluster', 'clusters', len(verdicts), max_pictures)}, "
-        "those most in need of a look first. Calcifications are drawn to size, soft where they are "
-        "faint; hollow squares have no known size; dashed: convex hull; solid lines: spanning "
-        "tree; arrow: to the nipple.",
+        n_to_look=len(to_look),
+        max_review_rows=MAX_REVIEW_ROWS,
+        n_clusters=len(verdicts),
+        max_pictures=max_pictures,
         items={i: _item(verdicts.iloc[i], drawn) for i, drawn in pictures.items()},
         rule_texts=rule_words() if rule_texts is None else rule_texts,
     )
@@ -232,12 +230,6 @@ def rule_words() -> dict[str, str]:
     }
 
 
-def _of(one: str, many: str, n: int, limit: int) -> str:
-    if n > limit:
-        return f"The first {limit} of {n} {many}"
-    return f"{n} {one if n == 1 else many}"
-
-
 def _known(row: pd.Series) -> dict[str, Any]:
     """Return a row of the verdicts, None where a value is missing."""
     return {str(name): None if is_missing(value) else value for name, value in row.items()}
@@ -276,15 +268,13 @@ def _matrix(verdicts: pd.DataFrame, axis: str, title: str) -> dict[str, Any]:
     model, rules = (
         verdicts.loc[was_compared, name].astype(object) for name in (axis, f"rule_{axis}")
     )
-    agreement = cohen_kappa(model, rules)
-    text = "kappa cannot be computed"
-    if agreement.kappa == agreement.kappa:
-        text = (
-            f"kappa {agreement.kappa:.2f} (95 % interval {agreement.low:.2f} to "
-            f"{agreement.high:.2f}, {agreement.n} clusters)"
-        )
     rows = zip(plain(used), counts.loc[used, used].to_numpy().tolist(), strict=True)
-    return {"axis": title, "kappa": text, "columns": plain(used), "rows": list(rows)}
+    return {
+        "axis": title,
+        "kappa": cohen_kappa(model, rules),
+        "columns": plain(used),
+        "rows": list(rows),
+    }
 
 
 def _item(row: pd.Series, drawn: str) -> dict[str, Any]:
