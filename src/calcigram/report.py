@@ -169,8 +169,10 @@ def write_evaluation_report(
         title=title,
         model_version=model_version,
         origin=origin,
-        tables=[_table(frame, caption) for caption, frame in (tables or {}).items()],
-        readers=[_reader(name, evaluation) for name, evaluation in evaluations.items()],
+        tables=tables or {},
+        readers=evaluations,
+        cells_of=_cells,
+        pictures_of=_pictures,
     )
 
 
@@ -312,47 +314,28 @@ def _small_picture(cluster: ClusterSet, row: pd.Series) -> str:
         return picture(plot_cluster(cluster, row, ax, title="", legend=False))
 
 
-def _reader(name: str, evaluation: Evaluation) -> dict[str, Any]:
-    return {
-        "name": name,
-        "n_clusters": evaluation.n_clusters,
-        "tables": [
-            _table(evaluation.to_frame(), f"{name}: by part"),
-            _table(evaluation.per_class(), f"{name}: by word"),
-        ],
-        "pictures": [
-            drawn for axis, scores in evaluation.axes.items() for drawn in _pictures(axis, scores)
-        ],
-    }
-
-
-def _pictures(axis: str, scores: AxisScores) -> list[dict[str, str]]:
+def _pictures(axis: str, scores: AxisScores) -> list[tuple[str, str]]:
     counts = plot_confusion(
         scores.confusion, scores.labels, scores.read_as, title=f"{axis}: confusion"
     )
     rows = enumerate(zip(plain(scores.labels), scores.confusion, strict=True))
     right = "; ".join(f"{word} {row[k]} of {row.sum()} right" for k, (word, row) in rows)
     text = f"Confusion matrix, {axis}, {scores.n} clusters: {right}"
-    drawn = [{"data": picture(counts), "alt": text}]
+    drawn = [(picture(counts), text)]
     curve = scores.curve
     if curve is not None and curve.count.size:
         title = f"{axis}: calibration"
         ax = plot_reliability(curve.confidence, curve.accuracy, curve.count, title=title)
         text = f"Calibration curve, {axis}: expected calibration error {curve.error:.3f}"
-        drawn.append({"data": picture(ax), "alt": text})
+        drawn.append((picture(ax), text))
     return drawn
 
 
-def _table(frame: pd.DataFrame, caption: str) -> dict[str, Any]:
+def _cells(frame: pd.DataFrame) -> list[list[tuple[str, bool]]]:
+    """Return the head and the rows of a table: texts, and whether their columns hold numbers."""
     numeric = [kind.kind in "iuf" for kind in frame.dtypes]
-    return {
-        "caption": caption,
-        "columns": list(zip(plain(frame.columns), numeric, strict=True)),
-        "rows": [
-            [(_cell(value), is_number) for value, is_number in zip(row, numeric, strict=True)]
-            for row in frame.itertuples(index=False, name=None)
-        ],
-    }
+    rows = (map(_cell, row) for row in frame.itertuples(index=False, name=None))
+    return [list(zip(row, numeric, strict=True)) for row in (plain(frame.columns), *rows)]
 
 
 def _cell(value: Any) -> str:
