@@ -67,15 +67,17 @@ def draw_marks(ax: Axes, cluster: ClusterSet, form: str | None = None) -> None:
     known = np.isfinite(cluster.aspect_ratio) & np.isfinite(cluster.orientation_deg)
     aspect = np.where(known, cluster.aspect_ratio, 1.0)  # a circle where it is unknown
     angle = np.where(known, cluster.orientation_deg, 0.0)
-    look = {"facecolor": ink, "edgecolor": "none", "zorder": 3}
+    look: dict[str, Any] = {"facecolor": ink, "edgecolor": "none", "zorder": 3}
 
     def draw_ellipses(chosen: npt.NDArray[np.bool_], scale: float, alpha: float) -> None:
         if chosen.any():
             # y points down on the page and in the data alike, so the angle needs no change of sign
             size, stretch = scale * diameter[chosen], np.sqrt(aspect[chosen])
-            place = {"offsets": points[chosen], "offset_transform": ax.transData, "units": "xy"}
-            axes = (size * stretch, size / stretch, angle[chosen])
-            ax.add_collection(EllipseCollection(*axes, **place, alpha=alpha, **look))
+            ellipses = EllipseCollection(
+                size * stretch, size / stretch, angle[chosen], units="xy", alpha=alpha, **look,
+                offsets=points[chosen], offset_transform=ax.transData,
+            )  # fmt: skip
+            ax.add_collection(ellipses)
 
     draw_ellipses(smooth, 1.0, 0.8)
     if lobed.any():
