@@ -8,8 +8,7 @@ from pathlib import Path
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from calcigram.atlas import atlas_entries
-from calcigram.atlas.pictures import draw_schematic, draw_xray, specimens
+from calcigram.atlas import atlas_entries, draw_schematic, draw_xray, specimens
 from calcigram.lexicon import DISTRIBUTIONS, MORPHOLOGIES
 from calcigram.wording import plain
 

@@ -10,8 +10,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from calcigram.server.examples import PROBLEMS
-from calcigram.server.responses import KINDS
+from calcigram.server.responses import KINDS, PROBLEMS
 from calcigram.server.settings import Settings, variable
 
 ROOT = Path(__file__).parents[1]

@@ -14,7 +14,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 import calcigram
-from calcigram.atlas.html import atlas_html
+from calcigram.atlas import atlas_html
 from calcigram.cli import build_parser
 
 project = "calcigram"

@@ -125,7 +125,7 @@ def warm() -> None:
     from calcigram import classify, simulate
     from calcigram.formats import read_intake  # noqa: F401
     from calcigram.formats.dicom import images, reading, segmentation  # noqa: F401
-    from calcigram.page import pictures  # noqa: F401
+    from calcigram.page import files  # noqa: F401
 
     for name in (
         "nibabel", "tifffile", "PIL.Image", "openpyxl", "roifile", "pydicom", "scipy.ndimage", "scipy.sparse.csgraph", "skimage.measure",

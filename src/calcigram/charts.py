@@ -7,9 +7,9 @@ clusters are in `plots`. Colours are those of Okabe and Ito ("Color Universal De
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import cycle, islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -94,12 +94,11 @@ def plot_confusion(
 
     from calcigram.figure import new_axes, setting
 
-    rows: Iterable[object] | None = row_labels
-    columns: Iterable[object] | None = column_labels
-    if isinstance(counts, pd.DataFrame):
-        rows = counts.index if rows is None else rows
-        columns = counts.columns if columns is None else columns
-    matrix = np.asarray(counts, dtype=float)
+    given: Any = counts
+    table = pd.DataFrame(given)
+    rows = table.index if row_labels is None else row_labels
+    columns = table.columns if column_labels is None else column_labels
+    matrix = table.to_numpy(float)
     if ax is None:
         ax = new_axes(1.6 + 0.55 * matrix.shape[1], 1.4 + 0.45 * matrix.shape[0])
     totals = matrix.sum(axis=1, keepdims=True)
@@ -112,14 +111,10 @@ def plot_confusion(
         ax.text(
             j, i, f"{value:g}", ha="center", va="center", color="white" if luminance < 0.5 else "black"
         )  # fmt: skip
-    ax.set_xticks(
-        range(matrix.shape[1]),
-        plain(range(matrix.shape[1]) if columns is None else columns),
-        rotation=40,
-    )
+    ax.set_xticks(range(matrix.shape[1]), plain(columns), rotation=40)
     for label in ax.get_xticklabels():
         label.set(ha="right", rotation_mode="anchor")
-    ax.set_yticks(range(matrix.shape[0]), plain(range(matrix.shape[0]) if rows is None else rows))
+    ax.set_yticks(range(matrix.shape[0]), plain(rows))
     ax.tick_params(length=0)
     ax.grid(visible=False)
     ax.set_xlabel(column_title)

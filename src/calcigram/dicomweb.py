@@ -191,28 +191,26 @@ class Archive:
     @contextmanager
     def _told(self, what: str) -> Iterator[None]:
         """Say in our own words what goes wrong on the way."""
-        requests = load_extra("requests", "An archive")
         try:
             yield
         except CalcigramError:
             raise
-        except requests.HTTPError as error:
-            status = getattr(error.response, "status_code", None)
-            if status in (401, 403):
-                problem = f"user name or password refused (HTTP {status}); see --user"
-            else:
-                problem = f"HTTP {status}"
-            raise ArchiveError(f"{self.url}: could not {what}: {problem}") from None
-        except requests.Timeout:
-            raise ArchiveError(f"{self.url}: could not {what}: no answer in time") from None
-        except (requests.RequestException, OSError) as error:
-            raise ArchiveError(
-                f"{self.url}: could not {what}: connection lost or refused ({type(error).__name__})"
-            ) from None
         except Exception as error:  # an answer that is no DICOMweb breaks the client in many ways
-            raise ArchiveError(
-                f"{self.url}: could not {what}: no DICOMweb answer ({type(error).__name__}: {error})"
-            ) from None
+            raise ArchiveError(f"{self.url}: could not {what}: {_told(error)}") from None
+
+
+def _told(error: Exception) -> str:
+    requests = load_extra("requests", "An archive")
+    kind = type(error).__name__
+    if isinstance(error, requests.HTTPError):
+        status = getattr(error.response, "status_code", None)
+        refused = "user name or password refused (HTTP {}); see --user"
+        return (refused if status in (401, 403) else "HTTP {}").format(status)
+    if isinstance(error, requests.Timeout):
+        return "no answer in time"
+    if isinstance(error, requests.RequestException | OSError):
+        return f"connection lost or refused ({kind})"
+    return f"no DICOMweb answer ({kind}: {error})"
 
 
 def answer_study(

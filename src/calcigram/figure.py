@@ -213,9 +213,8 @@ def text_width(text: str, size: float) -> float:
 def _pieces(line: str, width: float, size: float) -> list[str]:
     """Return the words of a line; one wider than a line in several pieces."""
     pieces = []
-    line = re.sub(r" (\W) ", " \\1\u00a0", line).replace(
-        " %", "\u00a0%"
-    )  # signs stay with their words
+    # signs stay with their words
+    line = re.sub(r" (\W) ", " \\1\u00a0", line).replace(" %", "\u00a0%")
     for word in line.split(" "):
         rest = word
         while text_width(rest, size) > width and len(rest) > 1:

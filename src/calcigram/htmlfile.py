@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from calcigram._version import __version__
 from calcigram.charts import CONCERN_SIGNS
-from calcigram.wording import for_pages
+from calcigram.wording import counted, for_pages, plain
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -96,7 +96,7 @@ def templates(*, escape: bool = True) -> Environment:
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    return Environment(
+    environment = Environment(
         loader=PackageLoader("calcigram", "templates"),
         autoescape=escape,
         finalize=for_pages,
@@ -104,6 +104,8 @@ def templates(*, escape: bool = True) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters |= {"plain": lambda word: plain([word])[0], "counted": counted}
+    return environment
 
 
 def write_text(path: str | PathLike[str], text: str) -> Path:

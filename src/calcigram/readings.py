@@ -46,6 +46,16 @@ def _matrix(field: str, names: Sequence[str], prefix: str = "") -> dict[str, Rea
     return {f"{prefix}{name}": ReadingColumn(field, float, k) for k, name in enumerate(names)}
 
 
+PROBABILITIES: dict[str, dict[str, str]] = {
+    axis: {f"{prefix}_{word}": str(word) for word in words}
+    for axis, prefix, words in (
+        ("distribution", "p_distribution", DISTRIBUTIONS),
+        ("morphology", "p_morphology", MORPHOLOGIES),
+        ("concern", "p", CONCERNS),
+    )
+}
+"""Axis -> column of the verdict table -> the word whose probability it is."""
+
 READING_COLUMNS: dict[str, ReadingColumn] = {
     "cluster_id": ReadingColumn("cluster_id", str),
     "distribution": ReadingColumn("distribution", AXES["distribution"].labels),

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 from calcigram.charts import plot_confusion, plot_reliability
 from calcigram.classify import missing_note
 from calcigram.consequences import load_rulebook
-from calcigram.crosscheck.layout import CONCERN_COLUMNS
 from calcigram.htmlfile import picture, render
-from calcigram.lexicon import CONCERNS, DISTRIBUTIONS, MORPHOLOGIES, Agreement, Compared
+from calcigram.lexicon import CONCERNS, Agreement, Compared
+from calcigram.readings import PROBABILITIES
 from calcigram.wording import (
-    counted,
+    is_missing,
     novelty_words,
     outcome_words,
     plain,
@@ -92,17 +92,13 @@ def write_report(
     """
     if list(clusters.cluster_id) != [str(name) for name in verdicts["cluster_id"]]:
         raise ValueError("clusters and verdicts must hold the same clusters in the same order")
-    texts = rule_words() if rule_texts is None else rule_texts
     order = review_order(verdicts)
     shown = order[:max_pictures]
-    items = []
+    pictures = {}
     for done, i in enumerate(shown, start=1):
-        items.append(_item(clusters[i], verdicts.iloc[i], texts))
+        pictures[i] = _small_picture(clusters[i], verdicts.iloc[i])
         if progress is not None:
             progress(done, len(shown))
-    anchors = {i: f"cluster-{k + 1}" for k, i in enumerate(shown)}
-    for i, item in zip(shown, items, strict=True):
-        item["anchor"] = anchors[i]
     to_look = [i for i in order if verdicts["review"].iloc[i]]
     return render(
         "report.html.j2",
@@ -115,14 +111,14 @@ def write_report(
         concerns=[str(word) for word in CONCERNS],
         concern_counts=_concern_counts(verdicts),
         matrices=[_matrix(verdicts, *axis) for axis in _AXES.items()],
-        review=[_review_row(verdicts.iloc[i], anchors.get(i)) for i in to_look[:MAX_REVIEW_ROWS]],
-        review_caption=_of("cluster asks", "clusters ask", len(to_look), MAX_REVIEW_ROWS)
-        + " for a second look",
-        cluster_note=f"{_of('cluster', 'clusters', len(verdicts), max_pictures)}, "
-        "those most in need of a look first. Calcifications are drawn to size, soft where they are "
-        "faint; hollow squares have no known size; dashed: convex hull; solid lines: spanning "
-        "tree; arrow: to the nipple.",
-        items=items,
+        anchors={i: f"cluster-{k}" for k, i in enumerate(shown, start=1)},
+        review={i: _known(verdicts.iloc[i]) for i in to_look[:MAX_REVIEW_ROWS]},
+        n_to_look=len(to_look),
+        max_review_rows=MAX_REVIEW_ROWS,
+        n_clusters=len(verdicts),
+        max_pictures=max_pictures,
+        items={i: _item(verdicts.iloc[i], drawn) for i, drawn in pictures.items()},
+        rule_texts=rule_words() if rule_texts is None else rule_texts,
     )
 
 
@@ -173,8 +169,10 @@ def write_evaluation_report(
         title=title,
         model_version=model_version,
         origin=origin,
-        tables=[_table(frame, caption) for caption, frame in (tables or {}).items()],
-        readers=[_reader(name, evaluation) for name, evaluation in evaluations.items()],
+        tables=tables or {},
+        readers=evaluations,
+        cells_of=_cells,
+        pictures_of=_pictures,
     )
 
 
@@ -234,33 +232,21 @@ def rule_words() -> dict[str, str]:
     }
 
 
-def _of(one: str, many: str, n: int, limit: int) -> str:
-    if n > limit:
-        return f"The first {limit} of {n} {many}"
-    return f"{n} {one if n == 1 else many}"
+def _known(row: pd.Series) -> dict[str, Any]:
+    """Return a row of the verdicts, None where a value is missing."""
+    return {str(name): None if is_missing(value) else value for name, value in row.items()}
 
 
-def _word(value: Any) -> str | None:
-    return str(value) if isinstance(value, str) else None
-
-
-def _words(row: pd.Series, *names: str) -> str:
-    return ", ".join(plain([row[name] for name in names if _word(row[name])])) or "nothing"
-
-
-def _cards(verdicts: pd.DataFrame) -> list[dict[str, Any]]:
+def _cards(verdicts: pd.DataFrame) -> list[tuple[str, int]]:
     agreement = verdicts["agreement"].astype(object)
     return [
-        {"label": "clusters", "value": len(verdicts)},
-        {"label": "to look at", "value": int(verdicts["review"].astype(bool).sum())},
-        *(
-            {"label": f"readings: {plain([word])[0]}", "value": int((agreement == word).sum())}
-            for word in Agreement
-        ),
+        ("clusters", len(verdicts)),
+        ("to look at", int(verdicts["review"].astype(bool).sum())),
+        *((f"readings: {plain([word])[0]}", int((agreement == word).sum())) for word in Agreement),
     ]
 
 
-def _concern_counts(verdicts: pd.DataFrame) -> list[dict[str, Any]]:
+def _concern_counts(verdicts: pd.DataFrame) -> list[tuple[str, list[int]]]:
     readers = {
         "model, under the article": "concern",
         "model, under BI-RADS": "model_birads_concern",
@@ -271,7 +257,7 @@ def _concern_counts(verdicts: pd.DataFrame) -> list[dict[str, Any]]:
     for reader, name in readers.items():
         column = verdicts[name].astype(object)
         counts = [int((column == word).sum()) for word in CONCERNS]
-        rows.append({"reader": reader, "counts": [*counts, len(column) - sum(counts)]})
+        rows.append((reader, [*counts, len(column) - sum(counts)]))
     return rows
 
 
@@ -280,65 +266,31 @@ def _matrix(verdicts: pd.DataFrame, axis: str, title: str) -> dict[str, Any]:
 
     counts = agreement_matrix(verdicts, axis)
     used = [word for word in counts.index if counts.loc[word].any() or counts[word].any()]
-    rows = [
-        {
-            "label": plain([one])[0],
-            "cells": [{"n": int(counts.loc[one, other]), "same": one == other} for other in used],
-        }
-        for one in used
-    ]
     was_compared = verdicts["compared"].isin([Compared.BOTH, axis])
     model, rules = (
         verdicts.loc[was_compared, name].astype(object) for name in (axis, f"rule_{axis}")
     )
-    agreement = cohen_kappa(model, rules)
-    text = "kappa cannot be computed"
-    if agreement.kappa == agreement.kappa:
-        text = (
-            f"kappa {agreement.kappa:.2f} (95 % interval {agreement.low:.2f} to "
-            f"{agreement.high:.2f}, {agreement.n} clusters)"
-        )
-    return {"axis": title, "kappa": text, "columns": plain(used), "rows": rows}
-
-
-def _review_row(row: pd.Series, anchor: str | None) -> dict[str, Any]:
+    rows = zip(plain(used), counts.loc[used, used].to_numpy().tolist(), strict=True)
     return {
-        "anchor": anchor,
-        "name": str(row["cluster_id"]),
-        "model_words": _words(row, "distribution", "morphology"),
-        "rule_words": _words(row, "rule_distribution", "rule_morphology"),
-        "concern": _word(row["concern"]),
-        "rule_concern": _word(row["rule_concern"]),
-        "reason": str(row["reason"]),
+        "axis": title,
+        "kappa": cohen_kappa(model, rules),
+        "columns": plain(used),
+        "rows": list(rows),
     }
 
 
-def _item(cluster: ClusterSet, row: pd.Series, texts: Mapping[str, str]) -> dict[str, Any]:
-    fired = _word(row["rules_fired"]) or ""
-    name = str(row["cluster_id"])
-    size = _word(row["size_class"])
-    n_marks = counted(int(row["n_calcifications"]), "calcification")
-    marks = f"{n_marks}, {size}" if size else n_marks
+def _item(row: pd.Series, drawn: str) -> dict[str, Any]:
+    """Return what is shown of a cluster."""
     return {
-        "name": name,
-        "picture": _small_picture(cluster, row),
-        "alt": f"Cluster {name}: {marks}. Model reads "
-        f"{_words(row, 'distribution', 'morphology')}; rules read "
-        f"{_words(row, 'rule_distribution', 'rule_morphology')}.",
-        "look": bool(row["review"]),
-        "reason": str(row["reason"]),
-        "size_note": marks,
-        "rules": [{"id": rule, "text": texts.get(rule, "")} for rule in fired.split("|") if rule],
-        **{
-            key: " ".join(plain([row[key]])) if _word(row[key]) else "nothing"
-            for key in ("distribution", "morphology", "rule_distribution", "rule_morphology")
-        },
-        **{key: _word(row[key]) for key in CONCERN_COLUMNS},
-        "sets": _trust_words(row),
+        "row": _known(row),
+        "picture": drawn,
+        "trust": _trust_words(row),
         "outcomes": outcome_words(row),
-        "p_distribution": _bars(row, "p_distribution", DISTRIBUTIONS),
-        "p_morphology": _bars(row, "p_morphology", MORPHOLOGIES),
-        "p_concern": _bars(row, "p", CONCERNS),
+        "probabilities": {
+            axis: {word: float(row[name]) for name, word in columns.items()}
+            for axis, columns in PROBABILITIES.items()
+            if not row[list(columns)].isna().any()
+        },
     }
 
 
@@ -362,56 +314,28 @@ def _small_picture(cluster: ClusterSet, row: pd.Series) -> str:
         return picture(plot_cluster(cluster, row, ax, title="", legend=False))
 
 
-def _bars(row: pd.Series, prefix: str, words: tuple[Any, ...]) -> list[dict[str, Any]]:
-    values = [float(row[f"{prefix}_{word}"]) for word in words]
-    if any(value != value for value in values):
-        return []
-    return [
-        {"label": label, "value": value} for label, value in zip(plain(words), values, strict=True)
-    ]
-
-
-def _reader(name: str, evaluation: Evaluation) -> dict[str, Any]:
-    return {
-        "name": name,
-        "n_clusters": evaluation.n_clusters,
-        "tables": [
-            _table(evaluation.to_frame(), f"{name}: by part"),
-            _table(evaluation.per_class(), f"{name}: by word"),
-        ],
-        "pictures": [
-            drawn for axis, scores in evaluation.axes.items() for drawn in _pictures(axis, scores)
-        ],
-    }
-
-
-def _pictures(axis: str, scores: AxisScores) -> list[dict[str, str]]:
+def _pictures(axis: str, scores: AxisScores) -> list[tuple[str, str]]:
     counts = plot_confusion(
         scores.confusion, scores.labels, scores.read_as, title=f"{axis}: confusion"
     )
     rows = enumerate(zip(plain(scores.labels), scores.confusion, strict=True))
     right = "; ".join(f"{word} {row[k]} of {row.sum()} right" for k, (word, row) in rows)
     text = f"Confusion matrix, {axis}, {scores.n} clusters: {right}"
-    drawn = [{"data": picture(counts), "alt": text}]
+    drawn = [(picture(counts), text)]
     curve = scores.curve
     if curve is not None and curve.count.size:
         title = f"{axis}: calibration"
         ax = plot_reliability(curve.confidence, curve.accuracy, curve.count, title=title)
         text = f"Calibration curve, {axis}: expected calibration error {curve.error:.3f}"
-        drawn.append({"data": picture(ax), "alt": text})
+        drawn.append((picture(ax), text))
     return drawn
 
 
-def _table(frame: pd.DataFrame, caption: str) -> dict[str, Any]:
+def _cells(frame: pd.DataFrame) -> list[list[tuple[str, bool]]]:
+    """Return the head and the rows of a table: texts, and whether their columns hold numbers."""
     numeric = [kind.kind in "iuf" for kind in frame.dtypes]
-    return {
-        "caption": caption,
-        "columns": list(zip(plain(frame.columns), numeric, strict=True)),
-        "rows": [
-            [(_cell(value), is_number) for value, is_number in zip(row, numeric, strict=True)]
-            for row in frame.itertuples(index=False, name=None)
-        ],
-    }
+    rows = (map(_cell, row) for row in frame.itertuples(index=False, name=None))
+    return [list(zip(row, numeric, strict=True)) for row in (plain(frame.columns), *rows)]
 
 
 def _cell(value: Any) -> str:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from calcigram.atlas import atlas_entries
-from calcigram.atlas.pictures import source_names
+from calcigram.atlas import atlas_entries, source_names
 from calcigram.consequences import TAGS, load_rulebook
 from calcigram.features.catalogue import FEATURE_NAMES
 from calcigram.lexicon import ADMISSIBLE_PAIRS, DISTRIBUTIONS, MORPHOLOGIES

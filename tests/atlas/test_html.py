@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from calcigram.atlas import atlas_entries, html, write_atlas
+from calcigram import atlas
+from calcigram.atlas import atlas_entries, write_atlas
 from calcigram.cli import main
 from calcigram.lexicon import DISTRIBUTIONS, MORPHOLOGIES
 from calcigram.risk.table import load_risk
@@ -24,7 +25,7 @@ MAX_BYTES = 6_000_000
 def two_entries(monkeypatch):
     """Draw two small entries in place of all."""
     chosen = [entry for entry in atlas_entries() if entry.word in ("round", "grouped")]
-    monkeypatch.setattr(html, "atlas_entries", lambda: chosen)
+    monkeypatch.setattr(atlas, "atlas_entries", lambda: chosen)
 
 
 def test_the_command_writes_one_file_that_needs_no_other(two_entries, tmp_path, parse, capsys):
@@ -70,7 +71,7 @@ def test_what_cannot_be_written_is_refused_before_anything_is_drawn(
     output, expected, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(html, "item_of", None)
+    monkeypatch.setattr(atlas, "item_of", None)
     assert main(["atlas", "-o", output]) == 2
     message = capsys.readouterr().err
     assert expected in message
@@ -95,7 +96,7 @@ def test_an_output_must_be_named(capsys):
 def test_what_was_there_before_stays_when_drawing_fails(tmp_path, monkeypatch):
     path = tmp_path / "a.html"
     path.write_text("before")
-    monkeypatch.setattr(html, "item_of", lambda entry: 1 / 0)
+    monkeypatch.setattr(atlas, "item_of", lambda entry: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         write_atlas(path)
     assert path.read_text() == "before"
@@ -105,7 +106,7 @@ def test_what_was_there_before_stays_when_drawing_fails(tmp_path, monkeypatch):
 @pytest.mark.parametrize("word", [*DISTRIBUTIONS, *MORPHOLOGIES])
 def test_outcomes_are_those_of_the_risk_table(word):
     table = load_risk()
-    text = html.outcomes_of(word)
+    text = atlas.outcomes_of(word)
     if word in ("branching", "coarse_heterogeneous"):
         assert text == "not in the data"
         return

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from calcigram.atlas import atlas_entries
-from calcigram.atlas.pictures import draw_schematic, draw_xray, specimens
+from calcigram.atlas import atlas_entries, draw_schematic, draw_xray, specimens
 from calcigram.features.extract import extract_features
 from calcigram.lexicon import DISTRIBUTION_LABELS, MORPHOLOGY_LABELS, Distribution
 from calcigram.rules.engine import RuleReader

@@ -11,9 +11,8 @@ import pytest
 import calcigram
 from calcigram.clusters import ClusterSet
 from calcigram.errors import BadInputError
-from calcigram.explain.changes import _copies, _stretch, smallest_changes
-from calcigram.explain.contributions import feature_words, with_unit
-from calcigram.features.catalogue import FAMILIES, FEATURE_NAMES
+from calcigram.explain.influences import _copies, _stretch, smallest_changes
+from calcigram.features.catalogue import FAMILIES, FEATURE_NAMES, feature_words, with_unit
 from calcigram.features.extract import extract_features
 from calcigram.model.head import is_readable
 

@@ -89,3 +89,11 @@ def test_the_picture_says_what_it_is(cluster):
 
 def test_the_report_says_what_it_is(cluster):
     assert b"not a medical device" in files.report(classify, cluster).read().lower()
+
+
+def test_clusters_survive_the_way():
+    clusters = simulate(5, seed=3)
+    back, _ = files.Opened.from_bytes(files.Opened(clusters).to_bytes())
+    assert back.cluster_id.tolist() == clusters.cluster_id.tolist()
+    assert np.array_equal(back.cnr, clusters.cnr, equal_nan=True)
+    assert back.meta["true_distribution"].tolist() == clusters.meta["true_distribution"].tolist()

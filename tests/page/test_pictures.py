@@ -7,8 +7,7 @@ import pytest
 
 from calcigram.errors import CalcigramError
 from calcigram.mammogram import Mammogram
-from calcigram.page.files import open_file
-from calcigram.page.pictures import MAX_SIDE, Picture, detected
+from calcigram.page.files import MAX_SIDE, Opened, Picture, detected, open_file
 from calcigram.page.sketch import (
     CLICKED,
     GROWN,
@@ -89,8 +88,9 @@ def test_points_are_grown_as_the_detector_grows_them(found):
 
 
 def test_it_crosses_to_another_process_whole(found):
-    picture = found[1]
-    other = Picture.from_bytes(picture.to_bytes())
+    clusters, picture = found
+    back, other = Opened.from_bytes(Opened(clusters, picture).to_bytes())
+    assert np.array_equal(back.x_mm, clusters.x_mm)
     assert np.array_equal(other.mammogram.pixels, picture.mammogram.pixels)
     assert (other.grey, other.loose, other.notes, other.box) == (
         picture.grey, picture.loose, picture.notes, picture.box,
@@ -98,7 +98,8 @@ def test_it_crosses_to_another_process_whole(found):
     valid = np.ones((70, 70), bool)
     valid[0] = False
     masked = Picture(Mammogram(np.eye(70, dtype=np.float32), (0.1, 0.2), valid), (0, 1), {}, ())
-    assert np.array_equal(Picture.from_bytes(masked.to_bytes()).mammogram.valid, valid)
+    _, other = Opened.from_bytes(Opened(clusters, masked).to_bytes())
+    assert np.array_equal(other.mammogram.valid, valid)
 
 
 def test_an_image_without_clusters_is_shown_to_be_marked():

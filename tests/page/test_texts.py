@@ -10,7 +10,7 @@ from itertools import product
 import pytest
 
 from calcigram import classify, explain, simulate
-from calcigram.explain.contributions import feature_words
+from calcigram.features.catalogue import feature_words
 from calcigram.lexicon import DISTRIBUTION_LABELS, MORPHOLOGY_LABELS
 from calcigram.page import texts
 

@@ -6,15 +6,15 @@ import asyncio
 import errno
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 pytest.importorskip("fastapi", reason="the extra [server] is not installed")
 
-from calcigram import simulate
 from calcigram.errors import TemporaryFilesError
 from calcigram.server import children as jobs
 from calcigram.server.children import Children, JobError
@@ -116,14 +116,6 @@ def test_one_does_not_stop_with_the_signal_that_stops_the_server(children):
     assert run(children, text)[0]["pid"] != os.getpid()
 
 
-def test_clusters_survive_the_way():
-    clusters = simulate(5, seed=3)
-    back = jobs.unpacked(jobs.packed(clusters))
-    assert back.cluster_id.tolist() == clusters.cluster_id.tolist()
-    assert np.array_equal(back.cnr, clusters.cnr, equal_nan=True)
-    assert back.meta["true_distribution"].tolist() == clusters.meta["true_distribution"].tolist()
-
-
 def test_close_ends_what_is_under_way():
     running = Children(Settings(timeout_s=60, threads=1))
 
@@ -157,3 +149,20 @@ def test_a_folder_for_temporary_files_that_is_gone_is_told(children, tmp_path, m
         run(children, "")
     problem = Problem.of_error(told.value)
     assert (problem.kind, str(tmp_path) in problem.detail) == ("no-disk", False)
+
+
+@pytest.mark.parametrize("n_workers", [1, 2])
+@pytest.mark.parametrize("start", ["serve(settings)", "create_app(settings)"])
+def test_a_script_that_would_start_a_server_in_each_child_is_told_so(tmp_path, n_workers, start):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from calcigram.server.app import create_app, serve\n"
+        "from calcigram.server.settings import Settings\n"
+        f"settings = Settings(port=0, page=False, workers={n_workers})\n{start}\n"
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == (
+        "calcigram.errors.CalcigramError: A script must start the server under "
+        '`if __name__ == "__main__":`, since the server\'s child processes run the script again'
+    )

@@ -156,6 +156,27 @@ def test_names_under_which_the_server_is_not_asked(client):
     problem(client.get("/v1/model", headers={"host": "evil.example"}), 421)
 
 
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        ("http://other.example", 421),
+        ("http://other.example:PORT", 421),
+        ("HTTP://127.0.0.1:PORT@other.example", 421),
+        ("http://127.0.0.1:PORT", 200),
+        ("http://localhost", 200),
+    ],
+)
+def test_the_host_of_an_absolute_address_counts_rather_than_the_header(server, target, status):
+    port = server.url.rpartition(":")[2]
+    head = (
+        f"GET {target}/health/live HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\nconnection: close\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", int(port)), 10) as client:
+        client.sendall(head.replace("PORT", port).encode())
+        answer = b"".join(iter(lambda: client.recv(65_536), b""))
+    assert answer.startswith(f"HTTP/1.1 {status} ".encode())
+
+
 def test_a_request_id_is_taken_up_only_if_it_is_one(client):
     wanted = "123e4567-e89b-12d3-a456-426614174000"
     assert (

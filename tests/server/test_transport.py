@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 import time
 from collections import Counter
@@ -88,3 +89,22 @@ def test_all_that_was_sent_is_answered_and_every_connection_ends(stopping):
     thread.join(15)
     assert not thread.is_alive()
     assert (went["ended"], went["closed"]) == (32, 2)
+
+
+@pytest.mark.parametrize(("n_asked", "last"), [(1, b"ok"), (3, b"ok"), (0, b"")])
+def test_who_closes_its_own_side_after_asking_is_answered(stopping, n_asked, last):
+    _, port, _ = stopping
+    with socket.create_connection(("127.0.0.1", port), 10) as client:
+        client.sendall(n_asked * REQUEST)
+        client.shutdown(socket.SHUT_WR)
+        answers = b"".join(iter(lambda: client.recv(65_536), b""))
+    assert answers.count(b"200 OK") == n_asked
+    assert answers.endswith(last)
+
+
+def test_half_a_request_is_not_waited_for(stopping):
+    _, port, _ = stopping
+    with socket.create_connection(("127.0.0.1", port), 5) as client:
+        client.sendall(b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\nhalf")
+        client.shutdown(socket.SHUT_WR)
+        assert client.recv(65_536) == b""

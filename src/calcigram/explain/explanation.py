@@ -14,8 +14,7 @@ import numpy as np
 
 from calcigram.columns import frame_of
 from calcigram.errors import BadInputError
-from calcigram.explain.changes import Change, smallest_changes
-from calcigram.explain.contributions import WhyThisWord, why_this_word
+from calcigram.explain.influences import Change, WhyThisWord, smallest_changes, why_this_word
 from calcigram.features.catalogue import feature_words, with_unit
 from calcigram.lexicon import AXES, DISTRIBUTION_LABELS, MORPHOLOGY_LABELS
 from calcigram.readings import RISK_COLUMNS
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
     from calcigram.model.reader import Model
     from calcigram.readings import Readings
     from calcigram.rules.engine import RuleReader
-    from calcigram.rules.recognition import Condition, Rule
+    from calcigram.rules.recognition import Rule
 
 N_EXAMPLES = 5
 
@@ -207,13 +206,13 @@ def explain(
         str(cluster.cluster_id[0]),
         int(cluster.n_calcifications[0]),
         _model_words(verdict, found),
-        _plain_values(verdict, _RULE_WORDS),
+        _words(verdict, "rule_", birads="birads_concern"),
         bool(verdict["review"]),
         str(verdict["reason"]),
-        _why(reader, found.model, features, exemplars) if exemplars else (),
+        _why(reader, found.model, features, exemplars),
         rules_applied(ruler, features, found.rules),
         just_missed(ruler, features),
-        _examples(reader, features, exemplars, n_examples) if exemplars else (),
+        _examples(reader, features, exemplars, n_examples),
         tuple(smallest_changes(cluster, read)) if changes else (),
         {name: float(verdict[name]) for name in RISK_COLUMNS},
         reader.version,
@@ -234,76 +233,66 @@ def _exemplars(model: Any, reference: ClusterSet | None, extra: Extra | None) ->
 
 
 def _why(
-    model: Any, readings: Readings, features: Any, exemplars: Exemplars
+    model: Any, readings: Readings, features: Any, exemplars: Exemplars | None
 ) -> tuple[WhyThisWord, ...]:
     from calcigram.features.catalogue import FEATURE_NAMES
     from calcigram.model.head import is_readable
 
-    form_known = bool(is_readable(features, "morphology")[0])
+    if not exemplars:
+        return ()
+    case = "form_known" if is_readable(features, "morphology")[0] else "form_unknown"
     extra = features.names[len(FEATURE_NAMES) :]
-    found = []
-    for head, p in zip(
-        model.heads, (readings.p_distribution[0], readings.p_morphology[0]), strict=True
-    ):
-        if np.isfinite(p[0]):
-            case = "form_known" if form_known else "form_unknown"
-            found.append(why_this_word(head, features.values[0], p, case, exemplars, extra))
-    return tuple(found)
+    read = (readings.p_distribution[0], readings.p_morphology[0])
+    return tuple(
+        why_this_word(head, features.values[0], p, case, exemplars, extra)
+        for head, p in zip(model.heads, read, strict=True)
+        if np.isfinite(p[0])
+    )
 
 
 def _examples(
-    model: Any, features: Any, exemplars: Exemplars, n_examples: int
+    model: Any, features: Any, exemplars: Exemplars | None, n_examples: int
 ) -> tuple[Example, ...]:
     from calcigram.model.exemplars import shared_leaves
     from calcigram.model.head import is_readable
 
-    known = bool(is_readable(features, "morphology")[0])
+    known = is_readable(features, "morphology")[0]
     heads = [head for head in (model.heads if known else model.heads[:1]) if head.classes]
-    if not heads:
+    if not heads or not exemplars:
         return ()
-    alike = np.mean([shared_leaves(head.forest, features.values, exemplars)[0] for head in heads], axis=0)  # fmt: skip
+    leaves = [shared_leaves(head.forest, features.values, exemplars)[0] for head in heads]
+    alike = np.mean(leaves, axis=0)
+    distributions, morphologies = (*DISTRIBUTION_LABELS, ""), (*MORPHOLOGY_LABELS, "")  # -1 is none
     return tuple(
         Example(
             exemplars.names[i],
-            _label(DISTRIBUTION_LABELS, exemplars.distribution[i]),
-            _label(MORPHOLOGY_LABELS, exemplars.morphology[i]),
+            str(distributions[exemplars.distribution[i]]),
+            str(morphologies[exemplars.morphology[i]]),
             float(alike[i]),
         )
         for i in np.argsort(-alike, kind="stable")[:n_examples]
     )
 
 
-def _label(words: tuple[str, ...], code: int) -> str:
-    return str(words[code]) if code >= 0 else ""
-
-
-_RULE_WORDS = {name: f"rule_{name}" for name in ("distribution", "morphology", "concern")}
-_RULE_WORDS["birads_concern"] = "birads_concern"
-_MODEL_WORDS = {
-    "distribution": "distribution",
-    "morphology": "morphology",
-    "concern": "concern",
-    "birads_concern": "model_birads_concern",
-    **{f"{axis}_{kind}": f"{axis}_{kind}" for kind in ("set", "probability") for axis in AXES},
-}
-"""Key of an explanation -> column of the verdict."""
-
-
-def _plain_values(verdict: pd.Series, names: dict[str, str]) -> dict[str, Any]:
-    """Return columns of a verdict as JSON has them: texts, None where missing, numbers."""
-    values = {key: verdict[column] for key, column in names.items()}
+def _words(verdict: pd.Series, reader: str, birads: str) -> dict[str, Any]:
+    """Return the words of a reader, None where one is missing."""
+    columns = {name: f"{reader}{name}" for name in ("distribution", "morphology", "concern")}
+    columns["birads_concern"] = birads
     return {
-        key: float(value)
-        if key.endswith("_probability")
-        else (value if isinstance(value, str) else None)
-        for key, value in values.items()
+        key: verdict[name] if isinstance(verdict[name], str) else None
+        for key, name in columns.items()
     }
 
 
 def _model_words(verdict: pd.Series, found: Reading) -> dict[str, Any]:
-    words = _plain_values(verdict, _MODEL_WORDS)
+    words = _words(verdict, "", birads="model_birads_concern")
+    sets = {name: verdict[name] for name in (f"{axis}_set" for axis in AXES)}
+    chances = (f"{axis}_probability" for axis in AXES)
     concern = words["concern"]
-    return words | {
+    return {
+        **words,
+        **{name: value if isinstance(value, str) else None for name, value in sets.items()},
+        **{name: float(verdict[name]) for name in chances},
         "concern_probability": float("nan") if concern is None else float(verdict[f"p_{concern}"]),
         "novelty": float(verdict["novelty"]),
         "unlike_training": bool(verdict["unlike_training"]),
@@ -412,17 +401,15 @@ def _rules(reader: RuleReader) -> list[Rule]:
 
 
 def _apply(rule: Rule, features: Any) -> RuleApplied:
-    return RuleApplied(
-        rule.id, str(rule.word), tuple(_apply_condition(c, features) for c in rule.conditions)
+    conditions = (
+        ConditionApplied(
+            condition.feature,
+            condition.comparison,
+            condition.value,
+            float(features.column(condition.feature)[0]),
+            condition.unit or "1",
+            bool(condition_holds(condition, features)[0]),
+        )
+        for condition in rule.conditions
     )
-
-
-def _apply_condition(condition: Condition, features: Any) -> ConditionApplied:
-    return ConditionApplied(
-        condition.feature,
-        condition.comparison,
-        condition.value,
-        float(features.column(condition.feature)[0]),
-        condition.unit or "1",
-        bool(condition_holds(condition, features)[0]),
-    )
+    return RuleApplied(rule.id, str(rule.word), tuple(conditions))

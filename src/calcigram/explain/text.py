@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from calcigram.charts import colours
 from calcigram.consequences import load_rulebook
 from calcigram.crosscheck.reasons import label_words
-from calcigram.explain.contributions import WhyThisWord
+from calcigram.explain.influences import WhyThisWord
 from calcigram.features.catalogue import feature_words, with_unit
 from calcigram.htmlfile import templates
 from calcigram.model.calibrate import COVERAGE

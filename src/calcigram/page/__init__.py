@@ -78,8 +78,7 @@ def _opened(given: Any, spacing_mm: float | Sequence[float] | None) -> Opened:
     from calcigram.errors import BadInputError
     from calcigram.formats.registry import as_clusters, content_of
     from calcigram.options import ReadOptions
-    from calcigram.page.files import Opened
-    from calcigram.page.pictures import detected
+    from calcigram.page.files import Opened, detected
 
     is_image = isinstance(given, np.ndarray | Mammogram)
     if isinstance(given, str | os.PathLike):

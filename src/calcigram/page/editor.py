@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -164,13 +165,8 @@ class Editor:
         frame : bool
             Whether to look at all of them, none selected; else what is in sight stays.
         """
-        self._is_ours = True
-        try:
+        with self._own_change():
             self.source.data = dict(columns)
-        finally:
-            self._is_ours = False
-        self._shown = self.columns
-        self._draw_lines(self._shown)
         if frame:
             self.source.selected.indices = []
             self._frame()
@@ -232,9 +228,15 @@ class Editor:
         for i, values in marks.items():
             for name, value in values.items():
                 changes.setdefault(name, []).append((i, value))
+        with self._own_change():
+            self.source.patch(changes)
+
+    @contextmanager
+    def _own_change(self) -> Iterator[None]:
+        """Change points without a call to `changed`, and draw the lines over them."""
         self._is_ours = True
         try:
-            self.source.patch(changes)
+            yield
         finally:
             self._is_ours = False
         self._shown = self.columns
@@ -331,25 +333,22 @@ class Editor:
         if not x.size:
             return
         largest = max(self.source.data["width"], default=0.0)
-        x_ends, y_ends = self._around(x, y, largest)
-        x_reset, y_reset = x_ends, y_ends
+        ends = reset = self._around(x, y, largest)
         if whole is not None:  # the button "Reset" of an image shows all of it
-            x_reset, y_reset = self._around(np.array(whole[::2]), np.array(whole[1::2]), 0.0)
-        for axis, (start, end), (reset_start, reset_end) in (
-            (self.figure.x_range, x_ends, x_reset),
-            (self.figure.y_range, y_ends[::-1], y_reset[::-1]),
-        ):
+            reset = self._around(np.array(whole[::2]), np.array(whole[1::2]), 0.0)
+        axes = (self.figure.x_range, self.figure.y_range)
+        for axis, (start, end), (reset_start, reset_end) in zip(axes, ends, reset, strict=True):
             axis.update(start=start, end=end, reset_start=reset_start, reset_end=reset_end)
 
     def _around(
         self, x: Points, y: Points, largest: float
     ) -> tuple[tuple[float, float], tuple[float, float]]:
-        """Return the ends of the axes that show points of at most a size."""
+        """Return the ends of the axes that show points of at most a size; y points down."""
         # A millimetre is as long across as it is down: the frame's sides say how much fits.
         tall = self._frame_px["inner_height"] / self._frame_px["inner_width"]
         half = max(float(np.ptp(x)) + largest, (float(np.ptp(y)) + largest) / tall, 4.0) * 0.56
         cx, cy = (float(v.min() + v.max()) / 2 for v in (x, y))
-        return (cx - half, cx + half), (cy - half * tall, cy + half * tall)
+        return (cx - half, cx + half), (cy + half * tall, cy - half * tall)
 
 
 def _glyphs_of(renderer: Any) -> list[Any]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 from calcigram.charts import CONCERN_COLOURS, CONCERN_SIGNS
@@ -15,17 +14,12 @@ from calcigram.consequences import shipped_rulebooks
 from calcigram.explain.text import LOG_ODDS, N_FEATURES, N_MISSED, NO_EXEMPLARS
 from calcigram.features.catalogue import with_unit
 from calcigram.htmlfile import templates
-from calcigram.lexicon import CONCERNS, DISTRIBUTIONS, MORPHOLOGIES
+from calcigram.readings import PROBABILITIES
 from calcigram.report import rule_words
 from calcigram.wording import outcome_words, plain, printable
 
 if TYPE_CHECKING:
     from calcigram.explain.explanation import Explanation
-
-NOTICE = (
-    "Research software, <b>not a medical device</b>. It describes patterns and states no diagnosis; "
-    "do not use it for diagnosis or for the management of patients."
-)
 
 ATLAS_PATH = "/atlas"
 """Where a server has the atlas."""
@@ -55,9 +49,7 @@ def head_html(*, has_atlas: bool) -> str:
         Whether the server of the page has the atlas.
     """
     # relative, so that it holds behind a proxy that serves the page below a path
-    link = f'<a href="{ATLAS_PATH[1:]}" target="_blank">Atlas of patterns</a>' if has_atlas else ""
-    note = f'<div role="note" class="notice">{NOTICE}</div>'
-    return f"<header><h1>calcigram</h1>{link}{note}</header>"
+    return str(_macros().head(ATLAS_PATH[1:] if has_atlas else ""))
 
 
 def verdict_html(row: Mapping[str, Any], notes: Sequence[str] = ()) -> str:
@@ -84,8 +76,7 @@ def unread_html(why: str) -> str:
 
 def message_html(message: str) -> str:
     """Return a message, such as why a file was refused; empty without one."""
-    shown = escape(printable(message, keep="\n"))
-    return f'<div class="message" role="alert">{shown}</div>' if message else ""
+    return str(_macros().message(message)) if message else ""
 
 
 def image_html(notes: Sequence[str], n_not_grown: int = 0, n_twice: int = 0) -> str:
@@ -128,12 +119,8 @@ def rules_html(row: Mapping[str, Any]) -> str:
 def probabilities_html(row: Mapping[str, Any]) -> str:
     """Return the model's probabilities as bars with numbers, and further columns as they are."""
     axes = [
-        (title, {str(word): row[f"{prefix}{word}"] for word in words})
-        for title, prefix, words in (
-            ("Distribution", "p_distribution_", DISTRIBUTIONS),
-            ("Morphology", "p_morphology_", MORPHOLOGIES),
-            ("Concern", "p_", CONCERNS),
-        )
+        (axis.capitalize(), {word: row[name] for name, word in columns.items()})
+        for axis, columns in PROBABILITIES.items()
     ]
     further = [(title, _text(row[name])) for name, title in _FURTHER.items() if name in row]
     return str(_macros().probabilities(axes, further, outcome_words(row)))
@@ -158,8 +145,8 @@ def explanation_html(explanation: Explanation) -> str:
 def _macros() -> Any:
     environment = templates()
     environment.filters |= {
-        "plain": lambda word: plain([word])[0],
         "with_unit": with_unit,
+        "printable": printable,
         "by_size": lambda shares: sorted(shares.items(), key=lambda item: -abs(item[1])),
     }
     environment.tests["known"] = _is_number

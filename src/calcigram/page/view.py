@@ -37,7 +37,7 @@ from calcigram.wording import plain, printable
 if TYPE_CHECKING:
     import pandas as pd
 
-    from calcigram.page.pictures import Picture
+    from calcigram.page.files import Picture
 
 DETAIL_AFTER_S = 0.3
 """After the last move of an image, the part in sight is sent in detail."""
@@ -90,9 +90,9 @@ class View:
         self._past: list[_State] = []
         self.widgets = Widgets(
             [
-                (self._table, "verdicts.csv", "Save the table"),
-                (self._picture, "cluster.png", "Save the picture"),
-                (self._report, "report.html", "Save the report"),
+                (self._saved(files.table, self._all), "verdicts.csv", "Save the table"),
+                (self._saved(files.picture, self._cluster), "cluster.png", "Save the picture"),
+                (self._saved(files.report, self._all), "report.html", "Save the report"),
             ],
             can_explain=explain is not None,
             name=(name := f"v{id(self):x}"),
@@ -118,7 +118,7 @@ class View:
             (widgets.upload, "value", self._on_upload),
             (widgets.listed, "value", self._on_listed),
             (widgets.size, "value", self._on_size),
-            (widgets.why, "collapsed", self._on_why),
+            (widgets.why, "collapsed", self._explain_drawn),
             *((field, "value", self._on_reading) for field in widgets.reading.values()),
         ):
             widget.param.watch(react, parameter)
@@ -277,10 +277,7 @@ class View:
 
         self._later(show)
 
-    async def _on_why(self, _: Any) -> None:
-        await self._explain_drawn()
-
-    async def _explain_drawn(self) -> None:
+    async def _explain_drawn(self, _: Any = None) -> None:
         """Explain what is drawn, as long as the explanation is open."""
         if self._explain is None or self.widgets.why.collapsed:
             return
@@ -470,14 +467,13 @@ class View:
     def _say(self, message: str) -> None:
         self.widgets.message.object = texts.message_html(message)
 
-    async def _table(self) -> io.BytesIO:
-        return await asyncio.to_thread(files.table, self._read, self._all())
+    def _saved(self, write: Callable[..., io.BytesIO], get: Callable[[], ClusterSet]) -> Any:
+        """Return what a button calls: it writes the clusters as they stand then."""
 
-    async def _picture(self) -> io.BytesIO:
-        return await asyncio.to_thread(files.picture, self._read, self._cluster())
+        async def written() -> io.BytesIO:
+            return await asyncio.to_thread(write, self._read, get())
 
-    async def _report(self) -> io.BytesIO:
-        return await asyncio.to_thread(files.report, self._read, self._all())
+        return written
 
     def _all(self) -> ClusterSet:
         """Return what was loaded, the cluster that is drawn as it stands now."""

@@ -55,9 +55,8 @@ class Upload(pn.widgets.FileDropper):
         chunks = self._file_buffer.get(data["name"])
         if chunks is None:
             return
-        if (
-            sum(map(len, chunks)) + len(data["data"]) > MAX_IMAGE_BYTES
-        ):  # the browser was to refuse it
+        # the browser was to refuse it
+        if sum(map(len, chunks)) + len(data["data"]) > MAX_IMAGE_BYTES:
             self._file_buffer.clear()
             return
         event.data = {**data, "type": ""}  # else text would be decoded
@@ -96,9 +95,8 @@ class Widgets:
         in_chunks: bool,
     ) -> None:
         changed = "stale", name
-        self._head = head_html(
-            has_atlas=in_chunks
-        )  # what comes through a server's socket is served
+        # what comes through a server's socket is served
+        self._head = head_html(has_atlas=in_chunks)
         self.image = _html()
         self.message, self.verdict = _html("head"), _html("verdict", changed)
         self.rules, self.probabilities = _html(changed), _html("bars", changed)

@@ -7,29 +7,8 @@ alone. Pictures of results (confusion matrices, calibration curves) are in `calc
 """
 
 from calcigram.figure import save_picture
-from calcigram.plots.cluster import (
-    draw_marks,
-    draw_nipple_direction,
-    draw_scale_bar,
-    draw_tree,
-    hull_outline,
-    lobed_outlines,
-    plot_cluster,
-)
-from calcigram.plots.features import plot_features
-from calcigram.plots.gallery import plot_gallery
+from calcigram.plots.cluster import plot_cluster
+from calcigram.plots.overview import plot_features, plot_gallery
 from calcigram.plots.reading import plot_reading
 
-__all__ = [
-    "draw_marks",
-    "draw_nipple_direction",
-    "draw_scale_bar",
-    "draw_tree",
-    "hull_outline",
-    "lobed_outlines",
-    "plot_cluster",
-    "plot_features",
-    "plot_gallery",
-    "plot_reading",
-    "save_picture",
-]
+__all__ = ["plot_cluster", "plot_features", "plot_gallery", "plot_reading", "save_picture"]

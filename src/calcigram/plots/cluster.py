@@ -62,11 +62,30 @@ def draw_marks(ax: Axes, cluster: ClusterSet, form: str | None = None) -> None:
         solidity = np.fmin(solidity, np.float32(_POPCORN))
     lobed = sized & ~faint & (solidity < _SMOOTH)
     smooth = sized & ~faint & ~lobed
-    _draw_ellipses(ax, cluster, smooth, 1.0, facecolor=ink, alpha=0.8)
-    _draw_lobed(ax, cluster, lobed, solidity, facecolor=ink, alpha=0.8)
-    for size, alpha in _HAZE:
-        _draw_ellipses(ax, cluster, faint, size, facecolor=ink, alpha=alpha)
-    points = np.column_stack([cluster.x_mm, cluster.y_mm])
+    points = np.column_stack([cluster.x_mm, cluster.y_mm]).astype(float)
+    diameter = cluster.diameter_mm.astype(float)
+    known = np.isfinite(cluster.aspect_ratio) & np.isfinite(cluster.orientation_deg)
+    aspect = np.where(known, cluster.aspect_ratio, 1.0)  # a circle where it is unknown
+    angle = np.where(known, cluster.orientation_deg, 0.0)
+    look: dict[str, Any] = {"facecolor": ink, "edgecolor": "none", "zorder": 3}
+
+    def draw_ellipses(chosen: npt.NDArray[np.bool_], scale: float, alpha: float) -> None:
+        if chosen.any():
+            # y points down on the page and in the data alike, so the angle needs no change of sign
+            size, stretch = scale * diameter[chosen], np.sqrt(aspect[chosen])
+            ellipses = EllipseCollection(
+                size * stretch, size / stretch, angle[chosen], units="xy", alpha=alpha, **look,
+                offsets=points[chosen], offset_transform=ax.transData,
+            )  # fmt: skip
+            ax.add_collection(ellipses)
+
+    draw_ellipses(smooth, 1.0, 0.8)
+    if lobed.any():
+        of_each = (diameter, aspect, angle, solidity.astype(float))
+        outlines = lobed_outlines(*(values[lobed] for values in of_each)) + points[lobed, None]
+        ax.add_collection(PolyCollection(list(outlines), alpha=0.8, **look))
+    for scale, alpha in _HAZE:
+        draw_ellipses(faint, scale, alpha)
     dot = {"color": ink, "marker": "o", "linestyle": "none", "markeredgewidth": 0, "zorder": 3}
     for chosen, size, alpha, label in (
         (smooth | lobed, 0.8, 0.8, "calcification, to size (dot: centre)"),
@@ -121,46 +140,6 @@ def lobed_outlines(diameter: Floats, aspect: Floats, angle_deg: Floats, solidity
     c, s = np.cos(np.deg2rad(angle_deg)), np.sin(np.deg2rad(angle_deg))
     rotated: Floats = corners @ np.array([[c, s], [-s, c]]).transpose(2, 0, 1)
     return rotated
-
-
-def _drawn(cluster: ClusterSet, chosen: npt.NDArray[np.bool_]) -> tuple[Floats, ...]:
-    """Return centres, diameters, aspect ratios and angles; a circle where the last are unknown."""
-    known = np.isfinite(cluster.aspect_ratio) & np.isfinite(cluster.orientation_deg)
-    aspect = np.where(known, cluster.aspect_ratio, 1.0)[chosen]
-    angle = np.where(known, cluster.orientation_deg, 0.0)[chosen]
-    centres = np.column_stack([cluster.x_mm, cluster.y_mm])[chosen].astype(float)
-    return centres, cluster.diameter_mm[chosen].astype(float), aspect, angle
-
-
-def _draw_ellipses(
-    ax: Axes, cluster: ClusterSet, chosen: npt.NDArray[np.bool_], scale: float, **look: Any
-) -> None:
-    if not chosen.any():
-        return
-    centres, diameter, aspect, angle = _drawn(cluster, chosen)
-    # y points down on the page and in the data alike, so the angle needs no change of sign
-    ax.add_collection(
-        EllipseCollection(
-            scale * diameter * np.sqrt(aspect), scale * diameter / np.sqrt(aspect), angle,
-            units="xy", offsets=centres, offset_transform=ax.transData, edgecolor="none", zorder=3,
-            **look,
-        )
-    )  # fmt: skip
-
-
-def _draw_lobed(
-    ax: Axes,
-    cluster: ClusterSet,
-    chosen: npt.NDArray[np.bool_],
-    solidity: npt.NDArray[np.float32],
-    **look: Any,
-) -> None:
-    if not chosen.any():
-        return
-    centres, diameter, aspect, angle = _drawn(cluster, chosen)
-    outlines = lobed_outlines(diameter, aspect, angle, solidity[chosen].astype(float))
-    outlines += centres[:, None]
-    ax.add_collection(PolyCollection(list(outlines), edgecolor="none", zorder=3, **look))
 
 
 Floats = npt.NDArray[np.float64]

@@ -9,7 +9,7 @@ from matplotlib import rcParams
 
 from calcigram.charts import CONCERN_SIGNS, colours
 from calcigram.figure import draw_legend, new_axes, set_title
-from calcigram.lexicon import CONCERNS, DISTRIBUTIONS, MORPHOLOGIES
+from calcigram.readings import PROBABILITIES
 from calcigram.wording import plain
 
 if TYPE_CHECKING:
@@ -18,11 +18,6 @@ if TYPE_CHECKING:
 
     from calcigram.clusters import ClusterSet
 
-_AXES = (
-    ("distribution", "p_distribution_", DISTRIBUTIONS),
-    ("morphology", "p_morphology_", MORPHOLOGIES),
-    ("concern", "p_", CONCERNS),
-)
 _GAP = 0.8
 """Between the words of two axes, in bars."""
 
@@ -97,17 +92,17 @@ def _draw_words(ax: Axes, verdict: Mapping[str, Any] | pd.Series) -> None:
     by_rules: list[float] = []
     bars: dict[bool, list[tuple[float, float]]] = {True: [], False: []}
     top = 0.0
-    for axis, prefix, words in _AXES:
+    for axis, columns in PROBABILITIES.items():
         kept = verdict.get(f"{axis}_set")
         kept = kept if isinstance(kept, str) else str(verdict.get(axis))
-        for word in words:
-            probability = float(verdict.get(f"{prefix}{word}", float("nan")))
+        for name, word in columns.items():
+            probability = float(verdict.get(name, float("nan")))
             if probability == probability:
-                bars[str(word) in kept.split("|")].append((top, probability))
+                bars[word in kept.split("|")].append((top, probability))
             if verdict.get(f"rule_{axis}") == word:
                 by_rules.append(top)
             places.append(top)
-            labels.append(str(word))
+            labels.append(word)
             top += 1
         top += _GAP
     for is_kept, label in ((True, "model: possible"), (False, "model: ruled out")):

@@ -16,12 +16,11 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial, wraps
-from inspect import signature
+from inspect import signature, unwrap
 from typing import Any
 
 import uvicorn
 from fastapi import FastAPI, HTTPException, Request, Response
-from fastapi.openapi.utils import get_openapi
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.responses import HTMLResponse
@@ -30,7 +29,8 @@ from uvicorn.supervisors import Multiprocess
 from calcigram._version import __version__
 from calcigram.errors import BadInputError, CalcigramError
 from calcigram.formats.temporary import temporary_folder
-from calcigram.server import examples, routes
+from calcigram.server import routes
+from calcigram.server.children import check_script
 from calcigram.server.gate import DESCRIPTION, DOCS, Gate
 from calcigram.server.responses import Problem, refusal
 from calcigram.server.service import Service
@@ -77,7 +77,7 @@ def create_app(settings: Settings | None = None) -> Gate:
         if app.state.has_page:
             await asyncio.to_thread(service.first_example)
             app.state.make_page()
-        app.state.examples = await asyncio.to_thread(examples.responses_of, service)
+        await asyncio.to_thread(routes.describe, app)
         yield
         await asyncio.to_thread(service.close)
 
@@ -91,30 +91,17 @@ def create_app(settings: Settings | None = None) -> Gate:
         swagger_ui_parameters={"validatorUrl": None},  # else it sends the description to one
         redirect_slashes=False,
         lifespan=lifespan,
+        # the last: a fault of ours, and the gate logs what it was
+        exception_handlers=dict.fromkeys(
+            (Problem, CalcigramError, StarletteHTTPException, Exception), _refuse
+        ),
     )
-    app.state.service, app.state.examples = service, {}
+    app.state.service = service
     app.include_router(routes.router)
     app.state.has_page = settings.page and settings.workers == 1
     if app.state.has_page:
         app.state.make_page = mount_page(app, service)
-    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
-    for kind in (
-        Problem,
-        CalcigramError,
-        StarletteHTTPException,
-        Exception,  # a fault of ours: the gate logs what it was
-    ):
-        app.add_exception_handler(kind, _refuse)
     return Gate(app, settings, service.metrics)
-
-
-def _openapi(app: FastAPI) -> dict[str, Any]:
-    if app.openapi_schema is None:
-        document = get_openapi(
-            title=app.title, version=app.version, openapi_version="3.1.0", routes=app.routes
-        )
-        app.openapi_schema = routes.complete(document, app.state.examples)
-    return app.openapi_schema
 
 
 async def _refuse(request: Request, error: Exception) -> Response:
@@ -227,7 +214,9 @@ def bound_sessions(most: int) -> None:
     from bokeh.util.token import get_session_id
     from bokeh_fastapi.handler import DocHandler, SessionHandler, WSHandler
 
-    make, connect, turn = SessionHandler.get_session, _opened(WSHandler), asyncio.Lock()
+    # without what was put around it for another application
+    make, connect = SessionHandler.get_session, unwrap(WSHandler._async_open)
+    turn = asyncio.Lock()
     n_asked = 0
 
     async def get_session(self: Any, request: Any, session_id: Any) -> Any:
@@ -250,6 +239,7 @@ def bound_sessions(most: int) -> None:
         finally:
             n_asked -= 1
 
+    @wraps(connect)
     async def open_made(self: Any, socket: Any, token: str) -> None:
         names = {session.id for session in self.application_context.sessions}
         if get_session_id(token) not in names:
@@ -259,12 +249,6 @@ def bound_sessions(most: int) -> None:
 
     DocHandler.get_session = get_session
     WSHandler._async_open = open_made
-    WSHandler._opened = connect
-
-
-def _opened(handler: Any) -> Any:
-    """Return how the handler opens a socket, without what `bound_sessions` put around it before."""
-    return getattr(handler, "_opened", handler._async_open)
 
 
 def _log_failure(error: BaseException) -> None:
@@ -287,7 +271,13 @@ def serve(settings: Settings) -> None:
     Parameters
     ----------
     settings : Settings
+
+    Raises
+    ------
+    CalcigramError
+        The address is taken, or a script calls it outside of ``if __name__ == "__main__":``.
     """
+    check_script()
     check_address(settings)
     options = uvicorn_options(settings)
     if settings.workers == 1:

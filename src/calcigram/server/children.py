@@ -17,7 +17,6 @@ import os
 import resource
 import shutil
 import signal
-import struct
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -27,30 +26,25 @@ from functools import cache, lru_cache
 from multiprocessing import current_process, get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from calcigram.classify import Classifier
-from calcigram.clusters import CLUSTER_NAMES, MARK_NAMES, ClusterSet
+from calcigram.clusters import ClusterSet
 from calcigram.errors import CalcigramError, TemporaryFilesError
 from calcigram.formats.temporary import temporary_folder
 from calcigram.options import ReadOptions
-from calcigram.page import pictures
+from calcigram.page import files
 from calcigram.server import openinference
 from calcigram.server.inputs import gather, read_json, read_upload
 from calcigram.server.responses import JSON, NOTICE, Fault, Problem, encode, table_body
 from calcigram.server.settings import Settings
 from calcigram.server.telemetry import counts_of, log, of_exception
 
-if TYPE_CHECKING:
-    from calcigram.page.files import Opened
-
 Result = tuple[dict[str, Any], bytes]
 """A small header, and a body."""
 
 Job = Callable[..., Result]
 """A function of a module, with plain arguments."""
-
-_HEAD = struct.Struct("<I")
 
 _OUT_OF_TIME = (-signal.SIGALRM, -signal.SIGXCPU)
 
@@ -69,6 +63,31 @@ class JobError(Exception):
         self.fields = fields
 
 
+RUN_AGAIN = 76
+"""Exit code of a child process that was about to start a server of its own."""
+
+
+@cache
+def check_script() -> None:
+    """Refuse a script that would start a server again in each child process, which runs it anew.
+
+    Raises
+    ------
+    CalcigramError
+        It does not start the server under ``if __name__ == "__main__":``.
+    """
+    if getattr(current_process(), "_inheriting", False):  # as multiprocessing itself asks
+        os._exit(RUN_AGAIN)
+    probe = get_context("spawn").Process(target=os.getpid)
+    probe.start()
+    probe.join()
+    if probe.exitcode == RUN_AGAIN:
+        raise CalcigramError(
+            'A script must start the server under `if __name__ == "__main__":`, since the server\'s '
+            "child processes run the script again"
+        )
+
+
 class Children:
     """Runs jobs, a few at a time.
 
@@ -79,6 +98,7 @@ class Children:
     """
 
     def __init__(self, settings: Settings) -> None:
+        check_script()
         self._settings = settings
         self._pool = ThreadPoolExecutor(settings.threads or os.cpu_count() or 1, "jobs")
         self._calls: set[_Call] = set()
@@ -147,44 +167,37 @@ class _Call:
                 arguments = (its, folder, self._settings, self._job, self._arguments)
                 with self._lock:
                     if self._is_ended:
-                        raise self._too_long()
+                        raise Problem.too_long(self._settings.timeout_s)
                     self._process = _context().Process(target=_child, args=arguments, daemon=True)
                     self._process.start()
                 its.close()
-                message = self._message(ours)
-        header = json.loads(message[_HEAD.size :][: _HEAD.unpack_from(message)[0]])
+                header, body = self._received(ours)
         if "failure" in header:
             raise JobError(header["failure"])
         if "problem" in header:
             kind, detail, faults = header["problem"]
             raise Problem(kind, detail, [Fault(*fault) for fault in faults])
-        return header, message[_HEAD.size + _HEAD.unpack_from(message)[0] :]
+        return header, body
 
-    def _message(self, ours: Connection) -> bytes:
-        message = b""
+    def _received(self, ours: Connection) -> Result:
+        result: Result | None = None
         try:
             if ours.poll(self._settings.timeout_s):
-                message = ours.recv_bytes(self._settings.max_work_bytes)
+                most = self._settings.max_work_bytes
+                result = json.loads(ours.recv_bytes(most)), ours.recv_bytes(most)
         except (EOFError, OSError):
             self._process.join(1)
         died = self._process.exitcode
         self._process.kill()
         self._process.join()
         self._process.close()
-        if message:
-            return message
+        if result is not None:
+            return result
         if self._is_ended or died is None or died in _OUT_OF_TIME:
-            raise self._too_long()
-        raise Problem(
-            "unreadable",
+            raise Problem.too_long(self._settings.timeout_s)
+        raise Problem.unreadable(
             "The process that read the body crashed: it may be damaged, or need more than "
-            f"{self._settings.max_work_mb:g} MB of memory.",
-            [Fault("body", "a file that can be read")],
-        )
-
-    def _too_long(self) -> Problem:
-        return Problem(
-            "too-long", f"No answer within {self._settings.timeout_s:g} s.", retry_after=1
+            f"{self._settings.max_work_mb:g} MB of memory."
         )
 
 
@@ -245,8 +258,8 @@ def _child(
         header = {"problem": Problem.of_error(error).plain()}
     except Exception as error:
         header = {"failure": of_exception(error)}
-    head = json.dumps(header).encode()
-    its.send_bytes(b"".join((_HEAD.pack(len(head)), head, body)))
+    its.send_bytes(json.dumps(header).encode())
+    its.send_bytes(body)
     os._exit(0)
 
 
@@ -341,34 +354,23 @@ def explain(body: bytes, media_type: str, options: ReadOptions, settings: Settin
 
 def open_file(content: bytes, options: dict[str, Any]) -> Result:
     """Read a file that was dropped on the page; the picture of a mammogram stands behind its clusters."""
-    from calcigram.page import files
 
-    clusters, picture = _parsed(lambda: files.open_file(content, **options))
-    body = packed(clusters)
-    return {"n_bytes": len(body)}, body + (b"" if picture is None else picture.to_bytes())
-
-
-def opened(header: dict[str, Any], body: bytes) -> Opened:
-    """Return what `open_file` made bytes of."""
-    from calcigram.page.files import Opened
-
-    n_bytes = header["n_bytes"]
-    picture = pictures.Picture.from_bytes(body[n_bytes:]) if len(body) > n_bytes else None
-    return Opened(unpacked(body[:n_bytes]), picture)
+    with _parsing():
+        return {}, files.open_file(content, **options).to_bytes()
 
 
 def explain_drawn(cluster: bytes, folder: str) -> Result:
     """Explain the reading of a cluster on the page, as HTML."""
     from calcigram.page import explainer
 
-    found = unpacked(cluster)
+    found = files.Opened.from_bytes(cluster).clusters
     _check_explained(found)
     return {}, explainer(_model(folder))(found).encode()
 
 
 def draw_atlas() -> Result:
     """Draw the atlas, as HTML."""
-    from calcigram.atlas.html import atlas_html
+    from calcigram.atlas import atlas_html
 
     return {}, atlas_html().encode()
 
@@ -384,47 +386,17 @@ def _clusters(
 ) -> tuple[ClusterSet, tuple[str, ...]]:
     if media_type == JSON:
         return gather([read_json(body, settings, options.columns)]), ()
-    result: tuple[ClusterSet, tuple[str, ...]] = _parsed(
-        lambda: read_upload(body, media_type, settings, options)
-    )
-    return result
+    with _parsing():
+        return read_upload(body, media_type, settings, options)
 
 
-def _parsed(read: Any) -> Any:
-    """Return what a parser gives; where it fails as it should not, the file is refused."""
+@contextmanager
+def _parsing() -> Iterator[None]:
+    """Refuse a file on which a parser fails as it should not."""
     try:
-        return read()
+        yield
     except (CalcigramError, Problem, MemoryError):
         raise
     except Exception as error:
         kind = of_exception(error)["exception"]
-        raise Problem(
-            "unreadable",
-            f"The body cannot be read ({kind}): it may be damaged.",
-            [Fault("body", "a file that can be read")],
-        ) from None
-
-
-def packed(clusters: ClusterSet) -> bytes:
-    """Return clusters as bytes that another process reads without running anything of theirs."""
-    meta = clusters.meta.astype(object).where(clusters.meta.notna(), None)
-    texts = {"cluster_id": clusters.cluster_id.tolist(), "meta": meta.to_dict("list")}
-    arrays = {name: getattr(clusters, name) for name in ("offsets", *MARK_NAMES, *CLUSTER_NAMES)}
-    return pictures.packed(texts, **arrays)
-
-
-def unpacked(content: bytes) -> ClusterSet:
-    """Return the clusters that `packed` made bytes of.
-
-    Examples
-    --------
-    >>> two = ClusterSet.from_arrays([0, 1, 3], [0, 1, 2], [0, 1, 2], cluster_id=["a", "b"])
-    >>> unpacked(packed(two)).cluster_id.tolist()
-    ['a', 'b']
-    """
-    import pandas as pd
-
-    texts, arrays = pictures.unpacked(content)
-    names = texts["cluster_id"]
-    meta = pd.DataFrame(texts["meta"], index=range(len(names)))
-    return ClusterSet.from_arrays(arrays.pop("offsets"), **arrays, cluster_id=names, meta=meta)
+        raise Problem.unreadable(f"The body cannot be read ({kind}): it may be damaged.") from None

@@ -32,8 +32,9 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 DOCS = "/docs"
 
-PAGE_PATHS = ("/", "/atlas", "/ws", "/static/", "/components/", DOCS, f"{DOCS}/")
-"""Paths of the page, or their beginnings: a browser is asked for the token there."""
+PAGE_PATHS = frozenset({"/", "/atlas", "/ws", DOCS})
+PAGE_FOLDERS = ("/static/", "/components/", f"{DOCS}/")
+"""Paths of the page, and their beginnings: a browser is asked for the token there."""
 
 DESCRIPTION = "/openapi.json"
 
@@ -93,8 +94,6 @@ class Access:
 
     def holds_cookie(self, headers: Mapping[str, str]) -> bool:
         """Tell whether the page's own cookie comes with a request."""
-        if self.is_open:
-            return True
         try:
             jar = SimpleCookie(headers.get("cookie", ""))
         except CookieError:
@@ -115,24 +114,6 @@ class _Response:
     request_id: str
     status: int = 0
     extra: list[tuple[bytes, bytes]] = field(default_factory=list)
-
-
-class _Work:
-    """One request at work: from when all of it is there. A request whose body never ends is not counted."""
-
-    def __init__(self, gate: Gate) -> None:
-        self._gate, self._is_begun = gate, False
-
-    def begin(self) -> None:
-        if not self._is_begun:
-            self._gate.check_room()
-            self._gate.count(1)
-            self._is_begun = True
-
-    def finish(self) -> None:
-        if self._is_begun:
-            self._gate.count(-1)
-            self._is_begun = False
 
 
 class Gate:
@@ -203,7 +184,11 @@ class Gate:
         response: _Response,
     ) -> None:
         path = scope["path"]
-        self._check_host(headers)
+        if not self._is_ours(headers):
+            raise Problem(
+                "wrong-host",
+                "This server does not answer to this host name (setting CALCIGRAM_HOSTS).",
+            )
         if _is_foreign(scope, headers):
             raise Problem(
                 "foreign-origin", "Only programs and pages of this server may send requests."
@@ -212,27 +197,33 @@ class Gate:
             await self._application(scope, receive, send)
             return
         self._check_token(path, headers, response)
-        self.check_room()
-        work = _Work(self)
-        body = self._bodies.limited(receive, headers, work.begin)
+        self._check_room()
+        is_at_work = False
+
+        def begin() -> None:
+            """Count the request once all of it is there: one whose body does not end is no work."""
+            nonlocal is_at_work
+            if not is_at_work:
+                self._check_room()
+                self._count(1)
+                is_at_work = True
+
+        body = self._bodies.limited(receive, headers, begin)
         if not _has_body(headers):
-            work.begin()
+            begin()
         try:
             async with asyncio.timeout(self._settings.timeout_s) as deadline:
                 await self._application(scope, body, send)
         except TimeoutError:
             if not deadline.expired():
                 raise
-            raise Problem(
-                "too-long",
-                f"No answer within {self._settings.timeout_s:g} s.",
-                retry_after=1,
-            ) from None
+            raise Problem.too_long(self._settings.timeout_s) from None
         finally:
             body.release()
-            work.finish()
+            if is_at_work:
+                self._count(-1)
 
-    def count(self, change: int) -> None:
+    def _count(self, change: int) -> None:
         """Count requests at work."""
         self._n_under_way += change
         self._metrics.under_way.set(self._n_under_way)
@@ -240,28 +231,18 @@ class Gate:
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = _headers(scope)
         allowed = self._access.holds_cookie(headers) or self._access.holds_token(headers)
-        try:
-            self._check_host(headers)
-        except Problem:
-            allowed = False
-        if not (allowed and _is_same_origin(headers)):
+        if not (allowed and self._is_ours(headers) and _is_same_origin(headers)):
             await receive()
             await send({"type": "websocket.close", "code": 1008})
             log(logging.INFO, "websocket refused")
             return
         await self._application(scope, receive, send)
 
-    def _check_host(self, headers: dict[str, str]) -> None:
-        """Refuse names that a foreign page may have pointed at this machine."""
-        if not self._hosts:
-            return
+    def _is_ours(self, headers: dict[str, str]) -> bool:
+        """Tell whether the host is one of our names; a foreign page may point others at this machine."""
         host = headers.get("host", "").lower()
         name = host.rpartition(":")[0] if re.search(r":\d+$", host) else host
-        if name not in self._hosts:
-            raise Problem(
-                "wrong-host",
-                "This server does not answer to this host name (setting CALCIGRAM_HOSTS).",
-            )
+        return not self._hosts or name in self._hosts
 
     def _check_token(self, path: str, headers: dict[str, str], response: _Response) -> None:
         if self._access.is_open:
@@ -269,18 +250,14 @@ class Gate:
         page = _is_page(path)
         if self._access.holds_token(headers):
             if page:
-                response.extra.append(
-                    (
-                        b"set-cookie",
-                        f"{COOKIE}={self._access.cookie}; Path=/; HttpOnly; SameSite=Strict".encode(),
-                    )
-                )
+                cookie = f"{COOKIE}={self._access.cookie}; Path=/; HttpOnly; SameSite=Strict"
+                response.extra.append((b"set-cookie", cookie.encode()))
             return
         if page and self._access.holds_cookie(headers):
             return
         raise Problem("token-missing", "Send the header 'Authorization: Bearer TOKEN'.")
 
-    def check_room(self) -> None:
+    def _check_room(self) -> None:
         """Refuse a request where as many are at work as may be."""
         if self._n_under_way >= self._settings.max_requests:
             raise Problem(
@@ -296,17 +273,16 @@ class Gate:
             scope["path"], response.status
         )
         self._metrics.count_request(route, response.status, seconds)
-        fields: dict[str, object] = {
-            "request_id": response.request_id,
-            "method": scope["method"],
-            "route": route,
-            "status": response.status,
-            "ms": round(seconds * 1000, 3),
-        }
-        if failure is not None:
-            log(logging.ERROR, "request failed", **fields, **of_exception(failure))
-        else:
-            log(logging.INFO, "request", **fields)
+        log(
+            logging.ERROR if failure else logging.INFO,
+            "request failed" if failure else "request",
+            request_id=response.request_id,
+            method=scope["method"],
+            route=route,
+            status=response.status,
+            ms=round(seconds * 1000, 3),
+            **(of_exception(failure) if failure else {}),
+        )
 
 
 async def refuse(problem: Problem, scope: Scope, response: _Response, send: Send) -> None:
@@ -343,9 +319,7 @@ def _other_route(path: str, status: int) -> str:
 
 
 def _is_page(path: str) -> bool:
-    return any(
-        path == p or (p.endswith("/") and p != "/" and path.startswith(p)) for p in PAGE_PATHS
-    )
+    return path in PAGE_PATHS or path.startswith(PAGE_FOLDERS)
 
 
 def _has_body(headers: dict[str, str]) -> bool:

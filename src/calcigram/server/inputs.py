@@ -438,9 +438,8 @@ def _arrow_parts(body: bytes, settings: Settings, options: ReadOptions) -> Itera
             for batch in stream:
                 batches.append(batch)
                 _check_rows(sum(part.num_rows for part in batches), settings)
-                batch.validate(
-                    full=True
-                )  # to look at the bytes of damaged offsets ends the process
+                # to look at the bytes of damaged offsets ends the process
+                batch.validate(full=True)
                 n_bytes += sum(map(_n_bytes, batch.columns))
                 if n_bytes > most:
                     raise BadInputError(

@@ -43,9 +43,8 @@ _EXPECTED = {
 }
 
 
-def server_document() -> dict[str, Any]:
-    """Return the name of the server and what it can do beyond the protocol."""
-    return {"name": NAME, "version": __version__, "extensions": ["binary_tensor_data"]}
+SERVER = {"name": NAME, "version": __version__, "extensions": ["binary_tensor_data"]}
+"""The name of the server and what it can do beyond the protocol."""
 
 
 def model_document(datatypes: Mapping[str, str]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import io
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 from pydantic_core import ErrorDetails, to_json
 from starlette.exceptions import HTTPException
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from calcigram.columns import Column, Columns, Words, frame_of
 from calcigram.errors import BadInputError, CalcigramError, TemporaryFilesError
@@ -131,6 +132,16 @@ class Problem(Exception):  # noqa: N818 - the standard's own word
         )
 
     @classmethod
+    def unreadable(cls, detail: str) -> Problem:
+        """Return the problem of a file that a parser fails on."""
+        return cls("unreadable", detail, [Fault("body", "a file that can be read")])
+
+    @classmethod
+    def too_long(cls, timeout_s: float) -> Problem:
+        """Return the problem of a request that takes longer than it may."""
+        return cls("too-long", f"No answer within {timeout_s:g} s.", retry_after=1)
+
+    @classmethod
     def too_many(cls, field: str, got: str, most: int) -> Problem:
         """Return the problem of more than a request may hold, such as ``"7 clusters"``.
 
@@ -218,9 +229,6 @@ def refusal(error: Exception, request_id: str) -> Response:
     return problem.response(request_id, extra)
 
 
-FAILED = Problem("internal", "The server failed; its log names the request.")
-
-
 def shown(value: Any) -> str:
     """Return a value as text that is not longer than an answer should be.
 
@@ -240,6 +248,33 @@ def shown(value: Any) -> str:
 def _for_clients(text: str, hidden: str) -> str:
     return without_options(text.replace(hidden, "the body") if hidden else text, SPACING)
 
+
+FAILED = Problem("internal", "The server failed; its log names the request.")
+
+PROBLEMS: dict[str, Problem] = {problem.kind: problem for problem in (
+    Problem.no_json(ValueError("expected `,` or `]` at line 1 column 20")),
+    Problem("token-missing", "Send the header 'Authorization: Bearer TOKEN'."),
+    Problem("foreign-origin", "Only programs and pages of this server may send requests."),
+    Problem("not-acceptable", "The answer can be one of application/json, text/csv.",
+            [Fault("Accept", "one of application/json, text/csv", "image/png")]),
+    Problem("too-large", "The body may have at most 64000000 bytes.",
+            [Fault("body", "at most 64000000 bytes", "70000000 bytes")]),
+    Problem("media-type", "Send one of application/json, text/csv; got 'application/x-tar'.",
+            [Fault("Content-Type", "one of application/json, text/csv", "application/x-tar")]),
+    Problem("wrong-host", "This server does not answer to this host name (setting CALCIGRAM_HOSTS)."),
+    Problem.unreadable("The body cannot be read (ValueError): it may be damaged."),
+    Problem.of_value("points[3].diameter_mm", "a number above 0 in mm, or nothing (at most 10,000)", -1),
+    Problem.too_many("clusters", "100001 clusters", 100_000),
+    Problem("busy", "128 requests are under way; ask again.", retry_after=1),
+    FAILED,
+    Problem("too-slow", "Nothing of the body came within 10 s."),
+    Problem.too_long(60),
+    Problem("no-disk", "The server cannot write temporary files.", retry_after=10),
+    Problem("stopping", "The server starts or stops.", retry_after=1),
+)}  # fmt: skip
+"""A refusal of each kind that an operation may answer with."""
+
+# --- tables
 
 JSON = "application/json"
 ARROW = "application/vnd.apache.arrow.stream"
@@ -314,6 +349,14 @@ def encode(document: Any) -> bytes:
     return to_json(document, inf_nan_mode="null", fallback=lambda scalar: scalar.item())
 
 
+class Json(JSONResponse):
+    """A document as a response."""
+
+    def render(self, content: Any) -> bytes:
+        """Return the body."""
+        return encode(content)
+
+
 def json_body(records: list[dict[str, Any]], notes: tuple[str, ...] = ()) -> bytes:
     """Return the JSON body of some verdicts."""
     document: dict[str, Any] = {"notice": NOTICE, "verdicts": records}
@@ -369,15 +412,10 @@ def choose_media_type(accept: str, preferred: str) -> str:
     wanted: list[tuple[float, str]] = []
     for part in accept.split(","):
         name, *parameters = (piece.strip().lower() for piece in part.split(";"))
-        weight = 1.0
-        for parameter in parameters:
-            if parameter.startswith("q="):
-                try:
-                    weight = float(parameter[2:])
-                except ValueError:
-                    weight = 0.0
-        if name and weight > 0:
-            wanted.append((weight, name))
+        weights = ["1", *(piece[2:] for piece in parameters if piece.startswith("q="))]
+        with suppress(ValueError):
+            if name and (weight := float(weights[-1])) > 0:
+                wanted.append((weight, name))
     if not accept.strip():
         return preferred
     for _, name in sorted(wanted, key=lambda pair: -pair[0]):

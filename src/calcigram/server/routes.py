@@ -1,25 +1,24 @@
-"""The addresses, and how OpenAPI describes each.
+"""The addresses, and how OpenAPI describes each, with examples: what to send, and what the response is.
 
 A route reads its body, leaves the work to `service`, and writes the response. Types of bodies
-stand in `schemas`, examples in `examples`.
+stand in `schemas`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from starlette.formparsers import MultiPartException
 
 from calcigram.errors import BadInputError
 from calcigram.limits import PIXEL_SPACING_MM
 from calcigram.options import OPTIONS, UNITS, ReadOptions
-from calcigram.server import children, examples, schemas
+from calcigram.server import children, schemas
 from calcigram.server import openinference as v2
-from calcigram.server.inputs import ANY, DEFAULT_RESPONSE, DICOM, read_json
+from calcigram.server.inputs import ANY, DEFAULT_RESPONSE, DICOM, gather, read_json
 from calcigram.server.responses import (
     ARROW,
     CSV,
@@ -28,10 +27,14 @@ from calcigram.server.responses import (
     NOTICE,
     PARQUET,
     PROBLEM_TYPE,
+    PROBLEMS,
     Fault,
+    Json,
     Problem,
     choose_media_type,
     encode,
+    json_body,
+    records_of,
     table_body,
 )
 from calcigram.server.schemas import ref
@@ -43,6 +46,46 @@ _Document = dict[str, Any]
 FORM = "multipart/form-data"
 FIELD = "file"
 
+MAX_ITEMS = 2
+"""Items that are left of a long list in an example."""
+
+_LINE = [[round(0.7 * i, 2), round(0.1 * (i % 3), 2)] for i in range(8)]
+
+POINTS: dict[str, Any] = {
+    "cluster_id": "a line",
+    "points": [
+        {"x_mm": x, "y_mm": y, "diameter_mm": 0.3, "aspect_ratio": 2.6, "orientation_deg": 4.0}
+        for x, y in _LINE
+    ],
+}
+"""One cluster, a list of points."""
+
+COLUMNS: dict[str, Any] = {
+    "clusters": [
+        {
+            "cluster_id": "as columns",
+            "x_mm": [x for x, _ in _LINE],
+            "y_mm": [y for _, y in _LINE],
+            "diameter_mm": [0.3] * len(_LINE),
+            "nipple_x_mm": 40.0,
+            "nipple_y_mm": 10.0,
+        }
+    ]
+}
+"""Many clusters, one array per mark."""
+
+TENSORS: dict[str, Any] = {
+    "inputs": [
+        {"name": "points", "datatype": "FP32", "shape": [len(_LINE), 2], "data": _LINE},
+        {"name": "offsets", "datatype": "INT64", "shape": [2], "data": [0, len(_LINE)]},
+    ],
+    "outputs": [{"name": "distribution"}, {"name": "concern"}, {"name": "p_suspicious"}],
+}
+"""The same cluster for the Open Inference Protocol."""
+
+TABLE = "cluster_id,x_mm,y_mm\na,0,0\na,1,0\na,2,0.1\n"
+"""A file."""
+
 ABOUT = (
     "Reads clusters of breast calcifications twice, by a model and by rules, and says where the "
     f"two agree. {NOTICE} Send no names or numbers of patients: nothing here needs them."
@@ -50,7 +93,9 @@ ABOUT = (
 
 BINARY: _Document = {"schema": {"type": "string", "format": "binary"}}
 
-_SCHEMAS: _Document = {
+_V2 = "open inference"
+
+_QUERY: _Document = {
     "columns": {"type": "string", "examples": ["x=posX,y=posY"]},
     "units": {"type": "string", "enum": list(UNITS), "examples": ["px"]},
     "pixel_spacing": {
@@ -66,40 +111,41 @@ _SCHEMAS: _Document = {
     "regions": {"type": "string", "minLength": 1, "examples": ["cluster"]},
     "threshold": {"type": "number", "exclusiveMinimum": 0, "maximum": 1, "examples": [0.5]},
 }
-
-READING_PARAMETERS = [
-    {"name": name, "in": "query", "description": OPTIONS[name]["meaning"], "schema": schema}
-    for name, schema in _SCHEMAS.items()
-]
-"""Parameters of the address that say how the body is to be read, for OpenAPI."""
+"""Parameters of the address that say how the body is to be read, and their schemas."""
 
 router = APIRouter()
 
 
-def documented(
+def address(
+    path: str,
     name: str,
     tag: str,
-    *statuses: int,
+    model: Any,
+    statuses: tuple[int, ...] = (),
+    *,
     body: _Document | None = None,
     content: _Document | None = None,
     reads_clusters: bool = False,
     open_to_all: bool = False,
-) -> _Document:
-    """Return what a route is declared with, for OpenAPI.
+) -> Any:
+    """Return a decorator that makes a function the route of an address, described for OpenAPI.
 
     Parameters
     ----------
+    path : str
     name : str
-        Of the operation; its example response has the same name in `examples`.
+        Of the operation; its example response has the same name in `responses_of`.
     tag : str
-    *statuses : int
+    model : type
+        Of the response, in `schemas`; None where it is no JSON.
+    statuses : tuple of int
         Of refusals, beside those that every route may answer with.
     body : dict, optional
-        The media types of a request's body, and how it is described.
+        The media types of a request's body, and how it is described: the address takes POST, without it GET.
     content : dict, optional
         Media types of the response beside JSON.
     reads_clusters : bool
-        Whether the address takes `READING_PARAMETERS`.
+        Whether the address takes the parameters of `_QUERY`.
     open_to_all : bool
         Whether no token is needed.
     """
@@ -109,16 +155,23 @@ def documented(
         always = (*always, 408)
         extra["requestBody"] = {"required": True, **body}
     if reads_clusters:
-        extra["parameters"] = READING_PARAMETERS
-    return {
-        "operation_id": name,
-        "tags": [tag],
-        "responses": {
+        extra["parameters"] = [
+            {"name": name, "in": "query", "description": OPTIONS[name]["meaning"], "schema": schema}
+            for name, schema in _QUERY.items()
+        ]
+    return router.api_route(
+        path,
+        methods=["GET" if body is None else "POST"],
+        response_model=model,
+        response_class=Json if model else Response,
+        operation_id=name,
+        tags=[tag],
+        responses={
             200: {"description": "Success.", "content": content or {}},
             **{status: _refusals(status) for status in sorted({*always, *statuses})},
         },
-        "openapi_extra": extra,
-    }
+        openapi_extra=extra,
+    )
 
 
 def _refusals(status: int) -> _Document:
@@ -126,81 +179,71 @@ def _refusals(status: int) -> _Document:
     shown = {
         kind: {
             "summary": title,
-            "value": json.loads(examples.PROBLEMS[kind].body("8f14e45fceea467f9a1bdd3f0d2f7c11")),
+            "value": json.loads(PROBLEMS[kind].body("8f14e45fceea467f9a1bdd3f0d2f7c11")),
         }
         for kind, title in titles.items()
     }
     content = {"schema": ref(schemas.Problem), "examples": shown}
-    return {
-        "description": "; or: ".join(titles.values()),
-        "content": {PROBLEM_TYPE: content},
-    }
+    return {"description": "; or: ".join(titles.values()), "content": {PROBLEM_TYPE: content}}
 
 
-def complete(document: _Document, shown: Mapping[tuple[str, str], Any]) -> _Document:
-    """Add to the document that FastAPI makes what it cannot know.
+def describe(app: FastAPI) -> None:
+    """Add to the OpenAPI document, which FastAPI makes and keeps, what it cannot know.
 
     Parameters
     ----------
-    document : dict
-    shown : mapping
-        Example responses, as `examples.responses_of` returns them.
+    app : FastAPI
     """
+    document, shown = app.openapi(), responses_of(app.state.service)
     document["info"]["description"] = ABOUT
-    components = document.setdefault("components", {})
-    components.setdefault("schemas", {}).update(schemas.components())
-    components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+    document["components"]["schemas"] |= schemas.components()
+    document["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
     for path in document["paths"].values():
         for one in path.values():
             for media_type, content in one["responses"]["200"]["content"].items():
                 example = shown.get((one["operationId"], media_type))
                 if example is not None:
                     content["example"] = example
-    return document
 
 
 def service_of(request: Request) -> Service:
     """Return what the application of a request was made of."""
-    service: Service = request.app.state.service
-    return service
+    return request.app.state.service  # type: ignore[no-any-return]
 
 
 _CLUSTER = [ref(schemas.ClusterOfPoints), ref(schemas.ClusterOfColumns)]
-_CSV_BODY = {CSV: {"schema": {"type": "string"}, "example": examples.TABLE}}
+_FILES = {
+    CSV: {"schema": {"type": "string"}, "example": TABLE},
+    **dict.fromkeys((ARROW, PARQUET, DICOM), BINARY),
+}
+_FORM = {"type": "object", "required": [FIELD], "properties": {FIELD: BINARY["schema"]}}
 
 
-@router.post(
+@address(
     "/v1/classify",
-    response_model=schemas.Verdicts,
-    **documented(
-        "classify", "reading", 400, 406, 413, 415, 422,
-        reads_clusters=True,
-        content=dict.fromkeys((ARROW, PARQUET, CSV), BINARY),
-        body={
-            "description": "One cluster, or many; where a body's fields have other names than ours, its field "
-            "`columns` says which: `{\"columns\": {\"x_mm\": \"posX\"}, \"posX\": [0, 1], ...}`. Files (CSV, Parquet, workbooks, DICOM, masks, annotations; JSON of annotations as application/octet-stream or in a form) are distinguished by "
-            "their content; Arrow, Parquet and CSV are answered in kind unless `Accept` says otherwise.",
-            "content": {
-                JSON: {
-                    "schema": {"anyOf": [ref(schemas.Clusters), *_CLUSTER]},
-                    "examples": {
-                        "points": {"summary": "one cluster, a list of points", "value": examples.POINTS},
-                        "columns": {"summary": "many clusters, one array per mark", "value": examples.COLUMNS},
-                    },
-                },
-                **_CSV_BODY,
-                **dict.fromkeys((ARROW, PARQUET, DICOM), BINARY),
-                FORM: {
-                    "schema": {
-                        "type": "object",
-                        "required": [FIELD],
-                        "properties": {FIELD: BINARY["schema"]},
-                    }
+    "classify",
+    "reading",
+    schemas.Verdicts,
+    (400, 406, 413, 415, 422),
+    reads_clusters=True,
+    content=dict.fromkeys((ARROW, PARQUET, CSV), BINARY),
+    body={
+        "description": "One cluster, or many; where a body's fields have other names than ours, its field "
+        '`columns` says which: `{"columns": {"x_mm": "posX"}, "posX": [0, 1], ...}`. Files (CSV, Parquet, workbooks, DICOM, masks, annotations; JSON of annotations as application/octet-stream or in a form) are distinguished by '
+        "their content; Arrow, Parquet and CSV are answered in kind unless `Accept` says otherwise.",
+        "content": {
+            JSON: {
+                "schema": {"anyOf": [ref(schemas.Clusters), *_CLUSTER]},
+                "examples": {
+                    "points": {"summary": "one cluster, a list of points", "value": POINTS},
+                    "columns": {"summary": "many clusters, one array per mark", "value": COLUMNS},
                 },
             },
+            **_FILES,
+            FORM: {"schema": _FORM},
         },
-    ),
-)  # fmt: skip
+    },
+)
 async def classify(request: Request) -> Response:
     """Read clusters by the model and by the rules, and cross-check the two."""
     service = service_of(request)
@@ -210,11 +253,9 @@ async def classify(request: Request) -> Response:
     if media_type == JSON and len(body) <= SMALL_BYTES:
         points = read_json(body, service.settings, columns=options.columns)
         if points.n_points <= SMALL_POINTS:
-            if wanted == JSON:
-                content = await service.submit(points, as_json=True)
-            else:
-                verdicts = await service.submit(points, as_json=False)
-                content = await asyncio.to_thread(table_body, verdicts, wanted)
+            content = await service.submit(points, as_json=wanted == JSON)
+            if wanted != JSON:
+                content = await asyncio.to_thread(table_body, content, wanted)
             return Response(content, media_type=wanted)
     _, content = await service.run(
         children.classify, body, media_type, wanted, options, service.settings
@@ -222,22 +263,21 @@ async def classify(request: Request) -> Response:
     return Response(content, media_type=wanted)
 
 
-@router.post(
+@address(
     "/v1/explain",
-    response_model=schemas.Explanation,
-    **documented(
-        "explain", "reading", 400, 413, 415, 422,
-        reads_clusters=True,
-        body={
-            "description": "One cluster.",
-            "content": {
-                JSON: {"schema": {"oneOf": _CLUSTER}, "example": examples.POINTS},
-                **_CSV_BODY,
-                **dict.fromkeys((ARROW, PARQUET, DICOM), BINARY),
-            },
+    "explain",
+    "reading",
+    schemas.Explanation,
+    (400, 413, 415, 422),
+    reads_clusters=True,
+    body={
+        "description": "One cluster.",
+        "content": {
+            JSON: {"schema": {"oneOf": _CLUSTER}, "example": POINTS},
+            **_FILES,
         },
-    ),
-)  # fmt: skip
+    },
+)
 async def explain(request: Request) -> Response:
     """Explain the reading of one cluster: what moved the model, which rules fired, what would change it."""
     service = service_of(request)
@@ -247,54 +287,36 @@ async def explain(request: Request) -> Response:
     return Response(content, media_type=JSON)
 
 
-@router.get("/v1/model", response_model=schemas.Model, **documented("model", "about"))
+@address("/v1/model", "model", "about", schemas.Model)
 async def model(request: Request) -> Response:
     """Describe the model: how it was trained and checked, and what it measures."""
     return Response(service_of(request).model_document, media_type=JSON)
 
 
-@router.get("/v1/rules", response_model=schemas.Rules, **documented("rules", "about"))
+@address("/v1/rules", "rules", "about", schemas.Rules)
 async def rules(request: Request) -> Response:
     """Give the recognition rules and the two rulebooks."""
     return Response(service_of(request).rules_document, media_type=JSON)
 
 
-@router.get(
-    "/v2/health/live",
-    response_model=schemas.Live,
-    **documented("v2_live", "open inference", open_to_all=True),
-)
-@router.get(
-    "/health/live",
-    response_model=schemas.Live,
-    **documented("live", "health", open_to_all=True),
-)
+@address("/v2/health/live", "v2_live", _V2, schemas.Live, open_to_all=True)
+@address("/health/live", "live", "health", schemas.Live, open_to_all=True)
 async def live() -> Response:
     """Answer while the process runs."""
-    return Response(b'{"live":true}', media_type=JSON)
+    return Json({"live": True})
 
 
-@router.get(
-    "/v2/health/ready",
-    response_model=schemas.Ready,
-    **documented("v2_ready", "open inference", 503, open_to_all=True),
-)
-@router.get(
-    "/health/ready",
-    response_model=schemas.Ready,
-    **documented("ready", "health", 503, open_to_all=True),
-)
+@address("/v2/health/ready", "v2_ready", _V2, schemas.Ready, (503,), open_to_all=True)
+@address("/health/ready", "ready", "health", schemas.Ready, (503,), open_to_all=True)
 async def ready(request: Request) -> Response:
     """Tell whether the server accepts requests: the model is loaded and the kernels are compiled."""
     if not service_of(request).is_ready:
         raise Problem("stopping", "The server starts or stops.", retry_after=1)
-    return Response(b'{"ready":true}', media_type=JSON)
+    return Json({"ready": True})
 
 
-@router.get(
-    "/metrics",
-    response_class=Response,
-    **documented("metrics", "health", content={METRICS_TYPE: {"schema": {"type": "string"}}}),
+@address(
+    "/metrics", "metrics", "health", None, content={METRICS_TYPE: {"schema": {"type": "string"}}}
 )
 async def metrics(request: Request) -> Response:
     """Give the counters for Prometheus."""
@@ -303,48 +325,43 @@ async def metrics(request: Request) -> Response:
 
 # --- the Open Inference Protocol
 
-_V2 = "open inference"
 _MODEL = f"/v2/models/{v2.NAME}"
 _VERSIONED = f"{_MODEL}/versions/{v2.VERSION}"
 
 
-@router.get("/v2", response_model=schemas.V2Server, **documented("v2_server", _V2))
+@address("/v2", "v2_server", _V2, schemas.V2Server)
 async def server_metadata() -> Response:
     """Name the server and its extensions of the protocol."""
-    return Response(encode(v2.server_document()), media_type=JSON)
+    return Json(v2.SERVER)
 
 
 @router.get(f"{_VERSIONED}/ready", include_in_schema=False)
-@router.get(
-    f"{_MODEL}/ready", response_model=schemas.V2ModelReady, **documented("v2_model_ready", _V2)
-)
+@address(f"{_MODEL}/ready", "v2_model_ready", _V2, schemas.V2ModelReady)
 async def model_ready(request: Request) -> Response:
     """Tell whether the model is ready."""
-    return Response(
-        encode({"name": v2.NAME, "ready": service_of(request).is_ready}), media_type=JSON
-    )
+    return Json({"name": v2.NAME, "ready": service_of(request).is_ready})
 
 
 @router.get(_VERSIONED, include_in_schema=False)
-@router.get(_MODEL, response_model=schemas.V2Model, **documented("v2_model", _V2))
+@address(_MODEL, "v2_model", _V2, schemas.V2Model)
 async def model_metadata(request: Request) -> Response:
     """Describe the tensors."""
-    return Response(encode(v2.model_document(service_of(request).datatypes)), media_type=JSON)
+    return Json(v2.model_document(service_of(request).datatypes))
 
 
 @router.post(f"{_VERSIONED}/infer", include_in_schema=False)
-@router.post(
+@address(
     f"{_MODEL}/infer",
-    response_model=schemas.V2Response,
-    **documented(
-        "v2_infer", _V2, 400, 413, 415, 422,
-        content={ANY: BINARY},
-        body={
-            "description": "Tensors `points` (N, 2 to 7) and `offsets` (C + 1), also in binary.",
-            "content": {JSON: {"schema": ref(schemas.V2Request), "example": examples.TENSORS}},
-        },
-    ),
-)  # fmt: skip
+    "v2_infer",
+    _V2,
+    schemas.V2Response,
+    (400, 413, 415, 422),
+    content={ANY: BINARY},
+    body={
+        "description": "Tensors `points` (N, 2 to 7) and `offsets` (C + 1), also in binary.",
+        "content": {JSON: {"schema": ref(schemas.V2Request), "example": TENSORS}},
+    },
+)
 async def infer(request: Request) -> Response:
     """Read clusters: `points` (N, 2 to 7), the marks in order; `offsets` (C + 1) into its rows."""
     service = service_of(request)
@@ -365,6 +382,55 @@ async def infer(request: Request) -> Response:
     return Response(body, media_type=ANY, headers={v2.HEADER_LENGTH: str(n_json)})
 
 
+def responses_of(service: Service) -> dict[tuple[str, str], Any]:
+    """Return the responses to the examples, worked out by the model that is served; nothing is counted.
+
+    Parameters
+    ----------
+    service : Service
+        Warmed up.
+
+    Returns
+    -------
+    dict
+        Operation and media type -> the body: plain values where it is JSON, else text.
+    """
+    from calcigram.explain import explain
+
+    line = gather([read_json(encode(POINTS), service.settings)])
+    verdicts = service.classify(line)
+    explanation = {"notice": NOTICE, **explain(line, service.model).to_dict()}
+    tensors, points = v2.read(encode(TENSORS), None, service.settings)
+    inferred, _ = v2.written(tensors, service.classify(gather([points])))
+    documents = {
+        "classify": json.loads(json_body(records_of(verdicts))),
+        "explain": _shortened(json.loads(encode(explanation))),
+        "model": _shortened(json.loads(service.model_document)),
+        "rules": _shortened(json.loads(service.rules_document)),
+        "live": {"live": True},
+        "ready": {"ready": True},
+        "v2_live": {"live": True},
+        "v2_ready": {"ready": True},
+        "v2_server": v2.SERVER,
+        "v2_model": _shortened(v2.model_document(service.datatypes)),
+        "v2_model_ready": {"name": v2.NAME, "ready": True},
+        "v2_infer": json.loads(inferred),
+    }
+    return {(name, JSON): document for name, document in documents.items()} | {
+        ("classify", CSV): table_body(verdicts, CSV).decode(),
+        ("metrics", METRICS_TYPE): "calcigram_clusters_total 8.0\ncalcigram_reviews_total 3.0\n",
+    }
+
+
+def _shortened(value: Any) -> Any:
+    """Return a document with few items in each list, so that it can be taken in."""
+    if isinstance(value, dict):
+        return {key: _shortened(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_shortened(inner) for inner in value[:MAX_ITEMS]]
+    return value
+
+
 # --- bodies of requests
 
 
@@ -380,8 +446,8 @@ def reading_options(request: Request, media_type: str) -> ReadOptions:
         return ReadOptions()
     query: dict[str, Any] = dict(request.query_params)
     for name in query:
-        if name not in _SCHEMAS:
-            raise Problem.of_value(name, f"one of {', '.join(_SCHEMAS)}", query[name])
+        if name not in _QUERY:
+            raise Problem.of_value(name, f"one of {', '.join(_QUERY)}", query[name])
         if media_type == JSON and name != "columns":
             raise Problem.of_value(name, "nothing beside JSON, which is in mm", query[name])
     try:

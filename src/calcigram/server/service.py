@@ -21,8 +21,9 @@ from calcigram.classify import Classifier
 from calcigram.clusters import ClusterSet
 from calcigram.columns import Column, frame_of, rows_between
 from calcigram.errors import CalcigramError
+from calcigram.page.files import Opened, Picture, first_example
 from calcigram.server import children
-from calcigram.server.children import Children, Job, Result
+from calcigram.server.children import Children, Job
 from calcigram.server.inputs import Points, gather
 from calcigram.server.responses import NOTICE, Problem, datatype_of, encode, json_body, records_of
 from calcigram.server.settings import Settings
@@ -31,8 +32,6 @@ from calcigram.server.telemetry import Metrics, counts_of
 if TYPE_CHECKING:
     import pandas as pd
 
-    from calcigram.page.files import Opened
-    from calcigram.page.pictures import Picture
 
 SMALL_POINTS = 2_000
 """Calcifications up to which a request is read together with others, in a thread: ms at most."""
@@ -121,13 +120,11 @@ class Service:
 
     def first_example(self) -> tuple[str, pd.DataFrame]:
         """Return what the page opens on: read once, before anybody opens it, and not counted."""
-        from calcigram.page.files import first_example
-
         return first_example(self._uncounted_table)
 
     def open_file(self, content: bytes, **options: Any) -> Opened:
         """Read a file that was dropped on the page, in a child process; refuse an image too many."""
-        opened = children.opened(*self._run_for_page(children.open_file, content, options))
+        opened = Opened.from_bytes(self._run_for_page(children.open_file, content, options))
         if opened.picture is not None:
             held = [opened.picture, *self._pictures]
             if sum(one.mammogram.pixels.nbytes for one in held) > self.settings.max_work_bytes:
@@ -140,9 +137,8 @@ class Service:
 
     def explain_drawn(self, cluster: ClusterSet) -> str:
         """Explain the reading of a cluster on the page, in a child process."""
-        packed = children.packed(cluster)
-        _, html = self._run_for_page(children.explain_drawn, packed, self.settings.model)
-        return html.decode()
+        packed = Opened(cluster).to_bytes()
+        return self._run_for_page(children.explain_drawn, packed, self.settings.model).decode()
 
     async def atlas(self) -> bytes:
         """Return the atlas as HTML: drawn once, in a child process, when it is first asked for."""
@@ -151,10 +147,10 @@ class Service:
                 _, self._atlas = await self._children.run(children.draw_atlas)
         return self._atlas
 
-    def _run_for_page(self, job: Job, *arguments: Any) -> Result:
+    def _run_for_page(self, job: Job, *arguments: Any) -> bytes:
         """Return what a job gives, its refusals as the page shows them."""
         try:
-            return self._children.run_now(job, *arguments)
+            return self._children.run_now(job, *arguments)[1]
         except Problem as problem:
             raise CalcigramError(problem.detail) from None
 

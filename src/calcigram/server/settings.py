@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -43,7 +43,7 @@ class Settings(BaseSettings):
     """processes; more than one serve the interface without the page"""
     threads: Annotated[int, Field(ge=0, le=1_000)] = 0
     """large requests at once per process, and threads of each; 0: as many as processors"""
-    model: str = ""
+    model: Annotated[str, BeforeValidator(os.fspath)] = ""
     """model folder; empty: the model that ships"""
     token: str = ""
     """token that requests must carry, at least 16 characters"""
@@ -101,13 +101,8 @@ class Settings(BaseSettings):
             A value is no number, out of range, or there is no token though the address can be
             reached from other machines.
         """
-        values = {
-            name: os.fspath(value) if isinstance(value, os.PathLike) else value
-            for name, value in given.items()
-            if value is not None
-        }
         try:
-            return cls(**values)
+            return cls(**{name: value for name, value in given.items() if value is not None})
         except ValidationError as error:
             raise _bad_setting(error.errors(include_url=False)[0]) from None
 

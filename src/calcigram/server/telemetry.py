@@ -162,35 +162,34 @@ class Metrics:
         disable_created_metrics()  # they double the lines
         self.registry = CollectorRegistry()
 
-        def counter(name: str, text: str, *labels: str) -> Counter:
-            return Counter(f"calcigram_{name}", text, labels, registry=self.registry)
+        def made(kind: Any, name: str, text: str, *labels: str, **options: Any) -> Any:
+            return kind(f"calcigram_{name}", text, labels, registry=self.registry, **options)
 
-        self._requests = counter("requests", "Requests answered", "route", "status")
-        self._seconds = Histogram(
-            "calcigram_request_seconds",
+        self._requests = made(Counter, "requests", "Requests answered", "route", "status")
+        self._seconds = made(
+            Histogram,
+            "request_seconds",
             "Seconds from the first byte of a request to the last of its answer",
-            ["route"],
+            "route",
             buckets=_BUCKETS_S,
-            registry=self.registry,
         )
-        self._clusters = counter("clusters", "Clusters read")
-        self._concern = counter("verdicts", "Verdicts by the model's concern", "concern")
-        self._agreement = counter("agreement", "Verdicts by how the readings compare", "agreement")
-        self._review = counter("reviews", "Verdicts that a person should look at")
-        self._novel = counter("novel", "Clusters unlike those the model was trained on")
-        self._batches = counter("batches", "Times that small requests were read together")
-        self.under_way = Gauge(
-            "calcigram_requests_under_way", "Requests at work or waiting",
-            registry=self.registry, multiprocess_mode="livesum",
-        )  # fmt: skip
-        Gauge(
-            "calcigram_info", "1; the model is the label", ["model"],
-            registry=self.registry, multiprocess_mode="max",
-        ).labels(version).set(1)  # fmt: skip
-        for concern in (*CONCERNS, NO_WORD):
-            self._concern.labels(str(concern))
-        for agreement in (*AGREEMENTS, NO_WORD):
-            self._agreement.labels(str(agreement))
+        self._clusters = made(Counter, "clusters", "Clusters read")
+        self._words = {
+            "concern": made(Counter, "verdicts", "Verdicts by the model's concern", "concern"),
+            "agreement": made(
+                Counter, "agreement", "Verdicts by how the readings compare", "agreement"
+            ),
+        }
+        self._review = made(Counter, "reviews", "Verdicts that a person should look at")
+        self._novel = made(Counter, "novel", "Clusters unlike those the model was trained on")
+        self._batches = made(Counter, "batches", "Times that small requests were read together")
+        text = "Requests at work or waiting"
+        self.under_way = made(Gauge, "requests_under_way", text, multiprocess_mode="livesum")
+        info = made(Gauge, "info", "1; the model is the label", "model", multiprocess_mode="max")
+        info.labels(version).set(1)
+        for name, words in (("concern", CONCERNS), ("agreement", AGREEMENTS)):
+            for word in (*words, NO_WORD):
+                self._words[name].labels(str(word))
 
     def count_request(self, route: str, status: int, seconds: float) -> None:
         """Count one request; `route` is the template of its path."""
@@ -209,7 +208,7 @@ class Metrics:
         self._clusters.inc(counts["clusters"])
         self._review.inc(counts["review"])
         self._novel.inc(counts[UNLIKE])
-        for name, counter in (("concern", self._concern), ("agreement", self._agreement)):
+        for name, counter in self._words.items():
             for word, count in counts[name].items():
                 counter.labels(word).inc(count)
 

@@ -208,15 +208,12 @@ class LimitedProtocol(HttpToolsProtocol):
         """
         self._is_stopping = True
         if self.cycle is None or self.cycle.response_complete:
-            self.loop.call_later(LAST_REQUESTS_S, self._close_soon)
+            # A loop that was kept from running calls timers before it reads what has come meanwhile.
+            self.loop.call_later(LAST_REQUESTS_S, self.loop.call_later, 0.1, self._close_if_idle)
         else:
             headers: Any = self.cycle.scope["headers"]
             headers.append(CLOSE)
             super().shutdown()
-
-    def _close_soon(self) -> None:
-        # A loop that was kept from running calls timers before it reads what has come meanwhile.
-        self.loop.call_later(0.1, self._close_if_idle)
 
     def _close_if_idle(self) -> None:
         if self.cycle is None or self.cycle.response_complete:
@@ -242,6 +239,13 @@ class LimitedProtocol(HttpToolsProtocol):
                 return
         super().data_received(data)
 
+    def eof_received(self) -> Any:
+        """Answer what was asked by a client that closes its own side after it, then close."""
+        if self.is_waiting or self.cycle is None:
+            return False
+        self.cycle.keep_alive = False
+        return True
+
     def on_head_begins(self) -> None:
         """Start the clock."""
         self._stop_timer()
@@ -258,6 +262,11 @@ class LimitedProtocol(HttpToolsProtocol):
         """Stop the clock."""
         self._stop_timer()
         self._head_bytes = None
+        # The host of an absolute address goes before the header (RFC 9112, 3.2.2).
+        _, is_absolute, rest = self.url.partition(b"://")
+        if is_absolute and not self.url.startswith(b"/"):
+            host = rest.partition(b"/")[0].rpartition(b"@")[2]
+            self.headers[:] = [(b"host", host), *(one for one in self.headers if one[0] != b"host")]
         if self._is_stopping:
             self.headers.append(CLOSE)  # what older versions of uvicorn go by
         super().on_headers_complete()
