@@ -20,11 +20,18 @@ from calcigram.classify import Classifier, count_missing, missing_words
 from calcigram.clusters import ClusterSet
 from calcigram.columns import Words
 from calcigram.errors import BadInputError
-from calcigram.formats.checkpoint import code_digest, kept_parts, read_ahead, write_behind
+from calcigram.formats.checkpoint import (
+    Inputs,
+    check_apart,
+    code_digest,
+    kept_parts,
+    read_ahead,
+    write_behind,
+)
 from calcigram.formats.files import PathLike, suffix_of
-from calcigram.formats.inputs import Inputs, check_apart, plain_file
 from calcigram.formats.output import TABLE_SUFFIXES, arrow_table, table_writer
 from calcigram.formats.registry import BATCH_CLUSTERS, is_table, iter_intakes
+from calcigram.formats.temporary import plain_file
 from calcigram.lexicon import AGREEMENTS
 from calcigram.model.calibrate import COVERAGE
 from calcigram.options import ReadOptions

@@ -8,7 +8,8 @@ import pytest
 
 from calcigram.errors import BadInputError
 from calcigram.formats import read_clusters, read_intake
-from calcigram.formats.inputs import Inputs, check_apart, plain_file
+from calcigram.formats.checkpoint import Inputs, check_apart
+from calcigram.formats.temporary import plain_file
 from calcigram.options import ReadOptions
 
 DICOM = bytes(128) + b"DICM" + bytes(200)

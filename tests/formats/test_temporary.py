@@ -12,8 +12,13 @@ from pathlib import Path
 import pytest
 
 from calcigram.formats import temporary
-from calcigram.formats.files import atomic_path
-from calcigram.formats.temporary import fill_folder, replace_folder, temporary_folder, unfinished
+from calcigram.formats.temporary import (
+    atomic_path,
+    fill_folder,
+    replace_folder,
+    temporary_folder,
+    unfinished,
+)
 
 
 def test_temporary_folders_are_private_and_those_of_killed_processes_go(tmp_path, monkeypatch):
@@ -31,7 +36,7 @@ def test_temporary_folders_are_private_and_those_of_killed_processes_go(tmp_path
 
 SPOOLED = """
 import os, signal, sys
-from calcigram.formats.inputs import plain_file
+from calcigram.formats.temporary import plain_file
 copy = plain_file(sys.argv[1])
 os.kill(os.getpid(), signal.SIGKILL)
 """

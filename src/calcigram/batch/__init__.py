@@ -23,14 +23,8 @@ from calcigram.batch.storage import Storage
 from calcigram.batch.work import Done, Job, Part, do_part, here, on_dask, on_workers, read_note
 from calcigram.classify import missing_words
 from calcigram.errors import BadInputError, CalcigramError
-from calcigram.formats.checkpoint import (
-    MANIFEST_FILE,
-    Checkpoint,
-    check_same,
-    file_digest,
-    to_text,
-)
-from calcigram.formats.inputs import check_apart
+from calcigram.formats.checkpoint import MANIFEST_FILE, Checkpoint, check_apart, check_same, to_text
+from calcigram.formats.files import file_digest
 from calcigram.formats.parquet import is_long, opened_parquet, row_group_runs
 from calcigram.formats.temporary import LOCK_FILE
 

@@ -12,9 +12,9 @@ from calcigram.detect.detection import measure_points
 from calcigram.errors import BadInputError
 from calcigram.formats.csvtext import read_texts
 from calcigram.formats.files import PathLike
-from calcigram.formats.inputs import plain_file
 from calcigram.formats.mammograms import read_mammogram
 from calcigram.formats.registry import is_table, kind_of, read_intake
+from calcigram.formats.temporary import plain_file
 from calcigram.limits import POINT_NAMES
 from calcigram.longtable import frame_from_clusters
 from calcigram.mammogram import Mammogram

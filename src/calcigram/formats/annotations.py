@@ -18,6 +18,7 @@ import numpy as np
 
 from calcigram.clusters import CLUSTER_NAMES, POINT_COLUMNS, ClusterSet
 from calcigram.errors import BadInputError
+from calcigram.formats.dicom.datasets import text_of
 from calcigram.formats.maskparts import Ints, Pixels, measure, outline_px
 from calcigram.formats.outlines import (
     NAN,
@@ -39,7 +40,7 @@ from calcigram.wording import counted
 if TYPE_CHECKING:
     import pandas as pd
 
-    from calcigram.formats.dicom.report import Spacing
+    from calcigram.formats.dicom.report import ImageEntry, Spacing
 
 
 REPORTED = "as reported"
@@ -128,6 +129,11 @@ class ImageMarks:
     loose: list[Mark] = field(default_factory=list)
     nipple: tuple[float, float] | None = None
     breast_area_mm2: float = NAN
+
+    def describe(self, entry: ImageEntry) -> None:
+        """Take over what the header of the image says of it; the patient is the group."""
+        self.image_id, self.group_id = entry.uid, text_of(entry.header, "PatientID")
+        self.laterality, self.view = entry.laterality, entry.view
 
 
 def form_clusters(image: ImageMarks, linking: Linking | None = None) -> list[str]:

@@ -23,8 +23,7 @@ import numpy as np
 from calcigram.clusters import META_COLUMNS, clusters_from_frame
 from calcigram.errors import BadInputError, TemporaryFilesError, naming
 from calcigram.formats.files import PathLike, first_bytes
-from calcigram.formats.inputs import SpooledPath
-from calcigram.formats.temporary import temporary_files
+from calcigram.formats.temporary import SpooledPath, temporary_files
 from calcigram.longtable import Intake, Notice
 from calcigram.longtable.columns import (
     MISSING_WORDS,

@@ -31,10 +31,11 @@ from calcigram.formats.annotations import (
     Region,
 )
 from calcigram.formats.files import PathLike, read_at_most
-from calcigram.formats.maskparts import MAX_MARKED, MAX_PIXELS, Ints, connected
+from calcigram.formats.maskparts import MAX_MARKED, Ints, connected
 from calcigram.formats.outlines import Points
+from calcigram.limits import MAX_PIXELS
 from calcigram.longtable import Intake, Notice
-from calcigram.options import DEFAULT_THRESHOLD, ReadOptions
+from calcigram.options import ReadOptions
 from calcigram.wording import counted
 
 MAX_VALUES = 10_000_000
@@ -181,7 +182,7 @@ def read_coco(path: PathLike, options: ReadOptions | None = None) -> Intake:
     images = {} if is_list else _images(content)
     notes = [f"COCO {'detections' if is_list else 'annotations'} (JSON)"]
     n_empty, n_low, has_scores, budget = 0, 0, False, _Budget()
-    threshold = DEFAULT_THRESHOLD if options.threshold is None else options.threshold
+    threshold = options.least_probability
     for annotation in annotations:
         key = annotation["image_id"].value
         if (

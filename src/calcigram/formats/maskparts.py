@@ -13,6 +13,7 @@ from calcigram._kernels.geometry import convex_hull
 from calcigram.errors import BadInputError
 from calcigram.formats.extras import load_extra
 from calcigram.formats.outlines import NAN, Shape, axes
+from calcigram.limits import MAX_PIXELS
 
 MAX_RUNS = 2_000_000
 """Runs of equal pixels along the rows: 8,000 calcifications of 1 mm have 0.4 million at 0.02 mm per pixel."""
@@ -331,9 +332,6 @@ class _Contrast:
             return cnr, float(rows.mean()), float(columns.mean())
         return cnr, float(rows @ above) / total, float(columns @ above) / total
 
-
-MAX_PIXELS = 40_000_000
-"""A film of 24 x 30 cm scanned at 0.0435 mm has 38 million."""
 
 MAX_LABELS = 65_535
 

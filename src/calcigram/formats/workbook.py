@@ -14,8 +14,7 @@ from calcigram.errors import BadInputError
 from calcigram.formats.csvtext import read_csv_clusters
 from calcigram.formats.extras import load_extra, refusing_damaged
 from calcigram.formats.files import PathLike
-from calcigram.formats.inputs import SpooledPath
-from calcigram.formats.temporary import temporary_files
+from calcigram.formats.temporary import SpooledPath, temporary_files
 from calcigram.limits import MAX_COLUMNS, unpacked_limit
 from calcigram.longtable import Intake, Notice
 from calcigram.options import ReadOptions

@@ -41,6 +41,20 @@ MIN_CODED_PROBABILITY = 0.5
 NOTICE = "Research software: a description of the pattern, no diagnosis."
 
 
+REQUIRED = [
+    "PatientName",
+    "PatientID",
+    "PatientBirthDate",
+    "PatientSex",
+    "StudyDate",
+    "StudyTime",
+    "StudyID",
+    "AccessionNumber",
+    "ReferringPhysicianName",
+]
+"""Type 2: present in every document, empty where the source does not have them."""
+
+
 Place = tuple[str, str, str]
 """Study, series and SOP class of an instance."""
 

@@ -41,6 +41,7 @@ from calcigram.formats.dicom.report import (
 )
 from calcigram.formats.dicom.tree import Tree, with_stated
 from calcigram.formats.files import PathLike
+from calcigram.formats.masks import intake_of_plane
 from calcigram.formats.outlines import (
     Points,
     Shape,
@@ -51,7 +52,6 @@ from calcigram.formats.outlines import (
     polygon_area,
     polygon_shape,
 )
-from calcigram.formats.planes import intake_of_plane
 from calcigram.longtable import Intake, Notice
 from calcigram.options import MASK, REPORT, ReadOptions
 

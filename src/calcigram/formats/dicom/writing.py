@@ -18,6 +18,7 @@ from calcigram.errors import BadInputError, naming
 from calcigram.formats.dicom.answer import (
     ALGORITHM,
     MANUFACTURER,
+    REQUIRED,
     Place,
     Source,
     algorithm_version,
@@ -34,7 +35,8 @@ from calcigram.formats.dicom.reading import DicomIntake
 from calcigram.formats.dicom.report import IN_MASK, pixel_spacing
 from calcigram.formats.dicom.segmentation import referenced_images, segmented_image
 from calcigram.formats.dicom.templates import TID1500_CLASS, cad_sr_content, tid1500_content
-from calcigram.formats.files import PathLike, atomic_path
+from calcigram.formats.files import PathLike
+from calcigram.formats.temporary import atomic_path
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,19 +79,6 @@ IDENTITY = [
     "ClinicalTrialTimePointID",
 ]
 """Attributes of patient, study and clinical trial, copied from the source where it has them."""
-
-REQUIRED = [
-    "PatientName",
-    "PatientID",
-    "PatientBirthDate",
-    "PatientSex",
-    "StudyDate",
-    "StudyTime",
-    "StudyID",
-    "AccessionNumber",
-    "ReferringPhysicianName",
-]
-"""Type 2: present in every document, empty where the source does not have them."""
 
 
 def finish(
