@@ -191,18 +191,16 @@ def classify_files(
     bad_values: list[dict[str, Any]] = []
 
     def manifest() -> dict[str, Any]:
-        chosen = options.as_json() | {
-            "coverage": coverage,
-            "prior": None if prior is None else str(prior),
-        }
-        chosen |= {name: path and str(path) for name, path in rules.items()}
         return {
             "format": "calcigram verdicts, broken off",
             "files": inputs.described,
             "model": verdicts_of.version,
             "code": code_digest(),
             "batch_size": batch_size,
-            **chosen,
+            **options.as_json(),
+            "coverage": coverage,
+            "prior": None if prior is None else str(prior),
+            **{name: path and str(path) for name, path in rules.items()},
         }
 
     missing: Counter[str] = Counter()
@@ -234,9 +232,8 @@ def classify_files(
             columns_read = verdicts_of.columns(clusters)
             note["missing"] = dict(count_missing(clusters, columns_read))
             if len(files) > 1:  # ids may be the same in two of them
-                columns_read["source"] = Words.of(
-                    np.zeros(len(clusters), int), [str(files[note["file"]])]
-                )
+                of_one = np.zeros(len(clusters), int)
+                columns_read["source"] = Words.of(of_one, [str(files[note["file"]])])
             verdicts = arrow_table(columns_read)
             later(store, verdicts, note, is_last)
             count(verdicts, note)

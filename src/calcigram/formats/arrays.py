@@ -147,11 +147,7 @@ def _check_inflated(file: Any, page: Any) -> None:
         left -= sum(map(len, inflated(packed, left)))
 
 
-def _read_png(path: PathLike) -> Any:
-    return _read_with_pillow(path, "PNG")
-
-
-def _read_with_pillow(path: PathLike, kind: str) -> Any:
+def _read_with_pillow(path: PathLike, kind: str = "PNG") -> Any:
     image_module = load_extra("PIL.Image", "An image file")
     with image_module.open(path, formats=[kind]) as image:
         _check_size(image.size, 4)
@@ -174,23 +170,17 @@ def _npy(file: Any) -> Any:
 
 
 def _npy_header(file: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    version = np.lib.format.read_magic(file)
-    reader = (
-        np.lib.format.read_array_header_1_0
-        if version == (1, 0)
-        else np.lib.format.read_array_header_2_0
-    )
+    is_first = np.lib.format.read_magic(file) == (1, 0)
+    formats = np.lib.format
+    reader = formats.read_array_header_1_0 if is_first else formats.read_array_header_2_0
     shape, _, dtype = reader(file)
     return shape, dtype
 
 
 def _read_npz(path: PathLike) -> Any:
     with zipfile.ZipFile(path) as archive:
-        members = {
-            item.filename: item
-            for item in archive.infolist()
-            if item.filename.endswith(".npy") and item.compress_type in _ZIPPED
-        }
+        arrays = (item for item in archive.infolist() if item.filename.endswith(".npy"))
+        members = {item.filename: item for item in arrays if item.compress_type in _ZIPPED}
         chosen = [name for name in members if name in NAMED_MASKS] or list(members)
         if len(chosen) > 1:  # beside a mask may stand its spacing, or a name
             chosen = [name for name in chosen[:MAX_MEMBERS] if _n_axes(archive, name) >= 2]
@@ -213,7 +203,7 @@ def _n_axes(archive: zipfile.ZipFile, name: str) -> int:
 NUMPY_MAGICS = (b"\x93NUMPY", b"PK\x03\x04")
 
 _READERS = {
-    b"\x89PNG": _read_png,
+    b"\x89PNG": _read_with_pillow,
     b"II": _read_tiff,
     b"MM": _read_tiff,
     NUMPY_MAGICS[0]: _read_npy,

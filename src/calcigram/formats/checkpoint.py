@@ -103,20 +103,13 @@ def check_same(kept: str | bytes, wanted: Mapping[str, Any], source: str) -> Non
         raise BadInputError(f"a manifest in JSON{RESUME_HINT}", source=source)
     for key in sorted({*found, *wanted}):
         if found.get(key) != wanted.get(key):
-            raise BadInputError(
-                f"{_short(wanted.get(key))}, as for the interrupted run" + RESUME_HINT,
-                source=source,
-                column=key,
-                value=found.get(key),
-            )
+            expected = f"{_short(wanted.get(key))}, as for the interrupted run{RESUME_HINT}"
+            raise BadInputError(expected, source=source, column=key, value=found.get(key))
 
 
 def _short(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 200 else f"{text[:197]}..."
-
-
-Manifest = Mapping[str, Any]
 
 
 class Folder:
@@ -180,7 +173,9 @@ class Checkpoint:
         Gives what the work is made from, in JSON values; called when first needed.
     """
 
-    def __init__(self, folder: Folder, output: str, manifest: Callable[[], Manifest]) -> None:
+    def __init__(
+        self, folder: Folder, output: str, manifest: Callable[[], Mapping[str, Any]]
+    ) -> None:
         self.folder = folder
         self._output = output
         self._manifest = manifest
@@ -279,7 +274,7 @@ class KeptParts(Checkpoint):
 
 @contextmanager
 def kept_parts(
-    output: PathLike, manifest: Callable[[], Manifest], *, resume: bool
+    output: PathLike, manifest: Callable[[], Mapping[str, Any]], *, resume: bool
 ) -> Iterator[KeptParts]:
     """Keep finished parts while a context lasts.
 

@@ -62,6 +62,11 @@ def read_at_most(path: PathLike, most: int) -> bytes:
     return data
 
 
+def _text_of(head: bytes) -> bytes:
+    """Return a file's beginning without the mark of its encoding and blanks."""
+    return head.removeprefix(b"\xef\xbb\xbf").lstrip()
+
+
 def looks_like_property_list(head: bytes) -> bool:
     """Tell whether a file's beginning is that of a property list (plist), in UTF-8 or UTF-16.
 
@@ -70,9 +75,8 @@ def looks_like_property_list(head: bytes) -> bool:
     >>> looks_like_property_list(b"<?xml version='1.0'?><plist/>")
     True
     """
-    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     starts = (b"<?xml", b"<!DOCTYPE", b"<plist", b"<!--", b"bplist")
-    return text.startswith(starts) or head.startswith((b"\xff\xfe<\0", b"\xfe\xff\0<"))
+    return _text_of(head).startswith(starts) or head.startswith((b"\xff\xfe<\0", b"\xfe\xff\0<"))
 
 
 def looks_like_dicom(head: bytes) -> bool:
@@ -213,8 +217,7 @@ class Signs(NamedTuple):
     def of(cls, path: PathLike) -> Signs:
         """Look at a file."""
         head = first_bytes(path, 4096)
-        text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
-        is_json = re.match(rb"[\[{]\s*[\[{\]}\"\d-]", text)
+        is_json = re.match(rb"[\[{]\s*[\[{\]}\"\d-]", _text_of(head))
         names: list[str] = []
         if head.startswith(ZIP_MAGIC):
             with (
@@ -236,7 +239,7 @@ def refuse_foreign(path: PathLike, signs: Signs) -> None:
     if b"\0" in head:  # a table may begin with these letters
         starts = (about for magic, about in _BINARY.items() if head.startswith(magic))
         found = next(starts, found)
-    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    text = _text_of(head)
     if signs.json:
         told = (name for pattern, name in _JSON.items() if re.search(pattern, signs.json))
         found = next(told, "JSON"), _AS_TABLE

@@ -121,7 +121,7 @@ def is_mammogram(path: PathLike, kind: str, options: ReadOptions) -> bool:
     Parameters
     ----------
     path : path-like
-    kind : str
+    kind : {"dicom", "mask"}
         As `registry.kind_of` gives it.
     options : ReadOptions
         Where one of them only makes sense for a mask, such as the image it lies on, the file is none.
@@ -132,8 +132,7 @@ def is_mammogram(path: PathLike, kind: str, options: ReadOptions) -> bool:
         A DICOM image of any modality is one (other images are refused on reading), and so is a secondary capture, a PNG
         or a TIFF that shows grey levels (`mammogram.is_picture`). NumPy files are masks.
     """
-    of_masks = (options.images, options.labels, options.regions, options.threshold)
-    if kind not in ("dicom", "mask") or any(of_masks):
+    if any((options.images, options.labels, options.regions, options.threshold)):
         return False
     if kind == "mask":
         return not first_bytes(path, 8).startswith(NUMPY_MAGICS) and is_picture(read_array(path))
@@ -270,7 +269,6 @@ def check_header(header: Dataset | None) -> list[str]:
     BadInputError
         What it is instead is named.
     """
-
     assert header is not None
     kind, modality = (text_of(header, name).strip() for name in ("SOPClassUID", "Modality"))
     called = _class_name(kind)
@@ -319,11 +317,10 @@ def _class_name(uid: str) -> str:
 
 def _is_synthetic(header: Dataset) -> bool:
 
-    words = values_of(header, "ImageType")
-    if any(str(word).strip().upper() in _SYNTHETIC for word in words):
-        return True
+    words = [str(word).strip().upper() for word in values_of(header, "ImageType")]
     sources = items_of(header, "SourceImageSequence")
-    return any(text_of(item, "ReferencedSOPClassUID") in TOMOSYNTHESIS for item in sources)
+    of_slices = (text_of(item, "ReferencedSOPClassUID") in TOMOSYNTHESIS for item in sources)
+    return not set(_SYNTHETIC).isdisjoint(words) or any(of_slices)
 
 
 def _is_raw(header: Dataset) -> bool:
@@ -364,8 +361,7 @@ def _is_padding(header: Dataset, stored: npt.NDArray[Any]) -> npt.NDArray[np.boo
         return np.zeros(stored.shape, bool)
     limit = numbers_of(header, "PixelPaddingRangeLimit") or value
     low, high = sorted((value[0], limit[0]))
-    result: npt.NDArray[np.bool_] = (stored >= low) & (stored <= high)
-    return result
+    return np.asarray((stored >= low) & (stored <= high))
 
 
 def _is_lossy(header: Dataset) -> bool:

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from calcigram.errors import BadInputError, PixelSizeError, naming
-from calcigram.formats.annotations import DRAWN, MAX_CLUSTERS, Cluster, ImageMarks, Mark, gather
+from calcigram.formats.annotations import MAX_CLUSTERS, Cluster, ImageMarks, Mark, gather
 from calcigram.formats.arrays import as_labels, read_array, read_nifti_plane
 from calcigram.formats.dicom.images import displayed, open_image
 from calcigram.formats.dicom.report import (
@@ -51,7 +51,7 @@ MAX_RIMS = 3
 _CHOOSE = "name labels with --label to read them anyway"
 
 
-def read_mask(path: PathLike, options: ReadOptions | None = None) -> Intake:
+def read_mask(path: PathLike, options: ReadOptions) -> Intake:
     """Read the clusters of a label mask or of a map of probabilities.
 
     Parameters
@@ -59,7 +59,7 @@ def read_mask(path: PathLike, options: ReadOptions | None = None) -> Intake:
     path : path-like
         PNG, TIFF, ``.npy`` or ``.npz`` (its one array of an image, or that named ``mask`` or
         ``labels``); 0 is background. Of a map of several channels, `labels` names one. See `fill_from_labels` for what the values mean.
-    options : ReadOptions, optional
+    options : ReadOptions
         With the mammogram among its `images`, in DICOM (which also states the pixel size) or an image
         file of the same shape, contrast is measured too, and centres are weighted by it.
 
@@ -72,7 +72,6 @@ def read_mask(path: PathLike, options: ReadOptions | None = None) -> Intake:
     BadInputError
         It cannot be read, is not a mask, or the size of a pixel is not known.
     """
-    options = options or ReadOptions()
     array = read_array(path, channels=bool(options.labels))
     if array.ndim == 2:
         return intake_of_plane(array, options)
@@ -84,7 +83,7 @@ def read_mask(path: PathLike, options: ReadOptions | None = None) -> Intake:
     return intake_of_plane(array[channel], replace(options, labels=()), notes=notes)
 
 
-def read_nifti(path: PathLike, options: ReadOptions | None = None) -> Intake:
+def read_nifti(path: PathLike, options: ReadOptions) -> Intake:
     """Read the clusters of a mask or of a map of probabilities in NIfTI.
 
     Parameters
@@ -92,7 +91,7 @@ def read_nifti(path: PathLike, options: ReadOptions | None = None) -> Intake:
     path : path-like
         NIfTI-1 or -2 in one file. Labels, or floats that are probabilities, of two dimensions, or of more where
         one plane is all there is.
-    options : ReadOptions, optional
+    options : ReadOptions
 
     Returns
     -------
@@ -103,7 +102,6 @@ def read_nifti(path: PathLike, options: ReadOptions | None = None) -> Intake:
     BadInputError
         It is damaged, too large, or has more than one plane; or the size of a pixel is not known.
     """
-    options = options or ReadOptions()
     plane = read_nifti_plane(path, has_spacing=options.pixel_spacing is None)
     return intake_of_plane(
         plane.array,
@@ -278,24 +276,19 @@ def fill_from_labels(
     if not names:
         return [*notes, Notice("no label that can be calcifications")]
     pixels = pixels_of(parts.numbered, things)
+    (rows, columns), (top, left) = parts.numbered.shape, parts.corner
     marked = None if intensity is None else parts.marked()
     if intensity is not None:
-        rows, columns = parts.numbered.shape
-        top, left = parts.corner
         intensity = intensity[top : top + rows, left : left + columns]
-    place = (parts.corner[0] + corner[0], parts.corner[1] + corner[1])
+    place = (top + corner[0], left + corner[1])
     measured = measure(pixels, spacing, place, intensity, marked)
     notes += _darkness(measured)
-    marks = [Mark(shape) for shape in measured.shapes]
+    shapes = measured.shapes
     if probability is not None:
-        top, left = parts.corner
-        peaks = np.maximum.reduceat(
-            probability[pixels.rows + top, pixels.columns + left], pixels.offsets[:-1]
-        )
-        marks = [
-            Mark(replace(shape, confidence=float(peak)))
-            for shape, peak in zip(measured.shapes, np.clip(peaks, 0, 1), strict=True)
-        ]
+        values = probability[pixels.rows + top, pixels.columns + left]
+        peaks = np.clip(np.maximum.reduceat(values, pixels.offsets[:-1]), 0, 1).tolist()
+        shapes = [replace(one, confidence=p) for one, p in zip(shapes, peaks, strict=True)]
+    marks = [Mark(shape) for shape in shapes]
     _take_over(image, marks, names, linking or Linking(), notes)
     return notes
 
@@ -316,9 +309,7 @@ def _take_regions(
         rows, columns = boxes[number - 1]
         at = (rows.start + parts.corner[0] + corner[0], columns.start + parts.corner[1] + corner[1])
         outline = outline_px(parts.numbered[rows, columns] == number, at) * spacing
-        shape = polygon_shape(outline)
-        centre = (shape.x_mm, shape.y_mm)
-        clusters.append(Cluster([], outline=outline, centre=centre, formed_by=DRAWN))
+        clusters.append(Cluster.drawn(outline, polygon_shape(outline)))
         if len(clusters) > MAX_CLUSTERS:
             break  # which `gather` refuses
     parts.drop(is_region)
@@ -340,10 +331,9 @@ def _drop_large(parts: MaskParts, spacing: tuple[float, float]) -> list[str]:
     if not large.any():
         return []
     values, of_part = np.unique(parts.label, return_inverse=True)
-    areas = parts.areas()
-    whole = 2 * np.bincount(of_part, areas * large) > np.bincount(of_part, areas)
-    several = len(parts.values) > 1
-    whole &= several  # of a single value the other parts are still calcifications
+    areas, several = parts.areas(), len(parts.values) > 1
+    # of a single value the other parts are still calcifications
+    whole = several & (2 * np.bincount(of_part, areas * large) > np.bincount(of_part, areas))
     notes = []
     if whole.any():
         largest = across[large & whole[of_part]].max()
@@ -444,9 +434,8 @@ def _darkness(measured: Measured) -> list[str]:
             value=f"{counted(n_darker, 'darker mark')}",
         )
     if 2 * n_darker > n_compared:
-        return [
-            Notice(f"{n_darker} of {n_compared} marks are darker than their surroundings: is it the right image?")
-        ]  # fmt: skip
+        text = f"{n_darker} of {n_compared} marks are darker than their surroundings"
+        return [Notice(f"{text}: is it the right image?")]
     return []
 
 

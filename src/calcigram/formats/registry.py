@@ -97,7 +97,7 @@ FORMATS = {
     "mask": Format(MASK, _is_array, f"{_HERE}.masks", "read_mask", packed=False),
     "dicom": Format(DICOM, lambda of: looks_like_dicom(of.head), f"{_HERE}.dicom.reading", "read_dicom", packed=False),
     "plist": Format(ANNOTATION, lambda of: looks_like_property_list(of.head), f"{_HERE}.rois", "read_inbreast", packed=False),
-    "xlsx": Format(WORKBOOK, lambda of: any(name.startswith("xl/") for name in of.names), f"{_HERE}.workbook", "read_workbook"),
+    "xlsx": Format(WORKBOOK, lambda of: any(name.startswith("xl/") for name in of.names), f"{_HERE}.csvtext", "read_workbook"),
     "coco": Format(ANNOTATION, _is_coco, f"{_HERE}.jsonfiles", "read_coco"),
     "labelme": Format(ANNOTATION, lambda of: of.has_keys("shapes"), f"{_HERE}.jsonfiles", "read_labelme"),
     "slicer": Format(ANNOTATION, lambda of: of.has_keys("markups"), f"{_HERE}.rois", "read_slicer"),

@@ -366,22 +366,20 @@ def plain_file(path: PathLike) -> PathLike:
     """
     if isinstance(path, SpooledPath):
         return path
-    name = "standard input" if str(path) == STANDARD_STREAM else _name_of(path)
+    is_stream = str(path) == STANDARD_STREAM
+    # as text that every file can hold: names in Latin-1 are none on UTF-8 systems
+    as_text = os.fsencode(path).decode(errors="backslashreplace")
+    name = "standard input" if is_stream else as_text
     try:
-        is_plain = str(path) != STANDARD_STREAM and (
-            stat.S_ISREG(mode := os.stat(path).st_mode) or stat.S_ISDIR(mode)
-        )
+        mode = 0 if is_stream else os.stat(path).st_mode
+        is_plain = stat.S_ISREG(mode) or stat.S_ISDIR(mode)
     except (OSError, ValueError):  # refused when it is opened
         is_plain = True
-    if not is_plain or (name != str(path) and str(path) != STANDARD_STREAM):
+    if not is_plain or as_text != str(path):
         copy = SpooledPath(name, path if is_plain else None)
         try:
             with ExitStack() as stack:
-                given = (
-                    sys.stdin.buffer
-                    if str(path) == STANDARD_STREAM
-                    else stack.enter_context(open(path, "rb"))
-                )
+                given = sys.stdin.buffer if is_stream else stack.enter_context(open(path, "rb"))
                 stack.enter_context(temporary_files())
                 shutil.copyfileobj(given, stack.enter_context(open(copy, "wb")), _CHUNK)
         except OSError as error:
@@ -395,11 +393,6 @@ def plain_file(path: PathLike) -> PathLike:
         if head.startswith(magic):
             return _unpacked(path, name, opened)
     return path
-
-
-def _name_of(path: PathLike) -> str:
-    """Return a path as text that every file can hold; names in Latin-1 are none on UTF-8 systems."""
-    return os.fsencode(path).decode(errors="backslashreplace")
 
 
 def _unpacked(path: PathLike, name: str, opened: Callable[[BinaryIO], Any]) -> SpooledPath:

@@ -31,6 +31,7 @@ from calcigram.formats.dicom.datasets import (
     numbers_of,
     save_dataset,
     text_of,
+    values_of,
     whole_of,
 )
 from calcigram.formats.dicom.report import ImageEntry
@@ -213,9 +214,7 @@ def _candidates(report: Path, given: list[Path]) -> Iterable[Path]:
     folder = report.resolve().parent
     with os.scandir(folder) as entries:
         names = sorted(entry.name for entry in entries if entry.is_file())
-    yield from (
-        folder / name for name in names[:MAX_NEIGHBOURS] if folder / name != report.resolve()
-    )
+    yield from (folder / n for n in names[:MAX_NEIGHBOURS] if folder / n != report.resolve())
 
 
 def open_image(path: PathLike, *, pixels: bool = False) -> ImageEntry:
@@ -259,22 +258,14 @@ def describe_from_header(entry: ImageEntry) -> None:
     entry.laterality = entry.laterality or laterality.strip()
     entry.n_rows = entry.n_rows or whole_of(header, "Rows")
     entry.n_columns = entry.n_columns or whole_of(header, "Columns")
-    orientation = header.get("PatientOrientation") if "PatientOrientation" in header else None
-    if not any(entry.orientation) and orientation is not None and len(orientation) == 2:
+    orientation = values_of(header, "PatientOrientation")
+    if not any(entry.orientation) and len(orientation) == 2:
         entry.orientation = (str(orientation[0]), str(orientation[1]))
     view = first_of(header, "ViewCodeSequence")
-    code = coded(view)
-    known = [name for name, concept in concepts.VIEWS.items() if concept.matches(code)]
-    entry.view = entry.view or (known[0] if known else text_of(header, "ViewPosition").strip())
-    entry.magnified |= _is_magnified(header, view)
-
-
-def _is_magnified(header: Dataset, view: Dataset | None) -> bool:
-    modifiers = (
-        *items_of(view, "ViewModifierCodeSequence"),
-        *items_of(header, "ViewModifierCodeSequence"),
-    )
-    return any(concepts.MAGNIFICATION.matches(coded(code)) for code in modifiers)
+    known = concepts.key_of(coded(view), concepts.VIEWS)
+    entry.view = entry.view or known or text_of(header, "ViewPosition").strip()
+    modifiers = [m for of in (view, header) for m in items_of(of, "ViewModifierCodeSequence")]
+    entry.magnified |= any(concepts.MAGNIFICATION.matches(coded(code)) for code in modifiers)
 
 
 MAX_FRAMES = 1_000
@@ -314,7 +305,10 @@ def frames(dataset: Dataset, index: int | None = None) -> npt.NDArray[Any]:
     except (BadInputError, KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # a decoder in Rust panics with what is no Exception
-        _check_plugins(dataset)
+        name = _compressed_by(dataset)
+        if name and find_spec("pylibjpeg") is None:
+            what_for = f"{dataset.filename}: pixel data in {name}"
+            raise MissingExtraError("pylibjpeg", what_for, "images") from None
         raise BadInputError(f"pixel data that can be read ({told(error)})") from None
     pixels = pixels[None] if pixels.ndim == 2 else pixels
     if pixels.ndim != 3:
@@ -342,13 +336,6 @@ def _compressed_by(dataset: Dataset) -> str:
     if syntax is None or not syntax.is_transfer_syntax or not syntax.is_encapsulated:
         return ""
     return str(syntax.name)
-
-
-def _check_plugins(dataset: Dataset) -> None:
-    """Say which extra unpacks compressed pixels, where it is not installed."""
-    name = _compressed_by(dataset)
-    if name and find_spec("pylibjpeg") is None:
-        raise MissingExtraError("pylibjpeg", f"{dataset.filename}: pixel data in {name}", "images")
 
 
 def modality_values(dataset: Dataset, pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -379,8 +366,7 @@ def displayed(dataset: Dataset) -> npt.NDArray[Any]:
     if not turned:
         return pixels
     wide = pixels.astype(np.int64 if pixels.dtype.itemsize > 2 else np.int32) if pixels.dtype.kind in "iu" else pixels  # fmt: skip
-    result: npt.NDArray[Any] = wide.max(initial=0) - wide
-    return result
+    return np.asarray(wide.max(initial=0) - wide)
 
 
 SUFFIXES = (".dcm", ".png")

@@ -89,17 +89,13 @@ def read_segmentation(path: PathLike, find_images: FindImages, options: ReadOpti
     is_map = text_of(dataset, "SegmentationType").upper() == "FRACTIONAL"
     threshold = options.least_probability
     if options.threshold is not None and not is_map:
-        raise BadInputError(
-            "a fractional segmentation, or no threshold",
-            column="--threshold",
-            value=text_of(dataset, "SegmentationType"),
-        )
+        expected, kind = "a fractional segmentation, or no threshold", "SegmentationType"
+        raise BadInputError(expected, column="--threshold", value=text_of(dataset, kind))
     if is_map:
-        notes.append(
-            Notice(
-                f"fractional segmentation: fractions of at least {threshold:g} (--threshold) are marked"
-            )
+        text = (
+            f"fractional segmentation: fractions of at least {threshold:g} (--threshold) are marked"
         )
+        notes.append(Notice(text))
     left_out = {
         number
         for number, item in segments.items()
@@ -126,18 +122,15 @@ def read_segmentation(path: PathLike, find_images: FindImages, options: ReadOpti
             entry = segmented_image(dataset, uid, headers.get(uid))
             spacings[uid] = pixel_spacing(entry, options.pixel_spacing, elsewhere=IN_MASK)
             notes.append(spacings[uid].note(f"image {uid or '?'}: "))
-            gathered[uid] = ImageMarks(
-                uid, text_of(dataset, "PatientID"), entry.laterality, entry.view
-            )
-        part = ImageMarks()
-        size = (spacings[uid].x_mm, spacings[uid].y_mm)
-        chosen: dict[str, Any] = {"chosen": (1,) if labels else ()}
+            patient = text_of(dataset, "PatientID")
+            gathered[uid] = ImageMarks(uid, patient, entry.laterality, entry.view)
+        part, size = ImageMarks(), (spacings[uid].x_mm, spacings[uid].y_mm)
         if number in regions:
-            chosen = {"regions": (1,)}
-        said = fill_from_labels(part, crop_mask, size, **chosen, corner=(top, left))
-        if number in regions:
+            fill_from_labels(part, crop_mask, size, regions=(1,), corner=(top, left))
             gathered[uid].clusters += part.clusters
             continue
+        chosen = (1,) if labels else ()
+        said = fill_from_labels(part, crop_mask, size, chosen=chosen, corner=(top, left))
         notes += [Notice(f"segment {number}: {n}") for n in said if isinstance(n, Notice)]
         _take_over(part, gathered[uid], segments.get(number), number)
     return gather(gathered.values(), notes, options.linking)
@@ -189,9 +182,8 @@ def _masks(dataset: Dataset, threshold: float) -> Iterator[tuple[str, int, _Crop
         if kind == "FRACTIONAL":
             greatest = max(1, whole_of(dataset, "MaximumFractionalValue", 255))
             frame = frame >= threshold * greatest
-        identified = first_of(own, "SegmentIdentificationSequence") or first_of(
-            shared, "SegmentIdentificationSequence"
-        )
+        name = "SegmentIdentificationSequence"
+        identified = first_of(own, name) or first_of(shared, name)
         if frame.any():
             yield uid, whole_of(identified, "ReferencedSegmentNumber", 1), _crop(frame > 0)
 
@@ -225,20 +217,15 @@ def referenced_images(dataset: Dataset) -> dict[str, tuple[str, str, str]]:
     Series and class are empty of images that only single frames refer to.
     """
     study = text_of(dataset, "StudyInstanceUID")
-    found = {
-        text_of(instance, "ReferencedSOPInstanceUID"): (
-            study,
-            text_of(series, "SeriesInstanceUID"),
-            text_of(instance, "ReferencedSOPClassUID"),
-        )
-        for series in items_of(dataset, "ReferencedSeriesSequence")
-        for instance in items_of(series, "ReferencedInstanceSequence")
-    }
-    for frame in (
-        *items_of(dataset, "SharedFunctionalGroupsSequence"),
-        *items_of(dataset, "PerFrameFunctionalGroupsSequence"),
-    ):
-        found.setdefault(_source_image(frame), (study, "", ""))
+    found: dict[str, tuple[str, str, str]] = {}
+    for series in items_of(dataset, "ReferencedSeriesSequence"):
+        within = (study, text_of(series, "SeriesInstanceUID"))
+        for instance in items_of(series, "ReferencedInstanceSequence"):
+            place = (*within, text_of(instance, "ReferencedSOPClassUID"))
+            found[text_of(instance, "ReferencedSOPInstanceUID")] = place
+    for name in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"):
+        for frame in items_of(dataset, name):
+            found.setdefault(_source_image(frame), (study, "", ""))
     return {uid: place for uid, place in found.items() if uid}
 
 
@@ -277,12 +264,9 @@ def _is_other(segment: Dataset) -> bool:
     if any(kind_of_finding(name) in ("cluster", "single") for name in named):
         return False
     words = plain(" ".join((code.meaning if code else "", label)))
-    return bool(words) and not _is_untold(words)
-
-
-def _is_untold(words: str) -> bool:
-    """Tell whether a segment is named so generally that it may be anything."""
-    return any(word in words for word in ("lesion", "finding", "segment", "mask", "abnormal"))
+    # what is named so generally may be anything
+    is_untold = any(word in words for word in ("lesion", "finding", "segment", "mask", "abnormal"))
+    return bool(words) and not is_untold
 
 
 def _take_over(part: ImageMarks, image: ImageMarks, segment: Dataset | None, number: int) -> None:
@@ -342,11 +326,8 @@ def write_segmentation(
     for name in REQUIRED:  # may be empty, but highdicom asks for them
         if name not in header:
             setattr(header, name, None)
-    seed = [
-        text_of(header, "SOPInstanceUID"),
-        *names,
-        *(np.packbits(m).tobytes().hex() for m in masks),
-    ]
+    drawn = (np.packbits(mask).tobytes().hex() for mask in masks)
+    seed = [text_of(header, "SOPInstanceUID"), *names, *drawn]
     try:
         made = highdicom.seg.Segmentation(
             source_images=[header],
@@ -376,21 +357,21 @@ def write_segmentation(
 
 def _described(number: int, name: str, seed: Sequence[str]) -> Any:
     import highdicom
-    from highdicom.sr.coding import CodedConcept
 
+    coded_as = highdicom.sr.CodedConcept
     label = printable(name).replace("\\", "?")[:64]  # a backslash would separate two values
     return highdicom.seg.SegmentDescription(
         segment_number=number,
         segment_label=label,
-        segmented_property_category=CodedConcept(
+        segmented_property_category=coded_as(
             "49755003", "SCT", "Morphologically Abnormal Structure"
         ),
-        segmented_property_type=CodedConcept("129769006", "SCT", "Calcification Cluster"),
+        segmented_property_type=coded_as("129769006", "SCT", "Calcification Cluster"),
         algorithm_type="AUTOMATIC",
         algorithm_identification=highdicom.AlgorithmIdentificationSequence(
             name=ALGORITHM,
             version=__version__,
-            family=CodedConcept("123106", "DCM", "Multi-Scale/Resolution Filtering"),
+            family=coded_as("123106", "DCM", "Multi-Scale/Resolution Filtering"),
         ),
         tracking_id=label,
         tracking_uid=derived_uid("segment", str(number), *seed),
