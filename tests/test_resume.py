@@ -14,7 +14,7 @@ from calcigram import simulate
 from calcigram.clusters import ClusterSet
 from calcigram.errors import BadInputError
 from calcigram.formats import write_clusters
-from calcigram.formats.inputs import Inputs
+from calcigram.formats.checkpoint import Inputs
 from calcigram.options import ReadOptions
 from calcigram.streaming import classify_files
 

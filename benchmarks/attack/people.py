@@ -280,7 +280,7 @@ def dicom_of_a_patient() -> bytes:
     import numpy as np
     import pydicom
 
-    from calcigram.formats.dicom.write_images import write_mammogram
+    from calcigram.formats.dicom.images import write_mammogram
     from calcigram.mammogram import Mammogram
 
     with tempfile.TemporaryDirectory() as folder:

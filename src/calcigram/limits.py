@@ -33,6 +33,9 @@ MAX_CALCIFICATIONS = 150_000
 MAX_COLUMNS = 2_000
 """Columns of a table; a table turned on its side has more."""
 
+MAX_PIXELS = 40_000_000
+"""Of an image: a film of 24 x 30 cm scanned at 0.0435 mm has 38 million."""
+
 UNPACKED_FLOOR_BYTES, UNPACKED_RATIO = 1 << 27, 64
 """A compressed file may unpack to the first, or to so many times its own size."""
 
@@ -138,6 +141,27 @@ def unpacked_limit(n_bytes: int) -> int:
     (True, 64000000000)
     """
     return max(UNPACKED_FLOOR_BYTES, UNPACKED_RATIO * n_bytes)
+
+
+def check_most(number: float, most: int, what: str, **where: Any) -> None:
+    """Refuse more than some number of things.
+
+    Parameters
+    ----------
+    number, most : float, int
+    what : str
+        Things are called so.
+    **where
+        As `BadInputError` takes it; by default the number is what was got.
+
+    Examples
+    --------
+    >>> check_most(3, 2, "labels")
+    Traceback (most recent call last):
+    calcigram.errors.BadInputError: got 3, expected at most 2 labels
+    """
+    if number > most:
+        raise BadInputError(f"at most {most} {what}", **(where or {"value": number}))
 
 
 def check_pixel_spacing(

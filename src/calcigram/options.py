@@ -250,6 +250,11 @@ class ReadOptions:
             if not Path(image).exists():
                 raise BadInputError("an image file, or a folder, that exists", source=str(image))
 
+    @property
+    def least_probability(self) -> float:
+        """The threshold, also where none is stated."""
+        return DEFAULT_THRESHOLD if self.threshold is None else self.threshold
+
     def refuse_threshold(self) -> None:
         """Refuse a threshold where annotations have no score."""
         if self.threshold is not None:

@@ -15,10 +15,11 @@ from calcigram.classify import Classifier
 from calcigram.detect.detection import THRESHOLD_Z
 from calcigram.detect.images import search
 from calcigram.errors import BadInputError, naming
+from calcigram.formats.checkpoint import check_apart
 from calcigram.formats.files import PathLike
-from calcigram.formats.inputs import check_apart, plain_file
 from calcigram.formats.mammograms import read_mammogram
 from calcigram.formats.registry import content_of, is_table, kind_of, read_intake
+from calcigram.formats.temporary import plain_file
 from calcigram.linking import Linking
 from calcigram.options import REPORT, ReadOptions
 

@@ -20,11 +20,18 @@ from calcigram.classify import Classifier, count_missing, missing_words
 from calcigram.clusters import ClusterSet
 from calcigram.columns import Words
 from calcigram.errors import BadInputError
-from calcigram.formats.checkpoint import code_digest, kept_parts, read_ahead, write_behind
+from calcigram.formats.checkpoint import (
+    Inputs,
+    check_apart,
+    code_digest,
+    kept_parts,
+    read_ahead,
+    write_behind,
+)
 from calcigram.formats.files import PathLike, suffix_of
-from calcigram.formats.inputs import Inputs, check_apart, plain_file
 from calcigram.formats.output import TABLE_SUFFIXES, arrow_table, table_writer
 from calcigram.formats.registry import BATCH_CLUSTERS, is_table, iter_intakes
+from calcigram.formats.temporary import plain_file
 from calcigram.lexicon import AGREEMENTS
 from calcigram.model.calibrate import COVERAGE
 from calcigram.options import ReadOptions
@@ -184,18 +191,16 @@ def classify_files(
     bad_values: list[dict[str, Any]] = []
 
     def manifest() -> dict[str, Any]:
-        chosen = options.as_json() | {
-            "coverage": coverage,
-            "prior": None if prior is None else str(prior),
-        }
-        chosen |= {name: path and str(path) for name, path in rules.items()}
         return {
             "format": "calcigram verdicts, broken off",
             "files": inputs.described,
             "model": verdicts_of.version,
             "code": code_digest(),
             "batch_size": batch_size,
-            **chosen,
+            **options.as_json(),
+            "coverage": coverage,
+            "prior": None if prior is None else str(prior),
+            **{name: path and str(path) for name, path in rules.items()},
         }
 
     missing: Counter[str] = Counter()
@@ -227,9 +232,8 @@ def classify_files(
             columns_read = verdicts_of.columns(clusters)
             note["missing"] = dict(count_missing(clusters, columns_read))
             if len(files) > 1:  # ids may be the same in two of them
-                columns_read["source"] = Words.of(
-                    np.zeros(len(clusters), int), [str(files[note["file"]])]
-                )
+                of_one = np.zeros(len(clusters), int)
+                columns_read["source"] = Words.of(of_one, [str(files[note["file"]])])
             verdicts = arrow_table(columns_read)
             later(store, verdicts, note, is_last)
             count(verdicts, note)

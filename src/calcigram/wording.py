@@ -101,6 +101,18 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
+def listed(values: Iterable[object], most: int = 10) -> str:
+    """Return values as a list in a sentence, of which many are cut.
+
+    Examples
+    --------
+    >>> listed([1, 2]), listed("abc", most=2)
+    ('1, 2', 'a, b ...')
+    """
+    texts = [str(value) for value in values]
+    return ", ".join(texts[:most]) + (" ..." if len(texts) > most else "")
+
+
 def plain(words: Iterable[object]) -> list[str]:
     """Return words as people write them, without underscores."""
     return [str(word).replace("_", " ") for word in words]

@@ -13,8 +13,9 @@ import pytest
 
 from calcigram.errors import BadInputError
 from calcigram.formats import read_clusters
-from calcigram.formats.files import atomic_path, suffix_of
+from calcigram.formats.files import suffix_of
 from calcigram.formats.temporary import (
+    atomic_path,
     replace_folder,
     take_lock,
     unfinished,
@@ -88,7 +89,7 @@ def test_suffixes_are_matched_in_any_case(tmp_path):
 
 KILLED = """
 import os, signal, sys
-from calcigram.formats.files import atomic_path
+from calcigram.formats.temporary import atomic_path
 with atomic_path(sys.argv[1]) as temporary:
     temporary.write_text("half")
     os.kill(os.getpid(), signal.SIGKILL)

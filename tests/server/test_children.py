@@ -134,7 +134,7 @@ def test_close_ends_what_is_under_way():
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
 def test_a_full_disk_is_not_blamed_on_the_file(children, number):
     text = (
-        "from calcigram.formats.files import temporary_folder\n"
+        "from calcigram.formats.temporary import temporary_folder\n"
         f"with temporary_folder(): raise OSError({number}, 'No space left on device')"
     )
     with pytest.raises(Problem) as refused:

@@ -23,14 +23,8 @@ from calcigram.batch.storage import Storage
 from calcigram.batch.work import Done, Job, Part, do_part, here, on_dask, on_workers, read_note
 from calcigram.classify import missing_words
 from calcigram.errors import BadInputError, CalcigramError
-from calcigram.formats.checkpoint import (
-    MANIFEST_FILE,
-    Checkpoint,
-    check_same,
-    file_digest,
-    to_text,
-)
-from calcigram.formats.inputs import check_apart
+from calcigram.formats.checkpoint import MANIFEST_FILE, Checkpoint, check_apart, check_same, to_text
+from calcigram.formats.files import file_digest
 from calcigram.formats.parquet import is_long, opened_parquet, row_group_runs
 from calcigram.formats.temporary import LOCK_FILE
 
@@ -246,10 +240,8 @@ def _identities(
             raise BadInputError("an output apart from the input", source=place.url())
     if storage.is_local:
         return [{"name": storage.url(path), "sha256": file_digest(path)} for path in files]
-    return [
-        {"name": storage.url(path), "identity": str(storage.fs.ukey(path))}
-        for path in input_files(storage)
-    ]
+    stated = ((path, str(storage.fs.ukey(path))) for path in input_files(storage))
+    return [{"name": storage.url(path), "identity": identity} for path, identity in stated]
 
 
 def _summary(done: Sequence[Done], n_resumed: int) -> BatchSummary:
@@ -285,13 +277,11 @@ def _check(task: str, partition_clusters: int, source: Url | int) -> None:
     if task not in TASKS:
         raise BadInputError(f"one of {', '.join(TASKS)}", column="task", value=task)
     if partition_clusters < 1:
-        raise BadInputError(
-            "at least 1 cluster", column="partition_clusters", value=partition_clusters
-        )
+        expected, name = "at least 1 cluster", "partition_clusters"
+        raise BadInputError(expected, column=name, value=partition_clusters)
     if isinstance(source, int) != (task == "simulate") or (isinstance(source, int) and source < 1):
-        raise BadInputError(
-            "a number of clusters of at least 1 to simulate, or else files", value=source
-        )
+        expected = "a number of clusters of at least 1 to simulate, or else files"
+        raise BadInputError(expected, value=source)
 
 
 def _job(
@@ -425,6 +415,5 @@ def input_files(storage: Storage) -> Iterator[str]:
             found += 1
             yield path
     if not found:
-        raise BadInputError(
-            "a Parquet file, or a folder of them, that exists", source=storage.url()
-        )
+        expected = "a Parquet file, or a folder of them, that exists"
+        raise BadInputError(expected, source=storage.url())

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from calcigram.errors import BadInputError, CalcigramError
-from calcigram.formats.checkpoint import LocalFolder
+from calcigram.formats.checkpoint import Folder
 from calcigram.formats.extras import how_to_install
 from calcigram.formats.temporary import replace_folder
 
 
-class Storage:
+class Storage(Folder):
     """One URL: a file or folder of a file system.
 
     Parameters
@@ -36,6 +36,8 @@ class Storage:
     ({'a.txt'}, True)
     """
 
+    path: str
+
     def __init__(self, url: str | os.PathLike[str]) -> None:
         try:
             import fsspec
@@ -48,7 +50,7 @@ class Storage:
             self.fs, path = fsspec.core.url_to_fs(text)
         except (ValueError, ImportError) as error:
             raise BadInputError(f"a path or URL that fsspec opens ({error})", source=text) from None
-        self.path: str = path.rstrip("/") or path
+        self.path = path.rstrip("/") or path
         protocol = self.fs.protocol if isinstance(self.fs.protocol, str) else self.fs.protocol[0]
         self.is_local: bool = protocol in ("file", "local")
 
@@ -106,7 +108,7 @@ class Storage:
     def write(self, name: str, data: bytes) -> None:
         """Write a file of this folder whole or not at all, even if another process writes the same one."""
         if self.is_local:
-            LocalFolder(Path(self.path)).write(name, data)
+            super().write(name, data)
         else:  # a store shows an object when it is complete
             self.fs.pipe_file(self.join(name), data)
 
@@ -120,7 +122,7 @@ class Storage:
             Another process holds it; the message names `output`.
         """
         if self.is_local:
-            with LocalFolder(Path(self.path)).held(output):
+            with super().held(output):
                 yield
         else:
             self.fs.makedirs(self.path, exist_ok=True)

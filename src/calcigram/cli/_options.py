@@ -360,7 +360,7 @@ def _check_apart(written: Sequence[Any], read: dict[str, list[Any]]) -> None:
 
     if not local(written):
         return
-    from calcigram.formats.inputs import check_apart
+    from calcigram.formats.checkpoint import check_apart
 
     images = local(read.pop("image", []))
     models = local(read.pop("model", []))

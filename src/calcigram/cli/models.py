@@ -114,7 +114,7 @@ def _write_images(
 
 
 def _write_image(images: Sequence[Mammogram], i: int, folder: Path, suffix: str) -> tuple[str, str]:
-    from calcigram.formats.dicom.write_images import write_mammogram
+    from calcigram.formats.dicom.images import write_mammogram
 
     image = images[i]
     file = f"{image.image_id}.{suffix}"

@@ -48,8 +48,8 @@ def run_inspect(args: argparse.Namespace) -> int:
     """Inspect one file; exit code 2 if it holds anything bad, or cannot be read for what is missing."""
     from calcigram.errors import PixelSizeError
     from calcigram.formats import read_intake
-    from calcigram.formats.inputs import plain_file
     from calcigram.formats.registry import content_of
+    from calcigram.formats.temporary import plain_file
     from calcigram.linking import Linking
     from calcigram.model.exemplars import shift_notice
 

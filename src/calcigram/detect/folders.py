@@ -18,19 +18,20 @@ from calcigram.detect.detection import THRESHOLD_Z
 from calcigram.detect.images import META_NAMES, Found, search, short_name
 from calcigram.errors import BadInputError, CalcigramError
 from calcigram.formats.arrays import NUMPY_MAGICS
-from calcigram.formats.checkpoint import code_digest, kept_parts
+from calcigram.formats.checkpoint import check_apart, code_digest, kept_parts
 from calcigram.formats.extras import load_extra
 from calcigram.formats.files import (
     STANDARD_STREAM,
     PathLike,
-    atomic_path,
     first_bytes,
+    is_image_file,
     refuse_address,
+    stamp_of,
     suffix_of,
 )
-from calcigram.formats.inputs import check_apart, is_image_file, stamp_of
 from calcigram.formats.mammograms import read_mammogram
 from calcigram.formats.output import TABLE_SUFFIXES, arrow_table, table_writer, write_table
+from calcigram.formats.temporary import atomic_path
 from calcigram.limits import CLUSTER_NAMES, POINT_NAMES
 from calcigram.linking import Linking
 from calcigram.longtable import frame_from_clusters
@@ -355,7 +356,7 @@ def write_labels(found: Found, path: PathLike, image: PathLike) -> None:
         A segmentation is asked for of an image that is no DICOM file, or that has no cluster.
     """
     if Path(path).suffix.lower() == ".dcm":
-        from calcigram.formats.dicom.write_images import write_segmentation
+        from calcigram.formats.dicom.segmentation import write_segmentation
 
         labels, table = found.detection.labels, found.rows + 1
         masks = [np.isin(labels, own) for own in np.split(table, found.clusters.offsets[1:-1])]

@@ -15,14 +15,14 @@ from calcigram.clusters import ClusterSet
 from calcigram.detect.detection import THRESHOLD_Z, Detection, detect_calcifications
 from calcigram.detect.grouping import NEAR_NUMBER, WEAKER_Z, group_marks, rule
 from calcigram.errors import BadInputError
-from calcigram.formats.arrays import read_array, spacing_pair
+from calcigram.formats.arrays import read_array
 from calcigram.formats.files import PathLike
 from calcigram.formats.mammograms import from_array, read_mammogram
 from calcigram.limits import POINT_COLUMNS
 from calcigram.linking import METHODS, Linking, link
 from calcigram.longtable import Intake, Notice, tell
 from calcigram.longtable.columns import empty_rejects
-from calcigram.mammogram import Mammogram
+from calcigram.mammogram import Mammogram, spacing_pair
 from calcigram.options import ReadOptions
 from calcigram.wording import counted
 

@@ -16,9 +16,9 @@ from calcigram.formats.csvtext import read_texts
 from calcigram.formats.dicom.datasets import items_of, text_of
 from calcigram.formats.dicom.images import open_dicom
 from calcigram.formats.files import PathLike, first_bytes, looks_like_dicom
-from calcigram.formats.inputs import plain_file
 from calcigram.formats.mammograms import read_mammogram
 from calcigram.formats.registry import is_table, kind_of, read_intake
+from calcigram.formats.temporary import plain_file
 from calcigram.limits import POINT_NAMES
 from calcigram.longtable import Notice, frame_from_clusters
 from calcigram.mammogram import Mammogram

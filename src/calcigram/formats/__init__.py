@@ -3,7 +3,6 @@
 Every file is written whole or not at all.
 """
 
-from calcigram.formats.files import atomic_path
 from calcigram.formats.output import table_writer, write_table
 from calcigram.formats.registry import (
     iter_clusters,
@@ -13,6 +12,7 @@ from calcigram.formats.registry import (
     read_intake,
     write_clusters,
 )
+from calcigram.formats.temporary import atomic_path
 
 __all__ = [
     "atomic_path",

@@ -19,8 +19,6 @@ import numpy as np
 
 from calcigram.errors import BadInputError, PixelSizeError
 from calcigram.formats.annotations import (
-    BOX,
-    DRAWN,
     GENERAL,
     MAX_POINTS,
     Cluster,
@@ -32,12 +30,13 @@ from calcigram.formats.annotations import (
 )
 from calcigram.formats.files import PathLike
 from calcigram.formats.masks import LARGEST_MM
-from calcigram.formats.outlines import check_cost, inside, polygon_area
+from calcigram.formats.outlines import BOX, check_cost, inside, polygon_area
 from calcigram.formats.registry import kind_of
+from calcigram.limits import check_most
 from calcigram.linking import MAX_LOOSE
 from calcigram.longtable import Intake, Notice
 from calcigram.options import ReadOptions
-from calcigram.wording import counted
+from calcigram.wording import counted, listed
 
 if TYPE_CHECKING:
     from calcigram.formats.dicom.report import ImageEntry, Spacing
@@ -86,8 +85,8 @@ def intake_of_regions(
         A name that was asked for does not occur, there are too many regions, or the size of a pixel is not known.
     """
     for image in images:
-        if sum(len(region.points) for region in image.regions) > MAX_POINTS:
-            raise BadInputError(f"at most {MAX_POINTS} points", column=f"image {image.name or '?'}")
+        n_points = sum(len(region.points) for region in image.regions)
+        check_most(n_points, MAX_POINTS, "points", column=f"image {image.name or '?'}")
     every = [region for image in images for region in image.regions]
     _check_names(options, [*every, *declared])
     is_guess = guess_names and not options.labels and not any(r.is_calcification for r in every)
@@ -121,8 +120,8 @@ def _check_names(options: ReadOptions, regions: Sequence[Region]) -> None:
 
 
 def _listed(regions: Sequence[Region]) -> str:
-    names = sorted({region.name or f"category {region.number}" for region in regions if region.name or region.number is not None})  # fmt: skip
-    return ", ".join(map(repr, names[:MAX_NAMED])) + (" ..." if len(names) > MAX_NAMED else "")
+    names = {region.name or f"category {region.number}" for region in regions if region.name or region.number is not None}  # fmt: skip
+    return listed(map(repr, sorted(names)), MAX_NAMED)
 
 
 def _is_single(region: Region, options: ReadOptions, is_guess: bool) -> bool:
@@ -153,32 +152,21 @@ def _take_over(
     around = [region for region in drawn if _is_around(region, options)]
     singles = [region for region in drawn if _is_single(region, options, is_guess)]
     n_read = len(around) + len(singles)
-    if len(singles) > MAX_LOOSE:
-        raise BadInputError(f"at most {MAX_LOOSE} marks", value=len(singles))
+    check_most(len(singles), MAX_LOOSE, "marks")
     kept, enclosing, n_repeated = _sort_out(singles, size)
-    large = (
-        [] if options.labels else [region for region in kept if region.extent(size) > LARGEST_MM]
-    )
-    if large:
-        kept = [region for region in kept if region.extent(size) <= LARGEST_MM]
-        most = max(region.extent(size) for region in large)
+    extents = [0.0 if options.labels else region.extent(size) for region in kept]
+    if (most := max(extents, default=0.0)) > LARGEST_MM:
+        n_large = sum(extent > LARGEST_MM for extent in extents)
+        kept = [region for region, mm in zip(kept, extents, strict=True) if mm <= LARGEST_MM]
         text = (
-            f"{where}{counted(len(large), 'region')} left out: up to {most:.3g} mm across, and no calcification "
+            f"{where}{counted(n_large, 'region')} left out: up to {most:.3g} mm across, and no calcification "
             f"is larger than {LARGEST_MM:g} mm; choose with --label or --regions"
         )
         notes.append(Notice(text))
     marks.loose += [Mark(region.shape(size)) for region in kept]
-    for region in (*around, *enclosing):
-        outline = region.outline(size)
-        shape = region.shape(size)
-        marks.clusters.append(
-            Cluster(
-                [],
-                outline=outline if len(outline) >= 3 else None,
-                centre=(shape.x_mm, shape.y_mm),
-                formed_by=DRAWN,
-            )
-        )
+    marks.clusters += [
+        Cluster.drawn(region.outline(size), region.shape(size)) for region in (*around, *enclosing)
+    ]
     if enclosing:
         notes.append(
             f"{where}{len(enclosing)} outlines named as calcifications have several within: "
@@ -206,17 +194,10 @@ def _sort_out(
     n_repeated : int
         Points left out because they lie in an outlined calcification, alone.
     """
-    outlines = [None if region.pixels is not None else region.outline(size) for region in singles]
-    places = [
-        np.array([np.mean(of) + 0.5 for of in region.pixels[::-1]]) * size
-        if region.pixels is not None
-        else region.outline(size).mean(axis=0)
-        for region in singles
-    ]
-    middles = np.array(places).reshape(-1, 2)
-    drawn = {k: line for k, line in enumerate(outlines) if line is not None and len(line) >= 3}
+    middles = np.array([region.place(size) for region in singles]).reshape(-1, 2)
+    lines = {k: r.outline(size) for k, r in enumerate(singles) if r.pixels is None}
+    drawn = {k: line for k, line in lines.items() if len(line) >= 3}
     check_cost(middles, list(drawn.values()))
-    is_point = np.array([line is not None and len(line) == 1 for line in outlines], bool)
     repeated: set[int] = set()
     enclosing: set[int] = set()
     for index, points in drawn.items():
@@ -226,7 +207,7 @@ def _sort_out(
         if len(within) >= 2:
             enclosing.add(index)
         else:
-            repeated.update(int(k) for k in within if is_point[k])
+            repeated.update(int(k) for k in within if k in lines and len(lines[k]) == 1)
     kept = [p for k, p in enumerate(singles) if k not in repeated and k not in enclosing]
     return kept, [singles[k] for k in sorted(enclosing)], len(repeated)
 
@@ -332,10 +313,7 @@ def describe(
     """Take over what the mammogram says of itself; note what lies outside of it."""
     size = image.size
     if entry is not None:
-        from calcigram.formats.dicom.datasets import text_of
-
-        marks.image_id, marks.group_id = entry.uid, text_of(entry.header, "PatientID")
-        marks.laterality, marks.view = entry.laterality, entry.view
+        marks.describe(entry)
         size = (entry.n_rows, entry.n_columns)
     if size is None or image.spacing is not None:
         return

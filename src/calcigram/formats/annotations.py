@@ -17,20 +17,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from calcigram.clusters import CLUSTER_NAMES, POINT_COLUMNS, ClusterSet
-from calcigram.errors import BadInputError
+from calcigram.formats.dicom.datasets import text_of
 from calcigram.formats.maskparts import Ints, Pixels, measure, outline_px
 from calcigram.formats.outlines import (
+    CIRCLE,
     NAN,
+    POLYGON,
+    POLYGONS,
+    SHAPES,
     Points,
     Shape,
     check_cost,
-    circle_polygon,
-    circle_shape,
-    ellipse_polygon,
-    ellipse_shape,
     inside,
     rings_shape,
 )
+from calcigram.limits import check_most
 from calcigram.linking import Linking, link
 from calcigram.longtable import Intake, Notice
 from calcigram.longtable.columns import empty_rejects
@@ -39,7 +40,7 @@ from calcigram.wording import counted
 if TYPE_CHECKING:
     import pandas as pd
 
-    from calcigram.formats.dicom.report import Spacing
+    from calcigram.formats.dicom.report import ImageEntry, Spacing
 
 
 REPORTED = "as reported"
@@ -104,6 +105,12 @@ class Cluster:
     distributions: tuple[str, ...] = ()
     n_reported: int | None = None
 
+    @classmethod
+    def drawn(cls, outline: Points, shape: Shape) -> Cluster:
+        """Return a cluster of which the outline alone is known, or one or two points in its place."""
+        around = outline if len(outline) >= 3 else None
+        return cls([], outline=around, centre=(shape.x_mm, shape.y_mm), formed_by=DRAWN)
+
 
 @dataclass
 class ImageMarks:
@@ -128,6 +135,11 @@ class ImageMarks:
     loose: list[Mark] = field(default_factory=list)
     nipple: tuple[float, float] | None = None
     breast_area_mm2: float = NAN
+
+    def describe(self, entry: ImageEntry) -> None:
+        """Take over what the header of the image says of it; the patient is the group."""
+        self.image_id, self.group_id = entry.uid, text_of(entry.header, "PatientID")
+        self.laterality, self.view = entry.laterality, entry.view
 
 
 def form_clusters(image: ImageMarks, linking: Linking | None = None) -> list[str]:
@@ -242,9 +254,7 @@ def gather(
     if linking is not None and not any(image.loose for image in images):
         said.append(Notice(f"no loose calcification to be {linking}: that changes nothing"))
     for image in images:
-        if len(image.clusters) > MAX_CLUSTERS:
-            expected = f"at most {MAX_CLUSTERS} clusters on one image"
-            raise BadInputError(expected, value=len(image.clusters))
+        check_most(len(image.clusters), MAX_CLUSTERS, "clusters on one image")
         said += form_clusters(image, linking)
     rows = [(image, cluster) for image in images for cluster in image.clusters]
     said += _missing(rows)
@@ -263,12 +273,12 @@ def gather(
 
 def _missing(rows: list[tuple[ImageMarks, Cluster]]) -> list[str]:
     notes: list[str] = []
-    empty = [cluster for _, cluster in rows if not cluster.marks]
-    for cluster in empty:
-        told = f", though {cluster.n_reported} are reported" if cluster.n_reported else ""
-        name = f" {cluster.name}" if cluster.name else ""
-        text = f"cluster{name} has no calcification with a position{told}: nothing to read"
-        notes.append(Notice(text))
+    for _, cluster in rows:
+        if not cluster.marks:
+            told = f", though {cluster.n_reported} are reported" if cluster.n_reported else ""
+            name = f" {cluster.name}" if cluster.name else ""
+            text = f"cluster{name} has no calcification with a position{told}: nothing to read"
+            notes.append(Notice(text))
     for _, cluster in rows:
         if cluster.n_reported and cluster.marks and cluster.n_reported != len(cluster.marks):
             text = (
@@ -277,6 +287,13 @@ def _missing(rows: list[tuple[ImageMarks, Cluster]]) -> list[str]:
             )
             notes.append(Notice(text))
     return notes
+
+
+def left_out(others: Counter[str], noun: str) -> list[str]:
+    """Say how many things of each type were left out."""
+    return [
+        Notice(f"{counted(n, noun)} of the type {kind!r} left out") for kind, n in others.items()
+    ]
 
 
 def _mark_columns(marks: list[Mark]) -> dict[str, Any]:
@@ -297,23 +314,13 @@ def _cluster_columns(rows: list[tuple[ImageMarks, Cluster]]) -> dict[str, Any]:
 def _meta(rows: list[tuple[ImageMarks, Cluster]]) -> pd.DataFrame:
     import pandas as pd
 
-    def text(value: str) -> str | None:
-        return value or None
-
-    records = [
-        (
-            text(image.image_id),
-            text(image.group_id),
-            text(image.laterality),
-            text(image.view),
-            text(SEVERAL.join(cluster.distributions)),
-            text(SEVERAL.join(_types(cluster))),
-            cluster.n_reported,
-            cluster.formed_by,
-        )
-        for image, cluster in rows
-    ]
-    table = pd.DataFrame.from_records(records, columns=list(META))
+    records = []
+    for image, cluster in rows:
+        of_image = (image.image_id, image.group_id, image.laterality, image.view)
+        said = map(SEVERAL.join, (cluster.distributions, _types(cluster)))
+        record = (*of_image, *said, cluster.n_reported, cluster.formed_by)
+        records.append([None if value == "" else value for value in record])
+    table = pd.DataFrame(records, columns=list(META), dtype=object)
     return table.astype({name: "Int64" if name == META[6] else object for name in META})
 
 
@@ -341,8 +348,6 @@ MAX_BYTES = 64 << 20
 MAX_POINTS = 1_000_000
 """Of all regions of an image together."""
 
-POLYGON, CIRCLE, ELLIPSE, BOX = "polygon", "circle", "ellipse", "box"
-
 _CALCIFICATION = re.compile(r"(micro)?[ _-]?calc(ification)?s?([ _-]?\d+)?", re.IGNORECASE)
 _CLUSTER = re.compile(
     r"((micro)?[ _-]?calc(ification)?s?[ _-])?clusters?( of (micro)?[ -]?calcifications)?([ _-]?\d+)?",
@@ -366,11 +371,11 @@ class Region:
     ----------
     name : str
     points : ndarray, shape (n, 2)
-        In pixels: corners (x, y) of a polygon or of a box, of which one is a point; centre and rim of a circle; ends
-        of the axes of an ellipse.
+        In pixels: corners (x, y) of a polygon, of which one is a point; two corners of a box; centre and rim of a
+        circle; ends of the axes of an ellipse.
     where : str
         Its place in the file, for messages.
-    kind : {"polygon", "circle", "ellipse", "box"}
+    kind : {"POLYLINE", "CIRCLE", "ELLIPSE", "BOX"}
     number : int, optional
         Of its category.
     rings : tuple of ndarray
@@ -418,16 +423,10 @@ class Region:
             rows, columns = self.pixels
             own = Pixels(rows, columns, np.array([0, len(rows)]))
             found = measure(own, size, (0, 0)).shapes[0]
-        elif self.kind == CIRCLE:
-            found = circle_shape(self.points * size)
-        elif self.kind == ELLIPSE:
-            found = ellipse_shape(self.points * size)
-        elif self.kind == BOX:
-            (x, y), (width, height) = self._middle() * size, np.ptp(self.points, axis=0) * size
-            across = math.sqrt(width * height)
-            found = Shape(float(x), float(y), across if across > 0 else math.nan)
+        elif self.kind != POLYGON:
+            found = SHAPES[self.kind](self.points * size)
         elif len(self.points) < 3:  # of one or two points only the place is known
-            found = Shape(*(float(value) for value in self._middle() * size))
+            found = Shape(*(self.points.mean(axis=0) * size).tolist())
         else:
             found = rings_shape([ring * size for ring in (self.points, *self.rings)])
         return replace(found, confidence=self.confidence)
@@ -441,11 +440,15 @@ class Region:
             marked = np.zeros((int(rows.max()) - top + 1, int(columns.max()) - left + 1), bool)
             marked[rows - top, columns - left] = True
             points = outline_px(marked, (top, left))
-        elif self.kind == CIRCLE:
-            points = circle_polygon(points)
-        elif self.kind == ELLIPSE:
-            points = ellipse_polygon(points)
+        elif self.kind != POLYGON:
+            points = POLYGONS[self.kind](points)
         return points * size
+
+    def place(self, size: tuple[float, float]) -> Points:
+        """Return the mean of its corners, or of its pixels, in mm."""
+        if self.pixels is None:
+            return np.asarray(self.outline(size).mean(axis=0))
+        return np.array([np.mean(at) + 0.5 for at in self.pixels[::-1]]) * size
 
     def extent(self, size: tuple[float, float]) -> float:
         """Return the length of the longer side of the box around it in mm."""
@@ -453,10 +456,6 @@ class Region:
         if self.kind == CIRCLE:
             return 2 * math.dist(*(points * size))
         return float((np.ptp(points, axis=0) * size).max())
-
-    def _middle(self) -> Points:
-        result: Points = self.points.mean(axis=0)
-        return result
 
 
 @dataclass(eq=False)

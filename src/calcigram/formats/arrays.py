@@ -1,23 +1,24 @@
-"""Reads PNG, TIFF and NumPy files as arrays of two dimensions, none larger than a mammogram."""
+"""Reads PNG, TIFF, NumPy and NIfTI files as arrays of two dimensions, none larger than a mammogram."""
 
 from __future__ import annotations
 
 import io
 import zipfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from calcigram.errors import BadInputError, PixelSizeError, naming
+from calcigram.errors import BadInputError, naming
 from calcigram.formats.dicom.datasets import inflated
+from calcigram.formats.dicom.report import Spacing, agreed_spacing
 from calcigram.formats.extras import load_extra, refusing_damaged
 from calcigram.formats.files import PathLike, first_bytes
-from calcigram.formats.maskparts import MAX_PIXELS
-from calcigram.limits import check_pixel_spacing
+from calcigram.limits import MAX_PIXELS, PIXEL_SPACING_MM
 from calcigram.longtable import Notice
-from calcigram.mammogram import Image, Mammogram
+from calcigram.options import ReadOptions
 
 MAX_UNPACKED = 8 * MAX_PIXELS
 """Bytes of an image when it is unpacked."""
@@ -146,11 +147,7 @@ def _check_inflated(file: Any, page: Any) -> None:
         left -= sum(map(len, inflated(packed, left)))
 
 
-def _read_png(path: PathLike) -> Any:
-    return _read_with_pillow(path, "PNG")
-
-
-def _read_with_pillow(path: PathLike, kind: str) -> Any:
+def _read_with_pillow(path: PathLike, kind: str = "PNG") -> Any:
     image_module = load_extra("PIL.Image", "An image file")
     with image_module.open(path, formats=[kind]) as image:
         _check_size(image.size, 4)
@@ -173,23 +170,17 @@ def _npy(file: Any) -> Any:
 
 
 def _npy_header(file: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    version = np.lib.format.read_magic(file)
-    reader = (
-        np.lib.format.read_array_header_1_0
-        if version == (1, 0)
-        else np.lib.format.read_array_header_2_0
-    )
+    is_first = np.lib.format.read_magic(file) == (1, 0)
+    formats = np.lib.format
+    reader = formats.read_array_header_1_0 if is_first else formats.read_array_header_2_0
     shape, _, dtype = reader(file)
     return shape, dtype
 
 
 def _read_npz(path: PathLike) -> Any:
     with zipfile.ZipFile(path) as archive:
-        members = {
-            item.filename: item
-            for item in archive.infolist()
-            if item.filename.endswith(".npy") and item.compress_type in _ZIPPED
-        }
+        arrays = (item for item in archive.infolist() if item.filename.endswith(".npy"))
+        members = {item.filename: item for item in arrays if item.compress_type in _ZIPPED}
         chosen = [name for name in members if name in NAMED_MASKS] or list(members)
         if len(chosen) > 1:  # beside a mask may stand its spacing, or a name
             chosen = [name for name in chosen[:MAX_MEMBERS] if _n_axes(archive, name) >= 2]
@@ -212,7 +203,7 @@ def _n_axes(archive: zipfile.ZipFile, name: str) -> int:
 NUMPY_MAGICS = (b"\x93NUMPY", b"PK\x03\x04")
 
 _READERS = {
-    b"\x89PNG": _read_png,
+    b"\x89PNG": _read_with_pillow,
     b"II": _read_tiff,
     b"MM": _read_tiff,
     NUMPY_MAGICS[0]: _read_npy,
@@ -220,210 +211,225 @@ _READERS = {
 }
 
 
-COARSE_MM, COARSEST_MM = 0.10, 0.15
-"""Above the first the form of a calcification is unreliable; above the second most are not seen at all."""
+MM_PER_UNIT = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}
+"""Code of the unit of length in the header -> mm: not stated, metre, millimetre, micrometre."""
 
-_ROUNDING = 1.005
+UNIT_BITS = 7
 
-SMALLEST_SIDE, LARGEST_SIDE_MM = 64, 500.0
-"""A side of an image: at least so many pixels, and no longer than the largest cassette (35 x 43 cm) in mm."""
-
-AIR_SHARE, AIR_VARIES = 0.1, 0.03
-"""Least share of an image that is air, and how much of the range of grey levels it varies by."""
-
-SATURATED_SHARE = 1e-4
-"""From this share of the pixels at the greatest value on, it is told."""
-
-LEAST_LEVELS, LEAST_SHOWN, ROUGHNESS = 16, 0.1, 0.08
-"""Grey levels of a picture, the share of it that is not background, and how many of those pixels are local extremes."""
-
-BLOCKINESS = 1.1
-"""Steps between blocks of 8 pixels, over those within, from which an 8-bit image looks like JPEG."""
-
-_EIGHT_BITS = (
-    "no more than 256 grey levels: faint calcifications may be lost, and contrast is unreliable"
-)
-_LOSSY = "lossy compression{}: it may hide calcifications or imitate them; take the original image if there is one"
+SHOWN_TO = "LPI"
+"""Directions of the patient that a picture runs in along NIfTI's axes of space, which run to R, A and S."""
 
 
-def spacing_pair(value: Any) -> tuple[float, float]:
-    """Return the size of a pixel as (row, column) in mm; see `limits.check_pixel_spacing`.
+@dataclass(frozen=True)
+class Plane:
+    """One plane of pixels, what its file states of their size, and what is to be said of it."""
 
-    Examples
-    --------
-    >>> spacing_pair(0.07), spacing_pair("0.07,0.08")
-    ((0.07, 0.07), (0.07, 0.08))
-    """
-    size = check_pixel_spacing(value.tolist() if isinstance(value, np.ndarray) else value)
-    return size if isinstance(size, tuple) else (size, size)
+    array: npt.NDArray[Any]
+    spacing: Spacing | None
+    notes: list[str]
 
 
-def check_picture(array: npt.NDArray[Any]) -> None:
-    """Refuse what has no grey levels, and sizes that no mammogram has."""
-    if array.ndim != 2 or array.dtype.kind not in "buif":
-        expected = "a grey picture of two dimensions (a colour picture or a stack is no mammogram)"
-        raise BadInputError(expected, value=f"shape {array.shape}, {array.dtype}")
-    if min(array.shape) < SMALLEST_SIDE or array.size > MAX_PIXELS:
-        raise BadInputError(
-            f"a mammogram: at least {SMALLEST_SIDE} x {SMALLEST_SIDE} pixels, at most {MAX_PIXELS} in all",
-            value=f"{array.shape[0]} x {array.shape[1]} pixels",
-        )
-    step = max(1, min(array.shape) // 500)
-    levels = np.unique(array[::step, ::step])
-    if len(levels) < LEAST_LEVELS:
-        raise BadInputError(
-            f"a picture of at least {LEAST_LEVELS} grey levels; masks and labels are read by `classify`",
-            value=f"{len(levels)} grey levels",
-        )
-
-
-def check_coarse(spacing_mm: tuple[float, float], shape: tuple[int, ...], force: bool) -> list[str]:
-    """Refuse pixels too large to see calcifications, unless forced; warn where their form is unreliable."""
-    coarsest = max(spacing_mm)
-    if coarsest > COARSEST_MM * _ROUNDING and not force:
-        raise PixelSizeError(
-            f"pixels of at most {COARSEST_MM:g} mm, as larger ones do not show calcifications: take the image "
-            "in full resolution, correct --pixel-spacing, or read it nevertheless with calcigram detect --force",
-            value=f"{coarsest:g} mm",
-        )
-    longest = max(length * size for length, size in zip(shape, spacing_mm, strict=True))
-    if longest > LARGEST_SIDE_MM:
-        raise PixelSizeError(
-            f"an image of at most {LARGEST_SIDE_MM:g} mm a side: is the size of a pixel right "
-            "(--pixel-spacing)?",
-            value=f"{longest:.0f} mm",
-        )
-    if coarsest > COARSE_MM * _ROUNDING:
-        text = f"coarse pixels ({coarsest:.3g} mm, more than {COARSE_MM:g} mm): the form of the calcifications is unreliable"
-        return [Notice(text)]
-    return []
-
-
-def finished(
-    pixels: Image,
-    valid: npt.NDArray[np.bool_],
-    spacing_mm: tuple[float, float],
-    notices: Sequence[str],
-    **more: Any,
-) -> Mammogram:
-    """Give padding the least grey value, and say how much is saturated."""
-    if not valid.any():
-        raise BadInputError("a mammogram; all of its pixels are padding")
-    known = pixels[valid] if not valid.all() else pixels.ravel()
-    low, high = float(known.min()), float(known.max())
-    if not low < high:
-        raise BadInputError("a mammogram with several grey levels", value=f"{low:g} everywhere")
-    said = list(notices)
-    share = float((known == high).mean())
-    if share >= SATURATED_SHARE:
-        text = f"{share:.2%} of the pixels have the greatest value (saturated): contrast and outline are not known there"
-        said.append(Notice(text))
-    is_whole = bool(valid.all())
-    if not is_whole:
-        said.append(f"{1 - valid.mean():.0%} of the pixels are padding")
-        pixels[~valid] = low
-    return Mammogram(pixels, spacing_mm, None if is_whole else valid, notices=tuple(said), **more)
-
-
-def air_is_bright(
-    pixels: npt.NDArray[Any], valid: npt.NDArray[np.bool_] | None = None
-) -> bool | None:
-    """Tell whether the air beside the breast is the brightest part of an image; None where none is seen.
-
-    Air is what a strip along one of the four sides shows, if it hardly varies, is at one end of the grey levels and
-    is a tenth of the image or more. A white border of a film is narrower, and tissue varies.
-
-    Examples
-    --------
-    >>> image = np.zeros((100, 100))
-    >>> image[20:80, :60] = np.linspace(1000, 500, 60)
-    >>> air_is_bright(image), air_is_bright(1000 - image), air_is_bright(image[30:70, :50])
-    (False, True, None)
-    """
-    step = max(1, min(pixels.shape) // 250)
-    seen = np.asarray(pixels[::step, ::step], float)
-    if valid is not None:
-        seen = np.where(valid[::step, ::step], seen, np.nan)
-    everything = seen[np.isfinite(seen)]
-    if not everything.size:
-        return None
-    low, high = np.quantile(everything, [0.01, 0.99])
-    width, reach = max(1, min(seen.shape) // 50), high - low
-    found = set()
-    for strip in (seen[:, :width], seen[:, -width:], seen[:width], seen[-width:]):
-        known = strip[np.isfinite(strip)]
-        if not known.size or not reach:
-            continue
-        bottom, level, top = np.quantile(known, [0.1, 0.5, 0.9])
-        is_wide = float((np.abs(everything - level) <= reach / 20).mean()) >= AIR_SHARE
-        is_extreme = abs(2 * level - low - high) >= 0.8 * reach
-        if is_wide and is_extreme and top - bottom <= AIR_VARIES * reach:
-            found.add(bool(2 * level > low + high))
-    return None if not found else found == {True}
-
-
-def is_picture(array: npt.NDArray[Any]) -> bool:
-    """Tell the grey levels of a picture from labels, and from the smooth levels of a map.
-
-    Noise makes many pixels of a picture brighter, or darker, than both of their neighbours; labels are even, and
-    maps are smooth. Floats are taken for probabilities.
-
-    Examples
-    --------
-    >>> noise = np.random.default_rng(0).integers(0, 4096, (100, 100))
-    >>> is_picture(noise), is_picture(noise // 4096), is_picture(noise.cumsum(axis=1)), is_picture(noise / 4096)
-    (True, False, False, False)
-    """
-    if array.ndim != 2 or array.dtype.kind not in "ui" or array.size == 0:
-        return False
-    lines = array[:: max(1, len(array) // 256)].astype(np.int64)
-    levels, counts = np.unique(lines, return_counts=True)
-    shown = lines != levels[int(counts.argmax())]
-    inner = shown[:, 2:] & shown[:, 1:-1] & shown[:, :-2]
-    if len(levels) < LEAST_LEVELS or inner.sum() < LEAST_SHOWN * lines.size:
-        return False
-    steps = np.sign(np.diff(lines, axis=1))
-    extreme = inner & (steps[:, 1:] * steps[:, :-1] < 0)
-    return bool(extreme.sum() >= ROUGHNESS * inner.sum())
-
-
-def quality(stored: npt.NDArray[Any], *, bits: int = 16, is_lossy: bool = False) -> list[str]:
-    """Say what few bits and lossy compression cost.
+def read_nifti_plane(path: PathLike, *, has_spacing: bool = True) -> Plane:
+    """Read a NIfTI file of one plane as viewers show it.
 
     Parameters
     ----------
-    stored : ndarray, shape (rows, columns)
-    bits : int
-        That the file states.
-    is_lossy : bool
-        The file states lossy compression; of 8 bits, the blocks of JPEG tell it too.
+    path : path-like
+        NIfTI-1 or -2 in one file.
+    has_spacing : bool
+        The size of its pixels counts; else it is not looked at.
+
+    Raises
+    ------
+    BadInputError
+        It is damaged, too large, or has more than one plane.
     """
-    notices: list[str] = []
-    if bits <= 8 or _is_eight_bit(stored):
-        notices.append(Notice(_EIGHT_BITS))
-        if not is_lossy and _looks_like_jpeg(stored):
-            notices.append(Notice(_LOSSY.format(", told by the blocks of JPEG")))
-    if is_lossy:
-        notices.append(Notice(_LOSSY.format("")))
-    return notices
+    nibabel = load_extra("nibabel", "A NIfTI image", "formats")
+    quiet = nibabel.imageglobals.LoggingOutputSuppressor()
+    refusing = refusing_damaged("a complete NIfTI file", smaller=f"at most {MAX_PIXELS} pixels")
+    with refusing, quiet, open(path, "rb") as file:
+        is_second = int.from_bytes(file.read(4), "little") in (540, 0x1C020000)
+        file.seek(0)
+        kind = nibabel.Nifti2Image if is_second else nibabel.Nifti1Image
+        header = kind.header_class.from_fileobj(file)
+        axes = _checked_axes(header)
+        file.seek(0)
+        array = np.asarray(kind.from_stream(file).dataobj)
+    affine = header.get_best_affine()
+    is_placed = int(header["qform_code"]) > 0 or int(header["sform_code"]) > 0
+    is_placed &= not np.array_equal(affine, np.eye(4))  # what is written where nothing is known
+    notes, flips = ["NIfTI image"], [1, 1]
+    if is_placed:
+        axes, flips, directions = _as_shown(affine, axes)
+        notes.append(
+            f"columns run to {directions[0]}, rows to {directions[1]} of the patient, as viewers show the plane"
+        )
+    else:
+        notes.append(
+            "no orientation is stated: the first axis runs along columns, the second along rows"
+        )
+    plane = array.transpose(*axes[::-1], *(k for k in range(array.ndim) if k not in axes))
+    plane = plane.reshape(plane.shape[:2])[:: flips[1], :: flips[0]]  # rows, columns
+    spacing = _stated_spacing(header, axes, notes) if has_spacing else None
+    if is_placed and spacing is not None:
+        unit_mm = MM_PER_UNIT[int(header["xyzt_units"]) & UNIT_BITS]
+        x_mm, y_mm = (np.linalg.norm(affine[:3, axes], axis=0) * unit_mm).tolist()
+        agreed_spacing(spacing, Spacing(x_mm, y_mm, "the affine of its header"))
+    return Plane(np.ascontiguousarray(plane), spacing, notes)
 
 
-def _is_eight_bit(array: npt.NDArray[Any]) -> bool:
-    """Tell whether an image of any type has no more grey levels than one byte holds."""
-    if array.dtype.itemsize == 1:
-        return True
-    step = max(1, min(array.shape) // 500)
-    levels = np.unique(array[::step, ::step])
-    few = len(levels) <= 256 and array.dtype.kind in "iu"
-    return few and (int(levels[-1]) <= 255 or int(np.diff(levels).min(initial=9)) > 1)
+def _checked_axes(header: Any) -> list[int]:
+    """Return the axes of the one plane of numbers; refuse all else before memory is allocated for it."""
+    if bytes(header["magic"])[:2] == b"ni":
+        raise BadInputError("NIfTI in one file (.nii or .nii.gz), not header and image")
+    shape, dtype = header.get_data_shape(), header.get_data_dtype()
+    if dtype.kind not in "buif":
+        raise BadInputError("numbers, one per pixel", value=str(dtype))
+    n_values = float(np.prod([float(length) for length in shape])) if shape else 0.0
+    if n_values > MAX_PIXELS or n_values * max(8, dtype.itemsize) > MAX_UNPACKED:
+        raise BadInputError(f"at most {MAX_PIXELS} pixels", value=shape)
+    axes = _plane_axes(shape)
+    if axes is None:
+        raise BadInputError(
+            "a NIfTI image of one plane; save the slice (of several channels the one of calcifications) by itself",
+            value=f"shape {tuple(shape)}",
+        )
+    return axes
 
 
-def _looks_like_jpeg(pixels: npt.NDArray[Any]) -> bool:
-    """Tell whether steps between blocks of 8 x 8 pixels are greater than those within, along both axes."""
-    for axis in (0, 1):
-        steps = np.abs(np.diff(np.asarray(pixels, np.float32), axis=axis)).mean(axis=1 - axis)
-        n = len(steps) // 8 * 8
-        by_place = steps[:n].reshape(-1, 8).mean(axis=0)
-        if not by_place[7] > BLOCKINESS * float(np.delete(by_place, 7).max()):
-            return False
-    return True
+def _plane_axes(shape: tuple[int, ...]) -> list[int] | None:
+    """Return the two axes of the one plane of an array; None where it has more than one.
+
+    Examples
+    --------
+    >>> _plane_axes((30, 40, 1)), _plane_axes((1, 30, 40)), _plane_axes((30, 1)), _plane_axes((3, 4, 5))
+    ([0, 1], [1, 2], [0, 1], None)
+    """
+    if len(shape) >= 2 and all(length == 1 for length in shape[2:]):
+        return [0, 1]
+    long = [axis for axis, length in enumerate(shape) if length != 1]
+    return long if len(long) == 2 and long[1] < 3 else None
+
+
+def _as_shown(
+    affine: npt.NDArray[np.float64], axes: list[int]
+) -> tuple[list[int], list[int], list[str]]:
+    """Return the axis along columns and that along rows, the steps along them, and their directions."""
+    part = affine[:3, axes]
+    if not np.isfinite(part).all() or not np.linalg.norm(part, axis=0).all():
+        raise BadInputError("an affine of finite numbers, none of its axes 0")
+    part = part / np.linalg.norm(part, axis=0)
+    first = int(np.abs(part[:, 0]).argmax())
+    rest = np.abs(part[:, 1])
+    rest[first] = -1
+    of_space = [first, int(rest.argmax())]
+    order = np.argsort(of_space)  # of R, A, S the former along columns
+    steps = [-1 if part[of_space[k], k] > 0 else 1 for k in order]
+    return [axes[k] for k in order], steps, [SHOWN_TO[of_space[k]] for k in order]
+
+
+def _stated_spacing(header: Any, axes: list[int], notes: list[str]) -> Spacing | None:
+    """Return the size of a pixel as the header states it; None where it does not."""
+    unit = int(header["xyzt_units"]) & UNIT_BITS
+    if unit not in MM_PER_UNIT:
+        expected = (
+            "xyzt_units of metres, millimetres or micrometres, or the option --pixel-spacing MM"
+        )
+        raise BadInputError(expected, value=unit)
+    # The header holds float32; its shortest digits are what was meant.
+    sizes = [float(f"{header['pixdim'][axis + 1]:.7g}") for axis in axes]
+    if sizes == [1.0, 1.0]:
+        return None  # what programs write that do not know it
+    x, y = (size * MM_PER_UNIT[unit] for size in sizes)
+    smallest, largest = PIXEL_SPACING_MM
+    if not (smallest <= x <= largest and smallest <= y <= largest):
+        raise BadInputError(
+            f"pixels of {smallest:g} to {largest:g} mm in the header (pixdim), or the option --pixel-spacing MM",
+            value=(x, y),
+        )
+    if unit == 0:
+        notes.append(Notice("the header states no unit of length: its pixel size is read as mm"))
+    return Spacing(x, y, "the header of the file (pixdim)")
+
+
+MOST_MARKED = 0.5
+"""Where one value has more than this share of a mask, and all its corners, it is the background."""
+
+PROBABILITY_SLACK = 1e-3
+"""Half precision and interpolation lead so far out of 0 to 1."""
+
+
+def as_labels(
+    array: npt.NDArray[Any], options: ReadOptions, notes: list[str]
+) -> tuple[npt.NDArray[Any], npt.NDArray[Any] | None]:
+    """Return an array as labels, and the probabilities it holds, if it is a map of them.
+
+    Parameters
+    ----------
+    array : ndarray, shape (rows, columns)
+    options : ReadOptions
+        Its `threshold` parts probabilities.
+    notes : list of str
+        What it was taken for is added.
+
+    Raises
+    ------
+    BadInputError
+        It is neither labels nor probabilities.
+    """
+    whole = _whole_numbers(array) if array.dtype.kind == "f" else array
+    if whole is not None and options.threshold is None:
+        notes.append("label mask")
+        return _checked_labels(whole, options), None
+    if array.dtype.kind != "f":
+        raise BadInputError(
+            "a map of probabilities (floats from 0 to 1), or no threshold for a mask of labels",
+            column="--threshold",
+            value=array.dtype.name,
+        )
+    low, high = float(array.min(initial=0.0)), float(array.max(initial=0.0))
+    if not (low >= -PROBABILITY_SLACK and high <= 1 + PROBABILITY_SLACK):
+        raise BadInputError(
+            "probabilities from 0 to 1 (apply the sigmoid or softmax first), or whole numbers as labels, "
+            "0 for background",
+            value=high if low >= 0 else low,
+        )
+    threshold = options.least_probability
+    text = (
+        f"map of probabilities: connected pixels of at least {threshold:g} (--threshold) are calcifications, "
+        "their peak is the confidence"
+    )
+    notes.append(Notice(text))
+    return _checked_labels(array >= threshold, options), array
+
+
+def _checked_labels(array: npt.NDArray[Any], options: ReadOptions) -> npt.NDArray[Any]:
+    """Return labels after a look whether they can be a mask."""
+    if array.dtype.kind == "i" and array.min(initial=0) < 0:
+        raise BadInputError("labels from 0, which is background", value=int(array.min()))
+    corners = np.unique(array[[0, 0, -1, -1], [0, -1, 0, -1]]) if array.size else array.ravel()
+    # of several values the background may be one, which is then left out for its size
+    if (
+        len(corners) == 1
+        and corners[0]
+        and not options.labels
+        and not array[array != corners[0]].any()
+    ):
+        marked = np.count_nonzero(array == corners[0]) / array.size
+        if marked > MOST_MARKED:
+            raise BadInputError(
+                "0 for background, other values for calcifications (is the mask inverted?)",
+                value=f"{corners[0]} in {marked:.1%} of the pixels, all corners among them",
+            )
+    return array
+
+
+def _whole_numbers(array: npt.NDArray[Any]) -> npt.NDArray[np.int32] | None:
+    """Return an array of floats as whole numbers, row by row, as it may be large; None where it has others."""
+    whole = np.empty(array.shape, np.int32)
+    for row, values in zip(whole, array, strict=True):
+        with np.errstate(invalid="ignore"):
+            row[:] = values
+        if ((row != values) | (row == np.iinfo(np.int32).min)).any():
+            return None
+    return whole

@@ -1,4 +1,4 @@
-"""Long runs: what a run was made from, and the finished parts that the next run takes over.
+"""Long runs: what they read and write, what a run was made from, and the finished parts that the next run takes over.
 
 A manifest says from what, and how, a piece of work was made. Interrupted work is resumed only
 where its manifest equals that of the new request; otherwise a result would be mixed from two.
@@ -10,16 +10,25 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import stat
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack, contextmanager
-from functools import cache, partial
+from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from calcigram.errors import BadInputError, CalcigramError
-from calcigram.formats.files import PathLike, atomic_path, first_bytes
-from calcigram.formats.temporary import LOCK_FILE, take_lock, tidied_up
+from calcigram.formats.files import (
+    STANDARD_STREAM,
+    PathLike,
+    file_digest,
+    head_of,
+    is_image_file,
+    looks_like_dicom,
+    stamp_of,
+)
+from calcigram.formats.temporary import LOCK_FILE, atomic_path, is_same, take_lock, tidied_up
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -32,27 +41,6 @@ MANIFEST_FILE = "_calcigram.json"
 _NOTE_KEY = b"calcigram"
 
 RESUME_HINT = "; without --resume everything is computed again"
-
-
-def file_digest(path: PathLike) -> str:
-    """Return the SHA-256 of a file's content, as hexadecimal.
-
-    Raises
-    ------
-    BadInputError
-        It does not exist, cannot be read, or is empty.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     _ = Path(folder, "a").write_text("abc")
-    ...     file_digest(Path(folder, "a"))[:8]
-    'ba7816bf'
-    """
-    first_bytes(path, 1)
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @cache
@@ -115,12 +103,8 @@ def check_same(kept: str | bytes, wanted: Mapping[str, Any], source: str) -> Non
         raise BadInputError(f"a manifest in JSON{RESUME_HINT}", source=source)
     for key in sorted({*found, *wanted}):
         if found.get(key) != wanted.get(key):
-            raise BadInputError(
-                f"{_short(wanted.get(key))}, as for the interrupted run" + RESUME_HINT,
-                source=source,
-                column=key,
-                value=found.get(key),
-            )
+            expected = f"{_short(wanted.get(key))}, as for the interrupted run{RESUME_HINT}"
+            raise BadInputError(expected, source=source, column=key, value=found.get(key))
 
 
 def _short(value: Any) -> str:
@@ -128,52 +112,29 @@ def _short(value: Any) -> str:
     return text if len(text) <= 200 else f"{text[:197]}..."
 
 
-Manifest = Mapping[str, Any]
+class Folder:
+    """Where parts are kept: a folder on a local disk, or `batch.storage.Storage` on what fsspec reaches."""
 
-
-class Folder(Protocol):
-    """Where parts are kept: `LocalFolder`, or `batch.storage.Storage` for what fsspec reaches."""
-
-    def exists(self) -> bool:
-        """Tell whether it is there."""
-
-    def names(self) -> set[str]:
-        """Return the names of its files; of none where it is not there."""
-
-    def read(self, name: str) -> bytes:
-        """Return what a file holds."""
-
-    def write(self, name: str, data: Any) -> None:
-        """Write a file whole or not at all."""
-
-    def remove(self, names: Iterable[str] | None = None) -> None:
-        """Remove the files of these names, or the whole folder."""
-
-    def held(self, output: str) -> AbstractContextManager[None]:
-        """Make the folder and let no other process hold it."""
-
-
-class LocalFolder:
-    """A folder on a local disk."""
+    path: str | Path
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def exists(self) -> bool:
         """Tell whether it is there."""
-        return self.path.is_dir()
+        return os.path.isdir(self.path)
 
     def names(self) -> set[str]:
         """Return the names of its files; of none where it is not there."""
-        return {file.name for file in self.path.iterdir()} if self.path.is_dir() else set()
+        return set(os.listdir(self.path)) if os.path.isdir(self.path) else set()
 
     def read(self, name: str) -> bytes:
         """Return what a file holds."""
-        return (self.path / name).read_bytes()
+        return Path(self.path, name).read_bytes()
 
     def write(self, name: str, data: Any) -> None:
         """Write a file whole or not at all."""
-        with atomic_path(self.path / name, tidy=False) as temporary:
+        with atomic_path(Path(self.path, name), tidy=False) as temporary:
             temporary.write_bytes(data)
 
     def remove(self, names: Iterable[str] | None = None) -> None:
@@ -182,12 +143,18 @@ class LocalFolder:
             shutil.rmtree(self.path)
         else:
             for name in names:
-                (self.path / name).unlink(missing_ok=True)
+                Path(self.path, name).unlink(missing_ok=True)
 
     @contextmanager
     def held(self, output: str) -> Iterator[None]:
-        """Make the folder and let no other process hold it; the message names `output`."""
-        lock = take_lock(self.path, output)
+        """Make the folder and let no other process hold it.
+
+        Raises
+        ------
+        BadInputError
+            Another process holds it; the message names `output`.
+        """
+        lock = take_lock(Path(self.path), output)
         try:
             yield
         finally:
@@ -206,7 +173,9 @@ class Checkpoint:
         Gives what the work is made from, in JSON values; called when first needed.
     """
 
-    def __init__(self, folder: Folder, output: str, manifest: Callable[[], Manifest]) -> None:
+    def __init__(
+        self, folder: Folder, output: str, manifest: Callable[[], Mapping[str, Any]]
+    ) -> None:
         self.folder = folder
         self._output = output
         self._manifest = manifest
@@ -305,7 +274,7 @@ class KeptParts(Checkpoint):
 
 @contextmanager
 def kept_parts(
-    output: PathLike, manifest: Callable[[], Manifest], *, resume: bool
+    output: PathLike, manifest: Callable[[], Mapping[str, Any]], *, resume: bool
 ) -> Iterator[KeptParts]:
     """Keep finished parts while a context lasts.
 
@@ -331,7 +300,7 @@ def kept_parts(
     """
     target = Path(output).resolve()
     tidied_up()  # what is resumed may need no temporary file, and would leave those of the killed run
-    folder = LocalFolder(target.with_name(f".{target.name}.work"))
+    folder = Folder(target.with_name(f".{target.name}.work"))
     parts = KeptParts(folder, str(target), manifest)
     if not resume:
         parts.discard()
@@ -367,11 +336,11 @@ def read_ahead(items: Iterable[Item]) -> Iterator[tuple[Item, Callable[[], bool]
         upcoming = pool.submit(next, iterator, nothing)
         while (item := upcoming.result()) is not nothing:
             upcoming = pool.submit(next, iterator, nothing)
-            yield item, partial(_is, upcoming, nothing)
 
+            def is_last(after: Future[Any] = upcoming) -> bool:
+                return after.result() is nothing
 
-def _is(future: Future[Any], value: Any) -> bool:
-    return future.result() is value
+            yield item, is_last
 
 
 @contextmanager
@@ -401,3 +370,130 @@ def write_behind() -> Iterator[Callable[..., None]]:
         yield later
         while pending:
             pending.pop().result()
+
+
+def check_apart(
+    written: Iterable[PathLike], read: Iterable[PathLike], images: Iterable[PathLike] = ()
+) -> None:
+    """Refuse outputs that are an input, hold one, lie in one, or are one another.
+
+    Links are followed, and files are compared by device and inode, so another name or a hard
+    link of an input is found as well.
+
+    Parameters
+    ----------
+    written : iterable of path-like
+        Files and folders to write; they need not exist.
+    read : iterable of path-like
+        Files and folders to read.
+    images : iterable of path-like
+        Images to read, or folders of them. Results may be written into such a folder, but not over
+        an image in it.
+
+    Raises
+    ------
+    BadInputError
+        Two of them overlap; both are named.
+
+    Examples
+    --------
+    >>> check_apart(["b.csv"], ["a.csv"])
+    >>> check_apart(["a.csv"], ["./a.csv"])
+    Traceback (most recent call last):
+    calcigram.errors.BadInputError: a.csv: expected an output that does not overlap './a.csv', ...
+    """
+    outputs = [os.fspath(path) for path in written if str(path) != STANDARD_STREAM]
+    others = [os.fspath(path) for path in read]
+    for image in (os.fspath(path) for path in images):
+        over_one = any(is_image_file(Path(output)) for output in outputs)
+        others += [image] if over_one or not os.path.isdir(image) else []
+    for output in outputs:
+        for other in others:
+            if _holds(other, output) or _holds(output, other):
+                raise BadInputError(
+                    f"an output that does not overlap {other!r}, which is read or written too: "
+                    "name another output",
+                    source=output,
+                )
+        others.append(output)
+
+
+def _holds(folder: str, path: str) -> bool:
+    """Tell whether `path` is `folder` or lies in it."""
+    whole, inner = os.path.realpath(folder), Path(os.path.realpath(path))
+    try:
+        there = os.stat(whole)
+    except OSError:  # not there yet
+        return whole in (str(inner), *map(str, inner.parents))
+    if not (stat.S_ISREG(there.st_mode) or stat.S_ISDIR(there.st_mode)):
+        return False  # a terminal or a pipe
+    return any(is_same(place, there) for place in (inner, *inner.parents))
+
+
+class Inputs:
+    """What input files hold at this moment.
+
+    Parameters
+    ----------
+    paths : iterable of path-like
+        Files that will be read, told by the digest of their content. What is no regular file,
+        such as a pipe, has none.
+    images : sequence of path-like
+        Images, or folders of them, that may be read as well. Files in folders, and DICOM files
+        beside those of `paths`, are told by size and time of change: many are never opened.
+
+    Raises
+    ------
+    BadInputError
+        A file cannot be read, or is empty.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "a.csv")
+    ...     _ = path.write_text("abc")
+    ...     inputs = Inputs([path])
+    ...     inputs.check_unchanged()
+    ...     inputs.described[0]["sha256"][:8]
+    'ba7816bf'
+    """
+
+    def __init__(self, paths: Iterable[PathLike], images: Sequence[PathLike] = ()) -> None:
+        named = {Path(path): str(path) for path in (*paths, *images)}
+        self._stamps: dict[Path, tuple[int, ...]] = {}
+        self._digests: dict[Path, str] = {}
+        self.described: list[dict[str, Any]] = []
+        for path, name in named.items():
+            if path.is_dir():
+                self._add_images(sorted(file for file in path.rglob("*") if is_image_file(file)))
+            elif path.is_file() or not path.exists():  # a pipe or a device has no digest
+                stamp = stamp_of(path) if path.exists() else ()
+                digest = file_digest(path)
+                self._stamps[path], self._digests[path] = stamp, digest
+                self.described.append({"name": name, "sha256": digest})
+        for folder in sorted(
+            {path.parent for path in self._digests if looks_like_dicom(head_of(path))}
+        ):
+            self._add_images(sorted(file for file in folder.iterdir() if is_image_file(file)))
+
+    def _add_images(self, files: Iterable[Path]) -> None:
+        for path in files:
+            if path not in self._stamps:
+                self._stamps[path] = stamp_of(path)
+                self.described.append({"name": str(path), "stamp": list(self._stamps[path])})
+
+    def check_unchanged(self) -> None:
+        """Refuse input that is not what it was.
+
+        Raises
+        ------
+        BadInputError
+            A file was changed, replaced or removed meanwhile.
+        """
+        for path, stamp in self._stamps.items():
+            if stamp_of(path) != stamp and (
+                path not in self._digests or file_digest(path) != self._digests[path]
+            ):
+                expected = "a file that does not change while it is read"
+                raise BadInputError(expected, source=str(path))

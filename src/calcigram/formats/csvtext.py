@@ -1,7 +1,7 @@
-"""Clusters from CSV text: one row per calcification, comma, semicolon, tab or bar between.
+"""Clusters from CSV text, and from a sheet of an Excel workbook as the table that it would be in CSV.
 
-The values are checked by `longtable`; here the text becomes columns, and row numbers are
-the line numbers an editor shows, the heading being line 1.
+One row per calcification; comma, semicolon, tab or bar between. The values are checked by `longtable`; here the text
+becomes columns, and row numbers are the line numbers an editor shows, the heading being line 1.
 """
 
 from __future__ import annotations
@@ -12,19 +12,23 @@ import io
 import re
 import shutil
 import tempfile
+import zipfile
 from array import array
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
+from datetime import date, datetime, time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
 from calcigram.clusters import META_COLUMNS, clusters_from_frame
 from calcigram.errors import BadInputError, TemporaryFilesError, naming
+from calcigram.formats.extras import load_extra, refusing_damaged
 from calcigram.formats.files import PathLike, first_bytes
-from calcigram.formats.inputs import SpooledPath
-from calcigram.formats.temporary import temporary_files
+from calcigram.formats.temporary import SpooledPath, temporary_files
+from calcigram.limits import MAX_COLUMNS, unpacked_limit
 from calcigram.longtable import Intake, Notice
 from calcigram.longtable.columns import (
     MISSING_WORDS,
@@ -32,6 +36,7 @@ from calcigram.longtable.columns import (
     Rows,
     factors,
     resolve_columns,
+    typed,
 )
 from calcigram.options import ReadOptions
 from calcigram.wording import counted
@@ -42,14 +47,14 @@ if TYPE_CHECKING:
 DELIMITERS = ",;\t|"
 
 
-def read_csv_clusters(path: PathLike, options: ReadOptions | None = None) -> Intake:
+def read_csv_clusters(path: PathLike, options: ReadOptions) -> Intake:
     """Read the clusters of a CSV file.
 
     Parameters
     ----------
     path : path-like
         UTF-8 or UTF-16. The headings come first, but for comments (``#``) and a line ``sep=;``.
-    options : ReadOptions, optional
+    options : ReadOptions
 
     Returns
     -------
@@ -68,21 +73,17 @@ def read_csv_clusters(path: PathLike, options: ReadOptions | None = None) -> Int
     guessed (decimal commas) or ignored (comments, rows of nothing) stands in `Intake.notes`.
     """
     source, path = str(path), _as_text(path)
-    options = options or ReadOptions()
     layout = _find_layout(path, options)
     notes = layout.notes(layout.n_comments)
     try:
         intake = clusters_from_frame(_read(layout), replace(options, skip_bad=False), source=source)
     except ValueError:  # something is odd or bad: once more, row by row, all as text, to quote it
-        tidy, frame = _tidied_frame(layout)
-        intake = clusters_from_frame(
-            frame, options, source=source, row_number=tidy.lines.__getitem__
-        )
-        notes = tidy.notes
+        frame, lines, notes = _tidied(layout)
+        intake = clusters_from_frame(frame, options, source=source, row_number=lines.__getitem__)
     meta = intake.clusters.meta
     for name in meta.columns:
         if name not in META_COLUMNS:
-            meta[name] = _typed(meta[name])
+            meta[name] = typed(meta[name])
     return replace(intake, notes=(*map(Notice, notes), *intake.notes))
 
 
@@ -121,9 +122,9 @@ def read_texts(
                 raise
             options = replace(options, single_cluster=str(path))
             layout = _find_layout(text, options)
-        tidy, frame = _tidied_frame(layout)
+        frame, lines, notes = _tidied(layout)
         names = resolve_columns(list(frame.columns), options)
-    return frame, names, tidy.lines, tidy.notes
+    return frame, names, lines, notes
 
 
 @dataclass(frozen=True)
@@ -140,9 +141,7 @@ class _Layout:
 
     def notes(self, n_comments: int) -> list[str]:
         """Return what is to be said of the headings and of so many comments in the file."""
-        notes = (
-            [f"headings taken from the comment on line {self.line}"] if self.is_commented else []
-        )
+        notes = [f"headings taken from the comment on line {self.line}"] * self.is_commented
         if n_comments:
             notes.append(f"{counted(n_comments, 'comment line')} (#) ignored")
         return notes
@@ -232,8 +231,8 @@ def _read(layout: _Layout) -> pd.DataFrame:
     """Read a file without oddities, numbers as numbers; else raise a `ValueError`."""
     if not all(layout.headings):
         raise BadInputError("a name above each column")
-    headings, delimiter = layout.headings, layout.delimiter
-    return _frame_of(layout.path, layout, headings, "float32", delimiter, skip_rows=layout.line)
+    of = (layout.path, layout, layout.headings, "float32", layout.delimiter)
+    return _frame_of(*of, skip_rows=layout.line)
 
 
 def _frame_of(
@@ -262,35 +261,33 @@ def _frame_of(
     return frame
 
 
-@dataclass
-class _Tidy:
-    """The rows of a file without its oddities: comments, rows and columns of nothing."""
-
-    file: BinaryIO
-    names: list[str]
-    nothing: list[str]  # names of columns without heading and values
-    lines: Rows  # of each row
-    notes: list[str]
-
-    def frame(self, layout: _Layout) -> pd.DataFrame:
-        """Return all as text, but for decimal commas, which become points."""
-        if not len(self.lines):
+def _tidied(layout: _Layout) -> tuple[pd.DataFrame, Rows, list[str]]:
+    """Return the rows of a file without what holds nothing, all as text, the line of each, and notes."""
+    with temporary_files(), ExitStack() as stack:
+        try:
+            file = stack.enter_context(tempfile.TemporaryFile())
+        except OSError as error:
+            raise TemporaryFilesError(error) from None
+        lines, filled, notes = _copy_rows(layout, file)
+        headings = enumerate(layout.headings, start=1)
+        names = [name or f"column {k}" for k, name in headings]
+        nothing = [
+            names[k] for k, name in enumerate(layout.headings) if not name and k not in filled
+        ]
+        if not len(lines):
             import pandas as pd
 
-            return pd.DataFrame(columns=[n for n in self.names if n not in self.nothing], dtype=str)
-        self.file.seek(0)
+            named = [name for name in names if name not in nothing]
+            return pd.DataFrame(columns=named, dtype=str), lines, notes
+        file.seek(0)
         how: dict[str, Any] = {"use_threads": False, "block_size": 1 << 22}
-        frame = _frame_of(self.file, layout, self.names, "string", **how)
-        frame = frame.drop(columns=self.nothing)
-        numbers = [name for name in self.names if name in layout.numeric]
-        if layout.delimiter != "," and _has_decimal_commas(frame[numbers]):
-            for name in numbers:
-                frame[name] = frame[name].str.replace(_ONE_COMMA, r"\1.\2", regex=True)
-            self.notes.append("decimal commas read as points")
-        return frame
-
-
-_ONE_COMMA = r"^([^,]*),([^,]*)$"
+        frame = _frame_of(file, layout, names, "string", **how).drop(columns=nothing)
+    numbers = [name for name in names if name in layout.numeric]
+    if layout.delimiter != "," and _has_decimal_commas(frame[numbers]):
+        for name in numbers:
+            frame[name] = frame[name].str.replace(r"^([^,]*),([^,]*)$", r"\1.\2", regex=True)
+        notes.append("decimal commas read as points")
+    return frame, lines, notes
 
 
 def _has_decimal_commas(numbers: pd.DataFrame) -> bool:
@@ -300,25 +297,22 @@ def _has_decimal_commas(numbers: pd.DataFrame) -> bool:
     return any(commas) and not any(points)
 
 
-def _tidied_frame(layout: _Layout) -> tuple[_Tidy, pd.DataFrame]:
-    """Return a file without what holds nothing, and its rows, all as text."""
-    with temporary_files(), ExitStack() as stack:
-        try:
-            file = stack.enter_context(tempfile.TemporaryFile())
-        except OSError as error:
-            raise TemporaryFilesError(error) from None
-        tidy = _tidied(layout, file)
-        return tidy, tidy.frame(layout)
+def _copy_rows(layout: _Layout, file: BinaryIO) -> tuple[Rows, set[int], list[str]]:
+    """Write the rows of a file to another, line by line, without what holds nothing.
 
-
-def _tidied(layout: _Layout, file: BinaryIO) -> _Tidy:
-    """Write the rows of a file to another, line by line, without what holds nothing."""
+    Returns
+    -------
+    lines : ndarray of int64
+        Of each row.
+    filled : set of int
+        Columns without heading that hold something.
+    notes : list of str
+    """
     n_fields = len(layout.headings)
     numeric = [k for k, name in enumerate(layout.headings) if name in layout.numeric]
-    lines = array("q")
-    n_comments, n_blank = layout.n_comments, 0
-    filled: set[int] = set()
     unnamed = [k for k, name in enumerate(layout.headings) if not name]
+    lines, filled = array("q"), set[int]()
+    n_comments, n_blank = layout.n_comments, 0
     text = io.TextIOWrapper(file, encoding="utf-8", newline="")
     writer = csv.writer(text)
     for line, fields in _records(layout.path, layout.delimiter):
@@ -339,12 +333,10 @@ def _tidied(layout: _Layout, file: BinaryIO) -> _Tidy:
         writer.writerow(fields)
         lines.append(line)
     text.detach()
-    names = [name or f"column {k}" for k, name in enumerate(layout.headings, start=1)]
     notes = layout.notes(n_comments)
     if n_blank:
         notes.append(f"{counted(n_blank, 'row')} without any value ignored")
-    nothing = [names[k] for k in unnamed if k not in filled]
-    return _Tidy(file, names, nothing, np.frombuffer(lines, np.int64), notes)
+    return np.frombuffer(lines, np.int64), filled, notes
 
 
 _NUMBER = re.compile(r"\s*[-+]?(\d[\d.,]*|[.,]\d+)(e[-+]?\d+)?\s*", re.IGNORECASE)
@@ -374,32 +366,133 @@ def _records(path: PathLike, delimiter: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _line_of_bad_byte(path: PathLike) -> int:
-    with open(path, "rb") as file:
-        for number, line in enumerate(file, start=1):
-            try:
-                line.decode()
-            except UnicodeDecodeError:
-                return number
-    return 1
+    n_good = 0
+    with suppress(UnicodeDecodeError), open(path, "rb") as file:
+        for line in file:
+            line.decode()
+            n_good += 1
+    return n_good + 1
 
 
-def _typed(texts: pd.Series) -> pd.Series:
-    """Return a column of texts as numbers or truth values where written just as we write them.
+MAX_ROWS = 1_048_576
+"""Of a sheet."""
 
-    So ``7`` becomes a number and ``007`` stays a text.
+MAX_CELLS = 20_000_000
+
+MAX_TEXT = 32_767
+"""Characters of a cell, as of Excel. A text that many cells share stands in the file but once."""
+
+MAX_MEMBERS = 10_000
+"""Files in the archive that a workbook is."""
+
+
+def read_workbook(path: PathLike, options: ReadOptions) -> Intake:
+    """Read the clusters of a sheet of a workbook.
+
+    Parameters
+    ----------
+    path : path-like
+    options : ReadOptions
+        Its `sheet` is read, by default the first. All rules of CSV apply, and rows are numbered as in the sheet.
+
+    Returns
+    -------
+    Intake
+
+    Raises
+    ------
+    BadInputError
+        It is damaged, unpacks to too much, has no such sheet, or `read_csv_clusters` refuses what the sheet holds.
+
+    Notes
+    -----
+    Of a formula its stored result is read. Entities in the XML inside are refused, and nothing is fetched.
     """
-    import pyarrow as pa
+    openpyxl = load_extra("openpyxl", "A workbook (.xlsx)", "formats")
+    copy = SpooledPath(str(path))
+    refusing = refusing_damaged("an undamaged workbook (.xlsx)", smaller="a smaller workbook")
+    with refusing, open(path, "rb") as file:
+        _check_workbook(path)
+        book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
+        names = list(book.sheetnames)
+        if not names or (options.sheet is not None and options.sheet not in names):
+            expected = f"a sheet: {', '.join(map(repr, names[:20])) or 'it has none'}"
+            raise BadInputError(expected, column="--sheet", value=options.sheet)
+        name = names[0] if options.sheet is None else options.sheet
+        sheet = book[name]
+        if not hasattr(sheet, "iter_rows"):
+            raise BadInputError("a sheet of cells, not a chart", value=name)
+        sheet.reset_dimensions()  # what it states of its size may be wrong
+        with temporary_files(), open(copy, "w", encoding="utf-8", newline="") as text:
+            _write_sheet(sheet, text)
+    if not Path(copy).stat().st_size:
+        raise BadInputError("at least one row below the headings")
+    intake = read_csv_clusters(copy, replace(options, sheet=None))
+    if len(names) == 1:
+        return intake
+    others = ", ".join(repr(other) for other in names if other != name)
+    note = Notice(f"sheet {name!r} read, and not {others}: choose with --sheet")
+    return replace(intake, notes=(*([] if options.sheet else [note]), *intake.notes))
 
-    column = pa.array(texts.astype(object), pa.string(), from_pandas=True)
-    result: pd.Series
-    if column.null_count < len(column):
-        for kind in (pa.int64(), pa.float64(), pa.bool_()):
-            try:
-                typed = column.cast(kind)
-            except pa.ArrowInvalid:
-                continue
-            if typed.cast(pa.string()).equals(column):
-                result = typed.to_pandas()
-                return result
-    result = column.to_pandas()
-    return result
+
+def _check_workbook(path: PathLike) -> None:
+    """Refuse what unpacks to too much, and XML with a document type: no workbook has one, and entities need it.
+
+    `zipfile` unpacks no more of a member than its header says.
+    """
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+        most = unpacked_limit(0)
+        if len(members) > MAX_MEMBERS or sum(one.file_size for one in members) > most:
+            raise BadInputError(f"a workbook that unpacks to at most {most} bytes")
+        for one in members:
+            # Without zeros UTF-16 and UTF-32 look like ASCII; expat takes no encoding that is not alike.
+            if b"<!DOCTYPE" in archive.read(one).replace(b"\0", b""):
+                expected = "XML without a document type (<!DOCTYPE ...>)"
+                raise BadInputError(expected, column=one.filename)
+
+
+def _write_sheet(sheet: Any, text: Any) -> None:
+    """Write a sheet as CSV, each row on the line of its number."""
+    writer = csv.writer(text, lineterminator="\n")
+    n_cells = n_blank = width = n_characters = 0
+    rows = sheet.iter_rows(max_col=MAX_COLUMNS + 1, values_only=True)
+    for number, row in enumerate(rows, start=1):
+        n_cells += len(row)
+        if number > MAX_ROWS or n_cells > MAX_CELLS:
+            raise BadInputError(f"at most {MAX_ROWS:,} rows and {MAX_CELLS:,} cells", row=number)
+        if any(isinstance(value, str) and len(value) > MAX_TEXT for value in row):
+            raise BadInputError(f"cells of at most {MAX_TEXT:,} characters", row=number)
+        cells = [_cell_text(value) for value in row]
+        n_characters += sum(map(len, cells))
+        if n_characters > unpacked_limit(0):
+            raise BadInputError(f"a sheet of at most {unpacked_limit(0)} characters", row=number)
+        while cells and not cells[-1]:
+            cells.pop()
+        if not cells:
+            n_blank += 1
+            continue
+        if len(cells) > MAX_COLUMNS:
+            raise BadInputError(f"at most {MAX_COLUMNS} columns", row=number)
+        text.write("\n" * n_blank)  # lines that only keep the numbers
+        n_blank, width = 0, width or len(cells)
+        writer.writerow(cells + [""] * (width - len(cells)))
+
+
+def _cell_text(value: Any) -> str:
+    """Return a value as text, on one line.
+
+    Examples
+    --------
+    >>> [_cell_text(value) for value in (None, 7.0, 0.25, True, "a\\nb")]
+    ['', '7', '0.25', 'true', 'a b']
+    """
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1 << 53:
+        return str(int(value))
+    if isinstance(value, datetime | date | time):
+        return value.isoformat()
+    return " ".join(str(value).split())

@@ -1,22 +1,21 @@
-"""Files as such: written whole or not at all, and what a file is by its first bytes.
+"""What a file is, by its first bytes.
 
 Errors say what is wrong with a path. Files that people try and that are not read are named, with what to do instead.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
-import shutil
-import sys
 import zipfile
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from calcigram.errors import BadInputError
-from calcigram.formats.temporary import NO_SPACE, PathLike, temporary_folder, to_disk, unfinished
+
+PathLike = str | os.PathLike[str]
 
 PARQUET_MAGIC = b"PAR1"
 
@@ -32,78 +31,6 @@ IMAGE_MAGICS = (b"\x89PNG\r\n\x1a\n", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"
 
 STANDARD_STREAM = "-"
 """As a path to read, standard input; as a path to write, standard output."""
-
-
-@contextmanager
-def atomic_path(path: PathLike, *, tidy: bool = True) -> Iterator[Path]:
-    """Give a temporary path to write to; it takes the name `path` when all went well.
-
-    Parameters
-    ----------
-    path : path-like
-        Where the file shall be. Its folder must exist. ``-`` is standard output, which gets the
-        whole at the end.
-    tidy : bool
-        Remove what killed processes left beside it; needless where the folder is new.
-
-    Yields
-    ------
-    pathlib.Path
-        A new empty file in the same folder.
-
-    Raises
-    ------
-    BadInputError
-        The folder does not exist, `path` is a folder, or writing is not permitted. After any
-        exception nothing new is left behind and an older file stands as it was.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     with atomic_path(Path(folder) / "a.txt") as temporary:
-    ...         _ = temporary.write_text("whole")
-    ...     [path.name for path in Path(folder).iterdir()]
-    ['a.txt']
-    """
-    if str(path) == STANDARD_STREAM:
-        with temporary_folder() as folder:
-            yield (temporary := folder / "output.csv")
-            _to_standard_output(temporary)
-        return
-    target = Path(os.path.realpath(path))
-    if target.is_dir():
-        raise BadInputError("the name of a file, not of a folder", source=str(path))
-    if not target.parent.is_dir():
-        raise BadInputError(f"a folder {str(Path(path).parent)!r} that exists", source=str(path))
-    with ExitStack() as stack:
-        try:
-            temporary = stack.enter_context(unfinished(target, tidy=tidy))
-        except OSError as error:
-            expected = f"permission to write there ({error.strerror})"
-            raise BadInputError(expected, source=str(path)) from None
-        try:
-            yield temporary
-            to_disk(temporary)
-        except OSError as error:
-            if error.errno in NO_SPACE and error.filename is None:
-                error.filename, error.strerror = str(path), os.strerror(error.errno)
-            raise
-        os.replace(temporary, target)
-    with suppress(OSError):  # some file systems cannot do this to folders
-        to_disk(target.parent)
-
-
-def _to_standard_output(path: Path) -> None:
-    try:
-        with path.open("rb") as file:
-            shutil.copyfileobj(file, sys.stdout.buffer)
-        sys.stdout.buffer.flush()
-    except OSError as error:
-        if error.errno not in NO_SPACE:
-            raise
-        expected = f"standard output that takes all of it ({error.strerror})"
-        raise BadInputError(expected, source=str(path.name)) from None
 
 
 def first_bytes(path: PathLike, size: int = 1 << 16) -> bytes:
@@ -135,6 +62,11 @@ def read_at_most(path: PathLike, most: int) -> bytes:
     return data
 
 
+def _text_of(head: bytes) -> bytes:
+    """Return a file's beginning without the mark of its encoding and blanks."""
+    return head.removeprefix(b"\xef\xbb\xbf").lstrip()
+
+
 def looks_like_property_list(head: bytes) -> bool:
     """Tell whether a file's beginning is that of a property list (plist), in UTF-8 or UTF-16.
 
@@ -143,9 +75,8 @@ def looks_like_property_list(head: bytes) -> bool:
     >>> looks_like_property_list(b"<?xml version='1.0'?><plist/>")
     True
     """
-    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     starts = (b"<?xml", b"<!DOCTYPE", b"<plist", b"<!--", b"bplist")
-    return text.startswith(starts) or head.startswith((b"\xff\xfe<\0", b"\xfe\xff\0<"))
+    return _text_of(head).startswith(starts) or head.startswith((b"\xff\xfe<\0", b"\xfe\xff\0<"))
 
 
 def looks_like_dicom(head: bytes) -> bool:
@@ -164,6 +95,20 @@ def looks_like_dicom(head: bytes) -> bool:
         return False
     explicit = head[4:6].isalpha() and head[4:6].isupper()
     return explicit or (head[0] != 0 and int.from_bytes(head[4:8], "little") < 1 << 16)
+
+
+def is_image_file(path: Path) -> bool:
+    """Tell whether a file begins as DICOM, PNG, TIFF or NumPy files do."""
+    head = head_of(path)
+    return looks_like_dicom(head) or head.startswith(IMAGE_MAGICS)
+
+
+def head_of(path: Path) -> bytes:
+    """Return the first bytes of a file, by which DICOM and images are known; nothing of what cannot be read."""
+    try:
+        return first_bytes(path, DICOM_PREAMBLE + len(DICOM_MAGIC)) if path.is_file() else b""
+    except BadInputError:
+        return b""
 
 
 def looks_like_nifti(head: bytes) -> bool:
@@ -273,8 +218,7 @@ class Signs(NamedTuple):
     def of(cls, path: PathLike) -> Signs:
         """Look at a file."""
         head = first_bytes(path, 4096)
-        text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
-        is_json = re.match(rb"[\[{]\s*[\[{\]}\"\d-]", text)
+        is_json = re.match(rb"[\[{]\s*[\[{\]}\"\d-]", _text_of(head))
         names: list[str] = []
         if head.startswith(ZIP_MAGIC):
             with (
@@ -296,7 +240,7 @@ def refuse_foreign(path: PathLike, signs: Signs, expected: str = READ) -> None:
     if b"\0" in head:  # a table may begin with these letters
         starts = (about for magic, about in _BINARY.items() if head.startswith(magic))
         found = next(starts, found)
-    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    text = _text_of(head)
     if signs.json:
         told = (name for pattern, name in _JSON.items() if re.search(pattern, signs.json))
         found = next(told, "JSON"), _AS_TABLE
@@ -333,3 +277,33 @@ def _zipped(names: tuple[str, ...]) -> tuple[str, str]:
     if "content.xml" in names:
         return "a spreadsheet of OpenDocument (.ods)", _TABLE
     return "a ZIP archive", "unpack it"
+
+
+def file_digest(path: PathLike) -> str:
+    """Return the SHA-256 of a file's content, as hexadecimal.
+
+    Raises
+    ------
+    BadInputError
+        It does not exist, cannot be read, or is empty.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "a").write_text("abc")
+    ...     file_digest(Path(folder, "a"))[:8]
+    'ba7816bf'
+    """
+    first_bytes(path, 1)
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def stamp_of(path: Path) -> tuple[int, ...]:
+    """Return what changes where a file is changed or replaced; nothing of one that is not there."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return ()
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns

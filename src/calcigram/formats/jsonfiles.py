@@ -21,20 +21,13 @@ import numpy as np
 
 from calcigram.errors import BadInputError
 from calcigram.formats.annotated import intake_of_regions
-from calcigram.formats.annotations import (
-    BOX,
-    CIRCLE,
-    MAX_BYTES,
-    MAX_POINTS,
-    POLYGON,
-    ImageRegions,
-    Region,
-)
+from calcigram.formats.annotations import MAX_BYTES, MAX_POINTS, ImageRegions, Region, left_out
 from calcigram.formats.files import PathLike, read_at_most
-from calcigram.formats.maskparts import MAX_MARKED, MAX_PIXELS, Ints, connected
-from calcigram.formats.outlines import Points
+from calcigram.formats.maskparts import MAX_MARKED, Ints, connected
+from calcigram.formats.outlines import BOX, CIRCLE, POLYGON, Points, turned
+from calcigram.limits import MAX_PIXELS
 from calcigram.longtable import Intake, Notice
-from calcigram.options import DEFAULT_THRESHOLD, ReadOptions
+from calcigram.options import ReadOptions
 from calcigram.wording import counted
 
 MAX_VALUES = 10_000_000
@@ -92,8 +85,13 @@ class Json:
 
     def whole(self) -> int:
         """Return a whole number."""
-        result: int = self.of(int)
-        return result
+        return int(self.of(int))
+
+    def key(self, expected: str) -> int | str:
+        """Return an id, which is a whole number or a text."""
+        if not isinstance(self.value, int | str) or isinstance(self.value, bool):
+            self.refuse(expected)
+        return self.value
 
     def number(self) -> float:
         """Return a finite number of a size that a coordinate may have."""
@@ -147,15 +145,17 @@ def load_json(path: PathLike) -> Json:
 MAX_BOXES = 4 * MAX_PIXELS
 """Pixels of the boxes around masks, all together."""
 
+NOWHERE: Points = np.empty((0, 2))
 
-def read_coco(path: PathLike, options: ReadOptions | None = None) -> Intake:
+
+def read_coco(path: PathLike, options: ReadOptions) -> Intake:
     """Read the clusters of a COCO file.
 
     Parameters
     ----------
     path : path-like
         An object with ``images``, ``annotations`` and ``categories``, or a list of detections with a ``score``.
-    options : ReadOptions, optional
+    options : ReadOptions
         Detections of a lower score than its `threshold` are left out.
 
     Returns
@@ -173,27 +173,23 @@ def read_coco(path: PathLike, options: ReadOptions | None = None) -> Intake:
     writes all masks) is as many as it has connected parts. Where there is a box alone, its position is read, and its size as
     a guess.
     """
-    options = options or ReadOptions()
     content = load_json(path)
     is_list = isinstance(content.value, list)
-    annotations = content.items() if is_list else content["annotations"].items()
+    annotations = content if is_list else content["annotations"]
     names = {} if is_list else _names(content)
     images = {} if is_list else _images(content)
     notes = [f"COCO {'detections' if is_list else 'annotations'} (JSON)"]
     n_empty, n_low, has_scores, budget = 0, 0, False, _Budget()
-    threshold = DEFAULT_THRESHOLD if options.threshold is None else options.threshold
-    for annotation in annotations:
-        key = annotation["image_id"].value
-        if (
-            not isinstance(key, int | str)
-            or isinstance(key, bool)
-            or (images and not is_list and key not in images)
-        ):
-            annotation["image_id"].refuse("the id of an image of the file")
+    threshold = options.least_probability
+    for annotation in annotations.items():
+        expected = "the id of an image of the file"
+        key = annotation["image_id"].key(expected)
+        if images and not is_list and key not in images:
+            annotation["image_id"].refuse(expected)
         image = images.setdefault(key, ImageRegions(str(key)))
         category = annotation["category_id"]
         number = None if category.is_missing else category.whole()
-        region = Region(names.get(number, ""), np.empty((0, 2)), annotation.where, number=number)
+        region = Region(names.get(number, ""), NOWHERE, annotation.where, number=number)
         if not annotation["score"].is_missing:
             has_scores, score = True, annotation["score"].number()
             if not 0 <= score <= 1:
@@ -206,22 +202,16 @@ def read_coco(path: PathLike, options: ReadOptions | None = None) -> Intake:
         n_empty += not found
         image.regions += found
     if has_scores:
-        notes.append(
-            Notice(
-                f"{counted(n_low, 'detection')} of a score below {threshold:g} (--threshold) left out; "
-                "the score is the confidence"
-            )
+        text = (
+            f"{counted(n_low, 'detection')} of a score below {threshold:g} (--threshold) left out"
         )
+        notes.append(Notice(f"{text}; the score is the confidence"))
     elif options.threshold is not None:
         raise BadInputError("annotations with a score, or no threshold", column="--threshold")
     if n_empty:
-        notes.append(
-            Notice(f"{counted(n_empty, 'annotation')} without segmentation and box left out")
-        )
-    declared = [
-        Region(name, np.empty((0, 2)), "categories", number=number)
-        for number, name in names.items()
-    ]
+        text = f"{counted(n_empty, 'annotation')} without segmentation and box left out"
+        notes.append(Notice(text))
+    declared = [Region(name, NOWHERE, "categories", number=n) for n, name in names.items()]
     shown = [image for image in images.values() if image.regions] or list(images.values())[:1]
     return intake_of_regions(shown, options, notes, declared=declared)
 
@@ -233,16 +223,19 @@ def _names(content: Json) -> dict[int | None, str]:
 def _images(content: Json) -> dict[int | str, ImageRegions]:
     images: dict[int | str, ImageRegions] = {}
     for one in content["images"].items():
-        key = one["id"].value
-        if not isinstance(key, int | str) or isinstance(key, bool) or key in images:
-            one["id"].refuse("an id that no other image has")
-        sides = [one["height"], one["width"]]
-        is_known = not any(side.is_missing or not side.whole() for side in sides)
-        named = one["file_name"].text() or str(key)
-        stem = PurePath(named.replace("\\", "/")).stem
-        size = (sides[0].whole(), sides[1].whole()) if is_known else None
-        images[key] = ImageRegions(stem, size=size)
+        expected = "an id that no other image has"
+        key = one["id"].key(expected)
+        if key in images:
+            one["id"].refuse(expected)
+        images[key] = _image(one["file_name"].text() or str(key), one["height"], one["width"])
     return images
+
+
+def _image(path: str, height: Json, width: Json) -> ImageRegions:
+    """Return an image without regions; of sides that are missing or 0 its size is not known."""
+    is_known = not any(side.is_missing or not side.whole() for side in (height, width))
+    size = (height.whole(), width.whole()) if is_known else None
+    return ImageRegions(PurePath(path.replace("\\", "/")).stem, size=size)
 
 
 @dataclass
@@ -277,21 +270,14 @@ def _regions(annotation: Json, region: Region, budget: _Budget) -> Iterator[Regi
     rings = [ring.points() for ring in segmentation.items()]
     rings = [ring for ring in rings if len(ring)]
     if rings:
-        first, *others = (_turned(ring) for ring in rings)
+        first, *others = map(turned, rings)  # COCO has no holes
         yield replace(region, points=first, rings=tuple(others))
     elif not annotation["bbox"].is_missing:
         box = annotation["bbox"].points(4)
         if box.shape != (1, 4) or (box[0, 2:] < 0).any():
             annotation["bbox"].refuse("left, top, width and height of a box")
-        x, y, width, height = box[0]
-        corners = np.array([[x, y], [x + width, y], [x + width, y + height], [x, y + height]])
-        yield replace(region, points=corners, kind=BOX)
-
-
-def _turned(ring: Any) -> Any:
-    """Return a ring that runs the same way round as all others: COCO has no holes."""
-    x, y = (ring - ring[0]).T
-    return ring if x @ np.roll(y, -1) - y @ np.roll(x, -1) >= 0 else ring[::-1]
+        corner, sides = box.reshape(2, 2)
+        yield replace(region, points=np.array([corner, corner + sides]), kind=BOX)
 
 
 def _run_length_pixels(segmentation: Json) -> tuple[Ints, Ints]:
@@ -364,13 +350,13 @@ def _parts(rows: Ints, columns: Ints) -> Iterator[tuple[Ints, Ints]]:
         yield rows[own], columns[own]
 
 
-def read_labelme(path: PathLike, options: ReadOptions | None = None) -> Intake:
+def read_labelme(path: PathLike, options: ReadOptions) -> Intake:
     """Read the clusters of a LabelMe file.
 
     Parameters
     ----------
     path : path-like
-    options : ReadOptions, optional
+    options : ReadOptions
 
     Returns
     -------
@@ -381,52 +367,32 @@ def read_labelme(path: PathLike, options: ReadOptions | None = None) -> Intake:
     BadInputError
         It is damaged, too large, or a shape is not as LabelMe has it; its place is named.
     """
-    options = options or ReadOptions()
     content = load_json(path)
-    sides = [content[side] for side in ("imageHeight", "imageWidth")]
-    size = None if any(side.is_missing for side in sides) else (sides[0].whole(), sides[1].whole())
-    named = content["imagePath"].text() or str(path)
-    image = ImageRegions(PurePath(named.replace("\\", "/")).stem, size=size)
+    sides = (content["imageHeight"], content["imageWidth"])
+    image = _image(content["imagePath"].text() or str(path), *sides)
     others: Counter[str] = Counter()
     for shape in content["shapes"].items():
         kind = shape["shape_type"].text() or "polygon"
         points = shape["points"].points()
-        if kind not in _KINDS:
+        if kind not in _LABELME:
             others[kind] += 1
             continue
-        image.regions += _KINDS[kind](shape, points)
-    notes = ["LabelMe annotation (JSON)"]
-    notes += [Notice(f"{counted(n, 'shape')} of the type {kind!r} left out") for kind, n in others.items()]  # fmt: skip
+        drawn, numbers, expected = _LABELME[kind]
+        if numbers and len(points) not in numbers:
+            shape["points"].refuse(expected)
+        parts = [points] if drawn else points[:, None]
+        name = shape["label"].text()
+        image.regions += [Region(name, part, shape.where, drawn or POLYGON) for part in parts]
     options.refuse_threshold()
+    notes = ["LabelMe annotation (JSON)", *left_out(others, "shape")]
     return intake_of_regions([image], options, notes)
 
 
-def _polygon(shape: Json, points: np.ndarray) -> list[Region]:
-    return [Region(shape["label"].text(), points, shape.where)]
-
-
-def _points(shape: Json, points: np.ndarray) -> list[Region]:
-    return [Region(shape["label"].text(), point[None], shape.where) for point in points]
-
-
-def _circle(shape: Json, points: np.ndarray) -> list[Region]:
-    if len(points) != 2:
-        shape["points"].refuse("the centre of a circle and a point on it")
-    return [Region(shape["label"].text(), points, shape.where, CIRCLE)]
-
-
-def _rectangle(shape: Json, points: np.ndarray) -> list[Region]:
-    if len(points) not in (2, 4):
-        shape["points"].refuse("two corners of a rectangle")
-    (left, top), (right, bottom) = points.min(axis=0), points.max(axis=0)
-    corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
-    return [Region(shape["label"].text(), corners, shape.where, BOX)]
-
-
-_KINDS = {
-    POLYGON: _polygon,
-    "point": _points,
-    "points": _points,
-    "circle": _circle,
-    "rectangle": _rectangle,
+_LABELME = {
+    "polygon": (POLYGON, (), ""),
+    "point": ("", (), ""),
+    "points": ("", (), ""),
+    "circle": (CIRCLE, (2,), "the centre of a circle and a point on it"),
+    "rectangle": (BOX, (2, 4), "two corners of a rectangle"),
 }
+"""Type of a shape -> how it is drawn (nothing: each point is a mark), numbers of points it may have, what is expected."""

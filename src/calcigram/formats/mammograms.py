@@ -16,20 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from calcigram.errors import BadInputError, PixelSizeError, naming
-from calcigram.formats.arrays import (
-    NUMPY_MAGICS,
-    air_is_bright,
-    check_coarse,
-    check_picture,
-    finished,
-    is_picture,
-    is_stored_inverted,
-    quality,
-    read_array,
-    spacing_pair,
-)
+from calcigram.formats.arrays import NUMPY_MAGICS, is_stored_inverted, read_array
 from calcigram.formats.dicom.datasets import items_of, numbers_of, text_of, values_of, whole_of
 from calcigram.formats.dicom.images import (
+    MG,
+    MG_RAW,
     NO_IMAGES,
     frames,
     modality_values,
@@ -52,7 +43,17 @@ from calcigram.formats.files import (
     refuse_foreign,
 )
 from calcigram.longtable import Notice
-from calcigram.mammogram import Image, Mammogram
+from calcigram.mammogram import (
+    Image,
+    Mammogram,
+    air_is_bright,
+    check_coarse,
+    check_picture,
+    finished,
+    is_picture,
+    quality,
+    spacing_pair,
+)
 from calcigram.options import ReadOptions
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ def read_mammogram(
             array = array.astype(np.uint8)
         if is_stored_inverted(path) and array.dtype.kind in "uif":
             array = array.max(initial=0) - array
-        read = _from_array(array, given, Path(path).stem, force)
+        read = from_array(array, given, image_id=Path(path).stem, force=force, source=path)
         kind = next(
             (kind for magic, kind in _KINDS.items() if signs.head.startswith(magic)), "TIFF"
         )
@@ -137,7 +138,7 @@ def is_mammogram(path: PathLike, kind: str, options: ReadOptions) -> bool:
     Parameters
     ----------
     path : path-like
-    kind : str
+    kind : {"dicom", "mask"}
         As `registry.kind_of` gives it.
     options : ReadOptions
         Where one of them only makes sense for a mask, such as the image it lies on, the file is none.
@@ -146,10 +147,9 @@ def is_mammogram(path: PathLike, kind: str, options: ReadOptions) -> bool:
     -------
     bool
         A DICOM image of any modality is one (other images are refused on reading), and so is a secondary capture, a PNG
-        or a TIFF that shows grey levels (`greys.is_picture`). NumPy files are masks.
+        or a TIFF that shows grey levels (`mammogram.is_picture`). NumPy files are masks.
     """
-    of_masks = (options.images, options.labels, options.regions, options.threshold)
-    if kind not in ("dicom", "mask") or any(of_masks):
+    if any((options.images, options.labels, options.regions, options.threshold)):
         return False
     if kind == "mask":
         return not first_bytes(path, 8).startswith(NUMPY_MAGICS) and is_picture(read_array(path))
@@ -168,6 +168,7 @@ def from_array(
     *,
     image_id: str = "image",
     force: bool = False,
+    source: PathLike = "image",
 ) -> Mammogram:
     """Return an array of grey values as a mammogram, after the checks of a PNG or TIFF.
 
@@ -181,37 +182,32 @@ def from_array(
         Name in messages, and in tables.
     force : bool
         As `read_mammogram` takes it.
+    source : path-like
+        What messages name.
 
     Raises
     ------
     BadInputError, PixelSizeError
         As `read_mammogram`.
     """
-    with naming("image"):
-        return _from_array(array, spacing_mm, image_id, force)
+    with naming(source):
+        check_picture(array)
+        if spacing_mm is None:
+            raise PixelSizeError(
+                "the size of a pixel, which an image file does not state reliably: the option "
+                "--pixel-spacing MM or ROW,COLUMN (in Python spacing_mm)"
+            )
+        notices = [Spacing.given(spacing_mm).note()]
+        notices += check_coarse(spacing_mm, array.shape, force)
+        pixels = array.astype(np.float32)
+        valid = np.isfinite(pixels)
+        notices += quality(array)
+        if air_is_bright(pixels) is True:
+            pixels = np.float32(pixels[valid].max()) - pixels
+            notices.append(Notice("inverted: the air around the breast was the brightest"))
+        return finished(pixels, valid, spacing_mm, notices, image_id=image_id)
 
 
-def _from_array(
-    array: npt.NDArray[Any], spacing_mm: tuple[float, float] | None, image_id: str, force: bool
-) -> Mammogram:
-    check_picture(array)
-    if spacing_mm is None:
-        raise PixelSizeError(
-            "the size of a pixel, which an image file does not state reliably: the option "
-            "--pixel-spacing MM or ROW,COLUMN (in Python spacing_mm)"
-        )
-    notices = [Spacing.given(spacing_mm).note()]
-    notices += check_coarse(spacing_mm, array.shape, force)
-    pixels = array.astype(np.float32)
-    valid = np.isfinite(pixels)
-    notices += quality(array)
-    if air_is_bright(pixels) is True:
-        pixels = np.float32(pixels[valid].max()) - pixels
-        notices.append(Notice("inverted: the air around the breast was the brightest"))
-    return finished(pixels, valid, spacing_mm, notices, image_id=image_id)
-
-
-MG, MG_RAW = "1.2.840.10008.5.1.4.1.1.1.2", "1.2.840.10008.5.1.4.1.1.1.2.1"
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 _OTHER_CLASSES = (
     "1.2.840.10008.5.1.4.1.1.1",  # Computed Radiography
@@ -290,7 +286,6 @@ def check_header(header: Dataset | None) -> list[str]:
     BadInputError
         What it is instead is named.
     """
-
     assert header is not None
     kind, modality = (text_of(header, name).strip() for name in ("SOPClassUID", "Modality"))
     called = _class_name(kind)
@@ -339,11 +334,10 @@ def _class_name(uid: str) -> str:
 
 def _is_synthetic(header: Dataset) -> bool:
 
-    words = values_of(header, "ImageType")
-    if any(str(word).strip().upper() in _SYNTHETIC for word in words):
-        return True
+    words = [str(word).strip().upper() for word in values_of(header, "ImageType")]
     sources = items_of(header, "SourceImageSequence")
-    return any(text_of(item, "ReferencedSOPClassUID") in TOMOSYNTHESIS for item in sources)
+    of_slices = (text_of(item, "ReferencedSOPClassUID") in TOMOSYNTHESIS for item in sources)
+    return not set(_SYNTHETIC).isdisjoint(words) or any(of_slices)
 
 
 def _is_raw(header: Dataset) -> bool:
@@ -384,8 +378,7 @@ def _is_padding(header: Dataset, stored: npt.NDArray[Any]) -> npt.NDArray[np.boo
         return np.zeros(stored.shape, bool)
     limit = numbers_of(header, "PixelPaddingRangeLimit") or value
     low, high = sorted((value[0], limit[0]))
-    result: npt.NDArray[np.bool_] = (stored >= low) & (stored <= high)
-    return result
+    return np.asarray((stored >= low) & (stored <= high))
 
 
 def _is_lossy(header: Dataset) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from calcigram._kernels.geometry import convex_hull
 from calcigram.errors import BadInputError
 from calcigram.formats.extras import load_extra
 from calcigram.formats.outlines import NAN, Shape, axes
+from calcigram.limits import MAX_PIXELS, check_most
 
 MAX_RUNS = 2_000_000
 """Runs of equal pixels along the rows: 8,000 calcifications of 1 mm have 0.4 million at 0.02 mm per pixel."""
@@ -136,9 +138,7 @@ def pixels_of(numbered: npt.NDArray[Any], things: npt.NDArray[Any]) -> Pixels:
     ((array([0]), array([2])), (array([0, 1]), array([0, 0])))
     """
     kept = _by_part(things >= 0, numbered)
-    n_marked = int(np.count_nonzero(kept))
-    if n_marked > MAX_MARKED:
-        raise BadInputError(f"at most {MAX_MARKED} pixels of calcifications", value=n_marked)
+    check_most(int(np.count_nonzero(kept)), MAX_MARKED, "pixels of calcifications")
     flat = np.flatnonzero(kept)
     owner = things[numbered.ravel()[flat]]
     order = np.argsort(owner, kind="stable")
@@ -190,17 +190,12 @@ def measure(
     BadInputError
         Their surroundings are too large to be looked at.
     """
-    contrast = None
-    if intensity is not None and marked is not None:
-        contrast = _Contrast(intensity, marked, spacing)
-        contrast.check_cost(pixels)
-    shapes = []
-    for thing in range(len(pixels.offsets) - 1):
-        rows, columns = pixels.of(thing)
-        weighted = None if contrast is None else contrast.of(rows, columns)
-        shapes.append(_shape(rows, columns, spacing, corner, weighted))
-    if contrast is None:
-        return Measured(shapes)
+    things = [pixels.of(thing) for thing in range(len(pixels.offsets) - 1)]
+    if intensity is None or marked is None:
+        return Measured([_shape(*thing, spacing, corner) for thing in things])
+    contrast = _Contrast(intensity, marked, spacing)
+    contrast.check_cost(things)
+    shapes = [_shape(*thing, spacing, corner, contrast.of(*thing)) for thing in things]
     return Measured(shapes, contrast.n_darker, contrast.n_compared)
 
 
@@ -209,15 +204,13 @@ def _shape(
     columns: Ints,
     spacing: tuple[float, float],
     corner: tuple[int, int],
-    weighted: tuple[float, float, float] | None,
+    weighted: tuple[float, float, float] | None = None,
 ) -> Shape:
     x_mm, y_mm = spacing
     row, column = float(rows.mean()), float(columns.mean())
     x, y = (columns - column) * x_mm, (rows - row) * y_mm
     aspect, orientation = axes(float(x @ x), float(y @ y), float(x @ y))
-    cnr = NAN
-    if weighted is not None:
-        cnr, row, column = weighted[0], weighted[1], weighted[2]
+    cnr, row, column = weighted or (NAN, row, column)
     return Shape(
         (column + corner[1] + 0.5) * x_mm,
         (row + corner[0] + 0.5) * y_mm,
@@ -277,8 +270,7 @@ def outline_px(marked: npt.NDArray[np.bool_], corner: tuple[int, int]) -> npt.ND
     """
     contours = load_extra("skimage.measure", "A mask").find_contours(np.pad(marked, 1), 0.5)
     largest = max(contours, key=len)  # in rows and columns of pixel centres, of the padded mask
-    result: npt.NDArray[np.float64] = largest[:, ::-1] + (corner[1] - 0.5, corner[0] - 0.5)
-    return result
+    return np.asarray(largest[:, ::-1] + (corner[1] - 0.5, corner[0] - 0.5))
 
 
 class _Contrast:
@@ -295,10 +287,10 @@ class _Contrast:
         self._margins = [max(2, round(BACKGROUND_MM / size)) for size in (spacing[1], spacing[0])]
         self.n_darker = self.n_compared = 0
 
-    def check_cost(self, pixels: Pixels) -> None:
+    def check_cost(self, things: Sequence[tuple[Ints, Ints]]) -> None:
         total = 0.0
-        for thing in range(len(pixels.offsets) - 1):
-            spans = zip(pixels.of(thing), self._margins, strict=True)
+        for thing in things:
+            spans = zip(thing, self._margins, strict=True)
             total += math.prod(float(np.ptp(at)) + 1 + 2 * width for at, width in spans)
         if total > MAX_SURROUNDINGS:
             raise BadInputError(
@@ -331,9 +323,6 @@ class _Contrast:
             return cnr, float(rows.mean()), float(columns.mean())
         return cnr, float(rows @ above) / total, float(columns @ above) / total
 
-
-MAX_PIXELS = 40_000_000
-"""A film of 24 x 30 cm scanned at 0.0435 mm has 38 million."""
 
 MAX_LABELS = 65_535
 
@@ -373,16 +362,14 @@ class MaskParts:
         """Return the parts of a label image; None where it is empty."""
         if labels.ndim != 2:
             raise BadInputError("a mask of two dimensions", value=f"shape {labels.shape}")
-        if labels.size > MAX_PIXELS:
-            raise BadInputError(f"at most {MAX_PIXELS} pixels", value=f"shape {labels.shape}")
+        check_most(labels.size, MAX_PIXELS, "pixels", value=f"shape {labels.shape}")
         rows, columns = (np.flatnonzero(labels.any(axis=axis)) for axis in (1, 0))
         if not rows.size:
             return None
         corner = (int(rows[0]), int(columns[0]))
         cut = labels[corner[0] : rows[-1] + 1, corner[1] : columns[-1] + 1]
         numbered, count = connected(cut)
-        if count > MAX_PARTS:
-            raise BadInputError(f"at most {MAX_PARTS} connected parts", value=count)
+        check_most(count, MAX_PARTS, "connected parts")
         first = np.zeros(count + 1, np.int64)
         flat = numbered.ravel()
         begins = np.append(0, 1 + np.flatnonzero(flat[1:] != flat[:-1]))[::-1]  # the first one last
@@ -390,8 +377,7 @@ class MaskParts:
         label = cut.ravel()[first].astype(np.int64)
         label[0] = 0
         parts = cls(numbered, label, first, corner, np.zeros(count + 1, bool))
-        if len(parts.values) > MAX_LABELS:
-            raise BadInputError(f"at most {MAX_LABELS} labels", value=len(parts.values))
+        check_most(len(parts.values), MAX_LABELS, "labels")
         return parts
 
     @property
@@ -414,8 +400,7 @@ class MaskParts:
         boxes = np.zeros((len(self.label), 4))
         for number, box in enumerate(find_objects(self.numbered), start=1):
             boxes[number] = box[0].start, box[0].stop, box[1].start, box[1].stop
-        result: npt.NDArray[np.float64] = boxes * np.repeat([spacing[1], spacing[0]], 2)
-        return result
+        return np.asarray(boxes * np.repeat([spacing[1], spacing[0]], 2))
 
     def spanning(self) -> npt.NDArray[np.bool_]:
         """Tell which of `values` reach from edge to edge of all that is marked, both ways."""
@@ -425,10 +410,8 @@ class MaskParts:
         low, high = np.full((len(values), 2), np.inf), np.zeros((len(values), 2))
         np.minimum.at(low, of_label, boxes[:, [0, 2]])
         np.maximum.at(high, of_label, boxes[:, [1, 3]])
-        result: npt.NDArray[np.bool_] = ((low == low.min(axis=0)) & (high == high.max(axis=0))).all(
-            axis=1
-        )
-        return result
+        reaches = (low == low.min(axis=0)) & (high == high.max(axis=0))
+        return np.asarray(reaches.all(axis=1))
 
     def areas(self) -> Ints:
         """Return the number of pixels of each part."""

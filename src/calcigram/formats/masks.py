@@ -1,25 +1,40 @@
-"""What the labels of a mask mean: calcifications, clusters of them, or neither.
+"""Reads masks as clusters: which labels are calcifications, clusters of them, or neither; and maps of probabilities.
 
-A label that cannot be calcifications (an organ, the rim around all others) is left out, with a note. Files are opened by
-`planes`, `nifti` and `dicom`.
+PNG, TIFF, NumPy and NIfTI files are read here by `arrays`, and what is in DICOM ends here. An image file says nothing reliable
+of the size of its pixels, so that must come from the user or from the mammogram it was drawn on. A label that cannot be
+calcifications (an organ, the rim around all others) is left out, with a note.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from calcigram.errors import BadInputError
-from calcigram.formats.annotations import DRAWN, MAX_CLUSTERS, Cluster, ImageMarks, Mark
+from calcigram.errors import BadInputError, PixelSizeError, naming
+from calcigram.formats.annotations import MAX_CLUSTERS, Cluster, ImageMarks, Mark, gather
+from calcigram.formats.arrays import as_labels, read_array, read_nifti_plane
+from calcigram.formats.dicom.images import displayed, open_image
+from calcigram.formats.dicom.report import (
+    Spacing,
+    agreed_spacing,
+    pixel_spacing,
+    states_spacing,
+)
 from calcigram.formats.maskparts import Ints, MaskParts, Measured, measure, outline_px, pixels_of
 from calcigram.formats.outlines import polygon_shape
+from calcigram.formats.registry import kind_of
+from calcigram.limits import check_most
 from calcigram.linking import MAX_LOOSE, Linking, link
-from calcigram.longtable import Notice
-from calcigram.wording import counted
+from calcigram.longtable import Intake, Notice
+from calcigram.options import ReadOptions
+from calcigram.wording import counted, listed
+
+if TYPE_CHECKING:
+    from calcigram.formats.files import PathLike
 
 LARGEST_MM = 10.0
 """No calcification is larger; what is marked so is an organ, a mass or a whole cluster."""
@@ -33,9 +48,161 @@ RIM_SHARE = 0.9
 MAX_RIMS = 3
 """Labels looked at whether they lie around all others."""
 
-MAX_NAMED = 10
-
 _CHOOSE = "name labels with --label to read them anyway"
+
+
+def read_mask(path: PathLike, options: ReadOptions) -> Intake:
+    """Read the clusters of a label mask or of a map of probabilities.
+
+    Parameters
+    ----------
+    path : path-like
+        PNG, TIFF, ``.npy`` or ``.npz`` (its one array of an image, or that named ``mask`` or
+        ``labels``); 0 is background. Of a map of several channels, `labels` names one. See `fill_from_labels` for what the values mean.
+    options : ReadOptions
+        With the mammogram among its `images`, in DICOM (which also states the pixel size) or an image
+        file of the same shape, contrast is measured too, and centres are weighted by it.
+
+    Returns
+    -------
+    Intake
+
+    Raises
+    ------
+    BadInputError
+        It cannot be read, is not a mask, or the size of a pixel is not known.
+    """
+    array = read_array(path, channels=bool(options.labels))
+    if array.ndim == 2:
+        return intake_of_plane(array, options)
+    channel = options.labels[0]
+    if len(options.labels) > 1 or not isinstance(channel, int) or channel >= len(array):
+        expected = f"one of {len(array)} channels, counted from 0"
+        raise BadInputError(expected, column="--label", value=options.labels)
+    notes = [f"channel {channel} of {len(array)}"]
+    return intake_of_plane(array[channel], replace(options, labels=()), notes=notes)
+
+
+def read_nifti(path: PathLike, options: ReadOptions) -> Intake:
+    """Read the clusters of a mask or of a map of probabilities in NIfTI.
+
+    Parameters
+    ----------
+    path : path-like
+        NIfTI-1 or -2 in one file. Labels, or floats that are probabilities, of two dimensions, or of more where
+        one plane is all there is.
+    options : ReadOptions
+
+    Returns
+    -------
+    Intake
+
+    Raises
+    ------
+    BadInputError
+        It is damaged, too large, or has more than one plane; or the size of a pixel is not known.
+    """
+    plane = read_nifti_plane(path, has_spacing=options.pixel_spacing is None)
+    return intake_of_plane(
+        plane.array,
+        options,
+        stated=plane.spacing,
+        spacing_in="pixdim in the header (1 x 1 is what programs write that do not know it), ",
+        notes=plane.notes,
+    )
+
+
+def intake_of_plane(
+    array: npt.NDArray[Any],
+    options: ReadOptions,
+    *,
+    marks: ImageMarks | None = None,
+    stated: Spacing | None = None,
+    spacing_in: str = "",
+    notes: Iterable[str] = (),
+) -> Intake:
+    """Return the clusters of one plane of pixels, whatever file it is from.
+
+    Parameters
+    ----------
+    array : ndarray, shape (rows, columns)
+        Labels, or floats that are probabilities: `ReadOptions.threshold` parts them.
+    options : ReadOptions
+    marks : ImageMarks, optional
+        What the file says of the image.
+    stated : Spacing, optional
+        The size of a pixel as the file states it.
+    spacing_in : str
+        Where the file could state it, for the message where nothing does.
+    notes : iterable of str
+        Notes to put first.
+
+    Returns
+    -------
+    Intake
+
+    Raises
+    ------
+    BadInputError
+        It is neither labels nor probabilities, or the size of a pixel is not known.
+    """
+    marks, notes = marks or ImageMarks(), list(notes)
+    mask, probability = as_labels(array, options, notes)
+    intensity, spacing = _look_at(options, mask, marks, notes, stated)
+    if spacing is None:
+        raise PixelSizeError(
+            f"the size of a pixel: {spacing_in}the option --pixel-spacing MM, or the DICOM image (--image FILE)"
+        )
+    notes.append(spacing.note())
+    notes += fill_from_labels(
+        marks,
+        mask,
+        (spacing.x_mm, spacing.y_mm),
+        intensity,
+        chosen=options.labels,
+        regions=options.regions,
+        probability=probability,
+        linking=options.linking,
+    )
+    if intensity is None:
+        notes.append("contrast (cnr) is not known: it takes the image itself (--image FILE)")
+    return gather([marks], notes, options.linking)
+
+
+def _look_at(
+    options: ReadOptions,
+    labels: npt.NDArray[Any],
+    marks: ImageMarks,
+    notes: list[str],
+    stated: Spacing | None,
+) -> tuple[npt.NDArray[Any] | None, Spacing | None]:
+    """Return the image's pixels and pixel size, and note in `marks` what it is of."""
+    given_mm, images = options.pixel_spacing, options.images
+    spacing = stated if given_mm is None else Spacing.given(given_mm)
+    if not images:
+        return None, spacing
+    if len(images) > 1:
+        raise BadInputError("one image of a mask", value=f"{len(images)} images")
+    image = images[0]
+    if kind_of(image) != "dicom":
+        pixels = read_array(image)
+    else:
+        entry = open_image(image, pixels=True)
+        marks.describe(entry)
+        if spacing is None or states_spacing(entry):
+            with naming(image):
+                of_image = pixel_spacing(entry, given_mm)
+            spacing = agreed_spacing(of_image, spacing)
+        assert entry.header is not None
+        if "PixelData" not in entry.header:
+            return None, spacing
+        with naming(image):
+            pixels = displayed(entry.header)
+    if pixels.shape != labels.shape:
+        expected = f"an image of the mask's shape, {labels.shape}"
+        raise BadInputError(expected, source=str(image), value=pixels.shape)
+    notes.append("contrast measured in the image")
+    return pixels, spacing
 
 
 def fill_from_labels(
@@ -109,24 +276,19 @@ def fill_from_labels(
     if not names:
         return [*notes, Notice("no label that can be calcifications")]
     pixels = pixels_of(parts.numbered, things)
+    (rows, columns), (top, left) = parts.numbered.shape, parts.corner
     marked = None if intensity is None else parts.marked()
     if intensity is not None:
-        rows, columns = parts.numbered.shape
-        top, left = parts.corner
         intensity = intensity[top : top + rows, left : left + columns]
-    place = (parts.corner[0] + corner[0], parts.corner[1] + corner[1])
+    place = (top + corner[0], left + corner[1])
     measured = measure(pixels, spacing, place, intensity, marked)
     notes += _darkness(measured)
-    marks = [Mark(shape) for shape in measured.shapes]
+    shapes = measured.shapes
     if probability is not None:
-        top, left = parts.corner
-        peaks = np.maximum.reduceat(
-            probability[pixels.rows + top, pixels.columns + left], pixels.offsets[:-1]
-        )
-        marks = [
-            Mark(replace(shape, confidence=float(peak)))
-            for shape, peak in zip(measured.shapes, np.clip(peaks, 0, 1), strict=True)
-        ]
+        values = probability[pixels.rows + top, pixels.columns + left]
+        peaks = np.clip(np.maximum.reduceat(values, pixels.offsets[:-1]), 0, 1).tolist()
+        shapes = [replace(one, confidence=p) for one, p in zip(shapes, peaks, strict=True)]
+    marks = [Mark(shape) for shape in shapes]
     _take_over(image, marks, names, linking or Linking(), notes)
     return notes
 
@@ -147,9 +309,7 @@ def _take_regions(
         rows, columns = boxes[number - 1]
         at = (rows.start + parts.corner[0] + corner[0], columns.start + parts.corner[1] + corner[1])
         outline = outline_px(parts.numbered[rows, columns] == number, at) * spacing
-        shape = polygon_shape(outline)
-        centre = (shape.x_mm, shape.y_mm)
-        clusters.append(Cluster([], outline=outline, centre=centre, formed_by=DRAWN))
+        clusters.append(Cluster.drawn(outline, polygon_shape(outline)))
         if len(clusters) > MAX_CLUSTERS:
             break  # which `gather` refuses
     parts.drop(is_region)
@@ -159,7 +319,7 @@ def _take_regions(
 def _check_chosen(chosen: Collection[int | str], values: Collection[int], option: str) -> None:
     for label in chosen:
         if label not in values:
-            expected = f"a label of the mask: {_listed(values) or 'it has none'}"
+            expected = f"a label of the mask: {listed(values) or 'it has none'}"
             raise BadInputError(expected, column=option, value=label)
 
 
@@ -171,10 +331,9 @@ def _drop_large(parts: MaskParts, spacing: tuple[float, float]) -> list[str]:
     if not large.any():
         return []
     values, of_part = np.unique(parts.label, return_inverse=True)
-    areas = parts.areas()
-    whole = 2 * np.bincount(of_part, areas * large) > np.bincount(of_part, areas)
-    several = len(parts.values) > 1
-    whole &= several  # of a single value the other parts are still calcifications
+    areas, several = parts.areas(), len(parts.values) > 1
+    # of a single value the other parts are still calcifications
+    whole = several & (2 * np.bincount(of_part, areas * large) > np.bincount(of_part, areas))
     notes = []
     if whole.any():
         largest = across[large & whole[of_part]].max()
@@ -234,7 +393,7 @@ def _things(
     if not len(kept):
         return things, []
     if len(values) == 1 or float(np.median(n_parts)) >= CLUSTER_PARTS:
-        _check_count(len(kept))
+        check_most(len(kept), MAX_LOOSE, "marks")
         things[kept] = np.arange(len(kept))
         if len(values) == 1:
             of_one = f"label {values[0]}" if len(parts.first) - 1 > len(kept) else "one value"
@@ -254,7 +413,7 @@ def _things(
     own = np.where(scattered[of_label], len(values) + np.arange(len(kept)), of_label)
     things[kept] = np.unique(own, return_inverse=True)[1]
     n_things = int(things.max()) + 1
-    _check_count(n_things)
+    check_most(n_things, MAX_LOOSE, "marks")
     if not scattered.all():
         n_whole = len(values) - int(scattered.sum())
         notes.append(f"{counted(n_whole, 'label')}: each is a calcification")
@@ -275,9 +434,8 @@ def _darkness(measured: Measured) -> list[str]:
             value=f"{counted(n_darker, 'darker mark')}",
         )
     if 2 * n_darker > n_compared:
-        return [
-            Notice(f"{n_darker} of {n_compared} marks are darker than their surroundings: is it the right image?")
-        ]  # fmt: skip
+        text = f"{n_darker} of {n_compared} marks are darker than their surroundings"
+        return [Notice(f"{text}: is it the right image?")]
     return []
 
 
@@ -309,16 +467,6 @@ def _take_over(
             notes.append(Notice(text))
 
 
-def _check_count(n_marks: int) -> None:
-    if n_marks > MAX_LOOSE:
-        raise BadInputError(f"at most {MAX_LOOSE} marks", value=n_marks)
-
-
 def _named(values: Iterable[int | str]) -> str:
     values = list(values)
-    return f"label{'s' if len(values) > 1 else ''} {_listed(values)}"
-
-
-def _listed(values: Iterable[int | str]) -> str:
-    texts = [str(value) for value in values]
-    return ", ".join(texts[:MAX_NAMED]) + (" ..." if len(texts) > MAX_NAMED else "")
+    return f"label{'s' if len(values) > 1 else ''} {listed(values)}"

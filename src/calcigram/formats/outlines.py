@@ -172,8 +172,17 @@ def polygon_area(points: Points) -> float:
     >>> polygon_area(np.array([[0, 0], [2, 0], [2, 1], [0, 1]]))
     2.0
     """
-    x, y = (np.asarray(points, float) - np.asarray(points, float)[0]).T
-    return abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1))) / 2
+    return abs(_signed_area(np.asarray(points, float)))
+
+
+def turned(ring: Points, *, is_hole: bool = False) -> Points:
+    """Return a ring that runs the way of all parts of a polygon, or, of a hole, the other."""
+    return ring if (_signed_area(ring) < 0) == is_hole else ring[::-1]
+
+
+def _signed_area(points: Points) -> float:
+    x, y = (points - points[0]).T
+    return float(x @ np.roll(y, -1) - y @ np.roll(x, -1)) / 2
 
 
 def inside(points: Points, polygon: Points) -> npt.NDArray[np.bool_]:
@@ -237,8 +246,7 @@ def ellipse_polygon(points: Points, n_corners: int = 72) -> Points:
     # the polygon lies within the ellipse
     swell = math.sqrt(2 * math.pi / (n_corners * math.sin(2 * math.pi / n_corners)))
     rim = np.outer(np.cos(angle), first) + np.outer(np.sin(angle), second)
-    result: Points = middle + swell * rim
-    return result
+    return np.asarray(middle + swell * rim)
 
 
 def circle_polygon(points: Points) -> Points:
@@ -269,3 +277,32 @@ def _degrees(radians: float) -> float:
     """Return a direction in [0, 180), also after rounding to float32."""
     degrees = math.degrees(radians) % 180.0
     return 0.0 if np.float32(degrees) >= 180 else degrees
+
+
+POLYGON, CIRCLE, ELLIPSE, BOX = "POLYLINE", "CIRCLE", "ELLIPSE", "BOX"
+"""How outlines are drawn, as DICOM has it: corners; centre and rim; ends of the major, then of the minor axis. And two corners of a box."""
+
+
+def box_shape(points: Points) -> Shape:
+    """Measure the box around points: its size is that of the ellipse within, and its form is not known.
+
+    Examples
+    --------
+    >>> box_shape(np.array([[0.0, 0], [4, 1]]))
+    Shape(x_mm=2.0, y_mm=0.5, diameter_mm=2.0, ...)
+    """
+    (x, y), across = points.mean(axis=0), math.sqrt(np.ptp(points, axis=0).prod())
+    return Shape(float(x), float(y), across if across > 0 else NAN)
+
+
+def box_polygon(points: Points) -> Points:
+    """Return the four corners of a box."""
+    (left, top), (right, bottom) = points.min(axis=0), points.max(axis=0)
+    return np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
+
+
+SHAPES = {POLYGON: polygon_shape, CIRCLE: circle_shape, ELLIPSE: ellipse_shape, BOX: box_shape}
+"""What measures an outline."""
+
+POLYGONS = {CIRCLE: circle_polygon, ELLIPSE: ellipse_polygon, BOX: box_polygon}
+"""What makes a polygon of an outline that is none."""

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from calcigram.columns import Columns, Words
-from calcigram.formats.files import PathLike, atomic_path, suffix_of
+from calcigram.formats.files import PathLike, suffix_of
+from calcigram.formats.temporary import atomic_path
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -56,8 +56,7 @@ def _is_other_list(kind: Any) -> bool:
 
     types = pa.types
     views = types.is_list_view(kind) or types.is_large_list_view(kind)
-    result: bool = views or types.is_large_list(kind) or types.is_fixed_size_list(kind)
-    return result
+    return bool(views or types.is_large_list(kind) or types.is_fixed_size_list(kind))
 
 
 def _as_lists(batch: pa.RecordBatch, names: Iterable[str]) -> pa.RecordBatch:
@@ -139,8 +138,7 @@ def _lengths(lists: pa.Array) -> Rows:
     """Return the number of values in each list, 0 where it is null."""
     import pyarrow.compute as pc
 
-    result: Rows = pc.fill_null(pc.list_value_length(lists), 0).to_numpy().astype(np.int64)
-    return result
+    return np.asarray(pc.fill_null(pc.list_value_length(lists), 0), np.int64)
 
 
 def _aligned(batch: pa.RecordBatch, marks: Mapping[str, str], faults: Faults) -> Mask:
@@ -150,22 +148,14 @@ def _aligned(batch: pa.RecordBatch, marks: Mapping[str, str], faults: Faults) ->
     for ours, theirs in marks.items():
         lists = batch.column(theirs)
         if not is_list(lists.type):
-            raise BadInputError(
-                "a list of numbers in each row, as in the column of x",
-                source=faults.source,
-                column=theirs,
-                value=str(lists.type),
-            )
+            expected, of = "a list of numbers in each row, as in the column of x", faults.source
+            raise BadInputError(expected, source=of, column=theirs, value=str(lists.type))
         differs = _lengths(lists) != lengths
         if not NUMERIC_COLUMNS[ours].required:
             differs &= lists.is_valid().to_numpy(zero_copy_only=False)
         where = np.flatnonzero(differs)
-        faults.add_at(
-            where,
-            theirs,
-            [f"{n} values" for n in _lengths(lists)[where]],
-            f"as many values as in {marks['x_mm']!r}",
-        )
+        got = [f"{n} values" for n in _lengths(lists)[where]]
+        faults.add_at(where, theirs, got, f"as many values as in {marks['x_mm']!r}")
         aligned &= ~differs
     return aligned
 
@@ -190,11 +180,10 @@ def _numbers(column: pa.Array, lengths: Rows | None, theirs: str, source: str) -
     import pyarrow as pa
 
     flat = column if lengths is None else column.flatten()
-    if not (pa.types.is_floating(flat.type) or pa.types.is_integer(flat.type)):
-        if pa.types.is_null(flat.type):
-            flat = flat.cast(pa.float32())
-        else:
-            raise BadInputError("numbers", source=source, column=theirs, value=str(flat.type))
+    if pa.types.is_null(flat.type):
+        flat = flat.cast(pa.float32())
+    elif not (pa.types.is_floating(flat.type) or pa.types.is_integer(flat.type)):
+        raise BadInputError("numbers", source=source, column=theirs, value=str(flat.type))
     wanted = np.float32 if pa.types.is_float32(flat.type) else np.float64
     numbers: npt.NDArray[Any] = flat.to_numpy(zero_copy_only=False).astype(wanted, copy=False)
     if lengths is None or not column.null_count:
@@ -245,7 +234,7 @@ def write_parquet_clusters(
     sets : iterable of ClusterSet
         Written one after the other; all have the meta columns of the first.
     path : pathlib.Path or binary file
-        Where to write, at once (see `files.atomic_path`).
+        Where to write, at once (see `temporary.atomic_path`).
     columns : iterable of str, optional
         Numeric columns to write; all by default.
     note : mapping of str to str, optional
@@ -328,6 +317,7 @@ def iter_parquet_clusters(
         The file is damaged, of a newer format, empty, or holds bad values. Rows count from 0.
     """
     source = str(path) if source is None else source
+    options = options or ReadOptions()
     # Who asks for row groups has looked at the whole file.
     with opened_parquet(path, source, most=most, with_pages=row_groups is None) as file:
         _check_version(file.schema_arrow.metadata or {}, source)
@@ -335,20 +325,17 @@ def iter_parquet_clusters(
             if not is_long(file.schema_arrow):
                 raise BadInputError("at least one row", source=source)
             empty = file.schema_arrow.empty_table().to_pandas(ignore_metadata=True)
-            yield clusters_from_frame(empty, options or ReadOptions(), source=source)
+            yield clusters_from_frame(empty, options, source=source)
             return
-        _check_count(
-            sum(n for _, n in row_group_runs(file.metadata, 1)), file.metadata.num_rows, source
-        )
-        options = options or ReadOptions()
+        n_grouped = sum(n for _, n in row_group_runs(file.metadata, 1))
+        _check_count(n_grouped, file.metadata.num_rows, source)
         if is_long(file.schema_arrow):
             frame = _long_table(file).to_pandas(ignore_metadata=True)
             _check_count(len(frame), file.metadata.num_rows, source)
             yield from clusters_from_frame(frame, options, source=source).parts(batch_size, skip)
             return
-        names = resolve_columns(
-            file.schema_arrow.names, replace(options, single_cluster=None), source=source
-        )
+        by_id = replace(options, single_cluster=None)
+        names = resolve_columns(file.schema_arrow.names, by_id, source=source)
         for first_row, batch in _batches(file, batch_size, skip, row_groups, source):
             yield intake_of_lists(batch, names, options, source, first_row)
 
@@ -456,13 +443,11 @@ def opened_parquet(
 
     try:
         with ExitStack() as stack:
-            given: Any = path
-            if isinstance(path, str | os.PathLike):
-                given = stack.enter_context(open(path, "rb"))
+            is_path = isinstance(path, str | os.PathLike)
+            given: Any = stack.enter_context(open(path, "rb")) if is_path else path  # type: ignore[arg-type]
             texts = check_parquet(given, source, most=most, with_pages=with_pages)
             # Words stay codes: their text may be long, and repeated in each row.
-            to_open = path if isinstance(path, str | os.PathLike) else given
-            yield stack.enter_context(parquet.ParquetFile(to_open, read_dictionary=texts))
+            yield stack.enter_context(parquet.ParquetFile(path, read_dictionary=texts))
     except MemoryError:
         raise
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:

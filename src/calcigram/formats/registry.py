@@ -23,7 +23,6 @@ from calcigram.formats.files import (
     ZIP_MAGIC,
     PathLike,
     Signs,
-    atomic_path,
     looks_like_dicom,
     looks_like_nifti,
     looks_like_property_list,
@@ -31,7 +30,7 @@ from calcigram.formats.files import (
     refuse_foreign,
     suffix_of,
 )
-from calcigram.formats.inputs import SpooledPath, plain_file
+from calcigram.formats.temporary import SpooledPath, atomic_path, plain_file
 from calcigram.longtable import (
     Intake,
     RejectedClustersWarning,
@@ -94,11 +93,11 @@ def _any_ends(names: tuple[str, ...], suffix: str) -> bool:
 
 FORMATS = {
     "parquet": Format(TABLE, lambda of: of.head.startswith(PARQUET_MAGIC), f"{_HERE}.parquet", "iter_parquet_clusters"),
-    "nifti": Format(MASK, lambda of: looks_like_nifti(of.head), f"{_HERE}.planes", "read_nifti"),
-    "mask": Format(MASK, _is_array, f"{_HERE}.planes", "read_mask", packed=False),
+    "nifti": Format(MASK, lambda of: looks_like_nifti(of.head), f"{_HERE}.masks", "read_nifti"),
+    "mask": Format(MASK, _is_array, f"{_HERE}.masks", "read_mask", packed=False),
     "dicom": Format(DICOM, lambda of: looks_like_dicom(of.head), f"{_HERE}.dicom.reading", "read_dicom", packed=False),
     "plist": Format(ANNOTATION, lambda of: looks_like_property_list(of.head), f"{_HERE}.rois", "read_inbreast", packed=False),
-    "xlsx": Format(WORKBOOK, lambda of: any(name.startswith("xl/") for name in of.names), f"{_HERE}.workbook", "read_workbook"),
+    "xlsx": Format(WORKBOOK, lambda of: any(name.startswith("xl/") for name in of.names), f"{_HERE}.csvtext", "read_workbook"),
     "coco": Format(ANNOTATION, _is_coco, f"{_HERE}.jsonfiles", "read_coco"),
     "labelme": Format(ANNOTATION, lambda of: of.has_keys("shapes"), f"{_HERE}.jsonfiles", "read_labelme"),
     "slicer": Format(ANNOTATION, lambda of: of.has_keys("markups"), f"{_HERE}.rois", "read_slicer"),

@@ -15,6 +15,7 @@ import re
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -22,11 +23,13 @@ import numpy as np
 
 from calcigram.errors import BadInputError
 from calcigram.formats.annotated import intake_of_regions, mammogram_entry
-from calcigram.formats.annotations import BOX, ELLIPSE, MAX_BYTES, MAX_POINTS, ImageRegions, Region
+from calcigram.formats.annotations import MAX_BYTES, MAX_POINTS, ImageRegions, Region, left_out
+from calcigram.formats.dicom.report import Spacing, pixel_spacing, states_spacing
 from calcigram.formats.extras import load_extra, refusing_damaged
 from calcigram.formats.files import ZIP_MAGIC, PathLike, first_bytes, read_at_most
 from calcigram.formats.jsonfiles import Json, load_json
-from calcigram.formats.outlines import Points, inside
+from calcigram.formats.outlines import BOX, ELLIPSE, Points, inside, turned
+from calcigram.limits import check_most
 from calcigram.longtable import Intake, Notice
 from calcigram.options import ReadOptions
 from calcigram.wording import counted
@@ -80,8 +83,7 @@ def _listed_regions(image: dict[str, Any], image_number: int) -> Iterator[Region
         if not isinstance(texts, list):
             raise BadInputError("a list of points", column=f"{where}.Point_px")
         n_points += len(texts)
-        if n_points > MAX_POINTS:
-            raise BadInputError(f"at most {MAX_POINTS} points", column=where)
+        check_most(n_points, MAX_POINTS, "points", column=where)
         points = [_point(text, f"{where}.Point_px") for text in texts]
         area = roi.get("Area")
         yield Region(
@@ -134,14 +136,14 @@ PIXEL_MM = 0.07
 """INbreast was acquired on one machine, of 70 micrometre pixels (Moreira et al. 2012)."""
 
 
-def read_inbreast(path: PathLike, options: ReadOptions | None = None) -> Intake:
+def read_inbreast(path: PathLike, options: ReadOptions) -> Intake:
     """Read the clusters of an INbreast annotation file.
 
     Parameters
     ----------
     path : path-like
         One image's annotations; its id is the name of the file.
-    options : ReadOptions, optional
+    options : ReadOptions
         A pixel has the size of `pixel_spacing`, else that of the image, else INbreast's 0.07 mm. The mammogram
         may stand among its `images`, in DICOM, or in a folder where its file begins with the name of this one,
         as INbreast's do: it states the size of its pixels, side, view and patient.
@@ -155,11 +157,8 @@ def read_inbreast(path: PathLike, options: ReadOptions | None = None) -> Intake:
     BadInputError
         It is no XML property list of regions, or a point is not two numbers; the region is named.
     """
-    options = options or ReadOptions()
     found = load_regions(path)
     notes = ["INbreast annotation (property list in XML)"]
-    from calcigram.formats.dicom.report import Spacing
-
     stem = Path(path).stem
     default = Spacing(PIXEL_MM, PIXEL_MM, "the INbreast dataset, for all its images")
     images = [
@@ -177,14 +176,14 @@ LARGEST_PX = 1e6
 _OUTLINES = ("POLYGON", "FREEHAND", "TRACED")
 
 
-def read_imagej(path: PathLike, options: ReadOptions | None = None) -> Intake:
+def read_imagej(path: PathLike, options: ReadOptions) -> Intake:
     """Read the clusters of regions of interest of ImageJ.
 
     Parameters
     ----------
     path : path-like
         One region, or an archive of them.
-    options : ReadOptions, optional
+    options : ReadOptions
 
     Returns
     -------
@@ -200,7 +199,6 @@ def read_imagej(path: PathLike, options: ReadOptions | None = None) -> Intake:
     Polygons, freehand and traced outlines, ovals, rectangles, compositions of these, and points are read; lines and
     angles are left out. Regions on several slices of a stack are those of several images.
     """
-    options = options or ReadOptions()
     options.refuse_threshold()
     module = load_extra("roifile", "A region of interest of ImageJ", "formats")
     images: dict[int, ImageRegions] = {}
@@ -210,14 +208,11 @@ def read_imagej(path: PathLike, options: ReadOptions | None = None) -> Intake:
         with refusing_damaged("a complete region of interest of ImageJ", column=name):
             roi = module.ImagejRoi.frombytes(data)
             regions = _shown(roi, name)
-        n_points += sum(len(ring) for one in regions for ring in (one.points, *one.rings))
-        if n_points > MAX_POINTS:
-            raise BadInputError(f"at most {MAX_POINTS} points", column=name)
-        for region in regions:
-            if not all(
-                (np.abs(ring) <= LARGEST_PX).all() for ring in (region.points, *region.rings)
-            ):
-                raise BadInputError("finite coordinates in pixels", column=name)
+        rings = [ring for one in regions for ring in (one.points, *one.rings)]
+        n_points += sum(map(len, rings))
+        check_most(n_points, MAX_POINTS, "points", column=name)
+        if not all((np.abs(ring) <= LARGEST_PX).all() for ring in rings):
+            raise BadInputError("finite coordinates in pixels", column=name)
         if not regions:
             others[roi.roitype.name.lower()] += 1
         slice_ = max(0, int(roi.position))
@@ -225,9 +220,7 @@ def read_imagej(path: PathLike, options: ReadOptions | None = None) -> Intake:
     stem = Path(str(path)).stem
     for slice_, image in images.items():
         image.name = stem if len(images) == 1 else f"{stem} {slice_}"
-    notes = ["regions of interest of ImageJ"]
-    for kind, n in others.items():
-        notes.append(Notice(f"{counted(n, 'region')} of the type {kind!r} left out"))
+    notes = ["regions of interest of ImageJ", *left_out(others, "region")]
     return intake_of_regions(list(images.values()) or [ImageRegions(stem)], options, notes)
 
 
@@ -256,15 +249,9 @@ def _shown(roi: Any, member: str) -> list[Region]:
         rings = _holes([ring for ring in rings if len(ring) >= 3])
         return [Region(name, rings[0], where, rings=tuple(rings[1:]))] if rings else []
     if kind in ("RECT", "OVAL"):
-        left, top, right, bottom = (
-            float(roi.left),
-            float(roi.top),
-            float(roi.right),
-            float(roi.bottom),
-        )
+        left, top, right, bottom = map(float, (roi.left, roi.top, roi.right, roi.bottom))
         if kind == "RECT":
-            corners = [[left, top], [right, top], [right, bottom], [left, bottom]]
-            return [Region(name, np.array(corners), where, BOX)]
+            return [Region(name, np.array([[left, top], [right, bottom]]), where, BOX)]
         x, y = (left + right) / 2, (top + bottom) / 2
         ends = np.array([[left, y], [right, y], [x, top], [x, bottom]])
         return [Region(name, ends, where, ELLIPSE)]
@@ -280,13 +267,11 @@ def _shown(roi: Any, member: str) -> list[Region]:
 
 def _holes(rings: list[Points]) -> list[Points]:
     """Return rings such that those within an odd number of others, the holes, run the other way round."""
-    turned = []
-    for k, ring in enumerate(rings):
-        n_around = sum(bool(inside(ring[:1], other)[0]) for j, other in enumerate(rings) if j != k)
-        x, y = (ring - ring[0]).T
-        is_forward = x @ np.roll(y, -1) - y @ np.roll(x, -1) >= 0
-        turned.append(ring if is_forward == (n_around % 2 == 0) else ring[::-1])
-    return turned
+    n_around = [
+        sum(bool(inside(ring[:1], other)[0]) for other in rings if other is not ring)
+        for ring in rings
+    ]
+    return [turned(ring, is_hole=n % 2 == 1) for ring, n in zip(rings, n_around, strict=True)]
 
 
 PLANE_MM = 0.5
@@ -304,13 +289,13 @@ PLANES = ((0, 1, 1, 2), (0, 2, -1, 1), (1, 2, -1, 0))
 _NUMBERED = re.compile(r"[ _-]?\d+$")
 
 
-def read_slicer(path: PathLike, options: ReadOptions | None = None) -> Intake:
+def read_slicer(path: PathLike, options: ReadOptions) -> Intake:
     """Read the clusters of a markups file.
 
     Parameters
     ----------
     path : path-like
-    options : ReadOptions, optional
+    options : ReadOptions
         With a `pixel_spacing` the coordinates are taken for pixels: an image without a pixel size, such as a PNG, has
         pixels of 1 mm in Slicer.
 
@@ -323,9 +308,6 @@ def read_slicer(path: PathLike, options: ReadOptions | None = None) -> Intake:
     BadInputError
         It is damaged, too large, in other units than mm, or its points lie in no plane.
     """
-    from calcigram.formats.dicom.report import Spacing, pixel_spacing, states_spacing
-
-    options = options or ReadOptions()
     content = load_json(path)
     options.refuse_threshold()
     found: list[Region] = []
@@ -352,28 +334,25 @@ def read_slicer(path: PathLike, options: ReadOptions | None = None) -> Intake:
             n_curves += 1
             found.append(Region(names[0], positions, markup.where))
         else:
-            found += [
-                Region(name, position[None], one.where)
-                for name, position, one in zip(names, positions, placed, strict=True)
-            ]
+            points = zip(names, positions, placed, strict=True)
+            found += [Region(name, xyz[None], one.where) for name, xyz, one in points]
     found, directions = _in_plane(found)
     notes = [f"markups of 3D Slicer, coordinates {' and '.join(sorted(systems)) or 'none'}"]
     if directions:
         notes.append(f"columns run to {directions[0]}, rows to {directions[1]} of the patient")
     name = Path(str(path)).name.removesuffix(".json").removesuffix(".mrk")
-    image = ImageRegions(name, found)
+    image = ImageRegions(name)
     if options.pixel_spacing is not None:
         notes.append(Notice("coordinates read as pixels, as --pixel-spacing is given: leave it out where they are mm"))  # fmt: skip
-        image.regions = [_moved(region, (PIXEL_CENTRE, PIXEL_CENTRE)) for region in found]
+        by = (PIXEL_CENTRE, PIXEL_CENTRE)
     else:
-        image.spacing = Spacing(1.0, 1.0, "the file, in mm")
+        image.spacing, by = Spacing(1.0, 1.0, "the file, in mm"), (0.0, 0.0)
         entry = mammogram_entry(name, options.images, [])
         if entry is not None and states_spacing(entry):
             size = pixel_spacing(entry)
-            half = (size.x_mm * PIXEL_CENTRE, size.y_mm * PIXEL_CENTRE)
-            image.regions = [_moved(region, half) for region in found]
-    for kind, n in others.items():
-        notes.append(Notice(f"{counted(n, 'markup')} of the type {kind!r} left out"))
+            by = (size.x_mm * PIXEL_CENTRE, size.y_mm * PIXEL_CENTRE)
+    image.regions = [replace(region, points=region.points + by) for region in found]
+    notes += left_out(others, "markup")
     if n_undefined:
         notes.append(Notice(f"{counted(n_undefined, 'point')} without a position left out"))
     if n_curves:
@@ -416,8 +395,4 @@ def _in_plane(regions: list[Region]) -> tuple[list[Region], str]:
     def flat(points: Points) -> Points:
         return np.column_stack([points[:, column], sign * points[:, row]])
 
-    return [Region(one.name, flat(one.points), one.where) for one in regions], directions
-
-
-def _moved(region: Region, by: tuple[float, float]) -> Region:
-    return Region(region.name, region.points + by, region.where)
+    return [replace(one, points=flat(one.points)) for one in regions], directions

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from reprlib import Repr
 from typing import TYPE_CHECKING, Any
@@ -361,3 +362,21 @@ def meta_column(series: pd.Series, *, as_text: bool) -> pd.Series:
         result: pd.Series = pa.array(column, pa.string()).to_pandas()
         return result
     return series.reset_index(drop=True)
+
+
+def typed(texts: pd.Series) -> pd.Series:
+    """Return a column of texts as numbers or truth values where written just as we write them.
+
+    So ``7`` becomes a number and ``007`` stays a text.
+    """
+    import pyarrow as pa
+
+    column = pa.array(texts.astype(object), pa.string(), from_pandas=True)
+    result: pd.Series = column.to_pandas()
+    if column.null_count < len(column):
+        for kind in (pa.int64(), pa.float64(), pa.bool_()):
+            with suppress(pa.ArrowInvalid):
+                if (typed := column.cast(kind)).cast(pa.string()).equals(column):
+                    result = typed.to_pandas()
+                    break
+    return result

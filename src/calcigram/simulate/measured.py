@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from calcigram.clusters import ClusterSet
 from calcigram.detect import Detection, detect_calcifications
-from calcigram.formats.checkpoint import MANIFEST_FILE, LocalFolder, code_digest, to_text
+from calcigram.formats.checkpoint import MANIFEST_FILE, Folder, code_digest, to_text
 from calcigram.formats.registry import read_clusters, write_clusters
 from calcigram.lexicon import MIN_CALCIFICATIONS
 from calcigram.mammogram import Mammogram
@@ -242,5 +242,5 @@ def _cache_folder(cache: Path, options: Options) -> Path:
     text = to_text(manifest)
     folder = cache / f"measured-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
     folder.mkdir(parents=True, exist_ok=True)
-    LocalFolder(folder).write(MANIFEST_FILE, text.encode())
+    Folder(folder).write(MANIFEST_FILE, text.encode())
     return folder

@@ -129,7 +129,7 @@ def test_many_findings_in_one_container_take_linear_time(examples, saved):
 FULL = """
 import resource, sys
 import numpy as np
-from calcigram.formats.dicom.write_images import write_mammogram
+from calcigram.formats.dicom.images import write_mammogram
 from calcigram.mammogram import Mammogram
 resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
 try:

@@ -16,7 +16,7 @@ import pytest
 
 from calcigram.formats.dicom.images import find_in_folder, open_dicom
 from calcigram.formats.dicom.reading import read_report
-from calcigram.formats.dicom.write_images import write_segmentation
+from calcigram.formats.dicom.segmentation import write_segmentation
 from calcigram.formats.dicom.writing import (
     TEMPLATES,
     make_report,

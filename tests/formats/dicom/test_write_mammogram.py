@@ -6,7 +6,7 @@ from PIL import Image
 
 from calcigram import simulate
 from calcigram.errors import BadInputError
-from calcigram.formats.dicom.write_images import write_mammogram
+from calcigram.formats.dicom.images import write_mammogram
 from calcigram.mammogram import Mammogram
 
 pydicom = pytest.importorskip("pydicom")

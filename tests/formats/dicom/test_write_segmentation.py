@@ -10,7 +10,7 @@ import pytest
 
 from calcigram import read_clusters
 from calcigram.errors import BadInputError
-from calcigram.formats.dicom.write_images import write_segmentation
+from calcigram.formats.dicom.segmentation import write_segmentation
 
 spec = importlib.util.spec_from_file_location(
     "mammography", Path(__file__).parents[2] / "mammography.py"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ from calcigram.formats.dicom.concepts import (
     concept_of,
     private_concept,
 )
-from calcigram.formats.dicom.report import EDGE_PX, ImageEntry, Outline, Spacing
+from calcigram.formats.dicom.report import ImageEntry, Outline, Spacing
 from calcigram.formats.outlines import ROUND, ellipse_polygon
 from calcigram.lexicon import DISTRIBUTIONS, MORPHOLOGIES, Distribution, Morphology
 
@@ -39,6 +40,20 @@ MIN_CODED_PROBABILITY = 0.5
 """Words of the model that are less probable are not coded."""
 
 NOTICE = "Research software: a description of the pattern, no diagnosis."
+
+
+REQUIRED = [
+    "PatientName",
+    "PatientID",
+    "PatientBirthDate",
+    "PatientSex",
+    "StudyDate",
+    "StudyTime",
+    "StudyID",
+    "AccessionNumber",
+    "ReferringPhysicianName",
+]
+"""Type 2: present in every document, empty where the source does not have them."""
 
 
 Place = tuple[str, str, str]
@@ -140,6 +155,7 @@ def answers(clusters: ClusterSet, verdicts: pd.DataFrame, source: Source) -> lis
         row = verdicts.iloc[index]
         distribution = _coded_word(row, "distribution", DISTRIBUTIONS)
         morphology = _coded_word(row, "morphology", MORPHOLOGIES)
+        is_branching = distribution == Distribution.BRANCHING
         found.append(
             Answer(
                 str(one.cluster_id[0]),
@@ -147,11 +163,9 @@ def answers(clusters: ClusterSet, verdicts: pd.DataFrame, source: Source) -> lis
                 (float(centres[:, 0].mean()), float(centres[:, 1].mean())),
                 _hull(centres),
                 tuple(_drawn(one, k, centres[k], spacing) for k in range(len(centres))),
-                None if distribution is None else concept_of(Distribution(distribution)),
+                distribution and concept_of(Distribution(distribution)),
                 _type_code(distribution, morphology),
-                private_concept(Distribution.BRANCHING)
-                if distribution == Distribution.BRANCHING
-                else None,
+                private_concept(Distribution.BRANCHING) if is_branching else None,
                 _sentence(row),
             )
         )
@@ -173,8 +187,7 @@ def _image_of(one: ClusterSet, source: Source) -> str:
 
 
 def _check_inside(centres: Any, entry: ImageEntry, cluster_id: str) -> None:
-    limits = (entry.n_columns or math.inf, entry.n_rows or math.inf)
-    outside = ((centres < -EDGE_PX) | (centres > np.add(limits, EDGE_PX))).any(axis=1)
+    outside = entry.outside(centres)
     if outside.any():
         size = f"{entry.n_columns} x {entry.n_rows} pixels" if entry.n_rows else "its image"
         raise BadInputError(
@@ -194,11 +207,10 @@ def _type_code(distribution: Any, morphology: Any) -> Concept | None:
     """Return the code of a morphology; a branching distribution alone asserts no branching type."""
     if morphology is None:
         return None
-    both = (Morphology(morphology), distribution) == (
-        Morphology.FINE_LINEAR,
-        Distribution.BRANCHING,
-    )
-    return FINE_LINEAR_BRANCHING if both else concept_of(Morphology(morphology))
+    word = Morphology(morphology)
+    if word == Morphology.FINE_LINEAR and distribution == Distribution.BRANCHING:
+        return FINE_LINEAR_BRANCHING
+    return concept_of(word)
 
 
 def _drawn(one: ClusterSet, index: int, centre: Any, spacing: Spacing) -> Drawn:
@@ -231,13 +243,10 @@ def _hull(centres: Any) -> Any:
     """Return the closed hull of centres; None where they lie on a line."""
     from scipy.spatial import ConvexHull, QhullError
 
-    if len(centres) < 3:
-        return None
-    try:
-        corners = centres[ConvexHull(centres).vertices]
-    except QhullError:
-        return None
-    return _closed(corners)
+    with suppress(QhullError):
+        if len(centres) >= 3:
+            return _closed(centres[ConvexHull(centres).vertices])
+    return None
 
 
 def _closed(points: Any) -> Any:
@@ -252,15 +261,10 @@ def _sentence(row: pd.Series) -> str:
     )
     rules = ", ".join(f"{axis} {_plain(row[f'rule_{axis}'])}" for axis in axes)
     uncoded = [a for a, words in axes.items() if row[a] in words and not _coded_word(row, a, words)]
-    look = ""
-    if row["review"] or uncoded:
-        look = "A person should look before any word is used. "
+    look = "A person should look before any word is used. " if row["review"] or uncoded else ""
     if uncoded:
-        because = (
-            "review is asked for"
-            if row["review"]
-            else f"its probability is below {MIN_CODED_PROBABILITY:g}"
-        )
+        doubt = f"its probability is below {MIN_CODED_PROBABILITY:g}"
+        because = "review is asked for" if row["review"] else doubt
         look += f"Not coded, as {because}: {' and '.join(uncoded)}. "
     return f"{look}Read by the model: {model}. Read by the rules: {rules}. {NOTICE}"
 

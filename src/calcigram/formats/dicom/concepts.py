@@ -8,7 +8,7 @@ are those of PS3.16 context groups 6010, 6012, 6014, 4014, 4015, 6022 and 7021.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -91,6 +91,11 @@ def plain(meaning: str) -> str:
     True
     """
     return "".join(sign for sign in meaning.casefold() if sign.isalnum())
+
+
+def key_of(coded: Coded | None, table: Mapping[str, Concept]) -> str:
+    """Return the key of the concept that a code stands for; empty where it is none."""
+    return next((key for key, concept in table.items() if concept.matches(coded)), "")
 
 
 def _dcm(value: str, meaning: str, *also: str) -> Concept:

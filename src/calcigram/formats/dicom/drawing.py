@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,11 +15,9 @@ import numpy as np
 
 from calcigram.errors import BadInputError
 from calcigram.formats.dicom import concepts
-from calcigram.formats.dicom.concepts import Concept
 from calcigram.formats.dicom.datasets import first_of, items_of, text_of
 from calcigram.formats.dicom.report import ImageEntry, Outline, Point, Report
 from calcigram.formats.dicom.tree import Item, Tree
-from calcigram.longtable import Notice
 
 REPORTS = "1.2.840.10008.5.1.4.1.1.88."
 """SOP classes of structured reports begin so."""
@@ -62,10 +60,8 @@ def image_reference(item: Item) -> tuple[str, str]:
     """Return SOP instance and class UID of an IMAGE item; empty for any other."""
     if item.kind != "IMAGE":
         return "", ""
-    reference = first_of(item.dataset, "ReferencedSOPSequence")
-    return text_of(reference, "ReferencedSOPInstanceUID"), text_of(
-        reference, "ReferencedSOPClassUID"
-    )
+    of = first_of(item.dataset, "ReferencedSOPSequence")
+    return text_of(of, "ReferencedSOPInstanceUID"), text_of(of, "ReferencedSOPClassUID")
 
 
 def image_of(item: Item, only: str = "") -> str:
@@ -107,15 +103,10 @@ def evidence(dataset: object) -> dict[str, tuple[str, str, str]]:
     for name in _EVIDENCE:
         for study in items_of(dataset, name):
             for series in items_of(study, "ReferencedSeriesSequence"):
+                within = text_of(study, "StudyInstanceUID"), text_of(series, "SeriesInstanceUID")
                 for instance in items_of(series, "ReferencedSOPSequence"):
-                    found.setdefault(
-                        text_of(instance, "ReferencedSOPInstanceUID"),
-                        (
-                            text_of(study, "StudyInstanceUID"),
-                            text_of(series, "SeriesInstanceUID"),
-                            text_of(instance, "ReferencedSOPClassUID"),
-                        ),
-                    )
+                    place = (*within, text_of(instance, "ReferencedSOPClassUID"))
+                    found.setdefault(text_of(instance, "ReferencedSOPInstanceUID"), place)
     return found
 
 
@@ -123,9 +114,9 @@ def _describe(entry: ImageEntry, item: Item) -> None:
     children = [child for child in item.children if child.kind in ("CODE", "NUM", "TEXT")]
     for child in children:
         if child.is_(concepts.LATERALITY) and not entry.laterality:
-            entry.laterality = key_of(child, concepts.LATERALITIES)
+            entry.laterality = concepts.key_of(child.code, concepts.LATERALITIES)
         elif child.is_(concepts.VIEW):
-            entry.view = entry.view or key_of(child, concepts.VIEWS)
+            entry.view = entry.view or concepts.key_of(child.code, concepts.VIEWS)
             entry.magnified |= _is_magnified(child)
         elif child.is_(concepts.VIEW_MODIFIER):
             entry.magnified |= concepts.MAGNIFICATION.matches(child.code)
@@ -148,11 +139,6 @@ def _describe(entry: ImageEntry, item: Item) -> None:
 def _is_magnified(view: Item) -> bool:
     modifiers = (child.code for child in view.children if child.is_(concepts.VIEW_MODIFIER))
     return any(concepts.MAGNIFICATION.matches(code) for code in modifiers)
-
-
-def key_of(item: Item, table: Mapping[str, Concept]) -> str:
-    """Return the key of the concept an item's code stands for; empty where it is none."""
-    return next((key for key, concept in table.items() if concept.matches(item.code)), "")
 
 
 OUTLINES = ("POLYLINE", "CIRCLE", "ELLIPSE")
@@ -237,8 +223,7 @@ def drawing_of(item: Item, report: Report) -> Drawing:
     image = next((uid for shape in shapes if (uid := image_of(shape))), "")
     elsewhere = [shape for shape in shapes if image_of(shape, image) != image]
     if elsewhere:
-        text = f"{item.where}: {len(elsewhere)} drawings on a further image left out"
-        report.notes.append(Notice(text))
+        report.notice(f"{item.where}: {len(elsewhere)} drawings on a further image left out")
         shapes = [shape for shape in shapes if image_of(shape, image) == image]
     outlined = [shape for shape in shapes if shape.graphic in OUTLINES]
     outlined.sort(key=lambda shape: not shape.is_(concepts.OUTLINE))
@@ -263,7 +248,7 @@ def _outlines(shapes: Sequence[Item], report: Report, *, may_fail: bool) -> Iter
         except BadInputError as error:
             if not may_fail:
                 raise
-            report.notes.append(Notice(f"{error.column}: an outline of {error.value}, left out"))
+            report.notice(f"{error.column}: an outline of {error.value}, left out")
 
 
 def only_image(report: Report) -> str:

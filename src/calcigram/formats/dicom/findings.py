@@ -55,7 +55,7 @@ _RESULTS = (
 
 def _remarks(tree: Tree, findings: Sequence[tuple[Item, str]]) -> list[str]:
     """Return failures of the CAD, and which findings (each with its kind) were left out, in sentences."""
-    said = []
+    said: list[str] = []
     for item in tree.top.walk():
         for concept, what in _RESULTS:
             if item.is_(concept) and item.code is not None:
@@ -92,10 +92,8 @@ CAD_SR_CLASS = "1.2.840.10008.5.1.4.1.1.88.50"
 
 def is_cad_sr(tree: Tree) -> bool:
     """Tell whether a tree is a mammography CAD report, by its title, its SOP class or its findings."""
-    if (
-        tree.top.is_(concepts.CAD_REPORT)
-        or text_of(tree.top.dataset, "SOPClassUID") == CAD_SR_CLASS
-    ):
+    is_class = text_of(tree.top.dataset, "SOPClassUID") == CAD_SR_CLASS
+    if is_class or tree.top.is_(concepts.CAD_REPORT):
         return True
     findings = (item for item in tree.top.walk() if item.is_(concepts.FINDING_IN_IMAGE))
     return any(kind_of_finding(item.code) in ("cluster", "single") for item in findings)
@@ -208,7 +206,7 @@ def _spots(items: list[Item], report: Report, image: str = "") -> list[Spot]:
                 spots.append(Spot(on, centre, drawn.outline, *words, stated_marks(item)))
     if without:
         n = counted(len(without), "calcification")
-        report.notes.append(Notice(f"{n} without a position left out, first {without[0]}"))
+        report.notice(f"{n} without a position left out, first {without[0]}")
     return spots
 
 
@@ -224,8 +222,9 @@ def _no_image(item: Item, report: Report) -> BadInputError:
 def count_of(item: Item) -> int | None:
     """Return how many calcifications a finding says it has."""
     number = item.first(concepts.NUMBER)
-    told = number is not None and math.isfinite(number.number)
-    return int(min(max(number.number, 0), 1e9)) if number is not None and told else None
+    if number is None or not math.isfinite(number.number):
+        return None
+    return int(min(max(number.number, 0), 1e9))
 
 
 def stated_of(item: Item) -> dict[str, Any]:
@@ -303,8 +302,7 @@ def read_tid1500(tree: Tree) -> Report:
     items = [item for item in tree.top.walk() if item.is_(concepts.MEASUREMENT_GROUP)]
     kinds = [_kind(item) for item in items]
     if items and not {"cluster", "single"} & set(kinds) and "untold" in kinds:
-        text = "no measurement group says what it found; each is read as a calcification"
-        report.notes.append(Notice(text))
+        report.notice("no measurement group says what it found; each is read as a calcification")
         kinds = ["single" if kind == "untold" else kind for kind in kinds]
     kinds = _points_of_one_label(items, kinds, report)
     clusters: list[Group] = []
@@ -322,7 +320,7 @@ def read_tid1500(tree: Tree) -> Report:
     report.notes += _without_region(told, report)
     left = sum(kind in ("other", "untold") for kind in kinds)
     if left:
-        report.notes.append(Notice(f"{left} measurement groups of something else were left out"))
+        report.notice(f"{left} measurement groups of something else were left out")
     report.loose += _given_out(singles, clusters)
     for group in clusters:
         report.add(group)
@@ -345,23 +343,27 @@ def _points_of_one_label(items: list[Item], kinds: list[str], report: Report) ->
     or group, mean what they say.
     """
     labels = [
-        plain(finding.code.meaning)
-        if kind == "cluster"
-        and (finding := item.first(concepts.FINDING)) is not None
-        and finding.code is not None
-        and is_plural(finding.code)
-        and [shape.graphic in POINTS and len(shape.points) for shape in _regions(item)] == [1]
-        else ""
+        _plural_of_a_point(item) if kind == "cluster" else ""
         for item, kind in zip(items, kinds, strict=True)
     ]
     counts = Counter(labels)
     lone = [bool(label) and counts[label] > 1 for label in labels]
     if any(lone):
-        text = (
-            f"{sum(lone)} points that have one label in the plural are read as a calcification each"
+        n = sum(lone)
+        report.notice(
+            f"{n} points that have one label in the plural are read as a calcification each"
         )
-        report.notes.append(Notice(text))
     return ["single" if is_lone else kind for is_lone, kind in zip(lone, kinds, strict=True)]
+
+
+def _plural_of_a_point(item: Item) -> str:
+    """Return the label of a group that is a lone point, where it is in the plural; else nothing."""
+    finding = item.first(concepts.FINDING)
+    code = None if finding is None else finding.code
+    if code is None or not is_plural(code):
+        return ""
+    numbers = [shape.graphic in POINTS and len(shape.points) for shape in _regions(item)]
+    return plain(code.meaning) if numbers == [1] else ""
 
 
 def _regions(item: Item) -> list[Item]:
@@ -371,10 +373,8 @@ def _regions(item: Item) -> list[Item]:
     """
     shapes = [child for child in item.related() if child.kind == "SCOORD"]
     named = [shape for shape in shapes if shape.is_(concepts.IMAGE_REGION)]
-    measured = (
-        shape for child in item.related() if child.kind == "NUM" for shape in child.related()
-    )
-    below = [shape for shape in measured if shape.kind == "SCOORD"]
+    measured = [child for child in item.related() if child.kind == "NUM"]
+    below = [shape for of in measured for shape in of.related() if shape.kind == "SCOORD"]
     distinct = {(s.graphic, s.points.tobytes(), image_of(s)): s for s in named or shapes or below}
     return list(distinct.values())
 
@@ -433,7 +433,7 @@ def _measured_group(item: Item, report: Report) -> Group:
         group.spots += [Spot(drawn.image, *part) for part in parts]
     group.image = group.image or only_image(report)
     if not group.image:
-        report.notes.append(Notice(f"{item.where}: a cluster on no image"))
+        report.notice(f"{item.where}: a cluster on no image")
     return group
 
 

@@ -1,7 +1,8 @@
-"""DICOM files and images: opened safely, found by UID; what headers say of them, and their pixels."""
+"""DICOM files and images: opened safely, found by UID; what headers say of them, and their pixels; simulated images written."""
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import re
@@ -15,16 +16,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from calcigram._version import __version__
 from calcigram.errors import MAX_SHOWN, BadInputError, naming
 from calcigram.formats.dicom import concepts
+from calcigram.formats.dicom.answer import ALGORITHM, MANUFACTURER, REQUIRED, derived_uid
 from calcigram.formats.dicom.datasets import (
     check_budget,
     check_size,
     coded,
+    describe,
     first_of,
     items_of,
+    new_dataset,
     numbers_of,
+    save_dataset,
     text_of,
+    values_of,
     whole_of,
 )
 from calcigram.formats.dicom.report import ImageEntry
@@ -35,12 +42,17 @@ from calcigram.formats.files import (
     PathLike,
     first_bytes,
     looks_like_dicom,
+    suffix_of,
 )
-from calcigram.formats.maskparts import MAX_PIXELS
+from calcigram.formats.temporary import atomic_path
+from calcigram.limits import MAX_PIXELS
 from calcigram.longtable import Notice
+from calcigram.mammogram import Mammogram
 
 if TYPE_CHECKING:
     from pydicom import Dataset
+
+MG, MG_RAW = "1.2.840.10008.5.1.4.1.1.1.2", "1.2.840.10008.5.1.4.1.1.1.2.1"
 
 NO_IMAGES = (
     "1.2.840.10008.5.1.4.1.1.66.",
@@ -202,9 +214,7 @@ def _candidates(report: Path, given: list[Path]) -> Iterable[Path]:
     folder = report.resolve().parent
     with os.scandir(folder) as entries:
         names = sorted(entry.name for entry in entries if entry.is_file())
-    yield from (
-        folder / name for name in names[:MAX_NEIGHBOURS] if folder / name != report.resolve()
-    )
+    yield from (folder / n for n in names[:MAX_NEIGHBOURS] if folder / n != report.resolve())
 
 
 def open_image(path: PathLike, *, pixels: bool = False) -> ImageEntry:
@@ -248,22 +258,14 @@ def describe_from_header(entry: ImageEntry) -> None:
     entry.laterality = entry.laterality or laterality.strip()
     entry.n_rows = entry.n_rows or whole_of(header, "Rows")
     entry.n_columns = entry.n_columns or whole_of(header, "Columns")
-    orientation = header.get("PatientOrientation") if "PatientOrientation" in header else None
-    if not any(entry.orientation) and orientation is not None and len(orientation) == 2:
+    orientation = values_of(header, "PatientOrientation")
+    if not any(entry.orientation) and len(orientation) == 2:
         entry.orientation = (str(orientation[0]), str(orientation[1]))
     view = first_of(header, "ViewCodeSequence")
-    code = coded(view)
-    known = [name for name, concept in concepts.VIEWS.items() if concept.matches(code)]
-    entry.view = entry.view or (known[0] if known else text_of(header, "ViewPosition").strip())
-    entry.magnified |= _is_magnified(header, view)
-
-
-def _is_magnified(header: Dataset, view: Dataset | None) -> bool:
-    modifiers = (
-        *items_of(view, "ViewModifierCodeSequence"),
-        *items_of(header, "ViewModifierCodeSequence"),
-    )
-    return any(concepts.MAGNIFICATION.matches(coded(code)) for code in modifiers)
+    known = concepts.key_of(coded(view), concepts.VIEWS)
+    entry.view = entry.view or known or text_of(header, "ViewPosition").strip()
+    modifiers = [m for of in (view, header) for m in items_of(of, "ViewModifierCodeSequence")]
+    entry.magnified |= any(concepts.MAGNIFICATION.matches(coded(code)) for code in modifiers)
 
 
 MAX_FRAMES = 1_000
@@ -303,7 +305,10 @@ def frames(dataset: Dataset, index: int | None = None) -> npt.NDArray[Any]:
     except (BadInputError, KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # a decoder in Rust panics with what is no Exception
-        _check_plugins(dataset)
+        name = _compressed_by(dataset)
+        if name and find_spec("pylibjpeg") is None:
+            what_for = f"{dataset.filename}: pixel data in {name}"
+            raise MissingExtraError("pylibjpeg", what_for, "images") from None
         raise BadInputError(f"pixel data that can be read ({told(error)})") from None
     pixels = pixels[None] if pixels.ndim == 2 else pixels
     if pixels.ndim != 3:
@@ -331,13 +336,6 @@ def _compressed_by(dataset: Dataset) -> str:
     if syntax is None or not syntax.is_transfer_syntax or not syntax.is_encapsulated:
         return ""
     return str(syntax.name)
-
-
-def _check_plugins(dataset: Dataset) -> None:
-    """Say which extra unpacks compressed pixels, where it is not installed."""
-    name = _compressed_by(dataset)
-    if name and find_spec("pylibjpeg") is None:
-        raise MissingExtraError("pylibjpeg", f"{dataset.filename}: pixel data in {name}", "images")
 
 
 def modality_values(dataset: Dataset, pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -368,5 +366,112 @@ def displayed(dataset: Dataset) -> npt.NDArray[Any]:
     if not turned:
         return pixels
     wide = pixels.astype(np.int64 if pixels.dtype.itemsize > 2 else np.int32) if pixels.dtype.kind in "iu" else pixels  # fmt: skip
-    result: npt.NDArray[Any] = wide.max(initial=0) - wide
-    return result
+    return np.asarray(wide.max(initial=0) - wide)
+
+
+SUFFIXES = (".dcm", ".png")
+
+_MM_PER_INCH = 25.4
+
+
+def write_mammogram(mammogram: Mammogram, path: PathLike) -> str:
+    """Write a simulated image, whole or not at all.
+
+    Parameters
+    ----------
+    mammogram : Mammogram
+        Of whole grey values from 0 to 65535.
+    path : path-like
+        ``.dcm``: Digital Mammography X-Ray Image, for presentation, or for processing where it is
+        raw; it names no patient. ``.png``: 16 bits, the pixel size as dots per inch.
+
+    Returns
+    -------
+    str
+        What a reader calls the image: the SOP Instance UID, or the name of the file without suffix.
+
+    Raises
+    ------
+    BadInputError
+        Another suffix, or other grey values.
+    MissingExtraError
+        A DICOM file is asked for, and pydicom is not installed.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> image = Mammogram(np.full((2, 3), 7, np.float32), (0.07, 0.07))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_mammogram(image, f"{folder}/a.png")
+    'a'
+    """
+    suffix = suffix_of(path, SUFFIXES)
+    stored = mammogram.pixels.astype(np.uint16)
+    if not np.array_equal(stored, mammogram.pixels):
+        raise BadInputError("whole grey values from 0 to 65535", source=mammogram.image_id)
+    if suffix == ".png":
+        from PIL import Image
+
+        dots = tuple(_MM_PER_INCH / size for size in mammogram.spacing_mm[::-1])
+        with atomic_path(path) as temporary:
+            Image.fromarray(stored).save(temporary, "PNG", dpi=dots)
+        return Path(path).stem
+    load_extra("pydicom", "A DICOM file")
+    dataset = _dataset(mammogram, stored)
+    with atomic_path(path) as temporary:
+        save_dataset(dataset, temporary)
+    return str(dataset.SOPInstanceUID)
+
+
+def _dataset(mammogram: Mammogram, stored: npt.NDArray[np.uint16]) -> Dataset:
+    from pydicom.dataset import FileMetaDataset
+    from pydicom.uid import ExplicitVRLittleEndian
+
+    raw = mammogram.raw
+    seed = hashlib.sha256(stored.tobytes()).hexdigest()
+    uids = {
+        f"{level}InstanceUID": derived_uid(level, mammogram.image_id, seed)
+        for level in ("Study", "Series", "SOP")
+    }
+    n_bits = max(12, int(stored.max(initial=0)).bit_length())
+    data = new_dataset(
+        **dict.fromkeys((*REQUIRED, "PatientOrientation")),  # type 2: there, and empty
+        **uids,
+        SOPClassUID=MG_RAW if raw else MG,
+        Modality="MG",
+        PresentationIntentType="FOR PROCESSING" if raw else "FOR PRESENTATION",
+        ImageType=["DERIVED", "PRIMARY"],
+        Manufacturer=MANUFACTURER,
+        ManufacturerModelName=ALGORITHM,
+        SoftwareVersions=__version__,
+        ImageComments=f"simulated, {mammogram.image_id}",
+        SeriesNumber=1,
+        InstanceNumber=1,
+        ImageLaterality=mammogram.laterality or None,
+        ViewPosition=mammogram.view or None,
+        BodyPartExamined="BREAST",
+        OrganExposed="BREAST",
+        ImagerPixelSpacing=[f"{size:.10g}" for size in mammogram.spacing_mm],
+        BurnedInAnnotation="NO",
+        LossyImageCompression="00",
+        SamplesPerPixel=1,
+        PhotometricInterpretation="MONOCHROME2",
+        Rows=stored.shape[0],
+        Columns=stored.shape[1],
+        BitsAllocated=16,
+        BitsStored=n_bits,
+        HighBit=n_bits - 1,
+        PixelRepresentation=0,
+        PixelIntensityRelationship="LIN" if raw else "LOG",
+        PixelIntensityRelationshipSign=-1,  # greater values are less exposure
+        RescaleIntercept=0,
+        RescaleSlope=1,
+        RescaleType="US",
+        PixelData=np.ascontiguousarray(stored, "<u2").tobytes(),
+        file_meta=describe(FileMetaDataset(), TransferSyntaxUID=ExplicitVRLittleEndian),
+    )
+    if not raw:
+        low, high = np.percentile(stored, [0.1, 99.99])
+        centre, width = f"{(low + high) / 2:.6g}", f"{max(high - low, 1):.6g}"
+        describe(data, PresentationLUTShape="IDENTITY", WindowCenter=centre, WindowWidth=width)
+    return data

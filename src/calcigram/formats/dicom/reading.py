@@ -28,7 +28,6 @@ from calcigram.formats.dicom.images import (
     open_image,
 )
 from calcigram.formats.dicom.report import (
-    EDGE_PX,
     Group,
     ImageEntry,
     Outline,
@@ -41,17 +40,15 @@ from calcigram.formats.dicom.report import (
 )
 from calcigram.formats.dicom.tree import Tree, with_stated
 from calcigram.formats.files import PathLike
+from calcigram.formats.masks import intake_of_plane
 from calcigram.formats.outlines import (
+    POLYGONS,
+    SHAPES,
     Points,
     Shape,
-    circle_polygon,
-    circle_shape,
-    ellipse_polygon,
-    ellipse_shape,
     polygon_area,
     polygon_shape,
 )
-from calcigram.formats.planes import intake_of_plane
 from calcigram.longtable import Intake, Notice
 from calcigram.options import MASK, REPORT, ReadOptions
 
@@ -82,7 +79,7 @@ class DicomIntake:
     spacings: dict[str, Spacing]
 
 
-def read_dicom(path: PathLike, options: ReadOptions | None = None) -> Intake:
+def read_dicom(path: PathLike, options: ReadOptions) -> Intake:
     """Read the clusters of a DICOM file.
 
     Parameters
@@ -90,7 +87,7 @@ def read_dicom(path: PathLike, options: ReadOptions | None = None) -> Intake:
     path : path-like
         Mammography CAD SR, TID 1500 measurement report, segmentation, or a mask stored as an image
         (Secondary Capture).
-    options : ReadOptions, optional
+    options : ReadOptions
         Referenced images are looked for among its `images`, and in the folder of `path`.
 
     Returns
@@ -103,7 +100,6 @@ def read_dicom(path: PathLike, options: ReadOptions | None = None) -> Intake:
     BadInputError
         It is no DICOM file, none of these kinds, damaged, or the size of a pixel is not known.
     """
-    options = options or ReadOptions()
     dataset = open_dicom(path)
     notes: list[str] = []
     find = find_in_folder(path, options.images, notes)
@@ -175,48 +171,40 @@ def read_report(
     -------
     DicomIntake
     """
+    options = options or ReadOptions()
     with naming(source):
-        return _read_report(dataset, find_images, options or ReadOptions())
-
-
-def _read_report(dataset: Dataset, find_images: FindImages, options: ReadOptions) -> DicomIntake:
-    report = parse_report(dataset)
-    used = dict.fromkeys(
-        [*(group.image for group in report.groups), *(spot.image for spot in report.loose)]
-    )
-    used.update(dict.fromkeys(spot.image for group in report.groups for spot in group.spots))
-    if len(used) > MAX_IMAGES:
-        raise BadInputError(f"findings on at most {MAX_IMAGES} images", value=len(used))
-    headers = find_images([uid for uid in used if uid])
-    gathered: dict[str, ImageMarks] = {}
-    spacings: dict[str, Spacing] = {}
-    for uid in used:
-        entry = report.images.setdefault(uid, ImageEntry(uid))
-        entry.header = headers.get(uid)
-        report.notes += _cautions(entry, report)
-        describe_from_header(entry)
-        if not uid or not _drawn_on(uid, report):
-            spacings[uid] = Spacing(math.nan, math.nan, "nobody")
-        else:
-            spacings[uid] = pixel_spacing(entry, options.pixel_spacing)
-        gathered[uid] = _image_marks(entry, report, spacings[uid])
-    for group in report.groups:
-        gathered[group.image].clusters.append(_cluster(group, spacings))
-    for spot in report.loose:
-        gathered[spot.image].loose.append(_mark(spot, spacings[spot.image]))
-    intake = gather(
-        gathered.values(), [*_preface(report, spacings), *report.notes], options.linking
-    )
-    return DicomIntake(intake, report, spacings)
+        report = parse_report(dataset)
+        used = dict.fromkeys(part.image for part in report.parts())
+        if len(used) > MAX_IMAGES:
+            raise BadInputError(f"findings on at most {MAX_IMAGES} images", value=len(used))
+        headers = find_images([uid for uid in used if uid])
+        gathered: dict[str, ImageMarks] = {}
+        spacings: dict[str, Spacing] = {}
+        for uid in used:
+            entry = report.images.setdefault(uid, ImageEntry(uid))
+            entry.header = headers.get(uid)
+            report.notes += _cautions(entry, report)
+            describe_from_header(entry)
+            if not uid or not _drawn_on(uid, report):
+                spacings[uid] = Spacing(math.nan, math.nan, "nobody")
+            else:
+                spacings[uid] = pixel_spacing(entry, options.pixel_spacing)
+            gathered[uid] = _image_marks(entry, report, spacings[uid])
+        for group in report.groups:
+            gathered[group.image].clusters.append(_cluster(group, spacings))
+        for spot in report.loose:
+            gathered[spot.image].loose.append(_mark(spot, spacings[spot.image]))
+        intake = gather(
+            gathered.values(), [*_preface(report, spacings), *report.notes], options.linking
+        )
+        return DicomIntake(intake, report, spacings)
 
 
 def _drawn_on(uid: str, report: Report) -> list[Group | Spot]:
     """Return what has coordinates on an image."""
-    drawn: list[Group | Spot] = [*report.groups, *report.loose]
-    drawn += [spot for group in report.groups for spot in group.spots]
     return [
         part
-        for part in drawn
+        for part in report.parts()
         if part.image == uid and (part.centre is not None or part.outline is not None)
     ]
 
@@ -224,35 +212,25 @@ def _drawn_on(uid: str, report: Report) -> list[Group | Spot]:
 def _cautions(entry: ImageEntry, report: Report) -> list[str]:
     """Say what is odd about an image and what is drawn on it; forget a header that is not its own."""
     notes = []
-    if (
-        entry.header is not None
-        and entry.uid
-        and entry.uid != (found := text_of(entry.header, "SOPInstanceUID"))
-    ):
+    found = text_of(entry.header, "SOPInstanceUID")
+    if entry.header is not None and entry.uid and entry.uid != found:
         if is_of_same_pixels(entry.header, entry):
             notes.append(f"image {entry.uid} was not found; {found}, made of it, has its pixels")
-        elif states_spacing(replace(entry, header=None)):
-            entry.header = None  # the report says all that is needed
         else:
             entry.header = None
-            notes.append(
-                f"image {found} was made of {entry.uid}, but the report does not say that "
-                "they have as many pixels (110910, 110911): its pixel size is not used"
-            )
+            if not states_spacing(entry):  # else the report says all that is needed
+                notes.append(
+                    f"image {found} was made of {entry.uid}, but the report does not say that "
+                    "they have as many pixels (110910, 110911): its pixel size is not used"
+                )
     if len(entry.frames) > 1:
         notes.append(f"image {entry.uid}: {len(entry.frames)} frames are read as one plane")
-    places = [part.centre for part in _drawn_on(entry.uid, report) if part.centre is not None]
-    outside = [
-        (x, y)
-        for x, y in places
-        if min(x, y) < -EDGE_PX
-        or (entry.n_columns and x > entry.n_columns + EDGE_PX)
-        or (entry.n_rows and y > entry.n_rows + EDGE_PX)
-    ]
-    if outside:
+    centres = [part.centre for part in _drawn_on(entry.uid, report) if part.centre is not None]
+    places = np.array(centres, float).reshape(-1, 2)
+    if len(outside := places[entry.outside(places)]):
+        (x, y), n = outside[0], len(outside)
         notes.append(
-            f"image {entry.uid}: {len(outside)} centres lie outside of it, first ({outside[0][0]:g}, "
-            f"{outside[0][1]:g}) pixels"
+            f"image {entry.uid}: {n} centres lie outside of it, first ({x:g}, {y:g}) pixels"
         )
     return [Notice(note) for note in notes]
 
@@ -290,10 +268,8 @@ def _preface(report: Report, spacings: dict[str, Spacing]) -> list[str]:
     from pydicom.uid import UID
 
     notes = [f"{report.kind} ({UID(text_of(report.dataset, 'SOPClassUID')).name})"]
-    for uid, spacing in spacings.items():
-        if math.isnan(spacing.x_mm):
-            continue
-        notes.append(spacing.note(f"image {uid}: "))
+    known = {uid: spacing for uid, spacing in spacings.items() if spacing.x_mm > 0}
+    notes += [spacing.note(f"image {uid}: ") for uid, spacing in known.items()]
     if not report.groups and not report.loose:
         notes.append("no calcification and no cluster is reported")
     return notes
@@ -319,14 +295,12 @@ def _image_marks(entry: ImageEntry, report: Report, spacing: Spacing) -> ImageMa
 def _cluster(group: Group, spacings: dict[str, Spacing]) -> Cluster:
     spacing = spacings[group.image]
     outline = None if group.outline is None else _polygon(group.outline, spacing)
-    marks = [_mark(spot, spacings[spot.image]) for spot in group.spots]
-    if group.centre is None and outline is not None:
+    centre = None if group.centre is None else _point(group.centre, spacing)
+    if centre is None and outline is not None:
         middle = polygon_shape(outline)
-        centre: tuple[float, float] | None = (middle.x_mm, middle.y_mm)
-    else:
-        centre = None if group.centre is None else _point(group.centre, spacing)
+        centre = (middle.x_mm, middle.y_mm)
     return Cluster(
-        marks,
+        [_mark(spot, spacings[spot.image]) for spot in group.spots],
         name=group.tracking,
         outline=outline,
         centre=centre,
@@ -339,8 +313,7 @@ def _cluster(group: Group, spacings: dict[str, Spacing]) -> Cluster:
 def _mark(spot: Spot, spacing: Spacing) -> Mark:
     shape = Shape(math.nan, math.nan)
     if spot.outline is not None:
-        points = _mm(spot.outline.points, spacing)
-        shape = _SHAPES[spot.outline.graphic](points)
+        shape = SHAPES[spot.outline.graphic](_mm(spot.outline.points, spacing))
     if spot.centre is not None:
         x, y = _point(spot.centre, spacing)
         shape = replace(shape, x_mm=x, y_mm=y)
@@ -349,10 +322,8 @@ def _mark(spot: Spot, spacing: Spacing) -> Mark:
 
 def _polygon(outline: Outline, spacing: Spacing) -> Points | None:
     points = _mm(outline.points, spacing)
-    if outline.graphic == "CIRCLE":
-        return circle_polygon(points)
-    if outline.graphic == "ELLIPSE":
-        return ellipse_polygon(points)
+    if outline.graphic in POLYGONS:
+        return POLYGONS[outline.graphic](points)
     return points if len(points) >= 3 else None
 
 
@@ -362,6 +333,3 @@ def _mm(points: Points, spacing: Spacing) -> Points:
 
 def _point(point: tuple[float, float], spacing: Spacing) -> tuple[float, float]:
     return point[0] * spacing.x_mm, point[1] * spacing.y_mm
-
-
-_SHAPES = {"POLYLINE": polygon_shape, "CIRCLE": circle_shape, "ELLIPSE": ellipse_shape}

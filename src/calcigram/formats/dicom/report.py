@@ -6,6 +6,7 @@ pixel is stated by the user, the report or the image, and never guessed.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -15,13 +16,13 @@ import numpy.typing as npt
 
 from calcigram.errors import PixelSizeError
 from calcigram.formats.dicom.datasets import first_of, items_of, numbers_of, text_of, values_of
+from calcigram.formats.outlines import Points
 from calcigram.limits import PIXEL_SPACING_MM, check_pixel_spacing
 from calcigram.longtable import Notice
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-Points = npt.NDArray[np.float64]
 Point = tuple[float, float]
 
 EDGE_PX = 0.5
@@ -61,8 +62,8 @@ class ImageEntry:
     laterality: str = ""
     view: str = ""
     magnified: bool = False
-    spacing_x_mm: float = float("nan")
-    spacing_y_mm: float = float("nan")
+    spacing_x_mm: float = math.nan
+    spacing_y_mm: float = math.nan
     spacing_unread: str = ""
     is_segmented: bool = False
     frames: set[int] = field(default_factory=set)
@@ -75,6 +76,12 @@ class ImageEntry:
     def where(self) -> str:
         """The place that a message names."""
         return f"image {self.uid or '?'}"
+
+    def outside(self, points: Points) -> npt.NDArray[np.bool_]:
+        """Tell which points lie outside of the image, as far as its size is known."""
+        limits = (self.n_columns or math.inf, self.n_rows or math.inf)
+        outside = (points < -EDGE_PX) | (points > np.add(limits, EDGE_PX))
+        return np.asarray(outside.any(axis=1))
 
 
 @dataclass(frozen=True)
@@ -144,6 +151,14 @@ class Report:
     breasts: dict[str, Points] = field(default_factory=dict)
     pectorals: dict[str, Points] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+
+    def notice(self, text: str) -> None:
+        """Note what was guessed or left out."""
+        self.notes.append(Notice(text))
+
+    def parts(self) -> list[Group | Spot]:
+        """Return all clusters and calcifications."""
+        return [*self.groups, *self.loose, *(spot for group in self.groups for spot in group.spots)]
 
     def add(self, group: Group) -> None:
         """Add a cluster, as one on each image that its calcifications lie on."""
@@ -249,11 +264,12 @@ def pixel_spacing(
         return Spacing.given(check_pixel_spacing(given_mm))
     factor, factor_by = _magnification_of(entry.header)
     if factor is None and (text := unread_factor(entry.header)):
-        expected = (
+        raise PixelSizeError(
             "a number with a decimal point as Estimated Radiographic Magnification Factor (0018,1114), or "
-            "the option --pixel-spacing MM"
+            "the option --pixel-spacing MM",
+            column=entry.where,
+            value=text,
         )
-        raise PixelSizeError(expected, column=entry.where, value=text)
     sizes, told = _of_image(entry.header), _told(entry)
     in_breast = [_over(s, factor, factor_by) if s.stated_by == _DETECTOR else s for s in sizes]
     if told is not None and sizes:
@@ -401,11 +417,10 @@ def _magnification_of(header: Dataset | None) -> tuple[float | None, str]:
     pair = numbers_of(header, "EstimatedRadiographicMagnificationFactor")
     if pair and 0 < pair[0] < float("inf"):
         return pair[0], "(0018,1114)"
-    distances = [
-        numbers_of(header, name) for name in ("DistanceSourceToDetector", "DistanceSourceToPatient")
-    ]
-    if all(distances) and distances[1][0] > 0:
-        ratio = distances[0][0] / distances[1][0]
+    to_detector = numbers_of(header, "DistanceSourceToDetector")
+    to_patient = numbers_of(header, "DistanceSourceToPatient")
+    if to_detector and to_patient and to_patient[0] > 0:
+        ratio = to_detector[0] / to_patient[0]
         if 1 < ratio <= LARGEST_FACTOR:
             return ratio, f"of {ratio:.4g}, the ratio of the distances from the source {RATIO}"
     return None, ""

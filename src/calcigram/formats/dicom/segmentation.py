@@ -1,20 +1,29 @@
-"""Reads a DICOM segmentation as clusters: each segment of each image is a mask."""
+"""DICOM segmentations: read as clusters, each segment of each image being a mask; and written from masks of clusters."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from calcigram._version import __version__
 from calcigram.errors import BadInputError
 from calcigram.formats.annotations import Cluster, ImageMarks, gather
 from calcigram.formats.dicom import concepts
+from calcigram.formats.dicom.answer import ALGORITHM, MANUFACTURER, REQUIRED, derived_uid
 from calcigram.formats.dicom.concepts import Coded, kind_of_finding, plain
-from calcigram.formats.dicom.datasets import coded, first_of, items_of, text_of, whole_of
+from calcigram.formats.dicom.datasets import (
+    coded,
+    first_of,
+    items_of,
+    save_dataset,
+    text_of,
+    whole_of,
+)
 from calcigram.formats.dicom.images import (
     MAX_VALUES,
     FindImages,
@@ -29,11 +38,13 @@ from calcigram.formats.dicom.report import (
     pixel_spacing,
     unread_spacing,
 )
-from calcigram.formats.files import PathLike
+from calcigram.formats.extras import load_extra
+from calcigram.formats.files import PathLike, first_bytes, looks_like_dicom
 from calcigram.formats.masks import fill_from_labels
+from calcigram.formats.temporary import atomic_path
 from calcigram.longtable import Intake, Notice
-from calcigram.options import DEFAULT_THRESHOLD, ReadOptions
-from calcigram.wording import counted
+from calcigram.options import ReadOptions
+from calcigram.wording import counted, printable
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -76,19 +87,15 @@ def read_segmentation(path: PathLike, find_images: FindImages, options: ReadOpti
     labels = _chosen(names, options.labels, "--label")
     regions = _chosen(names, options.regions, "--regions")
     is_map = text_of(dataset, "SegmentationType").upper() == "FRACTIONAL"
-    threshold = DEFAULT_THRESHOLD if options.threshold is None else options.threshold
+    threshold = options.least_probability
     if options.threshold is not None and not is_map:
-        raise BadInputError(
-            "a fractional segmentation, or no threshold",
-            column="--threshold",
-            value=text_of(dataset, "SegmentationType"),
-        )
+        expected, kind = "a fractional segmentation, or no threshold", "SegmentationType"
+        raise BadInputError(expected, column="--threshold", value=text_of(dataset, kind))
     if is_map:
-        notes.append(
-            Notice(
-                f"fractional segmentation: fractions of at least {threshold:g} (--threshold) are marked"
-            )
+        text = (
+            f"fractional segmentation: fractions of at least {threshold:g} (--threshold) are marked"
         )
+        notes.append(Notice(text))
     left_out = {
         number
         for number, item in segments.items()
@@ -115,18 +122,15 @@ def read_segmentation(path: PathLike, find_images: FindImages, options: ReadOpti
             entry = segmented_image(dataset, uid, headers.get(uid))
             spacings[uid] = pixel_spacing(entry, options.pixel_spacing, elsewhere=IN_MASK)
             notes.append(spacings[uid].note(f"image {uid or '?'}: "))
-            gathered[uid] = ImageMarks(
-                uid, text_of(dataset, "PatientID"), entry.laterality, entry.view
-            )
-        part = ImageMarks()
-        size = (spacings[uid].x_mm, spacings[uid].y_mm)
-        chosen: dict[str, Any] = {"chosen": (1,) if labels else ()}
+            patient = text_of(dataset, "PatientID")
+            gathered[uid] = ImageMarks(uid, patient, entry.laterality, entry.view)
+        part, size = ImageMarks(), (spacings[uid].x_mm, spacings[uid].y_mm)
         if number in regions:
-            chosen = {"regions": (1,)}
-        said = fill_from_labels(part, crop_mask, size, **chosen, corner=(top, left))
-        if number in regions:
+            fill_from_labels(part, crop_mask, size, regions=(1,), corner=(top, left))
             gathered[uid].clusters += part.clusters
             continue
+        chosen = (1,) if labels else ()
+        said = fill_from_labels(part, crop_mask, size, chosen=chosen, corner=(top, left))
         notes += [Notice(f"segment {number}: {n}") for n in said if isinstance(n, Notice)]
         _take_over(part, gathered[uid], segments.get(number), number)
     return gather(gathered.values(), notes, options.linking)
@@ -178,9 +182,8 @@ def _masks(dataset: Dataset, threshold: float) -> Iterator[tuple[str, int, _Crop
         if kind == "FRACTIONAL":
             greatest = max(1, whole_of(dataset, "MaximumFractionalValue", 255))
             frame = frame >= threshold * greatest
-        identified = first_of(own, "SegmentIdentificationSequence") or first_of(
-            shared, "SegmentIdentificationSequence"
-        )
+        name = "SegmentIdentificationSequence"
+        identified = first_of(own, name) or first_of(shared, name)
         if frame.any():
             yield uid, whole_of(identified, "ReferencedSegmentNumber", 1), _crop(frame > 0)
 
@@ -214,20 +217,15 @@ def referenced_images(dataset: Dataset) -> dict[str, tuple[str, str, str]]:
     Series and class are empty of images that only single frames refer to.
     """
     study = text_of(dataset, "StudyInstanceUID")
-    found = {
-        text_of(instance, "ReferencedSOPInstanceUID"): (
-            study,
-            text_of(series, "SeriesInstanceUID"),
-            text_of(instance, "ReferencedSOPClassUID"),
-        )
-        for series in items_of(dataset, "ReferencedSeriesSequence")
-        for instance in items_of(series, "ReferencedInstanceSequence")
-    }
-    for frame in (
-        *items_of(dataset, "SharedFunctionalGroupsSequence"),
-        *items_of(dataset, "PerFrameFunctionalGroupsSequence"),
-    ):
-        found.setdefault(_source_image(frame), (study, "", ""))
+    found: dict[str, tuple[str, str, str]] = {}
+    for series in items_of(dataset, "ReferencedSeriesSequence"):
+        within = (study, text_of(series, "SeriesInstanceUID"))
+        for instance in items_of(series, "ReferencedInstanceSequence"):
+            place = (*within, text_of(instance, "ReferencedSOPClassUID"))
+            found[text_of(instance, "ReferencedSOPInstanceUID")] = place
+    for name in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"):
+        for frame in items_of(dataset, name):
+            found.setdefault(_source_image(frame), (study, "", ""))
     return {uid: place for uid, place in found.items() if uid}
 
 
@@ -266,12 +264,9 @@ def _is_other(segment: Dataset) -> bool:
     if any(kind_of_finding(name) in ("cluster", "single") for name in named):
         return False
     words = plain(" ".join((code.meaning if code else "", label)))
-    return bool(words) and not _is_untold(words)
-
-
-def _is_untold(words: str) -> bool:
-    """Tell whether a segment is named so generally that it may be anything."""
-    return any(word in words for word in ("lesion", "finding", "segment", "mask", "abnormal"))
+    # what is named so generally may be anything
+    is_untold = any(word in words for word in ("lesion", "finding", "segment", "mask", "abnormal"))
+    return bool(words) and not is_untold
 
 
 def _take_over(part: ImageMarks, image: ImageMarks, segment: Dataset | None, number: int) -> None:
@@ -283,3 +278,101 @@ def _take_over(part: ImageMarks, image: ImageMarks, segment: Dataset | None, num
         image.clusters.append(Cluster(part.loose, name=name, formed_by="one segment"))
     else:
         image.loose += part.loose
+
+
+SERIES_NUMBER = 9112
+
+MAX_SEGMENTS = 500
+"""Each has a plane of its own."""
+
+
+def write_segmentation(
+    masks: Sequence[npt.NDArray[np.bool_]],
+    names: Sequence[str],
+    image: PathLike,
+    spacing_mm: tuple[float, float],
+    path: PathLike,
+) -> None:
+    """Write masks of clusters as one segmentation, which names patient and study as the image does.
+
+    Parameters
+    ----------
+    masks : sequence of ndarray of bool, shape (rows, columns)
+    names : sequence of str
+        Of the clusters; the labels of the segments.
+    image : path-like
+        The DICOM image.
+    spacing_mm : (float, float)
+        Size of a pixel in the breast, (row, column).
+    path : path-like
+        Written whole or not at all. The same masks of the same image make the same UIDs.
+
+    Raises
+    ------
+    BadInputError
+        The image is no DICOM file, lacks what a segmentation refers to, or there is no cluster.
+    """
+    highdicom = load_extra("highdicom", "A DICOM segmentation")
+    if not looks_like_dicom(first_bytes(image, 4096)):
+        expected = "a DICOM image for a DICOM segmentation; write labels as PNG"
+        raise BadInputError(expected, source=str(image))
+    if not 0 < len(masks) <= MAX_SEGMENTS:
+        expected = f"1 to {MAX_SEGMENTS} clusters for a segmentation"
+        raise BadInputError(expected, source=str(image), value=len(masks))
+    header = open_dicom(image, pixels=True)
+    for name in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"):
+        if not text_of(header, name):
+            raise BadInputError(f"an image with a {name}", source=str(image))
+    for name in REQUIRED:  # may be empty, but highdicom asks for them
+        if name not in header:
+            setattr(header, name, None)
+    drawn = (np.packbits(mask).tobytes().hex() for mask in masks)
+    seed = [text_of(header, "SOPInstanceUID"), *names, *drawn]
+    try:
+        made = highdicom.seg.Segmentation(
+            source_images=[header],
+            pixel_array=np.stack(masks, axis=-1)[None],
+            segmentation_type="BINARY",
+            segment_descriptions=[_described(n, name, seed) for n, name in enumerate(names, 1)],
+            series_instance_uid=derived_uid("series", "segmentation", *seed),
+            series_number=SERIES_NUMBER,
+            sop_instance_uid=derived_uid("instance", "segmentation", *seed),
+            instance_number=1,
+            manufacturer=MANUFACTURER,
+            manufacturer_model_name=ALGORITHM,
+            software_versions=__version__,
+            device_serial_number="0",
+            content_label="CALCIFICATIONS",
+            content_description="Calcification clusters, detected",
+            pixel_measures=highdicom.PixelMeasuresSequence(spacing_mm, slice_thickness=1.0),
+        )
+    except (AttributeError, KeyError, ValueError, TypeError) as error:  # of incomplete headers
+        expected = f"an image whose header a segmentation can refer to ({type(error).__name__})"
+        raise BadInputError(expected, source=str(image)) from None
+    if "FrameOfReferenceUID" not in header and "PatientOrientation" not in made:
+        made.PatientOrientation = header.get("PatientOrientation")
+    with atomic_path(path) as temporary:
+        save_dataset(made, temporary)
+
+
+def _described(number: int, name: str, seed: Sequence[str]) -> Any:
+    import highdicom
+
+    coded_as = highdicom.sr.CodedConcept
+    label = printable(name).replace("\\", "?")[:64]  # a backslash would separate two values
+    return highdicom.seg.SegmentDescription(
+        segment_number=number,
+        segment_label=label,
+        segmented_property_category=coded_as(
+            "49755003", "SCT", "Morphologically Abnormal Structure"
+        ),
+        segmented_property_type=coded_as("129769006", "SCT", "Calcification Cluster"),
+        algorithm_type="AUTOMATIC",
+        algorithm_identification=highdicom.AlgorithmIdentificationSequence(
+            name=ALGORITHM,
+            version=__version__,
+            family=coded_as("123106", "DCM", "Multi-Scale/Resolution Filtering"),
+        ),
+        tracking_id=label,
+        tracking_uid=derived_uid("segment", str(number), *seed),
+    )

@@ -43,12 +43,8 @@ ACQ_CONTEXT = "HAS ACQ CONTEXT"
 INFERRED = "INFERRED FROM"
 SELECTED = "SELECTED FROM"
 
-UNITS = {
-    "mm": Concept("mm", "UCUM", "millimeter"),
-    "1": Concept("1", "UCUM", "no units"),
-    "{pixels}": Concept("{pixels}", "UCUM", "pixels"),
-    "deg": Concept("deg", "UCUM", "degrees"),
-}
+_UNITS = {"mm": "millimeter", "1": "no units", "{pixels}": "pixels", "deg": "degrees"}
+UNITS = {unit: Concept(unit, "UCUM", meaning) for unit, meaning in _UNITS.items()}
 _MARK_UNITS = {"diameter_mm": "mm", "orientation_deg": "deg"}
 
 _WITH_FINDINGS = Concept("111242", "DCM", "All algorithms succeeded; with findings")
@@ -181,9 +177,8 @@ def cad_sr_content(
     writer = _CadWriter(source, version, seed)
     findings = [writer.nipple(image, centre) for image, centre in nipples.items()]
     findings += [writer.cluster(answer) for answer in found]
-    below = []
-    if findings:
-        below = [container(INFERRED, concepts.IMPRESSION, [_intent(), *findings])]
+    impression = container(INFERRED, concepts.IMPRESSION, [_intent(), *findings])
+    below = [impression] if findings else []
     library = image_library(source, concepts.LATERALITIES)
     summary = _WITH_FINDINGS if findings else _WITHOUT_FINDINGS
     children = [
@@ -324,11 +319,11 @@ class _GroupWriter:
 
     def cluster(self, answer: Answer) -> list[Any]:
         """Return the group of a cluster, then those of its calcifications."""
-        sr, exact = self._sr, answer.exact_distribution
+        sr = self._sr
         words = [
             # as DICOM has it, for other readers, and as we have it
             (concepts.CALCIFICATION_DISTRIBUTION, answer.distribution),
-            (concepts.CALCIFICATION_DISTRIBUTION, exact),
+            (concepts.CALCIFICATION_DISTRIBUTION, answer.exact_distribution),
             (concepts.CALCIFICATION_TYPE, answer.morphology),
         ]
         whole = self.group(

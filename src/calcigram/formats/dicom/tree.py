@@ -116,11 +116,6 @@ class Item:
         return text_of(self.dataset, "ValueType").upper()
 
     @cached_property
-    def relation(self) -> str:
-        """Relationship to the parent, such as ``"INFERRED FROM"``."""
-        return text_of(self.dataset, "RelationshipType").upper()
-
-    @cached_property
     def concept(self) -> Coded | None:
         """The name of the item."""
         return coded(first_of(self.dataset, "ConceptNameCodeSequence"))

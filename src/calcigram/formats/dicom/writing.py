@@ -18,6 +18,7 @@ from calcigram.errors import BadInputError, naming
 from calcigram.formats.dicom.answer import (
     ALGORITHM,
     MANUFACTURER,
+    REQUIRED,
     Place,
     Source,
     algorithm_version,
@@ -34,7 +35,8 @@ from calcigram.formats.dicom.reading import DicomIntake
 from calcigram.formats.dicom.report import IN_MASK, pixel_spacing
 from calcigram.formats.dicom.segmentation import referenced_images, segmented_image
 from calcigram.formats.dicom.templates import TID1500_CLASS, cad_sr_content, tid1500_content
-from calcigram.formats.files import PathLike, atomic_path
+from calcigram.formats.files import PathLike
+from calcigram.formats.temporary import atomic_path
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,19 +79,6 @@ IDENTITY = [
     "ClinicalTrialTimePointID",
 ]
 """Attributes of patient, study and clinical trial, copied from the source where it has them."""
-
-REQUIRED = [
-    "PatientName",
-    "PatientID",
-    "PatientBirthDate",
-    "PatientSex",
-    "StudyDate",
-    "StudyTime",
-    "StudyID",
-    "AccessionNumber",
-    "ReferringPhysicianName",
-]
-"""Type 2: present in every document, empty where the source does not have them."""
 
 
 def finish(
@@ -250,11 +239,8 @@ def source_of_report(read: DicomIntake) -> Source:
     for uid, entry in images.items():
         study, series, class_uid = _place(uid, entry.header) or known.get(uid) or ("", "", "")
         if not study or not series:
-            expected = (
-                "the series of the image in the report's evidence sequence (0040,A375), "
-                + _OR_IMAGE
-            )
-            raise BadInputError(expected, column=f"image {uid}")
+            expected = "the series of the image in the report's evidence sequence (0040,A375), "
+            raise BadInputError(expected + _OR_IMAGE, column=f"image {uid}")
         entry.class_uid = entry.class_uid or class_uid
         places[uid] = (study, series, entry.class_uid)
     return Source(report.dataset, images, spacings, places | _own_place(report.dataset))
@@ -331,11 +317,8 @@ def source_of_segmentation(
             images[uid], places[uid] = entry, place
             spacings[uid] = pixel_spacing(entry, given_mm, elsewhere=IN_MASK)
     if not images:
-        expected = (
-            "the series of the image the segmentation is of (Referenced Series Sequence 0008,1115), "
-            + _OR_IMAGE
-        )
-        raise BadInputError(expected)
+        expected = "the series of the image the segmentation is of (Referenced Series Sequence 0008,1115), "
+        raise BadInputError(expected + _OR_IMAGE)
     return Source(dataset, images, spacings, places | _own_place(dataset))
 
 
@@ -343,10 +326,9 @@ def _place(uid: str, header: Dataset | None) -> Place | None:
     """Return study, series and SOP class of an instance as its own header states them; None where it does not."""
     if header is None or text_of(header, "SOPInstanceUID") != uid:
         return None
-    study, series, class_uid = (
-        text_of(header, name) for name in ("StudyInstanceUID", "SeriesInstanceUID", "SOPClassUID")
-    )
-    return (study, series, class_uid) if study and series and class_uid else None
+    study, series = text_of(header, "StudyInstanceUID"), text_of(header, "SeriesInstanceUID")
+    place = (study, series, text_of(header, "SOPClassUID"))
+    return place if all(place) else None
 
 
 def _own_place(dataset: Dataset) -> dict[str, Place]:
