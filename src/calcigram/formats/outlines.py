@@ -305,4 +305,4 @@ SHAPES = {POLYGON: polygon_shape, CIRCLE: circle_shape, ELLIPSE: ellipse_shape, 
 """What measures an outline."""
 
 POLYGONS = {CIRCLE: circle_polygon, ELLIPSE: ellipse_polygon, BOX: box_polygon}
-"""What makes a polygon of an outline that is none."""
+"""What makes a polygon of an outline of another type."""
