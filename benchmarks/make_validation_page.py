@@ -68,7 +68,8 @@ clusters without size, aspect ratio, solidity or contrast.
 
 ## Clusters of other generators
 
-Four generators that share no code with the simulator. `benchmarks/published_recipes.py` follows published recipes and
+Five generators that share no code with the simulator: four for development, and `benchmarks/sealed_generator`, by which nothing was chosen.
+`benchmarks/published_recipes.py` follows published recipes and
 the plain definitions; `benchmarks/independent_generator/` was written independently, from the definitions alone, and
 `benchmarks/blind_generator/` later, without knowledge of simulator, features or model. The figures
 on these three **were consulted while simulator and features were improved**, so they are not held-out results.

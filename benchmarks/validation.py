@@ -40,7 +40,7 @@ GENERATORS: dict[str, tuple[int, str]] = {
     "published_recipes": (51, "published recipes"),
     "independent_generator": (61, "a generator by another hand"),
     "blind_generator": (71, "a second one, written blind"),
-    "second_blind": (81, "a third one, never tuned for"),
+    "second_blind": (81, "a third one, also written blind"),
 }
 """Modules beside this one that make clusters without the simulator: the seed, and what they are called.
 

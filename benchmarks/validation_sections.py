@@ -149,7 +149,7 @@ def elsewhere_section(
 
 When `second_blind` was opened, model `{first_look["model"]}` read its distributions with macro-F1 {axis_figure(seen, "distribution"):.3f}, its morphologies
 with {axis_figure(seen, "morphology"):.3f} (`benchmarks/results/second_blind_first_look.json`): this is the only held-out result on it.
-`sealed_generator` was opened once, when model `{opened["model"]}` had been trained, and nothing has been chosen by it: {axis_figure(sealed, "distribution"):.3f}
+`sealed_generator` was first read by model `{opened["model"]}`, and by each default model after it; nothing has been chosen by it. That first time: {axis_figure(sealed, "distribution"):.3f}
 and {axis_figure(sealed, "morphology"):.3f} (`benchmarks/results/sealed_first_look.json`). Its amorphous, punctate and fine pleomorphic calcifications are hardly distinguished.
 
 F1 of the model by word:
