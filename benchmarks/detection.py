@@ -22,7 +22,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -43,13 +42,12 @@ sys.path.insert(0, str(HERE))
 
 import froc  # noqa: E402
 from examined import LOWEST_Z, Case, examine  # noqa: E402
+from mark_figures import mark_figures  # noqa: E402
 from rendered_images import SIZES, recipes, render  # noqa: E402
 
-FALSE_MARKS, FALSE_CLUSTERS = 5.0, 0.1
+FALSE_CLUSTERS = 0.1
 """Per normal image, at which the detector is judged."""
 
-RATES = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
-DIAMETERS_MM = (0.0, 0.15, 0.2, 0.25, 0.35, 0.5, 1.0, 10.0)
 OTHER = 5000
 """Index of the first of the normals on which thresholds are frozen."""
 
@@ -104,60 +102,6 @@ def scored_of(these: Iterable[Case]) -> list[froc.Scored]:
     return [case.scored for case in these]
 
 
-def _rate(
-    images: list[froc.Scored],
-    threshold: float,
-    chosen: Callable | None = None,
-    lenient: bool = False,
-) -> dict:
-    found, there = froc.sensitivity(images, threshold, chosen, lenient)
-    return froc.ratio_interval(found, there, [image.patient for image in images])
-
-
-def _per_image(counts: np.ndarray, images: list[froc.Scored]) -> dict:
-    return froc.ratio_interval(counts, np.ones(len(counts)), [image.patient for image in images])
-
-
-def _at_least(mm: float, below: float = np.inf) -> Callable:
-    return lambda image: (image.facts["diameter_mm"] >= mm) & (image.facts["diameter_mm"] < below)
-
-
-def mark_figures(
-    images: list[froc.Scored], normals: list[froc.Scored], frozen: list[froc.Scored]
-) -> dict:
-    """Return FROC figures of the marks of one grade; thresholds come from `frozen`."""
-    threshold = max(froc.threshold_for(frozen, FALSE_MARKS), LOWEST_Z)
-    visible = _at_least(0.25)
-    figures: dict[str, Any] = {
-        "threshold": threshold,
-        "images": len(images),
-        "sensitivity": _rate(images, threshold),
-        "sensitivity, 0.25 mm or more": _rate(images, threshold, visible),
-        "lenient, 0.25 mm or more": _rate(images, threshold, visible, lenient=True),
-        "false marks per normal": _per_image(froc.false_marks(normals, threshold), normals),
-        "false marks per image with clusters": _per_image(
-            froc.false_marks(images, threshold), images
-        ),
-        "curve": froc.curve(images, frozen, RATES, lowest=LOWEST_Z, chosen=visible),
-        "at the default threshold": {
-            "threshold": THRESHOLD_Z,
-            "sensitivity, 0.25 mm or more": _rate(images, THRESHOLD_Z, visible),
-            "false marks per normal": _per_image(froc.false_marks(normals, THRESHOLD_Z), normals),
-        },
-        "by diameter": {
-            f"{low:g} to {high:g} mm": _rate(images, threshold, _at_least(low, high))
-            for low, high in pairwise(DIAMETERS_MM)
-        },
-    }
-    for fact in ("spacing_mm", "form", "distribution"):
-        words = sorted({image.facts[fact] for image in images if fact in image.facts}, key=str)
-        figures[f"by {fact}"] = {
-            str(word): _rate([i for i in images if i.facts[fact] == word], threshold, visible)
-            for word in words
-        }
-    return figures
-
-
 def cluster_threshold(frozen: list[Case], rate: float = FALSE_CLUSTERS) -> float:
     """Return the least threshold at which normal images have at most so many false clusters."""
     for threshold in np.arange(LOWEST_Z, 20.0, 0.1):
@@ -194,8 +138,8 @@ def cluster_figures(these: list[Case], normals: list[Case], frozen: list[Case]) 
         figures[name] = {
             "threshold": threshold,
             "found": froc.ratio_interval(np.array(found), np.array(there), patients),
-            "false clusters per normal": _per_image(false, scored_of(normals)),
-            "false clusters per image with clusters": _per_image(
+            "false clusters per normal": froc.per_image(false, scored_of(normals)),
+            "false clusters per image with clusters": froc.per_image(
                 np.array([case.overlap(threshold, linking).n_false for case in these], float),
                 scored_of(these),
             ),
@@ -277,8 +221,8 @@ def vessel_figures(plain: list[Case], two: list[Case], one: list[Case]) -> dict:
     free = np.array([case.groups(THRESHOLD_Z).max(initial=-1) < 0 for case in plain], float)
     figures: dict[str, Any] = {
         "without calcium": {
-            "images without a cluster": _per_image(free, scored_of(plain)),
-            "false marks per image": _per_image(froc.false_marks(scored_of(plain), THRESHOLD_Z), scored_of(plain)),
+            "images without a cluster": froc.per_image(free, scored_of(plain)),
+            "false marks per image": froc.per_image(froc.false_marks(scored_of(plain), THRESHOLD_Z), scored_of(plain)),
         }
     }  # fmt: skip
     read = Classifier(None)
@@ -293,7 +237,7 @@ def vessel_figures(plain: list[Case], two: list[Case], one: list[Case]) -> dict:
                 suspicious.append(float(verdict["concern"] == "suspicious"))
                 by_rules.append(float(verdict["rule_concern"] == "suspicious"))
         figures[name] = {
-            "found": _per_image(np.array(found), scored_of(these)),
+            "found": froc.per_image(np.array(found), scored_of(these)),
             "read as suspicious, model": float(np.mean(suspicious)) if suspicious else None,
             "read as suspicious, rules": float(np.mean(by_rules)) if by_rules else None,
             "clusters read": len(words),
@@ -399,10 +343,12 @@ def commit() -> str:
 def evaluate(plan: Plan, stages: Iterable[str] = tuple(STAGES)) -> dict:
     """Make the images of a plan and return the figures of the stages asked for."""
     figures: dict[str, Any] = {
-        "split": plan.split, "plan": asdict(plan), "commit": commit(), "default_threshold": THRESHOLD_Z, "linking": RULE,
+        "split": plan.split, "plan": asdict(plan), "default_threshold": THRESHOLD_Z, "linking": RULE, "measured": {},
     }  # fmt: skip
+    model = Classifier().model.version
     for stage in stages:
         started = time.process_time()
+        figures["measured"][stage] = {"commit": commit(), "model": model}
         figures |= STAGES[stage](plan)
         figures[f"seconds, {stage}"] = round(time.process_time() - started)
     return figures
@@ -413,7 +359,7 @@ def keep(figures: dict, path: Path) -> None:
     figures = json.loads(json.dumps(figures, default=float))
     before = json.loads(path.read_text()) if path.exists() else {}
     if before.get("plan") == figures.get("plan"):
-        figures = before | figures
+        figures = before | figures | {"measured": before.get("measured", {}) | figures["measured"]}
     path.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
 
 

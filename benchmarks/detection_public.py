@@ -10,8 +10,8 @@ from typing import Any
 import froc
 import numpy as np
 import public_images
-from detection import mark_figures
 from examined import LOWEST_Z, hold, linked, product_clusters
+from mark_figures import mark_figures
 from public_images import Lesion, Sample
 
 from calcigram.classify import Classifier

@@ -252,3 +252,8 @@ def curve(
             }
         )
     return rows
+
+
+def per_image(counts: np.ndarray, images: list[Scored]) -> dict:
+    """Return a mean per image, and its interval by patients."""
+    return ratio_interval(counts, np.ones(len(counts)), [image.patient for image in images])

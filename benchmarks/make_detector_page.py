@@ -45,7 +45,7 @@ finding none does not mean that there are none.
 5. *Weaker marks*: of up to 1 less than the threshold, kept where three marks of the threshold lie within 5 mm: plaques of vessels and
    amorphous calcifications are often that weak (`formed_by` states it as "z >= 5.5 (4.5 near 3 others)"). On 51 cluster images of the development split: 81 more true marks, 20 more false ones,
    clusters found 49 instead of 47, the model's form .938 instead of .925, its distribution .815 instead of .834 (one or two clusters). On 24 normals: one more mark, no cluster. Pictures that are
-   measured for training keep the marks of the threshold alone.
+   measured for training have them too.
 6. *Clusters*: {linking}; marks that lie all over the breast are one diffuse cluster. `formed_by` gives the gap and the least number alone. `confidence` is z: no probability. Where another least number of
    calcifications is asked for, gaps and conspicuous marks count as before, at most as many of them as that number.
 
@@ -191,10 +191,13 @@ def short_table(found: dict[str, Any]) -> str:
     if vessels := found.get("vessels"):
         plain = vessels["without calcium"]["images without a cluster"]
         row("images with plain vessels and no cluster", 0.95, plain["value"], span(plain))
-        two = vessels["two walls"]["read as suspicious, model"]
-        shown = "" if two is None else f"{two:.3f}"
+        walls = vessels["two walls"]
+        two, by_rules = (walls[f"read as suspicious, {by}"] for by in ("model", "rules"))
+        shown = (
+            "" if two is None else f"{two:.3f} of {walls['clusters read']} (rules {by_rules:.3f})"
+        )
         row(
-            "vessels with two calcified walls read as suspicious, share of those found",
+            "vessels with two calcified walls read as suspicious by the model, share of those found",
             0.05,
             two,
             shown,
@@ -386,7 +389,6 @@ def cost_line(cost: dict[str, Any]) -> str:
         f"An image of {rows} x {columns} pixels: {cost['seconds']:.1f} s of processor time on one thread, {cost['ratio']:.1f} "
         f"({cost['ratio_low']:.1f} to {cost['ratio_high']:.1f}) times `scipy.ndimage.gaussian_filter(sigma=2)` of it in the same run. Memory grows "
         f"by {cost['peak_over_image']:.1f} times the image as float32, which is held beforehand."
-        + (f" Measured at commit `{cost['commit']}`." if "commit" in cost else "")
     )
 
 
@@ -410,6 +412,17 @@ def patients_section() -> str:
     return "\n".join(parts)
 
 
+def measured_line(stages: dict[str, dict[str, str]]) -> str:
+    """Return with which commit and model the stages were measured."""
+    by_state: dict[str, list[str]] = {}
+    for stage, state in stages.items():
+        text = f"commit `{state['commit'] or 'not noted'}`, model `{state['model']}`"
+        by_state.setdefault(text, []).append(stage)
+    if len(by_state) == 1:
+        return f"All at {next(iter(by_state))}."
+    return "; ".join(f"{', '.join(names)} at {text}" for text, names in by_state.items()) + "."
+
+
 def images_line(found: dict[str, Any]) -> str:
     """Return how many images were made."""
     plan = found["plan"]
@@ -422,7 +435,7 @@ def images_line(found: dict[str, Any]) -> str:
     )
     return (
         f"Images: {plan['clusters']} of typical grade with a cluster, {plan['normals']} normals and {plan['frozen']} on which thresholds are frozen; "
-        f"{plan['other_grades']} of either other grade, with normals in proportion; {plan['vessels']} of each kind of vessel. Typical images and vessels at commit `{found.get('commit') or 'not noted'}`; the other grades, full-size images, time and memory at `b7cc4d8`, before weaker marks were kept.{sealed}"
+        f"{plan['other_grades']} of either other grade, with normals in proportion; {plan['vessels']} of each kind of vessel. {measured_line(found['measured'])}{sealed}"
     )
 
 
