@@ -12,7 +12,7 @@ def test_equals_the_slow_twin(agree, twins):
         atol=1e-4,
         ties={"tree_leaf_share": ["grid"]},
     )
-    assert len(covered) == 11
+    assert len(covered) == 9
 
 
 def fork(angle_deg, n=15, spacing=1.0):

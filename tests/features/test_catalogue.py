@@ -26,7 +26,7 @@ def test_page_is_current(monkeypatch):
 
 
 def test_names_are_unique_and_families_contiguous():
-    assert len(set(FEATURE_NAMES)) == len(FEATURE_NAMES) == 86
+    assert len(set(FEATURE_NAMES)) == len(FEATURE_NAMES) == 80
     assert [spec.family for spec in CATALOGUE] == [
         family for family in FAMILIES for _ in CATALOGUE[family_slice(family)]
     ]
