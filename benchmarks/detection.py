@@ -345,7 +345,7 @@ def evaluate(plan: Plan, stages: Iterable[str] = tuple(STAGES)) -> dict:
     figures: dict[str, Any] = {
         "split": plan.split, "plan": asdict(plan), "default_threshold": THRESHOLD_Z, "linking": RULE, "measured": {},
     }  # fmt: skip
-    model = Classifier().model.version
+    model = Classifier(None).model.version
     for stage in stages:
         started = time.process_time()
         figures["measured"][stage] = {"commit": commit(), "model": model}
