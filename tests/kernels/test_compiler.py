@@ -283,7 +283,10 @@ def test_compiling_is_announced_once_and_says_where_nothing_can_be_kept(module, 
             env=environment | {"HOME": str(home)}, capture_output=True, text=True, check=True,
         ).stderr  # fmt: skip
 
-    assert said(tmp_path) == "calcigram: compiling kernels for the first use; this takes about 20 s, once\n"
+    assert (
+        said(tmp_path)
+        == "calcigram: compiling kernels for the first use; this takes about 20 s, once\n"
+    )
     assert said(tmp_path) == ""
     forbid(module)
     (tmp_path / "home").write_text("")
