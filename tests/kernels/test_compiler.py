@@ -39,6 +39,9 @@ LOADED = """
 print([name for name in ("numba.np.linalg", "scipy.linalg") if name in sys.modules])
 """
 
+CACHES = ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME")
+"""What names the folders of compiled kernels; without them HOME does."""
+
 
 LINK = """
 import sys
@@ -63,9 +66,7 @@ def module(tmp_path):
 
 
 def run(folder, home, **variables):
-    environment = {
-        k: v for k, v in os.environ.items() if k not in ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME")
-    }
+    environment = {k: v for k, v in os.environ.items() if k not in CACHES}
     done = subprocess.run(
         [sys.executable, "-c", RUN.format(folder=str(folder))],
         env=environment | {"HOME": str(home)} | variables,
@@ -183,11 +184,7 @@ def test_a_kernel_that_calls_one_of_another_file_is_never_stale(tmp_path):
 def python(folder, *arguments, bare=False, **variables):
     """Run Python on the package in a folder; `bare`: read-only, without a home, as no root."""
     command = [sys.executable, *arguments]
-    environment = {
-        k: v
-        for k, v in os.environ.items()
-        if k not in ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME", "PYTHONPATH")
-    }
+    environment = {k: v for k, v in os.environ.items() if k not in (*CACHES, "PYTHONPATH")}
     environment |= {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"} | variables
     if bare:
         environment |= {"HOME": "/nonexistent"}
@@ -277,7 +274,7 @@ def test_numba_disable_jit_changes_nothing(value, tmp_path):
 
 def test_compiling_is_announced_once_and_says_where_nothing_can_be_kept(module, tmp_path):
     def said(home):
-        environment = {k: v for k, v in os.environ.items() if k != "NUMBA_CACHE_DIR"}
+        environment = {k: v for k, v in os.environ.items() if k not in CACHES}
         return subprocess.run(
             [sys.executable, "-c", RUN.format(folder=str(module))],
             env=environment | {"HOME": str(home)}, capture_output=True, text=True, check=True,
@@ -318,7 +315,7 @@ def test_code_of_an_older_source_is_not_run_where_a_kill_left_only_the_new_index
 def link(folder, home, *, links):
     """Return how often the kernel was loaded and compiled, and what was said."""
     (folder / "linked").mkdir(exist_ok=True)
-    environment = {k: v for k, v in os.environ.items() if k != "NUMBA_CACHE_DIR"}
+    environment = {k: v for k, v in os.environ.items() if k not in CACHES}
     done = subprocess.run(
         [sys.executable, "-c", LINK.format(folder=str(folder), links=links)],
         env=environment | {"HOME": str(home), "PYTHONHASHSEED": "0"},
