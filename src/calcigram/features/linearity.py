@@ -26,8 +26,8 @@ _AXES = ("orientation_deg", "aspect_ratio")
 
 ROWS: Rows = (
     ("pca_axis_ratio", "1", 0, 1, "How narrow the cluster is for its length: 0 is a straight line, 1 is as wide as long.", "sqrt(l2 / l1), l1 >= l2 the eigenvalues of the covariance: 0 is a line; n >= 3", COMMON, ()),
-    ("curve_residual_median_mm", "mm", 0, inf, "How far half of the calcifications lie from that curve at most.", "Median of those distances", "Hastie & Stuetzle 1989", ()),
-    ("curve_residual_ratio", "1", 0, inf, "The distance from the curve, compared with the length of the curve.", "Root mean square distance to the principal curve, whose ends go on by a tenth of its length; n >= 3 / curve_length_mm", "Hastie & Stuetzle 1989; " + COMMON, ()),
+    ("curve_residual_median_mm", "mm", 0, inf, "How far half of the calcifications lie at most from a smooth curve through the cluster.", "Median distance to the principal curve, whose ends go on by a tenth of its length; n >= 3", "Hastie & Stuetzle 1989", ()),
+    ("curve_residual_ratio", "1", 0, inf, "The distance from the curve, compared with the length of the curve.", "Root mean square of those distances / curve_length_mm", "Hastie & Stuetzle 1989; " + COMMON, ()),
     ("curve_length_mm", "mm", 0, inf, "How long that curve is, as a duct or a vessel would be.", "Length of the principal curve", "Hastie & Stuetzle 1989", ()),
     ("tortuosity", "1", 1, inf, "How much longer the way along the curve is than the straight way: 1 is straight.", "curve_length_mm / distance between the ends of the curve", COMMON, ()),
     ("curve_turning_deg", "deg", 0, inf, "How much the curve turns in all, to the left and to the right.", "Sum of the absolute turns between the pieces of the principal curve", COMMON, ()),
